@@ -1,0 +1,62 @@
+using System.Text.Json.Serialization;
+
+namespace Mooring.Contracts.Configuration;
+
+/// <summary>Where a backend's endpoints come from.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<EndpointSource>))]
+public enum EndpointSource
+{
+    /// <summary><see cref="BackendConfig.Addresses"/>, as they stand.</summary>
+    Static,
+
+    /// <summary>
+    /// Pushed on the stream. Until the first push, and while the operator is gone from the gateway's start on, by DNS where
+    /// <see cref="BackendConfig.DnsName"/> is set.
+    /// </summary>
+    Pushed,
+}
+
+/// <summary>A set of endpoints that serve the same.</summary>
+public sealed record BackendConfig
+{
+    /// <summary>DNS label, unique in the fleet.</summary>
+    public required string Name { get; init; }
+
+    public EndpointSource Source { get; init; } = EndpointSource.Static;
+
+    /// <summary>Of <see cref="EndpointSource.Static"/>: each <c>host:port</c>; an IPv6 host in brackets. At most 64.</summary>
+    public IReadOnlyList<AddressConfig> Addresses { get; init; } = [];
+
+    /// <summary>Of <see cref="EndpointSource.Pushed"/>: the headless Service to ask while no push has come.</summary>
+    public string? DnsName { get; init; }
+
+    /// <summary>Port of the endpoints found by <see cref="DnsName"/>.</summary>
+    public int DnsPort { get; init; }
+
+    /// <summary>Connections at most to one endpoint from one gateway. 0: no limit.</summary>
+    public int MaxConnectionsPerEndpoint { get; init; }
+
+    /// <summary>A connect that takes longer counts as failed. Default 5 s.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    public PassiveHealthConfig PassiveHealth { get; init; } = new();
+}
+
+public sealed record AddressConfig
+{
+    /// <summary><c>host:port</c>.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>1 to 256; default 1.</summary>
+    public int Weight { get; init; } = 1;
+}
+
+/// <summary>nginx's <c>max_fails</c> and <c>fail_timeout</c>.</summary>
+public sealed record PassiveHealthConfig
+{
+    /// <summary>Failed connects within <see cref="FailTimeout"/> that put an endpoint out. 0: never. Default 3.</summary>
+    public int MaxFails { get; init; } = 3;
+
+    /// <summary>Both the window in which failures count and how long the endpoint stays out. Default 30 s.</summary>
+    public TimeSpan FailTimeout { get; init; } = TimeSpan.FromSeconds(30);
+}

@@ -1,0 +1,59 @@
+namespace Mooring.Contracts.Configuration;
+
+/// <summary>What one fleet's gateways do, as the operator renders it and a gateway reads it: the input, not yet checked.</summary>
+/// <remarks>
+/// Immutable. The same JSON is the fleet's ConfigMap key <c>gateway.json</c>, the payload of the stream's <c>config</c> message, and a
+/// file given to <c>gateway serve --config</c>. Backend endpoints that change by themselves are not in here: see
+/// <see cref="Stream.EndpointsMessage"/>.
+/// </remarks>
+public sealed record GatewayConfig
+{
+    /// <summary>The file's format. Only 1 is known; any other is refused.</summary>
+    public int Version { get; init; } = 1;
+
+    /// <summary>The fleet, as <c>namespace/name</c>.</summary>
+    public required string Fleet { get; init; }
+
+    public CapacityConfig Capacity { get; init; } = new();
+
+    public DrainConfig Drain { get; init; } = new();
+
+    public IReadOnlyList<ListenerConfig> Listeners { get; init; } = [];
+
+    public IReadOnlyList<BackendConfig> Backends { get; init; } = [];
+}
+
+/// <summary>How many connections one gateway takes.</summary>
+public sealed record CapacityConfig
+{
+    /// <summary>Client connections at most on one gateway. 1 to 10,000,000; 0 means what the process limits allow.</summary>
+    public int MaxConnections { get; init; }
+
+    /// <summary>Share of <see cref="MaxConnections"/> kept free from new work, in percent. 0 to 90; default 0.</summary>
+    public int ReservedPercent { get; init; }
+
+    /// <summary>Connections at most from one client address on one gateway, an IPv6 client counting by its /64. 0: no limit.</summary>
+    public int PerAddress { get; init; }
+}
+
+/// <summary>How a gateway lets go of its connections.</summary>
+public sealed record DrainConfig
+{
+    /// <summary>How long readiness fails while new connections are still accepted, so that load balancers notice. Default 10 s.</summary>
+    public TimeSpan LameDuck { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>After this long, from the drain's start, what is left is closed. Default 9 min.</summary>
+    public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(9);
+
+    /// <summary>Connections closed per second by this gateway alone, when no operator paces it. 1 to 100,000; default 200.</summary>
+    public int ClosesPerSecond { get; init; } = 200;
+
+    /// <summary>Each close is put off by a random part of this. Default 0.</summary>
+    public TimeSpan Jitter { get; init; }
+
+    /// <summary>Code of the WebSocket close frame: 1001 (going away) or 1012 (service restart). Default 1012.</summary>
+    public int CloseCode { get; init; } = 1012;
+
+    /// <summary>Reason in the WebSocket close frame; at most 123 bytes of UTF-8 (RFC 6455 §5.5).</summary>
+    public string CloseReason { get; init; } = "draining";
+}

@@ -1,0 +1,125 @@
+using System.Text.Json.Serialization;
+
+namespace Mooring.Contracts.Configuration;
+
+/// <summary>What a listener speaks.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<ListenerProtocol>))]
+public enum ListenerProtocol
+{
+    TCP,
+    UDP,
+    WebSocket,
+    Tunnel,
+}
+
+/// <summary>How a backend endpoint is chosen for a new connection.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<BalancingPolicy>))]
+public enum BalancingPolicy
+{
+    /// <summary>The fewest open connections in proportion to weight, of two drawn at random (power of two choices); of all where there are few.</summary>
+    LeastConnections,
+
+    /// <summary>Each in turn, in proportion to weight.</summary>
+    RoundRobin,
+
+    /// <summary>By the client's address, with the least change when endpoints come and go.</summary>
+    ConsistentHash,
+}
+
+/// <summary>One place where clients arrive.</summary>
+public sealed record ListenerConfig
+{
+    /// <summary>DNS label, unique in the fleet.</summary>
+    public required string Name { get; init; }
+
+    public required ListenerProtocol Protocol { get; init; }
+
+    /// <summary>Port that clients use, 1 to 65535.</summary>
+    public required int Port { get; init; }
+
+    /// <summary>Port that the process binds: above 1023 in a pod, so that it needs no privilege. 0: the same as <see cref="Port"/>.</summary>
+    public int BindPort { get; init; }
+
+    /// <summary>Name of the backend of connections that no route takes.</summary>
+    public string? Backend { get; init; }
+
+    /// <summary>Client connections at most on this listener of one gateway. 0: only the gateway's own limit.</summary>
+    public int MaxConnections { get; init; }
+
+    /// <summary>For <see cref="ListenerProtocol.TCP"/>.</summary>
+    public TcpListenerConfig? Tcp { get; init; }
+
+    /// <summary>For <see cref="ListenerProtocol.WebSocket"/>.</summary>
+    public WebSocketListenerConfig? WebSocket { get; init; }
+}
+
+public sealed record TcpListenerConfig
+{
+    public BalancingPolicy Balancing { get; init; } = BalancingPolicy.LeastConnections;
+
+    /// <summary>A connection without a byte in either direction for this long is closed. 0: never. Default 0.</summary>
+    public TimeSpan IdleTimeout { get; init; }
+}
+
+[JsonConverter(typeof(JsonStringEnumConverter<WebSocketMode>))]
+public enum WebSocketMode
+{
+    /// <summary>Each client is carried to a backend that speaks WebSocket itself.</summary>
+    Proxy,
+
+    /// <summary>The gateway terminates the clients itself, with channels and fan-out.</summary>
+    Hub,
+}
+
+public sealed record WebSocketListenerConfig
+{
+    public WebSocketMode Mode { get; init; } = WebSocketMode.Proxy;
+
+    public BalancingPolicy Balancing { get; init; } = BalancingPolicy.LeastConnections;
+
+    /// <summary>
+    /// Tried in order; the first whose host and path match takes the request. Without any, every request goes to the listener's backend;
+    /// with some, a request that none takes goes to the listener's backend, or is answered 404 where there is none. At most 64.
+    /// </summary>
+    public IReadOnlyList<RouteConfig> Routes { get; init; } = [];
+
+    /// <summary>Keeps a client with the endpoint it had before.</summary>
+    public AffinityConfig? Affinity { get; init; }
+
+    /// <summary>The whole request head must have come within this. Default 10 s.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A connection without a byte in either direction for this long is closed. 0: never. Default 0.</summary>
+    public TimeSpan IdleTimeout { get; init; }
+}
+
+public sealed record RouteConfig
+{
+    /// <summary>Host names, case-insensitive, without port; <c>*.example.com</c> matches one label or more. Empty: any host. At most 16.</summary>
+    public IReadOnlyList<string> Hosts { get; init; } = [];
+
+    /// <summary>Prefix of the path, matched by whole segments (<c>/app</c> takes <c>/app</c> and <c>/app/x</c>, not <c>/apple</c>). Default <c>/</c>.</summary>
+    public string PathPrefix { get; init; } = "/";
+
+    public required string Backend { get; init; }
+}
+
+[JsonConverter(typeof(JsonStringEnumConverter<AffinityType>))]
+public enum AffinityType
+{
+    Cookie,
+}
+
+public sealed record AffinityConfig
+{
+    public AffinityType Type { get; init; } = AffinityType.Cookie;
+
+    /// <summary>Name of the cookie; an RFC 6265 token. Default <c>mooring</c>.</summary>
+    public string CookieName { get; init; } = "mooring";
+
+    /// <summary>Max-Age of the cookie; 0 makes it a session cookie. Default 0.</summary>
+    public TimeSpan CookieTtl { get; init; }
+
+    /// <summary>Path attribute of the cookie. Default <c>/</c>.</summary>
+    public string CookiePath { get; init; } = "/";
+}
