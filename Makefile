@@ -1,0 +1,107 @@
+# Mooring. `make help` lists what there is; every target installs or restores what it needs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CONFIGURATION ?= Release
+ARGS          ?=
+BUILD         := dotnet build Operator.sln --configuration $(CONFIGURATION) --nologo --verbosity quiet
+LOWER         := $(shell echo $(CONFIGURATION) | tr A-Z a-z)
+OPERATOR      := artifacts/bin/Mooring.Operator/$(LOWER)/operator
+GATEWAY       := artifacts/bin/Mooring.Gateway/$(LOWER)/gateway
+BENCHMARKS    := artifacts/bin/Mooring.Benchmarks/$(LOWER)/Mooring.Benchmarks
+# An -f in ARGS replaces the sample.
+MANIFEST      := $(if $(filter -f --file,$(ARGS)),,-f config/samples/quickstart.yaml)
+
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Use
+
+.PHONY: run
+run: programs ## Run a fleet on this machine: TCP echo on 127.0.0.1:9000, WebSocket on 9001, page on 8099 (ARGS="-f other.yaml --http 127.0.0.1:8100")
+	@exec $(OPERATOR) up $(MANIFEST) $(ARGS)
+
+.PHONY: programs
+programs: sdk ## Build the operator and the gateway alone, without analyzers
+	@dotnet build operator/Mooring.Operator.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+
+##@ Develop
+
+.PHONY: build
+build: sdk ## Build everything, with the analyzers (warnings are errors)
+	@$(BUILD)
+
+.PHONY: test
+test: ## Everything that a machine without a cluster can test; ends in one line: N passed, N failed, N skipped
+	@.ci/install tests
+	@$(MAKE) lint
+	@$(MAKE) build
+	@.ci/test unit conformance chart api
+
+.PHONY: test-unit
+test-unit: build ## Unit tests alone
+	@.ci/test unit
+
+.PHONY: test-api
+test-api: build ## Tests against a real API server (KUBEBUILDER_ASSETS, else the newest of ~/.local/share/kubebuilder-envtest/k8s)
+	@.ci/test api
+
+.PHONY: e2e
+e2e: build ## End-to-end tests on the cluster of KUBECONFIG
+	@.ci/test e2e
+
+.PHONY: bench
+bench: bench-l4 ## All benchmarks; QUICK=1 for the short form
+
+.PHONY: bench-l4
+bench-l4: sdk ## TCP path beside haproxy and nginx (QUICK=1: within 90 s)
+	@.ci/install bench
+	@dotnet build tests/benchmarks/Mooring.Benchmarks.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@$(BENCHMARKS) l4 --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
+
+.PHONY: lint
+lint: sdk ## Check the format (the analyzers run in the build)
+	@dotnet tool restore >/dev/null
+	@dotnet csharpier check . || { echo "lint: run 'make fmt'"; exit 1; }
+
+.PHONY: fmt
+fmt: sdk ## Format the code
+	@dotnet tool restore >/dev/null
+	@dotnet csharpier format .
+
+.PHONY: crds
+crds: programs ## Generate crds/ from operator/Entities
+	@$(OPERATOR) crds -o crds
+
+.PHONY: golden
+golden: build ## Refresh the golden files of the tests; read the diff before committing it
+	@MOORING_GOLDEN=1 .ci/test unit chart
+
+##@ Ship
+
+.PHONY: images
+images: sdk ## Container images mooring/operator:dev and mooring/gateway:dev as OCI archives in artifacts/images
+	@.ci/install images
+	@.ci/images $(ARGS)
+
+.PHONY: chart
+chart: sdk ## Lint and render the Helm chart
+	@.ci/install chart
+	@.ci/chart
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	@rm -rf artifacts tests/conformance/node_modules
+	@find . -type d \( -name bin -o -name obj \) -not -path './.git/*' -prune -exec rm -rf {} +
+
+.PHONY: sdk
+sdk:
+	@command -v dotnet >/dev/null || { echo "make: the .NET 10 SDK is missing: https://dotnet.microsoft.com/download" >&2; exit 1; }
