@@ -8,6 +8,10 @@ using Mooring.Contracts.Text;
 namespace Mooring.Contracts;
 
 /// <summary>JSON of the contracts: camelCase, nulls left out, unknown members refused, durations as <see cref="Duration"/>.</summary>
+/// <remarks>
+/// A property with a default has <c>set</c>, not <c>init</c>: the source generator assigns every <c>init</c> property, so an absent member would
+/// become zero or null instead of its default. Treat the records as immutable all the same.
+/// </remarks>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,

@@ -22,10 +22,10 @@ public sealed record BackendConfig
     /// <summary>DNS label, unique in the fleet.</summary>
     public required string Name { get; init; }
 
-    public EndpointSource Source { get; init; } = EndpointSource.Static;
+    public EndpointSource Source { get; set; } = EndpointSource.Static;
 
     /// <summary>Of <see cref="EndpointSource.Static"/>: each <c>host:port</c>; an IPv6 host in brackets. At most 64.</summary>
-    public IReadOnlyList<AddressConfig> Addresses { get; init; } = [];
+    public IReadOnlyList<AddressConfig> Addresses { get; set; } = [];
 
     /// <summary>Of <see cref="EndpointSource.Pushed"/>: the headless Service to ask while no push has come.</summary>
     public string? DnsName { get; init; }
@@ -37,9 +37,9 @@ public sealed record BackendConfig
     public int MaxConnectionsPerEndpoint { get; init; }
 
     /// <summary>A connect that takes longer counts as failed. Default 5 s.</summary>
-    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    public PassiveHealthConfig PassiveHealth { get; init; } = new();
+    public PassiveHealthConfig PassiveHealth { get; set; } = new();
 }
 
 public sealed record AddressConfig
@@ -48,15 +48,15 @@ public sealed record AddressConfig
     public required string Address { get; init; }
 
     /// <summary>1 to 256; default 1.</summary>
-    public int Weight { get; init; } = 1;
+    public int Weight { get; set; } = 1;
 }
 
 /// <summary>nginx's <c>max_fails</c> and <c>fail_timeout</c>.</summary>
 public sealed record PassiveHealthConfig
 {
     /// <summary>Failed connects within <see cref="FailTimeout"/> that put an endpoint out. 0: never. Default 3.</summary>
-    public int MaxFails { get; init; } = 3;
+    public int MaxFails { get; set; } = 3;
 
     /// <summary>Both the window in which failures count and how long the endpoint stays out. Default 30 s.</summary>
-    public TimeSpan FailTimeout { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan FailTimeout { get; set; } = TimeSpan.FromSeconds(30);
 }

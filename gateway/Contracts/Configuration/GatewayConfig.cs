@@ -9,18 +9,18 @@ namespace Mooring.Contracts.Configuration;
 public sealed record GatewayConfig
 {
     /// <summary>The file's format. Only 1 is known; any other is refused.</summary>
-    public int Version { get; init; } = 1;
+    public int Version { get; set; } = 1;
 
     /// <summary>The fleet, as <c>namespace/name</c>.</summary>
     public required string Fleet { get; init; }
 
-    public CapacityConfig Capacity { get; init; } = new();
+    public CapacityConfig Capacity { get; set; } = new();
 
-    public DrainConfig Drain { get; init; } = new();
+    public DrainConfig Drain { get; set; } = new();
 
-    public IReadOnlyList<ListenerConfig> Listeners { get; init; } = [];
+    public IReadOnlyList<ListenerConfig> Listeners { get; set; } = [];
 
-    public IReadOnlyList<BackendConfig> Backends { get; init; } = [];
+    public IReadOnlyList<BackendConfig> Backends { get; set; } = [];
 }
 
 /// <summary>How many connections one gateway takes.</summary>
@@ -40,20 +40,20 @@ public sealed record CapacityConfig
 public sealed record DrainConfig
 {
     /// <summary>How long readiness fails while new connections are still accepted, so that load balancers notice. Default 10 s.</summary>
-    public TimeSpan LameDuck { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan LameDuck { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>After this long, from the drain's start, what is left is closed. Default 9 min.</summary>
-    public TimeSpan Deadline { get; init; } = TimeSpan.FromMinutes(9);
+    public TimeSpan Deadline { get; set; } = TimeSpan.FromMinutes(9);
 
     /// <summary>Connections closed per second by this gateway alone, when no operator paces it. 1 to 100,000; default 200.</summary>
-    public int ClosesPerSecond { get; init; } = 200;
+    public int ClosesPerSecond { get; set; } = 200;
 
     /// <summary>Each close is put off by a random part of this. Default 0.</summary>
     public TimeSpan Jitter { get; init; }
 
     /// <summary>Code of the WebSocket close frame: 1001 (going away) or 1012 (service restart). Default 1012.</summary>
-    public int CloseCode { get; init; } = 1012;
+    public int CloseCode { get; set; } = 1012;
 
     /// <summary>Reason in the WebSocket close frame; at most 123 bytes of UTF-8 (RFC 6455 §5.5).</summary>
-    public string CloseReason { get; init; } = "draining";
+    public string CloseReason { get; set; } = "draining";
 }

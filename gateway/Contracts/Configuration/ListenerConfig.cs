@@ -55,7 +55,7 @@ public sealed record ListenerConfig
 
 public sealed record TcpListenerConfig
 {
-    public BalancingPolicy Balancing { get; init; } = BalancingPolicy.LeastConnections;
+    public BalancingPolicy Balancing { get; set; } = BalancingPolicy.LeastConnections;
 
     /// <summary>A connection without a byte in either direction for this long is closed. 0: never. Default 0.</summary>
     public TimeSpan IdleTimeout { get; init; }
@@ -73,21 +73,21 @@ public enum WebSocketMode
 
 public sealed record WebSocketListenerConfig
 {
-    public WebSocketMode Mode { get; init; } = WebSocketMode.Proxy;
+    public WebSocketMode Mode { get; set; } = WebSocketMode.Proxy;
 
-    public BalancingPolicy Balancing { get; init; } = BalancingPolicy.LeastConnections;
+    public BalancingPolicy Balancing { get; set; } = BalancingPolicy.LeastConnections;
 
     /// <summary>
     /// Tried in order; the first whose host and path match takes the request. Without any, every request goes to the listener's backend;
     /// with some, a request that none takes goes to the listener's backend, or is answered 404 where there is none. At most 64.
     /// </summary>
-    public IReadOnlyList<RouteConfig> Routes { get; init; } = [];
+    public IReadOnlyList<RouteConfig> Routes { get; set; } = [];
 
     /// <summary>Keeps a client with the endpoint it had before.</summary>
     public AffinityConfig? Affinity { get; init; }
 
     /// <summary>The whole request head must have come within this. Default 10 s.</summary>
-    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>A connection without a byte in either direction for this long is closed. 0: never. Default 0.</summary>
     public TimeSpan IdleTimeout { get; init; }
@@ -96,10 +96,10 @@ public sealed record WebSocketListenerConfig
 public sealed record RouteConfig
 {
     /// <summary>Host names, case-insensitive, without port; <c>*.example.com</c> matches one label or more. Empty: any host. At most 16.</summary>
-    public IReadOnlyList<string> Hosts { get; init; } = [];
+    public IReadOnlyList<string> Hosts { get; set; } = [];
 
     /// <summary>Prefix of the path, matched by whole segments (<c>/app</c> takes <c>/app</c> and <c>/app/x</c>, not <c>/apple</c>). Default <c>/</c>.</summary>
-    public string PathPrefix { get; init; } = "/";
+    public string PathPrefix { get; set; } = "/";
 
     public required string Backend { get; init; }
 }
@@ -112,14 +112,14 @@ public enum AffinityType
 
 public sealed record AffinityConfig
 {
-    public AffinityType Type { get; init; } = AffinityType.Cookie;
+    public AffinityType Type { get; set; } = AffinityType.Cookie;
 
     /// <summary>Name of the cookie; an RFC 6265 token. Default <c>mooring</c>.</summary>
-    public string CookieName { get; init; } = "mooring";
+    public string CookieName { get; set; } = "mooring";
 
     /// <summary>Max-Age of the cookie; 0 makes it a session cookie. Default 0.</summary>
     public TimeSpan CookieTtl { get; init; }
 
     /// <summary>Path attribute of the cookie. Default <c>/</c>.</summary>
-    public string CookiePath { get; init; } = "/";
+    public string CookiePath { get; set; } = "/";
 }

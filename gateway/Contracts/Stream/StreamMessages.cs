@@ -39,7 +39,7 @@ public sealed record EndpointInfo
 
     public required int Port { get; init; }
 
-    public int Weight { get; init; } = 1;
+    public int Weight { get; set; } = 1;
 
     /// <summary>No new connections; the open ones stay.</summary>
     public bool Draining { get; init; }
@@ -76,7 +76,7 @@ public sealed record DirectiveMessage : OperatorMessage
     public TimeSpan? TimeToLive { get; init; }
 
     /// <summary>Why, for logs: <c>rollout</c>, <c>scale-in</c>, <c>rebalance</c>, <c>manual</c>.</summary>
-    public string Reason { get; init; } = "";
+    public string Reason { get; set; } = "";
 
     /// <summary>When what is left is closed, for <see cref="DirectiveKind.Drain"/>; null: the config's deadline from now.</summary>
     public DateTimeOffset? Deadline { get; init; }
@@ -123,7 +123,7 @@ public sealed record GatewayLimits
     public long MaxOpenFiles { get; init; }
 
     /// <summary>Effective sysctl values by name, of those that bound connections; a key that cannot be read is absent.</summary>
-    public IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Sysctls { get; set; } = new Dictionary<string, string>();
 }
 
 /// <summary>Answer to a <see cref="ConfigMessage"/>.</summary>
@@ -135,7 +135,7 @@ public sealed record AckMessage : GatewayMessage
     public required bool Accepted { get; init; }
 
     /// <summary>At most 64, each with its path.</summary>
-    public IReadOnlyList<string> Errors { get; init; } = [];
+    public IReadOnlyList<string> Errors { get; set; } = [];
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<GatewayState>))]
@@ -174,9 +174,9 @@ public sealed record ReportMessage : GatewayMessage
     /// <summary>CPU time of the process since it started, seconds.</summary>
     public double CpuSeconds { get; init; }
 
-    public IReadOnlyList<ListenerLoad> Listeners { get; init; } = [];
+    public IReadOnlyList<ListenerLoad> Listeners { get; set; } = [];
 
-    public IReadOnlyList<BackendLoad> Backends { get; init; } = [];
+    public IReadOnlyList<BackendLoad> Backends { get; set; } = [];
 }
 
 /// <summary>Totals count from the process's start.</summary>
@@ -189,7 +189,7 @@ public sealed record ListenerLoad
     public long AcceptedTotal { get; init; }
 
     /// <summary>Refused by reason (<c>per_address</c>, <c>capacity</c>, <c>draining</c>, <c>no_backend</c>, …).</summary>
-    public IReadOnlyDictionary<string, long> RefusedTotal { get; init; } = new Dictionary<string, long>();
+    public IReadOnlyDictionary<string, long> RefusedTotal { get; set; } = new Dictionary<string, long>();
 
     /// <summary>Bytes from clients.</summary>
     public long ReceivedBytesTotal { get; init; }
@@ -202,7 +202,7 @@ public sealed record BackendLoad
 {
     public required string Name { get; init; }
 
-    public IReadOnlyList<EndpointLoad> Endpoints { get; init; } = [];
+    public IReadOnlyList<EndpointLoad> Endpoints { get; set; } = [];
 }
 
 public sealed record EndpointLoad
@@ -216,5 +216,5 @@ public sealed record EndpointLoad
     public long FailuresTotal { get; init; }
 
     /// <summary>Passive checks have not put it out.</summary>
-    public bool Healthy { get; init; } = true;
+    public bool Healthy { get; set; } = true;
 }

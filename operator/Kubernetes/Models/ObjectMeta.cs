@@ -83,7 +83,7 @@ public sealed record Condition
     public required string Reason { get; init; }
 
     /// <summary>For people; at most 32,768 characters.</summary>
-    public string Message { get; init; } = "";
+    public string Message { get; set; } = "";
 
     /// <summary>When <see cref="Status"/> last changed.</summary>
     public DateTimeOffset LastTransitionTime { get; init; }
