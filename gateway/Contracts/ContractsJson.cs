@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Handover;
 using Mooring.Contracts.Stream;
 using Mooring.Contracts.Text;
 
@@ -20,6 +21,7 @@ namespace Mooring.Contracts;
 [JsonSerializable(typeof(GatewayConfig))]
 [JsonSerializable(typeof(OperatorMessage))]
 [JsonSerializable(typeof(GatewayMessage))]
+[JsonSerializable(typeof(HandoverMessage))]
 public sealed partial class ContractsJson : JsonSerializerContext
 {
     private static ContractsJson? _strict;
