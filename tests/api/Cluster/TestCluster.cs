@@ -1,0 +1,217 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+
+namespace Mooring.Api.Tests.Cluster;
+
+/// <summary>A Kubernetes control plane without nodes: etcd, the API server and the controllers that matter here, on loopback.</summary>
+/// <remarks>No kubelet and no scheduler: a stand-in plays their part where a test needs pods to become ready.</remarks>
+internal sealed class TestCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(90);
+
+    private readonly Authority _authority = new();
+    private readonly int _etcdPort = Ports.Free();
+    private readonly int _apiPort = Ports.Free();
+    private readonly string _folder;
+    private readonly HttpClient _admin;
+    private ChildProcess? _etcd;
+    private ChildProcess? _apiServer;
+    private ChildProcess? _controllers;
+
+    private TestCluster()
+    {
+        _folder = Directory.CreateTempSubdirectory("mooring-cluster-").FullName;
+        Audit = new AuditLog(InFolder("audit.log"));
+        AdminKubeconfig = WriteKubeconfig("admin", "system:masters");
+        _admin = CreateClient("admin", "system:masters");
+        Kubectl = new Kubectl(AdminKubeconfig);
+    }
+
+    public AuditLog Audit { get; }
+
+    public Kubectl Kubectl { get; }
+
+    public string AdminKubeconfig { get; }
+
+    public Uri Server => new($"https://127.0.0.1:{_apiPort}");
+
+    /// <summary>Requests as the cluster's admin; base address set.</summary>
+    public HttpClient Admin => _admin;
+
+    public static async Task<TestCluster> StartAsync()
+    {
+        var cluster = new TestCluster();
+        try
+        {
+            await cluster.StartEverythingAsync();
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>A path in the cluster's own folder, which goes with it.</summary>
+    public string InFolder(string name) => Path.Combine(_folder, name);
+
+    /// <summary>Writes a kubeconfig for a user of its own and returns its path. Without groups the user may do what RBAC grants it.</summary>
+    public string WriteKubeconfig(string user, params IEnumerable<string> groups)
+    {
+        var pair = _authority.Client(user, groups);
+        var file = InFolder($"{user.Replace(':', '-')}.kubeconfig");
+        File.WriteAllText(file, $"""
+            apiVersion: v1
+            kind: Config
+            current-context: test
+            contexts:
+            - name: test
+              context:
+                cluster: test
+                user: test
+            clusters:
+            - name: test
+              cluster:
+                server: "{Server.ToString().TrimEnd('/')}"
+                certificate-authority-data: {Base64(_authority.CertificatePem)}
+            users:
+            - name: test
+              user:
+                client-certificate-data: {Base64(pair.Certificate)}
+                client-key-data: {Base64(pair.Key)}
+            """);
+        return file;
+    }
+
+    /// <summary>Stops the API server alone; etcd keeps everything.</summary>
+    public async Task StopApiServerAsync()
+    {
+        if (_apiServer is not null)
+        {
+            _apiServer.Kill();
+            await _apiServer.DisposeAsync();
+            _apiServer = null;
+        }
+    }
+
+    /// <summary>Starts the API server on the port it had before, and waits until it is ready.</summary>
+    public async Task StartApiServerAsync()
+    {
+        _apiServer = Start("kube-apiserver",
+        [
+            $"--etcd-servers=http://127.0.0.1:{_etcdPort}", "--bind-address=127.0.0.1", $"--secure-port={_apiPort}",
+            "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16", "--authorization-mode=RBAC",
+            "--enable-priority-and-fairness=false", "--shutdown-delay-duration=0s",
+            $"--client-ca-file={InFolder("ca.crt")}", $"--tls-cert-file={InFolder("server.crt")}", $"--tls-private-key-file={InFolder("server.key")}",
+            "--service-account-issuer=https://kubernetes.default.svc", $"--service-account-key-file={InFolder("accounts.key")}",
+            $"--service-account-signing-key-file={InFolder("accounts.key")}",
+            $"--audit-policy-file={InFolder("audit.yaml")}", $"--audit-log-path={InFolder("audit.log")}", "--audit-log-maxsize=1000", "--audit-log-mode=blocking-strict",
+        ]);
+        await ReadyAsync(_apiServer, $"{Server}readyz", _admin);
+    }
+
+    /// <summary>Makes a namespace of its own for a test, with its default ServiceAccount, and returns its name.</summary>
+    public async Task<string> CreateNamespaceAsync(string prefix)
+    {
+        var name = $"{prefix}-{RandomNumberGenerator.GetHexString(6, true)}";
+        await Kubectl.RunAsync("create", "namespace", name);
+        await Eventually.HoldsAsync(
+            async () => await Kubectl.TryAsync("get", "serviceaccount", "default", "-n", name) is { Succeeded: false } result ? result.Errors : null,
+            TimeSpan.FromSeconds(30));
+        return name;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in new[] { _controllers, _apiServer, _etcd })
+        {
+            if (process is not null)
+            {
+                process.Kill();
+                await process.DisposeAsync();
+            }
+        }
+
+        _admin.Dispose();
+        _authority.Dispose();
+        if (Environment.GetEnvironmentVariable("MOORING_KEEP_CLUSTER") != "1")
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
+
+    private async Task StartEverythingAsync()
+    {
+        WritePki();
+        await File.WriteAllTextAsync(InFolder("audit.yaml"), AuditLog.Policy);
+        var peerPort = Ports.Free();
+        _etcd = Start("etcd",
+        [
+            "--name=test", $"--data-dir={InFolder("etcd")}", "--unsafe-no-fsync", "--log-level=warn",
+            $"--listen-client-urls=http://127.0.0.1:{_etcdPort}", $"--advertise-client-urls=http://127.0.0.1:{_etcdPort}",
+            $"--listen-peer-urls=http://127.0.0.1:{peerPort}", $"--initial-advertise-peer-urls=http://127.0.0.1:{peerPort}",
+            $"--initial-cluster=test=http://127.0.0.1:{peerPort}",
+        ]);
+        await StartApiServerAsync();
+        StartControllers();
+    }
+
+    private void StartControllers() => _controllers = Start("kube-controller-manager",
+    [
+        $"--kubeconfig={WriteKubeconfig("system:kube-controller-manager", "system:masters")}", "--leader-elect=false", "--use-service-account-credentials=false",
+        "--bind-address=127.0.0.1", $"--secure-port={Ports.Free()}", $"--service-account-private-key-file={InFolder("accounts.key")}", $"--root-ca-file={InFolder("ca.crt")}",
+        "--controllers=garbage-collector-controller,deployment-controller,replicaset-controller,disruption-controller,endpointslice-controller," +
+        "serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller",
+        "--kube-api-qps=200", "--kube-api-burst=400",
+    ]);
+
+    private void WritePki()
+    {
+        File.WriteAllText(InFolder("ca.crt"), _authority.CertificatePem);
+        var server = _authority.Server("localhost", "kubernetes.default.svc");
+        File.WriteAllText(InFolder("server.crt"), server.Certificate);
+        File.WriteAllText(InFolder("server.key"), server.Key);
+        using var accounts = RSA.Create(2048);
+        File.WriteAllText(InFolder("accounts.key"), accounts.ExportRSAPrivateKeyPem());
+    }
+
+    private ChildProcess Start(string program, IEnumerable<string> arguments) =>
+        ChildProcess.Start(ClusterAssets.Program(program), arguments, InFolder($"{program}.log"));
+
+    private static Task ReadyAsync(ChildProcess process, string url, HttpClient client) => Eventually.HoldsAsync(
+        async () =>
+        {
+            if (process.HasExited)
+            {
+                throw new InvalidOperationException($"it ended with code {process.ExitCode}:\n{process.Log[^Math.Min(process.Log.Length, 4000)..]}");
+            }
+
+            using var answer = await client.GetAsync(url);
+            return answer.IsSuccessStatusCode ? null : $"{url} says {(int)answer.StatusCode}";
+        },
+        StartDeadline);
+
+    private HttpClient CreateClient(string user, params IEnumerable<string> groups)
+    {
+        var pair = _authority.Client(user, groups);
+        var handler = new SocketsHttpHandler
+        {
+            SslOptions = new SslClientAuthenticationOptions
+            {
+                ClientCertificates = [X509Certificate2.CreateFromPem(pair.Certificate, pair.Key)],
+                CertificateChainPolicy = new X509ChainPolicy
+                {
+                    TrustMode = X509ChainTrustMode.CustomRootTrust,
+                    CustomTrustStore = { _authority.Certificate },
+                    RevocationMode = X509RevocationMode.NoCheck,
+                },
+            },
+        };
+        return new HttpClient(handler) { BaseAddress = Server };
+    }
+
+    private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
+}
