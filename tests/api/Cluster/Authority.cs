@@ -54,7 +54,7 @@ internal sealed class Authority : IDisposable
         }
 
         using var signed = request.Create(
-            _certificate, _certificate.NotBefore, _certificate.NotAfter, RandomNumberGenerator.GetBytes(12));
+            _certificate, new DateTimeOffset(_certificate.NotBefore), new DateTimeOffset(_certificate.NotAfter), RandomNumberGenerator.GetBytes(12));
         return new PemPair(signed.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 

@@ -24,11 +24,12 @@ internal sealed class Kubectl(string kubeconfig)
 
     public Task<KubectlResult> TryAsync(params string[] arguments) => TryWithInputAsync(null, arguments);
 
-    /// <param name="manifest">Given on standard input, for <c>-f -</c>.</param>
+    /// <summary>As <see cref="TryAsync"/>, with a manifest on standard input for <c>-f -</c>.</summary>
     public async Task<KubectlResult> TryWithInputAsync(string? manifest, params string[] arguments)
     {
         var start = new ProcessStartInfo(ClusterAssets.Program("kubectl"), ["--kubeconfig", kubeconfig, .. arguments])
         {
+            UseShellExecute = false,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             RedirectStandardInput = true,

@@ -32,7 +32,7 @@ internal static class Reaper
     {
         lock (Gate)
         {
-            _shell ??= Process.Start(new ProcessStartInfo("/bin/sh", ["-c", Script]) { RedirectStandardInput = true })!;
+            _shell ??= Process.Start(new ProcessStartInfo("/bin/sh", ["-c", Script]) { RedirectStandardInput = true, UseShellExecute = false })!;
             _shell.StandardInput.WriteLine(line);
             _shell.StandardInput.Flush();
         }

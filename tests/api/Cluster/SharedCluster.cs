@@ -16,7 +16,7 @@ public sealed class SharedCluster : IAsyncLifetime
         }
 
         _cluster = await TestCluster.StartAsync();
-        if (Directory.Exists(RepositoryRoot.File("crds")))
+        if (Directory.EnumerateFiles(RepositoryRoot.File("crds"), "*.yaml").Any())
         {
             await _cluster.Kubectl.RunAsync("apply", "--server-side", "-f", RepositoryRoot.File("crds"));
         }
