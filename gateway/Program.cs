@@ -1,1 +1,7 @@
-return 0;
+using System.CommandLine;
+using Mooring.Gateway.Bench;
+
+var root = new RootCommand("Mooring gateway: carries long-lived connections") { BenchCommand.Create() };
+
+// Each verb handles its own signals: a drain takes longer than the library's two seconds.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
