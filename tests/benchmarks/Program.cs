@@ -1,1 +1,15 @@
-return 0;
+using System.CommandLine;
+using Mooring.Benchmarks.Backend;
+using Mooring.Benchmarks.L4;
+using Mooring.Benchmarks.Load;
+
+return await new RootCommand("Mooring's benchmarks, each beside the programs that people use today")
+{
+    L4Command.Create(),
+    LoadCommand.Create(),
+    BackendCommand.Create(),
+}.Parse(args).InvokeAsync(new InvocationConfiguration
+{
+    // On Ctrl-C, the servers under test are given their time to end, so that none is left behind.
+    ProcessTerminationTimeout = TimeSpan.FromSeconds(30),
+});

@@ -1,0 +1,114 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using Mooring.Benchmarks.Sockets;
+
+namespace Mooring.Benchmarks.Harness;
+
+/// <summary>A process that a benchmark started, pinned to a core; ended with its own children at the latest by <see cref="DisposeAsync"/>.</summary>
+internal sealed class ChildProcess : IAsyncDisposable
+{
+    private const int KeptLines = 40;
+
+    private static readonly TimeSpan TimeToStop = TimeSpan.FromSeconds(5);
+
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _lines = new();
+
+    private ChildProcess(string name, Process process, bool keepOutput)
+    {
+        Name = name;
+        _process = process;
+        process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        process.BeginErrorReadLine();
+        if (keepOutput)
+        {
+            process.OutputDataReceived += (_, line) => Keep(line.Data);
+            process.BeginOutputReadLine();
+        }
+    }
+
+    public string Name { get; }
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    public StreamWriter Input => _process.StandardInput;
+
+    /// <summary>Only where the output is not kept as a log.</summary>
+    public StreamReader Output => _process.StandardOutput;
+
+    /// <summary>The last lines that the process wrote, for a message about its failure.</summary>
+    public string Log => string.Join('\n', _lines);
+
+    /// <param name="keepOutput">Standard output goes into <see cref="Log"/>, as standard error always does.</param>
+    /// <exception cref="BenchmarkException">The file is not there or cannot be run.</exception>
+    public static ChildProcess Start(string name, int core, string file, IEnumerable<string> arguments, bool keepOutput)
+    {
+        var (pinnedFile, pinnedArguments) = Cores.Pinned(core, file, arguments);
+        var start = new ProcessStartInfo(pinnedFile, pinnedArguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        try
+        {
+            return new ChildProcess(name, Process.Start(start)!, keepOutput);
+        }
+        catch (System.ComponentModel.Win32Exception exception)
+        {
+            throw new BenchmarkException($"{name}: cannot start {pinnedFile}: {exception.Message}");
+        }
+    }
+
+    /// <summary>The process and its descendants, as they are now.</summary>
+    public int[] Tree()
+    {
+        var found = new List<int> { Id };
+        for (var i = 0; i < found.Count; i++)
+        {
+            foreach (var task in Directory.EnumerateDirectories($"/proc/{found[i]}/task"))
+            {
+                var children = File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                found.AddRange(children.Select(child => int.Parse(child, CultureInfo.InvariantCulture)));
+            }
+        }
+
+        return [.. found];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _ = Libc.Kill(Id, Libc.SIGTERM);
+            using var patience = new CancellationTokenSource(TimeToStop);
+            try
+            {
+                await _process.WaitForExitAsync(patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                _process.Kill(entireProcessTree: true);
+            }
+        }
+
+        _process.Dispose();
+    }
+
+    private void Keep(string? line)
+    {
+        if (line is null)
+        {
+            return;
+        }
+
+        _lines.Enqueue(line);
+        while (_lines.Count > KeptLines)
+        {
+            _lines.TryDequeue(out _);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+using System.Net.Sockets;
+
+namespace Mooring.Benchmarks.Harness;
+
+/// <summary>One listener that every server of a comparison gets.</summary>
+/// <param name="Name">Short name: a DNS label.</param>
+/// <param name="Backends">Each <c>address:port</c>.</param>
+/// <param name="LargeTransfers">It carries bulk, for a server that must be told to be good at it.</param>
+internal sealed record ListenerPlan(string Name, IReadOnlyList<string> Backends, bool LargeTransfers = false);
+
+/// <summary>A program that a benchmark compares: how it is found, configured and started.</summary>
+internal abstract class ServerUnderTest(string name)
+{
+    /// <summary>Short name, as in tables and reports.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>Version as the program tells it; null when it is not installed here.</summary>
+    public abstract string? Version { get; }
+
+    /// <summary>What to do when <see cref="Version"/> is null.</summary>
+    public abstract string HowToInstall { get; }
+
+    /// <summary>Writes the config into <paramref name="directory"/>. Returns the command line.</summary>
+    /// <param name="ports">Port on 127.0.0.1 of each listener, by its name.</param>
+    protected abstract (string File, string[] Arguments) Configure(
+        string directory, IReadOnlyList<ListenerPlan> listeners, IReadOnlyDictionary<string, int> ports);
+
+    /// <summary>Starts the server on its core and waits until every listener accepts.</summary>
+    /// <exception cref="BenchmarkException">It ended, or does not listen within 20 s; the message has its last output.</exception>
+    public async Task<RunningServer> StartAsync(IReadOnlyList<ListenerPlan> listeners, CancellationToken cancellation)
+    {
+        var directory = Directory.CreateTempSubdirectory($"mooring-bench-{Name}-").FullName;
+        var ports = listeners.ToDictionary(listener => listener.Name, _ => Ports.Free());
+        var (file, arguments) = Configure(directory, listeners, ports);
+        var process = ChildProcess.Start(Name, Cores.Server, file, arguments, keepOutput: true);
+        try
+        {
+            foreach (var port in ports.Values)
+            {
+                await WaitUntilListeningAsync(process, port, cancellation);
+            }
+
+            return new RunningServer(this, process, directory, ports);
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            Directory.Delete(directory, recursive: true);
+            throw;
+        }
+    }
+
+    private static async Task WaitUntilListeningAsync(ChildProcess process, int port, CancellationToken cancellation)
+    {
+        for (var tries = 0; tries < 400; tries++)
+        {
+            if (process.HasExited)
+            {
+                throw new BenchmarkException($"{process.Name} ended before it listened on port {port}:\n{process.Log}");
+            }
+
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                await socket.ConnectAsync("127.0.0.1", port, cancellation);
+                return;
+            }
+            catch (SocketException)
+            {
+                await Task.Delay(50, cancellation);
+            }
+        }
+
+        throw new BenchmarkException($"{process.Name} does not listen on port {port} after 20 s:\n{process.Log}");
+    }
+}
+
+/// <summary>A started server. Disposing stops it, and removes its directory.</summary>
+internal sealed class RunningServer(ServerUnderTest server, ChildProcess process, string directory, IReadOnlyDictionary<string, int> ports)
+    : IAsyncDisposable
+{
+    public string Name => server.Name;
+
+    /// <summary>All processes of the server, for the meters.</summary>
+    public int[] Processes { get; } = process.Tree();
+
+    /// <summary>Address and port of a listener.</summary>
+    public string Target(string listener) => $"127.0.0.1:{ports[listener]}";
+
+    /// <exception cref="BenchmarkException">The server has ended by itself.</exception>
+    public void CheckAlive()
+    {
+        if (process.HasExited)
+        {
+            throw new BenchmarkException($"{Name} ended by itself:\n{process.Log}");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await process.DisposeAsync();
+        Directory.Delete(directory, recursive: true);
+    }
+}

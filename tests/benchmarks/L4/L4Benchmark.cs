@@ -1,0 +1,156 @@
+using Mooring.Benchmarks.Backend;
+using Mooring.Benchmarks.Harness;
+using Mooring.Benchmarks.Load;
+
+namespace Mooring.Benchmarks.L4;
+
+/// <summary>Takes the L4 metrics from each server in turn: A B C, A B C, … so that what else the machine does falls on all alike.</summary>
+internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTest> servers, TextWriter progress)
+{
+    private const string Echo = "echo";
+    private const string Bulk = "bulk";
+
+    /// <summary>Above this share of the measured time the figures deserve a note.</summary>
+    private const double DisturbedShare = 0.05;
+
+    private readonly Samples _samples = new();
+    private double _measuredSeconds;
+    private double _waitSeconds;
+
+    /// <summary>Runs all rounds.</summary>
+    /// <exception cref="BenchmarkException">A server lost or changed bytes, died, or left connections open.</exception>
+    public async Task<(Samples Samples, IReadOnlyList<string> Notes)> RunAsync(CancellationToken cancellation)
+    {
+        await using var backend = await BackendProcess.StartAsync(cancellation);
+        await using var load = new LoadProcess();
+        ListenerPlan[] listeners = [new(Echo, backend.Echo), new(Bulk, backend.Bulk, LargeTransfers: true)];
+
+        await TakeTimedAsync(backend, load, listeners, cancellation);
+        if (Wanted("idle"))
+        {
+            for (var round = 0; round < (options.Quick ? 1 : Math.Min(3, options.Rounds)); round++)
+            {
+                foreach (var server in InTurn(servers, round))
+                {
+                    // Fresh, since what a server keeps from an earlier load would hide what its connections take.
+                    await using var running = await server.StartAsync(listeners, cancellation);
+                    await IdleMemory.MeasureAsync(running, Echo, load, _samples, cancellation);
+                    await CheckNothingLeftAsync(running, backend, cancellation);
+                    progress.WriteLine($"  idle memory, {server.Name}");
+                }
+            }
+        }
+
+        return (_samples, Notes());
+    }
+
+    private async Task TakeTimedAsync(
+        BackendProcess backend, LoadProcess load, IReadOnlyList<ListenerPlan> listeners, CancellationToken cancellation)
+    {
+        var steps = L4Steps.All.Where(step => Wanted(step.Key)).ToArray();
+        if (steps.Length == 0)
+        {
+            return;
+        }
+
+        var running = new List<RunningServer>();
+        try
+        {
+            foreach (var server in servers)
+            {
+                running.Add(await server.StartAsync(listeners, cancellation));
+                await WarmUpAsync(running[^1], load, cancellation);
+            }
+
+            for (var round = 0; round < options.Rounds; round++)
+            {
+                foreach (var step in steps)
+                {
+                    foreach (var server in InTurn(running, round))
+                    {
+                        await TakeAsync(step, server, load, cancellation);
+                        await CheckNothingLeftAsync(server, backend, cancellation);
+                    }
+                }
+
+                progress.WriteLine($"  round {round + 1} of {options.Rounds}");
+            }
+        }
+        finally
+        {
+            foreach (var server in running)
+            {
+                await server.DisposeAsync();
+            }
+        }
+    }
+
+    private async Task TakeAsync(L4Step step, RunningServer server, LoadProcess load, CancellationToken cancellation)
+    {
+        var result = await load.RunAsync(
+            server.Name,
+            new LoadRequest
+            {
+                Kind = step.Kind,
+                Target = server.Target(step.Kind == LoadKind.Bulk ? Bulk : Echo),
+                Connections = step.Connections,
+                SettleMilliseconds = options.SettleMilliseconds,
+                MeasureMilliseconds = options.MeasureMilliseconds,
+                Processes = server.Processes,
+            },
+            cancellation);
+        step.Record(result, server.Name, _samples);
+        _measuredSeconds += result.WallSeconds;
+        _waitSeconds += result.WaitSeconds;
+    }
+
+    /// <summary>Both kinds of traffic, until a just-in-time compiler has seen what is hot.</summary>
+    private async Task WarmUpAsync(RunningServer server, LoadProcess load, CancellationToken cancellation)
+    {
+        foreach (var step in L4Steps.WarmUp)
+        {
+            await load.RunAsync(
+                server.Name,
+                new LoadRequest
+                {
+                    Kind = step.Kind,
+                    Target = server.Target(step.Kind == LoadKind.Bulk ? Bulk : Echo),
+                    Connections = step.Connections,
+                    SettleMilliseconds = 0,
+                    MeasureMilliseconds = options.Quick ? 500 : 1_000,
+                    Processes = server.Processes,
+                },
+                cancellation);
+        }
+    }
+
+    /// <summary>A client's close must have reached the backend: a server that keeps the other half open leaks.</summary>
+    private static async Task CheckNothingLeftAsync(RunningServer server, BackendProcess backend, CancellationToken cancellation)
+    {
+        server.CheckAlive();
+        var open = (await backend.CountAsync(cancellation)).Open;
+        for (var tries = 0; open > 0 && tries < 200; tries++)
+        {
+            await Task.Delay(50, cancellation);
+            open = (await backend.CountAsync(cancellation)).Open;
+        }
+
+        if (open > 0)
+        {
+            throw new BenchmarkException($"{server.Name} still holds {open} backend connections 10 s after their clients have closed");
+        }
+    }
+
+    private IReadOnlyList<string> Notes()
+    {
+        var share = _measuredSeconds > 0 ? _waitSeconds / _measuredSeconds : 0;
+        return share > DisturbedShare
+            ? [$"the machine was busy: the servers waited {share:0%} of the measured time for a core that other processes had"]
+            : [];
+    }
+
+    private bool Wanted(string key) => key.StartsWith(options.Only, StringComparison.Ordinal);
+
+    private static IEnumerable<T> InTurn<T>(IReadOnlyList<T> items, int round) =>
+        Enumerable.Range(0, items.Count).Select(i => items[(i + round) % items.Count]);
+}

@@ -1,0 +1,107 @@
+using System.CommandLine;
+using Mooring.Benchmarks.Harness;
+using Mooring.Benchmarks.L4.Servers;
+
+namespace Mooring.Benchmarks.L4;
+
+/// <summary>Verb <c>l4</c>: the gateway's TCP path beside HAProxy and nginx.</summary>
+internal static class L4Command
+{
+    public static Command Create()
+    {
+        var quick = new Option<bool>("--quick") { Description = "End within 90 s, with coarser figures" };
+        var only = new Option<string>("--only") { Description = "Only metrics that begin so: bulk, rt, rt-1, rt-50, rt-1000, connect, idle", DefaultValueFactory = _ => "" };
+        var servers = new Option<string[]>("--servers")
+        {
+            Description = "Only these of mooring, haproxy, nginx",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var gateway = new Option<string?>("--gateway") { Description = "Path of the gateway program; by default the one built beside this one" };
+        var rounds = new Option<int>("--rounds") { Description = "Rounds of each metric; by default 5, 3 with --quick" };
+        var output = new Option<string>("--output") { Description = "Directory of the report", DefaultValueFactory = _ => Path.Combine("artifacts", "bench") };
+        var command = new Command("l4", "TCP beside HAProxy and nginx: CPU, latency, memory")
+        {
+            Options = { quick, only, servers, gateway, rounds, output },
+        };
+        command.SetAction((parsed, cancellation) =>
+        {
+            var isQuick = parsed.GetValue(quick);
+            var options = new L4Options
+            {
+                Quick = isQuick,
+                Only = parsed.GetValue(only)!,
+                Servers = parsed.GetValue(servers) ?? [],
+                Gateway = parsed.GetValue(gateway),
+                Rounds = parsed.GetValue(rounds) is > 0 and var given ? given : isQuick ? 3 : 5,
+                Output = parsed.GetValue(output)!,
+            };
+            return RunAsync(options, TimeProvider.System, cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(L4Options options, TimeProvider clock, CancellationToken cancellation)
+    {
+        try
+        {
+            var metrics = L4Metrics.All.Where(metric => metric.Key.StartsWith(options.Only, StringComparison.Ordinal)).ToArray();
+            if (metrics.Length == 0)
+            {
+                throw new BenchmarkException($"--only {options.Only}: no metric begins so");
+            }
+
+            var servers = Choose(options);
+            var began = clock.GetUtcNow();
+            var (samples, notes) = await new L4Benchmark(options, servers, Console.Error).RunAsync(cancellation);
+            var report = new Report
+            {
+                Name = "l4",
+                When = began,
+                Machine = Machine.Read(servers.ToDictionary(server => server.Name, server => server.Version!)),
+                Quick = options.Quick,
+                Rows =
+                [
+                    .. metrics.Select(metric =>
+                        ReportRow.From(metric.Text, metric.Unit, samples.Medians(metric.Key), GatewayServer.ServerName, metric.Goal)),
+                ],
+                Notes = notes,
+                Samples = samples.All,
+            };
+            ReportTable.Print(report, GatewayServer.ServerName, Console.Out, terminal: !Console.IsOutputRedirected);
+            Console.WriteLine($"{report.Write(options.Output)} · {(clock.GetUtcNow() - began).TotalSeconds:0} s");
+            return 0;
+        }
+        catch (BenchmarkException exception)
+        {
+            await Console.Error.WriteLineAsync($"l4: {exception.Message}");
+            return 1;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return 130;
+        }
+    }
+
+    private static List<ServerUnderTest> Choose(L4Options options)
+    {
+        ServerUnderTest[] all = [new GatewayServer(options.Gateway), new HaproxyServer(), new NginxServer()];
+        if (options.Servers.FirstOrDefault(name => all.All(server => server.Name != name)) is { } unknown)
+        {
+            throw new BenchmarkException($"--servers {unknown}: known are {string.Join(", ", all.Select(server => server.Name))}");
+        }
+
+        var chosen = all.Where(server => options.Servers.Count == 0 || options.Servers.Contains(server.Name)).ToList();
+        foreach (var missing in chosen.Where(server => server.Version is null).ToArray())
+        {
+            if (missing is GatewayServer)
+            {
+                throw new BenchmarkException($"nothing to measure: {missing.HowToInstall}");
+            }
+
+            Console.Error.WriteLine($"*** {missing.Name} IS NOT INSTALLED AND IS LEFT OUT OF THE COMPARISON: {missing.HowToInstall} ***");
+            chosen.Remove(missing);
+        }
+
+        return chosen;
+    }
+}

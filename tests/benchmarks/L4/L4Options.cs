@@ -1,0 +1,26 @@
+namespace Mooring.Benchmarks.L4;
+
+internal sealed record L4Options
+{
+    /// <summary>Ends within 90 s, with coarser figures.</summary>
+    public bool Quick { get; init; }
+
+    /// <summary>Only metrics whose key begins with this; empty for all.</summary>
+    public string Only { get; init; } = "";
+
+    /// <summary>Only these servers; empty for all.</summary>
+    public IReadOnlyList<string> Servers { get; init; } = [];
+
+    /// <summary>Path of the <c>gateway</c> executable; null for the one that was built beside this program.</summary>
+    public string? Gateway { get; init; }
+
+    /// <summary>Times that each metric is taken from each server.</summary>
+    public int Rounds { get; init; }
+
+    /// <summary>Where <c>l4.json</c> goes.</summary>
+    public required string Output { get; init; }
+
+    public int SettleMilliseconds => Quick ? 200 : 500;
+
+    public int MeasureMilliseconds => Quick ? 800 : 2_500;
+}

@@ -1,0 +1,62 @@
+using System.Text.Json;
+using Mooring.Benchmarks.Harness;
+using Mooring.Contracts;
+using Mooring.Contracts.Configuration;
+
+namespace Mooring.Benchmarks.L4.Servers;
+
+/// <summary>Ours: <c>gateway serve</c> with limits, timers and passive health switched on, as in production.</summary>
+/// <param name="program">The <c>gateway</c> executable; null for the one that was built beside this program.</param>
+internal sealed class GatewayServer(string? program) : ServerUnderTest(ServerName)
+{
+    public const string ServerName = "mooring";
+
+    private readonly string _program = Path.GetFullPath(program ?? BesideThis);
+
+    public override string? Version => File.Exists(_program) ? Programs.FirstLine(_program, "--version") ?? "unknown" : null;
+
+    public override string HowToInstall => $"build it, or give its path by --gateway: there is no {_program}";
+
+    // artifacts/bin/Mooring.Benchmarks/release -> artifacts/bin/Mooring.Gateway/release
+    private static string BesideThis
+    {
+        get
+        {
+            var own = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
+            return Path.Combine(own.Parent!.Parent!.FullName, "Mooring.Gateway", own.Name, "gateway");
+        }
+    }
+
+    protected override (string File, string[] Arguments) Configure(
+        string directory, IReadOnlyList<ListenerPlan> listeners, IReadOnlyDictionary<string, int> ports)
+    {
+        var config = new GatewayConfig
+        {
+            Fleet = "benchmarks/l4",
+            Capacity = new CapacityConfig { MaxConnections = 9_000, PerAddress = 9_000 },
+            Drain = new DrainConfig { LameDuck = TimeSpan.Zero, Deadline = TimeSpan.FromSeconds(1) },
+            Listeners =
+            [
+                .. listeners.Select(listener => new ListenerConfig
+                {
+                    Name = listener.Name,
+                    Protocol = ListenerProtocol.TCP,
+                    Port = ports[listener.Name],
+                    Backend = listener.Name,
+                    Tcp = new TcpListenerConfig { IdleTimeout = TimeSpan.FromMinutes(10) },
+                }),
+            ],
+            Backends =
+            [
+                .. listeners.Select(listener => new BackendConfig
+                {
+                    Name = listener.Name,
+                    Addresses = [.. listener.Backends.Select(backend => new AddressConfig { Address = backend })],
+                }),
+            ],
+        };
+        var path = Path.Combine(directory, "gateway.json");
+        File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(config, ContractsJson.Default.GatewayConfig));
+        return (_program, ["serve", "--config", path]);
+    }
+}

@@ -1,0 +1,50 @@
+using System.Diagnostics;
+using Mooring.Benchmarks.Sockets;
+
+namespace Mooring.Benchmarks.Load;
+
+/// <summary>Connections that are open, were used once, and do nothing.</summary>
+internal sealed class IdleLoad : IDisposable
+{
+    // As many as a fleet's clients would at once: a thousand echoes under way at a time would measure buffers of busy connections.
+    private const int UnderWayAtOnce = 32;
+
+    private readonly Clients _clients;
+    private readonly EchoMessages _messages;
+
+    /// <summary>Opens the connections and makes one round trip on each, so that the server has connected each to its backend.</summary>
+    public IdleLoad(LoadRequest request)
+    {
+        _clients = new Clients(request);
+        _messages = new EchoMessages(_clients, request.MessageBytes);
+        _clients.ConnectAll();
+        ExchangeAll();
+    }
+
+    /// <summary>One round trip on each connection. Throws when one of them has died.</summary>
+    public void ExchangeAll()
+    {
+        var watchdog = new Watchdog();
+        var poller = _clients.Poller;
+        for (int started = 0, done = 0; done < _clients.Count;)
+        {
+            while (started < _clients.Count && started - done < UnderWayAtOnce)
+            {
+                _messages.Send(started++);
+            }
+
+            for (var remaining = poller.Wait(100); remaining > 0; remaining--)
+            {
+                if ((poller.Events(remaining - 1) & ~Libc.EPOLLOUT) != 0 && _messages.Receive(_clients.Index(poller.Descriptor(remaining - 1))))
+                {
+                    done++;
+                    watchdog.Progress(Stopwatch.GetTimestamp());
+                }
+            }
+
+            watchdog.Check($"{_clients.Count - done} echoes");
+        }
+    }
+
+    public void Dispose() => _clients.Dispose();
+}
