@@ -8,8 +8,12 @@ return await new RootCommand("Mooring's benchmarks, each beside the programs tha
     L4Command.Create(),
     LoadCommand.Create(),
     BackendCommand.Create(),
-}.Parse(args).InvokeAsync(new InvocationConfiguration
-{
-    // On Ctrl-C, the servers under test are given their time to end, so that none is left behind.
-    ProcessTerminationTimeout = TimeSpan.FromSeconds(30),
-});
+}
+    .Parse(args)
+    .InvokeAsync(
+        new InvocationConfiguration
+        {
+            // On Ctrl-C, the servers under test are given their time to end, so that none is left behind.
+            ProcessTerminationTimeout = TimeSpan.FromSeconds(30),
+        }
+    );

@@ -10,7 +10,11 @@ internal static class BackendCommand
     public static Command Create()
     {
         var echo = new Option<string[]>("--echo") { Description = "Address and port to echo on", AllowMultipleArgumentsPerToken = true };
-        var bulk = new Option<string[]>("--bulk") { Description = "Address and port to send bytes on request on", AllowMultipleArgumentsPerToken = true };
+        var bulk = new Option<string[]>("--bulk")
+        {
+            Description = "Address and port to send bytes on request on",
+            AllowMultipleArgumentsPerToken = true,
+        };
         var command = new Command("backend", "Backend that the benchmarks start") { Hidden = true, Options = { echo, bulk } };
         command.SetAction(parsed => Serve(parsed.GetValue(echo) ?? [], parsed.GetValue(bulk) ?? []));
         return command;
@@ -40,7 +44,9 @@ internal static class BackendCommand
     {
         while (Console.In.ReadLine() is not null)
         {
-            Console.Out.WriteLine(JsonSerializer.Serialize(new BackendCounts(backend.Open, backend.Accepted), BackendJson.Default.BackendCounts));
+            Console.Out.WriteLine(
+                JsonSerializer.Serialize(new BackendCounts(backend.Open, backend.Accepted), BackendJson.Default.BackendCounts)
+            );
             Console.Out.Flush();
         }
 

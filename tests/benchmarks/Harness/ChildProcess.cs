@@ -42,6 +42,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>The last lines that the process wrote, for a message about its failure.</summary>
     public string Log => string.Join('\n', _lines);
 
+    /// <summary>Starts a process pinned to a core.</summary>
     /// <param name="keepOutput">Standard output goes into <see cref="Log"/>, as standard error always does.</param>
     /// <exception cref="BenchmarkException">The file is not there or cannot be run.</exception>
     public static ChildProcess Start(string name, int core, string file, IEnumerable<string> arguments, bool keepOutput)
@@ -52,6 +53,7 @@ internal sealed class ChildProcess : IAsyncDisposable
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            UseShellExecute = false,
         };
         try
         {

@@ -50,7 +50,9 @@ internal abstract record Goal
         public override bool? Met(double ours, IReadOnlyDictionary<string, double> peers)
         {
             var met = Goals.Select(goal => goal.Met(ours, peers)).ToArray();
-            return met.Contains(false) ? false : met.Contains(null) ? null : true;
+            return met.Contains(false) ? false
+                : met.Contains(null) ? null
+                : true;
         }
 
         public override string ToString() => string.Join(", ", Goals.Select(goal => goal.ToString()));

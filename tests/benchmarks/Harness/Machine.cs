@@ -16,13 +16,18 @@ internal sealed record Machine
     /// <summary>Peers by name, with their versions.</summary>
     public required IReadOnlyDictionary<string, string> Peers { get; init; }
 
-    public static Machine Read(IReadOnlyDictionary<string, string> peers) => new()
-    {
-        Cores = Environment.ProcessorCount,
-        Cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
-            ?.Split(':', 2)[1].Trim() ?? "unknown",
-        Kernel = File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
-        Dotnet = Environment.Version.ToString(),
-        Peers = peers,
-    };
+    public static Machine Read(IReadOnlyDictionary<string, string> peers) =>
+        new()
+        {
+            Cores = Environment.ProcessorCount,
+            Cpu =
+                File.ReadLines("/proc/cpuinfo")
+                    .FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
+                    ?.Split(':', 2)[1]
+                    .Trim()
+                ?? "unknown",
+            Kernel = File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
+            Dotnet = Environment.Version.ToString(),
+            Peers = peers,
+        };
 }

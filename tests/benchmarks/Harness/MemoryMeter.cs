@@ -36,7 +36,8 @@ internal static class MemoryMeter
     /// <summary>Value of the line that starts with <paramref name="name"/>, in bytes; the file has "kB".</summary>
     internal static long Field(IEnumerable<string> lines, string name)
     {
-        var line = lines.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))
+        var line =
+            lines.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))
             ?? throw new InvalidDataException($"no {name} in the file");
         return long.Parse(line.AsSpan(name.Length).Trim().ToString().Split(' ')[0], CultureInfo.InvariantCulture) * 1024;
     }

@@ -10,7 +10,14 @@ internal static class Programs
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var process = Process.Start(
+                new ProcessStartInfo(program, arguments)
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                    UseShellExecute = false,
+                }
+            )!;
             var error = process.StandardError.ReadToEndAsync();
             var line = process.StandardOutput.ReadToEnd().Split('\n')[0];
             process.WaitForExit();

@@ -76,9 +76,7 @@ internal sealed record ReportRow
 
     // Four digits: more is noise, and a diff of two reports stays readable.
     private static double Round(double value) =>
-        value == 0 || !double.IsFinite(value)
-            ? 0
-            : Math.Round(value, Math.Clamp(3 - (int)Math.Floor(Math.Log10(Math.Abs(value))), 0, 9));
+        value == 0 || !double.IsFinite(value) ? 0 : Math.Round(value, Math.Clamp(3 - (int)Math.Floor(Math.Log10(Math.Abs(value))), 0, 9));
 }
 
 /// <summary>All rounds of one server in one metric.</summary>
@@ -91,9 +89,8 @@ internal sealed partial class ReportJson : JsonSerializerContext
     private static ReportJson? _readable;
 
     /// <summary>As <c>Default</c>, with "≤" and "×" left readable: the file is no part of a web page.</summary>
-    public static ReportJson Readable => _readable ??= new ReportJson(new JsonSerializerOptions(Default.Options)
-    {
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        TypeInfoResolver = null,
-    });
+    public static ReportJson Readable =>
+        _readable ??= new ReportJson(
+            new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = null }
+        );
 }

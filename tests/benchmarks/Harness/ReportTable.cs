@@ -8,12 +8,14 @@ internal static class ReportTable
 {
     public static void Print(Report report, string ours, TextWriter output, bool terminal)
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = terminal ? AnsiSupport.Detect : AnsiSupport.No,
-            Interactive = InteractionSupport.No,
-            Out = new AnsiConsoleOutput(output),
-        });
+        var console = AnsiConsole.Create(
+            new AnsiConsoleSettings
+            {
+                Ansi = terminal ? AnsiSupport.Detect : AnsiSupport.No,
+                Interactive = InteractionSupport.No,
+                Out = new AnsiConsoleOutput(output),
+            }
+        );
         if (!terminal)
         {
             // Without a terminal the width is a guess of 80, which would break the lines of a log.
@@ -42,7 +44,12 @@ internal static class ReportTable
                 .. peers.Select(peer => Number(row.Peers.TryGetValue(peer, out var value) ? value : null)),
                 row.Ratio is { } ratio ? ratio.ToString("0.00", CultureInfo.InvariantCulture) + "×" : "",
                 Markup.Escape(row.Goal ?? ""),
-                row.Met switch { true => "[green]yes[/]", false => "[yellow]no[/]", null => "" },
+                row.Met switch
+                {
+                    true => "[green]yes[/]",
+                    false => "[yellow]no[/]",
+                    null => "",
+                },
             ];
             table.AddRow(cells);
         }
@@ -54,12 +61,13 @@ internal static class ReportTable
         }
     }
 
-    private static string Number(double? value) => value switch
-    {
-        null => "-",
-        >= 1000 or <= -1000 => value.Value.ToString("#,0", CultureInfo.InvariantCulture),
-        >= 100 or <= -100 => value.Value.ToString("0", CultureInfo.InvariantCulture),
-        >= 10 or <= -10 => value.Value.ToString("0.0", CultureInfo.InvariantCulture),
-        _ => value.Value.ToString("0.000", CultureInfo.InvariantCulture),
-    };
+    private static string Number(double? value) =>
+        value switch
+        {
+            null => "-",
+            >= 1000 or <= -1000 => value.Value.ToString("#,0", CultureInfo.InvariantCulture),
+            >= 100 or <= -100 => value.Value.ToString("0", CultureInfo.InvariantCulture),
+            >= 10 or <= -10 => value.Value.ToString("0.0", CultureInfo.InvariantCulture),
+            _ => value.Value.ToString("0.000", CultureInfo.InvariantCulture),
+        };
 }

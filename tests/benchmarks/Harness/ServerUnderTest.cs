@@ -23,7 +23,10 @@ internal abstract class ServerUnderTest(string name)
     /// <summary>Writes the config into <paramref name="directory"/>. Returns the command line.</summary>
     /// <param name="ports">Port on 127.0.0.1 of each listener, by its name.</param>
     protected abstract (string File, string[] Arguments) Configure(
-        string directory, IReadOnlyList<ListenerPlan> listeners, IReadOnlyDictionary<string, int> ports);
+        string directory,
+        IReadOnlyList<ListenerPlan> listeners,
+        IReadOnlyDictionary<string, int> ports
+    );
 
     /// <summary>Starts the server on its core and waits until every listener accepts.</summary>
     /// <exception cref="BenchmarkException">It ended, or does not listen within 20 s; the message has its last output.</exception>
@@ -87,6 +90,7 @@ internal sealed class RunningServer(ServerUnderTest server, ChildProcess process
     /// <summary>Address and port of a listener.</summary>
     public string Target(string listener) => $"127.0.0.1:{ports[listener]}";
 
+    /// <summary>Throws when the server is gone.</summary>
     /// <exception cref="BenchmarkException">The server has ended by itself.</exception>
     public void CheckAlive()
     {

@@ -12,25 +12,38 @@ internal static class IdleMemory
     private const int WarmUpConnections = 200;
 
     public static async Task MeasureAsync(
-        RunningServer server, string listener, LoadProcess load, Samples samples, CancellationToken cancellation)
+        RunningServer server,
+        string listener,
+        LoadProcess load,
+        Samples samples,
+        CancellationToken cancellation
+    )
     {
         await IdleAsync(WarmUpConnections, async () => await QuietAsync(server, cancellation));
         await QuietAsync(server, cancellation);
         var userBase = MemoryMeter.UserBytes(server.Processes);
         var slabBase = MemoryMeter.SlabBytes();
         samples.Add("idle/base", server.Name, MemoryMeter.ResidentBytes(server.Processes) / 1e6);
-        await IdleAsync(Connections, async () =>
-        {
-            await QuietAsync(server, cancellation);
-            samples.Add("idle/user", server.Name, Each(MemoryMeter.UserBytes(server.Processes) - userBase));
-            samples.Add("idle/kernel", server.Name, Each(MemoryMeter.SlabBytes() - slabBase));
-        });
+        await IdleAsync(
+            Connections,
+            async () =>
+            {
+                await QuietAsync(server, cancellation);
+                samples.Add("idle/user", server.Name, Each(MemoryMeter.UserBytes(server.Processes) - userBase));
+                samples.Add("idle/kernel", server.Name, Each(MemoryMeter.SlabBytes() - slabBase));
+            }
+        );
 
         static double Each(long bytes) => (double)bytes / Connections;
 
         async Task IdleAsync(int connections, Func<Task> whileOpen)
         {
-            var open = new LoadRequest { Kind = LoadKind.OpenIdle, Target = server.Target(listener), Connections = connections };
+            var open = new LoadRequest
+            {
+                Kind = LoadKind.OpenIdle,
+                Target = server.Target(listener),
+                Connections = connections,
+            };
             await load.RunAsync(server.Name, open, cancellation);
             await whileOpen();
             await load.RunAsync(server.Name, open with { Kind = LoadKind.CloseIdle }, cancellation);

@@ -45,7 +45,11 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
     }
 
     private async Task TakeTimedAsync(
-        BackendProcess backend, LoadProcess load, IReadOnlyList<ListenerPlan> listeners, CancellationToken cancellation)
+        BackendProcess backend,
+        LoadProcess load,
+        IReadOnlyList<ListenerPlan> listeners,
+        CancellationToken cancellation
+    )
     {
         var steps = L4Steps.All.Where(step => Wanted(step.Key)).ToArray();
         if (steps.Length == 0)
@@ -98,7 +102,8 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
                 MeasureMilliseconds = options.MeasureMilliseconds,
                 Processes = server.Processes,
             },
-            cancellation);
+            cancellation
+        );
         step.Record(result, server.Name, _samples);
         _measuredSeconds += result.WallSeconds;
         _waitSeconds += result.WaitSeconds;
@@ -120,7 +125,8 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
                     MeasureMilliseconds = options.Quick ? 500 : 1_000,
                     Processes = server.Processes,
                 },
-                cancellation);
+                cancellation
+            );
         }
     }
 

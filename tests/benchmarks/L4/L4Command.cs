@@ -10,33 +10,49 @@ internal static class L4Command
     public static Command Create()
     {
         var quick = new Option<bool>("--quick") { Description = "End within 90 s, with coarser figures" };
-        var only = new Option<string>("--only") { Description = "Only metrics that begin so: bulk, rt, rt-1, rt-50, rt-1000, connect, idle", DefaultValueFactory = _ => "" };
+        var only = new Option<string>("--only")
+        {
+            Description = "Only metrics that begin so: bulk, rt, rt-1, rt-50, rt-1000, connect, idle",
+            DefaultValueFactory = _ => "",
+        };
         var servers = new Option<string[]>("--servers")
         {
             Description = "Only these of mooring, haproxy, nginx",
             AllowMultipleArgumentsPerToken = true,
         };
-        var gateway = new Option<string?>("--gateway") { Description = "Path of the gateway program; by default the one built beside this one" };
+        var gateway = new Option<string?>("--gateway")
+        {
+            Description = "Path of the gateway program; by default the one built beside this one",
+        };
         var rounds = new Option<int>("--rounds") { Description = "Rounds of each metric; by default 5, 3 with --quick" };
-        var output = new Option<string>("--output") { Description = "Directory of the report", DefaultValueFactory = _ => Path.Combine("artifacts", "bench") };
+        var output = new Option<string>("--output")
+        {
+            Description = "Directory of the report",
+            DefaultValueFactory = _ => Path.Combine("artifacts", "bench"),
+        };
         var command = new Command("l4", "TCP beside HAProxy and nginx: CPU, latency, memory")
         {
             Options = { quick, only, servers, gateway, rounds, output },
         };
-        command.SetAction((parsed, cancellation) =>
-        {
-            var isQuick = parsed.GetValue(quick);
-            var options = new L4Options
+        command.SetAction(
+            (parsed, cancellation) =>
             {
-                Quick = isQuick,
-                Only = parsed.GetValue(only)!,
-                Servers = parsed.GetValue(servers) ?? [],
-                Gateway = parsed.GetValue(gateway),
-                Rounds = parsed.GetValue(rounds) is > 0 and var given ? given : isQuick ? 3 : 5,
-                Output = parsed.GetValue(output)!,
-            };
-            return RunAsync(options, TimeProvider.System, cancellation);
-        });
+                var isQuick = parsed.GetValue(quick);
+                var options = new L4Options
+                {
+                    Quick = isQuick,
+                    Only = parsed.GetValue(only)!,
+                    Servers = parsed.GetValue(servers) ?? [],
+                    Gateway = parsed.GetValue(gateway),
+                    Rounds =
+                        parsed.GetValue(rounds) is > 0 and var given ? given
+                        : isQuick ? 3
+                        : 5,
+                    Output = parsed.GetValue(output)!,
+                };
+                return RunAsync(options, TimeProvider.System, cancellation);
+            }
+        );
         return command;
     }
 
@@ -62,7 +78,8 @@ internal static class L4Command
                 Rows =
                 [
                     .. metrics.Select(metric =>
-                        ReportRow.From(metric.Text, metric.Unit, samples.Medians(metric.Key), GatewayServer.ServerName, metric.Goal)),
+                        ReportRow.From(metric.Text, metric.Unit, samples.Medians(metric.Key), GatewayServer.ServerName, metric.Goal)
+                    ),
                 ],
                 Notes = notes,
                 Samples = samples.All,

@@ -58,9 +58,5 @@ internal static class L4Steps
     ];
 
     public static IReadOnlyList<L4Step> WarmUp { get; } =
-    [
-        new("", LoadKind.RoundTrips, 50),
-        new("", LoadKind.Connects, ConcurrentConnects),
-        new("", LoadKind.Bulk, BulkConnections),
-    ];
+    [new("", LoadKind.RoundTrips, 50), new("", LoadKind.Connects, ConcurrentConnects), new("", LoadKind.Bulk, BulkConnections)];
 }

@@ -50,11 +50,14 @@ internal sealed unsafe class BulkLoad : IDisposable
         }
 
         var watchdog = new Watchdog();
-        for (var open = _clients.Count; open > 0;)
+        for (var open = _clients.Count; open > 0; )
         {
             for (var remaining = _clients.Poller.Wait(100); remaining > 0; remaining--)
             {
-                if ((_clients.Poller.Events(remaining - 1) & ~Libc.EPOLLOUT) != 0 && Drain(_clients.Index(_clients.Poller.Descriptor(remaining - 1))))
+                if (
+                    (_clients.Poller.Events(remaining - 1) & ~Libc.EPOLLOUT) != 0
+                    && Drain(_clients.Index(_clients.Poller.Descriptor(remaining - 1)))
+                )
                 {
                     open--;
                 }
@@ -93,7 +96,9 @@ internal sealed unsafe class BulkLoad : IDisposable
     {
         if (!new ReadOnlySpan<byte>(_buffer, length).SequenceEqual(Pattern.At(_received[index], length)))
         {
-            throw new LoadFailedException($"connection {index}: wrong bytes between offset {_received[index]} and {_received[index] + length}");
+            throw new LoadFailedException(
+                $"connection {index}: wrong bytes between offset {_received[index]} and {_received[index] + length}"
+            );
         }
 
         _received[index] += length;

@@ -41,7 +41,7 @@ internal sealed class Clients : IDisposable
     public void ConnectAll()
     {
         var watchdog = new Watchdog();
-        for (int started = 0, established = 0; established < Count;)
+        for (int started = 0, established = 0; established < Count; )
         {
             while (started < Count && started - established < MaxPendingConnects)
             {
@@ -68,6 +68,7 @@ internal sealed class Clients : IDisposable
         Poller.Add(descriptor, Interest);
     }
 
+    /// <summary>Looks how a connect ended.</summary>
     /// <exception cref="LoadFailedException">The connection was refused.</exception>
     public static void CheckConnected(int descriptor)
     {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Mooring.Benchmarks.Harness;
-using Mooring.Benchmarks.Sockets;
 
 namespace Mooring.Benchmarks.Load;
 
@@ -24,7 +23,7 @@ internal static class ConnectLoad
         var watchdog = new Watchdog();
         var latencies = new LatencyHistogram();
         var nanosecondsPerTick = 1e9 / Stopwatch.Frequency;
-        for (var open = clients.Count; open > 0;)
+        for (var open = clients.Count; open > 0; )
         {
             for (var remaining = poller.Wait(100); remaining > 0; remaining--)
             {

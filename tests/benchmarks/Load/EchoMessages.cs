@@ -12,6 +12,7 @@ internal sealed unsafe class EchoMessages(Clients clients, int messageBytes)
     private readonly int[] _receivedBytes = new int[clients.Count];
     private readonly long[] _sequence = new long[clients.Count];
 
+    /// <summary>Sends the next message. The last one must have come back.</summary>
     /// <exception cref="LoadFailedException">The connection does not take a whole message, though it is empty.</exception>
     public void Send(int index)
     {
@@ -45,7 +46,8 @@ internal sealed unsafe class EchoMessages(Clients clients, int messageBytes)
                     : throw new LoadFailedException(
                         length == 0
                             ? $"connection {index} was closed with {have} of {messageBytes} bytes of its echo"
-                            : new SocketFailureException($"recv on connection {index}").Message);
+                            : new SocketFailureException($"recv on connection {index}").Message
+                    );
             }
 
             _receivedBytes[index] = have += (int)length;

@@ -26,7 +26,7 @@ internal sealed class IdleLoad : IDisposable
     {
         var watchdog = new Watchdog();
         var poller = _clients.Poller;
-        for (int started = 0, done = 0; done < _clients.Count;)
+        for (int started = 0, done = 0; done < _clients.Count; )
         {
             while (started < _clients.Count && started - done < UnderWayAtOnce)
             {
@@ -35,7 +35,10 @@ internal sealed class IdleLoad : IDisposable
 
             for (var remaining = poller.Wait(100); remaining > 0; remaining--)
             {
-                if ((poller.Events(remaining - 1) & ~Libc.EPOLLOUT) != 0 && _messages.Receive(_clients.Index(poller.Descriptor(remaining - 1))))
+                if (
+                    (poller.Events(remaining - 1) & ~Libc.EPOLLOUT) != 0
+                    && _messages.Receive(_clients.Index(poller.Descriptor(remaining - 1)))
+                )
                 {
                     done++;
                     watchdog.Progress(Stopwatch.GetTimestamp());

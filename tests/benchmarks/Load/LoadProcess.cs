@@ -6,7 +6,13 @@ namespace Mooring.Benchmarks.Load;
 /// <summary>The load generator, as the benchmark that drives it sees it.</summary>
 internal sealed class LoadProcess : IAsyncDisposable
 {
-    private readonly ChildProcess _process = ChildProcess.Start("load generator", Cores.Load, Self.File, [.. Self.Arguments, "load"], keepOutput: false);
+    private readonly ChildProcess _process = ChildProcess.Start(
+        "load generator",
+        Cores.Load,
+        Self.File,
+        [.. Self.Arguments, "load"],
+        keepOutput: false
+    );
 
     /// <summary>Runs one load to its end.</summary>
     /// <exception cref="BenchmarkException">The server broke something, or the generator itself died; the message says what.</exception>
@@ -14,8 +20,8 @@ internal sealed class LoadProcess : IAsyncDisposable
     {
         await _process.Input.WriteLineAsync(JsonSerializer.Serialize(request, LoadJson.Default.LoadRequest).AsMemory(), cancellation);
         await _process.Input.FlushAsync(cancellation);
-        var line = await _process.Output.ReadLineAsync(cancellation)
-            ?? throw new BenchmarkException($"the load generator died:\n{_process.Log}");
+        var line =
+            await _process.Output.ReadLineAsync(cancellation) ?? throw new BenchmarkException($"the load generator died:\n{_process.Log}");
         var result = JsonSerializer.Deserialize(line, LoadJson.Default.LoadResult)!;
         return result.Error is null
             ? result

@@ -24,7 +24,7 @@ internal static class RoundTripLoad
         var watchdog = new Watchdog();
         var latencies = new LatencyHistogram();
         var nanosecondsPerTick = 1e9 / Stopwatch.Frequency;
-        for (var underWay = clients.Count; underWay > 0;)
+        for (var underWay = clients.Count; underWay > 0; )
         {
             for (var remaining = poller.Wait(100); remaining > 0; remaining--)
             {

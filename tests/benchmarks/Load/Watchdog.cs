@@ -11,6 +11,7 @@ internal sealed class Watchdog
 
     public void Progress(long now) => _progress = now;
 
+    /// <summary>Looks whether the load still moves.</summary>
     /// <exception cref="LoadFailedException">Nothing has moved for 15 s.</exception>
     public void Check(string waitingFor)
     {

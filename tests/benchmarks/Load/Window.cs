@@ -36,17 +36,18 @@ internal sealed class Window(LoadRequest request)
         }
     }
 
-    public LoadResult Result(long operations, long bytes, LatencyHistogram? latencies) => new()
-    {
-        Operations = operations,
-        Bytes = bytes,
-        WallSeconds = Stopwatch.GetElapsedTime(_start, _end).TotalSeconds,
-        CpuSeconds = _used.CpuNanoseconds / 1e9,
-        WaitSeconds = _used.WaitNanoseconds / 1e9,
-        P50 = (latencies?.Percentile(50) ?? 0) / 1e3,
-        P99 = (latencies?.Percentile(99) ?? 0) / 1e3,
-        P999 = (latencies?.Percentile(99.9) ?? 0) / 1e3,
-    };
+    public LoadResult Result(long operations, long bytes, LatencyHistogram? latencies) =>
+        new()
+        {
+            Operations = operations,
+            Bytes = bytes,
+            WallSeconds = Stopwatch.GetElapsedTime(_start, _end).TotalSeconds,
+            CpuSeconds = _used.CpuNanoseconds / 1e9,
+            WaitSeconds = _used.WaitNanoseconds / 1e9,
+            P50 = (latencies?.Percentile(50) ?? 0) / 1e3,
+            P99 = (latencies?.Percentile(99) ?? 0) / 1e3,
+            P999 = (latencies?.Percentile(99.9) ?? 0) / 1e3,
+        };
 
     private static long Ticks(int milliseconds) => milliseconds * (Stopwatch.Frequency / 1000);
 }

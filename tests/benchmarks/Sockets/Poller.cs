@@ -31,7 +31,9 @@ internal sealed unsafe class Poller : IDisposable
     public int Wait(int timeoutMilliseconds)
     {
         var count = Libc.EpollWait(_descriptor, _events, Capacity, timeoutMilliseconds);
-        return count >= 0 ? count : Libc.Errno == Libc.EINTR ? 0 : throw new SocketFailureException("epoll_wait");
+        return count >= 0 ? count
+            : Libc.Errno == Libc.EINTR ? 0
+            : throw new SocketFailureException("epoll_wait");
     }
 
     /// <summary>Descriptor of the event at <paramref name="index"/> of the last <see cref="Wait"/>.</summary>

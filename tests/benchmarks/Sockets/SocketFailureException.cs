@@ -7,7 +7,5 @@ internal sealed class SocketFailureException(string call, int errno)
     : Exception($"{call}: {Marshal.GetPInvokeErrorMessage(errno)} (errno {errno})")
 {
     public SocketFailureException(string call)
-        : this(call, Libc.Errno)
-    {
-    }
+        : this(call, Libc.Errno) { }
 }

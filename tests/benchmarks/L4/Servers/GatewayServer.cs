@@ -28,7 +28,10 @@ internal sealed class GatewayServer(string? program) : ServerUnderTest(ServerNam
     }
 
     protected override (string File, string[] Arguments) Configure(
-        string directory, IReadOnlyList<ListenerPlan> listeners, IReadOnlyDictionary<string, int> ports)
+        string directory,
+        IReadOnlyList<ListenerPlan> listeners,
+        IReadOnlyDictionary<string, int> ports
+    )
     {
         var config = new GatewayConfig
         {

@@ -5,18 +5,23 @@ namespace Mooring.Benchmarks.L4.Servers;
 /// <summary>HAProxy in TCP mode, tuned for each listener's traffic: pipes of 1 MiB, spliced always where transfers are large.</summary>
 internal sealed class HaproxyServer() : ServerUnderTest("haproxy")
 {
-    public override string? Version { get; } = Programs.FirstLine("haproxy", "-v")?.Split(' ') is ["HAProxy", "version", var version, ..] ? version : null;
+    public override string? Version { get; } =
+        Programs.FirstLine("haproxy", "-v")?.Split(' ') is ["HAProxy", "version", var version, ..] ? version : null;
 
     public override string HowToInstall => "apt-get install haproxy";
 
     protected override (string File, string[] Arguments) Configure(
-        string directory, IReadOnlyList<ListenerPlan> listeners, IReadOnlyDictionary<string, int> ports)
+        string directory,
+        IReadOnlyList<ListenerPlan> listeners,
+        IReadOnlyDictionary<string, int> ports
+    )
     {
         var path = Path.Combine(directory, "haproxy.cfg");
         using var config = new StreamWriter(path);
 
         // maxpipes: by default a quarter of maxconn, two descriptors each, which the cap on descriptors has no room for.
-        config.WriteLine("""
+        config.WriteLine(
+            """
             global
               nbthread 1
               maxconn 9000
@@ -27,7 +32,8 @@ internal sealed class HaproxyServer() : ServerUnderTest("haproxy")
               timeout connect 5s
               timeout client 10m
               timeout server 10m
-            """);
+            """
+        );
         foreach (var listener in listeners)
         {
             // 2.6 does not splice a plain download by itself under splice-auto (seen by strace), and needs four times the CPU then;

@@ -14,7 +14,10 @@ internal sealed class NginxServer() : ServerUnderTest("nginx")
     public override string HowToInstall => "apt-get install nginx libnginx-mod-stream";
 
     protected override (string File, string[] Arguments) Configure(
-        string directory, IReadOnlyList<ListenerPlan> listeners, IReadOnlyDictionary<string, int> ports)
+        string directory,
+        IReadOnlyList<ListenerPlan> listeners,
+        IReadOnlyDictionary<string, int> ports
+    )
     {
         var path = Path.Combine(directory, "nginx.conf");
         using var config = new StreamWriter(path);
@@ -23,7 +26,8 @@ internal sealed class NginxServer() : ServerUnderTest("nginx")
             config.WriteLine($"load_module {Module};");
         }
 
-        config.WriteLine($$"""
+        config.WriteLine(
+            $$"""
             daemon off;
             worker_processes 1;
             worker_rlimit_nofile 20000;
@@ -34,7 +38,8 @@ internal sealed class NginxServer() : ServerUnderTest("nginx")
               proxy_buffer_size 64k;
               proxy_connect_timeout 5s;
               proxy_timeout 10m;
-            """);
+            """
+        );
         foreach (var listener in listeners)
         {
             var servers = string.Concat(listener.Backends.Select(backend => $"server {backend}; "));
