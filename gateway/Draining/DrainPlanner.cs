@@ -1,0 +1,179 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Gateway.Draining;
+
+/// <summary>Decides how far the gateway is in letting go of its connections: serving, cordoned, draining, drained.</summary>
+/// <remarks>
+/// Does nothing itself and knows no clock: times are arguments, on any steady clock. Directives are fenced by (epoch, sequence), so a leader
+/// that lost its lease cannot undo what its successor decided. Not thread-safe.
+/// </remarks>
+internal sealed class DrainPlanner(DrainConfig config, Random random)
+{
+    // Further than any deadline: the cluster autoscaler waits 10 minutes, a person perhaps a day.
+    private static readonly TimeSpan MaxTime = TimeSpan.FromDays(7);
+
+    private readonly ClosePacer _pacer = new(random);
+    private DrainConfig _config = config;
+    private DirectiveMessage? _directive;
+    private DirectiveKind _kind = DirectiveKind.Serve;
+    private TimeSpan _started;
+    private TimeSpan _deadline;
+    private TimeSpan? _expires;
+    private double _pace;
+    private bool _terminating;
+    private bool _shedDone;
+
+    /// <summary>Fence of the last directive accepted, in force or expired; zeros before the first.</summary>
+    public (long Epoch, long Sequence) Fence => _directive is null ? default : (_directive.Epoch, _directive.Sequence);
+
+    /// <summary>Why the gateway is not simply serving: the directive's reason, or <c>shutdown</c>.</summary>
+    public string Reason => _terminating ? "shutdown" : _kind == DirectiveKind.Serve ? "" : _directive!.Reason;
+
+    /// <summary>Whether <see cref="Terminate"/> was called.</summary>
+    public bool IsTerminating => _terminating;
+
+    /// <summary>When what is left is closed; null when not draining.</summary>
+    public TimeSpan? Deadline => _kind == DirectiveKind.Drain ? _deadline : null;
+
+    /// <summary>A new config. The deadline of a drain under way stays; pace, jitter and lame-duck time follow it.</summary>
+    public void Configure(DrainConfig value) => _config = value;
+
+    /// <summary>Takes a directive that came at <paramref name="now"/>, which is <paramref name="wall"/> on the wall.</summary>
+    public DirectiveOutcome Apply(DirectiveMessage directive, TimeSpan now, DateTimeOffset wall)
+    {
+        if (!IsValid(directive))
+        {
+            return DirectiveOutcome.Invalid;
+        }
+
+        var order = _directive is null ? 1 : (directive.Epoch, directive.Sequence).CompareTo(Fence);
+        if (order < 0)
+        {
+            return DirectiveOutcome.Stale;
+        }
+
+        if (_terminating && directive.Kind != DirectiveKind.Drain)
+        {
+            return DirectiveOutcome.Terminating;
+        }
+
+        // Its time to live may have run out in between, and then a repetition brings it back.
+        var repeated = order == 0 && (_kind == directive.Kind || _terminating);
+        _directive = directive;
+        _expires = now + directive.TimeToLive;
+        if (!repeated)
+        {
+            Begin(directive.Kind, now);
+        }
+
+        _pace = directive.ClosesPerSecond;
+        if (directive.Kind == DirectiveKind.Drain)
+        {
+            var deadline = directive.Deadline is { } moment ? now + Clamp(moment - wall) : _started + _config.Deadline;
+
+            // Only ever sooner while the process is ending: its supervisor's patience is the config's.
+            _deadline = _terminating && deadline > _deadline ? _deadline : deadline;
+        }
+
+        return repeated ? DirectiveOutcome.Repeated : DirectiveOutcome.Accepted;
+    }
+
+    /// <summary>The process is to end: drains with the config's deadline, for good. A drain under way goes on, with the sooner of both deadlines.</summary>
+    public void Terminate(TimeSpan now)
+    {
+        if (_terminating)
+        {
+            return;
+        }
+
+        var deadline = now + _config.Deadline;
+        var before = Deadline;
+        if (_kind != DirectiveKind.Drain)
+        {
+            Begin(DirectiveKind.Drain, now);
+            _pace = 0;
+        }
+
+        _terminating = true;
+        _deadline = before < deadline ? before.Value : deadline;
+        _expires = null;
+    }
+
+    /// <summary>What to do now. Call it every 10 to 100 ms while anything but serving.</summary>
+    public DrainDecision Step(TimeSpan now, DrainCounts counts)
+    {
+        if (_expires <= now && !_terminating)
+        {
+            _expires = null;
+            _kind = DirectiveKind.Serve;
+        }
+
+        return _kind switch
+        {
+            DirectiveKind.Serve => new DrainDecision(GatewayState.Serving, true, true, 0, false),
+            DirectiveKind.Shed => new DrainDecision(GatewayState.Serving, true, true, Shed(now, counts), false),
+            DirectiveKind.Cordon => new DrainDecision(GatewayState.Cordoned, false, now < _started + _config.LameDuck, 0, false),
+            _ => Drain(now, counts),
+        };
+    }
+
+    private DrainDecision Drain(TimeSpan now, DrainCounts counts)
+    {
+        var accept = now < _started + _config.LameDuck && now < _deadline;
+        if (counts.Open == 0 && !accept)
+        {
+            return new DrainDecision(GatewayState.Drained, false, false, 0, false);
+        }
+
+        if (now >= _deadline)
+        {
+            return new DrainDecision(GatewayState.Draining, false, false, 0, true);
+        }
+
+        return new DrainDecision(GatewayState.Draining, false, accept, accept ? 0 : Take(now, counts.Closable), false);
+    }
+
+    private int Shed(TimeSpan now, DrainCounts counts)
+    {
+        var surplus = counts.Open - counts.Closing - (_directive!.TargetConnections ?? int.MaxValue);
+        if (surplus <= 0 || _shedDone)
+        {
+            // Reached once is done: a target is not a cap on what comes afterwards.
+            _shedDone = true;
+            return 0;
+        }
+
+        return Take(now, Math.Min(counts.Closable, surplus));
+    }
+
+    private int Take(TimeSpan now, int wanted) =>
+        _pacer.Take(now, wanted, _pace > 0 ? _pace : _config.ClosesPerSecond, _config.Jitter);
+
+    private void Begin(DirectiveKind kind, TimeSpan now)
+    {
+        // A drain that follows a cordon does not begin the lame-duck time again.
+        var keepsStart = kind is DirectiveKind.Cordon or DirectiveKind.Drain && _kind is DirectiveKind.Cordon or DirectiveKind.Drain;
+        if (!keepsStart)
+        {
+            _started = now;
+        }
+
+        if (kind != _kind)
+        {
+            _pacer.Restart(now);
+        }
+
+        _kind = kind;
+        _shedDone = false;
+    }
+
+    private static bool IsValid(DirectiveMessage directive) =>
+        Enum.IsDefined(directive.Kind)
+        && directive.ClosesPerSecond is >= 0 and <= 1_000_000
+        && (directive.TimeToLive is not { } life || (life > TimeSpan.Zero && life <= MaxTime))
+        && (directive.TargetConnections ?? 0) >= 0
+        && (directive.Kind != DirectiveKind.Shed || directive.TargetConnections is not null);
+
+    private static TimeSpan Clamp(TimeSpan time) => time < TimeSpan.Zero ? TimeSpan.Zero : time > MaxTime ? MaxTime : time;
+}
