@@ -14,7 +14,7 @@ public sealed record HandoverMessage
     public required long Sequence { get; init; }
 
     /// <summary>At most <see cref="HandoverLimits.MaxDescriptors"/>.</summary>
-    public IReadOnlyList<HandoverListener> Listeners { get; init; } = [];
+    public IReadOnlyList<HandoverListener> Listeners { get; set; } = [];
 }
 
 /// <summary>What a handed socket is for.</summary>

@@ -1,0 +1,166 @@
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Operator.Gateways;
+
+/// <summary>One fleet within the hub. Not thread-safe: every member is used under the hub's lock.</summary>
+internal sealed class FleetState
+{
+    private readonly SortedDictionary<string, Member> _members = new(StringComparer.Ordinal);
+    private string? _hash;
+    private ReadOnlyMemory<byte> _config;
+    private Dictionary<string, ReadOnlyMemory<byte>> _endpoints = new(StringComparer.Ordinal);
+
+    /// <summary>The directive given last, by gateway; outlives a reconnect.</summary>
+    public Dictionary<string, (DirectiveMessage Directive, ReadOnlyMemory<byte> Message)> Directives { get; } = new(StringComparer.Ordinal);
+
+    public IReadOnlyCollection<string> Gateways => _members.Keys;
+
+    public bool IsEmpty => _hash is null && _members.Count == 0 && Directives.Count == 0;
+
+    public void SetDesired(string hash, ReadOnlyMemory<byte> config, Dictionary<string, ReadOnlyMemory<byte>> endpoints)
+    {
+        var configChanged = hash != _hash;
+        foreach (var outbox in _members.Values.Select(static member => member.Session.Outbox))
+        {
+            if (configChanged)
+            {
+                outbox.PutConfig(config);
+            }
+
+            foreach (var (backend, message) in endpoints)
+            {
+                if (!_endpoints.TryGetValue(backend, out var before) || !before.Span.SequenceEqual(message.Span))
+                {
+                    outbox.PutEndpoints(backend, message);
+                }
+            }
+
+            foreach (var backend in _endpoints.Keys.Where(backend => !endpoints.ContainsKey(backend)))
+            {
+                outbox.DropEndpoints(backend);
+            }
+        }
+
+        (_hash, _config, _endpoints) = (hash, config, endpoints);
+    }
+
+    public bool Direct(string gateway, DirectiveMessage directive, ReadOnlyMemory<byte> message)
+    {
+        if (Directives.TryGetValue(gateway, out var last) && !IsNewer(directive, last.Directive))
+        {
+            return false;
+        }
+
+        Directives[gateway] = (directive, message);
+        if (_members.TryGetValue(gateway, out var member))
+        {
+            member.Session.Outbox.PutDirective(message);
+        }
+
+        return true;
+    }
+
+    /// <summary>Returns the session that the new one replaces.</summary>
+    public GatewaySession? Join(GatewaySession session, DateTimeOffset now)
+    {
+        var name = session.Hello.Gateway;
+        var replaced = _members.GetValueOrDefault(name)?.Session;
+        _members[name] = new Member(session, new GatewayView
+        {
+            Hello = session.Hello,
+            ConnectedAt = now,
+            SeenAt = now,
+            ConfigHash = session.Hello.ConfigHash,
+        });
+        if (_hash is not null)
+        {
+            // A gateway that has the config already only loses by being told again.
+            if (session.Hello.ConfigHash != _hash)
+            {
+                session.Outbox.PutConfig(_config);
+            }
+
+            foreach (var (backend, message) in _endpoints)
+            {
+                session.Outbox.PutEndpoints(backend, message);
+            }
+        }
+
+        if (Directives.TryGetValue(name, out var last))
+        {
+            session.Outbox.PutDirective(last.Message);
+        }
+
+        return replaced;
+    }
+
+    /// <summary>Returns false for a session that was replaced or never joined.</summary>
+    public bool Leave(GatewaySession session) =>
+        _members.TryGetValue(session.Hello.Gateway, out var member)
+        && ReferenceEquals(member.Session, session)
+        && _members.Remove(session.Hello.Gateway);
+
+    public GatewayChange? Note(GatewaySession session, GatewayMessage message, DateTimeOffset now)
+    {
+        if (!_members.TryGetValue(session.Hello.Gateway, out var member) || !ReferenceEquals(member.Session, session))
+        {
+            return null;
+        }
+
+        var view = member.View with { SeenAt = now };
+        GatewayChange? change = null;
+        switch (message)
+        {
+            case AckMessage ack:
+                change = GatewayChange.Acked;
+                view = ack.Accepted
+                    ? view with { ConfigHash = ack.Hash, RefusedHash = null, ConfigErrors = [] }
+                    : view with { RefusedHash = ack.Hash, ConfigErrors = ack.Errors };
+                break;
+            case ReportMessage report:
+                change = SameState(view.Report, report) ? GatewayChange.Figures : GatewayChange.State;
+                view = view with { Report = report, ReportedAt = now };
+                break;
+        }
+
+        member.View = view;
+        return change;
+    }
+
+    public FleetView View(string key) => new()
+    {
+        Fleet = key,
+        DesiredHash = _hash,
+        Gateways =
+        [
+            .. _members.Select(pair => Directives.TryGetValue(pair.Key, out var last)
+                ? pair.Value.View with { Directive = last.Directive }
+                : pair.Value.View),
+        ],
+    };
+
+    /// <summary>Forgets all but the connected gateways.</summary>
+    public void Clear()
+    {
+        (_hash, _config) = (null, default);
+        _endpoints.Clear();
+        Directives.Clear();
+    }
+
+    private static bool IsNewer(DirectiveMessage directive, DirectiveMessage last) =>
+        (directive.Epoch, directive.Sequence).CompareTo((last.Epoch, last.Sequence)) > 0;
+
+    private static bool SameState(ReportMessage? before, ReportMessage after) =>
+        before is not null
+        && before.State == after.State
+        && before.Capacity == after.Capacity
+        && before.DirectiveEpoch == after.DirectiveEpoch
+        && before.DirectiveSequence == after.DirectiveSequence;
+
+    private sealed class Member(GatewaySession session, GatewayView view)
+    {
+        public GatewaySession Session { get; } = session;
+
+        public GatewayView View { get; set; } = view;
+    }
+}

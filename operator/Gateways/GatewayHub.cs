@@ -1,0 +1,174 @@
+using System.Diagnostics.CodeAnalysis;
+using Mooring.Contracts;
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Operator.Gateways;
+
+/// <summary>All connected gateways of all fleets: what they are to have, what they say, and what has changed.</summary>
+/// <remarks>
+/// Thread-safe. In memory: a new leader starts empty and learns everything from the gateways' hellos and reports within seconds.
+/// Only what differs from the last thing set is pushed, and a gateway that connects later gets all of it.
+/// </remarks>
+public sealed class GatewayHub(TimeProvider time)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, FleetState> _fleets = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// Raised after each change with the fleet's key and what changed. Runs on the stream's thread, outside of any lock: a handler only
+    /// queues the fleet.
+    /// </summary>
+    [SuppressMessage("Design", "MA0046", Justification = "A plain signal: there is no sender worth naming.")]
+    [SuppressMessage("Design", "CA1003", Justification = "A plain signal: there is no sender worth naming.")]
+    public event Action<string, GatewayChange>? Changed;
+
+    /// <summary>Streams that are connected now.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _fleets.Values.Sum(static fleet => fleet.Gateways.Count);
+            }
+        }
+    }
+
+    /// <summary>Sets what the fleet's gateways are to have, and pushes what differs. Returns the config's hash.</summary>
+    /// <exception cref="ArgumentException">The config, or one backend's endpoints, is longer than a stream message may be; nothing changed.</exception>
+    public string SetDesired(string fleet, FleetDesired desired)
+    {
+        var hash = ContractsJson.Hash(desired.Config);
+        var config = StreamCodec.Encode(new ConfigMessage { Hash = hash, Config = desired.Config });
+        var endpoints = desired.Endpoints.ToDictionary(
+            static pair => pair.Key,
+            static pair => StreamCodec.Encode(new EndpointsMessage { Backend = pair.Key, Endpoints = pair.Value }),
+            StringComparer.Ordinal);
+        lock (_lock)
+        {
+            Fleet(fleet).SetDesired(hash, config, endpoints);
+        }
+
+        return hash;
+    }
+
+    /// <summary>Gives one gateway a directive, now or when it connects.</summary>
+    /// <returns>False, changing nothing, when one with the same or a higher (epoch, sequence) was given before.</returns>
+    public bool Direct(string fleet, string gateway, DirectiveMessage directive)
+    {
+        var message = StreamCodec.Encode(directive);
+        lock (_lock)
+        {
+            return Fleet(fleet).Direct(gateway, directive, message);
+        }
+    }
+
+    /// <summary>Forgets the directive of a gateway that is gone for good.</summary>
+    public void Forget(string fleet, string gateway)
+    {
+        lock (_lock)
+        {
+            if (_fleets.TryGetValue(fleet, out var state))
+            {
+                state.Directives.Remove(gateway);
+            }
+        }
+    }
+
+    /// <summary>Forgets the fleet; gateways of it that are still connected keep what they have.</summary>
+    public void Remove(string fleet)
+    {
+        lock (_lock)
+        {
+            if (_fleets.TryGetValue(fleet, out var state))
+            {
+                state.Clear();
+                DropIfEmpty(fleet, state);
+            }
+        }
+    }
+
+    /// <summary>The fleet as its gateways tell it; without gateways when none has connected.</summary>
+    public FleetView View(string fleet)
+    {
+        lock (_lock)
+        {
+            return _fleets.TryGetValue(fleet, out var state)
+                ? state.View(fleet)
+                : new FleetView { Fleet = fleet, Gateways = [] };
+        }
+    }
+
+    /// <summary>Every fleet with a desired config or a connected gateway, ordered by key.</summary>
+    public IReadOnlyList<FleetView> Views()
+    {
+        lock (_lock)
+        {
+            return [.. _fleets.OrderBy(static pair => pair.Key, StringComparer.Ordinal).Select(static pair => pair.Value.View(pair.Key))];
+        }
+    }
+
+    /// <summary>Takes a gateway in; one with the same name is replaced and its stream ended.</summary>
+    internal void Join(GatewaySession session)
+    {
+        GatewaySession? replaced;
+        var now = time.GetUtcNow();
+        lock (_lock)
+        {
+            replaced = Fleet(session.Hello.Fleet).Join(session, now);
+        }
+
+        replaced?.End("replaced by a newer stream of the same name");
+        Changed?.Invoke(session.Hello.Fleet, GatewayChange.Connected);
+    }
+
+    /// <summary>Lets a gateway go; does nothing for one that was replaced.</summary>
+    internal void Leave(GatewaySession session)
+    {
+        lock (_lock)
+        {
+            if (!_fleets.TryGetValue(session.Hello.Fleet, out var state) || !state.Leave(session))
+            {
+                return;
+            }
+
+            DropIfEmpty(session.Hello.Fleet, state);
+        }
+
+        Changed?.Invoke(session.Hello.Fleet, GatewayChange.Disconnected);
+    }
+
+    /// <summary>Takes note of an ack or a report.</summary>
+    internal void Note(GatewaySession session, GatewayMessage message)
+    {
+        GatewayChange? change;
+        var now = time.GetUtcNow();
+        lock (_lock)
+        {
+            change = _fleets.TryGetValue(session.Hello.Fleet, out var state) ? state.Note(session, message, now) : null;
+        }
+
+        if (change is { } what)
+        {
+            Changed?.Invoke(session.Hello.Fleet, what);
+        }
+    }
+
+    private FleetState Fleet(string key)
+    {
+        if (!_fleets.TryGetValue(key, out var state))
+        {
+            _fleets.Add(key, state = new FleetState());
+        }
+
+        return state;
+    }
+
+    private void DropIfEmpty(string key, FleetState state)
+    {
+        if (state.IsEmpty)
+        {
+            _fleets.Remove(key);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+using System.Text.Json;
+using Mooring.Contracts;
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Operator.Gateways;
+
+/// <summary>Reads what gateways send and writes what they are sent. Pure.</summary>
+internal static class StreamCodec
+{
+    private const int MaxFleet = 253 + 1 + 63;
+    private const int MaxName = 253;
+    private const int MaxText = 1024;
+    private const int MaxErrors = 64;
+    private const int MaxListeners = 64;
+    private const int MaxBackends = 64;
+    private const int MaxEndpoints = 10_000;
+    private const int MaxEntries = 256;
+
+    /// <summary>The message's bytes.</summary>
+    /// <exception cref="ArgumentException">Longer than <see cref="StreamLimits.MaxMessageBytes"/>.</exception>
+    public static ReadOnlyMemory<byte> Encode(OperatorMessage message)
+    {
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(message, ContractsJson.Default.OperatorMessage);
+        return bytes.Length <= StreamLimits.MaxMessageBytes
+            ? bytes
+            : throw new ArgumentException($"a message of {bytes.Length} bytes; a stream takes {StreamLimits.MaxMessageBytes}", nameof(message));
+    }
+
+    /// <summary>Reads one message; null for a kind that this version does not know.</summary>
+    /// <exception cref="JsonException">Not JSON, or a member of the wrong form; the message has its path.</exception>
+    public static GatewayMessage? Decode(ReadOnlySpan<byte> json)
+    {
+        if (Kind(json) is not ("hello" or "ack" or "report"))
+        {
+            return null;
+        }
+
+        var message = JsonSerializer.Deserialize(json, ContractsJson.Default.GatewayMessage) ?? throw new JsonException("$: null");
+        switch (message)
+        {
+            case HelloMessage hello:
+                CheckHello(hello);
+                break;
+            case AckMessage ack:
+                Text(ack.Hash, MaxText, "hash");
+                List(ack.Errors, MaxErrors, "errors", static (error, path) => Text(error, MaxText, path));
+                break;
+            case ReportMessage report:
+                CheckReport(report);
+                break;
+        }
+
+        return message;
+    }
+
+    /// <summary>Value of the top-level <c>type</c>; null without one.</summary>
+    private static string? Kind(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            throw new JsonException("$: not an object");
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var found = reader.ValueTextEquals("type"u8);
+            reader.Read();
+            if (found)
+            {
+                return reader.TokenType == JsonTokenType.String ? reader.GetString() : throw new JsonException("$.type: not a text");
+            }
+
+            reader.Skip();
+        }
+
+        throw new JsonException("$.type: missing");
+    }
+
+    private static void CheckHello(HelloMessage hello)
+    {
+        Text(hello.Fleet, MaxFleet, "fleet");
+        if (hello.Fleet.Split('/') is not [{ Length: > 0 }, { Length: > 0 }])
+        {
+            throw new JsonException("$.fleet: not namespace/name");
+        }
+
+        Text(hello.Gateway, MaxName, "gateway");
+        if (hello.Gateway.Length == 0)
+        {
+            throw new JsonException("$.gateway: empty");
+        }
+
+        Text(hello.Version, MaxText, "version");
+        if (hello.Limits is not null)
+        {
+            Map(hello.Limits.Sysctls, "limits.sysctls");
+            foreach (var (key, value) in hello.Limits.Sysctls)
+            {
+                Text(key, MaxText, "limits.sysctls");
+                Text(value, MaxText, $"limits.sysctls.{key}");
+            }
+        }
+    }
+
+    private static void CheckReport(ReportMessage report)
+    {
+        NotNegative(report.Connections, "connections");
+        NotNegative(report.Capacity, "capacity");
+        NotNegative(report.ResidentBytes, "residentBytes");
+        List(report.Listeners, MaxListeners, "listeners", static (listener, path) =>
+        {
+            Text(listener.Name, MaxName, $"{path}.name");
+            NotNegative(listener.Connections, $"{path}.connections");
+            NotNegative(listener.AcceptedTotal, $"{path}.acceptedTotal");
+            NotNegative(listener.ReceivedBytesTotal, $"{path}.receivedBytesTotal");
+            NotNegative(listener.SentBytesTotal, $"{path}.sentBytesTotal");
+            Map(listener.RefusedTotal, $"{path}.refusedTotal");
+        });
+        List(report.Backends, MaxBackends, "backends", static (backend, path) =>
+        {
+            Text(backend.Name, MaxName, $"{path}.name");
+            List(backend.Endpoints, MaxEndpoints, $"{path}.endpoints", static (endpoint, path) =>
+            {
+                Text(endpoint.Id, MaxName, $"{path}.id");
+                NotNegative(endpoint.Connections, $"{path}.connections");
+            });
+        });
+    }
+
+    private static void Text(string? text, int limit, string path)
+    {
+        if (text is null || text.Length > limit)
+        {
+            throw new JsonException($"$.{path}: {(text is null ? "null" : $"longer than {limit} characters")}");
+        }
+    }
+
+    private static void NotNegative(long value, string path)
+    {
+        if (value < 0)
+        {
+            throw new JsonException($"$.{path}: negative");
+        }
+    }
+
+    private static void Map<T>(IReadOnlyDictionary<string, T>? map, string path)
+    {
+        if (map is null || map.Count > MaxEntries)
+        {
+            throw new JsonException($"$.{path}: {(map is null ? "null" : $"more than {MaxEntries} entries")}");
+        }
+    }
+
+    private static void List<T>(IReadOnlyList<T>? list, int limit, string path, Action<T, string> check)
+    {
+        if (list is null || list.Count > limit)
+        {
+            throw new JsonException($"$.{path}: {(list is null ? "null" : $"more than {limit} items")}");
+        }
+
+        for (var i = 0; i < list.Count; i++)
+        {
+            if (list[i] is null)
+            {
+                throw new JsonException($"$.{path}[{i}]: null");
+            }
+
+            check(list[i], $"{path}[{i}]");
+        }
+    }
+}

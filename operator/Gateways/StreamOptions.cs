@@ -1,0 +1,25 @@
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Operator.Gateways;
+
+/// <summary>Times and bounds of the streams' server side.</summary>
+public sealed record StreamOptions
+{
+    /// <summary>Upgrade to accepted hello, authentication included. Default 10 s.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>A gateway that has sent no message for this long is dropped. Default 35 s: three reports missed.</summary>
+    public TimeSpan SilenceTimeout { get; init; } = (3 * StreamLimits.ReportInterval) + TimeSpan.FromSeconds(5);
+
+    /// <summary>A gateway that does not take one message within this is dropped. Default 20 s.</summary>
+    public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Time between WebSocket pings; one that stays unanswered for as long again ends the stream. Default 10 s.</summary>
+    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Streams at most whose hello has not been accepted yet; more are answered 503. Default 256.</summary>
+    public int MaxHandshakes { get; init; } = 256;
+
+    /// <summary>Streams at most; more are answered 503. Default 20,000.</summary>
+    public int MaxStreams { get; init; } = 20_000;
+}
