@@ -1,0 +1,161 @@
+using Microsoft.Extensions.Logging;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+using Mooring.Kubernetes.Queueing;
+using Mooring.Kubernetes.Telemetry;
+
+namespace Mooring.Kubernetes.Informers;
+
+/// <summary>Lists, watches, resumes and lists again, for ever, on behalf of one informer.</summary>
+internal sealed partial class Reflector<T>(
+    KubernetesClient client, ResourceType<T> type, SharedInformerOptions<T> options, SharedInformer<T> informer, ILogger logger)
+    where T : class, IKubernetesObject
+{
+    // A watch that ends sooner than this without an event counts as a failure, or a broken server would be asked in a tight loop.
+    private static readonly TimeSpan ShortWatch = TimeSpan.FromSeconds(1);
+
+    private readonly Backoff _backoff = new(options.MinBackoff, options.MaxBackoff, jitter: 1);
+    private readonly TimeProvider _time = client.Time;
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        string? version = null;
+        var reason = "start";
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (version is null)
+                {
+                    version = await ListAsync(reason, cancellationToken);
+                    LogListed(type.QualifiedName, informer.Cache.Count, version);
+                }
+
+                version = await WatchAsync(version, cancellationToken);
+            }
+            catch (WatchEndedException ended)
+            {
+                version = ended.Relist ? null : ended.Version;
+                reason = ended.How;
+                await FailedAsync(ended.How, ended.InnerException!, pause: !ended.Relist || !ended.Progress, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error) when (error is not OutOfMemoryException)
+            {
+                reason = "error";
+                await FailedAsync("list", error, pause: true, cancellationToken);
+            }
+        }
+    }
+
+    private async Task<string> ListAsync(string reason, CancellationToken cancellationToken)
+    {
+        KubernetesMetrics.InformerListed(type.QualifiedName, reason);
+        var list = await client.ListAsync(
+            type, options.Namespace,
+            new ListOptions { LabelSelector = options.LabelSelector, FieldSelector = options.FieldSelector, Limit = options.PageSize },
+            cancellationToken);
+        informer.Replace(list.Items);
+        return list.Metadata.ResourceVersion ?? "";
+    }
+
+    /// <summary>Runs one watch to its orderly end. Returns where to resume.</summary>
+    private async Task<string> WatchAsync(string version, CancellationToken cancellationToken)
+    {
+        var watch = new WatchOptions
+        {
+            LabelSelector = options.LabelSelector,
+            FieldSelector = options.FieldSelector,
+            ResourceVersion = version,
+            Timeout = options.WatchTimeout * (1 + Random.Shared.NextDouble()),
+        };
+        var started = _time.GetTimestamp();
+        var progress = false;
+        try
+        {
+            await foreach (var change in client.WatchAsync(type, options.Namespace, watch, cancellationToken))
+            {
+                progress = true;
+                if (change.Type != WatchEventType.Bookmark)
+                {
+                    informer.Change(change);
+                }
+
+                version = change.ResourceVersion.Length > 0 ? change.ResourceVersion : version;
+                _backoff.Reset();
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            throw new WatchEndedException(version, progress, error);
+        }
+
+        if (!progress && _time.GetElapsedTime(started) < ShortWatch)
+        {
+            throw new WatchEndedException(version, progress, new IOException("the watch ended at once, without an event"));
+        }
+
+        KubernetesMetrics.InformerWatchEnded(type.QualifiedName, "server");
+        return version;
+    }
+
+    private async Task FailedAsync(string how, Exception error, bool pause, CancellationToken cancellationToken)
+    {
+        KubernetesMetrics.InformerWatchEnded(type.QualifiedName, how);
+        var delay = pause ? _backoff.Next() : TimeSpan.Zero;
+        if (error is KubernetesException { RetryAfter: { } asked } && asked > delay)
+        {
+            delay = asked;
+        }
+
+        if (how is "list" or "error")
+        {
+            LogFailed(type.QualifiedName, error.Message, delay);
+        }
+        else
+        {
+            LogWatchEnded(type.QualifiedName, how, error.Message, delay);
+        }
+
+        await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    [LoggerMessage(11, LogLevel.Debug, "Listed {Resource}: {Count} objects at version {Version}")]
+    private partial void LogListed(string resource, int count, string version);
+
+    [LoggerMessage(12, LogLevel.Warning, "Following {Resource} failed: {Error}; trying again in {Delay}")]
+    private partial void LogFailed(string resource, string error, TimeSpan delay);
+
+    [LoggerMessage(13, LogLevel.Debug, "Watch of {Resource} ended ({How}): {Error}; trying again in {Delay}")]
+    private partial void LogWatchEnded(string resource, string how, string error, TimeSpan delay);
+}
+
+/// <summary>A watch broke off; says where to go on.</summary>
+internal sealed class WatchEndedException(string version, bool progress, Exception cause) : Exception(cause.Message, cause)
+{
+    /// <summary>The last version that was seen.</summary>
+    public string Version => version;
+
+    /// <summary>Something came before it broke off.</summary>
+    public bool Progress => progress;
+
+    /// <summary>The version is of no use any more. Also after an event that cannot be read: resuming would meet it again.</summary>
+    public bool Relist => InnerException is KubernetesException { IsExpired: true } or InvalidDataException;
+
+    /// <summary>A word for metrics.</summary>
+    public string How => InnerException switch
+    {
+        KubernetesException { IsExpired: true } => "expired",
+        KubernetesException => "error",
+        TimeoutException => "idle",
+        InvalidDataException => "malformed",
+        _ => "connection",
+    };
+}
