@@ -1,0 +1,38 @@
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Gateway.Streams;
+
+/// <summary>What the stream reads from the gateway and does to it. Called from the stream's tasks, one call at a time but for <see cref="Glance"/> and <see cref="Report"/>.</summary>
+internal interface IStreamTarget
+{
+    /// <summary>Hash of the config in force; null without one.</summary>
+    string? ConfigHash { get; }
+
+    /// <summary>First message of every session.</summary>
+    HelloMessage Hello();
+
+    /// <summary>Puts the config in force and returns nothing, or leaves the one before in force and returns every error with its path.</summary>
+    IReadOnlyList<string> ApplyConfig(ConfigMessage message);
+
+    void ApplyEndpoints(EndpointsMessage message);
+
+    void ApplyDirective(DirectiveMessage message);
+
+    /// <summary>What decides whether a report is due before its time. Cheap: asked several times a second.</summary>
+    LoadGlance Glance();
+
+    ReportMessage Report();
+}
+
+/// <summary>The part of a report whose change cannot wait for the next one.</summary>
+/// <param name="State">Of the gateway.</param>
+/// <param name="Epoch">Fence of the directive in force.</param>
+/// <param name="Sequence">Second part of the fence.</param>
+/// <param name="Connections">Client connections open now.</param>
+internal readonly record struct LoadGlance(GatewayState State, long Epoch, long Sequence, int Connections)
+{
+    /// <summary>Whether the change since <paramref name="reported"/> is big: state, fence, or a tenth of the connections.</summary>
+    public bool DiffersMuchFrom(LoadGlance reported) =>
+        State != reported.State || Epoch != reported.Epoch || Sequence != reported.Sequence
+        || Math.Abs(Connections - reported.Connections) * 10L >= Math.Max(reported.Connections, 1);
+}

@@ -1,0 +1,43 @@
+using System.Threading.Channels;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Streams;
+
+namespace Mooring.Gateway.Tests.Streams;
+
+/// <summary>A gateway as the stream sees it, under a test's control.</summary>
+internal sealed class FakeTarget : IStreamTarget
+{
+    public string? ConfigHash { get; set; }
+
+    public GatewayState State { get; set; }
+
+    public int Connections { get; set; }
+
+    public IReadOnlyList<string> Errors { get; set; } = [];
+
+    public Channel<OperatorMessage> Applied { get; } = Channel.CreateUnbounded<OperatorMessage>();
+
+    public HelloMessage Hello() => new() { Fleet = "default/test", Gateway = "gw-0", Version = "1", ConfigHash = ConfigHash, ProcessId = 7 };
+
+    public IReadOnlyList<string> ApplyConfig(ConfigMessage message)
+    {
+        Applied.Writer.TryWrite(message);
+        if (Errors.Count == 0)
+        {
+            ConfigHash = message.Hash;
+        }
+
+        return Errors;
+    }
+
+    public void ApplyEndpoints(EndpointsMessage message) => Applied.Writer.TryWrite(message);
+
+    public void ApplyDirective(DirectiveMessage message) => Applied.Writer.TryWrite(message);
+
+    public LoadGlance Glance() => new(State, 0, 0, Connections);
+
+    public ReportMessage Report() => new() { State = State, Connections = Connections, Capacity = 100 };
+
+    public async Task<T> NextAsync<T>() where T : OperatorMessage =>
+        (await Applied.Reader.ReadAsync(FakeOperator.Deadline())).ShouldBeOfType<T>();
+}
