@@ -1,0 +1,96 @@
+using System.Net;
+using System.Net.Sockets;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Configuration;
+
+namespace Mooring.Gateway.Backends;
+
+/// <summary>Turns names into endpoints with IP addresses, by DNS. Never called by a loop.</summary>
+/// <param name="lookUp">Asks DNS; throws <see cref="SocketException"/> where there is no such name.</param>
+internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAddress[]>> lookUp)
+{
+    /// <summary>Names are asked anew this often; the system's resolver gives no time to live.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
+    public static EndpointResolver System { get; } = new(static (name, cancel) => Dns.GetHostAddressesAsync(name, cancel));
+
+    /// <summary>The endpoints that need no DNS; null when some do.</summary>
+    public static IReadOnlyList<ResolvedEndpoint>? WithoutDns(BackendSnapshot backend)
+    {
+        if (backend.Source == EndpointSource.Pushed)
+        {
+            return backend.DnsName is null ? [] : null;
+        }
+
+        var result = new List<ResolvedEndpoint>(backend.Addresses.Count);
+        foreach (var address in backend.Addresses)
+        {
+            if (!IPAddress.TryParse(address.Host, out var ip))
+            {
+                return null;
+            }
+
+            result.Add(new ResolvedEndpoint(address.Text, ip, address.Port, address.Weight, Draining: false));
+        }
+
+        return result;
+    }
+
+    /// <summary>The endpoints of a config. Names that cannot be resolved are left out; null when none could be, so that what is known stays.</summary>
+    public async Task<IReadOnlyList<ResolvedEndpoint>?> ResolveAsync(BackendSnapshot backend, CancellationToken cancel)
+    {
+        if (WithoutDns(backend) is { } known)
+        {
+            return known;
+        }
+
+        var result = new List<ResolvedEndpoint>();
+        var wanted = backend.Source == EndpointSource.Pushed
+            ? [new StaticAddress($"{backend.DnsName}:{backend.DnsPort}", backend.DnsName!, backend.DnsPort, 1)]
+            : backend.Addresses;
+        foreach (var address in wanted)
+        {
+            var found = await LookUpAsync(address.Host, cancel);
+            // One endpoint keeps the configured text as its id; several are told apart by their address.
+            result.AddRange(found.Select(ip => new ResolvedEndpoint(
+                found.Length == 1 && backend.Source == EndpointSource.Static ? address.Text : new IPEndPoint(ip, address.Port).ToString(),
+                ip,
+                address.Port,
+                address.Weight,
+                Draining: false)));
+        }
+
+        return result.Count == 0 ? null : [.. result.DistinctBy(endpoint => endpoint.Id)];
+    }
+
+    /// <summary>The endpoints of a push; those whose host name is not known are left out.</summary>
+    public async Task<IReadOnlyList<ResolvedEndpoint>> ResolveAsync(IReadOnlyList<EndpointInfo> endpoints, CancellationToken cancel)
+    {
+        var result = new List<ResolvedEndpoint>(endpoints.Count);
+        foreach (var endpoint in endpoints)
+        {
+            var found = IPAddress.TryParse(endpoint.Address, out var ip) ? [ip] : await LookUpAsync(endpoint.Address, cancel);
+            if (found.Length > 0)
+            {
+                result.Add(new ResolvedEndpoint(endpoint.Id, found[0], endpoint.Port, endpoint.Weight, endpoint.Draining));
+            }
+        }
+
+        return result;
+    }
+
+    private async Task<IPAddress[]> LookUpAsync(string name, CancellationToken cancel)
+    {
+        try
+        {
+            var found = IPAddress.TryParse(name, out var ip) ? [ip] : await lookUp(name, cancel);
+            // Sorted: resolvers rotate their answers, which would otherwise look like a change.
+            return [.. found.OrderBy(address => address.ToString(), StringComparer.Ordinal)];
+        }
+        catch (SocketException)
+        {
+            return [];
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using System.Net;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Configuration;
+
+/// <summary>The backends' part of <see cref="ConfigCompiler"/>. Pure.</summary>
+internal static class BackendCompiler
+{
+    private const int MaxAddresses = 64;
+
+    public static IReadOnlyList<BackendSnapshot> Compile(IReadOnlyList<BackendConfig> backends, ErrorList errors)
+    {
+        if (backends.Count > ConfigCompiler.MaxBackends)
+        {
+            errors.Add("backends", $"has {backends.Count} items; must have at most {ConfigCompiler.MaxBackends}");
+            return [];
+        }
+
+        var names = new HashSet<string>();
+        var result = new List<BackendSnapshot>(backends.Count);
+        for (var i = 0; i < backends.Count; i++)
+        {
+            var path = $"backends[{i}]";
+            var backend = backends[i];
+            errors.Label($"{path}.name", backend.Name);
+            if (!names.Add(backend.Name))
+            {
+                errors.Add($"{path}.name", $"'{backend.Name}' is taken by another backend");
+            }
+
+            errors.Range($"{path}.maxConnectionsPerEndpoint", backend.MaxConnectionsPerEndpoint, 0, 10_000_000);
+            errors.Range($"{path}.connectTimeout", backend.ConnectTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10));
+            errors.Range($"{path}.passiveHealth.maxFails", backend.PassiveHealth.MaxFails, 0, 1_000);
+            errors.Range($"{path}.passiveHealth.failTimeout", backend.PassiveHealth.FailTimeout, TimeSpan.Zero, TimeSpan.FromHours(24));
+            result.Add(new BackendSnapshot
+            {
+                Name = backend.Name,
+                Source = backend.Source,
+                Addresses = CompileSource(path, backend, errors),
+                DnsName = backend.DnsName,
+                DnsPort = backend.DnsPort,
+                MaxConnectionsPerEndpoint = backend.MaxConnectionsPerEndpoint,
+                ConnectTicks = TimerWheel.Ticks(backend.ConnectTimeout),
+                MaxFails = backend.PassiveHealth.MaxFails,
+                FailTimeoutMicroseconds = (long)backend.PassiveHealth.FailTimeout.TotalMicroseconds,
+            });
+        }
+
+        return result;
+    }
+
+    /// <summary>Splits <c>host:port</c>; an IPv6 host is in brackets. Null, and why not, on any other form.</summary>
+    public static StaticAddress? ParseAddress(string text, int weight, out string? error)
+    {
+        error = null;
+        var colon = text.LastIndexOf(':');
+        if (colon <= 0 || !int.TryParse(text.AsSpan(colon + 1), System.Globalization.NumberStyles.None, null, out var port) || port is < 1 or > 65_535)
+        {
+            error = $"'{text}' is not host:port";
+            return null;
+        }
+
+        var host = text[..colon];
+        if (host is ['[', .. var inner, ']'])
+        {
+            if (!IPAddress.TryParse(inner, out var v6) || v6.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6)
+            {
+                error = $"'{inner}' is not an IPv6 address";
+                return null;
+            }
+
+            return new StaticAddress(text, inner, port, weight);
+        }
+
+        if (host.Contains(':', StringComparison.Ordinal))
+        {
+            error = $"'{text}': an IPv6 address must be in brackets";
+            return null;
+        }
+
+        if (Uri.CheckHostName(host) is UriHostNameType.Unknown)
+        {
+            error = $"'{host}' is not a host name";
+            return null;
+        }
+
+        return new StaticAddress(text, host, port, weight);
+    }
+
+    private static IReadOnlyList<StaticAddress> CompileSource(string path, BackendConfig backend, ErrorList errors)
+    {
+        if (backend.Source == EndpointSource.Pushed)
+        {
+            if (backend.Addresses.Count > 0)
+            {
+                errors.Add($"{path}.addresses", "must be empty when source is Pushed");
+            }
+
+            if (backend.DnsName is not null)
+            {
+                if (Uri.CheckHostName(backend.DnsName) is UriHostNameType.Unknown)
+                {
+                    errors.Add($"{path}.dnsName", $"'{backend.DnsName}' is not a host name");
+                }
+
+                errors.Range($"{path}.dnsPort", backend.DnsPort, 1, 65_535);
+            }
+
+            return [];
+        }
+
+        if (backend.Addresses.Count is 0 or > MaxAddresses)
+        {
+            errors.Add($"{path}.addresses", $"has {backend.Addresses.Count} items; must have 1 to {MaxAddresses} when source is Static");
+            return [];
+        }
+
+        var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        var result = new List<StaticAddress>(backend.Addresses.Count);
+        for (var i = 0; i < backend.Addresses.Count; i++)
+        {
+            var address = backend.Addresses[i];
+            errors.Range($"{path}.addresses[{i}].weight", address.Weight, 1, 256);
+            if (!seen.Add(address.Address))
+            {
+                errors.Add($"{path}.addresses[{i}].address", $"'{address.Address}' is there twice");
+            }
+            else if (ParseAddress(address.Address, address.Weight, out var error) is { } parsed)
+            {
+                result.Add(parsed);
+            }
+            else
+            {
+                errors.Add($"{path}.addresses[{i}].address", error!);
+            }
+        }
+
+        return result;
+    }
+}

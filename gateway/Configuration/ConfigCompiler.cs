@@ -1,0 +1,77 @@
+using System.Text;
+using Mooring.Contracts;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Configuration;
+
+/// <summary>Turns a config into a snapshot, or into all of its errors at once, each with its path. Pure.</summary>
+internal static class ConfigCompiler
+{
+    public const int MaxListeners = 64;
+    public const int MaxBackends = 64;
+    private const int MaxNumber = 10_000_000;
+
+    /// <param name="config">The input; any of its members may be wrong.</param>
+    /// <param name="processConnections">Connections that the process's limits allow.</param>
+    public static CompileResult Compile(GatewayConfig config, int processConnections)
+    {
+        var errors = new ErrorList();
+        if (config.Version != 1)
+        {
+            errors.Add("version", $"is {config.Version}; this gateway knows 1");
+        }
+
+        CheckCapacity(config.Capacity, errors);
+        CheckDrain(config.Drain, errors);
+        var backends = BackendCompiler.Compile(config.Backends, errors);
+        var listeners = ListenerCompiler.Compile(config.Listeners, [.. config.Backends.Select(b => b.Name)], errors);
+        if (errors.Count > 0)
+        {
+            return new CompileResult(null, errors.ToList());
+        }
+
+        var wanted = config.Capacity.MaxConnections;
+        var capacity = wanted == 0 ? processConnections : Math.Min(wanted, processConnections);
+        return new CompileResult(
+            new GatewaySnapshot
+            {
+                Config = config,
+                Hash = ContractsJson.Hash(config),
+                Capacity = capacity,
+                // At least one, or a small gateway with a reserve would serve nobody.
+                AdmitUpTo = (int)Math.Max(1, (long)capacity * (100 - config.Capacity.ReservedPercent) / 100),
+                PerAddress = config.Capacity.PerAddress,
+                Listeners = listeners,
+                Backends = backends,
+            },
+            []);
+    }
+
+    private static void CheckCapacity(CapacityConfig capacity, ErrorList errors)
+    {
+        errors.Range("capacity.maxConnections", capacity.MaxConnections, 0, MaxNumber);
+        errors.Range("capacity.reservedPercent", capacity.ReservedPercent, 0, 90);
+        errors.Range("capacity.perAddress", capacity.PerAddress, 0, MaxNumber);
+    }
+
+    private static void CheckDrain(DrainConfig drain, ErrorList errors)
+    {
+        errors.Range("drain.lameDuck", drain.LameDuck, TimeSpan.Zero, TimeSpan.FromHours(1));
+        errors.Range("drain.deadline", drain.Deadline, TimeSpan.Zero, TimeSpan.FromHours(24));
+        errors.Range("drain.closesPerSecond", drain.ClosesPerSecond, 1, 100_000);
+        errors.Range("drain.jitter", drain.Jitter, TimeSpan.Zero, TimeSpan.FromHours(1));
+        if (drain.CloseCode is not (1001 or 1012))
+        {
+            errors.Add("drain.closeCode", $"is {drain.CloseCode}; must be 1001 (going away) or 1012 (service restart)");
+        }
+
+        if (Encoding.UTF8.GetByteCount(drain.CloseReason) > 123)
+        {
+            errors.Add("drain.closeReason", "must be at most 123 bytes of UTF-8");
+        }
+    }
+}
+
+/// <summary>Either the snapshot or why there is none.</summary>
+internal sealed record CompileResult(GatewaySnapshot? Snapshot, IReadOnlyList<string> Errors);

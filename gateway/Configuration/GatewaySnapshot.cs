@@ -1,0 +1,103 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Configuration;
+
+/// <summary>A config that was checked, in the form the engine works with. Immutable.</summary>
+internal sealed record GatewaySnapshot
+{
+    public required GatewayConfig Config { get; init; }
+
+    /// <summary><see cref="Contracts.ContractsJson.Hash(GatewayConfig)"/> of <see cref="Config"/>.</summary>
+    public required string Hash { get; init; }
+
+    /// <summary>Connections this gateway takes at most: the configured number, capped by what the process can hold.</summary>
+    public required int Capacity { get; init; }
+
+    /// <summary><see cref="Capacity"/> less the reserve: at this many, new connections are refused.</summary>
+    public required int AdmitUpTo { get; init; }
+
+    /// <summary>0: no limit.</summary>
+    public required int PerAddress { get; init; }
+
+    public required IReadOnlyList<ListenerSnapshot> Listeners { get; init; }
+
+    public required IReadOnlyList<BackendSnapshot> Backends { get; init; }
+}
+
+internal sealed record ListenerSnapshot
+{
+    public required string Name { get; init; }
+
+    public required ListenerProtocol Protocol { get; init; }
+
+    /// <summary>Port that clients use.</summary>
+    public required int Port { get; init; }
+
+    public required int BindPort { get; init; }
+
+    /// <summary>Null only on a WebSocket listener whose routes name the backends.</summary>
+    public required string? Backend { get; init; }
+
+    /// <summary>0: only the gateway's limit.</summary>
+    public required int MaxConnections { get; init; }
+
+    public required BalancingPolicy Balancing { get; init; }
+
+    /// <summary>In ticks of <see cref="TimerWheel"/>; 0: never.</summary>
+    public required uint IdleTicks { get; init; }
+
+    /// <summary>In ticks of <see cref="TimerWheel"/>.</summary>
+    public required uint HandshakeTicks { get; init; }
+
+    /// <summary>Of a WebSocket listener.</summary>
+    public required WebSocketListenerConfig? WebSocket { get; init; }
+
+    /// <summary>Every backend that a connection of this listener may go to.</summary>
+    public IEnumerable<string> BackendNames =>
+        (WebSocket?.Routes.Select(route => route.Backend) ?? []).Concat(Backend is null ? [] : [Backend]).Distinct();
+}
+
+internal sealed record BackendSnapshot
+{
+    /// <summary>Stands in before the first config.</summary>
+    public static readonly BackendSnapshot Missing = new()
+    {
+        Name = "",
+        Source = EndpointSource.Static,
+        Addresses = [],
+        DnsName = null,
+        DnsPort = 0,
+        MaxConnectionsPerEndpoint = 0,
+        ConnectTicks = 1,
+        MaxFails = 0,
+        FailTimeoutMicroseconds = 0,
+    };
+
+    public required string Name { get; init; }
+
+    public required EndpointSource Source { get; init; }
+
+    public required IReadOnlyList<StaticAddress> Addresses { get; init; }
+
+    public required string? DnsName { get; init; }
+
+    public required int DnsPort { get; init; }
+
+    /// <summary>0: no limit.</summary>
+    public required int MaxConnectionsPerEndpoint { get; init; }
+
+    /// <summary>In ticks of <see cref="TimerWheel"/>.</summary>
+    public required uint ConnectTicks { get; init; }
+
+    /// <summary>0: never out.</summary>
+    public required int MaxFails { get; init; }
+
+    public required long FailTimeoutMicroseconds { get; init; }
+}
+
+/// <param name="Text">As configured: the endpoint's id.</param>
+/// <param name="Host">IP address or host name.</param>
+/// <param name="Port">1 to 65535.</param>
+/// <param name="Weight">1 to 256.</param>
+internal sealed record StaticAddress(string Text, string Host, int Port, int Weight);

@@ -1,0 +1,190 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Configuration;
+
+/// <summary>The listeners' part of <see cref="ConfigCompiler"/>. Pure.</summary>
+internal static class ListenerCompiler
+{
+    private const int MaxRoutes = 64;
+    private const int MaxHosts = 16;
+    private static readonly TimeSpan MaxIdle = TimeSpan.FromHours(24);
+
+    public static IReadOnlyList<ListenerSnapshot> Compile(IReadOnlyList<ListenerConfig> listeners, HashSet<string> backends, ErrorList errors)
+    {
+        if (listeners.Count > ConfigCompiler.MaxListeners)
+        {
+            errors.Add("listeners", $"has {listeners.Count} items; must have at most {ConfigCompiler.MaxListeners}");
+            return [];
+        }
+
+        var names = new HashSet<string>();
+        var ports = new Dictionary<int, string>();
+        var result = new List<ListenerSnapshot>(listeners.Count);
+        for (var i = 0; i < listeners.Count; i++)
+        {
+            var path = $"listeners[{i}]";
+            var listener = listeners[i];
+            errors.Label($"{path}.name", listener.Name);
+            if (!names.Add(listener.Name))
+            {
+                errors.Add($"{path}.name", $"'{listener.Name}' is taken by another listener");
+            }
+
+            CheckPorts(path, listener, ports, errors);
+            errors.Range($"{path}.maxConnections", listener.MaxConnections, 0, 10_000_000);
+            if (listener.Backend is not null && !backends.Contains(listener.Backend))
+            {
+                errors.Add($"{path}.backend", $"there is no backend '{listener.Backend}'");
+            }
+
+            switch (listener.Protocol)
+            {
+                case ListenerProtocol.TCP:
+                    CheckTcp(path, listener, errors);
+                    break;
+                case ListenerProtocol.WebSocket:
+                    CheckWebSocket(path, listener, backends, errors);
+                    break;
+                default:
+                    errors.Add($"{path}.protocol", $"{listener.Protocol} is not served by this version; TCP and WebSocket are");
+                    break;
+            }
+
+            result.Add(Describe(listener));
+        }
+
+        return result;
+    }
+
+    private static void CheckPorts(string path, ListenerConfig listener, Dictionary<int, string> ports, ErrorList errors)
+    {
+        errors.Range($"{path}.port", listener.Port, 1, 65_535);
+        errors.Range($"{path}.bindPort", listener.BindPort, 0, 65_535);
+        var field = listener.BindPort == 0 ? "port" : "bindPort";
+        var bind = BindPort(listener);
+        if (!ports.TryAdd(bind, listener.Name))
+        {
+            errors.Add($"{path}.{field}", $"port {bind} is taken by listener '{ports[bind]}'");
+        }
+    }
+
+    private static void CheckTcp(string path, ListenerConfig listener, ErrorList errors)
+    {
+        if (listener.Backend is null)
+        {
+            errors.Add($"{path}.backend", "is required");
+        }
+
+        if (listener.WebSocket is not null)
+        {
+            errors.Add($"{path}.webSocket", "must not be set when protocol is TCP");
+        }
+
+        errors.Range($"{path}.tcp.idleTimeout", listener.Tcp?.IdleTimeout ?? TimeSpan.Zero, TimeSpan.Zero, MaxIdle);
+    }
+
+    private static void CheckWebSocket(string path, ListenerConfig listener, HashSet<string> backends, ErrorList errors)
+    {
+        if (listener.Tcp is not null)
+        {
+            errors.Add($"{path}.tcp", "must not be set when protocol is WebSocket");
+        }
+
+        var socket = listener.WebSocket ?? new WebSocketListenerConfig();
+        if (socket.Mode != WebSocketMode.Proxy)
+        {
+            errors.Add($"{path}.webSocket.mode", $"{socket.Mode} is not served by this version; Proxy is");
+        }
+
+        if (listener.Backend is null && socket.Routes.Count == 0)
+        {
+            errors.Add($"{path}.backend", "is required where there are no routes");
+        }
+
+        errors.Range($"{path}.webSocket.handshakeTimeout", socket.HandshakeTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10));
+        errors.Range($"{path}.webSocket.idleTimeout", socket.IdleTimeout, TimeSpan.Zero, MaxIdle);
+        CheckAffinity($"{path}.webSocket.affinity", socket.Affinity, errors);
+        if (socket.Routes.Count > MaxRoutes)
+        {
+            errors.Add($"{path}.webSocket.routes", $"has {socket.Routes.Count} items; must have at most {MaxRoutes}");
+            return;
+        }
+
+        for (var i = 0; i < socket.Routes.Count; i++)
+        {
+            CheckRoute($"{path}.webSocket.routes[{i}]", socket.Routes[i], backends, errors);
+        }
+    }
+
+    private static void CheckRoute(string path, RouteConfig route, HashSet<string> backends, ErrorList errors)
+    {
+        if (!backends.Contains(route.Backend))
+        {
+            errors.Add($"{path}.backend", $"there is no backend '{route.Backend}'");
+        }
+
+        if (!route.PathPrefix.StartsWith('/') || route.PathPrefix.Length > 1024 || route.PathPrefix.Any(c => c is <= ' ' or > '~' or '?' or '#'))
+        {
+            errors.Add($"{path}.pathPrefix", "must start with '/' and have at most 1024 printable characters without '?', '#' and space");
+        }
+
+        if (route.Hosts.Count > MaxHosts)
+        {
+            errors.Add($"{path}.hosts", $"has {route.Hosts.Count} items; must have at most {MaxHosts}");
+        }
+
+        for (var i = 0; i < Math.Min(route.Hosts.Count, MaxHosts); i++)
+        {
+            var host = route.Hosts[i];
+            var name = host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host;
+            if (Uri.CheckHostName(name) is UriHostNameType.Unknown)
+            {
+                errors.Add($"{path}.hosts[{i}]", $"'{host}' is not a host name, or one with '*.' in front");
+            }
+        }
+    }
+
+    private static void CheckAffinity(string path, AffinityConfig? affinity, ErrorList errors)
+    {
+        if (affinity is null)
+        {
+            return;
+        }
+
+        // RFC 6265 §4.1.1: a cookie's name is a token of RFC 2616.
+        if (affinity.CookieName.Length is 0 or > 64
+            || affinity.CookieName.Any(c => !char.IsAsciiLetterOrDigit(c) && !"!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
+        {
+            errors.Add($"{path}.cookieName", "must be an RFC 6265 token of 1 to 64 characters");
+        }
+
+        if (!affinity.CookiePath.StartsWith('/') || affinity.CookiePath.Length > 256 || affinity.CookiePath.Any(c => c is < ' ' or > '~' or ';'))
+        {
+            errors.Add($"{path}.cookiePath", "must start with '/' and have at most 256 printable characters without ';'");
+        }
+
+        errors.Range($"{path}.cookieTtl", affinity.CookieTtl, TimeSpan.Zero, TimeSpan.FromDays(400));
+    }
+
+    private static int BindPort(ListenerConfig listener) => listener.BindPort == 0 ? listener.Port : listener.BindPort;
+
+    private static ListenerSnapshot Describe(ListenerConfig listener)
+    {
+        var socket = listener.Protocol == ListenerProtocol.WebSocket ? listener.WebSocket ?? new WebSocketListenerConfig() : null;
+        var idle = socket?.IdleTimeout ?? listener.Tcp?.IdleTimeout ?? TimeSpan.Zero;
+        return new ListenerSnapshot
+        {
+            Name = listener.Name,
+            Protocol = listener.Protocol,
+            Port = listener.Port,
+            BindPort = BindPort(listener),
+            Backend = listener.Backend,
+            MaxConnections = listener.MaxConnections,
+            Balancing = socket?.Balancing ?? listener.Tcp?.Balancing ?? BalancingPolicy.LeastConnections,
+            IdleTicks = idle > TimeSpan.Zero ? TimerWheel.Ticks(idle) : 0,
+            HandshakeTicks = TimerWheel.Ticks(socket?.HandshakeTimeout ?? TimeSpan.FromSeconds(10)),
+            WebSocket = socket,
+        };
+    }
+}

@@ -1,0 +1,343 @@
+using System.Net;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Backends;
+using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Transport;
+using Mooring.Gateway.WebSockets;
+
+namespace Mooring.Gateway;
+
+/// <summary>A running data plane: loops, listeners and backends, and everything that may be asked of them from outside.</summary>
+/// <remarks>
+/// Thread-safe. Starts empty; a config makes it serve. Configs and endpoints are applied one after the other; the loops never wait for
+/// them, nor for DNS.
+/// </remarks>
+internal sealed class GatewayEngine : IAsyncDisposable
+{
+    private readonly EngineOptions _options;
+    private readonly EngineState _state;
+    private readonly ChannelTable _table;
+    private readonly RelayLoop[] _loops;
+    private readonly ListenerHost _host;
+    private readonly SemaphoreSlim _applying = new(1);
+    private readonly Lock _endpoints = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _resolving;
+    private readonly SemaphoreSlim _resolveNow = new(0);
+
+    /// <summary>Starts the loops.</summary>
+    /// <exception cref="IOException">The kernel refuses what a loop needs.</exception>
+    public GatewayEngine(EngineOptions options)
+    {
+        _options = options;
+        OpenFiles = ProcessLimits.RaiseOpenFiles();
+        _state = new EngineState { AccessLog = options.AccessLog };
+        _table = new ChannelTable(OpenFiles);
+        _host = new ListenerHost(options.BindAddress, options.BindsListeners);
+        var count = options.Loops > 0 ? options.Loops : Environment.ProcessorCount;
+        _loops = [.. Enumerable.Range(0, count).Select(i => new RelayLoop(i, _state, _table, Math.Max(1, options.MaxPipes / count)))];
+        foreach (var loop in _loops)
+        {
+            loop.Start();
+        }
+
+        _resolving = Task.Run(() => ResolveAsync(_stop.Token));
+    }
+
+    /// <summary>RLIMIT_NOFILE in force.</summary>
+    public long OpenFiles { get; }
+
+    /// <summary>The config in force; null before the first.</summary>
+    public GatewaySnapshot? Snapshot => _state.Snapshot;
+
+    /// <summary>Open client connections.</summary>
+    public int Connections => _state.Connections.InUse;
+
+    /// <summary>Checks a config and puts it in force; on any error everything stays as it was.</summary>
+    /// <remarks>
+    /// Connections stay open whatever changes: those of a removed listener or endpoint until they end by themselves. Limits hold for
+    /// new connections from now on. A config with the hash of the one in force changes nothing.
+    /// </remarks>
+    public async Task<ApplyResult> ApplyConfigAsync(GatewayConfig config)
+    {
+        await _applying.WaitAsync();
+        try
+        {
+            var compiled = ConfigCompiler.Compile(config, ProcessLimits.ConnectionsFor(OpenFiles));
+            if (compiled.Snapshot is not { } snapshot)
+            {
+                return new ApplyResult(null, compiled.Errors);
+            }
+
+            if (snapshot.Hash == _state.Snapshot?.Hash)
+            {
+                return new ApplyResult(snapshot.Hash, []);
+            }
+
+            var errors = _options.Upgrades is null ? WithoutUpgrades(snapshot) : [];
+            errors = errors.Count > 0 ? errors : _host.Open(snapshot.Listeners);
+            if (errors.Count > 0)
+            {
+                return new ApplyResult(null, errors);
+            }
+
+            SetBackends(snapshot);
+            SetListeners(snapshot);
+            _state.Snapshot = snapshot;
+            await WatchAsync();
+            _resolveNow.Release();
+            return new ApplyResult(snapshot.Hash, []);
+        }
+        finally
+        {
+            _applying.Release();
+        }
+    }
+
+    /// <summary>Replaces a pushed backend's endpoints. False when the config in force has no such backend that is pushed.</summary>
+    public async Task<bool> ApplyEndpointsAsync(EndpointsMessage message)
+    {
+        var resolved = await _options.Resolver.ResolveAsync(message.Endpoints, _stop.Token);
+        lock (_endpoints)
+        {
+            if (!_state.Backends.TryGetValue(message.Backend, out var backend) || backend.Config.Source != EndpointSource.Pushed)
+            {
+                return false;
+            }
+
+            backend.Replace(resolved, pushed: true, EventLoop.Clock());
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Takes over listening sockets: each serves the listener with its port, now or once there is one. They replace all that were
+    /// handed over before, so a socket that is missing is let go, and nothing but this process's copy of it is closed.
+    /// </summary>
+    /// <exception cref="IOException">One is no listening socket. The descriptors are the engine's to close even then.</exception>
+    public async Task AdoptAsync(IReadOnlyCollection<int> descriptors)
+    {
+        await _applying.WaitAsync();
+        try
+        {
+            _host.Adopt(descriptors);
+            await WatchAsync();
+        }
+        finally
+        {
+            _applying.Release();
+        }
+    }
+
+    /// <summary>Names of listeners whose socket was not handed over yet.</summary>
+    public IReadOnlyList<string> WaitingListeners =>
+        [.. _state.Snapshot?.Listeners.Where(listener => _host[listener.BindPort] is null).Select(listener => listener.Name) ?? []];
+
+    /// <summary>What to do with new connections from now on.</summary>
+    public async Task SetModeAsync(AcceptMode mode)
+    {
+        await _applying.WaitAsync();
+        try
+        {
+            _state.Mode = mode;
+            await WatchAsync();
+        }
+        finally
+        {
+            _applying.Release();
+        }
+    }
+
+    /// <summary>Every open connection, oldest first.</summary>
+    public async Task<IReadOnlyList<OpenConnection>> ListConnectionsAsync()
+    {
+        var lists = await Task.WhenAll(_loops.Select(loop => loop.InvokeAsync(loop.Connections.List)));
+        return [.. lists.SelectMany(list => list).OrderBy(connection => connection.Started)];
+    }
+
+    /// <summary>Closes connections; those that have ended meanwhile are left out. Returns how many were closed or, for a WebSocket, told to.</summary>
+    public async Task<int> CloseAsync(IReadOnlyCollection<OpenConnection> connections, CloseOrder order)
+    {
+        var counts = await Task.WhenAll(connections.GroupBy(connection => connection.Loop)
+            .Select(group => _loops[group.Key].InvokeAsync(() => _loops[group.Key].Connections.Close(group, order))));
+        return counts.Sum();
+    }
+
+    /// <summary>Load of each listener in the config. Reads no lock that a loop takes.</summary>
+    public IReadOnlyList<ListenerLoad> ListenerLoads() => LoadReader.Listeners(_state, _loops);
+
+    /// <summary>Load of each backend in the config.</summary>
+    public IReadOnlyList<BackendLoad> BackendLoads() => LoadReader.Backends(_state);
+
+    /// <summary>Closes every connection at once, then the listening sockets, and ends the loops.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _resolving;
+        await SetModeAsync(AcceptMode.Pause);
+        var open = await ListConnectionsAsync();
+        await CloseAsync(open, new CloseOrder(CloseReason.DrainDeadline, null));
+        foreach (var loop in _loops)
+        {
+            loop.Dispose();
+        }
+
+        _host.Dispose();
+        _table.Dispose();
+        _applying.Dispose();
+        _resolveNow.Dispose();
+        _stop.Dispose();
+    }
+
+    private static IReadOnlyList<string> WithoutUpgrades(GatewaySnapshot snapshot) =>
+        [.. snapshot.Listeners.Select((listener, i) => (listener, i))
+            .Where(item => item.listener.Protocol == ListenerProtocol.WebSocket)
+            .Select(item => $"listeners[{item.i}].protocol: WebSocket is not served here")];
+
+    private void SetBackends(GatewaySnapshot snapshot)
+    {
+        var now = EventLoop.Clock();
+        lock (_endpoints)
+        {
+            var before = _state.Backends;
+            var after = new Dictionary<string, BackendState>();
+            foreach (var config in snapshot.Backends)
+            {
+                var backend = before.TryGetValue(config.Name, out var known) ? known : new BackendState(config.Name, _state.Endpoints);
+                backend.Configure(config, PoliciesOf(snapshot, config.Name), now);
+                if (config.Source == EndpointSource.Static && EndpointResolver.WithoutDns(config) is { } endpoints)
+                {
+                    backend.Replace(endpoints, pushed: false, now);
+                }
+
+                after.Add(config.Name, backend);
+            }
+
+            _state.Backends = after;
+            foreach (var gone in before.Values.Where(backend => !after.ContainsKey(backend.Name)))
+            {
+                gone.Retire(now);
+            }
+        }
+    }
+
+    private static HashSet<BalancingPolicy> PoliciesOf(GatewaySnapshot snapshot, string backend) =>
+        [.. snapshot.Listeners.Where(listener => listener.BackendNames.Contains(backend)).Select(listener => listener.Balancing)];
+
+    private void SetListeners(GatewaySnapshot snapshot)
+    {
+        var states = _state.Listeners.ToList();
+        var byName = states.ToDictionary(state => state.Name);
+        foreach (var config in snapshot.Listeners)
+        {
+            if (!byName.TryGetValue(config.Name, out var state))
+            {
+                state = new ListenerState(config.Name, (ushort)states.Count);
+                states.Add(state);
+            }
+
+            // The array first: a loop finds a listener's state as soon as it watches the socket.
+            _state.Listeners = [.. states];
+            state.Setup = new ListenerSetup
+            {
+                Config = config,
+                Backend = config.Backend is null ? null : _state.Backends[config.Backend],
+                Upgrade = config.Protocol == ListenerProtocol.WebSocket ? _options.Upgrades!(config) : null,
+            };
+            byName.Remove(config.Name);
+        }
+
+        foreach (var gone in byName.Values)
+        {
+            gone.Setup = null;
+        }
+    }
+
+    /// <summary>Brings what the loops watch in line with the listeners, and closes sockets that no listener needs.</summary>
+    private async Task WatchAsync()
+    {
+        var snapshot = _state.Snapshot;
+        var wanted = new Dictionary<ushort, Watch>();
+        foreach (var state in _state.Listeners)
+        {
+            if (state.Setup is { } setup && _state.Mode != AcceptMode.Pause && _host[setup.Config.BindPort] is { } socket)
+            {
+                wanted.Add(state.Index, new Watch(socket.Descriptor, socket.Adopted || _loops.Length > 1));
+            }
+        }
+
+        await Task.WhenAll(_loops.Select(loop => loop.InvokeAsync(() =>
+        {
+            loop.Acceptor.Watch(wanted);
+            return true;
+        })));
+        // What was handed over is kept for a listener that may come.
+        _host.CloseUnused(snapshot?.Listeners.Select(listener => listener.BindPort).ToHashSet() ?? []);
+    }
+
+    /// <summary>Keeps the endpoints that come from DNS up to date.</summary>
+    private async Task ResolveAsync(CancellationToken cancel)
+    {
+        try
+        {
+            while (true)
+            {
+                await _resolveNow.WaitAsync(EndpointResolver.Interval, cancel);
+                foreach (var backend in _state.Backends.Values.Where(NeedsDns))
+                {
+                    var config = backend.Config;
+                    var resolved = await _options.Resolver.ResolveAsync(config, cancel);
+                    lock (_endpoints)
+                    {
+                        // A reload or a push may have come meanwhile.
+                        if (resolved is not null && backend.Config == config && NeedsDns(backend))
+                        {
+                            backend.Replace(resolved, pushed: false, EventLoop.Clock());
+                        }
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // The engine ends.
+        }
+    }
+
+    private static bool NeedsDns(BackendState backend) =>
+        !backend.Pushed && backend.Config is var config && EndpointResolver.WithoutDns(config) is null;
+}
+
+/// <summary>What an engine is made with.</summary>
+internal sealed record EngineOptions
+{
+    /// <summary>Loops, each a thread. 0: one per processor.</summary>
+    public int Loops { get; init; }
+
+    /// <summary>Pipes for bulk transfer at most, 1 MiB of kernel memory each while full; the kernel lets an unprivileged user have 64 of that size.</summary>
+    public int MaxPipes { get; init; } = 64;
+
+    /// <summary>Where listeners bind. Default: every address, IPv6 and IPv4.</summary>
+    public IPAddress BindAddress { get; init; } = IPAddress.IPv6Any;
+
+    /// <summary>False where a supervisor hands over every listening socket.</summary>
+    public bool BindsListeners { get; init; } = true;
+
+    /// <summary>Makes the handshake's side of a WebSocket listener. Null: such listeners are refused.</summary>
+    public Func<ListenerSnapshot, IUpgradeHandler>? Upgrades { get; init; }
+
+    public EndpointResolver Resolver { get; init; } = EndpointResolver.System;
+
+    /// <summary>Gets every ended connection; null: none. Not disposed by the engine.</summary>
+    public AccessLog? AccessLog { get; init; }
+}
+
+/// <param name="Hash">Of the config in force now; null where it was refused.</param>
+/// <param name="Errors">Why, each with its path; empty where it was accepted.</param>
+internal sealed record ApplyResult(string? Hash, IReadOnlyList<string> Errors)
+{
+    public bool Accepted => Hash is not null;
+}

@@ -1,0 +1,56 @@
+namespace Mooring.Gateway.Limits;
+
+/// <summary>Why a new connection was not served. TCP clients get RST; WebSocket clients an HTTP answer where their request was read.</summary>
+internal enum RefusalReason
+{
+    /// <summary>The gateway's own limit, less its reserve.</summary>
+    Capacity,
+
+    /// <summary>The listener's limit.</summary>
+    ListenerCapacity,
+
+    /// <summary>The client's address has its limit of connections.</summary>
+    PerAddress,
+
+    /// <summary>The gateway is cordoned or draining.</summary>
+    Draining,
+
+    /// <summary>The backend has no endpoint that takes a connection.</summary>
+    NoBackend,
+
+    /// <summary>Every endpoint of the backend has its limit of connections.</summary>
+    BackendCapacity,
+
+    /// <summary>Each endpoint that was tried refused or did not answer in time.</summary>
+    ConnectFailed,
+
+    /// <summary>The request head did not come whole in time.</summary>
+    HandshakeTimeout,
+
+    /// <summary>The request was not acceptable.</summary>
+    BadRequest,
+
+    /// <summary>Descriptors, memory or local ports ran out.</summary>
+    Resources,
+}
+
+internal static class RefusalReasons
+{
+    public static readonly int Count = Enum.GetValues<RefusalReason>().Length;
+
+    /// <summary>As reports and metrics name it.</summary>
+    public static string Name(RefusalReason reason) => reason switch
+    {
+        RefusalReason.Capacity => "capacity",
+        RefusalReason.ListenerCapacity => "listener_capacity",
+        RefusalReason.PerAddress => "per_address",
+        RefusalReason.Draining => "draining",
+        RefusalReason.NoBackend => "no_backend",
+        RefusalReason.BackendCapacity => "backend_capacity",
+        RefusalReason.ConnectFailed => "connect_failed",
+        RefusalReason.HandshakeTimeout => "handshake_timeout",
+        RefusalReason.BadRequest => "bad_request",
+        RefusalReason.Resources => "resources",
+        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
+    };
+}

@@ -1,0 +1,216 @@
+// Hot path: per connection. See tests/benchmarks.
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Limits;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>Takes new connections off the listening sockets of one loop, and refuses what is over a limit.</summary>
+internal sealed unsafe class Acceptor(RelayLoop loop)
+{
+    /// <summary>Connections accepted from one listener in one turn, so that those being served keep their turn.</summary>
+    private const int MaxBatch = 64;
+
+    /// <summary>
+    /// After this many the socket is watched anew, which puts this loop at the end of those who wait for it: the kernel wakes the first
+    /// that sleeps, so an idle host would give all its connections to one loop or process. Two system calls, spread over this many.
+    /// </summary>
+    private const int RotateAfter = 4;
+
+    /// <summary>Pause of a loop that ran out of descriptors; it also goes on as soon as one of its own is closed.</summary>
+    private const long ExhaustedMicroseconds = 100_000;
+
+    private readonly Dictionary<ushort, Watch> _watched = [];
+    private readonly byte* _address = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(KernelAddress.MaxBytes);
+    private bool _exhausted;
+    private long _exhaustedAt;
+
+    /// <summary>Watches exactly these sockets from now on. Once it returns, the loop accepts from no other.</summary>
+    public void Watch(IReadOnlyDictionary<ushort, Watch> wanted)
+    {
+        foreach (var (listener, watch) in _watched.ToArray())
+        {
+            if (!wanted.TryGetValue(listener, out var same) || same != watch)
+            {
+                _watched.Remove(listener);
+                if (!_exhausted)
+                {
+                    loop.Unregister(watch.Descriptor);
+                }
+            }
+        }
+
+        foreach (var (listener, watch) in wanted)
+        {
+            if (_watched.TryAdd(listener, watch) && !_exhausted)
+            {
+                loop.RegisterListener(watch.Descriptor, listener);
+            }
+        }
+    }
+
+    public void OnAcceptable(int listener)
+    {
+        // The event may be of a socket that an earlier event of this turn stopped watching.
+        if (_exhausted || !_watched.TryGetValue((ushort)listener, out var watch))
+        {
+            return;
+        }
+
+        var totals = loop.Counters[listener];
+        var batch = Math.Max(1, totals->Batch);
+        var accepted = 0;
+        while (accepted < batch)
+        {
+            uint length = KernelAddress.MaxBytes;
+            var client = Libc.Accept(watch.Descriptor, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
+            if (client >= 0)
+            {
+                accepted++;
+                Admit(client, (ushort)listener, totals);
+                continue;
+            }
+
+            if (!OnAcceptError(Libc.LastError))
+            {
+                break;
+            }
+        }
+
+        // Asks for as many next time as there seem to come: the accept that finds nothing is a call for nothing.
+        totals->Batch = accepted == batch ? Math.Min(batch * 2, MaxBatch) : Math.Max(1, accepted);
+        totals->SinceRotation += accepted;
+        if (watch.Shared && totals->SinceRotation >= RotateAfter && !_exhausted)
+        {
+            totals->SinceRotation = 0;
+            loop.Unregister(watch.Descriptor);
+            loop.RegisterListener(watch.Descriptor, listener);
+        }
+    }
+
+    /// <summary>Goes on accepting when the pause is over.</summary>
+    public void OnTurnEnd()
+    {
+        if (_exhausted && loop.Now - _exhaustedAt >= ExhaustedMicroseconds)
+        {
+            OnDescriptorsFreed();
+        }
+    }
+
+    /// <summary>Goes on accepting: there are descriptors to be had again.</summary>
+    public void OnDescriptorsFreed()
+    {
+        if (!_exhausted)
+        {
+            return;
+        }
+
+        _exhausted = false;
+        foreach (var (listener, watch) in _watched)
+        {
+            loop.RegisterListener(watch.Descriptor, listener);
+        }
+    }
+
+    /// <summary>Gives back what is not a connection's.</summary>
+    public void Free() => System.Runtime.InteropServices.NativeMemory.Free(_address);
+
+    /// <summary>True: try the next one.</summary>
+    private bool OnAcceptError(int error)
+    {
+        switch (error)
+        {
+            case Errno.EAGAIN:
+                return false;
+            case Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM:
+                // The queue keeps them. Watched on, the socket would wake the loop without end.
+                _exhausted = true;
+                _exhaustedAt = loop.Now;
+                foreach (var (listener, watch) in _watched)
+                {
+                    loop.Unregister(watch.Descriptor);
+                    loop.Engine.Listeners[listener].CountRefusal(RefusalReason.Resources);
+                }
+
+                loop.WakeAfter(ExhaustedMicroseconds);
+                return false;
+            default:
+                // Of the connection, not of the listener: it was reset before it was accepted, mostly.
+                return true;
+        }
+    }
+
+    private void Admit(int client, ushort index, ListenerTotals* totals)
+    {
+        var engine = loop.Engine;
+        var listener = engine.Listeners[index];
+        var (address, port) = KernelAddress.Read(_address);
+        var setup = listener.Setup;
+        if (TakeLimits(engine, listener, setup, address.ClientKey) is { } refusal)
+        {
+            Refuse(client, listener, refusal);
+            return;
+        }
+
+        totals->Accepted++;
+        // Never beyond the table, which is as long as the process may have descriptors.
+        var channel = loop.Table.Claim(client, ChannelKind.Client, ChannelPhase.Connecting);
+        channel->Loop = loop.Owner;
+        channel->Started = loop.Now;
+        channel->Address = address;
+        channel->Port = port;
+        channel->Listener = index;
+        channel->LastActive = loop.Tick;
+        if (setup!.Config.Protocol == ListenerProtocol.WebSocket)
+        {
+            loop.Upgrader.Start(client, channel, setup);
+        }
+        else
+        {
+            loop.Connector.Start(client, channel, setup.Backend!);
+        }
+    }
+
+    /// <summary>Takes a place in each count, or in none of them, and says which one had none left.</summary>
+    private static RefusalReason? TakeLimits(EngineState engine, ListenerState listener, ListenerSetup? setup, ulong client)
+    {
+        if (setup is null || engine.Mode != AcceptMode.Accept)
+        {
+            return RefusalReason.Draining;
+        }
+
+        var snapshot = engine.Snapshot!;
+        if (!engine.Connections.TryAcquire(snapshot.AdmitUpTo))
+        {
+            return RefusalReason.Capacity;
+        }
+
+        if (!listener.Connections.TryAcquire(setup.Config.MaxConnections))
+        {
+            engine.Connections.Release();
+            return RefusalReason.ListenerCapacity;
+        }
+
+        if (!engine.Addresses.TryAcquire(client, snapshot.PerAddress))
+        {
+            listener.Connections.Release();
+            engine.Connections.Release();
+            return RefusalReason.PerAddress;
+        }
+
+        return null;
+    }
+
+    /// <summary>RST: unlike FIN, it tells the client at once that it was not served, and leaves nothing in TIME_WAIT.</summary>
+    private static void Refuse(int client, ListenerState listener, RefusalReason reason)
+    {
+        listener.CountRefusal(reason);
+        Libc.ResetOnClose(client);
+        // Not registered anywhere and without a channel, so it need not wait for the turn's end.
+        _ = Libc.Close(client);
+    }
+}
+
+/// <param name="Descriptor">A listening socket.</param>
+/// <param name="Shared">Other loops or processes watch it too.</param>
+internal readonly record struct Watch(int Descriptor, bool Shared);

@@ -1,0 +1,44 @@
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>Why a served connection ended.</summary>
+internal enum CloseReason : byte
+{
+    /// <summary>Both ends closed, the client first.</summary>
+    ClientClosed,
+
+    /// <summary>Both ends closed, the backend first.</summary>
+    BackendClosed,
+
+    /// <summary>The client's socket failed: a reset, mostly.</summary>
+    ClientReset,
+
+    /// <summary>The backend's socket failed: a reset, mostly.</summary>
+    BackendReset,
+
+    /// <summary>No byte in either direction for the listener's idle time.</summary>
+    IdleTimeout,
+
+    /// <summary>No endpoint took the connection.</summary>
+    NoBackend,
+
+    /// <summary>Endpoints were tried and none could be connected.</summary>
+    ConnectFailed,
+
+    /// <summary>The request head, or the answer's, did not come whole in time.</summary>
+    HandshakeTimeout,
+
+    /// <summary>An HTTP answer was given instead of an upgrade: the gateway's own or the backend's.</summary>
+    Answered,
+
+    /// <summary>The WebSocket framing was broken by one of the ends.</summary>
+    ProtocolError,
+
+    /// <summary>Closed by a drain or a shed.</summary>
+    Drained,
+
+    /// <summary>Closed at the drain's deadline, or because the process ends.</summary>
+    DrainDeadline,
+
+    /// <summary>Descriptors, memory or local ports ran out.</summary>
+    Resources,
+}

@@ -1,0 +1,96 @@
+// Hot path: per connection. See tests/benchmarks.
+using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>The one exit of every connection: whatever it holds is given back here, once.</summary>
+internal sealed unsafe class Closer(RelayLoop loop)
+{
+    /// <summary>Ends a connection at once.</summary>
+    /// <param name="descriptor">The client's.</param>
+    /// <param name="reason">Why, for the access log.</param>
+    /// <param name="reset">Both ends get RST and unsent data is dropped; else the kernel still sends what it has taken, then FIN.</param>
+    public void Close(int descriptor, CloseReason reason, bool reset)
+    {
+        var client = loop.Table[descriptor];
+        var endpoint = -1;
+        long sent = 0;
+        loop.Timers.Disarm(descriptor);
+        if (client->Phase != ChannelPhase.Relaying)
+        {
+            loop.Upgrader.Forget(descriptor);
+            loop.Connector.Forget(descriptor);
+        }
+
+        if (client->Peer >= 0)
+        {
+            var upstream = loop.Table[client->Peer];
+            endpoint = upstream->Endpoint;
+            sent = upstream->Received;
+            CloseUpstream(client->Peer, upstream, reset);
+        }
+
+        DropPending(client);
+        if (reset)
+        {
+            Libc.ResetOnClose(descriptor);
+        }
+
+        var engine = loop.Engine;
+        var listener = engine.Listeners[client->Listener];
+        engine.Addresses.Release(client->Address.ClientKey);
+        listener.Connections.Release();
+        engine.Connections.Release();
+        engine.AccessLog?.Offer(new AccessRecord
+        {
+            Listener = listener,
+            Endpoint = endpoint >= 0 ? engine.Endpoints[endpoint] : null,
+            ClientAddress = client->Address,
+            ClientPort = client->Port,
+            Started = client->Started,
+            DurationMicroseconds = loop.Now - client->Started,
+            Received = client->Received,
+            Sent = sent,
+            Reason = reason,
+        });
+        loop.CloseLater(descriptor);
+    }
+
+    /// <summary>Ends the upstream alone, for another attempt.</summary>
+    public void CloseUpstream(int descriptor, Channel* upstream, bool reset)
+    {
+        DropPending(upstream);
+        if (upstream->Frames != 0)
+        {
+            loop.Frames.Forget(upstream->Peer, upstream);
+        }
+
+        loop.Engine.Endpoints[upstream->Endpoint].Release();
+        if (reset)
+        {
+            Libc.ResetOnClose(descriptor);
+        }
+
+        loop.CloseLater(descriptor);
+    }
+
+    private void DropPending(Channel* channel)
+    {
+        if (channel->Pending == 0)
+        {
+            return;
+        }
+
+        if ((channel->Flags & ChannelFlags.PendingPipe) != 0)
+        {
+            loop.Pipes.Return(channel->Pending);
+        }
+        else
+        {
+            loop.Pending.Release(channel->Pending);
+        }
+
+        channel->Pending = 0;
+    }
+}

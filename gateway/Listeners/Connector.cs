@@ -1,0 +1,205 @@
+// Hot path: per connection. See tests/benchmarks.
+using Mooring.Gateway.Backends;
+using Mooring.Gateway.Limits;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>Connects an accepted client to an endpoint, trying others while nothing was sent.</summary>
+/// <remarks>
+/// The client is not watched before its upstream stands: what it sends meanwhile waits in the kernel, and the connection is spared
+/// events that nothing could be done about. A client that leaves meanwhile is noticed then, after the connect timeouts at the latest.
+/// </remarks>
+internal sealed unsafe class Connector(RelayLoop loop)
+{
+    /// <summary>The first endpoint and two others: more would make the client wait longer than it is likely to.</summary>
+    private const int MaxAttempts = 3;
+
+    /// <summary>Backends of the connects under way that are not the listener's own.</summary>
+    private readonly Dictionary<int, BackendState> _routed = [];
+
+    /// <summary>Chooses an endpoint for a client and starts to connect to it. The client may be gone when this returns.</summary>
+    /// <param name="client">The client's descriptor.</param>
+    /// <param name="channel">Its channel; its peer must be none.</param>
+    /// <param name="backend">Where it is to go.</param>
+    /// <param name="affinityKey">The endpoint to prefer, or null.</param>
+    public void Start(int client, Channel* channel, BackendState backend, string? affinityKey = null)
+    {
+        channel->Phase = ChannelPhase.Connecting;
+        var setup = loop.Engine.Listeners[channel->Listener].Setup;
+        if (setup?.Backend != backend)
+        {
+            _routed[client] = backend;
+        }
+
+        var preferred = affinityKey is null ? null : backend.Set.AcquireByAffinity(affinityKey, loop.Now);
+        loop.Timers.Arm(client, loop.Tick + backend.Config.ConnectTicks);
+        Attempt(client, channel, backend, preferred, Tried.None, 0);
+    }
+
+    /// <summary>The upstream's socket says how the connect went.</summary>
+    public void OnEvent(int descriptor, Channel* upstream, uint events)
+    {
+        if ((events & (Epoll.Error | Epoll.HangUp)) != 0)
+        {
+            // An error is the connect's own. A hang-up alone would be of a connection that stood and ended already.
+            if (Libc.TakeError(descriptor) != 0 || (events & Epoll.Out) == 0)
+            {
+                OnFailure(descriptor, upstream);
+                return;
+            }
+        }
+        else if ((events & Epoll.Out) == 0)
+        {
+            return;
+        }
+
+        loop.Engine.Endpoints[upstream->Endpoint].ConnectSucceeded();
+        var client = upstream->Peer;
+        var channel = loop.Table[client];
+        _routed.Remove(client);
+        if (loop.Upgrader.OnConnected(client, channel, descriptor, upstream))
+        {
+            return;
+        }
+
+        channel->Phase = upstream->Phase = ChannelPhase.Relaying;
+        loop.StartIdleTimer(client, channel);
+        if (!loop.Register(client))
+        {
+            loop.Closer.Close(client, CloseReason.Resources, reset: true);
+            return;
+        }
+
+        if ((events & (Epoll.In | Epoll.ReadHangUp)) != 0)
+        {
+            // A server that speaks first: the edge of what it sent is this one.
+            loop.Pump.OnEvent(descriptor, upstream, events & ~Epoll.Out);
+        }
+    }
+
+    /// <summary>The connect took too long.</summary>
+    public void OnTimeout(int client, Channel* channel)
+    {
+        if (channel->Peer >= 0)
+        {
+            OnFailure(channel->Peer, loop.Table[channel->Peer]);
+        }
+    }
+
+    /// <summary>The client's connection ends.</summary>
+    public void Forget(int client) => _routed.Remove(client);
+
+    private void OnFailure(int descriptor, Channel* upstream)
+    {
+        var client = upstream->Peer;
+        var channel = loop.Table[client];
+        var endpoint = loop.Engine.Endpoints[upstream->Endpoint];
+        endpoint.ConnectFailed(loop.Now);
+        var tried = new Tried(upstream->FirstTried, upstream->SecondTried).With(upstream->Endpoint);
+        var attempts = upstream->Attempts;
+        channel->Peer = -1;
+        loop.Closer.CloseUpstream(descriptor, upstream, reset: true);
+
+        var backend = BackendOf(client, channel);
+        if (backend is null || attempts >= MaxAttempts)
+        {
+            GiveUp(client, channel, attempts);
+            return;
+        }
+
+        loop.Timers.Arm(client, loop.Tick + backend.Config.ConnectTicks);
+        Attempt(client, channel, backend, null, tried, attempts);
+    }
+
+    private BackendState? BackendOf(int client, Channel* channel) =>
+        _routed.TryGetValue(client, out var backend) ? backend : loop.Engine.Listeners[channel->Listener].Setup?.Backend;
+
+    private void Attempt(int client, Channel* channel, BackendState backend, EndpointState? endpoint, Tried tried, int attempts)
+    {
+        var policy = loop.Engine.Listeners[channel->Listener].Setup?.Config.Balancing ?? default;
+        while (attempts < MaxAttempts)
+        {
+            endpoint ??= backend.Set.Acquire(policy, channel->Address.ClientKey, loop.NextRandom(), loop.Now, tried);
+            if (endpoint is null)
+            {
+                break;
+            }
+
+            attempts++;
+            if (TryConnect(client, channel, endpoint, tried, attempts))
+            {
+                return;
+            }
+
+            endpoint.Release();
+            tried = tried.With(endpoint.Index);
+            endpoint = null;
+        }
+
+        GiveUp(client, channel, attempts);
+    }
+
+    /// <summary>False when the connect failed at once; the place on the endpoint is the caller's then.</summary>
+    private bool TryConnect(int client, Channel* channel, EndpointState endpoint, Tried tried, int attempts)
+    {
+        var address = endpoint.Target.Address;
+        var socket = Libc.Socket(address.Family, SocketFlag.Stream | SocketFlag.NonBlocking | SocketFlag.CloseOnExec, 0);
+        if (socket < 0)
+        {
+            return false;
+        }
+
+        var upstream = loop.Table.Claim(socket, ChannelKind.Upstream, ChannelPhase.Connecting);
+        if (upstream == null)
+        {
+            _ = Libc.Close(socket);
+            return false;
+        }
+
+        Libc.SetOption(socket, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
+        if (Libc.Connect(socket, &address, address.Length) < 0 && Libc.LastError is var error and not Errno.EINPROGRESS)
+        {
+            // No port or no memory here says nothing about the endpoint.
+            if (error is not (Errno.EADDRNOTAVAIL or Errno.EAGAIN or Errno.ENOBUFS or Errno.ENOMEM))
+            {
+                endpoint.ConnectFailed(loop.Now);
+            }
+
+            upstream->Kind = ChannelKind.None;
+            _ = Libc.Close(socket);
+            return false;
+        }
+
+        upstream->Peer = client;
+        upstream->Started = loop.Now;
+        upstream->Endpoint = endpoint.Index;
+        upstream->FirstTried = tried.First;
+        upstream->SecondTried = tried.Second;
+        upstream->Attempts = attempts;
+        if (!loop.Register(socket))
+        {
+            upstream->Kind = ChannelKind.None;
+            _ = Libc.Close(socket);
+            return false;
+        }
+
+        channel->Peer = socket;
+        return true;
+    }
+
+    private void GiveUp(int client, Channel* channel, int attempts)
+    {
+        _routed.Remove(client, out var backend);
+        var listener = loop.Engine.Listeners[channel->Listener];
+        var endpoints = (backend ?? listener.Setup?.Backend)?.Set.Endpoints ?? [];
+        var reason = attempts > 0 ? RefusalReason.ConnectFailed
+            : Array.Exists(endpoints, e => !e.Target.Draining) ? RefusalReason.BackendCapacity
+            : RefusalReason.NoBackend;
+        listener.CountRefusal(reason);
+        if (!loop.Upgrader.OnNoUpstream(client, channel, attempts > 0))
+        {
+            loop.Closer.Close(client, attempts > 0 ? CloseReason.ConnectFailed : CloseReason.NoBackend, reset: true);
+        }
+    }
+}

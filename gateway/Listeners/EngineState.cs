@@ -1,0 +1,64 @@
+using Mooring.Gateway.Backends;
+using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Limits;
+using Mooring.Gateway.Telemetry;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>What to do with new connections.</summary>
+internal enum AcceptMode
+{
+    Accept,
+
+    /// <summary>Take each off the queue and reset it: nobody else listens here.</summary>
+    Refuse,
+
+    /// <summary>Leave the queue alone: another process that has the socket takes the connections.</summary>
+    Pause,
+}
+
+/// <summary>What the loops of an engine share. Thread-safe.</summary>
+internal sealed class EngineState
+{
+    private volatile AcceptMode _mode;
+    private ListenerState[] _listeners = [];
+    private GatewaySnapshot? _snapshot;
+    private IReadOnlyDictionary<string, BackendState> _backends = new Dictionary<string, BackendState>();
+
+    /// <summary>The config in force; null before the first.</summary>
+    public GatewaySnapshot? Snapshot
+    {
+        get => Volatile.Read(ref _snapshot);
+        set => Volatile.Write(ref _snapshot, value);
+    }
+
+    public AcceptMode Mode
+    {
+        get => _mode;
+        set => _mode = value;
+    }
+
+    /// <summary>By index; only ever grows.</summary>
+    public ListenerState[] Listeners
+    {
+        get => Volatile.Read(ref _listeners);
+        set => Volatile.Write(ref _listeners, value);
+    }
+
+    /// <summary>By name; of the config in force.</summary>
+    public IReadOnlyDictionary<string, BackendState> Backends
+    {
+        get => Volatile.Read(ref _backends);
+        set => Volatile.Write(ref _backends, value);
+    }
+
+    public EndpointRegistry Endpoints { get; } = new();
+
+    /// <summary>Open client connections.</summary>
+    public ConnectionLimit Connections { get; } = new();
+
+    public AddressTable Addresses { get; } = new();
+
+    /// <summary>Null: nobody wants to know.</summary>
+    public AccessLog? AccessLog { get; init; }
+}

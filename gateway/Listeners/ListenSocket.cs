@@ -1,0 +1,88 @@
+using System.Net;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>A listening TCP socket: bound here, or taken over from the process that owns it.</summary>
+internal sealed unsafe class ListenSocket
+{
+    private const int Backlog = 65_535;
+
+    private ListenSocket(int descriptor, int port, bool adopted)
+    {
+        Descriptor = descriptor;
+        Port = port;
+        Adopted = adopted;
+    }
+
+    public int Descriptor { get; }
+
+    public int Port { get; }
+
+    /// <summary>Other processes hold it too: closing it here closes no queue.</summary>
+    public bool Adopted { get; }
+
+    /// <summary>Binds and listens.</summary>
+    /// <param name="address">IPv6Any takes IPv4 as well, and falls back to IPv4 alone where the host has no IPv6.</param>
+    /// <param name="port">0: any free one.</param>
+    /// <exception cref="IOException">The message is the kernel's, such as <c>Address already in use</c>.</exception>
+    public static ListenSocket Bind(IPAddress address, int port)
+    {
+        var target = KernelAddress.From(address, port);
+        var socket = Libc.Socket(target.Family, SocketFlag.Stream | SocketFlag.NonBlocking | SocketFlag.CloseOnExec, 0);
+        if (socket < 0)
+        {
+            var error = Libc.LastError;
+            return error == Errno.EAFNOSUPPORT && address.Equals(IPAddress.IPv6Any)
+                ? Bind(IPAddress.Any, port)
+                : throw new IOException(Errno.Describe(error));
+        }
+
+        // SO_REUSEADDR so that connections of a former process in TIME_WAIT don't keep the port. Never SO_REUSEPORT: two gateways
+        // would share a port silently, and closing one of the sockets resets what waits in its queue.
+        Libc.SetOption(socket, SocketLevel.Socket, SocketOption.ReuseAddress, 1);
+        if (target.Family == SocketFlag.Inet6)
+        {
+            Libc.SetOption(socket, SocketLevel.IPv6, SocketOption.IPv6Only, 0);
+        }
+
+        if (Libc.Bind(socket, &target, target.Length) < 0 || Libc.Listen(socket, Backlog) < 0)
+        {
+            var error = Libc.LastError;
+            _ = Libc.Close(socket);
+            return error == Errno.EADDRNOTAVAIL && address.Equals(IPAddress.IPv6Any)
+                ? Bind(IPAddress.Any, port)
+                : throw new IOException(Errno.Describe(error));
+        }
+
+        return Prepare(socket, adopted: false);
+    }
+
+    /// <summary>Takes over a socket that listens already; from now on it is this object's to close.</summary>
+    /// <exception cref="IOException">It is no listening socket.</exception>
+    public static ListenSocket Adopt(int descriptor)
+    {
+        var accepts = 0;
+        uint length = sizeof(int);
+        if (Libc.GetSocketOption(descriptor, SocketLevel.Socket, SocketOption.AcceptsConnections, &accepts, &length) < 0 || accepts == 0)
+        {
+            throw new IOException($"descriptor {descriptor} is no listening socket");
+        }
+
+        _ = Libc.Control(descriptor, FileControl.SetFlags, Libc.Control(descriptor, FileControl.GetFlags, 0) | SocketFlag.NonBlocking);
+        return Prepare(descriptor, adopted: true);
+    }
+
+    public void Close() => _ = Libc.Close(Descriptor);
+
+    private static ListenSocket Prepare(int socket, bool adopted)
+    {
+        // Accepted sockets inherit both on Linux: two calls here instead of two per connection.
+        Libc.SetOption(socket, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
+        Libc.SetOption(socket, SocketLevel.Socket, SocketOption.KeepAlive, 1);
+        var address = stackalloc byte[KernelAddress.MaxBytes];
+        uint length = KernelAddress.MaxBytes;
+        _ = Libc.GetSocketName(socket, address, &length);
+        return new ListenSocket(socket, KernelAddress.Read(address).Port, adopted);
+    }
+}

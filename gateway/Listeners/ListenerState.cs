@@ -1,0 +1,45 @@
+using Mooring.Gateway.Backends;
+using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Limits;
+using Mooring.Gateway.WebSockets;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>One listener over the process's life, by name: its counts outlive config reloads.</summary>
+/// <remarks>Thread-safe. What a reload changes is in <see cref="Setup"/>, swapped as a whole. Bytes are counted by the loops.</remarks>
+internal sealed class ListenerState(string name, ushort index)
+{
+    private readonly long[] _refused = new long[RefusalReasons.Count];
+    private ListenerSetup? _setup;
+
+    public string Name { get; } = name;
+
+    /// <summary>What a channel knows of it. Never used again for another name.</summary>
+    public ushort Index { get; } = index;
+
+    /// <summary>Open connections.</summary>
+    public ConnectionLimit Connections { get; } = new();
+
+    /// <summary>Null once the listener is in the config no more; its connections stay until they end.</summary>
+    public ListenerSetup? Setup
+    {
+        get => Volatile.Read(ref _setup);
+        set => Volatile.Write(ref _setup, value);
+    }
+
+    public void CountRefusal(RefusalReason reason) => Interlocked.Increment(ref _refused[(int)reason]);
+
+    public long Refused(RefusalReason reason) => Volatile.Read(ref _refused[(int)reason]);
+}
+
+/// <summary>What a listener does at present. Immutable.</summary>
+internal sealed record ListenerSetup
+{
+    public required ListenerSnapshot Config { get; init; }
+
+    /// <summary>The listener's own backend; null only on a WebSocket listener with routes.</summary>
+    public required BackendState? Backend { get; init; }
+
+    /// <summary>Of a WebSocket listener.</summary>
+    public required IUpgradeHandler? Upgrade { get; init; }
+}

@@ -1,0 +1,42 @@
+// Hot path: every event. See tests/benchmarks.
+using System.Runtime.InteropServices;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>One loop's totals of each listener: a cache line each, written by the loop alone and read by anyone.</summary>
+/// <remarks>Native and zeroed, so a page is taken only when a listener with such an index counts something.</remarks>
+internal sealed unsafe class LoopCounters : IDisposable
+{
+    /// <summary>Listener names that a process can have seen.</summary>
+    public const int MaxListeners = 4096;
+
+    private readonly ListenerTotals* _totals;
+
+    public LoopCounters()
+    {
+        _totals = (ListenerTotals*)NativeMemory.AllocZeroed(MaxListeners, (nuint)sizeof(ListenerTotals));
+
+    }
+
+    public ListenerTotals* this[int listener] => _totals + listener;
+
+    public void Dispose() => NativeMemory.AlignedFree(_totals);
+}
+
+[StructLayout(LayoutKind.Sequential, Size = 64)]
+internal struct ListenerTotals
+{
+    public long Accepted;
+
+    /// <summary>Bytes from clients.</summary>
+    public long Received;
+
+    /// <summary>Bytes from backends.</summary>
+    public long Sent;
+
+    /// <summary>Connections that the next turn tries to accept.</summary>
+    public int Batch;
+
+    /// <summary>Connections accepted since the socket went to the end of the queue of those who wait for it.</summary>
+    public int SinceRotation;
+}

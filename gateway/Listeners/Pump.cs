@@ -1,0 +1,358 @@
+// Hot path: every event. See tests/benchmarks.
+using System.Runtime.CompilerServices;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>Moves bytes both ways between a client and its upstream, unseen.</summary>
+/// <remarks>
+/// A read fills the loop's one buffer and is written on at once; only what the other side does not take is copied aside, and reading
+/// stops until that has gone. So at most one buffer or pipe is pending per direction. A read shorter than asked for means the socket is
+/// drained, which spares the read that would say so; but an event that says the peer has ended is read to its end, since no other
+/// event will come for it. Large reads go on through a pipe by <c>splice</c>.
+/// </remarks>
+internal sealed unsafe class Pump(RelayLoop loop)
+{
+    /// <summary>A read of this size is bulk: two more system calls per turn pay from here on (measured).</summary>
+    private const int BulkBytes = 16 * 1024;
+
+    /// <summary>Reads per event before the loop's other connections get their turn.</summary>
+    private const int MaxReads = 8;
+
+    /// <summary>With this much pending in the loop, reads get small, so that slow readers cannot take all memory.</summary>
+    private const long PendingBudget = 256L << 20;
+
+    public void OnEvent(int descriptor, Channel* channel, uint events)
+    {
+        if ((events & Epoll.Out) != 0 && channel->Pending != 0 && !OnWritable(descriptor, channel))
+        {
+            return;
+        }
+
+        if ((events & (Epoll.In | Epoll.ReadHangUp | Epoll.HangUp | Epoll.Error)) == 0 || (channel->Flags & ChannelFlags.ReadEnded) != 0)
+        {
+            if ((events & Epoll.Error) != 0)
+            {
+                Fail(descriptor, channel);
+            }
+
+            return;
+        }
+
+        var peer = loop.Table[channel->Peer];
+        if (peer->Pending != 0)
+        {
+            // The edge is spent; the flush over there comes back for the data.
+            channel->Flags |= ChannelFlags.ReadPaused;
+            if ((events & Epoll.Error) != 0)
+            {
+                Fail(descriptor, channel);
+            }
+
+            return;
+        }
+
+        Run(descriptor, channel, (events & (Epoll.ReadHangUp | Epoll.HangUp | Epoll.Error)) != 0);
+    }
+
+    /// <summary>Reads from <paramref name="descriptor"/> and writes to its peer, to which nothing is pending.</summary>
+    /// <param name="descriptor">Where to read.</param>
+    /// <param name="source">Its channel.</param>
+    /// <param name="toEnd">A short read does not mean drained: an end of stream may be behind it.</param>
+    public void Run(int descriptor, Channel* source, bool toEnd)
+    {
+        var target = source->Peer;
+        var sink = loop.Table[target];
+        Touch(source, sink);
+        for (var reads = 0; reads < MaxReads; reads++)
+        {
+            if ((source->Flags & ChannelFlags.Bulk) != 0 && !Splice(descriptor, source, target, sink))
+            {
+                return;
+            }
+
+            var wanted = loop.Pending.BytesInUse < PendingBudget ? loop.ReadBytes : 4096;
+            var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)wanted, 0);
+            if (count <= 0)
+            {
+                OnNoData(descriptor, source, count == 0 ? 0 : Libc.LastError);
+                return;
+            }
+
+            Count(source, count);
+            var written = (int)Libc.Send(target, loop.ReadBuffer, (nuint)count, SocketFlag.NoSignal);
+            if (written < count)
+            {
+                if (written < 0)
+                {
+                    if (Libc.LastError != Errno.EAGAIN)
+                    {
+                        Fail(target, sink);
+                        return;
+                    }
+
+                    written = 0;
+                }
+
+                sink->Pending = loop.Pending.Store(loop.ReadBuffer + written, count - written);
+                source->Flags |= ChannelFlags.ReadPaused;
+                return;
+            }
+
+            if (count < wanted && !toEnd)
+            {
+                if (count >= BulkBytes)
+                {
+                    source->Flags |= ChannelFlags.Bulk;
+                }
+
+                return;
+            }
+
+            if (count >= BulkBytes)
+            {
+                source->Flags |= ChannelFlags.Bulk;
+            }
+        }
+
+        loop.Queue(descriptor);
+    }
+
+    /// <summary>Writes what is pending. False when the connection is gone or still backed up.</summary>
+    public bool OnWritable(int descriptor, Channel* channel)
+    {
+        var flushed = (channel->Flags & ChannelFlags.PendingPipe) != 0 ? FlushPipe(descriptor, channel) : FlushBuffer(descriptor, channel);
+        if (!flushed)
+        {
+            return false;
+        }
+
+        if ((channel->Flags & ChannelFlags.ShutdownAfterFlush) != 0)
+        {
+            channel->Flags &= ~ChannelFlags.ShutdownAfterFlush;
+            return EndWriting(descriptor, channel);
+        }
+
+        var peer = loop.Table[channel->Peer];
+        if ((peer->Flags & ChannelFlags.ReadPaused) != 0)
+        {
+            peer->Flags &= ~ChannelFlags.ReadPaused;
+            // What ended over there meanwhile is not known any more, so read on until there is nothing.
+            if (channel->Phase == ChannelPhase.WebSocket)
+            {
+                loop.Frames.Run(channel->Peer, peer, toEnd: true);
+            }
+            else
+            {
+                Run(channel->Peer, peer, toEnd: true);
+            }
+
+            return channel->Kind != ChannelKind.None;
+        }
+
+        return true;
+    }
+
+    /// <summary>Writes the pending buffer. True when nothing is left.</summary>
+    public bool FlushBuffer(int descriptor, Channel* channel)
+    {
+        var left = loop.Pending.Peek(channel->Pending);
+        fixed (byte* data = left)
+        {
+            var written = (int)Libc.Send(descriptor, data, (nuint)left.Length, SocketFlag.NoSignal);
+            if (written < 0)
+            {
+                if (Libc.LastError != Errno.EAGAIN)
+                {
+                    Fail(descriptor, channel);
+                }
+
+                return false;
+            }
+
+            if (channel->Peer >= 0)
+            {
+                Touch(channel, loop.Table[channel->Peer]);
+            }
+
+            if (!loop.Pending.Consume(channel->Pending, written))
+            {
+                return false;
+            }
+        }
+
+        channel->Pending = 0;
+        return true;
+    }
+
+    private bool FlushPipe(int descriptor, Channel* channel)
+    {
+        var handle = channel->Pending;
+        switch (Drain(handle, descriptor))
+        {
+            case Drained.Blocked:
+                Touch(channel, loop.Table[channel->Peer]);
+                return false;
+            case Drained.Failed:
+                Fail(descriptor, channel);
+                return false;
+            default:
+                channel->Pending = 0;
+                channel->Flags &= ~ChannelFlags.PendingPipe;
+                loop.Pipes.Return(handle);
+                return true;
+        }
+    }
+
+    /// <summary>Moves bulk data through a pipe. True: go on with plain reads.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool Splice(int from, Channel* source, int to, Channel* sink)
+    {
+        var handle = loop.Pipes.Rent();
+        if (handle == 0)
+        {
+            source->Flags &= ~ChannelFlags.Bulk;
+            return true;
+        }
+
+        for (var moves = 0; moves < MaxReads; moves++)
+        {
+            ref var pipe = ref loop.Pipes[handle];
+            var count = (int)Libc.Splice(
+                from, null, pipe.WriteEnd, null, PipePool.PipeBytes, PipeFlag.SpliceMove | PipeFlag.SpliceNonBlocking);
+            if (count <= 0)
+            {
+                var error = count == 0 ? 0 : Libc.LastError;
+                loop.Pipes.Return(handle);
+                if (error is Errno.EINVAL)
+                {
+                    source->Flags &= ~ChannelFlags.Bulk;
+                    return true;
+                }
+
+                OnNoData(from, source, error);
+                return false;
+            }
+
+            Count(source, count);
+            pipe.Filled = count;
+            switch (Drain(handle, to))
+            {
+                case Drained.Blocked:
+                    sink->Pending = handle;
+                    sink->Flags |= ChannelFlags.PendingPipe;
+                    source->Flags |= ChannelFlags.ReadPaused;
+                    return false;
+                case Drained.Failed:
+                    loop.Pipes.Return(handle);
+                    Fail(to, sink);
+                    return false;
+            }
+
+            if (count < BulkBytes)
+            {
+                source->Flags &= ~ChannelFlags.Bulk;
+                loop.Pipes.Return(handle);
+                return true;
+            }
+        }
+
+        loop.Pipes.Return(handle);
+        loop.Queue(from);
+        return false;
+    }
+
+    private Drained Drain(int handle, int to)
+    {
+        ref var pipe = ref loop.Pipes[handle];
+        while (pipe.Filled > 0)
+        {
+            var count = (int)Libc.Splice(
+                pipe.ReadEnd, null, to, null, (nuint)pipe.Filled, PipeFlag.SpliceMove | PipeFlag.SpliceNonBlocking);
+            if (count < 0)
+            {
+                return Libc.LastError == Errno.EAGAIN ? Drained.Blocked : Drained.Failed;
+            }
+
+            pipe.Filled -= count;
+        }
+
+        return Drained.Empty;
+    }
+
+    /// <summary>A read gave nothing: the end of the stream (0), nothing more for now, or a failure. False when the connection is gone.</summary>
+    public bool OnNoData(int descriptor, Channel* source, int error)
+    {
+        if (error is Errno.EAGAIN or Errno.EINTR)
+        {
+            return true;
+        }
+
+        if (error != 0)
+        {
+            Fail(descriptor, source);
+            return false;
+        }
+
+        source->Flags |= ChannelFlags.ReadEnded;
+        var sink = loop.Table[source->Peer];
+        if (sink->Pending != 0)
+        {
+            sink->Flags |= ChannelFlags.ShutdownAfterFlush;
+            return true;
+        }
+
+        return EndWriting(source->Peer, sink);
+    }
+
+    /// <summary>Nothing more will be written to here. True when the connection lives on in the other direction.</summary>
+    private bool EndWriting(int descriptor, Channel* channel)
+    {
+        channel->Flags |= ChannelFlags.WriteEnded;
+        var peer = loop.Table[channel->Peer];
+        if ((channel->Flags & ChannelFlags.ReadEnded) != 0 && (peer->Flags & ChannelFlags.WriteEnded) != 0)
+        {
+            // Both directions are done, and close sends what shutdown would have.
+            var channelEndedFirst = channel->Kind == ChannelKind.Client;
+            loop.Closer.Close(
+                ClientOf(descriptor, channel), channelEndedFirst ? CloseReason.ClientClosed : CloseReason.BackendClosed, reset: false);
+            return false;
+        }
+
+        _ = Libc.Shutdown(descriptor, SocketFlag.ShutdownWrite);
+        return true;
+    }
+
+    /// <summary>A socket failed: the other one gets RST, so that its end does not take what came for the whole.</summary>
+    public void Fail(int descriptor, Channel* channel) =>
+        loop.Closer.Close(
+            ClientOf(descriptor, channel),
+            channel->Kind == ChannelKind.Client ? CloseReason.ClientReset : CloseReason.BackendReset,
+            reset: true);
+
+    private static int ClientOf(int descriptor, Channel* channel) => channel->Kind == ChannelKind.Client ? descriptor : channel->Peer;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Touch(Channel* one, Channel* other) => (one->Kind == ChannelKind.Client ? one : other)->LastActive = loop.Tick;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Count(Channel* source, int count)
+    {
+        source->Received += count;
+        if (source->Kind == ChannelKind.Client)
+        {
+            loop.Counters[source->Listener]->Received += count;
+        }
+        else
+        {
+            loop.Counters[loop.Table[source->Peer]->Listener]->Sent += count;
+        }
+    }
+
+    private enum Drained
+    {
+        Empty,
+        Blocked,
+        Failed,
+    }
+}

@@ -1,0 +1,142 @@
+// Hot path: every event. See tests/benchmarks.
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>The loop of a gateway: hands each event to the part that the connection's phase belongs to.</summary>
+internal sealed unsafe class RelayLoop : EventLoop
+{
+    private ulong _random;
+
+    public RelayLoop(int number, EngineState engine, ChannelTable table, int pipes)
+        : base($"loop-{number}", table, pipes, readBytes: 64 * 1024)
+    {
+        Owner = (byte)(number + 1);
+        Engine = engine;
+        _random = ((ulong)Clock() << 8) ^ ((ulong)number * 0x9E37_79B9_7F4A_7C15) | 1;
+        Closer = new Closer(this);
+        Pump = new Pump(this);
+        Connector = new Connector(this);
+        Acceptor = new Acceptor(this);
+        Upgrader = new Upgrader(this);
+        Frames = new FramePump(this);
+        Connections = new ConnectionList(this);
+    }
+
+    /// <summary>What stands for this loop in the channels it owns.</summary>
+    public byte Owner { get; }
+
+    public EngineState Engine { get; }
+
+    public LoopCounters Counters { get; } = new();
+
+    public Closer Closer { get; }
+
+    public Pump Pump { get; }
+
+    public Connector Connector { get; }
+
+    public Acceptor Acceptor { get; }
+
+    public Upgrader Upgrader { get; }
+
+    public FramePump Frames { get; }
+
+    public ConnectionList Connections { get; }
+
+    /// <summary>64 fresh random bits (xorshift64*): for balancing, not for secrets.</summary>
+    public ulong NextRandom()
+    {
+        _random ^= _random >> 12;
+        _random ^= _random << 25;
+        _random ^= _random >> 27;
+        return _random * 0x2545_F491_4F6C_DD1D;
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        Acceptor.Free();
+        Frames.Dispose();
+        Counters.Dispose();
+    }
+
+    protected override void OnEvent(int descriptor, uint events)
+    {
+        var channel = Table[descriptor];
+        if (channel->Kind == ChannelKind.None)
+        {
+            // Closed earlier in this turn.
+            return;
+        }
+
+        switch (channel->Phase)
+        {
+            case ChannelPhase.Relaying:
+                Pump.OnEvent(descriptor, channel, events);
+                break;
+            case ChannelPhase.Connecting when channel->Kind == ChannelKind.Upstream:
+                Connector.OnEvent(descriptor, channel, events);
+                break;
+            default:
+                Upgrader.OnEvent(descriptor, channel, events);
+                break;
+        }
+    }
+
+    protected override void OnAcceptable(int listener) => Acceptor.OnAcceptable(listener);
+
+    protected override void OnTimer(int descriptor)
+    {
+        var client = Table[descriptor];
+        switch (client->Phase)
+        {
+            case ChannelPhase.Connecting:
+                Connector.OnTimeout(descriptor, client);
+                break;
+            case ChannelPhase.Relaying:
+                OnIdleTimer(descriptor, client);
+                break;
+            default:
+                Upgrader.OnTimer(descriptor, client);
+                break;
+        }
+    }
+
+    protected override void OnTurnEnd() => Acceptor.OnTurnEnd();
+
+    protected override void OnDescriptorsFreed() => Acceptor.OnDescriptorsFreed();
+
+    /// <summary>Starts the idle timer of a client that is served now, where its listener has one.</summary>
+    public void StartIdleTimer(int descriptor, Channel* client)
+    {
+        client->LastActive = Tick;
+        var idle = Engine.Listeners[client->Listener].Setup?.Config.IdleTicks ?? 0;
+        if (idle > 0)
+        {
+            Timers.Arm(descriptor, Tick + idle);
+        }
+        else
+        {
+            Timers.Disarm(descriptor);
+        }
+    }
+
+    /// <summary>Activity only notes its time: the timer looks when it is due, and goes on from there.</summary>
+    public void OnIdleTimer(int descriptor, Channel* client)
+    {
+        var idle = Engine.Listeners[client->Listener].Setup?.Config.IdleTicks ?? 0;
+        if (idle == 0)
+        {
+            return;
+        }
+
+        if ((int)(Tick - client->LastActive) >= (int)idle)
+        {
+            Closer.Close(descriptor, CloseReason.IdleTimeout, reset: false);
+            return;
+        }
+
+        Timers.Arm(descriptor, client->LastActive + idle);
+    }
+}

@@ -1,0 +1,47 @@
+using System.Net.Sockets;
+using Mooring.Contracts.Handover;
+
+namespace Mooring.Gateway.Serving;
+
+/// <summary>Takes listening sockets from the supervisor as long as it gives some.</summary>
+internal static class HandoverClient
+{
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
+
+    /// <summary>Runs until cancelled. Without a supervisor the sockets taken before serve on.</summary>
+    public static async Task RunAsync(string path, GatewayEngine engine, TextWriter error, TimeProvider time, CancellationToken cancel)
+    {
+        while (!cancel.IsCancellationRequested)
+        {
+            try
+            {
+                using var socket = await HandoverReceiver.ConnectAsync(path, cancel);
+                var receiver = new HandoverReceiver(socket);
+                while (await receiver.ReceiveAsync(cancel) is { } set)
+                {
+                    using (set)
+                    {
+                        await engine.AdoptAsync([.. set.Sockets.Select(descriptor => descriptor.Release())]);
+                    }
+                }
+            }
+            catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception problem) when (problem is SocketException or IOException or InvalidDataException)
+            {
+                await error.WriteLineAsync($"handover from {path}: {problem.Message}");
+            }
+
+            try
+            {
+                await Task.Delay(Retry, time, cancel);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.Net;
+
+namespace Mooring.Gateway.Serving;
+
+/// <summary><c>gateway serve</c>: carries connections until it is told to stop.</summary>
+internal static class ServeCommand
+{
+    private static readonly Option<string?> Config = new("--config") { Description = "Config file (JSON); read again on SIGHUP and when it changes" };
+    private static readonly Option<string?> Fleet = new("--fleet") { Description = "Fleet as namespace/name; by default the config's" };
+    private static readonly Option<string?> Name = new("--name") { Description = "Name of this gateway in the fleet; by default the host's name" };
+    private static readonly Option<string?> Stream = new("--stream") { Description = "Operator to take orders from: wss://HOST:PORT/stream/v1 or unix:PATH" };
+    private static readonly Option<string?> StreamCa = new("--stream-ca") { Description = "PEM file of the CA of the operator's certificate" };
+    private static readonly Option<string?> TokenFile = new("--token-file") { Description = "File with the token that proves this gateway to the operator" };
+    private static readonly Option<string?> Handover = new("--handover") { Description = "Unix socket that hands over the listening sockets" };
+    private static readonly Option<string?> Admin = new("--admin") { Description = "address:port of health and metrics; by default none" };
+    private static readonly Option<int> Loops = new("--loops") { Description = "Event loops; 0: one per processor" };
+    private static readonly Option<string?> Bind = new("--bind") { Description = "IP address that listeners bind; by default all" };
+
+    public static Command Create()
+    {
+        var command = new Command("serve", "Carry connections until told to stop")
+        {
+            Config, Fleet, Name, Stream, StreamCa, TokenFile, Handover, Admin, Loops, Bind,
+        };
+        Loops.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 0 or > 128)
+            {
+                result.AddError("--loops must be 0 to 128");
+            }
+        });
+        Bind.Validators.Add(result =>
+        {
+            if (!IPAddress.TryParse(result.GetValueOrDefault<string>(), out _))
+            {
+                result.AddError("--bind must be an IP address");
+            }
+        });
+        Admin.Validators.Add(result =>
+        {
+            if (!IPEndPoint.TryParse(result.GetValueOrDefault<string>() ?? "", out _))
+            {
+                result.AddError("--admin must be address:port, such as 127.0.0.1:9090");
+            }
+        });
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(Config) is null && result.GetValue(Stream) is null)
+            {
+                result.AddError("give --config, --stream, or both: there is nothing to serve otherwise");
+            }
+        });
+        command.SetAction((parse, cancellation) => GatewayProcess.RunAsync(
+            new ServeOptions
+            {
+                ConfigFile = parse.GetValue(Config),
+                Fleet = parse.GetValue(Fleet),
+                Name = parse.GetValue(Name) ?? Environment.MachineName,
+                Stream = parse.GetValue(Stream),
+                StreamCaFile = parse.GetValue(StreamCa),
+                TokenFile = parse.GetValue(TokenFile),
+                Handover = parse.GetValue(Handover),
+                Admin = parse.GetValue(Admin),
+                Loops = parse.GetValue(Loops),
+                Bind = parse.GetValue(Bind),
+            },
+            parse.InvocationConfiguration.Output,
+            parse.InvocationConfiguration.Error,
+            cancellation));
+        return command;
+    }
+}

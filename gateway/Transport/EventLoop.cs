@@ -1,0 +1,341 @@
+// Hot path: every event. See tests/benchmarks.
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Mooring.Gateway.Transport;
+
+/// <summary>One thread that waits on one epoll instance and runs what its descriptors have to do.</summary>
+/// <remarks>
+/// Everything a loop owns is touched by its thread alone; other threads reach it through <see cref="Post"/>. Sockets are registered
+/// once, edge-triggered for both directions, so a connection's life has one <c>epoll_ctl</c> per socket. Descriptors are closed only at
+/// the end of a turn: the rest of the batch may still name them, and a number used again within the batch would get their events.
+/// </remarks>
+internal abstract unsafe class EventLoop : IDisposable
+{
+    /// <summary>Events taken in one turn.</summary>
+    private const int MaxEvents = 512;
+
+    /// <summary>High half of an event's data: what the low half is. Connections are 0, so their data is the bare descriptor.</summary>
+    private const ulong ListenerMark = 1ul << 32;
+    private const ulong WakeupMark = 2ul << 32;
+
+    private readonly ConcurrentQueue<Action> _commands = new();
+    private readonly Thread _thread;
+    private readonly int _epoll;
+    private readonly int _wakeup;
+    private readonly byte* _events;
+    private readonly byte* _registration;
+    private readonly Action<int> _onTimer;
+    private int[] _closing = new int[256];
+    private int _closingCount;
+    private int[] _queued = new int[64];
+    private int[] _running = new int[64];
+    private int _queuedCount;
+    private int _wakeupPending;
+    private volatile bool _stopping;
+    private long _wakeAt = long.MaxValue;
+
+    protected EventLoop(string name, ChannelTable table, int pipes, int readBytes)
+    {
+        Table = table;
+        ReadBytes = readBytes;
+        ReadBuffer = (byte*)NativeMemory.AlignedAlloc((nuint)readBytes, 4096);
+        Pending = new PendingPool(readBytes);
+        Pipes = new PipePool(pipes);
+        ReadClock();
+        Timers = new TimerWheel(table, Tick);
+        _onTimer = OnTimer;
+        _events = (byte*)NativeMemory.Alloc((nuint)(MaxEvents * EpollEvent.Size));
+        _registration = (byte*)NativeMemory.Alloc((nuint)EpollEvent.Size);
+        _epoll = Check(Libc.EpollCreate(Epoll.CloseOnExec), "epoll_create1");
+        _wakeup = Check(Libc.EventFd(0, SocketFlag.NonBlocking | SocketFlag.CloseOnExec), "eventfd");
+        EpollEvent.Write(_registration, Epoll.In | Epoll.EdgeTriggered, WakeupMark);
+        Check(Libc.EpollCtl(_epoll, Epoll.Add, _wakeup, _registration), "epoll_ctl");
+        _thread = new Thread(Run) { Name = name, IsBackground = true };
+    }
+
+    /// <summary>Microseconds since some moment before the process; taken once per turn.</summary>
+    public long Now { get; private set; }
+
+    /// <summary><see cref="Now"/> in the timers' unit; wraps around.</summary>
+    public uint Tick { get; private set; }
+
+    public ChannelTable Table { get; }
+
+    public TimerWheel Timers { get; }
+
+    public PendingPool Pending { get; }
+
+    public PipePool Pipes { get; }
+
+    /// <summary>Every read of this loop goes here first; nothing may stay in it past the event that read it.</summary>
+    public byte* ReadBuffer { get; }
+
+    public int ReadBytes { get; }
+
+    /// <summary>Microseconds of the monotonic clock, which every loop and <see cref="Channel.Started"/> share.</summary>
+    public static long Clock() => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000_000);
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Runs <paramref name="command"/> on the loop's thread in its next turn; dropped when the loop has stopped. Thread-safe.</summary>
+    public void Post(Action command)
+    {
+        _commands.Enqueue(command);
+        // One write wakes the loop for any number of commands.
+        if (Interlocked.Exchange(ref _wakeupPending, 1) == 0)
+        {
+            ulong one = 1;
+            _ = Libc.Write(_wakeup, &one, sizeof(ulong));
+        }
+    }
+
+    /// <summary>As <see cref="Post"/>, and completes when the command has run.</summary>
+    public Task<T> InvokeAsync<T>(Func<T> command)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(() =>
+        {
+            try
+            {
+                done.SetResult(command());
+            }
+            catch (Exception error)
+            {
+                done.SetException(error);
+            }
+        });
+        return done.Task;
+    }
+
+    /// <summary>Watches a connection's socket for good. False when the kernel has no memory for it.</summary>
+    public bool Register(int descriptor)
+    {
+        EpollEvent.Write(_registration, Epoll.In | Epoll.Out | Epoll.ReadHangUp | Epoll.EdgeTriggered, (uint)descriptor);
+        return Libc.EpollCtl(_epoll, Epoll.Add, descriptor, _registration) == 0;
+    }
+
+    /// <summary>
+    /// Watches a listening socket, level-triggered: what one turn leaves in its queue comes again. Exclusive: of all the loops and
+    /// processes that watch it, one is woken per connection.
+    /// </summary>
+    public bool RegisterListener(int descriptor, int listener)
+    {
+        EpollEvent.Write(_registration, Epoll.In | Epoll.Exclusive, ListenerMark | (uint)listener);
+        return Libc.EpollCtl(_epoll, Epoll.Add, descriptor, _registration) == 0;
+    }
+
+    public void Unregister(int descriptor) => _ = Libc.EpollCtl(_epoll, Epoll.Delete, descriptor, _registration);
+
+    /// <summary>Ends a channel at once, and closes its descriptor at the end of the turn.</summary>
+    public void CloseLater(int descriptor)
+    {
+        var channel = Table[descriptor];
+        if ((channel->Flags & ChannelFlags.Queued) != 0)
+        {
+            // Or the next turn would serve whoever has the number by then, perhaps on another loop.
+            var at = Array.IndexOf(_queued, descriptor, 0, _queuedCount);
+            if (at >= 0)
+            {
+                _queued[at] = -1;
+            }
+        }
+
+        channel->Kind = ChannelKind.None;
+        channel->Flags = ChannelFlags.None;
+        channel->Loop = 0;
+        if (_closingCount == _closing.Length)
+        {
+            Array.Resize(ref _closing, _closingCount * 2);
+        }
+
+        _closing[_closingCount++] = descriptor;
+    }
+
+    /// <summary>Comes back to a channel in the next turn: it has more to do than one turn may give it.</summary>
+    public void Queue(int descriptor)
+    {
+        var channel = Table[descriptor];
+        if ((channel->Flags & ChannelFlags.Queued) != 0)
+        {
+            return;
+        }
+
+        channel->Flags |= ChannelFlags.Queued;
+        if (_queuedCount == _queued.Length)
+        {
+            Array.Resize(ref _queued, _queuedCount * 2);
+        }
+
+        _queued[_queuedCount++] = descriptor;
+    }
+
+    /// <summary>Makes sure that a turn starts in about that many microseconds, whatever happens.</summary>
+    public void WakeAfter(long microseconds) => _wakeAt = Math.Min(_wakeAt, Now + microseconds);
+
+    /// <summary>Ends the loop's thread and waits for it. Descriptors that are still open are the derived class's to close before.</summary>
+    public void Stop()
+    {
+        _stopping = true;
+        Post(static () => { });
+        if (_thread.IsAlive)
+        {
+            _thread.Join();
+        }
+    }
+
+    public virtual void Dispose()
+    {
+        Stop();
+        _ = Libc.Close(_epoll);
+        _ = Libc.Close(_wakeup);
+        Pending.Dispose();
+        Pipes.Dispose();
+        NativeMemory.AlignedFree(ReadBuffer);
+        NativeMemory.Free(_events);
+        NativeMemory.Free(_registration);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>A connection's socket is ready for something.</summary>
+    protected abstract void OnEvent(int descriptor, uint events);
+
+    /// <summary>A listening socket has connections waiting.</summary>
+    protected abstract void OnAcceptable(int listener);
+
+    /// <summary>A client's timer is due, and disarmed.</summary>
+    protected abstract void OnTimer(int descriptor);
+
+    /// <summary>The turn's events are done; descriptors are closed after this.</summary>
+    protected abstract void OnTurnEnd();
+
+    /// <summary>Descriptors of this loop were closed.</summary>
+    protected abstract void OnDescriptorsFreed();
+
+    private static int Check(int result, string call) =>
+        result >= 0 ? result : throw new IOException($"{call}: {Errno.Describe(Libc.LastError)}");
+
+    private void Run()
+    {
+        while (!_stopping)
+        {
+            var count = Libc.EpollWait(_epoll, _events, MaxEvents, Timeout());
+            // -1 is EINTR: the arguments are ours and right.
+            ReadClock();
+            var woken = false;
+            for (var i = 0; i < count; i++)
+            {
+                var at = _events + (i * EpollEvent.Size);
+                var data = EpollEvent.Data(at);
+                if (data >> 32 == 0)
+                {
+                    OnEvent((int)data, EpollEvent.Events(at));
+                }
+                else if ((data & ListenerMark) != 0)
+                {
+                    OnAcceptable((int)(uint)data);
+                }
+                else
+                {
+                    woken = true;
+                }
+            }
+
+            RunQueued();
+            Timers.Advance(Tick, _onTimer);
+            if (woken)
+            {
+                RunCommands();
+            }
+
+            OnTurnEnd();
+            CloseDescriptors();
+        }
+
+        RunCommands();
+        OnTurnEnd();
+        CloseDescriptors();
+    }
+
+    private void ReadClock()
+    {
+        Now = Clock();
+        if (Now >= _wakeAt)
+        {
+            _wakeAt = long.MaxValue;
+        }
+
+        Tick = (uint)(Now / (TimerWheel.TickMilliseconds * 1000));
+    }
+
+    private int Timeout()
+    {
+        if (_queuedCount > 0)
+        {
+            return 0;
+        }
+
+        var ticks = Timers.TicksToNext();
+        var timeout = ticks < 0 ? -1 : ticks * TimerWheel.TickMilliseconds;
+        if (_wakeAt == long.MaxValue)
+        {
+            return timeout;
+        }
+
+        var rest = (int)Math.Clamp((_wakeAt - Now) / 1000 + 1, 0, 1000);
+        return timeout < 0 ? rest : Math.Min(timeout, rest);
+    }
+
+    private void RunQueued()
+    {
+        if (_queuedCount == 0)
+        {
+            return;
+        }
+
+        // What is queued while this runs waits for the next turn.
+        (_queued, _running) = (_running, _queued);
+        var count = _queuedCount;
+        _queuedCount = 0;
+        for (var i = 0; i < count; i++)
+        {
+            var descriptor = _running[i];
+            if (descriptor >= 0 && (Table[descriptor]->Flags & ChannelFlags.Queued) != 0)
+            {
+                Table[descriptor]->Flags &= ~ChannelFlags.Queued;
+                // As an end-of-stream event, so that the channel is read to its end rather than to a short read.
+                OnEvent(descriptor, Epoll.In | Epoll.ReadHangUp);
+            }
+        }
+    }
+
+    private void RunCommands()
+    {
+        ulong count;
+        _ = Libc.Read(_wakeup, &count, sizeof(ulong));
+        // Cleared before the queue is looked at: a command that comes after that wakes the loop again.
+        Volatile.Write(ref _wakeupPending, 0);
+        Interlocked.MemoryBarrier();
+        while (_commands.TryDequeue(out var command))
+        {
+            command();
+        }
+    }
+
+    private void CloseDescriptors()
+    {
+        if (_closingCount == 0)
+        {
+            return;
+        }
+
+        for (var i = 0; i < _closingCount; i++)
+        {
+            _ = Libc.Close(_closing[i]);
+        }
+
+        _closingCount = 0;
+        OnDescriptorsFreed();
+    }
+}

@@ -1,0 +1,49 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Mooring.Gateway.Transport;
+
+/// <summary>A kernel <c>sockaddr_in</c> or <c>sockaddr_in6</c>, ready to be passed to a call.</summary>
+internal unsafe struct KernelAddress
+{
+    public const int MaxBytes = 28;
+
+    private fixed byte _bytes[MaxBytes];
+
+    /// <summary>Bytes in use: 16 for IPv4, 28 for IPv6.</summary>
+    public uint Length;
+
+    public readonly int Family => _bytes[0];
+
+    public static KernelAddress From(IPAddress address, int port)
+    {
+        var result = default(KernelAddress);
+        var bytes = new Span<byte>(result._bytes, MaxBytes);
+        var v4 = address.AddressFamily == AddressFamily.InterNetwork;
+        // The family is in host order; both supported architectures are little-endian.
+        bytes[0] = (byte)(v4 ? SocketFlag.Inet : SocketFlag.Inet6);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], (ushort)port);
+        address.TryWriteBytes(bytes[(v4 ? 4 : 8)..], out _);
+        if (!v4)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(bytes[24..], (uint)address.ScopeId);
+        }
+
+        result.Length = v4 ? 16u : 28u;
+        return result;
+    }
+
+    /// <summary>Reads what <c>accept4</c> or <c>getsockname</c> wrote.</summary>
+    public static (NetworkAddress Address, ushort Port) Read(byte* address)
+    {
+        var port = BinaryPrimitives.ReverseEndianness(*(ushort*)(address + 2));
+        if (address[0] == SocketFlag.Inet6)
+        {
+            return (new NetworkAddress(*(ulong*)(address + 8), *(ulong*)(address + 16)), port);
+        }
+
+        var v4 = *(uint*)(address + 4);
+        return (new NetworkAddress(0, ((ulong)v4 << 32) | 0xFFFF_0000), port);
+    }
+}

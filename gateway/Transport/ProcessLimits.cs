@@ -1,0 +1,34 @@
+namespace Mooring.Gateway.Transport;
+
+/// <summary>The process's cap on open descriptors.</summary>
+internal static unsafe class ProcessLimits
+{
+    private const int OpenFiles = 7;
+
+    /// <summary>Descriptors kept for everything that is no connection: the runtime, logs, the stream, pipes, the admin side.</summary>
+    public const int ReservedDescriptors = 256;
+
+    /// <summary>Raises the soft limit to the hard one, and returns what is in force then.</summary>
+    public static long RaiseOpenFiles()
+    {
+        var limits = stackalloc ulong[2];
+        if (Libc.GetLimit(OpenFiles, limits) < 0)
+        {
+            return 1024;
+        }
+
+        if (limits[0] < limits[1])
+        {
+            var raised = stackalloc ulong[] { limits[1], limits[1] };
+            if (Libc.SetLimit(OpenFiles, raised) == 0)
+            {
+                limits[0] = limits[1];
+            }
+        }
+
+        return (long)Math.Min(limits[0], int.MaxValue);
+    }
+
+    /// <summary>Proxied connections that <paramref name="openFiles"/> descriptors allow: each needs two.</summary>
+    public static int ConnectionsFor(long openFiles) => (int)Math.Clamp((openFiles - ReservedDescriptors) / 2, 1, 10_000_000);
+}
