@@ -1,0 +1,135 @@
+using Mooring.Kubernetes.Models;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>Says what a fleet's conditions and phase are.</summary>
+internal static class ConditionCalculator
+{
+    // The API's own bound of a condition's message.
+    private const int MaxMessage = 32_768;
+
+    private sealed record Finding(string Status, string Reason, string Message);
+
+    public static (IReadOnlyList<Condition> Conditions, string Phase) Calculate(StatusInput input, Figures figures)
+    {
+        var shortfall = Shortfall(input, figures);
+        var ready = shortfall ?? new Finding(FleetConditions.True, FleetConditions.Serving, ServingMessage(input, figures));
+        var degraded = Degraded(input, shortfall);
+        var progressing = Progressing(input, figures, shortfall, isDegraded: degraded.Status == FleetConditions.True);
+        Condition[] conditions =
+        [
+            Write(FleetConditions.Ready, ready, input),
+            Write(FleetConditions.Progressing, progressing, input),
+            Write(FleetConditions.Degraded, degraded, input),
+        ];
+        return (conditions, Phase(input, ready, degraded));
+    }
+
+    /// <summary>What is missing for the spec to be in force, the gravest first; null: nothing.</summary>
+    private static Finding? Shortfall(StatusInput input, Figures figures)
+    {
+        var desired = input.Input.Fleet.Spec.Gateway.Replicas;
+        if (input.Input.Fleet.Metadata.DeletionTimestamp is not null)
+        {
+            return Missing(FleetConditions.Deleting, "the fleet is being deleted");
+        }
+
+        if (input.Errors.Count > 0)
+        {
+            return Missing(FleetConditions.Invalid, string.Join("; ", input.Errors));
+        }
+
+        if (input.ApplyError is { } error)
+        {
+            return Missing(FleetConditions.ApplyFailed, error);
+        }
+
+        if (input.View?.Gateways.FirstOrDefault(gateway => gateway.RefusedHash is { } hash && hash == input.Plan?.ConfigHash) is { } refusing)
+        {
+            return Missing(FleetConditions.ConfigRefused, $"{refusing.Name} refuses the config: {string.Join("; ", refusing.ConfigErrors)}");
+        }
+
+        if (figures.GatewaysReady < desired)
+        {
+            return Missing(FleetConditions.GatewaysNotReady, $"{figures.GatewaysReady} of {desired} gateways are ready");
+        }
+
+        if (input.Plan?.Rollout == RolloutPhase.Surging)
+        {
+            return Missing(FleetConditions.RolloutSurging, $"gateways of revision {input.Plan.Revision} are starting");
+        }
+
+        if (figures.ShortBackends.Count > 0)
+        {
+            return Missing(FleetConditions.BackendsNotReady, $"endpoints ready: {string.Join(", ", figures.ShortBackends)}");
+        }
+
+        return input.View is { } view && view.AckedCount < view.Gateways.Count
+            ? Missing(FleetConditions.ConfigPending, $"the config is in force on {view.AckedSummary} gateways")
+            : null;
+    }
+
+    // A fleet that is only starting, or was just changed, is not degraded: it has to have been ready as it is wanted now.
+    private static Finding Degraded(StatusInput input, Finding? shortfall)
+    {
+        var fleet = input.Input.Fleet;
+        var last = fleet.Status?.Conditions ?? [];
+        var wasReady = fleet.Status?.ObservedGeneration == fleet.Metadata.Generation
+            && last.Any(condition => condition is { Type: FleetConditions.Ready or FleetConditions.Degraded, Status: FleetConditions.True });
+        var isFault = shortfall?.Reason is FleetConditions.ApplyFailed or FleetConditions.ConfigRefused or FleetConditions.Invalid
+            || (wasReady && shortfall?.Reason is FleetConditions.GatewaysNotReady or FleetConditions.BackendsNotReady);
+        return isFault
+            ? shortfall! with { Status = FleetConditions.True }
+            : new Finding(FleetConditions.False, FleetConditions.AsWanted, "");
+    }
+
+    private static Finding Progressing(StatusInput input, Figures figures, Finding? shortfall, bool isDegraded)
+    {
+        if (input.Plan?.Paused == true)
+        {
+            return new Finding(FleetConditions.False, FleetConditions.Paused, "spec.paused is true: nothing is changed");
+        }
+
+        if (shortfall is not null && !isDegraded)
+        {
+            return shortfall with { Status = FleetConditions.True };
+        }
+
+        return input.Plan?.Rollout == RolloutPhase.Draining
+            ? new Finding(FleetConditions.True, FleetConditions.RolloutDraining, $"{figures.GatewaysOld} gateways of older revisions are being emptied")
+            : new Finding(FleetConditions.False, isDegraded ? shortfall!.Reason : FleetConditions.Complete, "");
+    }
+
+    private static string Phase(StatusInput input, Finding ready, Finding degraded) => ready.Reason switch
+    {
+        FleetConditions.Deleting => "Deleting",
+        FleetConditions.Invalid => "Invalid",
+        _ when input.Plan?.Paused == true => "Paused",
+        _ when degraded.Status == FleetConditions.True => "Degraded",
+        _ when ready.Status == FleetConditions.True => "Ready",
+        _ when input.Input.Fleet.Status?.Phase is null or "Pending" && input.Input.Deployments.Count == 0 && input.View is not { Gateways.Count: > 0 } => "Pending",
+        _ => "Progressing",
+    };
+
+    private static string ServingMessage(StatusInput input, Figures figures) =>
+        $"{figures.GatewaysReady}/{input.Input.Fleet.Spec.Gateway.Replicas} gateways and {figures.BackendsReady}/{figures.BackendsDesired} backend endpoints are ready";
+
+    private static Finding Missing(string reason, string message) => new(FleetConditions.False, reason, message);
+
+    private static Condition Write(string type, Finding finding, StatusInput input)
+    {
+        var last = input.Input.Fleet.Status?.Conditions?.FirstOrDefault(condition => condition.Type == type);
+        return new Condition
+        {
+            Type = type,
+            Status = finding.Status,
+            Reason = finding.Reason,
+            Message = finding.Message.Length <= MaxMessage ? finding.Message : finding.Message[..MaxMessage],
+            // The API stores whole seconds; a finer time would never equal what comes back.
+            LastTransitionTime = last?.Status == finding.Status
+                ? last.LastTransitionTime
+                : DateTimeOffset.FromUnixTimeSeconds(input.Now.ToUnixTimeSeconds()),
+            ObservedGeneration = input.Input.Fleet.Metadata.Generation,
+        };
+    }
+}

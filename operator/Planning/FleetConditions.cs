@@ -1,0 +1,47 @@
+namespace Mooring.Operator.Planning;
+
+/// <summary>Types and reasons of a fleet's conditions.</summary>
+public static class FleetConditions
+{
+    /// <summary>What the spec asks for is in force and serves.</summary>
+    public const string Ready = "Ready";
+
+    /// <summary>The fleet is on its way to what the spec asks for.</summary>
+    public const string Progressing = "Progressing";
+
+    /// <summary>The fleet was ready, and something of it failed since.</summary>
+    public const string Degraded = "Degraded";
+
+    public const string True = "True";
+    public const string False = "False";
+
+    /// <summary>The spec is not good; the message has every field error.</summary>
+    public const string Invalid = "Invalid";
+
+    /// <summary>The cluster refused a write.</summary>
+    public const string ApplyFailed = "ApplyFailed";
+
+    /// <summary>Fewer gateways are ready than wanted.</summary>
+    public const string GatewaysNotReady = "GatewaysNotReady";
+
+    /// <summary>A backend has fewer endpoints than wanted, or none.</summary>
+    public const string BackendsNotReady = "BackendsNotReady";
+
+    /// <summary>A gateway refused the config; the message has its errors.</summary>
+    public const string ConfigRefused = "ConfigRefused";
+
+    /// <summary>A gateway has not yet said that the config is in force.</summary>
+    public const string ConfigPending = "ConfigPending";
+
+    /// <summary>Gateways of a new revision are starting.</summary>
+    public const string RolloutSurging = "RolloutSurging";
+
+    /// <summary>Gateways of an older revision are being emptied.</summary>
+    public const string RolloutDraining = "RolloutDraining";
+
+    public const string Paused = "Paused";
+    public const string Deleting = "Deleting";
+    public const string Serving = "Serving";
+    public const string Complete = "Complete";
+    public const string AsWanted = "AsWanted";
+}

@@ -1,0 +1,52 @@
+using System.Text.Json;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Entities.Status;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>Says when a new status is worth a write: a change of state at once, figures now and then. Pure.</summary>
+public static class StatusWriteRule
+{
+    /// <summary>Time at least between two writes that only bring figures.</summary>
+    public static readonly TimeSpan FigureInterval = TimeSpan.FromSeconds(10);
+
+    // A change by more than this part of what was written is news.
+    private const double NewsFraction = 0.01;
+
+    /// <summary>How long to wait with the write: zero for at once, null for none.</summary>
+    /// <param name="written">The status as it stands in the cluster; null without one.</param>
+    /// <param name="next">The status as it is now.</param>
+    /// <param name="writtenAt">When this process last wrote it; null for not yet.</param>
+    /// <param name="now">The time.</param>
+    public static TimeSpan? Delay(FleetStatus? written, FleetStatus next, DateTimeOffset? writtenAt, DateTimeOffset now)
+    {
+        if (written is null || !SameState(written, next))
+        {
+            return TimeSpan.Zero;
+        }
+
+        if (!IsNews(written.Connections, next.Connections))
+        {
+            return null;
+        }
+
+        var wait = writtenAt + FigureInterval - now;
+        return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
+    }
+
+    private static bool SameState(FleetStatus left, FleetStatus right) => Text(left).SequenceEqual(Text(right));
+
+    private static byte[] Text(FleetStatus status) => JsonSerializer.SerializeToUtf8Bytes(status with { Connections = null }, FleetJson.Default.FleetStatus);
+
+    private static bool IsNews(ConnectionsStatus? written, ConnectionsStatus? next)
+    {
+        if (written is null || next is null)
+        {
+            return written != next;
+        }
+
+        return IsNews(written.Current, next.Current) || IsNews(written.Capacity, next.Capacity);
+    }
+
+    private static bool IsNews(int written, int next) => Math.Abs((double)next - written) > NewsFraction * written;
+}
