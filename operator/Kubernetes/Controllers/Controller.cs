@@ -1,0 +1,255 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Informers;
+using Mooring.Kubernetes.Models;
+using Mooring.Kubernetes.Queueing;
+using Mooring.Kubernetes.Telemetry;
+
+namespace Mooring.Kubernetes.Controllers;
+
+/// <summary>Runs an <see cref="IEntityController{TEntity}"/>: informer events fill its queue, workers empty it.</summary>
+/// <remarks>
+/// Set up with <see cref="Owns"/> and <see cref="Watches"/> before <see cref="RunAsync"/>. The informers are shared, so whoever made
+/// them runs them. An entity that fails comes back for ever. It listens from its construction on, so make it when work is to begin
+/// (for a leader: after the election); what was there before is queued then.
+/// </remarks>
+public sealed partial class Controller<TEntity> : IDisposable
+    where TEntity : class, IKubernetesObject
+{
+    private static readonly TimeSpan PausedRetry = TimeSpan.FromSeconds(1);
+
+    private readonly SharedInformer<TEntity> _informer;
+    private readonly IEntityController<TEntity> _controller;
+    private readonly FinalizerRunner<TEntity> _finalizers;
+    private readonly ControllerOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly string _name;
+    private readonly WorkQueue<ObjectKey> _queue;
+    private readonly List<ISharedInformer> _informers;
+    private readonly List<IDisposable> _registrations = [];
+    // What was deleted, until its controller has heard of it.
+    private readonly ConcurrentDictionary<ObjectKey, TEntity> _deleted = new();
+
+    public Controller(
+        KubernetesClient client, SharedInformer<TEntity> informer, IEntityController<TEntity> controller,
+        IEnumerable<IEntityFinalizer<TEntity>>? finalizers = null, ControllerOptions? options = null, ILoggerFactory? loggers = null)
+    {
+        _options = options ?? new ControllerOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.Workers, 1);
+        _informer = informer;
+        _controller = controller;
+        _finalizers = new FinalizerRunner<TEntity>(client, informer.Type, finalizers ?? []);
+        _time = client.Time;
+        _logger = (ILogger?)loggers?.CreateLogger<Controller<TEntity>>() ?? NullLogger.Instance;
+        _name = _options.Name ?? informer.Type.Plural;
+        _queue = new WorkQueue<ObjectKey>(_options.Queue with { Name = _name }, _time);
+        _informers = [informer];
+        _registrations.Add(informer.AddHandler(new ResourceEventHandler<TEntity>
+        {
+            Added = value => _queue.Add(ObjectKey.Of(value)),
+            Updated = (_, value) => _queue.Add(ObjectKey.Of(value)),
+            Deleted = value =>
+            {
+                _deleted[ObjectKey.Of(value)] = value;
+                _queue.Add(ObjectKey.Of(value));
+            },
+        }));
+    }
+
+    /// <summary>Puts an entity into the queue, for reasons of one's own.</summary>
+    public void Enqueue(ObjectKey key) => _queue.Add(key);
+
+    /// <summary>Puts an entity into the queue later.</summary>
+    public void EnqueueAfter(ObjectKey key, TimeSpan delay) => _queue.AddAfter(key, delay);
+
+    /// <summary>A change of a child queues the entity that its controller owner reference names.</summary>
+    public Controller<TEntity> Owns<TChild>(SharedInformer<TChild> children)
+        where TChild : class, IKubernetesObject =>
+        Watches(children, child => OwnerMapping.OwnersOf(child, _informer.Type));
+
+    /// <summary>A change of another object queues the entities that the function names. Of an update, those of the old state too.</summary>
+    /// <param name="entities">Pure; called on the informer's loop.</param>
+    public Controller<TEntity> Watches<TOther>(SharedInformer<TOther> others, Func<TOther, IEnumerable<ObjectKey>> entities)
+        where TOther : class, IKubernetesObject
+    {
+        void AddAll(TOther value)
+        {
+            foreach (var key in entities(value))
+            {
+                _queue.Add(key);
+            }
+        }
+
+        _informers.Add(others);
+        _registrations.Add(others.AddHandler(new ResourceEventHandler<TOther>
+        {
+            Added = AddAll,
+            Updated = (old, value) =>
+            {
+                // An object that changed hands concerns the one it left as well.
+                AddAll(old);
+                AddAll(value);
+            },
+            Deleted = AddAll,
+        }));
+        return this;
+    }
+
+    /// <summary>Waits for the informers' first lists, then works until cancelled; work under way is cancelled and waited for.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            foreach (var informer in _informers)
+            {
+                await informer.WaitForSyncAsync(cancellationToken);
+            }
+
+            await Task.WhenAll(Enumerable.Range(0, _options.Workers).Select(_ => Task.Run(() => WorkAsync(cancellationToken), cancellationToken)));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var registration in _registrations)
+        {
+            registration.Dispose();
+        }
+
+        _queue.Dispose();
+    }
+
+    private async Task WorkAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var (found, key) = await _queue.TakeAsync(cancellationToken);
+            if (!found)
+            {
+                return;
+            }
+
+            try
+            {
+                await ProcessAsync(key, cancellationToken);
+            }
+            finally
+            {
+                _queue.Done(key);
+            }
+        }
+    }
+
+    private async Task ProcessAsync(ObjectKey key, CancellationToken cancellationToken)
+    {
+        if (_options.MayWork is { } mayWork && !mayWork())
+        {
+            _queue.AddAfter(key, PausedRetry);
+            return;
+        }
+
+        using var activity = KubernetesMetrics.Activities.StartActivity($"reconcile {_name}");
+        activity?.SetTag("k8s.object", key.ToString());
+        using var timeout = new CancellationTokenSource(_options.ReconcileTimeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            Settle(key, await ReconcileAsync(key, either.Token));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Stopping: whoever leads next starts from the whole list.
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            Fail(key, timeout.IsCancellationRequested ? $"not done within {_options.ReconcileTimeout}" : error.Message, error, null);
+        }
+    }
+
+    private async Task<ReconciliationResult<TEntity>?> ReconcileAsync(ObjectKey key, CancellationToken cancellationToken)
+    {
+        var cached = _informer.Cache.Find(key);
+        if (_deleted.TryGetValue(key, out var gone))
+        {
+            var told = await _controller.DeletedAsync(_informer.Type.Clone(gone), cancellationToken);
+            if (told.IsFailure)
+            {
+                return told;
+            }
+
+            // Only this one: another of the same name may have come and gone meanwhile.
+            _deleted.TryRemove(KeyValuePair.Create(key, gone));
+            if (cached is null)
+            {
+                return told;
+            }
+        }
+
+        if (cached is null)
+        {
+            return null;
+        }
+
+        var entity = _informer.Type.Clone(cached);
+        if (entity.Metadata.DeletionTimestamp is not null)
+        {
+            return await _finalizers.FinalizeAsync(entity, cancellationToken);
+        }
+
+        return await _controller.ReconcileAsync(await _finalizers.AttachAsync(entity, cancellationToken), cancellationToken);
+    }
+
+    private void Settle(ObjectKey key, ReconciliationResult<TEntity>? result)
+    {
+        if (result is { IsFailure: true })
+        {
+            Fail(key, result.ErrorMessage, result.Error, result.RequeueAfter);
+            return;
+        }
+
+        KubernetesMetrics.Reconciled(_name, "success");
+        _queue.Forget(key);
+        if (result?.RequeueAfter is { } after)
+        {
+            _queue.AddAfter(key, after);
+        }
+    }
+
+    private void Fail(ObjectKey key, string message, Exception? error, TimeSpan? after)
+    {
+        // A lost race is a matter of course: the newer state is on its way through the informer.
+        var raced = error is KubernetesException { IsConflict: true };
+        KubernetesMetrics.Reconciled(_name, raced ? "conflict" : "failure");
+        TimeSpan delay;
+        if (after is { } asked)
+        {
+            delay = asked;
+            _queue.AddAfter(key, asked);
+        }
+        else
+        {
+            delay = _queue.AddRateLimited(key);
+        }
+
+        if (raced)
+        {
+            LogRaced(_name, key, message, delay);
+        }
+        else
+        {
+            LogFailed(error is KubernetesException or HttpRequestException or TimeoutException ? null : error, _name, key, message, delay);
+        }
+    }
+
+    [LoggerMessage(30, LogLevel.Error, "Reconciling {Controller} {Key} failed: {Message}; again in {Delay}")]
+    private partial void LogFailed(Exception? error, string controller, ObjectKey key, string message, TimeSpan delay);
+
+    [LoggerMessage(31, LogLevel.Debug, "Reconciling {Controller} {Key} met a newer state: {Message}; again in {Delay}")]
+    private partial void LogRaced(string controller, ObjectKey key, string message, TimeSpan delay);
+}

@@ -1,0 +1,22 @@
+using Mooring.Kubernetes.Queueing;
+
+namespace Mooring.Kubernetes.Controllers;
+
+/// <summary>How a controller works through its queue.</summary>
+public sealed record ControllerOptions
+{
+    /// <summary>For logs and metrics. Default: the kind's plural.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Entities in work at once. 1 or more; default 2.</summary>
+    public int Workers { get; init; } = 2;
+
+    /// <summary>Back-off and rate of retries.</summary>
+    public WorkQueueOptions Queue { get; init; } = new();
+
+    /// <summary>One reconcile at most; then it is cancelled and counts as failed. Default 5 min.</summary>
+    public TimeSpan ReconcileTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Asked before each item; while false nothing is done. For leaders: <see cref="LeaderElection.Leadership.IsHeld"/>. Null: always.</summary>
+    public Func<bool>? MayWork { get; init; }
+}

@@ -1,0 +1,224 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Telemetry;
+
+namespace Mooring.Kubernetes.LeaderElection;
+
+/// <summary>How a run of an elector ended.</summary>
+public enum LeaderElectionOutcome
+{
+    /// <summary>Stopped from outside; the lease, if held, was given up.</summary>
+    Stopped,
+
+    /// <summary>The work came to its end by itself; the lease was given up.</summary>
+    Completed,
+
+    /// <summary>The lease was lost while the work went on. It may still be running: end the process.</summary>
+    Lost,
+}
+
+/// <summary>Stands for election on a Lease and runs the work while it leads.</summary>
+public sealed partial class LeaderElector
+{
+    private readonly LeaderElectionOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly LeaseLock _lease;
+    private volatile Leadership? _leadership;
+    private volatile string _leader = "";
+
+    /// <exception cref="ArgumentException">The options contradict each other.</exception>
+    public LeaderElector(KubernetesClient client, LeaderElectionOptions options, ILoggerFactory? loggers = null)
+    {
+        _options = options.Checked();
+        _time = client.Time;
+        _logger = (ILogger?)loggers?.CreateLogger<LeaderElector>() ?? NullLogger.Instance;
+        _lease = new LeaseLock(client, _options, _time);
+    }
+
+    /// <summary>Whether this process leads at this very moment; see <see cref="Leadership.IsHeld"/>.</summary>
+    public bool IsLeader => _leadership is { IsHeld: true };
+
+    /// <summary>The present term; null while another leads.</summary>
+    public Leadership? Leadership => _leadership;
+
+    /// <summary>Who leads, as last seen; empty when nobody is known to.</summary>
+    public string Leader => _leader;
+
+    /// <summary>Called when another leader is seen, with its identity. Runs on the elector's loop: return at once.</summary>
+    public Action<string>? LeaderChanged { get; init; }
+
+    /// <summary>Waits to be elected, then runs the work for as long as the lease is held. One term: run again to stand again.</summary>
+    /// <remarks>
+    /// On cancellation the work is asked to end (<see cref="Leadership.Ended"/>) and the lease is renewed until it has, then given up.
+    /// On loss it is asked to end as well, but not waited for.
+    /// </remarks>
+    /// <param name="work">Its exception is thrown on after the lease was given up.</param>
+    public async Task<LeaderElectionOutcome> RunAsync(Func<Leadership, Task> work, CancellationToken cancellationToken)
+    {
+        Leadership leadership;
+        try
+        {
+            leadership = await AcquireAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return LeaderElectionOutcome.Stopped;
+        }
+
+        _leadership = leadership;
+        KubernetesMetrics.LeadershipChanged(_options.Name, leads: true);
+        LogLeads(_options.Identity, _options.Name, leadership.Epoch);
+        try
+        {
+            return await LeadAsync(leadership, work, cancellationToken);
+        }
+        finally
+        {
+            _leadership = null;
+            KubernetesMetrics.LeadershipChanged(_options.Name, leads: false);
+        }
+    }
+
+    private async Task<Leadership> AcquireAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var sent = _time.GetTimestamp();
+            var sentAt = _time.GetUtcNow();
+            try
+            {
+                var epoch = await _lease.TryTakeAsync(cancellationToken);
+                SeeLeader();
+                if (epoch is { } term)
+                {
+                    return new Leadership(term, sent, sentAt, _options.RenewDeadline, _time);
+                }
+            }
+            catch (Exception error) when (IsTransient(error))
+            {
+                LogFailed(_options.Name, "take", error.Message);
+            }
+
+            // Spread, so that those who wait do not all ask at once.
+            await Task.Delay(_options.RetryPeriod * (1 + (0.2 * Random.Shared.NextDouble())), _time, cancellationToken);
+        }
+    }
+
+    private async Task<LeaderElectionOutcome> LeadAsync(Leadership leadership, Func<Leadership, Task> work, CancellationToken cancellationToken)
+    {
+        var running = Task.Run(() => work(leadership), CancellationToken.None);
+        using var renewing = new CancellationTokenSource();
+        var lost = RenewAsync(leadership, renewing.Token);
+        await using var stop = cancellationToken.Register(() => _ = leadership.EndAsync());
+        if (await Task.WhenAny(running, lost) == lost)
+        {
+            await leadership.LoseAsync();
+            LogLost(_options.Identity, _options.Name, leadership.Epoch);
+            // Nobody waits for the work any more, so its failure must not surface as unobserved.
+            _ = running.ContinueWith(static task => task.Exception, TaskScheduler.Default);
+            return LeaderElectionOutcome.Lost;
+        }
+
+        await renewing.CancelAsync();
+        await lost;
+        await leadership.LoseAsync();
+        await ReleaseAsync();
+        leadership.Dispose();
+        try
+        {
+            await running;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+
+        return cancellationToken.IsCancellationRequested ? LeaderElectionOutcome.Stopped : LeaderElectionOutcome.Completed;
+    }
+
+    /// <summary>Renews until the lease is lost, which is when it returns, or until cancelled.</summary>
+    private async Task RenewAsync(Leadership leadership, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await Task.Delay(_options.RetryPeriod, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (cancellationToken.IsCancellationRequested || !leadership.IsHeld)
+            {
+                return;
+            }
+
+            var sent = _time.GetTimestamp();
+            var sentAt = _time.GetUtcNow();
+            try
+            {
+                if (!await _lease.RenewAsync(cancellationToken))
+                {
+                    SeeLeader();
+                    return;
+                }
+
+                if (!leadership.Renew(sent, sentAt))
+                {
+                    return;
+                }
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error) when (IsTransient(error))
+            {
+                LogFailed(_options.Name, "renew", error.Message);
+            }
+        }
+    }
+
+    private async Task ReleaseAsync()
+    {
+        if (!_options.ReleaseOnStop)
+        {
+            return;
+        }
+
+        try
+        {
+            using var limit = new CancellationTokenSource(_options.RenewDeadline, _time);
+            await _lease.ReleaseAsync(limit.Token);
+            SeeLeader();
+        }
+        catch (Exception error) when (IsTransient(error) || error is OperationCanceledException)
+        {
+            LogFailed(_options.Name, "release", error.Message);
+        }
+    }
+
+    private void SeeLeader()
+    {
+        var holder = _lease.Holder;
+        if (_leader == holder)
+        {
+            return;
+        }
+
+        _leader = holder;
+        if (holder.Length > 0)
+        {
+            LeaderChanged?.Invoke(holder);
+        }
+    }
+
+    // Whatever the server or the network does, standing goes on; what a programmer did wrong surfaces.
+    private static bool IsTransient(Exception error) =>
+        error is KubernetesException or HttpRequestException or TimeoutException or IOException
+            or Configuration.CredentialException or System.Text.Json.JsonException;
+
+    [LoggerMessage(20, LogLevel.Information, "{Identity} leads {Lease}, term {Epoch}")]
+    private partial void LogLeads(string identity, string lease, int epoch);
+
+    [LoggerMessage(21, LogLevel.Error, "{Identity} has lost {Lease}, term {Epoch}")]
+    private partial void LogLost(string identity, string lease, int epoch);
+
+    [LoggerMessage(22, LogLevel.Warning, "Could not {Action} the lease {Lease}: {Error}")]
+    private partial void LogFailed(string lease, string action, string error);
+}

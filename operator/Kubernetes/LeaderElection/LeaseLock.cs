@@ -1,0 +1,166 @@
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+
+namespace Mooring.Kubernetes.LeaderElection;
+
+/// <summary>The lease as this process sees it: reads, takes, renews and releases it. Not thread-safe.</summary>
+/// <remarks>
+/// How old someone else's lease is, is measured on the local monotonic clock from when its present state was first seen here; the times
+/// written in it are for people, since clocks differ between machines.
+/// </remarks>
+internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions options, TimeProvider time)
+{
+    private Lease? _seen;
+    private long _seenSince;
+
+    /// <summary>Who holds it, as last seen; empty for nobody.</summary>
+    public string Holder => _seen?.Spec?.HolderIdentity ?? "";
+
+    /// <summary>Takes the lease if it is free, expired or this process's own from before. Returns the term's number; null when another holds it.</summary>
+    /// <exception cref="KubernetesException">Also a conflict, when another was faster.</exception>
+    public async Task<int?> TryTakeAsync(CancellationToken cancellationToken)
+    {
+        await ReadAsync(cancellationToken);
+        if (_seen is null)
+        {
+            await CreateAsync(cancellationToken);
+            return _seen!.Spec!.LeaseTransitions;
+        }
+
+        var spec = _seen.Spec ?? new LeaseSpec();
+        var duration = TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? options.LeaseDuration.TotalSeconds);
+        var free = string.IsNullOrEmpty(spec.HolderIdentity) || spec.HolderIdentity == options.Identity;
+        if (!free && time.GetElapsedTime(_seenSince) < duration)
+        {
+            return null;
+        }
+
+        // Counted up for every term, also one of the same holder: the number is what late orders are fenced with.
+        var now = time.GetUtcNow();
+        await WriteAsync(Mine(now) with { AcquireTime = now, LeaseTransitions = (spec.LeaseTransitions ?? 0) + 1 }, cancellationToken);
+        return _seen.Spec!.LeaseTransitions;
+    }
+
+    /// <summary>Renews the lease that this process holds. Returns false when another holds it.</summary>
+    public async Task<bool> RenewAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RenewSeenAsync(cancellationToken);
+            return true;
+        }
+        catch (KubernetesException error) when (error.IsConflict || error.IsNotFound)
+        {
+            // Changed by someone: either only its labels, or it is lost.
+            var term = _seen?.Spec?.LeaseTransitions;
+            await ReadAsync(cancellationToken);
+            if (Holder != options.Identity || _seen?.Spec?.LeaseTransitions != term)
+            {
+                return false;
+            }
+
+            await RenewSeenAsync(cancellationToken);
+            return true;
+        }
+    }
+
+    /// <summary>Gives the lease up, if it is still this process's.</summary>
+    public async Task ReleaseAsync(CancellationToken cancellationToken)
+    {
+        if (Holder != options.Identity)
+        {
+            return;
+        }
+
+        var now = time.GetUtcNow();
+        await WriteAsync(
+            new LeaseSpec
+            {
+                HolderIdentity = "",
+                // As client-go: with one second left, older clients that do not know an empty holder take it at once too.
+                LeaseDurationSeconds = 1,
+                AcquireTime = now,
+                RenewTime = now,
+                LeaseTransitions = _seen!.Spec!.LeaseTransitions,
+            },
+            cancellationToken);
+    }
+
+    private Task RenewSeenAsync(CancellationToken cancellationToken) =>
+        WriteAsync(
+            Mine(time.GetUtcNow()) with
+            {
+                AcquireTime = _seen?.Spec?.AcquireTime,
+                LeaseTransitions = _seen?.Spec?.LeaseTransitions,
+            },
+            cancellationToken);
+
+    private LeaseSpec Mine(DateTimeOffset now) => new()
+    {
+        HolderIdentity = options.Identity,
+        LeaseDurationSeconds = (int)Math.Ceiling(options.LeaseDuration.TotalSeconds),
+        RenewTime = now,
+    };
+
+    private async Task ReadAsync(CancellationToken cancellationToken)
+    {
+        var type = Resources.Leases;
+        try
+        {
+            var request = Request(HttpMethod.Get, "get", type.Path(options.Namespace, options.Name));
+            See(type.Read(await client.SendAsync(request, cancellationToken)));
+        }
+        catch (KubernetesException error) when (error.IsNotFound)
+        {
+            See(null);
+        }
+    }
+
+    private async Task CreateAsync(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var lease = new Lease
+        {
+            Metadata = new ObjectMeta { Namespace = options.Namespace, Name = options.Name },
+            Spec = Mine(now) with { AcquireTime = now, LeaseTransitions = 1 },
+        };
+        var request = Request(HttpMethod.Post, "create", Resources.Leases.Path(options.Namespace)) with
+        {
+            Body = Resources.Leases.Write(lease),
+            ContentType = "application/json",
+        };
+        See(Resources.Leases.Read(await client.SendAsync(request, cancellationToken)));
+    }
+
+    // The version makes it a compare-and-set.
+    private async Task WriteAsync(LeaseSpec spec, CancellationToken cancellationToken)
+    {
+        var lease = Resources.Leases.Clone(_seen!);
+        lease.Spec = spec;
+        var request = Request(HttpMethod.Put, "update", Resources.Leases.Path(options.Namespace, options.Name)) with
+        {
+            Body = Resources.Leases.Write(lease),
+            ContentType = "application/json",
+        };
+        See(Resources.Leases.Read(await client.SendAsync(request, cancellationToken)));
+    }
+
+    private void See(Lease? lease)
+    {
+        if (_seen?.Metadata.Uid != lease?.Metadata.Uid || _seen?.Spec != lease?.Spec)
+        {
+            _seenSince = time.GetTimestamp();
+        }
+
+        _seen = lease;
+    }
+
+    // Not held up by the client's own rate limit, and never longer than leaves time for another try.
+    private ApiRequest Request(HttpMethod method, string verb, string path) =>
+        KubernetesClient.Request(method, verb, Resources.Leases, path, new Query()) with
+        {
+            Unthrottled = true,
+            MaxRetries = 0,
+            AttemptTimeout = options.RenewDeadline / 2,
+        };
+}
