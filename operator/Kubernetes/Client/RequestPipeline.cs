@@ -106,10 +106,10 @@ internal sealed partial class RequestPipeline(
             response = null;
             return answer;
         }
-        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException error) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             code = "timeout";
-            throw new TimeoutException($"{request}: no answer within {request.AttemptTimeout ?? options.AttemptTimeout}");
+            throw new TimeoutException($"{request}: no answer within {request.AttemptTimeout ?? options.AttemptTimeout}", error);
         }
         catch (IOException error)
         {

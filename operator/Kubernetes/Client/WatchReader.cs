@@ -61,9 +61,9 @@ internal static class WatchReader
         {
             return await pipe.ReadAsync(either.Token);
         }
-        catch (OperationCanceledException) when (idle.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException error) when (idle.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"watch of {type.QualifiedName}: silent for {idleTimeout}");
+            throw new TimeoutException($"watch of {type.QualifiedName}: silent for {idleTimeout}", error);
         }
     }
 

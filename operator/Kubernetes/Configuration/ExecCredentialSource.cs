@@ -7,7 +7,9 @@ namespace Mooring.Kubernetes.Configuration;
 
 /// <summary>A credential that a program prints (client.authentication.k8s.io), kept until it expires or is refused.</summary>
 /// <remarks>The program runs once at a time; requests that need it meanwhile wait for the same run.</remarks>
+#pragma warning disable CA1001 // A SemaphoreSlim holds nothing to dispose until its wait handle is asked for.
 internal sealed class ExecCredentialSource(ExecEntry entry, ClusterEntry cluster, TimeProvider time) : ICredentialSource
+#pragma warning restore CA1001
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
     private volatile Kept? _kept;
