@@ -24,6 +24,7 @@ internal static class L4Command
         {
             Description = "Path of the gateway program; by default the one built beside this one",
         };
+        var before = new Option<string?>("--before") { Description = "Path of another build of the gateway, to compare a change with" };
         var rounds = new Option<int>("--rounds") { Description = "Rounds of each metric; by default 5, 3 with --quick" };
         var output = new Option<string>("--output")
         {
@@ -32,7 +33,7 @@ internal static class L4Command
         };
         var command = new Command("l4", "TCP beside HAProxy and nginx: CPU, latency, memory")
         {
-            Options = { quick, only, servers, gateway, rounds, output },
+            Options = { quick, only, servers, gateway, before, rounds, output },
         };
         command.SetAction(
             (parsed, cancellation) =>
@@ -44,6 +45,7 @@ internal static class L4Command
                     Only = parsed.GetValue(only)!,
                     Servers = parsed.GetValue(servers) ?? [],
                     Gateway = parsed.GetValue(gateway),
+                    Before = parsed.GetValue(before),
                     Rounds =
                         parsed.GetValue(rounds) is > 0 and var given ? given
                         : isQuick ? 3
@@ -101,7 +103,12 @@ internal static class L4Command
 
     private static List<ServerUnderTest> Choose(L4Options options)
     {
-        ServerUnderTest[] all = [new GatewayServer(options.Gateway), new HaproxyServer(), new NginxServer()];
+        List<ServerUnderTest> all = [new GatewayServer(GatewayServer.ServerName, options.Gateway), new HaproxyServer(), new NginxServer()];
+        if (options.Before is { } before)
+        {
+            all.Insert(1, new GatewayServer(GatewayServer.BeforeName, before));
+        }
+
         if (options.Servers.FirstOrDefault(name => all.All(server => server.Name != name)) is { } unknown)
         {
             throw new BenchmarkException($"--servers {unknown}: known are {string.Join(", ", all.Select(server => server.Name))}");

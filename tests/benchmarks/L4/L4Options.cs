@@ -14,6 +14,9 @@ internal sealed record L4Options
     /// <summary>Path of the <c>gateway</c> executable; null for the one that was built beside this program.</summary>
     public string? Gateway { get; init; }
 
+    /// <summary>Path of another build of the gateway that takes part as a peer; null for none.</summary>
+    public string? Before { get; init; }
+
     /// <summary>Times that each metric is taken from each server.</summary>
     public int Rounds { get; init; }
 

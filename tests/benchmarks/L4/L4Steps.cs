@@ -38,6 +38,7 @@ internal sealed record L4Step(string Key, LoadKind Kind, int Connections)
             samples.Add($"{Key}/p50", server, result.P50);
             samples.Add($"{Key}/p99", server, result.P99);
             samples.Add($"{Key}/p999", server, result.P999);
+            samples.Add($"{Key}/packets", server, (double)result.Packets / result.Operations);
             samples.Add($"{Key}/per-s", server, result.Operations / result.WallSeconds);
         }
     }

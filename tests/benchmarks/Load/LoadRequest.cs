@@ -64,6 +64,9 @@ internal sealed record LoadResult
     /// <summary>How long the server's threads were ready to run but kept waiting by other processes.</summary>
     public double WaitSeconds { get; init; }
 
+    /// <summary>Packets on the loopback device in the time that counts, those of other processes too.</summary>
+    public long Packets { get; init; }
+
     /// <summary>Latencies of the operations, in microseconds.</summary>
     public double P50 { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Mooring.Benchmarks.Harness;
 
 namespace Mooring.Benchmarks.Load;
@@ -11,6 +12,8 @@ internal sealed class Window(LoadRequest request)
     private long _end;
     private CpuReading _atStart;
     private CpuReading _used;
+    private long _packetsAtStart;
+    private long _packets;
 
     /// <summary>What completes now counts.</summary>
     public bool Measuring { get; private set; }
@@ -23,6 +26,7 @@ internal sealed class Window(LoadRequest request)
     {
         if (!Measuring && !Over && now >= _settled)
         {
+            _packetsAtStart = LoopbackPackets();
             _atStart = CpuMeter.Read(request.Processes);
             _start = Stopwatch.GetTimestamp();
             Measuring = true;
@@ -30,6 +34,7 @@ internal sealed class Window(LoadRequest request)
         else if (Measuring && now >= _start + Ticks(request.MeasureMilliseconds))
         {
             _used = CpuMeter.Read(request.Processes) - _atStart;
+            _packets = LoopbackPackets() - _packetsAtStart;
             _end = Stopwatch.GetTimestamp();
             Measuring = false;
             Over = true;
@@ -44,10 +49,19 @@ internal sealed class Window(LoadRequest request)
             WallSeconds = Stopwatch.GetElapsedTime(_start, _end).TotalSeconds,
             CpuSeconds = _used.CpuNanoseconds / 1e9,
             WaitSeconds = _used.WaitNanoseconds / 1e9,
+            Packets = _packets,
             P50 = (latencies?.Percentile(50) ?? 0) / 1e3,
             P99 = (latencies?.Percentile(99) ?? 0) / 1e3,
             P999 = (latencies?.Percentile(99.9) ?? 0) / 1e3,
         };
+
+    private static long LoopbackPackets()
+    {
+        // "  lo: bytes packets errs drop fifo frame compressed multicast | bytes packets …": received, then sent. Of this network namespace,
+        // which /sys need not be.
+        var line = File.ReadLines("/proc/self/net/dev").First(line => line.AsSpan().TrimStart().StartsWith("lo:"));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[2], CultureInfo.InvariantCulture);
+    }
 
     private static long Ticks(int milliseconds) => milliseconds * (Stopwatch.Frequency / 1000);
 }

@@ -6,10 +6,14 @@ using Mooring.Contracts.Configuration;
 namespace Mooring.Benchmarks.L4.Servers;
 
 /// <summary>Ours: <c>gateway serve</c> with limits, timers and passive health switched on, as in production.</summary>
+/// <param name="name">Short name.</param>
 /// <param name="program">The <c>gateway</c> executable; null for the one that was built beside this program.</param>
-internal sealed class GatewayServer(string? program) : ServerUnderTest(ServerName)
+internal sealed class GatewayServer(string name, string? program) : ServerUnderTest(name)
 {
     public const string ServerName = "mooring";
+
+    /// <summary>Another build of ours, to compare a change with what was before.</summary>
+    public const string BeforeName = "before";
 
     private readonly string _program = Path.GetFullPath(program ?? BesideThis);
 
