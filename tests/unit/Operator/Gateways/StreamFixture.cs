@@ -34,8 +34,8 @@ internal sealed class StreamFixture : IAsyncDisposable
         var app = builder.Build();
         var hub = new GatewayHub(TimeProvider.System);
         app.UseWebSockets();
-        new StreamEndpoint(
-            hub, new FixedAnswer(refusal), options ?? new StreamOptions(), TimeProvider.System, NullLogger<StreamEndpoint>.Instance)
+        new StreamServer(
+            hub, new FixedAnswer(refusal), options ?? new StreamOptions(), TimeProvider.System, NullLogger<StreamServer>.Instance)
             .Map(app, app.Lifetime.ApplicationStopping);
         await app.StartAsync();
         return new StreamFixture(app, hub);

@@ -6,8 +6,8 @@ namespace Mooring.Operator.Gateways;
 
 /// <summary>The HTTP side of the streams: upgrade, hello, authentication; then a <see cref="GatewaySession"/>.</summary>
 /// <remarks>Thread-safe. The application must have <c>UseWebSockets</c> before it.</remarks>
-public sealed class StreamEndpoint(
-    GatewayHub hub, IGatewayAuthenticator authenticator, StreamOptions options, TimeProvider time, ILogger<StreamEndpoint> logger)
+public sealed class StreamServer(
+    GatewayHub hub, IGatewayAuthenticator authenticator, StreamOptions options, TimeProvider time, ILogger<StreamServer> logger)
 {
     private const int MaxHelloBytes = 64 * 1024;
     private int _handshakes;

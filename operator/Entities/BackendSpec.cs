@@ -1,0 +1,80 @@
+using Mooring.Operator.Entities.Attributes;
+
+namespace Mooring.Operator.Entities;
+
+[Description("A set of endpoints that serve the same: exactly one of serviceRef, addresses and workload says where they are.")]
+[ValidationRule(
+    "(has(self.serviceRef) ? 1 : 0) + (has(self.addresses) ? 1 : 0) + (has(self.workload) ? 1 : 0) == 1",
+    "exactly one of serviceRef, addresses and workload must be set")]
+public sealed record BackendSpec
+{
+    [Description("Name of the backend, unique in the fleet: a DNS label.")]
+    [Required, Length(1, 63), Pattern(Patterns.DnsLabel, Patterns.DnsLabelMeaning)]
+    public string Name { get; set; } = "";
+
+    [Description("The pods behind a Service of the same namespace.")]
+    public ServiceReference? ServiceRef { get; set; }
+
+    [Description("Fixed addresses. At most 64.")]
+    [Items(1, 64), ListMapKey("address")]
+    public IReadOnlyList<AddressSpec>? Addresses { get; set; }
+
+    [Description("Pods (in host mode: processes) that the fleet runs itself.")]
+    public WorkloadSpec? Workload { get; set; }
+
+    [Description("Connections at most to one endpoint from one gateway. Left out: no limit.")]
+    [RangeMinimum(1), RangeMaximum(10_000_000)]
+    public int? MaxConnectionsPerEndpoint { get; set; }
+
+    [Description("A connect that takes longer counts as failed. Default 5s.")]
+    [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
+    [ValidationRule("duration(self) > duration('0s') && duration(self) <= duration('10m')", "must be more than 0s and at most 10m")]
+    public string? ConnectTimeout { get; set; }
+
+    [Description("How endpoints that fail are found and left out.")]
+    public HealthSpec? Health { get; set; }
+}
+
+[Description("A Service of the fleet's namespace.")]
+public sealed record ServiceReference
+{
+    [Description("Name of the Service.")]
+    [Required, Length(1, 63), Pattern(Patterns.DnsLabel, Patterns.DnsLabelMeaning)]
+    public string Name { get; set; } = "";
+
+    [Description("Port of the Service, 1 to 65535; connections go straight to the pods, to the port that it targets.")]
+    [Required, RangeMinimum(1), RangeMaximum(65535)]
+    public int Port { get; set; }
+}
+
+[Description("One fixed endpoint.")]
+public sealed record AddressSpec
+{
+    [Description("host:port; an IPv6 host in brackets.")]
+    [Required, Length(3, 260), Pattern(Patterns.HostPort, Patterns.HostPortMeaning)]
+    public string Address { get; set; } = "";
+
+    [Description("Share of the connections, in proportion to the other endpoints' weights: 1 to 256.")]
+    [RangeMinimum(1), RangeMaximum(256)]
+    public int Weight { get; set; } = 1;
+}
+
+[Description("How endpoints that fail are found and left out.")]
+public sealed record HealthSpec
+{
+    [Description("By watching the connects of clients.")]
+    public PassiveHealthSpec? Passive { get; set; }
+}
+
+[Description("Health by watching the connects of clients, as nginx's max_fails and fail_timeout do it.")]
+public sealed record PassiveHealthSpec
+{
+    [Description("Failed connects within failTimeout that put an endpoint out. 0: never.")]
+    [RangeMinimum(0), RangeMaximum(1000)]
+    public int MaxFails { get; set; } = 3;
+
+    [Description("The time in which failures count, and for which the endpoint then stays out.")]
+    [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
+    [ValidationRule("duration(self) > duration('0s') && duration(self) <= duration('1h')", "must be more than 0s and at most 1h")]
+    public string FailTimeout { get; set; } = "30s";
+}

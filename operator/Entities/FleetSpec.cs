@@ -1,0 +1,29 @@
+using Mooring.Operator.Entities.Attributes;
+
+namespace Mooring.Operator.Entities;
+
+[Description("What a fleet is to be.")]
+[ValidationRule(
+    "self.listeners.all(l, !has(l.backend) || (has(self.backends) && self.backends.exists(b, b.name == l.backend)))",
+    "every listener's backend must be the name of one of spec.backends", FieldPath = ".listeners")]
+[ValidationRule(
+    "self.listeners.all(l, !has(l.webSocket) || !has(l.webSocket.routes) || "
+    + "l.webSocket.routes.all(r, has(self.backends) && self.backends.exists(b, b.name == r.backend)))",
+    "every route's backend must be the name of one of spec.backends", FieldPath = ".listeners")]
+public sealed record FleetSpec
+{
+    [Description("While true, the operator changes nothing of the fleet; what runs goes on running.")]
+    public bool Paused { get; set; }
+
+    [Description("The gateways: how many, what they may use, how they let go of connections.")]
+    public GatewaySpec Gateway { get; set; } = new();
+
+    [Description("Where clients arrive. Names and ports are unique. At most 64.")]
+    [Required, Items(1, 64), ListMapKey("name")]
+    [ValidationRule("self.all(l, self.exists_one(o, o.port == l.port))", "two listeners must not share a port")]
+    public IReadOnlyList<ListenerSpec> Listeners { get; set; } = [];
+
+    [Description("What the listeners' connections are carried to. At most 64.")]
+    [Items(0, 64), ListMapKey("name")]
+    public IReadOnlyList<BackendSpec> Backends { get; set; } = [];
+}

@@ -1,0 +1,59 @@
+using Mooring.Operator.Entities.Attributes;
+
+namespace Mooring.Operator.Entities;
+
+[Description("One place where clients arrive: a port, what it speaks, and the backend behind it.")]
+[ValidationRule("self.protocol == 'TCP' || !has(self.tcp)", "tcp is only for protocol TCP", FieldPath = ".tcp")]
+[ValidationRule("self.protocol == 'WebSocket' || !has(self.webSocket)", "webSocket is only for protocol WebSocket", FieldPath = ".webSocket")]
+[ValidationRule(
+    "has(self.backend) || (self.protocol == 'WebSocket' && has(self.webSocket) && has(self.webSocket.routes) && size(self.webSocket.routes) > 0)",
+    "a listener needs a backend, or (WebSocket) routes", FieldPath = ".backend")]
+public sealed record ListenerSpec
+{
+    [Description("Name of the listener, unique in the fleet: a DNS label.")]
+    [Required, Length(1, 63), Pattern(Patterns.DnsLabel, Patterns.DnsLabelMeaning)]
+    public string Name { get; set; } = "";
+
+    [Description("What the listener speaks: TCP or WebSocket.")]
+    [Required, AllowedValues(Protocols.Tcp, Protocols.WebSocket)]
+    public string Protocol { get; set; } = "";
+
+    [Description("Port that clients use, 1 to 65535, unique in the fleet. One below 1024 is bound higher inside the pod, which so needs no privilege.")]
+    [Required, RangeMinimum(1), RangeMaximum(65535)]
+    public int Port { get; set; }
+
+    [Description("Name of the backend of every connection, or (WebSocket) of requests that no route takes.")]
+    [Length(1, 63), Pattern(Patterns.DnsLabel, Patterns.DnsLabelMeaning)]
+    public string? Backend { get; set; }
+
+    [Description("Client connections at most on this listener of one gateway. Left out: only the gateway's own limit.")]
+    [RangeMinimum(1), RangeMaximum(10_000_000)]
+    public int? MaxConnections { get; set; }
+
+    [Description("Settings of protocol TCP.")]
+    public TcpListenerSpec? Tcp { get; set; }
+
+    [Description("Settings of protocol WebSocket.")]
+    public WebSocketListenerSpec? WebSocket { get; set; }
+}
+
+/// <summary>Values of <see cref="ListenerSpec.Protocol"/>.</summary>
+public static class Protocols
+{
+    public const string Tcp = "TCP";
+    public const string WebSocket = "WebSocket";
+}
+
+[Description("Settings of a TCP listener.")]
+public sealed record TcpListenerSpec
+{
+    [Description(
+        "How an endpoint is chosen for a new connection. LeastConnections: the one with the fewest, in proportion to weight. RoundRobin: each in turn. "
+        + "ConsistentHash: by the client's address.")]
+    [AllowedValues("LeastConnections", "RoundRobin", "ConsistentHash")]
+    public string Balancing { get; set; } = "LeastConnections";
+
+    [Description("A connection without a byte in either direction for this long is closed. Left out: never.")]
+    [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
+    public string? IdleTimeout { get; set; }
+}

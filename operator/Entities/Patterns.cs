@@ -1,0 +1,42 @@
+namespace Mooring.Operator.Entities;
+
+/// <summary>Forms of the texts in a manifest, and the words that name them in an error.</summary>
+public static class Patterns
+{
+    public const string DnsLabel = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+    public const string DnsLabelMeaning = "a DNS label: lower-case letters, digits and '-', beginning and ending with a letter or digit";
+
+    public const string Duration = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
+    public const string DurationMeaning = "a duration such as 10s, 1h30m or 250ms";
+
+    // Host name, IPv4 or bracketed IPv6, then a port of 1 to 65535.
+    public const string HostPort =
+        @"^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?)"
+        + ":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$";
+
+    public const string HostPortMeaning = "host:port with a port of 1 to 65535, an IPv6 host in brackets";
+
+    public const string HostName = @"^(\*\.)?[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)*$";
+    public const string HostNameMeaning = "a host name without a port, such as app.example.com or *.example.com";
+
+    public const string UrlPath = @"^/[-A-Za-z0-9._~!$&'()*+,;=:@%/]*$";
+    public const string UrlPathMeaning = "a path that begins with '/', without query";
+
+    public const string CookieName = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+    public const string CookieNameMeaning = "a cookie name (letters, digits and !#$%&'*+-.^_`|~)";
+
+    public const string CookiePath = "^/[ -:<-~]*$";
+    public const string CookiePathMeaning = "a path that begins with '/', without ';'";
+
+    public const string EnvName = "^[A-Za-z_][A-Za-z0-9_]*$";
+    public const string EnvNameMeaning = "a variable's name: letters, digits and '_', not beginning with a digit";
+
+    public const string Image = @"^[^\s]+$";
+    public const string ImageMeaning = "an image reference without blanks";
+
+    public const string QualifiedName = "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+    public const string QualifiedNameMeaning = "a key such as topology.kubernetes.io/zone";
+
+    /// <summary>Longest text of a duration: four parts of five digits and a unit.</summary>
+    public const int DurationLength = 28;
+}

@@ -1,0 +1,56 @@
+using System.Globalization;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>Renders the Deployment of a workload backend.</summary>
+internal static class BackendDeploymentRenderer
+{
+    public static Deployment Render(ConnectionFleet fleet, BackendSpec backend)
+    {
+        var name = fleet.Metadata.Name!;
+        var workload = backend.Workload!;
+        var labels = ResourceLabels.ForBackend(name, backend.Name);
+        var match = ResourceLabels.BackendMatch(name, backend.Name);
+        var restricted = workload.PodSecurity == "Restricted";
+        var template = new PodTemplateSpec
+        {
+            Metadata = new ObjectMeta { Labels = labels },
+            Spec = new PodSpec
+            {
+                AutomountServiceAccountToken = false,
+                EnableServiceLinks = false,
+                SecurityContext = PodTemplates.PodRights(restricted),
+                Containers = [Container(workload, restricted)],
+            },
+        };
+        return new Deployment
+        {
+            Metadata = ObjectMetadata.For(fleet, ResourceNames.Backend(name, backend.Name), labels),
+            Spec = new DeploymentSpec
+            {
+                Replicas = workload.Replicas,
+                RevisionHistoryLimit = 2,
+                Selector = new LabelSelector { MatchLabels = match },
+                Template = PodTemplates.Place(template, workload.Template, match),
+            },
+        };
+    }
+
+    private static Container Container(WorkloadSpec workload, bool restricted) => new()
+    {
+        Name = "backend",
+        Image = workload.Image,
+        Command = workload.Command.Count == 0 ? null : [.. workload.Command],
+        Env =
+        [
+            new EnvVar { Name = "PORT", Value = workload.Port.ToString(CultureInfo.InvariantCulture) },
+            .. workload.Env.Select(variable => new EnvVar { Name = variable.Name, Value = variable.Value.Length == 0 ? null : variable.Value }),
+        ],
+        Ports = [new ContainerPort { Name = "app", Number = workload.Port, Protocol = "TCP" }],
+        Resources = PodTemplates.Resources(workload.Resources),
+        ReadinessProbe = new Probe { TcpSocket = new TcpSocketAction { Port = "app" }, PeriodSeconds = 2, TimeoutSeconds = 2, FailureThreshold = 2 },
+        SecurityContext = PodTemplates.ContainerRights(restricted, readOnly: false),
+    };
+}

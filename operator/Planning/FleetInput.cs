@@ -1,0 +1,36 @@
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>Everything that a plan follows from. Equal inputs, equal plan.</summary>
+public sealed record FleetInput
+{
+    /// <summary>The fleet, found good by <see cref="Validation.FleetValidator"/>.</summary>
+    public required ConnectionFleet Fleet { get; init; }
+
+    /// <summary>Where it runs.</summary>
+    public FleetPlatform Platform { get; init; } = FleetPlatform.Kubernetes;
+
+    /// <summary>Image of gateways whose fleet names none: the one that came with the operator.</summary>
+    public string DefaultGatewayImage { get; init; } = "mooring/gateway:dev";
+
+    /// <summary>Where the gateways find the operator; null leaves the stream out, and gateways live on their ConfigMap alone.</summary>
+    public StreamEndpoint? Stream { get; init; }
+
+    /// <summary>The fleet's Deployments as last seen, those of gateways and of backends.</summary>
+    public IReadOnlyList<Deployment> Deployments { get; init; } = [];
+}
+
+public enum FleetPlatform
+{
+    Kubernetes,
+
+    /// <summary>Processes of this machine; the plan then has no objects.</summary>
+    Host,
+}
+
+/// <summary>The operator's end of the stream with the gateways.</summary>
+/// <param name="Url">Such as <c>wss://mooring-stream.mooring-system.svc:8443/stream/v1</c>.</param>
+/// <param name="CaBundle">PEM certificates that the operator's own is checked against.</param>
+public sealed record StreamEndpoint(string Url, string CaBundle);

@@ -1,0 +1,94 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Kubernetes.Models;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>What a fleet is to consist of.</summary>
+public sealed record FleetPlan
+{
+    /// <summary>
+    /// Objects to apply, in this order. What else carries the fleet's labels (<see cref="ResourceLabels.Selector"/>) and is not in <see cref="Retiring"/>
+    /// is to be deleted.
+    /// </summary>
+    public required IReadOnlyList<IKubernetesObject> Objects { get; init; }
+
+    /// <summary>Gateway Deployments of older revisions that are still needed: only their replicas are to be set, through the scale subresource.</summary>
+    public required IReadOnlyList<RetiringDeployment> Retiring { get; init; }
+
+    /// <summary>The spec says paused: nothing is to be applied, scaled or deleted.</summary>
+    public required bool Paused { get; init; }
+
+    /// <summary>What the gateways are to do.</summary>
+    public required GatewayConfig Config { get; init; }
+
+    /// <summary><see cref="Contracts.ContractsJson.Hash(GatewayConfig)"/> of <see cref="Config"/>.</summary>
+    public required string ConfigHash { get; init; }
+
+    /// <summary>Revision of the gateways' pod template; empty in host mode.</summary>
+    public required string Revision { get; init; }
+
+    /// <summary>Name of the Deployment of <see cref="Revision"/>; empty in host mode.</summary>
+    public required string GatewayDeployment { get; init; }
+
+    /// <summary>Image of the gateways.</summary>
+    public required string GatewayImage { get; init; }
+
+    /// <summary>Gateways wanted, surge not counted.</summary>
+    public required int GatewayReplicas { get; init; }
+
+    /// <summary>Where the rollout of <see cref="Revision"/> stands.</summary>
+    public required RolloutPhase Rollout { get; init; }
+
+    /// <summary>The backends whose endpoints the operator pushes, by name of the backend.</summary>
+    public required IReadOnlyList<EndpointSourcePlan> EndpointSources { get; init; }
+
+    /// <summary>The backends that the fleet runs itself.</summary>
+    public required IReadOnlyList<WorkloadPlan> Workloads { get; init; }
+
+    /// <summary>When to plan again though nothing was seen to change; null: only when something changes.</summary>
+    public TimeSpan? RequeueAfter { get; init; }
+}
+
+public enum RolloutPhase
+{
+    /// <summary>Every gateway is of the wanted revision.</summary>
+    Complete,
+
+    /// <summary>Gateways of the wanted revision are starting; older ones serve on.</summary>
+    Surging,
+
+    /// <summary>Older gateways are being emptied.</summary>
+    Draining,
+}
+
+/// <summary>A gateway Deployment of an older revision.</summary>
+public sealed record RetiringDeployment(string Name, int Replicas);
+
+/// <summary>The Service whose EndpointSlices hold a backend's endpoints.</summary>
+/// <param name="Backend">Name of the backend.</param>
+/// <param name="Service">Name of the Service, in the fleet's namespace.</param>
+/// <param name="ServicePort">Port of the Service.</param>
+public sealed record EndpointSourcePlan(string Backend, string Service, int ServicePort);
+
+/// <summary>A backend that the fleet runs itself.</summary>
+public sealed record WorkloadPlan
+{
+    /// <summary>Name of the backend.</summary>
+    public required string Backend { get; init; }
+
+    /// <summary>Name of the Deployment; empty in host mode.</summary>
+    public required string Deployment { get; init; }
+
+    public required string Image { get; init; }
+
+    /// <summary>Program and arguments; empty: the image's own.</summary>
+    public required IReadOnlyList<string> Command { get; init; }
+
+    /// <summary>Besides PORT, which the one who runs it sets.</summary>
+    public required IReadOnlyList<KeyValuePair<string, string>> Env { get; init; }
+
+    /// <summary>Port in a pod; in host mode each process gets a free one.</summary>
+    public required int Port { get; init; }
+
+    public required int Replicas { get; init; }
+}

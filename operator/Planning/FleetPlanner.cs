@@ -1,0 +1,82 @@
+using Mooring.Contracts;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>Decides what a fleet consists of. Pure: no client, no clock, no randomness; equal inputs give equal plans.</summary>
+public static class FleetPlanner
+{
+    /// <summary>Plans a fleet that <see cref="Validation.FleetValidator"/> finds good; on any other the result is unspecified.</summary>
+    public static FleetPlan Plan(FleetInput input)
+    {
+        var onHost = input.Platform == FleetPlatform.Host;
+        var fleet = input.Fleet;
+        var config = GatewayConfigRenderer.Render(input);
+        var revision = onHost ? null : GatewayRevision.Of(input);
+        var rollout = GatewayRollout.Decide(input, revision?.Name);
+        return new FleetPlan
+        {
+            Objects = revision is null ? [] : Render(input, config, revision),
+            Retiring = rollout.Retiring,
+            Paused = fleet.Spec.Paused,
+            Config = config,
+            ConfigHash = ContractsJson.Hash(config),
+            Revision = revision?.Name ?? "",
+            GatewayDeployment = revision is null ? "" : ResourceNames.GatewayDeployment(fleet.Metadata.Name!, revision.Name),
+            GatewayImage = fleet.Spec.Gateway.Image ?? input.DefaultGatewayImage,
+            GatewayReplicas = fleet.Spec.Gateway.Replicas,
+            Rollout = rollout.Phase,
+            EndpointSources = onHost ? [] : EndpointSources(fleet),
+            Workloads = Workloads(fleet, onHost),
+        };
+    }
+
+    // What others refer to comes first: a pod whose ConfigMap is missing waits a minute for it.
+    private static IReadOnlyList<IKubernetesObject> Render(FleetInput input, Contracts.Configuration.GatewayConfig config, GatewayRevision revision)
+    {
+        var workloads = input.Fleet.Spec.Backends.Where(backend => backend.Workload is not null).ToList();
+        return
+        [
+            ServiceAccountRenderer.Render(input.Fleet),
+            ConfigMapRenderer.Render(input, config),
+            GatewayServiceRenderer.Render(input.Fleet, config),
+            PodDisruptionBudgetRenderer.Render(input.Fleet),
+            .. workloads.Select(backend => BackendServiceRenderer.Render(input.Fleet, backend)),
+            .. workloads.Select(backend => BackendDeploymentRenderer.Render(input.Fleet, backend)),
+            GatewayDeploymentRenderer.Render(input.Fleet, revision),
+        ];
+    }
+
+    private static List<EndpointSourcePlan> EndpointSources(ConnectionFleet fleet)
+    {
+        var sources = new List<EndpointSourcePlan>();
+        foreach (var backend in fleet.Spec.Backends)
+        {
+            if (backend.ServiceRef is { } service)
+            {
+                sources.Add(new EndpointSourcePlan(backend.Name, service.Name, service.Port));
+            }
+            else if (backend.Workload is { } workload)
+            {
+                sources.Add(new EndpointSourcePlan(backend.Name, ResourceNames.Backend(fleet.Metadata.Name!, backend.Name), workload.Port));
+            }
+        }
+
+        return sources;
+    }
+
+    private static List<WorkloadPlan> Workloads(ConnectionFleet fleet, bool onHost) => fleet.Spec.Backends
+        .Where(backend => backend.Workload is not null)
+        .Select(backend => new WorkloadPlan
+        {
+            Backend = backend.Name,
+            Deployment = onHost ? "" : ResourceNames.Backend(fleet.Metadata.Name!, backend.Name),
+            Image = backend.Workload!.Image,
+            Command = backend.Workload.Command,
+            Env = backend.Workload.Env.Select(variable => KeyValuePair.Create(variable.Name, variable.Value)).ToList(),
+            Port = backend.Workload.Port,
+            Replicas = backend.Workload.Replicas,
+        })
+        .ToList();
+}

@@ -1,0 +1,25 @@
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>Renders the Deployment of one revision of the gateways. Its template never changes: another template is another revision.</summary>
+internal static class GatewayDeploymentRenderer
+{
+    public static Deployment Render(ConnectionFleet fleet, GatewayRevision revision)
+    {
+        var labels = ResourceLabels.ForGateway(fleet.Metadata.Name!);
+        labels[ResourceLabels.Revision] = revision.Name;
+        return new Deployment
+        {
+            Metadata = ObjectMetadata.For(fleet, ResourceNames.GatewayDeployment(fleet.Metadata.Name!, revision.Name), labels),
+            Spec = new DeploymentSpec
+            {
+                Replicas = fleet.Spec.Gateway.Replicas,
+                RevisionHistoryLimit = 1,
+                Selector = new LabelSelector { MatchLabels = ResourceLabels.GatewayMatch(fleet.Metadata.Name!, revision.Name) },
+                Template = revision.Template,
+            },
+        };
+    }
+}

@@ -1,0 +1,145 @@
+using FluentValidation;
+using Mooring.Contracts.Text;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Validation;
+
+/// <summary>What the schema of a single field cannot say: the same rules as the CEL of <see cref="Entities"/>, each breach at its own field.</summary>
+internal sealed class FleetRules : AbstractValidator<FleetSpec>
+{
+    public FleetRules()
+    {
+        RuleFor(spec => spec.Gateway).SetValidator(new GatewayRules());
+        RuleForEach(spec => spec.Listeners).SetValidator(new ListenerRules());
+        RuleForEach(spec => spec.Backends).SetValidator(new BackendRules());
+        RuleFor(spec => spec).Custom(PortsAreUnique);
+        RuleFor(spec => spec).Custom(BackendsExist);
+    }
+
+    private static void PortsAreUnique(FleetSpec spec, ValidationContext<FleetSpec> context)
+    {
+        var owners = new Dictionary<int, string>();
+        foreach (var (index, listener) in spec.Listeners.Index())
+        {
+            if (listener.Port is >= 1 and <= 65535 && !owners.TryAdd(listener.Port, listener.Name))
+            {
+                context.AddFailure($"Listeners[{index}].Port", $"port {listener.Port} is taken by the listener '{owners[listener.Port]}'");
+            }
+        }
+    }
+
+    private static void BackendsExist(FleetSpec spec, ValidationContext<FleetSpec> context)
+    {
+        var known = spec.Backends.Select(backend => backend.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var (index, listener) in spec.Listeners.Index())
+        {
+            Check($"Listeners[{index}].Backend", listener.Backend);
+            foreach (var (number, route) in (listener.WebSocket?.Routes ?? []).Index())
+            {
+                Check($"Listeners[{index}].WebSocket.Routes[{number}].Backend", route.Backend);
+            }
+        }
+
+        void Check(string path, string? name)
+        {
+            if (!string.IsNullOrEmpty(name) && !known.Contains(name))
+            {
+                context.AddFailure(path, known.Count == 0
+                    ? $"there is no backend '{name}': spec.backends is empty"
+                    : $"there is no backend '{name}'; spec.backends has {string.Join(", ", known.Order(StringComparer.Ordinal))}");
+            }
+        }
+    }
+}
+
+internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
+{
+    public ListenerRules()
+    {
+        RuleFor(listener => listener.Tcp).Null()
+            .When(listener => listener.Protocol == Protocols.WebSocket)
+            .WithMessage("is only for protocol TCP");
+        RuleFor(listener => listener.WebSocket).Null()
+            .When(listener => listener.Protocol == Protocols.Tcp)
+            .WithMessage("is only for protocol WebSocket");
+        RuleFor(listener => listener.Backend).NotNull()
+            .When(listener => listener.Protocol == Protocols.Tcp || (listener.Protocol == Protocols.WebSocket && listener.WebSocket is null or { Routes.Count: 0 }))
+            .WithMessage(listener => listener.Protocol == Protocols.Tcp ? "required" : "required where there are no routes");
+        RuleFor(listener => listener.WebSocket!.HandshakeTimeout)
+            .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10))
+            .When(listener => listener.WebSocket is not null);
+    }
+}
+
+internal sealed class BackendRules : AbstractValidator<BackendSpec>
+{
+    public BackendRules()
+    {
+        RuleFor(backend => backend).Custom((backend, context) =>
+        {
+            string[] sources =
+            [
+                .. backend.ServiceRef is null ? [] : new[] { "serviceRef" },
+                .. backend.Addresses is null ? [] : new[] { "addresses" },
+                .. backend.Workload is null ? [] : new[] { "workload" },
+            ];
+            if (sources.Length != 1)
+            {
+                context.AddFailure("", "exactly one of serviceRef, addresses and workload must be set; there "
+                    + (sources.Length == 0 ? "is none" : $"are {string.Join(" and ", sources)}"));
+            }
+        });
+        RuleFor(backend => backend.ConnectTimeout).MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10));
+        RuleFor(backend => backend.Health!.Passive!.FailTimeout)
+            .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1))
+            .When(backend => backend.Health?.Passive is not null);
+        RuleForEach(backend => backend.Workload!.Env)
+            .ChildRules(variable => variable.RuleFor(one => one.Name).NotEqual("PORT").WithMessage("PORT is set by the fleet: use workload.port"))
+            .When(backend => backend.Workload is not null);
+    }
+}
+
+internal sealed class GatewayRules : AbstractValidator<GatewaySpec>
+{
+    public GatewayRules()
+    {
+        RuleFor(gateway => gateway.Service.ExternalTrafficPolicy).Null()
+            .When(gateway => gateway.Service.Type == "ClusterIP")
+            .WithMessage("needs type NodePort or LoadBalancer");
+        RuleFor(gateway => gateway.Service.LoadBalancerClass).Null()
+            .When(gateway => gateway.Service.Type != "LoadBalancer")
+            .WithMessage("needs type LoadBalancer");
+        RuleFor(gateway => gateway.Capacity!.MaxConnections)
+            .Must(limit => limit is null or { Text: "Auto" } or { Number: >= 1 and <= 10_000_000 })
+            .When(gateway => gateway.Capacity is not null)
+            .WithMessage("must be Auto or a number of 1 to 10000000");
+        RuleFor(gateway => gateway.Drain!).SetValidator(new DrainRules()).When(gateway => gateway.Drain is not null);
+    }
+}
+
+internal sealed class DrainRules : AbstractValidator<DrainSpec>
+{
+    public DrainRules()
+    {
+        RuleFor(drain => drain.Deadline).Must((drain, _) => FitsGracePeriod(drain))
+            .WithMessage("with lameDuck must be at most 590s: cluster autoscalers wait 600s for a pod");
+        RuleFor(drain => drain.Jitter).Must((drain, _) => JitterFits(drain)).WithMessage("must not be longer than deadline");
+    }
+
+    private static bool FitsGracePeriod(DrainSpec drain) =>
+        Read(drain.LameDuck, FleetDefaults.LameDuck) + Read(drain.Deadline, FleetDefaults.DrainDeadline) is not { } sum || sum <= FleetDefaults.MaxDrain;
+
+    private static bool JitterFits(DrainSpec drain) =>
+        Read(drain.Jitter, TimeSpan.Zero) is not { } jitter || Read(drain.Deadline, FleetDefaults.DrainDeadline) is not { } deadline || jitter <= deadline;
+
+    // Null for a text that is no duration, which has its own error.
+    private static TimeSpan? Read(string? text, TimeSpan otherwise) => text is null ? otherwise : Duration.TryParse(text, out var value) ? value : null;
+}
+
+internal static class DurationRules
+{
+    /// <summary>Bounds of a duration; a text that is none has its own error from the schema.</summary>
+    public static IRuleBuilderOptions<T, string?> MustBeDuration<T>(this IRuleBuilder<T, string?> rule, TimeSpan least, TimeSpan greatest) => rule
+        .Must(text => !Duration.TryParse(text, out var value) || (value >= least && value <= greatest))
+        .WithMessage($"must be more than 0s and at most {Duration.Format(greatest)}");
+}
