@@ -1,0 +1,120 @@
+using System.Net;
+using System.Text.Json;
+using Mooring.Contracts;
+using Mooring.Gateway.Telemetry;
+
+namespace Mooring.Gateway.Admin;
+
+/// <summary>HTTP for probes, Prometheus and people: the only part of the gateway that runs on ASP.NET Core.</summary>
+internal sealed class AdminServer : IAsyncDisposable
+{
+    private const int MaxConnections = 64;
+    private readonly WebApplication _app;
+
+    private AdminServer(WebApplication app) => _app = app;
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address => new(_app.Urls.First());
+
+    /// <summary>Binds and serves.</summary>
+    /// <exception cref="IOException">The address is taken or not this machine's.</exception>
+    public static async Task<AdminServer> StartAsync(IPEndPoint endPoint, IGatewayView view, CancellationToken cancellation)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+            kestrel.Limits.MaxRequestBodySize = 0;
+            kestrel.Listen(endPoint);
+        });
+        var app = builder.Build();
+        app.UseRouting();
+        Map(app, view);
+        try
+        {
+            await app.StartAsync(cancellation);
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+
+        return new AdminServer(app);
+    }
+
+    public async ValueTask DisposeAsync() => await _app.DisposeAsync();
+
+    private static void Map(WebApplication app, IGatewayView view)
+    {
+        app.MapGet("/health", context => WriteHealthAsync(context, view, fails: false));
+        app.MapGet("/health/live", context => WriteAsync(context, 200, "application/json", """{"status":"ok"}"""u8.ToArray()));
+        app.MapGet("/health/ready", context => WriteHealthAsync(context, view, fails: true));
+        app.MapGet("/metrics", context => WriteMetricsAsync(context, view));
+        app.MapGet("/config", context => WriteConfigAsync(context, view));
+    }
+
+    private static async Task WriteHealthAsync(HttpContext context, IGatewayView view, bool fails)
+    {
+        var checks = view.Checks();
+        var ready = checks.All(check => check.Problem is null);
+        using var body = new MemoryStream();
+        using (var json = new Utf8JsonWriter(body))
+        {
+            json.WriteStartObject();
+            json.WriteString("status", ready ? "ok" : "unready");
+            json.WriteNumber("uptimeSeconds", Math.Floor(view.Uptime.TotalSeconds));
+            json.WriteStartObject("checks");
+            foreach (var (name, problem) in checks)
+            {
+                json.WriteString(name, problem ?? "ok");
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        await WriteAsync(context, fails && !ready ? 503 : 200, "application/json", body.ToArray());
+    }
+
+    private static Task WriteMetricsAsync(HttpContext context, IGatewayView view)
+    {
+        var openMetrics = context.Request.Headers.Accept.Any(accept => accept?.Contains("application/openmetrics-text", StringComparison.Ordinal) == true);
+        var text = MetricsText.Write(GatewayMetrics.All, view.Metrics(), openMetrics);
+        return WriteAsync(
+            context, 200, openMetrics ? MetricsText.OpenMetricsType : MetricsText.PrometheusType, System.Text.Encoding.UTF8.GetBytes(text));
+    }
+
+    /// <summary>The config has no secrets: those are files that it names.</summary>
+    private static async Task WriteConfigAsync(HttpContext context, IGatewayView view)
+    {
+        if (view.Config is not { } config)
+        {
+            await WriteAsync(context, 404, "application/json", """{"error":"no config yet"}"""u8.ToArray());
+            return;
+        }
+
+        using var body = new MemoryStream();
+        using (var json = new Utf8JsonWriter(body, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteString("hash", ContractsJson.Hash(config));
+            json.WritePropertyName("config");
+            JsonSerializer.Serialize(json, config, ContractsJson.Default.GatewayConfig);
+            json.WriteEndObject();
+        }
+
+        await WriteAsync(context, 200, "application/json", body.ToArray());
+    }
+
+    private static async Task WriteAsync(HttpContext context, int status, string type, byte[] body)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = type;
+        context.Response.ContentLength = body.Length;
+        context.Response.Headers.CacheControl = "no-store";
+        await context.Response.Body.WriteAsync(body, context.RequestAborted);
+    }
+}

@@ -1,0 +1,24 @@
+namespace Mooring.Gateway.Telemetry;
+
+/// <summary>How a metric's values move.</summary>
+internal enum MetricKind
+{
+    Gauge,
+
+    /// <summary>Only rises, from the process's start. Its name ends with <c>_total</c>.</summary>
+    Counter,
+}
+
+/// <summary>One value of a metric.</summary>
+/// <param name="Value">In the unit that the metric's name ends with.</param>
+/// <param name="LabelValues">One for each of the metric's labels.</param>
+internal readonly record struct MetricSample(double Value, params string[] LabelValues);
+
+/// <summary>A metric and where its values come from.</summary>
+/// <param name="Name">With its unit, as Prometheus's naming asks.</param>
+/// <param name="Kind">Gauge or counter.</param>
+/// <param name="Help">One sentence.</param>
+/// <param name="Labels">Names of its labels.</param>
+/// <param name="Collect">Its values now.</param>
+internal sealed record MetricDefinition(
+    string Name, MetricKind Kind, string Help, IReadOnlyList<string> Labels, Func<MetricSource, IEnumerable<MetricSample>> Collect);

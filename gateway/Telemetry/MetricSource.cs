@@ -1,0 +1,29 @@
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Gateway.Telemetry;
+
+/// <summary>All that a scrape shows, taken at one time.</summary>
+internal sealed record MetricSource
+{
+    public required string Version { get; init; }
+
+    public required string Fleet { get; init; }
+
+    public required string Gateway { get; init; }
+
+    /// <summary>Null before the first config.</summary>
+    public string? ConfigHash { get; init; }
+
+    public long ReloadsAccepted { get; init; }
+
+    public long ReloadsRejected { get; init; }
+
+    /// <summary>Null where the gateway has no stream.</summary>
+    public bool? StreamConnected { get; init; }
+
+    public long LogLinesDropped { get; init; }
+
+    public required ReportMessage Report { get; init; }
+
+    public required ProcessUsage Process { get; init; }
+}

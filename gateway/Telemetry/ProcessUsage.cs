@@ -1,0 +1,26 @@
+namespace Mooring.Gateway.Telemetry;
+
+/// <summary>What this process uses.</summary>
+/// <param name="CpuSeconds">User and system time since the start.</param>
+/// <param name="ResidentBytes">Resident set size.</param>
+/// <param name="OpenDescriptors">Open file descriptors.</param>
+/// <param name="MaxDescriptors">RLIMIT_NOFILE, soft.</param>
+/// <param name="StartTime">When the process started.</param>
+/// <param name="GcHeapBytes">Managed heap after the last collection.</param>
+/// <param name="GcPauseSeconds">Time that collections stopped the process, since the start.</param>
+internal sealed record ProcessUsage(
+    double CpuSeconds, long ResidentBytes, int OpenDescriptors, long MaxDescriptors, DateTimeOffset StartTime, long GcHeapBytes, double GcPauseSeconds)
+{
+    /// <summary>Reads it now.</summary>
+    /// <param name="openDescriptors">Counted by the caller, which may know better than by listing a million entries of /proc.</param>
+    /// <param name="maxDescriptors">As the member.</param>
+    /// <param name="startTime">As the member.</param>
+    public static ProcessUsage Read(int openDescriptors, long maxDescriptors, DateTimeOffset startTime) => new(
+        Environment.CpuUsage.TotalTime.TotalSeconds,
+        Environment.WorkingSet,
+        openDescriptors,
+        maxDescriptors,
+        startTime,
+        GC.GetGCMemoryInfo().HeapSizeBytes,
+        GC.GetTotalPauseDuration().TotalSeconds);
+}

@@ -1,0 +1,115 @@
+using System.Net;
+using System.Text.Json;
+using Mooring.Contracts;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Admin;
+using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Tests.Telemetry;
+
+namespace Mooring.Gateway.Tests.Admin;
+
+public sealed class AdminServerTests : IAsyncLifetime
+{
+    private readonly FakeView _view = new();
+    private readonly HttpClient _client = new();
+    private AdminServer _server = null!;
+
+    public async Task InitializeAsync()
+    {
+        _server = await AdminServer.StartAsync(new IPEndPoint(IPAddress.Loopback, 0), _view, CancellationToken.None);
+        _client.BaseAddress = _server.Address;
+    }
+
+    public async Task DisposeAsync()
+    {
+        _client.Dispose();
+        await _server.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Ready_AllChecksPass_Is200()
+    {
+        var (status, json) = await GetAsync("/health/ready");
+
+        status.ShouldBe(HttpStatusCode.OK);
+        json.GetProperty("status").GetString().ShouldBe("ok");
+        json.GetProperty("uptimeSeconds").GetDouble().ShouldBe(61);
+        json.GetProperty("checks").GetProperty("drain").GetString().ShouldBe("ok");
+    }
+
+    [Fact]
+    public async Task Ready_CheckFails_Is503WithWhy()
+    {
+        _view.Problem = "draining: rollout";
+        var (status, json) = await GetAsync("/health/ready");
+
+        status.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        json.GetProperty("status").GetString().ShouldBe("unready");
+        json.GetProperty("checks").GetProperty("drain").GetString().ShouldBe("draining: rollout");
+        (await GetAsync("/health")).Status.ShouldBe(HttpStatusCode.OK);
+        (await GetAsync("/health/live")).Status.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Config_IsShownWithItsHash()
+    {
+        (await GetAsync("/config")).Status.ShouldBe(HttpStatusCode.NotFound);
+        _view.Config = new GatewayConfig { Fleet = "a/b" };
+        var (status, json) = await GetAsync("/config");
+
+        status.ShouldBe(HttpStatusCode.OK);
+        json.GetProperty("hash").GetString().ShouldBe(ContractsJson.Hash(_view.Config));
+        json.GetProperty("config").GetProperty("fleet").GetString().ShouldBe("a/b");
+    }
+
+    [Theory]
+    [InlineData(null, MetricsText.PrometheusType, false)]
+    [InlineData("application/openmetrics-text; version=1.0.0,text/plain;q=0.5", MetricsText.OpenMetricsType, true)]
+    public async Task Metrics_FollowAccept(string? accept, string type, bool openMetrics)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics");
+        if (accept is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Accept", accept);
+        }
+
+        using var response = await _client.SendAsync(request);
+        response.Content.Headers.ContentType!.ToString().ShouldBe(type);
+        (await response.Content.ReadAsStringAsync()).EndsWith("# EOF\n", StringComparison.Ordinal).ShouldBe(openMetrics);
+    }
+
+    [Fact]
+    public async Task OtherPathsAndMethods_AreRefused()
+    {
+        (await _client.GetAsync(new Uri("/nothing", UriKind.Relative))).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+        (await _client.PostAsync(new Uri("/health", UriKind.Relative), null)).StatusCode.ShouldBe(HttpStatusCode.MethodNotAllowed);
+    }
+
+    [Fact]
+    public async Task Start_PortTaken_Throws()
+    {
+        await Should.ThrowAsync<IOException>(() =>
+            AdminServer.StartAsync(new IPEndPoint(IPAddress.Loopback, _server.Address.Port), _view, CancellationToken.None));
+    }
+
+    private async Task<(HttpStatusCode Status, JsonElement Json)> GetAsync(string path)
+    {
+        using var response = await _client.GetAsync(new Uri(path, UriKind.Relative));
+        response.Content.Headers.ContentType!.ToString().ShouldBe("application/json");
+        return (response.StatusCode, JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement);
+    }
+
+    private sealed class FakeView : IGatewayView
+    {
+        public string? Problem { get; set; }
+
+        public TimeSpan Uptime => TimeSpan.FromSeconds(61.7);
+
+        public GatewayConfig? Config { get; set; }
+
+        public IReadOnlyList<HealthCheck> Checks() => [new HealthCheck("config", null), new HealthCheck("drain", Problem)];
+
+        public MetricSource Metrics() => MetricsTextTests.Source(new ReportMessage { State = GatewayState.Serving, Connections = 0, Capacity = 1 });
+    }
+}

@@ -1,0 +1,105 @@
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Telemetry;
+
+namespace Mooring.Gateway.Tests.Telemetry;
+
+public sealed class MetricsTextTests
+{
+    private static readonly ReportMessage Report = new()
+    {
+        State = GatewayState.Draining,
+        Connections = 3,
+        Capacity = 100,
+        DrainDeadline = DateTimeOffset.FromUnixTimeMilliseconds(1_500),
+        Listeners =
+        [
+            new ListenerLoad
+            {
+                Name = "edge",
+                Connections = 3,
+                AcceptedTotal = 10,
+                RefusedTotal = new Dictionary<string, long> { ["per_address"] = 2 },
+                ReceivedBytesTotal = 1_234_567_890_123,
+                SentBytesTotal = 1,
+            },
+        ],
+        Backends = [new BackendLoad { Name = "relay", Endpoints = [new EndpointLoad { Id = "a\"\\\nb", Connections = 2, Healthy = false }] }],
+    };
+
+    [Fact]
+    public void Write_Prometheus_HasTypesAndSamples()
+    {
+        var text = MetricsText.Write(GatewayMetrics.All, Source(Report), openMetrics: false);
+
+        text.ShouldContain("# HELP mooring_gateway_connections Open client connections.\n# TYPE mooring_gateway_connections gauge\n"
+            + "mooring_gateway_connections{listener=\"edge\"} 3\n");
+        text.ShouldContain("# TYPE mooring_gateway_accepted_total counter\nmooring_gateway_accepted_total{listener=\"edge\"} 10\n");
+        text.ShouldContain("mooring_gateway_refused_total{listener=\"edge\",reason=\"per_address\"} 2\n");
+        text.ShouldContain("mooring_gateway_received_bytes_total{listener=\"edge\"} 1234567890123\n");
+        text.ShouldContain("mooring_gateway_state{state=\"Draining\"} 1\n");
+        text.ShouldContain("mooring_gateway_state{state=\"Serving\"} 0\n");
+        text.ShouldContain("mooring_gateway_endpoint_healthy{backend=\"relay\",endpoint=\"a\\\"\\\\\\nb\"} 0\n");
+        text.ShouldContain("mooring_gateway_drain_deadline_timestamp_seconds 1.5\n");
+        text.ShouldNotContain("stream_connected");
+        text.ShouldNotContain("# EOF");
+    }
+
+    [Fact]
+    public void Write_OpenMetrics_CounterFamiliesHaveNoSuffix()
+    {
+        var text = MetricsText.Write(GatewayMetrics.All, Source(Report) with { StreamConnected = true }, openMetrics: true);
+
+        text.ShouldContain("# TYPE mooring_gateway_accepted counter\nmooring_gateway_accepted_total{");
+        text.ShouldContain("# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total 1.25\n");
+        text.ShouldContain("mooring_gateway_stream_connected 1\n");
+        text.ShouldEndWith("# EOF\n");
+    }
+
+    [Fact]
+    public void All_NamesFollowTheRules()
+    {
+        GatewayMetrics.All.Select(metric => metric.Name).Distinct().Count().ShouldBe(GatewayMetrics.All.Count);
+        foreach (var metric in GatewayMetrics.All)
+        {
+            metric.Name.ShouldMatch("^(mooring_gateway|process|dotnet)_[a-z_]+$");
+            metric.Name.EndsWith("_total", StringComparison.Ordinal).ShouldBe(metric.Kind == MetricKind.Counter);
+            metric.Help.ShouldEndWith(".");
+            foreach (var sample in metric.Collect(Source(Report) with { ConfigHash = "h", StreamConnected = true }))
+            {
+                sample.LabelValues.Length.ShouldBe(metric.Labels.Count, metric.Name);
+            }
+        }
+    }
+
+    [Fact]
+    public void Readme_ListsExactlyTheseMetrics()
+    {
+        var rows = File.ReadLines(Readme())
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+            .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
+            .Select(cells => (cells[1].Trim('`'), cells[2], cells[3], cells[4]));
+
+        rows.ShouldBe(GatewayMetrics.All.Select(metric =>
+            (metric.Name, metric.Kind == MetricKind.Counter ? "counter" : "gauge", string.Join(", ", metric.Labels), metric.Help)));
+    }
+
+    internal static MetricSource Source(ReportMessage report) => new()
+    {
+        Version = "1",
+        Fleet = "a/b",
+        Gateway = "gw-0",
+        Report = report,
+        Process = new ProcessUsage(1.25, 1 << 20, 10, 1024, DateTimeOffset.UnixEpoch, 1000, 0.5),
+    };
+
+    private static string Readme()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(directory!.FullName, "Operator.sln")))
+        {
+            directory = directory.Parent;
+        }
+
+        return Path.Combine(directory.FullName, "gateway", "Telemetry", "README.md");
+    }
+}
