@@ -1,0 +1,182 @@
+using System.Net;
+using System.Net.Sockets;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Backends;
+using Mooring.Gateway.Configuration;
+
+namespace Mooring.Gateway.Tests.Backends;
+
+public sealed class BackendTests
+{
+    private const long Second = 1_000_000;
+    private readonly EndpointRegistry _registry = new();
+
+    [Fact]
+    public void PassiveHealth_MaxFailsWithinTheWindow_IsOutForTheWindow()
+    {
+        var health = default(PassiveHealth);
+        health.Fail(0, 3, 10 * Second).ShouldBeFalse();
+        health.Fail(1 * Second, 3, 10 * Second).ShouldBeFalse();
+        health.IsOut(1 * Second).ShouldBeFalse();
+        health.Fail(2 * Second, 3, 10 * Second).ShouldBeTrue();
+        health.IsOut((12 * Second) - 1).ShouldBeTrue();
+        health.IsOut(12 * Second).ShouldBeFalse();
+
+        // Still bad: one more failure is enough.
+        health.Fail(12 * Second, 3, 10 * Second).ShouldBeTrue();
+        health.IsOut(13 * Second).ShouldBeTrue();
+        health.Succeed();
+        (health.IsOut(13 * Second), health.IsClean).ShouldBe((false, true));
+    }
+
+    [Fact]
+    public void PassiveHealth_FailuresFarApart_DoNotAddUp()
+    {
+        var health = default(PassiveHealth);
+        for (var i = 1; i < 20; i++)
+        {
+            health.Fail(i * 11 * Second, 2, 10 * Second).ShouldBeFalse();
+        }
+    }
+
+    [Fact]
+    public void PassiveHealth_MaxFailsZero_IsNeverOut()
+    {
+        var health = default(PassiveHealth);
+        health.Fail(1, 0, Second).ShouldBeFalse();
+        health.IsOut(1).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void Replace_SameId_KeepsCountsAndHealthThoughTheAddressMoved()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed });
+        backend.Replace([Endpoint("pod-1", "10.0.0.1"), Endpoint("pod-2", "10.0.0.2")], pushed: true, 0);
+        var first = backend.Set.Endpoints[0];
+        first.TryAcquire().ShouldBeTrue();
+        first.ConnectSucceeded();
+        backend.Replace([Endpoint("pod-3", "10.0.0.3"), Endpoint("pod-1", "10.0.0.9")], pushed: true, 0);
+        backend.Set.Endpoints[1].ShouldBeSameAs(first);
+        (first.Connections, first.ConnectsTotal, first.Target.Text).ShouldBe((1, 1, "10.0.0.9:80"));
+    }
+
+    [Fact]
+    public void Sweep_RetiredWithConnections_StaysUntilTheyEndAndLonger()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed });
+        backend.Replace([Endpoint("pod-1", "10.0.0.1")], pushed: true, 0);
+        var gone = backend.Set.Endpoints[0];
+        gone.TryAcquire();
+        backend.Replace([], pushed: true, 0);
+        _registry.Sweep(1000 * Second);
+        _registry[gone.Index].ShouldBeSameAs(gone);
+        gone.Release();
+        _registry.Sweep(1000 * Second);
+        _registry.Add("new", gone.Target).Index.ShouldBe(gone.Index);
+    }
+
+    [Fact]
+    public void Acquire_DrainingFullAndTried_AreLeftOut()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed, MaxConnectionsPerEndpoint = 1 });
+        backend.Replace([Endpoint("a", "10.0.0.1") with { Draining = true }, Endpoint("b", "10.0.0.2"), Endpoint("c", "10.0.0.3")], true, 0);
+        var tried = Tried.None.With(backend.Set.Endpoints[1].Index);
+        backend.Set.Acquire(BalancingPolicy.LeastConnections, 0, 1, 0, tried)!.Id.ShouldBe("c");
+        backend.Set.Acquire(BalancingPolicy.LeastConnections, 0, 1, 0, tried).ShouldBeNull();
+        backend.Set.Acquire(BalancingPolicy.LeastConnections, 0, 1, 0, Tried.None)!.Id.ShouldBe("b");
+        backend.Set.Acquire(BalancingPolicy.LeastConnections, 0, 1, 0, Tried.None).ShouldBeNull();
+    }
+
+    [Fact]
+    public void Acquire_EveryEndpointUnhealthy_TriesOneRatherThanNone()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed, PassiveHealth = new PassiveHealthConfig { MaxFails = 1 } });
+        backend.Replace([Endpoint("a", "10.0.0.1"), Endpoint("b", "10.0.0.2")], true, 0);
+        backend.Set.Endpoints[0].ConnectFailed(Second).ShouldBeTrue();
+        for (ulong random = 0; random < 10; random++)
+        {
+            backend.Set.Acquire(BalancingPolicy.LeastConnections, 0, random << 61, Second, Tried.None)!.Id.ShouldBe("b");
+        }
+
+        backend.Set.Endpoints[1].ConnectFailed(Second);
+        backend.Set.Acquire(BalancingPolicy.LeastConnections, 0, 1, Second, Tried.None).ShouldNotBeNull();
+    }
+
+    [Fact]
+    public async Task Acquire_ManyThreadsAtOnce_NeverExceedsTheEndpointsLimit()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed, MaxConnectionsPerEndpoint = 3 });
+        backend.Replace([.. Enumerable.Range(0, 4).Select(i => Endpoint($"e{i}", $"10.0.0.{i}"))], true, 0);
+        foreach (var policy in Enum.GetValues<BalancingPolicy>())
+        {
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(seed => Task.Run(() =>
+            {
+                var random = new Random(seed);
+                for (var i = 0; i < 20_000; i++)
+                {
+                    if (backend.Set.Acquire(policy, (ulong)random.Next(), (ulong)random.NextInt64(), 0, Tried.None) is { } endpoint)
+                    {
+                        endpoint.Connections.ShouldBeLessThanOrEqualTo(3);
+                        endpoint.Release();
+                    }
+                }
+            })));
+            backend.Set.Endpoints.ShouldAllBe(endpoint => endpoint.Connections == 0);
+        }
+    }
+
+    [Fact]
+    public void AcquireByAffinity_KnownKey_IsThatEndpointUnlessItTakesNone()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed });
+        backend.Replace([Endpoint("a", "10.0.0.1"), Endpoint("b", "10.0.0.2") with { Draining = true }], true, 0);
+        var (a, b) = (backend.Set.Endpoints[0], backend.Set.Endpoints[1]);
+        backend.Set.AcquireByAffinity(a.AffinityKey, 0).ShouldBeSameAs(a);
+        backend.Set.AcquireByAffinity(b.AffinityKey, 0).ShouldBeNull();
+        backend.Set.AcquireByAffinity("0123456789abcdef", 0).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Resolve_Names_AreAskedAndTheRestIsTakenAsItIs()
+    {
+        var resolver = new EndpointResolver((name, _) => name switch
+        {
+            "one" => Task.FromResult(new[] { IPAddress.Parse("10.0.0.1") }),
+            "two" => Task.FromResult(new[] { IPAddress.Parse("10.0.0.3"), IPAddress.Parse("10.0.0.2") }),
+            _ => Task.FromException<IPAddress[]>(new SocketException((int)SocketError.HostNotFound)),
+        });
+        var config = Compile(new BackendConfig
+        {
+            Name = "b",
+            Addresses = [.. new[] { "one:1", "two:2", "none:3", "10.0.0.4:4" }.Select(address => new AddressConfig { Address = address })],
+        });
+        (await resolver.ResolveAsync(config, CancellationToken.None))!.Select(endpoint => (endpoint.Id, endpoint.Address.ToString()))
+            .ShouldBe([("one:1", "10.0.0.1"), ("10.0.0.2:2", "10.0.0.2"), ("10.0.0.3:2", "10.0.0.3"), ("10.0.0.4:4", "10.0.0.4")]);
+
+        var pushed = await resolver.ResolveAsync(
+            [new EndpointInfo { Id = "pod", Address = "one", Port = 5, Draining = true }, new EndpointInfo { Id = "lost", Address = "none", Port = 5 }],
+            CancellationToken.None);
+        pushed.ShouldHaveSingleItem().ShouldBe(new ResolvedEndpoint("pod", IPAddress.Parse("10.0.0.1"), 5, 1, true));
+    }
+
+    [Fact]
+    public async Task Resolve_NothingFound_IsNullSoThatWhatIsKnownStays()
+    {
+        var resolver = new EndpointResolver((_, _) => Task.FromException<IPAddress[]>(new SocketException((int)SocketError.TryAgain)));
+        var config = Compile(new BackendConfig { Name = "b", Source = EndpointSource.Pushed, DnsName = "b.svc", DnsPort = 80 });
+        (await resolver.ResolveAsync(config, CancellationToken.None)).ShouldBeNull();
+    }
+
+    private static BackendSnapshot Compile(BackendConfig config) =>
+        ConfigCompiler.Compile(new GatewayConfig { Fleet = "a/b", Backends = [config] }, 100).Snapshot!.Backends[0];
+
+    private static ResolvedEndpoint Endpoint(string id, string address) => new(id, IPAddress.Parse(address), 80, 1, Draining: false);
+
+    private BackendState Backend(BackendConfig config)
+    {
+        var backend = new BackendState(config.Name, _registry);
+        backend.Configure(Compile(config), [], 0);
+        return backend;
+    }
+}

@@ -1,0 +1,150 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Configuration;
+
+namespace Mooring.Gateway.Tests.Configuration;
+
+public sealed class ConfigCompilerTests
+{
+    private static readonly GatewayConfig Good = new()
+    {
+        Fleet = "default/quickstart",
+        Listeners = [Tcp("edge", 9000)],
+        Backends = [Static("relay", "127.0.0.1:9100")],
+    };
+
+    [Fact]
+    public void Compile_Good_HasEverythingResolved()
+    {
+        var snapshot = ConfigCompiler.Compile(Good, 1000).Snapshot!;
+        snapshot.Listeners[0].ShouldSatisfyAllConditions(
+            listener => listener.BindPort.ShouldBe(9000),
+            listener => listener.Balancing.ShouldBe(BalancingPolicy.LeastConnections),
+            listener => listener.IdleTicks.ShouldBe(0u),
+            listener => listener.BackendNames.ShouldBe(["relay"]));
+        snapshot.Backends[0].ConnectTicks.ShouldBe(500u);
+        snapshot.Hash.Length.ShouldBe(16);
+    }
+
+    [Theory]
+    [InlineData(0, 0, 1000, 1000)]
+    [InlineData(500, 0, 500, 500)]
+    [InlineData(5000, 0, 1000, 1000)]
+    [InlineData(500, 20, 500, 400)]
+    [InlineData(1, 90, 1, 1)]
+    public void Compile_Capacity_IsCappedByTheProcessAndLessTheReserve(int max, int reserved, int capacity, int admit)
+    {
+        var config = Good with { Capacity = new CapacityConfig { MaxConnections = max, ReservedPercent = reserved } };
+        var snapshot = ConfigCompiler.Compile(config, 1000).Snapshot!;
+        (snapshot.Capacity, snapshot.AdmitUpTo).ShouldBe((capacity, admit));
+    }
+
+    [Fact]
+    public void Compile_ManyErrors_ReportsAllAtOnceWithPaths()
+    {
+        var config = Good with
+        {
+            Capacity = new CapacityConfig { ReservedPercent = 91, PerAddress = -1 },
+            Drain = new DrainConfig { CloseCode = 1000, ClosesPerSecond = 0, CloseReason = new string('ä', 62) },
+            Listeners =
+            [
+                Tcp("edge", 9000),
+                Tcp("edge", 70_000),
+                Tcp("Other", 9000) with { Backend = "nowhere" },
+                Tcp("media", 9002) with { Protocol = ListenerProtocol.UDP },
+            ],
+            Backends = [Static("relay", "127.0.0.1:0"), Static("relay", "x:1") with { ConnectTimeout = TimeSpan.Zero }],
+        };
+        ConfigCompiler.Compile(config, 1000).Errors.Select(error => error.Split(": ")[0]).ShouldBe(
+            [
+                "capacity.reservedPercent", "capacity.perAddress", "drain.closesPerSecond", "drain.closeCode", "drain.closeReason",
+                "backends[0].addresses[0].address", "backends[1].name", "backends[1].connectTimeout", "listeners[1].name", "listeners[1].port",
+                "listeners[2].name", "listeners[2].port", "listeners[2].backend", "listeners[3].protocol",
+            ],
+            ignoreOrder: true);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:80", "127.0.0.1", 80)]
+    [InlineData("[::1]:80", "::1", 80)]
+    [InlineData("relay.default.svc:8080", "relay.default.svc", 8080)]
+    [InlineData("localhost:65535", "localhost", 65_535)]
+    public void ParseAddress_Good_IsSplit(string text, string host, int port)
+    {
+        var parsed = BackendCompiler.ParseAddress(text, 1, out var error);
+        error.ShouldBeNull();
+        (parsed!.Host, parsed.Port).ShouldBe((host, port));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("80")]
+    [InlineData(":80")]
+    [InlineData("host")]
+    [InlineData("host:")]
+    [InlineData("host:0")]
+    [InlineData("host:65536")]
+    [InlineData("host:-1")]
+    [InlineData("host:+1")]
+    [InlineData("::1:80")]
+    [InlineData("[::1:80")]
+    [InlineData("[host]:80")]
+    [InlineData("ho st:80")]
+    public void ParseAddress_Bad_SaysWhy(string text)
+    {
+        BackendCompiler.ParseAddress(text, 1, out var error).ShouldBeNull();
+        error.ShouldNotBeNullOrEmpty();
+    }
+
+    [Fact]
+    public void Compile_WebSocket_ChecksRoutesAndAffinity()
+    {
+        var config = Good with
+        {
+            Listeners =
+            [
+                new ListenerConfig
+                {
+                    Name = "live",
+                    Protocol = ListenerProtocol.WebSocket,
+                    Port = 9001,
+                    WebSocket = new WebSocketListenerConfig
+                    {
+                        HandshakeTimeout = TimeSpan.Zero,
+                        Affinity = new AffinityConfig { CookieName = "a b", CookiePath = "x" },
+                        Routes =
+                        [
+                            new RouteConfig { Backend = "relay", Hosts = ["*.example.com", "a b"] },
+                            new RouteConfig { Backend = "gone", PathPrefix = "app" },
+                        ],
+                    },
+                },
+            ],
+        };
+        ConfigCompiler.Compile(config, 1000).Errors.Select(error => error.Split(": ")[0]).ShouldBe(
+            [
+                "listeners[0].webSocket.handshakeTimeout", "listeners[0].webSocket.affinity.cookieName",
+                "listeners[0].webSocket.affinity.cookiePath", "listeners[0].webSocket.routes[0].hosts[1]",
+                "listeners[0].webSocket.routes[1].backend", "listeners[0].webSocket.routes[1].pathPrefix",
+            ]);
+    }
+
+    [Fact]
+    public void Compile_PortsSwapped_IsNoConflict()
+    {
+        var config = Good with { Listeners = [Tcp("a", 443) with { BindPort = 8443 }, Tcp("b", 8443) with { BindPort = 9443 }] };
+        ConfigCompiler.Compile(config, 1000).Errors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Compile_HundredsOfErrors_GivesNoMoreThanAnAckCarries()
+    {
+        var config = Good with { Listeners = [.. Enumerable.Range(0, 64).Select(_ => Tcp("BAD", -5))] };
+        ConfigCompiler.Compile(config, 1000).Errors.Count.ShouldBe(64);
+    }
+
+    private static ListenerConfig Tcp(string name, int port) =>
+        new() { Name = name, Protocol = ListenerProtocol.TCP, Port = port, Backend = "relay" };
+
+    private static BackendConfig Static(string name, string address) =>
+        new() { Name = name, Addresses = [new AddressConfig { Address = address }] };
+}
