@@ -1,8 +1,7 @@
 // Hot path: per connection. See tests/benchmarks.
-using System.Security.Cryptography;
-using System.Text;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Backends;
 
@@ -23,7 +22,7 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     public int Index { get; } = index;
 
     /// <summary>What stands for the id in a cookie: the first 16 hexadecimal digits of its SHA-256, equal on every gateway.</summary>
-    public string AffinityKey { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)))[..16];
+    public string AffinityKey { get; } = AffinityCookie.Key(id);
 
     public EndpointTarget Target
     {

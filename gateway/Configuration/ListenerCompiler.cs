@@ -1,5 +1,6 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Configuration;
 
@@ -127,6 +128,10 @@ internal static class ListenerCompiler
         if (!route.PathPrefix.StartsWith('/') || route.PathPrefix.Length > 1024 || route.PathPrefix.Any(c => c is <= ' ' or > '~' or '?' or '#'))
         {
             errors.Add($"{path}.pathPrefix", "must start with '/' and have at most 1024 printable characters without '?', '#' and space");
+        }
+        else if (!RouteTable.IsValidPrefix(route.PathPrefix))
+        {
+            errors.Add($"{path}.pathPrefix", "must have no dot segments, backslashes or invalid percent-escapes: no request with such a path is served");
         }
 
         if (route.Hosts.Count > MaxHosts)

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Serving;
 
@@ -28,6 +29,7 @@ internal static class GatewayProcess
             Loops = options.Loops,
             BindAddress = options.Bind is null ? IPAddress.IPv6Any : IPAddress.Parse(options.Bind),
             BindsListeners = options.Handover is null,
+            Upgrades = listener => new ProxyUpgradeHandler(listener),
         });
         var file = options.ConfigFile is null ? null : new ConfigFile(options.ConfigFile, TimeProvider.System);
         if (file is not null && await LoadAsync(file, engine, output, error, stop.Token) is var exit and not 0)

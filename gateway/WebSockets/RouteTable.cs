@@ -36,18 +36,23 @@ internal sealed class RouteTable
         return -1;
     }
 
+    /// <summary>Whether a path prefix has a normal form, as a request's path must.</summary>
+    public static bool IsValidPrefix(string prefix) => Normalize(prefix) is not null;
+
+    private static byte[]? Normalize(string prefix)
+    {
+        var bytes = Encoding.UTF8.GetBytes(prefix);
+        var normal = new byte[bytes.Length];
+        var length = PathNormalizer.Normalize(bytes, normal);
+        return length < 0 ? null : normal[..length];
+    }
+
     private static Route Compile(RouteConfig route)
     {
-        var prefix = Encoding.UTF8.GetBytes(route.PathPrefix);
-        var normal = new byte[prefix.Length];
-        var length = PathNormalizer.Normalize(prefix, normal);
-        if (length < 0)
-        {
-            throw new FormatException($"path prefix '{route.PathPrefix}' has no normal form");
-        }
+        var prefix = Normalize(route.PathPrefix) ?? throw new FormatException($"path prefix '{route.PathPrefix}' has no normal form");
 
         // Without the trailing slash, so that the root's prefix is empty and every path follows it with a slash.
-        return new Route([.. route.Hosts.Select(host => Encoding.ASCII.GetBytes(host))], [.. normal.AsSpan(0, length).TrimEnd((byte)'/')]);
+        return new Route([.. route.Hosts.Select(host => Encoding.ASCII.GetBytes(host))], [.. prefix.AsSpan().TrimEnd((byte)'/')]);
     }
 
     private sealed class Route(byte[][] hosts, byte[] prefix)
