@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Mooring.Operator.Validation;
 
 /// <summary>Writes the paths of fields as Kubernetes does.</summary>
@@ -18,7 +20,30 @@ internal static class FieldPath
     }
 
     /// <summary>From a path of properties (<c>Listeners[1].TcpIdle</c>), with camelCase names, below <paramref name="root"/>.</summary>
-    public static string FromProperties(string root, string properties) => string.IsNullOrEmpty(properties)
-        ? root
-        : Child(root, string.Join('.', properties.Split('.').Select(name => char.ToLowerInvariant(name[0]) + name[1..])));
+    public static string FromProperties(string root, string properties)
+    {
+        var path = new StringBuilder(root);
+        var atName = true;
+        var inKey = false;
+        foreach (var letter in properties)
+        {
+            // A key in brackets is not ours to change, and may hold dots.
+            inKey = letter switch { '[' => true, ']' => false, _ => inKey };
+            if (!inKey && letter == '.')
+            {
+                atName = true;
+                continue;
+            }
+
+            if (atName)
+            {
+                path.Append('.');
+            }
+
+            path.Append(atName ? char.ToLowerInvariant(letter) : letter);
+            atName = false;
+        }
+
+        return path.ToString();
+    }
 }

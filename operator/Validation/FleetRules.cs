@@ -93,6 +93,9 @@ internal sealed class BackendRules : AbstractValidator<BackendSpec>
         RuleFor(backend => backend.Health!.Passive!.FailTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1))
             .When(backend => backend.Health?.Passive is not null);
+        RuleFor(backend => backend.Workload!.Template!)
+            .SetValidator(new PodTemplateRules())
+            .When(backend => backend.Workload?.Template is not null);
         RuleForEach(backend => backend.Workload!.Env)
             .ChildRules(variable => variable.RuleFor(one => one.Name).NotEqual("PORT").WithMessage("PORT is set by the fleet: use workload.port"))
             .When(backend => backend.Workload is not null);
@@ -113,6 +116,9 @@ internal sealed class GatewayRules : AbstractValidator<GatewaySpec>
             .Must(limit => limit is null or { Text: "Auto" } or { Number: >= 1 and <= 10_000_000 })
             .When(gateway => gateway.Capacity is not null)
             .WithMessage("must be Auto or a number of 1 to 10000000");
+        RuleFor(gateway => gateway)
+            .Custom((gateway, context) => PodTemplateRules.CheckKeys("Service.Annotations", gateway.Service.Annotations, context));
+        RuleFor(gateway => gateway.Template!).SetValidator(new PodTemplateRules()).When(gateway => gateway.Template is not null);
         RuleFor(gateway => gateway.Drain!).SetValidator(new DrainRules()).When(gateway => gateway.Drain is not null);
     }
 }

@@ -61,12 +61,13 @@ internal sealed class SchemaChecker
             case SchemaType.Quantity when AsInteger(value) is not null || AsText(value) is not null:
                 if (AsText(value) is { } quantity && !Quantity.IsValid(quantity))
                 {
-                    Add(path, $"'{Shorten(quantity)}' must be a quantity such as 500m, 2 or 64Mi");
+                    Add(path, $"must be a quantity such as 500m, 2 or 64Mi, not '{Shorten(quantity)}'");
                 }
 
                 return true;
             default:
-                Add(path, $"must be {Name(schema)}, not {Describe(value)}");
+                var hint = schema.Type == SchemaType.Text && value is JsonValue ? ": put it in quotes" : "";
+                Add(path, $"must be {Name(schema)}, not {Describe(value)}{hint}");
                 return false;
         }
     }
@@ -142,7 +143,7 @@ internal sealed class SchemaChecker
         {
             if (!schema.Allowed.Any(allowed => AsText(allowed) == text))
             {
-                Add(path, $"'{Shorten(text)}' is not known here; known are {string.Join(", ", schema.Allowed.Select(AsText))}");
+                Add(path, $"'{Shorten(text)}' is not supported; supported: {string.Join(", ", schema.Allowed.Select(AsText))}");
             }
         }
         else if (schema.Maximum is { } longest && text.EnumerateRunes().Count() > longest)
@@ -155,7 +156,7 @@ internal sealed class SchemaChecker
         }
         else if (schema.Pattern is not null && !Regex.IsMatch(text, schema.Pattern, RegexOptions.CultureInvariant, RegexTimeout))
         {
-            Add(path, $"'{Shorten(text)}' must be {schema.PatternMeaning}");
+            Add(path, $"must be {schema.PatternMeaning}, not '{Shorten(text)}'");
         }
     }
 
@@ -165,12 +166,12 @@ internal sealed class SchemaChecker
         {
             if (!schema.Allowed.Any(allowed => AsInteger(allowed) == number))
             {
-                Add(path, $"{number} is not known here; known are {string.Join(", ", schema.Allowed.Select(AsInteger))}");
+                Add(path, $"{number} is not supported; supported: {string.Join(", ", schema.Allowed.Select(AsInteger))}");
             }
         }
         else if (number < (schema.LeastValue ?? long.MinValue) || number > (schema.GreatestValue ?? long.MaxValue))
         {
-            Add(path, $"{number} must be {schema.LeastValue} to {schema.GreatestValue}");
+            Add(path, $"must be {schema.LeastValue} to {schema.GreatestValue}, not {number}");
         }
     }
 

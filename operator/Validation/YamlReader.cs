@@ -141,6 +141,7 @@ internal sealed class YamlReader
                     // The key's line, not the value's: a block below the key begins a line later.
                     var child = FieldPath.Child(path, name);
                     _lines.TryAdd(child, (int)key.Start.Line);
+                    _lines.TryAdd(FieldPath.Key(path, name), (int)key.Start.Line);
                     json[name] = Convert(value, child, depth + 1);
                 }
 

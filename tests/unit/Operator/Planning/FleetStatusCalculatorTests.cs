@@ -1,0 +1,201 @@
+using Mooring.Contracts.Stream;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Validation;
+
+namespace Mooring.Operator.Tests.Planning;
+
+public sealed class FleetStatusCalculatorTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero);
+
+    [Fact]
+    public void Calculate_NothingThereYet_IsPending()
+    {
+        var status = Calculate(gatewaysReady: null, endpoints: 0);
+
+        (status.Phase, status.Gateways!.Summary, status.Backends!.Summary, status.Replicas).ShouldBe(("Pending", "0/2", "0/2", 0));
+        Condition(status, "Ready").ShouldBe(("False", "GatewaysNotReady"));
+        Condition(status, "Progressing").ShouldBe(("True", "GatewaysNotReady"));
+        Condition(status, "Degraded").ShouldBe(("False", "AsWanted"));
+        status.ObservedGeneration.ShouldBe(1);
+        status.Selector.ShouldBe("mooring.dev/fleet=small,mooring.dev/role=gateway");
+    }
+
+    [Fact]
+    public void Calculate_AllThere_IsReady()
+    {
+        var status = Calculate(gatewaysReady: 2, endpoints: 2);
+
+        (status.Phase, status.Gateways!.Summary, status.Backends!.Summary, status.Replicas).ShouldBe(("Ready", "2/2", "2/2", 2));
+        Condition(status, "Ready").ShouldBe(("True", "Serving"));
+        Condition(status, "Progressing").ShouldBe(("False", "Complete"));
+        status.Conditions!.ShouldAllBe(condition => condition.LastTransitionTime.Millisecond == 0);
+    }
+
+    [Fact]
+    public void Calculate_GatewayLostAfterReady_IsDegraded()
+    {
+        var ready = Calculate(gatewaysReady: 2, endpoints: 2);
+
+        var status = Calculate(gatewaysReady: 1, endpoints: 2, last: ready);
+
+        status.Phase.ShouldBe("Degraded");
+        Condition(status, "Ready").ShouldBe(("False", "GatewaysNotReady"));
+        Condition(status, "Degraded").ShouldBe(("True", "GatewaysNotReady"));
+        Condition(status, "Progressing").ShouldBe(("False", "GatewaysNotReady"));
+        Condition(Calculate(gatewaysReady: 1, endpoints: 2, last: status), "Degraded").ShouldBe(("True", "GatewaysNotReady"), "it stays so until it is ready again");
+    }
+
+    [Fact]
+    public void Calculate_SpecChangedAfterReady_IsProgressingNotDegraded()
+    {
+        var ready = Calculate(gatewaysReady: 2, endpoints: 2);
+
+        var status = Calculate(gatewaysReady: 1, endpoints: 2, last: ready, generation: 2);
+
+        (status.Phase, status.ObservedGeneration).ShouldBe(("Progressing", 2));
+        Condition(status, "Degraded").ShouldBe(("False", "AsWanted"));
+    }
+
+    [Fact]
+    public void Calculate_ConditionUnchanged_KeepsItsTime()
+    {
+        var before = Calculate(gatewaysReady: 2, endpoints: 2);
+
+        var after = Calculate(gatewaysReady: 2, endpoints: 1, last: before, now: Now.AddHours(1));
+
+        Time(after, "Progressing").ShouldBe(Time(before, "Progressing"));
+        Time(after, "Ready").ShouldBe(Time(before, "Ready").AddHours(1));
+    }
+
+    [Fact]
+    public void Calculate_Invalid_ListsEveryError()
+    {
+        var fleet = Fleets.Load(Fleets.Small);
+        var status = FleetStatusCalculator.Calculate(new StatusInput
+        {
+            Input = new FleetInput { Fleet = fleet },
+            Errors = [new FieldError("spec.a", "wrong"), new FieldError("spec.b", "too")],
+            Now = Now,
+        });
+
+        (status.Phase, Condition(status, "Ready")).ShouldBe(("Invalid", ("False", "Invalid")));
+        status.Conditions!.First(condition => condition.Type == "Ready").Message.ShouldBe("spec.a: wrong; spec.b: too");
+    }
+
+    [Fact]
+    public void Calculate_ConfigRefusedByAGateway_SaysWhy()
+    {
+        var status = Calculate(gatewaysReady: 2, endpoints: 2, view: (hash) => View(hash, Gateway("g-0", hash), Gateway("g-1", "old") with { RefusedHash = hash, ConfigErrors = ["listeners[0]: no"] }));
+
+        Condition(status, "Ready").ShouldBe(("False", "ConfigRefused"));
+        Condition(status, "Degraded").ShouldBe(("True", "ConfigRefused"));
+        status.Conditions![0].Message.ShouldBe("g-1 refuses the config: listeners[0]: no");
+        status.Config!.Acked.ShouldBe("1/2");
+    }
+
+    [Fact]
+    public void Calculate_Reports_GiveConnections()
+    {
+        var status = Calculate(gatewaysReady: 2, endpoints: 2, view: hash => View(
+            hash, Gateway("g-0", hash, connections: 30, capacity: 100), Gateway("g-1", hash, connections: 20, capacity: 100),
+            Gateway("g-old", hash, connections: 50, capacity: 100, GatewayState.Draining)));
+
+        status.Connections.ShouldBe(new ConnectionsStatus { Current = 100, Capacity = 200, Available = 150, UtilizationPercent = 50 });
+        status.Gateways!.Draining.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Calculate_NewLeaderWithoutReports_KeepsTheFigures()
+    {
+        var last = Calculate(gatewaysReady: 2, endpoints: 2, view: hash => View(hash, Gateway("g-0", hash, connections: 30, capacity: 100)));
+
+        var status = Calculate(gatewaysReady: 2, endpoints: 2, last: last, view: hash => View(hash));
+
+        status.Connections.ShouldBe(last.Connections);
+    }
+
+    [Fact]
+    public void Calculate_ApplyFailed_IsDegradedWithTheError()
+    {
+        var status = Calculate(gatewaysReady: 2, endpoints: 2, applyError: "services \"x\" is forbidden");
+
+        (status.Phase, Condition(status, "Ready"), Condition(status, "Degraded")).ShouldBe(("Degraded", ("False", "ApplyFailed"), ("True", "ApplyFailed")));
+    }
+
+    [Fact]
+    public void Calculate_Paused_SaysSo()
+    {
+        var status = Calculate(gatewaysReady: 2, endpoints: 2, manifest: Fleets.Small.Replace("spec:", "spec:\n  paused: true"));
+
+        (status.Phase, Condition(status, "Ready"), Condition(status, "Progressing")).ShouldBe(("Paused", ("True", "Serving"), ("False", "Paused")));
+    }
+
+    [Fact]
+    public void Calculate_StaticAddressOutOnEveryGateway_IsNotReady()
+    {
+        var manifest = Fleets.Small.Replace("workload: {image: app, replicas: 2}", "addresses: [{address: 'a:1'}, {address: 'b:1'}]");
+
+        var status = Calculate(gatewaysReady: 2, endpoints: 0, manifest: manifest, view: hash => View(
+            hash, Gateway("g-0", hash, out1: "a:1"), Gateway("g-1", hash, out1: "a:1")));
+
+        status.Backends!.Summary.ShouldBe("1/2");
+        Condition(status, "Ready").ShouldBe(("False", "BackendsNotReady"));
+    }
+
+    private static FleetStatus Calculate(
+        int? gatewaysReady, int endpoints, FleetStatus? last = null, Func<string, FleetView>? view = null, string? applyError = null, string manifest = Fleets.Small,
+        long generation = 1, DateTimeOffset? now = null)
+    {
+        var fleet = Fleets.Load(manifest, generation) with { Status = last };
+        var plan = FleetPlanner.Plan(new FleetInput { Fleet = fleet });
+        var deployment = new Deployment
+        {
+            Metadata = new ObjectMeta { Name = plan.GatewayDeployment, Labels = new() { ["mooring.dev/role"] = "gateway", ["mooring.dev/revision"] = plan.Revision } },
+            Spec = new DeploymentSpec { Replicas = 2 },
+            Status = new DeploymentStatus { Replicas = 2, ReadyReplicas = gatewaysReady },
+        };
+        return FleetStatusCalculator.Calculate(new StatusInput
+        {
+            Input = new FleetInput { Fleet = fleet, Deployments = gatewaysReady is null ? [] : [deployment] },
+            Plan = plan,
+            ApplyError = applyError,
+            View = view?.Invoke(plan.ConfigHash),
+            Endpoints = new Dictionary<string, IReadOnlyList<EndpointInfo>>
+            {
+                ["app"] = Enumerable.Range(0, endpoints).Select(i => new EndpointInfo { Id = $"app-{i}", Address = "10.0.0.1", Port = 80 }).ToList(),
+            },
+            Now = now ?? Now,
+        });
+    }
+
+    private static FleetView View(string hash, params GatewayView[] gateways) => new() { Fleet = "shop/small", DesiredHash = hash, Gateways = gateways };
+
+    private static GatewayView Gateway(
+        string name, string hash, int connections = 0, int capacity = 100, GatewayState state = GatewayState.Serving, string? out1 = null) => new()
+    {
+        Hello = new HelloMessage { Fleet = "shop/small", Gateway = name, Version = "1" },
+        ConnectedAt = Now,
+        SeenAt = Now,
+        ConfigHash = hash,
+        Report = new ReportMessage
+        {
+            State = state,
+            Connections = connections,
+            Capacity = capacity,
+            Backends = out1 is null ? [] : [new BackendLoad { Name = "app", Endpoints = [new EndpointLoad { Id = out1, Healthy = false }] }],
+        },
+    };
+
+    private static (string Status, string Reason) Condition(FleetStatus status, string type)
+    {
+        var condition = status.Conditions!.Single(one => one.Type == type);
+        return (condition.Status, condition.Reason);
+    }
+
+    private static DateTimeOffset Time(FleetStatus status, string type) => status.Conditions!.Single(one => one.Type == type).LastTransitionTime;
+}
