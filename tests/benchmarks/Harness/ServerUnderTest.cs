@@ -100,6 +100,20 @@ internal sealed class RunningServer(ServerUnderTest server, ChildProcess process
         }
     }
 
+    /// <summary>Waits until the server has used less than 1 % of a core for 0.3 s, at most 5 s: a compiler may be at work in the background.</summary>
+    public async Task QuietAsync(CancellationToken cancellation)
+    {
+        for (var tries = 0; tries < 16; tries++)
+        {
+            var before = CpuMeter.Read(Processes);
+            await Task.Delay(300, cancellation);
+            if ((CpuMeter.Read(Processes) - before).CpuNanoseconds < 3_000_000)
+            {
+                return;
+            }
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await process.DisposeAsync();

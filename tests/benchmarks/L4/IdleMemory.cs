@@ -11,6 +11,9 @@ internal static class IdleMemory
     /// <summary>Opened and closed before the base is read, so that code and tables every server sets up once are not counted.</summary>
     private const int WarmUpConnections = 200;
 
+    /// <summary>A just-in-time compiler goes over hot code more than once, and its own memory is no connection's.</summary>
+    private const int WarmUps = 3;
+
     public static async Task MeasureAsync(
         RunningServer server,
         string listener,
@@ -19,8 +22,12 @@ internal static class IdleMemory
         CancellationToken cancellation
     )
     {
-        await IdleAsync(WarmUpConnections, async () => await QuietAsync(server, cancellation));
-        await QuietAsync(server, cancellation);
+        for (var i = 0; i < WarmUps; i++)
+        {
+            await IdleAsync(WarmUpConnections, () => server.QuietAsync(cancellation));
+            await server.QuietAsync(cancellation);
+        }
+
         var userBase = MemoryMeter.UserBytes(server.Processes);
         var slabBase = MemoryMeter.SlabBytes();
         samples.Add("idle/base", server.Name, MemoryMeter.ResidentBytes(server.Processes) / 1e6);
@@ -28,7 +35,7 @@ internal static class IdleMemory
             Connections,
             async () =>
             {
-                await QuietAsync(server, cancellation);
+                await server.QuietAsync(cancellation);
                 samples.Add("idle/user", server.Name, Each(MemoryMeter.UserBytes(server.Processes) - userBase));
                 samples.Add("idle/kernel", server.Name, Each(MemoryMeter.SlabBytes() - slabBase));
             }
@@ -47,20 +54,6 @@ internal static class IdleMemory
             await load.RunAsync(server.Name, open, cancellation);
             await whileOpen();
             await load.RunAsync(server.Name, open with { Kind = LoadKind.CloseIdle }, cancellation);
-        }
-    }
-
-    /// <summary>Waits until the server has used less than 1 % of a core for 0.3 s, at most 5 s: a compiler may be at work in the background.</summary>
-    private static async Task QuietAsync(RunningServer server, CancellationToken cancellation)
-    {
-        for (var tries = 0; tries < 16; tries++)
-        {
-            var before = CpuMeter.Read(server.Processes);
-            await Task.Delay(300, cancellation);
-            if ((CpuMeter.Read(server.Processes) - before).CpuNanoseconds < 3_000_000)
-            {
-                return;
-            }
         }
     }
 }
