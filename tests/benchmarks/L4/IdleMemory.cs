@@ -30,7 +30,8 @@ internal static class IdleMemory
 
         var userBase = MemoryMeter.UserBytes(server.Processes);
         var slabBase = MemoryMeter.SlabBytes();
-        samples.Add("idle/base", server.Name, MemoryMeter.ResidentBytes(server.Processes) / 1e6);
+        samples.Add("idle/base", server.Name, userBase / 1e6);
+        samples.Add("idle/resident", server.Name, MemoryMeter.ResidentBytes(server.Processes) / 1e6);
         await IdleAsync(
             Connections,
             async () =>

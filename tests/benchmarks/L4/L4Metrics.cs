@@ -22,7 +22,8 @@ internal static class L4Metrics
         new("connect/p99", "connect + request + close: p99", "µs", Goal.NoWorse),
         new("idle/user", "user memory per idle connection, 5,000 open", "B", Goal.Absolute(128)),
         new("idle/kernel", "kernel slab per idle connection, all four sockets, whole machine", "B"),
-        new("idle/base", "resident memory without connections", "MB"),
+        new("idle/base", "user memory without connections", "MB"),
+        new("idle/resident", "resident memory without connections, with shared program files", "MB"),
     ];
 
     private static IEnumerable<L4Metric> RoundTrips(int connections, Goal? goal)
