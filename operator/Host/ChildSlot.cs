@@ -1,0 +1,117 @@
+using Mooring.Operator.Host.Processes;
+
+namespace Mooring.Operator.Host;
+
+/// <summary>Where a slot is in its life.</summary>
+internal enum SlotPhase
+{
+    /// <summary>No process: it is to start, now or when its backoff is over.</summary>
+    Waiting,
+
+    /// <summary>The process runs and does not serve yet.</summary>
+    Starting,
+
+    Ready,
+
+    /// <summary>It gets no new connections; the open ones end by themselves, or at the deadline.</summary>
+    Draining,
+
+    /// <summary>It was told to end.</summary>
+    Stopping,
+
+    /// <summary>It is no more.</summary>
+    Gone,
+}
+
+/// <summary>A place for one child process, which is filled again whenever the process dies.</summary>
+/// <remarks>Not thread-safe: the supervisor's loop owns it.</remarks>
+internal sealed class ChildSlot(string name, int number, string specHash)
+{
+    public string Name { get; } = name;
+
+    /// <summary>Unique among the living slots of the group; the lowest free one is taken.</summary>
+    public int Number { get; } = number;
+
+    /// <summary>What it runs: a slot with another hash than the group's is stale.</summary>
+    public string SpecHash { get; } = specHash;
+
+    public RestartBackoff Backoff { get; } = new();
+
+    public SlotPhase Phase { get; private set; } = SlotPhase.Waiting;
+
+    /// <summary>When <see cref="Phase"/> was entered.</summary>
+    public DateTimeOffset Since { get; private set; }
+
+    public ChildProcess? Process { get; private set; }
+
+    public DateTimeOffset StartedAt { get; private set; }
+
+    /// <summary>Not to be started before.</summary>
+    public DateTimeOffset NotBefore { get; set; }
+
+    /// <summary>End of a drain, or (when stopping) the moment of the kill.</summary>
+    public DateTimeOffset Deadline { get; private set; }
+
+    /// <summary>The port that a workload was given; 0 for a gateway.</summary>
+    public int Port { get; private set; }
+
+    public int Restarts { get; private set; }
+
+    /// <summary>Why it is not running; null while it is.</summary>
+    public string? Problem { get; private set; }
+
+    /// <summary>It has a process that takes or holds connections.</summary>
+    public bool Serves => Phase is SlotPhase.Ready or SlotPhase.Draining;
+
+    public void Started(ChildProcess process, int port, DateTimeOffset now)
+    {
+        (Process, Port, StartedAt, Problem) = (process, port, now, null);
+        Enter(SlotPhase.Starting, now);
+    }
+
+    public void Failed(string problem, DateTimeOffset now)
+    {
+        Problem = problem;
+        NotBefore = now + Backoff.Next(TimeSpan.Zero);
+    }
+
+    public void Ready(DateTimeOffset now) => Enter(SlotPhase.Ready, now);
+
+    public void Drain(DateTimeOffset deadline, DateTimeOffset now)
+    {
+        Deadline = deadline;
+        Enter(SlotPhase.Draining, now);
+    }
+
+    /// <summary>Tells the process to end; it is killed at the deadline.</summary>
+    public void Stop(DateTimeOffset killAt, DateTimeOffset now)
+    {
+        if (Process is null)
+        {
+            Enter(SlotPhase.Gone, now);
+            return;
+        }
+
+        Deadline = killAt;
+        Process.Signal(Libc.SigTerm);
+        Enter(SlotPhase.Stopping, now);
+    }
+
+    /// <summary>The process has ended. One that was on its way out is not replaced.</summary>
+    public void Exited(ProcessExit exit, DateTimeOffset now)
+    {
+        Process = null;
+        if (Phase is SlotPhase.Draining or SlotPhase.Stopping)
+        {
+            Enter(SlotPhase.Gone, now);
+            return;
+        }
+
+        Restarts++;
+        Problem = $"ended with {exit}";
+        NotBefore = now + Backoff.Next(now - StartedAt);
+        Enter(SlotPhase.Waiting, now);
+    }
+
+    private void Enter(SlotPhase phase, DateTimeOffset now) => (Phase, Since) = (phase, now);
+}

@@ -1,0 +1,115 @@
+using Mooring.Contracts.Stream;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Host.Sockets;
+
+namespace Mooring.Operator.Host;
+
+/// <summary>One fleet on this machine: its gateways, its workloads and what they are told.</summary>
+/// <remarks>Used on the supervisor's loop only.</remarks>
+internal sealed class FleetRuntime : IAsyncDisposable
+{
+    private readonly HostContext _host;
+    private readonly HandoverServer _handover;
+    private readonly Dictionary<string, WorkloadGroup> _workloads = new(StringComparer.Ordinal);
+    private DateTimeOffset? _stopAt;
+
+    public FleetRuntime(HostFleet fleet, int number, HostContext host, DateTimeOffset now)
+    {
+        (Fleet, _host, CreatedAt) = (fleet, host, now);
+        // A number, not the name: paths of Unix sockets are short.
+        var path = Path.Combine(host.Options.StateDirectory, $"handover-{number}.sock");
+        _handover = new HandoverServer(path, host.Time);
+        Gateways = new GatewayGroup(fleet.Key, path, host);
+    }
+
+    public HostFleet Fleet { get; private set; }
+
+    public string Key => Fleet.Key;
+
+    public DateTimeOffset CreatedAt { get; }
+
+    public GatewayGroup Gateways { get; }
+
+    public IReadOnlyDictionary<string, WorkloadGroup> Workloads => _workloads;
+
+    /// <summary>It is to end: the manifest has it no more, or the host stops.</summary>
+    public bool IsStopping => _stopAt is not null;
+
+    /// <summary>It has ended.</summary>
+    public bool IsGone => IsStopping && Gateways.Slots.Count == 0 && _workloads.Count == 0;
+
+    /// <summary>Sets what is wanted; takes effect with the next <see cref="Step"/>.</summary>
+    public void Apply(HostFleet fleet)
+    {
+        Fleet = fleet;
+        _stopAt = null;
+        Gateways.Apply(fleet.Plan.GatewayReplicas, fleet.Plan.Config.Drain);
+        var drain = fleet.Plan.Config.Drain.Deadline;
+        foreach (var plan in fleet.Plan.Workloads)
+        {
+            if (!_workloads.TryGetValue(plan.Backend, out var group))
+            {
+                _workloads.Add(plan.Backend, group = new WorkloadGroup(Key, _host));
+            }
+
+            group.Apply(plan, drain);
+        }
+
+        foreach (var (_, group) in _workloads.Where(pair => fleet.Plan.Workloads.All(plan => plan.Backend != pair.Key)))
+        {
+            group.Apply(null, drain);
+        }
+    }
+
+    /// <summary>Hands the fleet's listening sockets over.</summary>
+    public void Publish(ListenerSockets sockets)
+    {
+        if (sockets.Set(Key) is { } set)
+        {
+            _handover.Publish(set, sockets.Handles(set));
+        }
+    }
+
+    /// <summary>Begins to end it: gateways first, by the moment given, then workloads.</summary>
+    public void Stop(DateTimeOffset at) => _stopAt = _stopAt < at ? _stopAt : at;
+
+    /// <summary>Does what can be done now: starts, drains and ends children, and tells the gateways what changed.</summary>
+    public void Step(DateTimeOffset now, HashSet<int> takenPorts)
+    {
+        var view = _host.Hub.View(Key);
+        Gateways.Step(view, now, _stopAt);
+
+        // Workloads outlive the gateways, whose connections end there.
+        var stopWorkloads = IsStopping && Gateways.Slots.Count == 0;
+        foreach (var (backend, group) in _workloads)
+        {
+            group.Step(view, now, takenPorts, stopWorkloads);
+            if (group.Slots.Count == 0 && group.Desired == 0 && Fleet.Plan.Workloads.All(plan => plan.Backend != backend))
+            {
+                _workloads.Remove(backend);
+            }
+            else if (group.Slots.Count == 0 && stopWorkloads)
+            {
+                _workloads.Remove(backend);
+            }
+        }
+
+        Tell();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _host.Hub.Remove(Key);
+        await _handover.DisposeAsync();
+    }
+
+    /// <summary>The hub pushes only what differs from before.</summary>
+    private void Tell() => _host.Hub.SetDesired(Key, new FleetDesired
+    {
+        Config = Fleet.Plan.Config,
+        Endpoints = Fleet.Plan.Workloads.ToDictionary(
+            static plan => plan.Backend,
+            plan => _workloads.TryGetValue(plan.Backend, out var group) ? group.Endpoints : (IReadOnlyList<EndpointInfo>)[],
+            StringComparer.Ordinal),
+    });
+}

@@ -1,0 +1,86 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Validation;
+
+namespace Mooring.Operator.Host;
+
+/// <summary>One fleet of the manifest, planned for this machine.</summary>
+internal sealed record HostFleet(ConnectionFleet Fleet, FleetPlan Plan)
+{
+    /// <summary><c>namespace/name</c>.</summary>
+    public string Key => Plan.Config.Fleet;
+}
+
+/// <summary>The whole manifest, or everything that is wrong with it.</summary>
+/// <param name="Fleets">Empty where there are errors.</param>
+/// <param name="Errors">Each with its fleet (where there are several), line and path.</param>
+internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyList<string> Errors)
+{
+    private const int MaxBytes = 4 * 1024 * 1024;
+
+    /// <summary>Reads the file, and finds what is wrong with it in general and on this machine.</summary>
+    public static async Task<HostManifest> ReadAsync(string path, CancellationToken cancellation)
+    {
+        try
+        {
+            if (new FileInfo(path).Length > MaxBytes)
+            {
+                return new HostManifest([], [$"{path}: longer than {MaxBytes} bytes"]);
+            }
+
+            return Parse(await File.ReadAllTextAsync(path, cancellation), path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return new HostManifest([], [$"{path}: {exception.Message}"]);
+        }
+    }
+
+    /// <summary>Parses a manifest. Pure.</summary>
+    /// <param name="text">YAML or JSON, one or more documents.</param>
+    /// <param name="path">For the errors.</param>
+    public static HostManifest Parse(string text, string path)
+    {
+        var loaded = FleetManifest.LoadAll(text);
+        var errors = new List<string>();
+        var fleets = new List<HostFleet>();
+        if (loaded.Count == 0)
+        {
+            errors.Add($"{path}: there is no {FleetApi.Kind} in it");
+        }
+
+        foreach (var one in loaded)
+        {
+            var found = one.Errors.ToList();
+            if (one.Fleet is { } fleet)
+            {
+                found.AddRange(FleetValidator.ValidateForHost(fleet));
+                fleets.Add(new HostFleet(fleet, FleetPlanner.Plan(new FleetInput { Fleet = fleet, Platform = FleetPlatform.Host })));
+            }
+
+            var prefix = loaded.Count > 1 && one.Name.Length > 0 ? $"{one.Name}: " : "";
+            errors.AddRange(found.Select(error => $"{path}{(error.Line is { } line ? $":{line}" : "")}: {prefix}{error}"));
+        }
+
+        errors.AddRange(CheckTogether(fleets).Select(error => $"{path}: {error}"));
+        return new HostManifest(errors.Count == 0 ? fleets : [], errors);
+    }
+
+    private static IEnumerable<string> CheckTogether(List<HostFleet> fleets)
+    {
+        foreach (var twice in fleets.GroupBy(static fleet => fleet.Key, StringComparer.Ordinal).Where(static group => group.Count() > 1))
+        {
+            yield return $"metadata.name: there are {twice.Count()} fleets {twice.Key}";
+        }
+
+        var listeners = fleets.SelectMany(static fleet => fleet.Plan.Config.Listeners.Select((listener, i) => (fleet, listener, i)));
+        foreach (var port in listeners
+            .GroupBy(static item => (item.listener.Protocol == ListenerProtocol.UDP, item.listener.Port))
+            .Where(static group => group.Select(static item => item.fleet.Key).Distinct(StringComparer.Ordinal).Count() > 1))
+        {
+            var places = string.Join(" and ", port.Select(static item => $"{item.fleet.Key} spec.listeners[{item.i}].port"));
+            yield return $"{places}: two fleets of one machine must not share port {port.Key.Port}";
+        }
+    }
+}

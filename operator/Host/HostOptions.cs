@@ -1,0 +1,31 @@
+using System.Net;
+
+namespace Mooring.Operator.Host;
+
+/// <summary>The options of <c>operator up</c>.</summary>
+internal sealed record HostOptions
+{
+    /// <summary>The manifest: one or more fleets.</summary>
+    public required string ManifestPath { get; init; }
+
+    /// <summary>Address that the listeners are bound to. Default 127.0.0.1.</summary>
+    public IPAddress Bind { get; init; } = IPAddress.Loopback;
+
+    /// <summary>Where health, metrics and the dashboard are served; null: nowhere.</summary>
+    public IPEndPoint? Http { get; init; } = new(IPAddress.Loopback, 8099);
+
+    /// <summary>Holds the Unix sockets. Created, for this user only, when it is not there, and then removed at the end.</summary>
+    public required string StateDirectory { get; init; }
+
+    /// <summary>The gateway's program.</summary>
+    public required string GatewayPath { get; init; }
+
+    /// <summary>How long connections may take to end when the host stops. Default 5 s; never longer than the fleet's own deadline.</summary>
+    public TimeSpan StopDrain { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A child that was told to end is killed after this. Default 5 s.</summary>
+    public TimeSpan KillAfter { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Lines of the children that are no warnings are printed too.</summary>
+    public bool Verbose { get; init; }
+}

@@ -1,0 +1,179 @@
+using System.Threading.Channels;
+using Mooring.Operator.Dashboard;
+using Mooring.Operator.Host.Sockets;
+
+namespace Mooring.Operator.Host;
+
+/// <summary>Runs the fleets of a manifest on this machine: owns the listening sockets, keeps the children as wanted, follows edits, drains at the end.</summary>
+/// <remarks>
+/// One loop owns all state; whatever happens elsewhere posts to it. Each turn looks at everything afresh (level-based), so a lost event costs at most
+/// the time until the next turn. <see cref="Overviews"/> and the methods that post are for any thread.
+/// </remarks>
+internal sealed class Supervisor : IAsyncDisposable
+{
+    private static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(250);
+    private readonly HostContext _host;
+    private readonly ChannelReader<Action> _posted;
+    private readonly ListenerSockets _sockets;
+    private readonly Dictionary<string, FleetRuntime> _fleets = new(StringComparer.Ordinal);
+    private readonly Action<IReadOnlyList<FleetOverview>> _onTurn;
+    private int _nextNumber;
+    private bool _stopping;
+
+    /// <param name="host">What the fleets work with; its <see cref="HostContext.Post"/> writes to <paramref name="posted"/>.</param>
+    /// <param name="posted">Actions for the loop.</param>
+    /// <param name="onTurn">Told of the fleets after each turn.</param>
+    public Supervisor(HostContext host, ChannelReader<Action> posted, Action<IReadOnlyList<FleetOverview>> onTurn)
+    {
+        (_host, _posted, _onTurn) = (host, posted, onTurn);
+        _sockets = new ListenerSockets(host.Options.Bind);
+    }
+
+    /// <summary>The fleets as of the last turn, ordered by key.</summary>
+    public IReadOnlyList<FleetOverview> Overviews { get; private set; } = [];
+
+    /// <summary>Process ids, names and fleets of the gateways: who may open a stream. For the loop only.</summary>
+    public ChildSlot? FindGateway(string fleet, int processId) => _fleets.GetValueOrDefault(fleet)?.Gateways.Find(processId);
+
+    /// <summary>Restarts of all children that run now. For the loop only.</summary>
+    public IEnumerable<ChildSlot> Children =>
+        _fleets.Values.SelectMany(static fleet => fleet.Gateways.Slots.Concat(fleet.Workloads.Values.SelectMany(static group => group.Slots)));
+
+    /// <summary>Makes the manifest what is wanted, as a whole or not at all. Returns what stands against it. For the loop only.</summary>
+    public IReadOnlyList<string> Apply(HostManifest manifest)
+    {
+        if (manifest.Errors.Count > 0)
+        {
+            return manifest.Errors;
+        }
+
+        var errors = new List<string>();
+        foreach (var fleet in manifest.Fleets)
+        {
+            errors.AddRange(_sockets.Prepare(fleet.Plan.Config.Listeners)
+                .Select(error => $"{_host.Options.ManifestPath}: {(manifest.Fleets.Count > 1 ? fleet.Key + ": " : "")}spec.listeners[{error.Index}].port: {error.Error}"));
+        }
+
+        if (errors.Count > 0)
+        {
+            // What an earlier fleet of the same edit has bound is not used.
+            _sockets.CloseUnused();
+            return errors;
+        }
+
+        var now = _host.Time.GetUtcNow();
+        foreach (var gone in _fleets.Values.Where(fleet => manifest.Fleets.All(wanted => wanted.Key != fleet.Key)))
+        {
+            _sockets.Commit(gone.Key, []);
+            gone.Publish(_sockets);
+            gone.Stop(now + gone.Fleet.Plan.Config.Drain.Deadline);
+        }
+
+        foreach (var wanted in manifest.Fleets)
+        {
+            if (!_fleets.TryGetValue(wanted.Key, out var fleet))
+            {
+                _fleets.Add(wanted.Key, fleet = new FleetRuntime(wanted, _nextNumber++, _host, now));
+            }
+
+            fleet.Apply(wanted);
+            if (_sockets.Commit(wanted.Key, wanted.Plan.Config.Listeners))
+            {
+                fleet.Publish(_sockets);
+            }
+        }
+
+        _sockets.CloseUnused();
+        return [];
+    }
+
+    /// <summary>Begins to end everything: no new connections, open ones may end within the host's time. For the loop only.</summary>
+    public void Stop()
+    {
+        if (_stopping)
+        {
+            return;
+        }
+
+        _stopping = true;
+        var now = _host.Time.GetUtcNow();
+        foreach (var fleet in _fleets.Values)
+        {
+            var drain = fleet.Fleet.Plan.Config.Drain.Deadline;
+            fleet.Stop(now + (drain < _host.Options.StopDrain ? drain : _host.Options.StopDrain));
+            _sockets.Commit(fleet.Key, []);
+            fleet.Publish(_sockets);
+        }
+
+        _sockets.CloseUnused();
+    }
+
+    /// <summary>Ends every child at once. For the loop only.</summary>
+    public void Kill()
+    {
+        Stop();
+        foreach (var slot in Children)
+        {
+            slot.Process?.Kill();
+        }
+    }
+
+    /// <summary>Runs until everything has ended after <see cref="Stop"/>.</summary>
+    public async Task RunAsync()
+    {
+        while (true)
+        {
+            while (_posted.TryRead(out var action))
+            {
+                action();
+            }
+
+            await StepAsync();
+            if (_stopping && _fleets.Count == 0)
+            {
+                return;
+            }
+
+            using var turn = new CancellationTokenSource(Turn, _host.Time);
+            try
+            {
+                await _posted.WaitToReadAsync(turn.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // Nothing was posted: time itself may have something due.
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var fleet in _fleets.Values)
+        {
+            await fleet.DisposeAsync();
+        }
+
+        _sockets.Dispose();
+    }
+
+    private async Task StepAsync()
+    {
+        var now = _host.Time.GetUtcNow();
+        var taken = Children.Select(static slot => slot.Port)
+            .Concat(_fleets.Values.SelectMany(static fleet => fleet.Fleet.Plan.Config.Listeners).Select(static listener => listener.Port))
+            .ToHashSet();
+        foreach (var fleet in _fleets.Values.ToList())
+        {
+            fleet.Step(now, taken);
+            if (fleet.IsGone)
+            {
+                _fleets.Remove(fleet.Key);
+                _sockets.Forget(fleet.Key);
+                await fleet.DisposeAsync();
+            }
+        }
+
+        Overviews = [.. _fleets.Values.OrderBy(static fleet => fleet.Key, StringComparer.Ordinal).Select(fleet => HostOverview.Of(fleet, _host.Hub.View(fleet.Key)))];
+        _onTurn(Overviews);
+    }
+}

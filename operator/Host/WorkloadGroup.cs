@@ -1,0 +1,186 @@
+using System.Security.Cryptography;
+using System.Text;
+using Mooring.Contracts.Stream;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Host.Processes;
+using Mooring.Operator.Host.Sockets;
+using Mooring.Operator.Planning;
+
+namespace Mooring.Operator.Host;
+
+/// <summary>The processes of one workload backend.</summary>
+/// <remarks>Used on the supervisor's loop only.</remarks>
+internal sealed class WorkloadGroup(string fleet, HostContext host)
+{
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ProbePause = TimeSpan.FromMilliseconds(50);
+
+    // A report that was on its way when the drain began may still miss a connection that had just been made.
+    private static readonly TimeSpan DrainSettle = TimeSpan.FromSeconds(1);
+    private readonly ChildRunner _runner = new(host);
+    private readonly List<ChildSlot> _slots = [];
+    private WorkloadPlan? _plan;
+    private string _specHash = "";
+    private TimeSpan _drain;
+
+    public IReadOnlyList<ChildSlot> Slots => _slots;
+
+    public int Desired => _plan?.Replicas ?? 0;
+
+    public int Ready => _slots.Count(slot => slot.Phase == SlotPhase.Ready && slot.SpecHash == _specHash);
+
+    /// <summary>What the gateways are to know: those that take or hold connections.</summary>
+    public IReadOnlyList<EndpointInfo> Endpoints =>
+    [
+        .. _slots.Where(static slot => slot.Serves).OrderBy(static slot => slot.Number).Select(static slot => new EndpointInfo
+        {
+            Id = slot.Name,
+            Address = "127.0.0.1",
+            Port = slot.Port,
+            Draining = slot.Phase == SlotPhase.Draining,
+        }),
+    ];
+
+    /// <summary>Sets what is wanted; null: nothing of it any more.</summary>
+    public void Apply(WorkloadPlan? plan, TimeSpan drain)
+    {
+        (_plan, _drain) = (plan, drain);
+        _specHash = plan is null ? "" : Hash(plan);
+    }
+
+    /// <summary>Does what can be done now.</summary>
+    /// <param name="view">What the gateways say.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="takenPorts">Ports that no child may get; the ports of started ones are added.</param>
+    /// <param name="stopping">Everything is to end, without waiting for connections.</param>
+    public void Step(FleetView view, DateTimeOffset now, HashSet<int> takenPorts, bool stopping)
+    {
+        if (stopping)
+        {
+            foreach (var slot in _slots.Where(static slot => slot.Phase is not (SlotPhase.Stopping or SlotPhase.Gone)))
+            {
+                slot.Stop(now + host.Options.KillAfter, now);
+            }
+        }
+        else
+        {
+            Scale(now);
+        }
+
+        foreach (var slot in _slots)
+        {
+            switch (slot.Phase)
+            {
+                case SlotPhase.Waiting when now >= slot.NotBefore && !stopping:
+                    Start(slot, now, takenPorts);
+                    break;
+                case SlotPhase.Draining when now >= slot.Deadline || IsIdle(slot, view, now):
+                    slot.Stop(now + host.Options.KillAfter, now);
+                    break;
+                case SlotPhase.Stopping when now >= slot.Deadline:
+                    slot.Process?.Kill();
+                    break;
+            }
+        }
+
+        _slots.RemoveAll(static slot => slot.Phase == SlotPhase.Gone);
+    }
+
+    private void Scale(DateTimeOffset now)
+    {
+        var decision = GroupPlanner.Decide(_slots, _specHash, Desired);
+        foreach (var slot in decision.TakeBack)
+        {
+            slot.Ready(now);
+        }
+
+        foreach (var slot in decision.Drain)
+        {
+            if (slot.Phase == SlotPhase.Ready)
+            {
+                slot.Drain(now + _drain, now);
+            }
+            else
+            {
+                slot.Stop(now + host.Options.KillAfter, now);
+            }
+        }
+
+        foreach (var number in decision.Start)
+        {
+            _slots.Add(new ChildSlot($"{fleet.Split('/')[1]}-{_plan!.Backend}-{number}", number, _specHash));
+        }
+    }
+
+    private void Start(ChildSlot slot, DateTimeOffset now, HashSet<int> takenPorts)
+    {
+        if (_plan is null || slot.SpecHash != _specHash)
+        {
+            // Nobody wants it any more, and it has no process.
+            slot.Stop(now, now);
+            return;
+        }
+
+        var port = FreePorts.Find(takenPorts);
+        takenPorts.Add(port);
+        var spec = new ProcessSpec
+        {
+            Name = slot.Name,
+            Command = _plan.Command,
+            Environment = host.Environment.With(
+            [
+                new("MOORING_FLEET", fleet),
+                new("MOORING_BACKEND", _plan.Backend),
+                new("MOORING_NAME", slot.Name),
+                new("HOST", "127.0.0.1"),
+                .. _plan.Env,
+                new("PORT", port.ToString()),
+            ]),
+        };
+        if (_runner.TryStart(slot, spec, port, now))
+        {
+            _ = ProbeAsync(slot, slot.Process!);
+        }
+    }
+
+    /// <summary>Ready is what accepts a connection on its port.</summary>
+    private async Task ProbeAsync(ChildSlot slot, ChildProcess process)
+    {
+        while (!process.Exited.IsCompleted)
+        {
+            using var limit = new CancellationTokenSource(ProbeTimeout, host.Time);
+            try
+            {
+                if (await FreePorts.AcceptsAsync(slot.Port, limit.Token))
+                {
+                    host.Post(() =>
+                    {
+                        if (slot.Process == process && slot.Phase == SlotPhase.Starting)
+                        {
+                            slot.Ready(host.Time.GetUtcNow());
+                        }
+                    });
+                    return;
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                // Neither accepted nor refused: it is busy.
+            }
+
+            await Task.Delay(ProbePause, host.Time);
+        }
+    }
+
+    private static bool IsIdle(ChildSlot slot, FleetView view, DateTimeOffset now) =>
+        now >= slot.Since + DrainSettle
+        && view.Gateways.All(gateway => gateway.ReportedAt >= slot.Since + DrainSettle && Connections(gateway, slot.Name) == 0);
+
+    private static int Connections(GatewayView gateway, string endpoint) => gateway.Report!.Backends
+        .SelectMany(static backend => backend.Endpoints)
+        .Where(load => load.Id == endpoint)
+        .Sum(static load => load.Connections);
+
+    private static string Hash(WorkloadPlan plan) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Join('\0', [.. plan.Command, "", .. plan.Env.Select(static pair => $"{pair.Key}={pair.Value}")]))))[..16];
+}
