@@ -103,6 +103,9 @@ public sealed record EndpointOverview
 
     public required string Address { get; init; }
 
+    /// <summary>Of the host's own process, 0 while there is none; null where someone else runs it.</summary>
+    public int? ProcessId { get; init; }
+
     /// <summary>Waiting, Starting, Ready, Draining, Stopping or Unhealthy.</summary>
     public required string State { get; init; }
 

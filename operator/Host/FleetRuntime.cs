@@ -1,6 +1,9 @@
+using System.Text.Json;
 using Mooring.Contracts.Stream;
+using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Sockets;
+using Mooring.Operator.Planning;
 
 namespace Mooring.Operator.Host;
 
@@ -11,11 +14,14 @@ internal sealed class FleetRuntime : IAsyncDisposable
     private readonly HostContext _host;
     private readonly HandoverServer _handover;
     private readonly Dictionary<string, WorkloadGroup> _workloads = new(StringComparer.Ordinal);
+    private readonly DateTimeOffset _createdAt;
+    private long _generation;
     private DateTimeOffset? _stopAt;
 
     public FleetRuntime(HostFleet fleet, int number, HostContext host, DateTimeOffset now)
     {
-        (Fleet, _host, CreatedAt) = (fleet, host, now);
+        (Fleet, _host, _createdAt) = (fleet, host, now);
+        Entity = fleet.Fleet;
         // A number, not the name: paths of Unix sockets are short.
         var path = Path.Combine(host.Options.StateDirectory, $"handover-{number}.sock");
         _handover = new HandoverServer(path, host.Time);
@@ -26,7 +32,8 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
     public string Key => Fleet.Key;
 
-    public DateTimeOffset CreatedAt { get; }
+    /// <summary>The fleet with its status as of the last <see cref="Step"/>.</summary>
+    public ConnectionFleet Entity { get; private set; }
 
     public GatewayGroup Gateways { get; }
 
@@ -41,8 +48,16 @@ internal sealed class FleetRuntime : IAsyncDisposable
     /// <summary>Sets what is wanted; takes effect with the next <see cref="Step"/>.</summary>
     public void Apply(HostFleet fleet)
     {
+        if (!IsSame(fleet))
+        {
+            _generation++;
+        }
+
         Fleet = fleet;
         _stopAt = null;
+        fleet.Fleet.Metadata.Generation = _generation;
+        fleet.Fleet.Metadata.CreationTimestamp = _createdAt;
+        Entity = fleet.Fleet with { Status = Entity.Status };
         Gateways.Apply(fleet.Plan.GatewayReplicas, fleet.Plan.Config.Drain);
         var drain = fleet.Plan.Config.Drain.Deadline;
         foreach (var plan in fleet.Plan.Workloads)
@@ -95,6 +110,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
         }
 
         Tell();
+        UpdateStatus(now);
     }
 
     public async ValueTask DisposeAsync()
@@ -103,13 +119,31 @@ internal sealed class FleetRuntime : IAsyncDisposable
         await _handover.DisposeAsync();
     }
 
+    private bool IsSame(HostFleet fleet) =>
+        _generation > 0 && JsonSerializer.SerializeToUtf8Bytes(fleet.Fleet.Spec, FleetJson.Default.FleetSpec)
+            .AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(Fleet.Fleet.Spec, FleetJson.Default.FleetSpec));
+
+    private void UpdateStatus(DateTimeOffset now) => Entity = Entity with
+    {
+        Status = FleetStatusCalculator.Calculate(new StatusInput
+        {
+            Input = new FleetInput { Fleet = Entity, Platform = FleetPlatform.Host },
+            Plan = Fleet.Plan,
+            View = _host.Hub.View(Key),
+            Endpoints = Endpoints(),
+            Now = now,
+        }),
+    };
+
     /// <summary>The hub pushes only what differs from before.</summary>
     private void Tell() => _host.Hub.SetDesired(Key, new FleetDesired
     {
         Config = Fleet.Plan.Config,
-        Endpoints = Fleet.Plan.Workloads.ToDictionary(
-            static plan => plan.Backend,
-            plan => _workloads.TryGetValue(plan.Backend, out var group) ? group.Endpoints : (IReadOnlyList<EndpointInfo>)[],
-            StringComparer.Ordinal),
+        Endpoints = Endpoints(),
     });
+
+    private Dictionary<string, IReadOnlyList<EndpointInfo>> Endpoints() => Fleet.Plan.Workloads.ToDictionary(
+        static plan => plan.Backend,
+        plan => _workloads.TryGetValue(plan.Backend, out var group) ? group.Endpoints : (IReadOnlyList<EndpointInfo>)[],
+        StringComparer.Ordinal);
 }

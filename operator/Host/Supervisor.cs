@@ -112,8 +112,10 @@ internal sealed class Supervisor : IAsyncDisposable
     public void Kill()
     {
         Stop();
-        foreach (var slot in Children)
+        var now = _host.Time.GetUtcNow();
+        foreach (var slot in Children.ToList())
         {
+            slot.Stop(now, now);
             slot.Process?.Kill();
         }
     }

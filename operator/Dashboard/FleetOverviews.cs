@@ -1,0 +1,85 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Gateways;
+
+namespace Mooring.Operator.Dashboard;
+
+/// <summary>Sums up a fleet for people. Pure: the same for a cluster and for a single machine.</summary>
+public static class FleetOverviews
+{
+    /// <summary>From the fleet with its status, the config in force and what the gateways say.</summary>
+    /// <param name="fleet">With the status that was calculated last.</param>
+    /// <param name="config">Null where there is none yet.</param>
+    /// <param name="view">What the connected gateways say.</param>
+    public static FleetOverview Of(ConnectionFleet fleet, GatewayConfig? config, FleetView view)
+    {
+        var status = fleet.Status ?? new();
+        return new FleetOverview
+        {
+            Namespace = fleet.Metadata.Namespace ?? "default",
+            Name = fleet.Metadata.Name ?? "",
+            Phase = status.Phase ?? "Pending",
+            CreatedAt = fleet.Metadata.CreationTimestamp ?? DateTimeOffset.UnixEpoch,
+            GatewaysReady = status.Gateways?.Ready ?? 0,
+            GatewaysDesired = status.Gateways?.Desired ?? fleet.Spec.Gateway.Replicas,
+            GatewaysDraining = status.Gateways?.Draining ?? 0,
+            BackendsReady = status.Backends?.Ready ?? 0,
+            BackendsDesired = status.Backends?.Desired ?? 0,
+            Connections = view.Connections,
+            Capacity = view.Capacity,
+            ConfigHash = view.DesiredHash,
+            ConfigAcked = view.AckedSummary,
+            Conditions =
+            [
+                .. (status.Conditions ?? []).Select(static condition =>
+                    new ConditionOverview(condition.Type, condition.Status, condition.Reason, condition.Message)),
+            ],
+            Listeners = [.. (config?.Listeners ?? []).Select(listener => Listener(listener, view))],
+            Gateways = [.. view.Gateways.Select(gateway => Gateway(gateway, view))],
+            Endpoints = [.. (config?.Backends ?? []).SelectMany(backend => Endpoints(backend, view))],
+        };
+    }
+
+    private static ListenerOverview Listener(ListenerConfig listener, FleetView view)
+    {
+        var loads = view.Gateways.SelectMany(static gateway => gateway.Report?.Listeners ?? []).Where(load => load.Name == listener.Name).ToList();
+        return new ListenerOverview(
+            listener.Name,
+            listener.Protocol.ToString(),
+            listener.Port,
+            listener.Backend,
+            loads.Sum(static load => (long)load.Connections),
+            loads.Sum(static load => load.AcceptedTotal),
+            loads.Sum(static load => load.RefusedTotal.Values.Sum()));
+    }
+
+    private static GatewayOverview Gateway(GatewayView gateway, FleetView view) => new()
+    {
+        Name = gateway.Name,
+        State = gateway.State?.ToString() ?? "Starting",
+        ProcessId = gateway.Hello.ProcessId,
+        Connections = gateway.Report?.Connections ?? 0,
+        Capacity = gateway.Report?.Capacity ?? 0,
+        ConfigCurrent = gateway.ConfigHash is { } hash && hash == view.DesiredHash,
+        ResidentBytes = gateway.Report?.ResidentBytes ?? 0,
+        CpuSeconds = gateway.Report?.CpuSeconds ?? 0,
+        Problem = gateway.RefusedHash is not null ? $"refuses the config: {string.Join("; ", gateway.ConfigErrors)}" : null,
+    };
+
+    /// <summary>Each endpoint that any gateway speaks of.</summary>
+    private static IEnumerable<EndpointOverview> Endpoints(BackendConfig backend, FleetView view) => view.Gateways
+        .SelectMany(static gateway => gateway.Report?.Backends ?? [])
+        .Where(load => load.Name == backend.Name)
+        .SelectMany(static load => load.Endpoints)
+        .GroupBy(static load => load.Id, StringComparer.Ordinal)
+        .OrderBy(static loads => loads.Key, StringComparer.Ordinal)
+        .Select(loads => new EndpointOverview
+        {
+            Backend = backend.Name,
+            Id = loads.Key,
+            Address = loads.Key,
+            State = loads.All(static load => load.Healthy) ? "Ready" : "Unhealthy",
+            Connections = loads.Sum(static load => (long)load.Connections),
+        });
+}

@@ -1,0 +1,188 @@
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Threading.Channels;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Host.Output;
+using Mooring.Operator.Host.Processes;
+
+namespace Mooring.Operator.Host;
+
+/// <summary>One run of host mode, from the manifest to the last child's end.</summary>
+internal static class HostRunner
+{
+    // sockaddr_un has room for 108 bytes with the final zero.
+    private const int MaxSocketPath = 107;
+
+    // timeout(1) and some terminals signal both the process and its group.
+    private static readonly TimeSpan SameSignal = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>Runs until a signal, or the token, ends it.</summary>
+    /// <returns>0 after an orderly end, 1 when it could not start, 2 when the manifest is not good.</returns>
+    public static async Task<int> RunAsync(HostOptions options, HostOutput output, CancellationToken cancellation)
+    {
+        var time = TimeProvider.System;
+        var manifest = await HostManifest.ReadAsync(options.ManifestPath, cancellation);
+        if (manifest.Errors.Count > 0)
+        {
+            SayAll(output, manifest.Errors);
+            return 2;
+        }
+
+        bool created;
+        try
+        {
+            created = CreateState(options.StateDirectory);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            output.Say($"--state-dir {options.StateDirectory}: {exception.Message}");
+            return 1;
+        }
+
+        var posted = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
+        using var monitor = new ProcessMonitor((name, line) => SayChild(options, output, name, line), time);
+        var mark = Guid.NewGuid().ToString("N");
+        var watchdog = new Watchdog(monitor, created ? options.StateDirectory : "", mark);
+        var host = new HostContext
+        {
+            Options = options,
+            Hub = new GatewayHub(time),
+            Monitor = monitor,
+            Watchdog = watchdog,
+            Environment = new ChildEnvironment(options.GatewayPath, mark),
+            Time = time,
+            Post = action => posted.Writer.TryWrite(action),
+            Say = output.Say,
+            StreamPath = Path.Combine(options.StateDirectory, "stream.sock"),
+        };
+        try
+        {
+            return await SuperviseAsync(host, manifest, posted.Reader, output, cancellation);
+        }
+        catch (Exception exception) when (exception is IOException or SocketException)
+        {
+            output.Say(exception.Message);
+            return 1;
+        }
+        finally
+        {
+            // It also ends what is left, should anything have gone wrong above.
+            watchdog.Dispose();
+            await watchdog.Exited;
+        }
+    }
+
+    private static async Task<int> SuperviseAsync(
+        HostContext host, HostManifest manifest, ChannelReader<Action> posted, HostOutput output, CancellationToken cancellation)
+    {
+        await using var supervisor = new Supervisor(host, posted, output.Show);
+        var authenticator = new ChildAuthenticator((fleet, process) => AskAsync(host, () => supervisor.FindGateway(fleet, process)?.Name));
+        await using var server = await HostServer.StartAsync(
+            host.Options, host.StreamPath, host.Hub, authenticator, () => supervisor.Overviews, host.Say);
+        var errors = supervisor.Apply(manifest);
+        if (errors.Count > 0)
+        {
+            SayAll(output, errors);
+            return 1;
+        }
+
+        host.Hub.Changed += (_, change) =>
+        {
+            // Figures can wait for the next turn.
+            if (change != GatewayChange.Figures)
+            {
+                host.Post(static () => { });
+            }
+        };
+        if (host.Options.Http is { } http)
+        {
+            host.Say($"dashboard at http://{http}/, metrics at http://{http}/metrics");
+        }
+
+        await using var watcher = new ManifestWatcher(host.Options.ManifestPath, () => _ = ReloadAsync(host, supervisor, output), host.Time);
+        using var stop = cancellation.Register(() => host.Post(supervisor.Stop));
+        var firstSignal = 0L;
+        using var interrupt = OnSignal(PosixSignal.SIGINT);
+        using var terminate = OnSignal(PosixSignal.SIGTERM);
+        using var quit = OnSignal(PosixSignal.SIGQUIT);
+        using var hangUp = OnSignal(PosixSignal.SIGHUP);
+        await supervisor.RunAsync();
+        return 0;
+
+        PosixSignalRegistration OnSignal(PosixSignal signal) => PosixSignalRegistration.Create(signal, context =>
+        {
+            context.Cancel = true;
+            var first = Interlocked.CompareExchange(ref firstSignal, host.Time.GetTimestamp(), 0);
+            if (first == 0)
+            {
+                host.Say("draining; once more to end at once");
+                host.Post(supervisor.Stop);
+            }
+            else if (host.Time.GetElapsedTime(first) > SameSignal)
+            {
+                host.Post(supervisor.Kill);
+            }
+        });
+    }
+
+    private static async Task ReloadAsync(HostContext host, Supervisor supervisor, HostOutput output)
+    {
+        var manifest = await HostManifest.ReadAsync(host.Options.ManifestPath, CancellationToken.None);
+        host.Post(() =>
+        {
+            var errors = supervisor.Apply(manifest);
+            if (errors.Count > 0)
+            {
+                SayAll(output, errors);
+                output.Say("the edit is not applied; what ran before runs on");
+            }
+            else
+            {
+                output.Say($"{host.Options.ManifestPath} applied");
+            }
+        });
+    }
+
+    private static Task<T> AskAsync<T>(HostContext host, Func<T> question)
+    {
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        host.Post(() => answer.SetResult(question()));
+        return answer.Task;
+    }
+
+    /// <summary>Returns whether the directory is ours to remove.</summary>
+    private static bool CreateState(string directory)
+    {
+        if (Path.Combine(directory, "handover-99.sock").Length > MaxSocketPath)
+        {
+            throw new IOException($"longer than {MaxSocketPath - 17} characters, which leaves no room for the names of Unix sockets");
+        }
+
+        var created = !Directory.Exists(directory);
+        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        foreach (var socket in Directory.GetFiles(directory, "*.sock"))
+        {
+            // Left behind by a run that was killed together with its watchdog.
+            File.Delete(socket);
+        }
+
+        return created;
+    }
+
+    private static void SayAll(HostOutput output, IReadOnlyList<string> lines)
+    {
+        foreach (var line in lines)
+        {
+            output.Say(line);
+        }
+    }
+
+    private static void SayChild(HostOptions options, HostOutput output, string name, string line)
+    {
+        // Access logs are JSON of their own, thousands a second on a busy day.
+        if (options.Verbose || !line.StartsWith('{'))
+        {
+            output.Say($"[{name}] {line}");
+        }
+    }
+}

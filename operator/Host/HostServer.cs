@@ -1,0 +1,110 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Mooring.Operator.Dashboard;
+using Mooring.Operator.Gateways;
+
+namespace Mooring.Operator.Host;
+
+/// <summary>The host's web server: the gateways' streams on a Unix socket, and health, metrics and the dashboard on an address.</summary>
+internal sealed class HostServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private HostServer(WebApplication app) => _app = app;
+
+    /// <summary>Starts it.</summary>
+    /// <exception cref="IOException">The address, or the Unix socket, cannot be had; says which.</exception>
+    public static async Task<HostServer> StartAsync(
+        HostOptions options,
+        string streamPath,
+        GatewayHub hub,
+        IGatewayAuthenticator authenticator,
+        Func<IReadOnlyList<FleetOverview>> fleets,
+        Action<string> say)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.AddProvider(new SayingLoggerProvider(say));
+        // The runtime's own handlers of Ctrl-C would end the streams before anything is drained.
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.AddRoutingCore();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.ListenUnixSocket(streamPath);
+            if (options.Http is { } http)
+            {
+                kestrel.Listen(http, static listen => listen.Protocols = HttpProtocols.Http1);
+            }
+        });
+        var app = builder.Build();
+        app.UseRouting();
+        app.UseWebSockets();
+        new StreamServer(hub, authenticator, new StreamOptions(), TimeProvider.System, app.Services.GetRequiredService<ILogger<StreamServer>>())
+            .Map(app, app.Lifetime.ApplicationStopping);
+        DashboardEndpoints.Map(app, fleets);
+        app.MapGet("/healthz", static context => context.Response.WriteAsync("ok\n"));
+        app.MapGet("/readyz", context => WriteReadyAsync(context, fleets()));
+        app.MapGet("/metrics", context =>
+        {
+            context.Response.ContentType = HostMetrics.ContentType;
+            return context.Response.WriteAsync(HostMetrics.Write(fleets(), hub.Views()));
+        });
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
+        {
+            await app.DisposeAsync();
+            throw new IOException($"the web server cannot have {options.Http} and {streamPath}: {exception.Message}", exception);
+        }
+
+        return new HostServer(app);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+        await _app.StopAsync(limit.Token);
+        await _app.DisposeAsync();
+    }
+
+    private static Task WriteReadyAsync(HttpContext context, IReadOnlyList<FleetOverview> fleets)
+    {
+        var notReady = fleets
+            .Where(static fleet => !fleet.Conditions.Any(static condition => condition is { Type: "Ready", Status: "True" }))
+            .Select(static fleet => $"{fleet.Namespace}/{fleet.Name}: {fleet.Conditions.FirstOrDefault(static condition => condition.Type == "Ready")?.Message}\n")
+            .ToList();
+        context.Response.StatusCode = notReady.Count == 0 && fleets.Count > 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        return context.Response.WriteAsync(notReady.Count > 0 ? string.Concat(notReady) : fleets.Count > 0 ? "ok\n" : "no fleet\n");
+    }
+
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    /// <summary>Warnings and worse of the web server, as lines of the supervisor.</summary>
+    private sealed class SayingLoggerProvider(Action<string> say) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                say(exception is null ? formatter(state, null) : $"{formatter(state, exception)}: {exception.Message}");
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
