@@ -70,7 +70,7 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
             }
             else
             {
-                after[i] = registry.Add(known.Id, target);
+                after[i] = registry.Add(known.Id, target, Name);
             }
         }
 

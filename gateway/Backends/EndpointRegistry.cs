@@ -15,7 +15,7 @@ internal sealed class EndpointRegistry
 
     public EndpointState this[int index] => Volatile.Read(ref _slots)[index]!;
 
-    public EndpointState Add(string id, EndpointTarget target)
+    public EndpointState Add(string id, EndpointTarget target, string backend = "")
     {
         if (!_free.TryPop(out var index))
         {
@@ -28,7 +28,7 @@ internal sealed class EndpointRegistry
             }
         }
 
-        var endpoint = new EndpointState(id, index, target);
+        var endpoint = new EndpointState(id, index, target) { Backend = backend };
         Volatile.Write(ref _slots[index], endpoint);
         return endpoint;
     }

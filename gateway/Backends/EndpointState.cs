@@ -18,6 +18,9 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
 
     public string Id { get; } = id;
 
+    /// <summary>Name of the backend, for logs.</summary>
+    public string Backend { get; init; } = "";
+
     /// <summary>Where <see cref="EndpointRegistry"/> has it: what a channel knows of it.</summary>
     public int Index { get; } = index;
 

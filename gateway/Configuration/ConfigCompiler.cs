@@ -1,7 +1,6 @@
 using System.Text;
 using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
-using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Configuration;
 

@@ -33,6 +33,9 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
     /// <summary>Whether <see cref="Terminate"/> was called.</summary>
     public bool IsTerminating => _terminating;
 
+    /// <summary>Nothing happens before the next call of <see cref="Apply"/> or <see cref="Terminate"/>: <see cref="Step"/> need not be called.</summary>
+    public bool IsIdle => _kind == DirectiveKind.Serve;
+
     /// <summary>When what is left is closed; null when not draining.</summary>
     public TimeSpan? Deadline => _kind == DirectiveKind.Drain ? _deadline : null;
 

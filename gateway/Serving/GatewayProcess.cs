@@ -1,130 +1,195 @@
 using System.Net;
 using System.Runtime.InteropServices;
-using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Admin;
+using Mooring.Gateway.Draining;
+using Mooring.Gateway.Streams;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Serving;
 
 /// <summary>Puts the rooms of a gateway together and keeps them running until a signal.</summary>
-/// <remarks>Exit codes: 0 after a drain that left nothing, 1 when it cut connections off or the start failed, 2 for a bad config.</remarks>
+/// <remarks>
+/// Exit codes: 0 after a drain that left nothing, 1 when it cut connections off or the start failed, 2 for bad options or a bad config.
+/// The first SIGTERM or SIGINT drains, the second ends at once.
+/// </remarks>
 internal static class GatewayProcess
 {
-    private static readonly TimeSpan DrainPoll = TimeSpan.FromMilliseconds(50);
-
-    public static async Task<int> RunAsync(ServeOptions options, TextWriter output, TextWriter error, CancellationToken cancellation)
+    public static async Task<int> RunAsync(ServeOptions options, System.IO.Stream output, TextWriter error, CancellationToken cancellation)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        using var stopNow = new CancellationTokenSource();
-        using var hangUp = new SemaphoreSlim(0);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => OnStop(context, stop, stopNow));
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => OnStop(context, stop, stopNow));
-        using var reload = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+        if (!TryEndpoint(options, out var endpoint, out var problem))
         {
-            context.Cancel = true;
-            hangUp.Release();
-        });
+            await error.WriteLineAsync(problem);
+            return 2;
+        }
 
+        var time = TimeProvider.System;
+        using var stopNow = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        await using var sink = new LogSink(output);
+        var log = new GatewayLog(sink, options.AccessLog, time);
+        using var access = new AccessLog(new AccessLines(log, time).Write);
         await using var engine = new GatewayEngine(new EngineOptions
         {
             Loops = options.Loops,
             BindAddress = options.Bind is null ? IPAddress.IPv6Any : IPAddress.Parse(options.Bind),
             BindsListeners = options.Handover is null,
             Upgrades = listener => new ProxyUpgradeHandler(listener),
+            AccessLog = options.AccessLog.Every > 0 ? access : null,
         });
-        var file = options.ConfigFile is null ? null : new ConfigFile(options.ConfigFile, TimeProvider.System);
-        if (file is not null && await LoadAsync(file, engine, output, error, stop.Token) is var exit and not 0)
+        using var drain = new DrainController(engine, options.Handover is not null, log, time);
+        var configs = new ConfigApplier(engine, drain, log);
+        var status = new GatewayStatus(options, engine, configs, drain, log, time);
+        using var reloads = new SemaphoreSlim(0);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stopNow.Token);
+        using var signals = new Signals(drain, stopNow, reloads);
+        var file = options.ConfigFile is null ? null : new ConfigFile(options.ConfigFile, time);
+        if (file is not null && await LoadFirstAsync(file, configs, error, stopNow.Token) is var exit and not 0)
         {
             return exit;
         }
 
-        var handover = options.Handover is null
-            ? Task.CompletedTask
-            : HandoverClient.RunAsync(options.Handover, engine, error, TimeProvider.System, stop.Token);
-        var reloading = file is null ? Task.CompletedTask : ReloadAsync(file, engine, hangUp, output, error, stop.Token);
-        await Task.WhenAll(handover, reloading, WaitAsync(stop.Token));
-        return await DrainAsync(options, engine, output, stopNow.Token);
+        var (admin, failure) = await StartAdminAsync(options, status, stopNow.Token);
+        if (failure is not null)
+        {
+            await error.WriteLineAsync(failure);
+            return 1;
+        }
+
+        await using (admin)
+        {
+            log.Event("started", ("version", GatewayVersion.Text), ("gateway", options.Name), ("admin", admin?.Address));
+            var reloading = file is null
+                ? Task.CompletedTask
+                : ConfigReloader.RunAsync(file, configs, () => status.Stream?.IsConnected == true, reloads, log, end.Token);
+            await ServeAsync(options, endpoint, engine, status, drain, log, error, stopNow);
+            await end.CancelAsync();
+            await reloading;
+        }
+
+        var left = engine.Connections;
+        log.Event("stopped", ("cutOff", drain.CutOff + left));
+        return drain.CutOff + left == 0 ? 0 : 1;
     }
 
-    private static void OnStop(PosixSignalContext context, CancellationTokenSource stop, CancellationTokenSource stopNow)
+    /// <summary>Runs everything until the drain has ended.</summary>
+    private static async Task ServeAsync(
+        ServeOptions options,
+        StreamEndpoint? endpoint,
+        GatewayEngine engine,
+        GatewayStatus status,
+        DrainController drain,
+        GatewayLog log,
+        TextWriter error,
+        CancellationTokenSource stopNow)
     {
-        context.Cancel = true;
-        (stop.IsCancellationRequested ? stopNow : stop).Cancel();
+        var time = TimeProvider.System;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stopNow.Token);
+        var tasks = new List<Task>();
+        if (options.Handover is not null)
+        {
+            tasks.Add(HandoverClient.RunAsync(options.Handover, engine, error, time, end.Token));
+        }
+
+        if (endpoint is not null)
+        {
+            status.Stream = new StreamClient(new StreamDialer(endpoint, StreamDialer.DefaultKeepAlive), status, log, time, Random.Shared);
+            tasks.Add(status.Stream.RunAsync(end.Token));
+        }
+
+        await drain.RunAsync(stopNow.Token);
+        if (status.Stream?.IsConnected == true && !stopNow.IsCancellationRequested)
+        {
+            // The operator is told that nothing is left: the stream looks for a change five times a second.
+            await Task.Delay(TimeSpan.FromMilliseconds(300), time, CancellationToken.None);
+        }
+
+        await end.CancelAsync();
+        await Task.WhenAll(tasks);
     }
 
-    private static async Task<int> LoadAsync(ConfigFile file, GatewayEngine engine, TextWriter output, TextWriter error, CancellationToken cancel)
+    private static async Task<(AdminServer? Server, string? Failure)> StartAdminAsync(ServeOptions options, IGatewayView view, CancellationToken cancellation)
     {
-        var (config, problem) = await file.ReadAsync(cancel);
+        if (options.Admin is null)
+        {
+            return default;
+        }
+
+        try
+        {
+            return (await AdminServer.StartAsync(IPEndPoint.Parse(options.Admin), view, cancellation), null);
+        }
+        catch (IOException failure)
+        {
+            return (null, $"--admin {options.Admin}: {failure.Message}");
+        }
+    }
+
+    private static bool TryEndpoint(ServeOptions options, out StreamEndpoint? endpoint, out string? problem)
+    {
+        endpoint = null;
+        problem = null;
+        return options.Stream is null
+            || StreamEndpoint.TryParse(options.Stream, options.StreamCaFile, options.TokenFile, out endpoint, out problem);
+    }
+
+    /// <summary>A gateway does not start with a config that is wrong; later ones are rejected and change nothing.</summary>
+    private static async Task<int> LoadFirstAsync(ConfigFile file, ConfigApplier configs, TextWriter error, CancellationToken cancellation)
+    {
+        var (config, problem) = await file.ReadAsync(cancellation);
         if (config is null)
         {
             await error.WriteLineAsync(problem);
             return 2;
         }
 
-        var result = await engine.ApplyConfigAsync(config);
-        foreach (var line in result.Errors)
+        var errors = await configs.ApplyAsync(config, "file");
+        foreach (var line in errors)
         {
             await error.WriteLineAsync(line);
         }
 
-        if (!result.Accepted)
-        {
-            return 2;
-        }
-
-        await output.WriteLineAsync($"serving config {result.Hash}: {string.Join(", ", config.Listeners.Select(l => $"{l.Name}:{l.Port}"))}");
-        await output.FlushAsync(cancel);
-        return 0;
+        return errors.Count == 0 ? 0 : 2;
     }
 
-    private static async Task ReloadAsync(
-        ConfigFile file, GatewayEngine engine, SemaphoreSlim hangUp, TextWriter output, TextWriter error, CancellationToken cancel)
+    /// <summary>SIGTERM and SIGINT drain, then end at once; SIGHUP reads the config file again.</summary>
+    private sealed class Signals : IDisposable
     {
-        try
+        private readonly PosixSignalRegistration[] _registrations;
+
+        public Signals(DrainController drain, CancellationTokenSource stopNow, SemaphoreSlim reloads)
         {
-            while (true)
-            {
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-                await Task.WhenAny(hangUp.WaitAsync(either.Token), file.ChangedAsync(either.Token));
-                await either.CancelAsync();
-                cancel.ThrowIfCancellationRequested();
-                if (await LoadAsync(file, engine, output, error, cancel) != 0)
+            var stopping = 0;
+            _registrations =
+            [
+                PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, lameDuck: true)),
+                PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, lameDuck: false)),
+                PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
                 {
-                    await error.WriteLineAsync("the new config is refused; the one before stays in force");
+                    context.Cancel = true;
+                    reloads.Release();
+                }),
+            ];
+
+            void Stop(PosixSignalContext context, bool lameDuck)
+            {
+                context.Cancel = true;
+                if (Interlocked.Exchange(ref stopping, 1) == 0)
+                {
+                    drain.Terminate(lameDuck);
+                }
+                else
+                {
+                    stopNow.Cancel();
                 }
             }
         }
-        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
-        {
-            // The gateway stops.
-        }
-    }
 
-    private static async Task<int> DrainAsync(ServeOptions options, GatewayEngine engine, TextWriter output, CancellationToken stopNow)
-    {
-        var drain = engine.Snapshot?.Config.Drain ?? new();
-        await output.WriteLineAsync($"draining {engine.Connections} connections");
-        try
+        public void Dispose()
         {
-            await engine.SetModeAsync(options.Handover is null ? AcceptMode.Refuse : AcceptMode.Pause);
-            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(stopNow);
-            deadline.CancelAfter(drain.Deadline);
-            while (engine.Connections > 0)
+            foreach (var registration in _registrations)
             {
-                await Task.Delay(DrainPoll, deadline.Token);
+                registration.Dispose();
             }
         }
-        catch (OperationCanceledException)
-        {
-            await output.WriteLineAsync($"closing {engine.Connections} connections");
-        }
-
-        return engine.Connections == 0 ? 0 : 1;
-    }
-
-    private static async Task WaitAsync(CancellationToken cancel)
-    {
-        var forever = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var registration = cancel.Register(forever.SetResult);
-        await forever.Task;
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net;
+using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Serving;
 
@@ -14,6 +15,12 @@ internal static class ServeCommand
     private static readonly Option<string?> TokenFile = new("--token-file") { Description = "File with the token that proves this gateway to the operator" };
     private static readonly Option<string?> Handover = new("--handover") { Description = "Unix socket that hands over the listening sockets" };
     private static readonly Option<string?> Admin = new("--admin") { Description = "address:port of health and metrics; by default none" };
+    private static readonly Option<string> Access = new("--access-log")
+    {
+        Description = "Which ended connections are logged: on, off, or sample:N for one of N",
+        DefaultValueFactory = _ => "on",
+    };
+
     private static readonly Option<int> Loops = new("--loops") { Description = "Event loops; 0: one per processor" };
     private static readonly Option<string?> Bind = new("--bind") { Description = "IP address that listeners bind; by default all" };
 
@@ -21,8 +28,15 @@ internal static class ServeCommand
     {
         var command = new Command("serve", "Carry connections until told to stop")
         {
-            Config, Fleet, Name, Stream, StreamCa, TokenFile, Handover, Admin, Loops, Bind,
+            Config, Fleet, Name, Stream, StreamCa, TokenFile, Handover, Admin, Access, Loops, Bind,
         };
+        Access.Validators.Add(result =>
+        {
+            if (!AccessLogMode.TryParse(result.GetValueOrDefault<string>() ?? "", out _))
+            {
+                result.AddError("--access-log must be on, off or sample:N with N from 1 to 1000000");
+            }
+        });
         Loops.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() is < 0 or > 128)
@@ -62,10 +76,11 @@ internal static class ServeCommand
                 TokenFile = parse.GetValue(TokenFile),
                 Handover = parse.GetValue(Handover),
                 Admin = parse.GetValue(Admin),
+                AccessLog = AccessLogMode.TryParse(parse.GetRequiredValue(Access), out var access) ? access : default,
                 Loops = parse.GetValue(Loops),
                 Bind = parse.GetValue(Bind),
             },
-            parse.InvocationConfiguration.Output,
+            Console.OpenStandardOutput(),
             parse.InvocationConfiguration.Error,
             cancellation));
         return command;

@@ -1,3 +1,5 @@
+using Mooring.Gateway.Telemetry;
+
 namespace Mooring.Gateway.Serving;
 
 /// <summary>The options of <c>gateway serve</c>, as given.</summary>
@@ -26,6 +28,9 @@ internal sealed record ServeOptions
 
     /// <summary>Where health and metrics are served, as <c>address:port</c>; null: nowhere, and no web server is loaded.</summary>
     public string? Admin { get; init; }
+
+    /// <summary>Which connections the access log shows. Default: all.</summary>
+    public AccessLogMode AccessLog { get; init; } = new(1);
 
     /// <summary>Loops; 0: one per processor.</summary>
     public int Loops { get; init; }

@@ -12,9 +12,9 @@ internal interface IStreamTarget
     HelloMessage Hello();
 
     /// <summary>Puts the config in force and returns nothing, or leaves the one before in force and returns every error with its path.</summary>
-    IReadOnlyList<string> ApplyConfig(ConfigMessage message);
+    Task<IReadOnlyList<string>> ApplyConfigAsync(ConfigMessage message);
 
-    void ApplyEndpoints(EndpointsMessage message);
+    Task ApplyEndpointsAsync(EndpointsMessage message);
 
     void ApplyDirective(DirectiveMessage message);
 

@@ -70,11 +70,11 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
         switch (message)
         {
             case ConfigMessage config:
-                var errors = config.Hash == target.ConfigHash ? [] : target.ApplyConfig(config);
+                var errors = config.Hash == target.ConfigHash ? [] : await target.ApplyConfigAsync(config);
                 await AckAsync(config.Hash, errors, cancellation);
                 break;
             case EndpointsMessage endpoints:
-                target.ApplyEndpoints(endpoints);
+                await target.ApplyEndpointsAsync(endpoints);
                 break;
             case DirectiveMessage directive:
                 target.ApplyDirective(directive);

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Mooring.Gateway.Telemetry;
 
-/// <summary>One ended or refused connection, as the access log shows it.</summary>
+/// <summary>One ended connection, as the access log shows it.</summary>
 internal sealed class AccessEntry : ILogEntry
 {
     /// <summary>When the connection ended.</summary>
@@ -28,11 +28,8 @@ internal sealed class AccessEntry : ILogEntry
 
     public TimeSpan Duration { get; init; }
 
-    /// <summary>Why it ended, or was refused: a label of the metrics too.</summary>
+    /// <summary>Why it ended; see <see cref="AccessLines"/>.</summary>
     public required string Reason { get; init; }
-
-    /// <summary>HTTP status of the handshake on a WebSocket listener; 0: none was sent.</summary>
-    public int Status { get; init; }
 
     public void WriteTo(Utf8JsonWriter json)
     {
@@ -53,11 +50,6 @@ internal sealed class AccessEntry : ILogEntry
         json.WriteNumber("bytesIn"u8, ReceivedBytes);
         json.WriteNumber("bytesOut"u8, SentBytes);
         json.WriteNumber("durationMs"u8, (long)Duration.TotalMilliseconds);
-        if (Status > 0)
-        {
-            json.WriteNumber("status"u8, Status);
-        }
-
         json.WriteString("reason"u8, Reason);
     }
 }

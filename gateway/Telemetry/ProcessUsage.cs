@@ -12,13 +12,12 @@ internal sealed record ProcessUsage(
     double CpuSeconds, long ResidentBytes, int OpenDescriptors, long MaxDescriptors, DateTimeOffset StartTime, long GcHeapBytes, double GcPauseSeconds)
 {
     /// <summary>Reads it now.</summary>
-    /// <param name="openDescriptors">Counted by the caller, which may know better than by listing a million entries of /proc.</param>
     /// <param name="maxDescriptors">As the member.</param>
     /// <param name="startTime">As the member.</param>
-    public static ProcessUsage Read(int openDescriptors, long maxDescriptors, DateTimeOffset startTime) => new(
+    public static ProcessUsage Read(long maxDescriptors, DateTimeOffset startTime) => new(
         Environment.CpuUsage.TotalTime.TotalSeconds,
         Environment.WorkingSet,
-        openDescriptors,
+        Directory.EnumerateFileSystemEntries("/proc/self/fd").Count(),
         maxDescriptors,
         startTime,
         GC.GetGCMemoryInfo().HeapSizeBytes,

@@ -19,7 +19,7 @@ internal sealed class FakeTarget : IStreamTarget
 
     public HelloMessage Hello() => new() { Fleet = "default/test", Gateway = "gw-0", Version = "1", ConfigHash = ConfigHash, ProcessId = 7 };
 
-    public IReadOnlyList<string> ApplyConfig(ConfigMessage message)
+    public Task<IReadOnlyList<string>> ApplyConfigAsync(ConfigMessage message)
     {
         Applied.Writer.TryWrite(message);
         if (Errors.Count == 0)
@@ -27,10 +27,14 @@ internal sealed class FakeTarget : IStreamTarget
             ConfigHash = message.Hash;
         }
 
-        return Errors;
+        return Task.FromResult(Errors);
     }
 
-    public void ApplyEndpoints(EndpointsMessage message) => Applied.Writer.TryWrite(message);
+    public Task ApplyEndpointsAsync(EndpointsMessage message)
+    {
+        Applied.Writer.TryWrite(message);
+        return Task.CompletedTask;
+    }
 
     public void ApplyDirective(DirectiveMessage message) => Applied.Writer.TryWrite(message);
 

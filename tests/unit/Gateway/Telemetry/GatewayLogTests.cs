@@ -24,12 +24,11 @@ public sealed class GatewayLogTests
             SentBytes = 7,
             Duration = TimeSpan.FromMilliseconds(1500.9),
             Reason = "client",
-            Status = 101,
         }));
 
         lines.ShouldHaveSingleItem().ShouldBe(
             """{"time":"2026-11-21T08:00:00+00:00","type":"access","listener":"live","client":"[::1]:1234","backend":"app","endpoint":"app-0","""
-            + """ "bytesIn":5,"bytesOut":7,"durationMs":1500,"status":101,"reason":"client"} """.Trim());
+            + """ "bytesIn":5,"bytesOut":7,"durationMs":1500,"reason":"client"} """.Trim());
     }
 
     [Fact]

@@ -1,0 +1,235 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Telemetry;
+
+namespace Mooring.Gateway.Draining;
+
+/// <summary>Carries out on the engine what <see cref="DrainPlanner"/> decides.</summary>
+/// <remarks>Thread-safe but for <see cref="RunAsync"/>, which is called once.</remarks>
+/// <param name="engine">Whose connections these are.</param>
+/// <param name="shared">
+/// The listening sockets are handed over, and other processes accept from the same queues: then nothing is refused, what waits is left to the
+/// others, and there is no lame-duck time, for no load balancer has to notice.
+/// </param>
+/// <param name="log">Gets an event for each change of state.</param>
+/// <param name="time">The clock.</param>
+internal sealed class DrainController(GatewayEngine engine, bool shared, GatewayLog log, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan ClosingInterval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan WaitingInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ListInterval = TimeSpan.FromSeconds(1);
+    private static readonly DrainDecision Serving = new(GatewayState.Serving, true, true, 0, false);
+
+    private readonly Lock _gate = new();
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly long _origin = time.GetTimestamp();
+    private readonly DrainPlanner _planner = new(new DrainConfig(), Random.Shared);
+    private readonly Queue<OpenConnection> _closable = new();
+    private readonly HashSet<(int Descriptor, long Started)> _told = [];
+    private DrainConfig _config = new();
+    private DrainDecision _decision = Serving;
+    private TimeSpan _listed = TimeSpan.MinValue;
+    private int _cutOff;
+
+    /// <summary>What is in force.</summary>
+    public DrainDecision Decision
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _decision;
+            }
+        }
+    }
+
+    /// <summary>Fence of the directive in force, why, and when what is left is closed.</summary>
+    public (long Epoch, long Sequence, string Reason, DateTimeOffset? Deadline) Status
+    {
+        get
+        {
+            lock (_gate)
+            {
+                var (epoch, sequence) = _planner.Fence;
+                return (epoch, sequence, _planner.Reason, _planner.Deadline is { } deadline ? time.GetUtcNow() + (deadline - Now) : null);
+            }
+        }
+    }
+
+    /// <summary>Connections that a deadline cut off, WebSockets among them that were told so.</summary>
+    public int CutOff => Volatile.Read(ref _cutOff);
+
+    private TimeSpan Now => time.GetElapsedTime(_origin);
+
+    /// <summary>A new config is in force.</summary>
+    public void Configure(DrainConfig config)
+    {
+        lock (_gate)
+        {
+            _config = shared ? config with { LameDuck = TimeSpan.Zero } : config;
+            _planner.Configure(_config);
+        }
+    }
+
+    public DirectiveOutcome Apply(DirectiveMessage directive)
+    {
+        DirectiveOutcome outcome;
+        lock (_gate)
+        {
+            outcome = _planner.Apply(directive, Now, time.GetUtcNow());
+        }
+
+        if (outcome != DirectiveOutcome.Repeated)
+        {
+            log.Event(
+                outcome == DirectiveOutcome.Accepted ? "directive_accepted" : "directive_rejected",
+                ("kind", directive.Kind), ("epoch", directive.Epoch), ("sequence", directive.Sequence), ("why", directive.Reason), ("outcome", outcome));
+        }
+
+        _wake.Release();
+        return outcome;
+    }
+
+    /// <summary>The process is to end.</summary>
+    /// <param name="lameDuck">False: nobody who would have to notice sends connections here, as when a person stopped it at a terminal.</param>
+    public void Terminate(bool lameDuck)
+    {
+        lock (_gate)
+        {
+            if (!lameDuck)
+            {
+                _planner.Configure(_config with { LameDuck = TimeSpan.Zero });
+            }
+
+            _planner.Terminate(Now);
+        }
+
+        _wake.Release();
+    }
+
+    /// <summary>Runs until cancelled or, once <see cref="Terminate"/> was called, until nothing is left.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        while (!cancellation.IsCancellationRequested)
+        {
+            await StepAsync();
+            bool idle;
+            TimeSpan interval;
+            lock (_gate)
+            {
+                interval = _decision.State == GatewayState.Cordoned ? WaitingInterval : ClosingInterval;
+                if (_planner.IsTerminating && _decision.State == GatewayState.Drained)
+                {
+                    return;
+                }
+
+                idle = _planner.IsIdle;
+            }
+
+            try
+            {
+                await (idle ? _wake.WaitAsync(cancellation) : Task.Delay(interval, time, cancellation));
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    public void Dispose() => _wake.Dispose();
+
+    private async Task StepAsync()
+    {
+        var before = Decision;
+        await ListAsync(before);
+        DrainDecision decision;
+        string reason;
+        lock (_gate)
+        {
+            decision = _planner.Step(Now, new DrainCounts(engine.Connections, _closable.Count, _told.Count));
+            reason = _planner.Reason;
+            _decision = decision;
+        }
+
+        if (decision.AcceptNew != before.AcceptNew)
+        {
+            var stopped = shared ? AcceptMode.Pause : AcceptMode.Refuse;
+            await engine.SetModeAsync(decision.AcceptNew ? AcceptMode.Accept : stopped);
+        }
+
+        if (decision.State != before.State)
+        {
+            log.Event("state", ("state", decision.State), ("reason", reason), ("connections", engine.Connections));
+        }
+
+        if (decision.CloseAll && !before.CloseAll)
+        {
+            _listed = TimeSpan.MinValue;
+        }
+
+        if (decision.CloseAll)
+        {
+            await CloseAllAsync();
+        }
+        else if (decision.CloseNow > 0)
+        {
+            await CloseAsync(decision.CloseNow);
+        }
+    }
+
+    /// <summary>Brings up to date which connections there are, once a second at most: a list of all is not for free.</summary>
+    private async Task ListAsync(DrainDecision decision)
+    {
+        var now = Now;
+        bool idle;
+        lock (_gate)
+        {
+            idle = _planner.IsIdle;
+        }
+
+        if (idle || (decision is { State: GatewayState.Cordoned }) || (_listed != TimeSpan.MinValue && now - _listed < ListInterval))
+        {
+            return;
+        }
+
+        _listed = now;
+        var open = await engine.ListConnectionsAsync();
+        _told.IntersectWith(open.Select(Key));
+        _closable.Clear();
+        foreach (var connection in open.Where(connection => connection.IsWebSocket && !_told.Contains(Key(connection))))
+        {
+            _closable.Enqueue(connection);
+        }
+    }
+
+    private async Task CloseAsync(int count)
+    {
+        var chosen = new List<OpenConnection>(count);
+        while (chosen.Count < count && _closable.TryDequeue(out var connection))
+        {
+            chosen.Add(connection);
+            _told.Add(Key(connection));
+        }
+
+        await engine.CloseAsync(chosen, Order(CloseReason.Drained));
+    }
+
+    private async Task CloseAllAsync()
+    {
+        var open = await engine.ListConnectionsAsync();
+        var count = await engine.CloseAsync([.. open.Where(connection => _told.Add(Key(connection)))], Order(CloseReason.DrainDeadline));
+        Interlocked.Add(ref _cutOff, count);
+    }
+
+    private CloseOrder Order(CloseReason reason)
+    {
+        lock (_gate)
+        {
+            return new CloseOrder(reason, new WebSocketClose(_config.CloseCode, _config.CloseReason));
+        }
+    }
+
+    private static (int Descriptor, long Started) Key(OpenConnection connection) => (connection.Descriptor, connection.Started);
+}

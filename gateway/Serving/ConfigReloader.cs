@@ -1,0 +1,45 @@
+using Mooring.Gateway.Telemetry;
+
+namespace Mooring.Gateway.Serving;
+
+/// <summary>Puts the config file in force again when it changes, and on SIGHUP.</summary>
+internal static class ConfigReloader
+{
+    /// <summary>Runs until cancelled.</summary>
+    /// <remarks>
+    /// While the operator's stream is open, a change of the file is passed over: the stream is newer, since kubelet brings a ConfigMap's changes
+    /// up to a minute later, and an older one in between would take back what the stream has set. SIGHUP always reads.
+    /// </remarks>
+    public static async Task RunAsync(
+        ConfigFile file, ConfigApplier configs, Func<bool> hasStream, SemaphoreSlim signalled, GatewayLog log, CancellationToken cancellation)
+    {
+        try
+        {
+            while (true)
+            {
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+                var hangUp = signalled.WaitAsync(either.Token);
+                var first = await Task.WhenAny(hangUp, file.ChangedAsync(either.Token));
+                await either.CancelAsync();
+                cancellation.ThrowIfCancellationRequested();
+                var (config, problem) = await file.ReadAsync(cancellation);
+                if (config is null)
+                {
+                    configs.Reject("file", [problem!]);
+                }
+                else if (first != hangUp && hasStream())
+                {
+                    log.Event("config_file_passed_over", ("reason", "the operator's stream is open"));
+                }
+                else
+                {
+                    await configs.ApplyAsync(config, "file");
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The gateway stops.
+        }
+    }
+}

@@ -1,0 +1,99 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Admin;
+using Mooring.Gateway.Draining;
+using Mooring.Gateway.Streams;
+using Mooring.Gateway.Telemetry;
+
+namespace Mooring.Gateway.Serving;
+
+/// <summary>The gateway as a whole, as the operator's stream and the admin side see it. Thread-safe.</summary>
+internal sealed class GatewayStatus(
+    ServeOptions options, GatewayEngine engine, ConfigApplier configs, DrainController drain, GatewayLog log, TimeProvider time)
+    : IStreamTarget, IGatewayView
+{
+    private readonly long _started = time.GetTimestamp();
+    private readonly DateTimeOffset _startTime = time.GetUtcNow();
+
+    public string? ConfigHash => engine.Snapshot?.Hash;
+
+    public GatewayConfig? Config => engine.Snapshot?.Config;
+
+    public TimeSpan Uptime => time.GetElapsedTime(_started);
+
+    /// <summary>The stream, where there is one.</summary>
+    public StreamClient? Stream { get; set; }
+
+    private string Fleet => options.Fleet ?? Config?.Fleet ?? "";
+
+    public HelloMessage Hello() => new()
+    {
+        Fleet = Fleet,
+        Gateway = options.Name,
+        Version = GatewayVersion.Text,
+        ConfigHash = ConfigHash,
+        ProcessId = Environment.ProcessId,
+        Limits = NodeLimits.Read("/proc/sys", engine.OpenFiles),
+    };
+
+    public Task<IReadOnlyList<string>> ApplyConfigAsync(ConfigMessage message) => configs.ApplyAsync(message.Config, "stream");
+
+    public async Task ApplyEndpointsAsync(EndpointsMessage message)
+    {
+        if (!await engine.ApplyEndpointsAsync(message))
+        {
+            log.Event("endpoints_rejected", ("backend", message.Backend), ("reason", "no such backend, or none that is pushed"));
+        }
+    }
+
+    public void ApplyDirective(DirectiveMessage message) => drain.Apply(message);
+
+    public LoadGlance Glance()
+    {
+        var (epoch, sequence, _, _) = drain.Status;
+        return new LoadGlance(drain.Decision.State, epoch, sequence, engine.Connections);
+    }
+
+    public ReportMessage Report()
+    {
+        var (epoch, sequence, _, deadline) = drain.Status;
+        return new ReportMessage
+        {
+            State = drain.Decision.State,
+            DirectiveEpoch = epoch,
+            DirectiveSequence = sequence,
+            Connections = engine.Connections,
+            Capacity = engine.Snapshot?.Capacity ?? 0,
+            DrainDeadline = deadline,
+            ResidentBytes = Environment.WorkingSet,
+            CpuSeconds = Environment.CpuUsage.TotalTime.TotalSeconds,
+            Listeners = engine.ListenerLoads(),
+            Backends = engine.BackendLoads(),
+        };
+    }
+
+    public IReadOnlyList<HealthCheck> Checks()
+    {
+        var waiting = engine.WaitingListeners;
+        return
+        [
+            new HealthCheck("config", ConfigHash is null ? "no config yet" : null),
+            new HealthCheck("listeners", waiting.Count > 0 ? "waiting for the sockets of " + string.Join(", ", waiting) : null),
+            new HealthCheck("drain", drain.Decision.Ready ? null : $"{drain.Decision.State}: {drain.Status.Reason}"),
+        ];
+    }
+
+    public MetricSource Metrics() => new()
+    {
+        Version = GatewayVersion.Text,
+        Fleet = Fleet,
+        Gateway = options.Name,
+        ConfigHash = ConfigHash,
+        ReloadsAccepted = configs.Accepted,
+        ReloadsRejected = configs.Rejected,
+        StreamConnected = Stream?.IsConnected,
+        LogLinesDropped = log.Dropped,
+        Report = Report(),
+        Process = ProcessUsage.Read(engine.OpenFiles, _startTime),
+    };
+}
