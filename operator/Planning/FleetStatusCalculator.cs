@@ -1,5 +1,4 @@
 using Mooring.Contracts.Stream;
-using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
 

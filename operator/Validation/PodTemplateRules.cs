@@ -40,9 +40,9 @@ internal sealed partial class PodTemplateRules : AbstractValidator<PodTemplate>
         }
     }
 
-    [GeneratedRegex(Patterns.QualifiedName)]
+    [GeneratedRegex(Patterns.QualifiedName, RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex QualifiedName();
 
-    [GeneratedRegex("^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
+    [GeneratedRegex("^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex LabelValue();
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -16,7 +17,8 @@ internal sealed class SchemaChecker
     // Enough to work from; a file of garbage should not print without end.
     private const int MaxErrors = 200;
 
-    private static readonly TimeSpan RegexTimeout = TimeSpan.FromSeconds(1);
+    // One for each pattern of the schema. Matching takes time in proportion to the text, whatever the text.
+    private static readonly ConcurrentDictionary<string, Regex> Patterns = new(StringComparer.Ordinal);
 
     private readonly List<FieldError> _errors = [];
 
@@ -154,7 +156,7 @@ internal sealed class SchemaChecker
         {
             Add(path, "must not be empty");
         }
-        else if (schema.Pattern is not null && !Regex.IsMatch(text, schema.Pattern, RegexOptions.CultureInvariant, RegexTimeout))
+        else if (schema.Pattern is not null && !PatternOf(schema.Pattern).IsMatch(text))
         {
             Add(path, $"must be {schema.PatternMeaning}, not '{Shorten(text)}'");
         }
@@ -186,6 +188,9 @@ internal sealed class SchemaChecker
             Add(path, $"must have at least {schema.Minimum} {what}");
         }
     }
+
+    private static Regex PatternOf(string pattern) =>
+        Patterns.GetOrAdd(pattern, static text => new Regex(text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant));
 
     private void Add(string path, string message)
     {

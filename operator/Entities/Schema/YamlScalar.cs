@@ -41,16 +41,16 @@ public static partial class YamlScalar
     internal static bool IsPlainText(string text) => Plain().IsMatch(text) && !Reserved().IsMatch(text) && Resolve(text) is JsonValue value
         && value.TryGetValue<string>(out _) && !text.EndsWith(':') && !text.Contains(": ") && !text.Contains(" #");
 
-    [GeneratedRegex("^[-+]?[0-9]+$")]
+    [GeneratedRegex("^[-+]?[0-9]+$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Integer();
 
-    [GeneratedRegex(@"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")]
+    [GeneratedRegex(@"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Float();
 
-    [GeneratedRegex(@"^[A-Za-z0-9_./(\u0080-\uffff]([^\r\n\t]*[^\s])?$")]
+    [GeneratedRegex(@"^[A-Za-z0-9_./(\u0080-\uffff]([^\r\n\t]*[^\s])?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Plain();
 
     // YAML 1.1 reads these as booleans, and digits with ':' or '_' as numbers or times.
-    [GeneratedRegex("^([yY]|[nN]|[yY][eE][sS]|[nN][oO]|[oO][nN]|[oO][fF][fF]|[-+0-9][-+0-9_:.eExXoOa-fA-F]*)$")]
+    [GeneratedRegex("^([yY]|[nN]|[yY][eE][sS]|[nN][oO]|[oO][nN]|[oO][fF][fF]|[-+0-9][-+0-9_:.eExXoOa-fA-F]*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Reserved();
 }

@@ -58,7 +58,7 @@ public static class Quantity
 
         var number = text[start..end];
         var parts = number.Split('.');
-        if (parts.Length > 2 || number.Count(char.IsAsciiDigit) == 0)
+        if (parts.Length > 2 || !number.Any(char.IsAsciiDigit))
         {
             return false;
         }
