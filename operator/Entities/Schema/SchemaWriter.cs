@@ -12,7 +12,8 @@ internal static class SchemaWriter
     public static JsonObject Write(SchemaNode node)
     {
         var json = new JsonObject();
-        if (node.Description.Length > 0)
+        // Of metadata, the API server takes no other word than that it is there.
+        if (node.Description.Length > 0 && node.Type != SchemaType.Metadata)
         {
             json["description"] = node.Description;
         }
