@@ -23,7 +23,7 @@ internal sealed record L4Options
     /// <summary>Where <c>l4.json</c> goes.</summary>
     public required string Output { get; init; }
 
-    public int SettleMilliseconds => Quick ? 200 : 500;
+    public int SettleMilliseconds => Quick ? 150 : 500;
 
-    public int MeasureMilliseconds => Quick ? 800 : 2_500;
+    public int MeasureMilliseconds => Quick ? 700 : 2_500;
 }

@@ -32,6 +32,7 @@ internal sealed record L4Step(string Key, LoadKind Kind, int Connections)
         }
 
         samples.Add($"{Key}/busy", server, result.CpuSeconds / result.WallSeconds);
+        samples.Add($"{Key}/kept-waiting", server, result.WaitSeconds / result.WallSeconds);
 
         void Latencies()
         {

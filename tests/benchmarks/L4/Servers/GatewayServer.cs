@@ -17,7 +17,7 @@ internal sealed class GatewayServer(string name, string? program) : ServerUnderT
 
     private readonly string _program = Path.GetFullPath(program ?? BesideThis);
 
-    public override string? Version => File.Exists(_program) ? Programs.FirstLine(_program, "--version") ?? "unknown" : null;
+    public override string? Version => File.Exists(_program) ? Programs.Output(_program, "--version") : null;
 
     public override string HowToInstall => $"build it, or give its path by --gateway: there is no {_program}";
 

@@ -5,8 +5,10 @@ namespace Mooring.Benchmarks.L4.Servers;
 /// <summary>HAProxy in TCP mode, tuned for each listener's traffic: pipes of 1 MiB, spliced always where transfers are large.</summary>
 internal sealed class HaproxyServer() : ServerUnderTest("haproxy")
 {
+    private static readonly string? Program = Programs.Find("haproxy");
+
     public override string? Version { get; } =
-        Programs.FirstLine("haproxy", "-v")?.Split(' ') is ["HAProxy", "version", var version, ..] ? version : null;
+        Programs.Output(Program, "-v")?.Split(' ') is ["HAProxy", "version", var version, ..] ? version : null;
 
     public override string HowToInstall => "apt-get install haproxy";
 
@@ -51,6 +53,6 @@ internal sealed class HaproxyServer() : ServerUnderTest("haproxy")
         }
 
         // -db: in the foreground, without a master.
-        return ("haproxy", ["-db", "-f", path]);
+        return (Program!, ["-db", "-f", path]);
     }
 }

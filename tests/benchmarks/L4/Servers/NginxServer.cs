@@ -8,8 +8,10 @@ internal sealed class NginxServer() : ServerUnderTest("nginx")
     // Where Debian's libnginx-mod-stream puts it. A build without it there may have the module compiled in.
     private const string Module = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
+    private static readonly string? Program = Programs.Find("nginx");
+
     public override string? Version { get; } =
-        Programs.FirstLine("nginx", "-v")?.Split('/') is [.., var version] && (File.Exists(Module) || BuiltIn()) ? version : null;
+        Programs.Output(Program, "-v")?.Split('/') is [.., var version] && (File.Exists(Module) || BuiltIn()) ? version : null;
 
     public override string HowToInstall => "apt-get install nginx libnginx-mod-stream";
 
@@ -48,8 +50,8 @@ internal sealed class NginxServer() : ServerUnderTest("nginx")
         }
 
         config.WriteLine("}");
-        return ("nginx", ["-p", directory, "-c", path, "-e", "stderr"]);
+        return (Program!, ["-p", directory, "-c", path, "-e", "stderr"]);
     }
 
-    private static bool BuiltIn() => Programs.FirstLine("sh", "-c \"nginx -V 2>&1 | grep -ow -e --with-stream\"") is { Length: > 0 };
+    private static bool BuiltIn() => Programs.Output(Program, "-V")?.Split(' ').Contains("--with-stream") ?? false;
 }
