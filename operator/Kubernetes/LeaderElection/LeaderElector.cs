@@ -112,8 +112,10 @@ public sealed partial class LeaderElector
         using var renewing = new CancellationTokenSource();
         var lost = RenewAsync(leadership, renewing.Token);
         await using var stop = cancellationToken.Register(() => _ = leadership.EndAsync());
-        if (await Task.WhenAny(running, lost) == lost)
+        // Work that ended because its term ran out may be seen before the loop that renews has noticed.
+        if (await Task.WhenAny(running, lost) == lost || !leadership.IsHeld)
         {
+            await renewing.CancelAsync();
             await leadership.LoseAsync();
             LogLost(_options.Identity, _options.Name, leadership.Epoch);
             // Nobody waits for the work any more, so its failure must not surface as unobserved.

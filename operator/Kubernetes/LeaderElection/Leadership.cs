@@ -10,6 +10,7 @@ public sealed class Leadership : IDisposable
     private long _renewed;
     private DateTimeOffset _renewedAt;
     private bool _over;
+    private bool _asked;
 
     internal Leadership(int epoch, long renewed, DateTimeOffset renewedAt, TimeSpan deadline, TimeProvider time)
     {
@@ -40,11 +41,13 @@ public sealed class Leadership : IDisposable
         {
             lock (_lock)
             {
-                return !_over && Left() > TimeSpan.Zero;
+                // The timer may fire a few milliseconds early; once the work was told, the term is over.
+                return !_over && (_asked || !_ended.IsCancellationRequested) && Left() > TimeSpan.Zero;
             }
         }
     }
 
+    /// <inheritdoc/>
     public void Dispose() => _ended.Dispose();
 
     /// <summary>The lease was renewed by a request that was sent at this time. Returns false when that came too late.</summary>
@@ -52,7 +55,7 @@ public sealed class Leadership : IDisposable
     {
         lock (_lock)
         {
-            if (_over || Left() <= TimeSpan.Zero)
+            if (_over || Left() <= TimeSpan.Zero || (_ended.IsCancellationRequested && !_asked))
             {
                 return false;
             }
@@ -70,7 +73,15 @@ public sealed class Leadership : IDisposable
     }
 
     /// <summary>Asks the work to end while the lease is still held.</summary>
-    internal Task EndAsync() => _ended.CancelAsync();
+    internal Task EndAsync()
+    {
+        lock (_lock)
+        {
+            _asked |= !_ended.IsCancellationRequested;
+        }
+
+        return _ended.CancelAsync();
+    }
 
     /// <summary>The lease is gone.</summary>
     internal async Task LoseAsync()

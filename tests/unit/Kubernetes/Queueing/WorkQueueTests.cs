@@ -1,0 +1,205 @@
+using Mooring.Kubernetes.Queueing;
+using Mooring.Testing;
+
+namespace Mooring.Kubernetes.Tests.Queueing;
+
+public sealed class WorkQueueTests : IDisposable
+{
+    private readonly ManualTime _time = new();
+    private readonly WorkQueue<string> _queue;
+
+    public WorkQueueTests() => _queue = new WorkQueue<string>(new WorkQueueOptions { PerSecond = 0 }, _time);
+
+    public void Dispose() => _queue.Dispose();
+
+    [Fact]
+    public async Task Add_Twice_IsTakenOnce()
+    {
+        _queue.Add("a");
+        _queue.Add("a");
+        _queue.Count.ShouldBe(1);
+        (await TakeAsync()).ShouldBe("a");
+        _queue.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Add_WhileInWork_ComesAgainAfterDone()
+    {
+        _queue.Add("a");
+        await TakeAsync();
+        _queue.Add("a");
+        _queue.Add("a");
+        _queue.Count.ShouldBe(0);
+        _queue.Done("a");
+        _queue.Count.ShouldBe(1);
+        (await TakeAsync()).ShouldBe("a");
+        _queue.Done("a");
+        _queue.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Take_InTheOrderOfAdding()
+    {
+        foreach (var item in (string[])["a", "b", "c", "a"])
+        {
+            _queue.Add(item);
+        }
+
+        (await TakeAsync()).ShouldBe("a");
+        (await TakeAsync()).ShouldBe("b");
+        (await TakeAsync()).ShouldBe("c");
+    }
+
+    [Fact]
+    public async Task Take_WaitsForAnItem()
+    {
+        var taking = _queue.TakeAsync(CancellationToken.None).AsTask();
+        taking.IsCompleted.ShouldBeFalse();
+        _queue.Add("a");
+        (await taking.WaitAsync(Widgets.Deadline)).Item.ShouldBe("a");
+    }
+
+    [Fact]
+    public async Task Take_Cancelled_LosesNoItem()
+    {
+        using var cancel = new CancellationTokenSource();
+        var cancelled = _queue.TakeAsync(cancel.Token).AsTask();
+        var waiting = _queue.TakeAsync(CancellationToken.None).AsTask();
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(cancelled);
+        _queue.Add("a");
+        (await waiting.WaitAsync(Widgets.Deadline)).Item.ShouldBe("a");
+    }
+
+    [Fact]
+    public void AddAfter_ComesInItsTime()
+    {
+        _queue.AddAfter("late", TimeSpan.FromSeconds(10));
+        _queue.AddAfter("early", TimeSpan.FromSeconds(5));
+        _time.Advance(TimeSpan.FromSeconds(4.9));
+        _queue.Count.ShouldBe(0);
+        _time.Advance(TimeSpan.FromSeconds(0.2));
+        _queue.Count.ShouldBe(1);
+        _time.Advance(TimeSpan.FromSeconds(5));
+        _queue.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public void AddAfter_TheEarliestCounts()
+    {
+        _queue.AddAfter("a", TimeSpan.FromSeconds(10));
+        _queue.AddAfter("a", TimeSpan.FromSeconds(1));
+        _queue.AddAfter("a", TimeSpan.FromSeconds(20));
+        _time.Advance(TimeSpan.FromSeconds(1.1));
+        _queue.Count.ShouldBe(1);
+        _time.Advance(TimeSpan.FromSeconds(30));
+        _queue.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void AddAfter_FurtherThanATimerCanBeSet()
+    {
+        _queue.AddAfter("a", TimeSpan.FromDays(100));
+        _time.Advance(TimeSpan.FromDays(99));
+        _queue.Count.ShouldBe(0);
+        _time.Advance(TimeSpan.FromDays(2));
+        _queue.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void AddAfter_ManyTimesForOneItem_DoesNotGrow()
+    {
+        for (var i = 0; i < 10_000; i++)
+        {
+            _queue.AddAfter("a", TimeSpan.FromSeconds(100_000 - i));
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(90_001));
+        _queue.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void AddRateLimited_Doubles_AndForgetStartsAgain()
+    {
+        Enumerable.Range(0, 4).Select(_ => _queue.AddRateLimited("a").TotalMilliseconds).ShouldBe([5, 10, 20, 40]);
+        _queue.Failures("a").ShouldBe(4);
+        _queue.AddRateLimited("b").TotalMilliseconds.ShouldBe(5);
+        _queue.Forget("a");
+        _queue.Failures("a").ShouldBe(0);
+        _queue.AddRateLimited("a").TotalMilliseconds.ShouldBe(5);
+    }
+
+    [Fact]
+    public void AddRateLimited_NeverGivesUp()
+    {
+        TimeSpan last = default;
+        for (var i = 0; i < 5000; i++)
+        {
+            last = _queue.AddRateLimited("a");
+        }
+
+        last.ShouldBe(TimeSpan.FromSeconds(1000));
+        _time.Advance(TimeSpan.FromSeconds(1001));
+        _queue.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void AddRateLimited_OverAll_KeepsTheQueuesRate()
+    {
+        using var queue = new WorkQueue<int>(new WorkQueueOptions { PerSecond = 10, Burst = 2 }, _time);
+        Enumerable.Range(0, 5).Select(i => queue.AddRateLimited(i).TotalMilliseconds).ShouldBe([5, 5, 100, 200, 300], 0.001);
+    }
+
+    [Fact]
+    public async Task ShutDown_GivesWhatWaits_ThenNothing()
+    {
+        _queue.Add("a");
+        _queue.AddAfter("never", TimeSpan.FromSeconds(1));
+        _queue.ShutDown();
+        _queue.Add("b");
+        (await TakeAsync()).ShouldBe("a");
+        (await _queue.TakeAsync(CancellationToken.None)).Found.ShouldBeFalse();
+        _time.Advance(TimeSpan.FromSeconds(2));
+        _queue.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task ShutDown_WakesThoseWhoWait()
+    {
+        var taking = Enumerable.Range(0, 3).Select(_ => _queue.TakeAsync(CancellationToken.None).AsTask()).ToArray();
+        _queue.ShutDown();
+        (await Task.WhenAll(taking).WaitAsync(Widgets.Deadline)).ShouldAllBe(one => !one.Found);
+    }
+
+    [Fact]
+    public async Task Drain_WaitsForWorkInHand()
+    {
+        _queue.Add("a");
+        await TakeAsync();
+        _queue.Add("a");
+        var drained = _queue.ShutDownAndDrainAsync(CancellationToken.None);
+        _queue.Done("a");
+        drained.IsCompleted.ShouldBeFalse();
+        await TakeAsync();
+        _queue.Done("a");
+        await drained.WaitAsync(Widgets.Deadline);
+    }
+
+    [Fact]
+    public async Task LongestRunning_IsTheOldestInWork()
+    {
+        _queue.Add("a");
+        _queue.Add("b");
+        await TakeAsync();
+        _time.Advance(TimeSpan.FromSeconds(3));
+        await TakeAsync();
+        _time.Advance(TimeSpan.FromSeconds(2));
+        _queue.LongestRunning.ShouldBe(TimeSpan.FromSeconds(5));
+        _queue.Done("a");
+        _queue.LongestRunning.ShouldBe(TimeSpan.FromSeconds(2));
+        _queue.Done("b");
+        _queue.LongestRunning.ShouldBe(TimeSpan.Zero);
+    }
+
+    private async Task<string?> TakeAsync() => (await _queue.TakeAsync(CancellationToken.None).AsTask().WaitAsync(Widgets.Deadline)).Item;
+}

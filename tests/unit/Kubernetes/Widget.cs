@@ -1,0 +1,83 @@
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Configuration;
+using Mooring.Kubernetes.Models;
+using Mooring.Testing.ApiDouble;
+
+namespace Mooring.Kubernetes.Tests;
+
+/// <summary>A kind for tests.</summary>
+[KubernetesEntity(Group = "test.mooring.dev", ApiVersion = "v1", Kind = "Widget", PluralName = "widgets")]
+public sealed class Widget : IKubernetesObject
+{
+    public string ApiVersion { get; set; } = "";
+
+    public string Kind { get; set; } = "";
+
+    public ObjectMeta Metadata { get; set; } = new();
+
+    public WidgetSpec? Spec { get; set; }
+
+    public WidgetStatus? Status { get; set; }
+}
+
+public sealed record WidgetSpec
+{
+    public int? Replicas { get; init; }
+
+    public string? Color { get; init; }
+}
+
+public sealed record WidgetStatus
+{
+    public int? Replicas { get; init; }
+
+    public string? Selector { get; init; }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(Widget))]
+public sealed partial class WidgetJson : JsonSerializerContext;
+
+/// <summary>Short words for what most tests need.</summary>
+internal static class Widgets
+{
+    public const string Collection = "/apis/test.mooring.dev/v1/namespaces/ns/widgets";
+
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+
+    public static ResourceType<Widget> Kind { get; } = ResourceType.For(WidgetJson.Default.Widget);
+
+    public static Widget Make(string name, string? color = null, Dictionary<string, string>? labels = null) => new()
+    {
+        Metadata = new ObjectMeta { Name = name, Namespace = "ns", Labels = labels },
+        Spec = color is null ? null : new WidgetSpec { Color = color },
+    };
+
+    public static JsonObject Json(string name, string? color = null, string? label = null)
+    {
+        var value = new JsonObject
+        {
+            ["apiVersion"] = "test.mooring.dev/v1",
+            ["kind"] = "Widget",
+            ["metadata"] = new JsonObject { ["name"] = name },
+            ["spec"] = new JsonObject { ["color"] = color },
+        };
+        if (label is not null)
+        {
+            value["metadata"]!["labels"] = new JsonObject { ["app"] = label };
+        }
+
+        return value;
+    }
+
+    public static string Path(string name) => $"{Collection}/{name}";
+
+    public static KubernetesClient Client(
+        KubernetesApiDouble api, KubernetesClientOptions? options = null, TimeProvider? time = null, ICredentialSource? credentials = null) =>
+        new(
+            new ClusterConfig { Server = api.Address, Credentials = credentials ?? new StaticCredential(Credential.None) },
+            options ?? new KubernetesClientOptions { QueriesPerSecond = 0 },
+            time);
+}
