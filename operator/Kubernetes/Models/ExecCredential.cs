@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Mooring.Kubernetes.Models;
 
 /// <summary>What an exec plugin prints (client.authentication.k8s.io v1 and v1beta1).</summary>
@@ -25,12 +27,16 @@ internal sealed record ExecCluster
 {
     public required string Server { get; init; }
 
+    [JsonPropertyName("tls-server-name")]
     public string? TlsServerName { get; init; }
 
+    [JsonPropertyName("insecure-skip-tls-verify")]
     public bool? InsecureSkipTlsVerify { get; init; }
 
+    [JsonPropertyName("certificate-authority-data")]
     public string? CertificateAuthorityData { get; init; }
 
+    [JsonPropertyName("proxy-url")]
     public string? ProxyUrl { get; init; }
 }
 
