@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using System.Text;
+
+namespace Mooring.Operator.Metrics;
+
+/// <summary>All series of one metric. Instruments of the same name share it. Thread-safe.</summary>
+internal sealed class MetricFamily
+{
+    /// <summary>More label sets than this of one metric are left out: a label that grows without bound must not take the memory with it.</summary>
+    public const int MaxSeries = 10_000;
+
+    private static readonly double[] DefaultBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+    private readonly ConcurrentDictionary<string, MetricSeries> _series = new(StringComparer.Ordinal);
+    private readonly string _help;
+    private readonly string _type;
+    private readonly bool _added;
+    private readonly bool _observed;
+    private readonly double[]? _bounds;
+
+    private MetricFamily(string name, string help, string type, bool added, bool observed, double[]? bounds) =>
+        (Name, _help, _type, _added, _observed, _bounds) = (name, help, type, added, observed, bounds);
+
+    public string Name { get; }
+
+    public static MetricFamily For(string name, Instrument instrument)
+    {
+        var histogram = PrometheusName.IsHistogram(instrument);
+        return new MetricFamily(
+            name,
+            instrument.Description ?? "",
+            histogram ? "histogram" : PrometheusName.IsCounter(instrument) ? "counter" : "gauge",
+            PrometheusName.IsAdded(instrument),
+            instrument.IsObservable,
+            histogram ? Bounds(instrument) : null);
+    }
+
+    public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        var labels = Labels(tags);
+        if (!_series.TryGetValue(labels, out var series))
+        {
+            if (_series.Count >= MaxSeries)
+            {
+                return;
+            }
+
+            series = _series.GetOrAdd(labels, _ => new MetricSeries(_bounds));
+        }
+
+        if (_added)
+        {
+            series.Add(value);
+        }
+        else
+        {
+            series.Record(value);
+        }
+    }
+
+    /// <summary>What an observable instrument no longer reports is gone, such as the gauges of a deleted fleet.</summary>
+    public void BeginCollection()
+    {
+        if (_observed)
+        {
+            _series.Clear();
+        }
+    }
+
+    public void WriteTo(StringBuilder text)
+    {
+        if (_series.IsEmpty)
+        {
+            return;
+        }
+
+        text.Append("# HELP ").Append(Name).Append(' ').Append(_help.Replace("\\", @"\\").Replace("\n", @"\n")).Append('\n');
+        text.Append("# TYPE ").Append(Name).Append(' ').Append(_type).Append('\n');
+        foreach (var (labels, series) in _series.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        {
+            series.WriteTo(text, Name, labels);
+        }
+    }
+
+    private static double[] Bounds(Instrument instrument) => instrument switch
+    {
+        Histogram<double> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
+        Histogram<long> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
+        Histogram<int> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
+        _ => DefaultBounds,
+    };
+
+    private static string Labels(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    {
+        if (tags.IsEmpty)
+        {
+            return "";
+        }
+
+        var text = new StringBuilder();
+        foreach (var (name, value) in tags)
+        {
+            text.Append(text.Length > 0 ? "," : "").Append(PrometheusName.Sanitize(name)).Append("=\"");
+            text.Append(Convert.ToString(value, CultureInfo.InvariantCulture)?.Replace("\\", @"\\").Replace("\"", "\\\"").Replace("\n", @"\n"));
+            text.Append('"');
+        }
+
+        return text.ToString();
+    }
+}
