@@ -1,0 +1,47 @@
+using System.Text.Json.Nodes;
+using Mooring.Operator.Reconciliation;
+
+namespace Mooring.Operator.Tests.Reconciliation;
+
+public sealed class LiveComparisonTests
+{
+    [Theory]
+    [InlineData("""{"a":1}""", """{"a":1,"b":2}""", null)]
+    [InlineData("""{"a":1}""", """{"a":2}""", "a")]
+    [InlineData("""{"a":1}""", """{"a":"1"}""", "a")]
+    [InlineData("""{"a":1}""", """{"a":1.0}""", null)]
+    [InlineData("""{"a":true}""", """{"a":false}""", "a")]
+    [InlineData("""{"a":{"b":{"c":"x"}}}""", """{"a":{"b":{"c":"y"}}}""", "a.b.c")]
+    [InlineData("""{"a":{"b":1}}""", """{}""", "a")]
+    [InlineData("""{"a":{}}""", """{}""", null)]
+    [InlineData("""{"a":[]}""", """{}""", null)]
+    [InlineData("""{"a":null}""", """{}""", null)]
+    [InlineData("""{"args":["x","y"]}""", """{"args":["x","y"]}""", null)]
+    [InlineData("""{"args":["x"]}""", """{"args":["x","y"]}""", "args")]
+    [InlineData("""{"args":["x","y"]}""", """{"args":["y","x"]}""", "args[0]")]
+    public void FirstDifference_Cases(string desired, string live, string? difference) =>
+        LiveComparison.FirstDifference(JsonNode.Parse(desired), JsonNode.Parse(live)).ShouldBe(difference);
+
+    [Fact]
+    public void FirstDifference_ContainersInOtherOrderWithASidecar_IsNone()
+    {
+        var desired = JsonNode.Parse("""{"containers":[{"name":"a","image":"1"},{"name":"b","image":"2"}]}""");
+        var live = JsonNode.Parse("""{"containers":[{"name":"injected"},{"name":"b","image":"2","tty":true},{"name":"a","image":"1"}]}""");
+        LiveComparison.FirstDifference(desired, live).ShouldBeNull();
+    }
+
+    [Fact]
+    public void FirstDifference_ContainerChanged_NamesItByItsKey() => LiveComparison.FirstDifference(
+        JsonNode.Parse("""{"containers":[{"name":"a","image":"1"}]}"""),
+        JsonNode.Parse("""{"containers":[{"name":"a","image":"9"}]}""")).ShouldBe("containers[name=\"a\"].image".Replace("\"", ""));
+
+    [Fact]
+    public void FirstDifference_ContainerGone_IsFound() => LiveComparison.FirstDifference(
+        JsonNode.Parse("""{"containers":[{"name":"a"},{"name":"b"}]}"""),
+        JsonNode.Parse("""{"containers":[{"name":"a"}]}""")).ShouldBe("containers[name=b]");
+
+    [Fact]
+    public void FirstDifference_TolerationAdded_IsDriftSinceThatListIsAtomic() => LiveComparison.FirstDifference(
+        JsonNode.Parse("""{"tolerations":[{"key":"a"}]}"""),
+        JsonNode.Parse("""{"tolerations":[{"key":"a"},{"key":"b"}]}""")).ShouldBe("tolerations");
+}
