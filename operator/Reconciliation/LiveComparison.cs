@@ -3,6 +3,14 @@ using System.Text.Json.Nodes;
 
 namespace Mooring.Operator.Reconciliation;
 
+/// <summary>A field of a live object that is not as it was applied.</summary>
+/// <param name="Path">Such as <c>spec.replicas</c>, or <c>spec.template.spec.containers[name=gateway].image</c>.</param>
+/// <param name="Live">The live value as JSON; empty where there is none.</param>
+public readonly record struct Difference(string Path, string Live)
+{
+    public override string ToString() => $"{Path} is {(Live.Length == 0 ? "missing" : Live)}";
+}
+
 /// <summary>Says whether a live object still is what was applied. Pure.</summary>
 /// <remarks>
 /// The live object may have more (defaults, other managers' fields), never less or other. Lists whose items the API server merges by a key are
@@ -14,78 +22,33 @@ public static class LiveComparison
     // The keys by which the API server merges the lists that the operator's objects have, the most telling first.
     private static readonly string[] MergeKeys = ["name", "mountPath", "containerPort", "uid"];
 
-    /// <summary>Path of the first field that is not as desired, such as <c>spec.replicas</c>; null when all are.</summary>
-    public static string? FirstDifference(JsonNode? desired, JsonNode? live) => Compare(desired, live, "");
+    /// <summary>Every field of <paramref name="desired"/> that <paramref name="live"/> lacks or has otherwise; none when all is as desired.</summary>
+    public static IEnumerable<Difference> Differences(JsonNode? desired, JsonNode? live) => Compare(desired, live, "");
 
-    private static string? Compare(JsonNode? desired, JsonNode? live, string path) => desired switch
+    private static IEnumerable<Difference> Compare(JsonNode? desired, JsonNode? live, string path) => (desired, live) switch
     {
-        null => null,
-        JsonObject wanted => CompareObjects(wanted, live, path),
-        JsonArray wanted => CompareLists(wanted, live, path),
-        _ => live is JsonValue actual && SameValue(desired.AsValue(), actual) ? null : path,
+        (null, _) => [],
+        (JsonObject wanted, JsonObject actual) => CompareObjects(wanted, actual, path),
+        (JsonArray wanted, JsonArray actual) => MergeKey(wanted) is { } key ? CompareByKey(wanted, actual, key, path) : CompareItems(wanted, actual, path),
+        // The API server leaves empty maps and lists out.
+        (JsonObject { Count: 0 } or JsonArray { Count: 0 }, null) => [],
+        (JsonValue wanted, JsonValue actual) when SameValue(wanted, actual) => [],
+        _ => [new Difference(path, live?.ToJsonString() ?? "")],
     };
 
-    private static string? CompareObjects(JsonObject desired, JsonNode? live, string path)
+    private static IEnumerable<Difference> CompareObjects(JsonObject desired, JsonObject live, string path) =>
+        desired.SelectMany(member => Compare(member.Value, live[member.Key], path.Length == 0 ? member.Key : $"{path}.{member.Key}"));
+
+    private static IEnumerable<Difference> CompareItems(JsonArray desired, JsonArray live, string path) => desired.Count != live.Count
+        ? [new Difference(path, live.ToJsonString())]
+        : desired.Zip(live).SelectMany((pair, index) => Compare(pair.First, pair.Second, $"{path}[{index}]"));
+
+    private static IEnumerable<Difference> CompareByKey(JsonArray desired, JsonArray live, string key, string path) => desired.SelectMany(item =>
     {
-        if (live is not JsonObject actual)
-        {
-            // The API server leaves empty maps out.
-            return live is null && desired.Count == 0 ? null : path;
-        }
-
-        foreach (var (name, value) in desired)
-        {
-            if (Compare(value, actual[name], path.Length == 0 ? name : $"{path}.{name}") is { } difference)
-            {
-                return difference;
-            }
-        }
-
-        return null;
-    }
-
-    private static string? CompareLists(JsonArray desired, JsonNode? live, string path)
-    {
-        if (live is not JsonArray actual)
-        {
-            return live is null && desired.Count == 0 ? null : path;
-        }
-
-        if (MergeKey(desired) is { } key)
-        {
-            return CompareByKey(desired, actual, key, path);
-        }
-
-        if (desired.Count != actual.Count)
-        {
-            return path;
-        }
-
-        for (var i = 0; i < desired.Count; i++)
-        {
-            if (Compare(desired[i], actual[i], $"{path}[{i}]") is { } difference)
-            {
-                return difference;
-            }
-        }
-
-        return null;
-    }
-
-    private static string? CompareByKey(JsonArray desired, JsonArray live, string key, string path)
-    {
-        foreach (var item in desired)
-        {
-            var value = item![key]!;
-            var match = live.FirstOrDefault(candidate => candidate is JsonObject && candidate[key] is JsonValue other && SameValue(value.AsValue(), other));
-            if (Compare(item, match, $"{path}[{key}={value}]") is { } difference)
-            {
-                return difference;
-            }
-        }
-
-        return null;
-    }
+        var value = item![key]!.AsValue();
+        var match = live.FirstOrDefault(candidate => candidate is JsonObject && candidate[key] is JsonValue other && SameValue(value, other));
+        return Compare(item, match, $"{path}[{key}={value}]");
+    });
 
     private static string? MergeKey(JsonArray items) => items.Count == 0
         ? null
@@ -99,8 +62,11 @@ public static class LiveComparison
         return kind == other.GetValueKind() && kind switch
         {
             JsonValueKind.String => one.GetValue<string>() == other.GetValue<string>(),
-            JsonValueKind.Number => one.ToJsonString() == other.ToJsonString() || one.GetValue<decimal>() == other.GetValue<decimal>(),
+            JsonValueKind.Number => Number(one) == Number(other),
             _ => true,
         };
     }
+
+    // Through text: a value that was parsed and one that was made are read in different ways otherwise.
+    private static decimal Number(JsonValue value) => decimal.Parse(value.ToJsonString(), System.Globalization.NumberStyles.Float, null);
 }

@@ -19,29 +19,37 @@ public sealed class LiveComparisonTests
     [InlineData("""{"args":["x","y"]}""", """{"args":["x","y"]}""", null)]
     [InlineData("""{"args":["x"]}""", """{"args":["x","y"]}""", "args")]
     [InlineData("""{"args":["x","y"]}""", """{"args":["y","x"]}""", "args[0]")]
-    public void FirstDifference_Cases(string desired, string live, string? difference) =>
-        LiveComparison.FirstDifference(JsonNode.Parse(desired), JsonNode.Parse(live)).ShouldBe(difference);
+    public void Differences_Cases(string desired, string live, string? difference) =>
+        First(JsonNode.Parse(desired), JsonNode.Parse(live)).ShouldBe(difference);
 
     [Fact]
-    public void FirstDifference_ContainersInOtherOrderWithASidecar_IsNone()
+    public void Differences_ContainersInOtherOrderWithASidecar_IsNone()
     {
         var desired = JsonNode.Parse("""{"containers":[{"name":"a","image":"1"},{"name":"b","image":"2"}]}""");
         var live = JsonNode.Parse("""{"containers":[{"name":"injected"},{"name":"b","image":"2","tty":true},{"name":"a","image":"1"}]}""");
-        LiveComparison.FirstDifference(desired, live).ShouldBeNull();
+        First(desired, live).ShouldBeNull();
     }
 
     [Fact]
-    public void FirstDifference_ContainerChanged_NamesItByItsKey() => LiveComparison.FirstDifference(
+    public void Differences_ContainerChanged_NamesItByItsKey() => First(
         JsonNode.Parse("""{"containers":[{"name":"a","image":"1"}]}"""),
-        JsonNode.Parse("""{"containers":[{"name":"a","image":"9"}]}""")).ShouldBe("containers[name=\"a\"].image".Replace("\"", ""));
+        JsonNode.Parse("""{"containers":[{"name":"a","image":"9"}]}""")).ShouldBe("containers[name=a].image");
 
     [Fact]
-    public void FirstDifference_ContainerGone_IsFound() => LiveComparison.FirstDifference(
+    public void Differences_ContainerGone_IsFound() => First(
         JsonNode.Parse("""{"containers":[{"name":"a"},{"name":"b"}]}"""),
         JsonNode.Parse("""{"containers":[{"name":"a"}]}""")).ShouldBe("containers[name=b]");
 
     [Fact]
-    public void FirstDifference_TolerationAdded_IsDriftSinceThatListIsAtomic() => LiveComparison.FirstDifference(
+    public void Differences_TolerationAdded_IsDriftSinceThatListIsAtomic() => First(
         JsonNode.Parse("""{"tolerations":[{"key":"a"}]}"""),
         JsonNode.Parse("""{"tolerations":[{"key":"a"},{"key":"b"}]}""")).ShouldBe("tolerations");
+
+    [Fact]
+    public void Differences_Several_AreAllFoundWithTheirLiveValues() => LiveComparison
+        .Differences(JsonNode.Parse("""{"a":1,"b":{"c":"x"},"d":true}"""), JsonNode.Parse("""{"a":2,"b":{},"d":true}"""))
+        .ShouldBe([new Difference("a", "2"), new Difference("b.c", "")]);
+
+    private static string? First(JsonNode? desired, JsonNode? live) =>
+        LiveComparison.Differences(desired, live).Select(difference => difference.Path).FirstOrDefault();
 }
