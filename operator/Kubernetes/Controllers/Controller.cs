@@ -59,6 +59,9 @@ public sealed partial class Controller<TEntity> : IDisposable
         }));
     }
 
+    /// <summary>How long the oldest entity now in work has been there; zero when none is.</summary>
+    public TimeSpan LongestRunning => _queue.LongestRunning;
+
     /// <summary>Puts an entity into the queue, for reasons of one's own.</summary>
     public void Enqueue(ObjectKey key) => _queue.Add(key);
 

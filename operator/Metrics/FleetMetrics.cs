@@ -1,0 +1,69 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Reconciliation;
+
+namespace Mooring.Operator.Metrics;
+
+/// <summary>The operator's own instruments: gauges for each fleet, and what applying plans has done. Thread-safe.</summary>
+/// <remarks>Requests, informers, work queue and reconciles are measured by the Kubernetes library itself.</remarks>
+internal sealed class FleetMetrics : IDisposable
+{
+    /// <summary>Name of the meter.</summary>
+    public const string Name = "Mooring.Operator";
+
+    private readonly Meter _meter = new(Name);
+    private readonly ConcurrentDictionary<ObjectKey, FleetStatus> _fleets = new();
+    private readonly Counter<long> _objects;
+
+    public FleetMetrics(GatewayHub hub)
+    {
+        _objects = _meter.CreateCounter<long>("mooring.objects", "{object}", "Objects of plans, by what was done about them");
+        _meter.CreateObservableGauge("mooring.stream.gateways", () => hub.Count, "{gateway}", "Gateways whose stream is open");
+        Gauge("mooring.fleet.gateways", "{gateway}", "Gateways of the fleet, by state",
+            status => [("desired", status.Gateways?.Desired), ("ready", status.Gateways?.Ready), ("draining", status.Gateways?.Draining)]);
+        Gauge("mooring.fleet.backends", "{endpoint}", "Backend endpoints of the fleet, by state",
+            status => [("desired", status.Backends?.Desired), ("ready", status.Backends?.Ready)]);
+        Gauge("mooring.fleet.connections", "{connection}", "Client connections of the fleet: open, and what its serving gateways take",
+            status => [("current", status.Connections?.Current), ("capacity", status.Connections?.Capacity)]);
+        Gauge("mooring.fleet.condition", "", "1 while the condition is True",
+            status => (status.Conditions ?? []).Select(condition => (condition.Type, (int?)(condition.Status == FleetConditions.True ? 1 : 0))), label: "type");
+    }
+
+    public void Note(ObjectKey fleet, FleetStatus status, ApplyReport report)
+    {
+        _fleets[fleet] = status;
+        Count("applied", report.Applied);
+        Count("unchanged", report.Unchanged);
+        Count("deleted", report.Deleted);
+        Count("restored", report.Drift.Count);
+        Count("failed", report.Problems.Count);
+    }
+
+    public void Forget(ObjectKey fleet) => _fleets.TryRemove(fleet, out _);
+
+    public void Dispose() => _meter.Dispose();
+
+    private void Count(string outcome, int objects)
+    {
+        if (objects > 0)
+        {
+            _objects.Add(objects, new KeyValuePair<string, object?>("outcome", outcome));
+        }
+    }
+
+    private void Gauge(
+        string name, string unit, string description, Func<FleetStatus, IEnumerable<(string Value, int? Number)>> read, string label = "state") =>
+        _meter.CreateObservableGauge(
+            name,
+            () => _fleets.SelectMany(fleet => read(fleet.Value).Where(pair => pair.Number is not null).Select(pair => new Measurement<int>(
+                pair.Number!.Value,
+                new KeyValuePair<string, object?>("namespace", fleet.Key.Namespace),
+                new KeyValuePair<string, object?>("fleet", fleet.Key.Name),
+                new KeyValuePair<string, object?>(label, pair.Value)))),
+            unit,
+            description);
+}

@@ -1,0 +1,70 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Reads and writes objects of one kind without knowing the kind: what <see cref="PlanApplier"/> treats alike.</summary>
+internal interface IChildKind
+{
+    ResourceType Type { get; }
+
+    Type ObjectType { get; }
+
+    IKubernetesObject? Find(ObjectKey key);
+
+    IReadOnlyList<IKubernetesObject> OfFleet(ObjectKey fleet);
+
+    JsonObject ToJson(IKubernetesObject value);
+
+    /// <summary>Asks the API server itself; null when there is none.</summary>
+    Task<IKubernetesObject?> ReadAsync(ObjectKey key, CancellationToken cancellation);
+
+    /// <summary>Server-side apply, taking over fields that others own.</summary>
+    Task<IKubernetesObject> ApplyAsync(ObjectKey key, JsonObject body, CancellationToken cancellation);
+
+    /// <summary>Deletes exactly this object, not one that came after it under its name.</summary>
+    Task DeleteAsync(IKubernetesObject value, CancellationToken cancellation);
+}
+
+/// <inheritdoc cref="IChildKind"/>
+internal sealed class ChildKind<T>(KubernetesClient client, WatchedKind<T> watched) : IChildKind
+    where T : class, IKubernetesObject
+{
+    private static readonly ApplyOptions Force = new() { Force = true, FieldValidation = "Strict" };
+
+    public ResourceType Type => watched.Type;
+
+    public Type ObjectType => typeof(T);
+
+    public IKubernetesObject? Find(ObjectKey key) => watched.Find(key);
+
+    public IReadOnlyList<IKubernetesObject> OfFleet(ObjectKey fleet) => watched.OfFleet(fleet);
+
+    public JsonObject ToJson(IKubernetesObject value) => JsonSerializer.SerializeToNode((T)value, watched.Type.TypeInfo)!.AsObject();
+
+    public async Task<IKubernetesObject?> ReadAsync(ObjectKey key, CancellationToken cancellation) =>
+        await client.FindAsync(watched.Type, key.Namespace, key.Name, cancellation);
+
+    public async Task<IKubernetesObject> ApplyAsync(ObjectKey key, JsonObject body, CancellationToken cancellation)
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(body, KubernetesNodeJson.Default.JsonObject);
+        var answer = await client.ApplyAsync(watched.Type, key.Namespace, key.Name, json, Force, cancellation);
+        return JsonSerializer.Deserialize(answer, watched.Type.TypeInfo)!;
+    }
+
+    public async Task DeleteAsync(IKubernetesObject value, CancellationToken cancellation)
+    {
+        try
+        {
+            await client.DeleteAsync(
+                watched.Type, value.Metadata.Namespace, value.Metadata.Name!,
+                new DeleteOptions { Propagation = PropagationPolicy.Background, Uid = value.Metadata.Uid }, cancellation);
+        }
+        catch (KubernetesException error) when (error.IsConflict)
+        {
+            // Another object has the name by now; its event brings the fleet here again.
+        }
+    }
+}

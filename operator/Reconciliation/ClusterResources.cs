@@ -1,0 +1,25 @@
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>The API resources that the operator reads and writes.</summary>
+internal static class ClusterResources
+{
+    public static ResourceType<ConnectionFleet> Fleets { get; } = ResourceType.For(FleetJson.Default.ConnectionFleet);
+
+    public static ResourceType<ServiceAccount> ServiceAccounts { get; } = ResourceType.For(ResourcesJson.Default.ServiceAccount);
+
+    public static ResourceType<ConfigMap> ConfigMaps { get; } = ResourceType.For(ResourcesJson.Default.ConfigMap);
+
+    public static ResourceType<Service> Services { get; } = ResourceType.For(ResourcesJson.Default.Service);
+
+    public static ResourceType<PodDisruptionBudget> Budgets { get; } = ResourceType.For(ResourcesJson.Default.PodDisruptionBudget);
+
+    public static ResourceType<Deployment> Deployments { get; } = ResourceType.For(ResourcesJson.Default.Deployment);
+
+    public static ResourceType<Pod> Pods { get; } = ResourceType.For(ResourcesJson.Default.Pod);
+
+    public static ResourceType<EndpointSlice> EndpointSlices { get; } = ResourceType.For(ResourcesJson.Default.EndpointSlice);
+}

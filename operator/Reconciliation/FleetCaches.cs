@@ -1,0 +1,105 @@
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Informers;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Planning;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Everything of the cluster that the operator follows: the fleets, and what carries the operator's label.</summary>
+/// <remarks>Label-scoped, so that the operator's memory grows with the fleets and not with the cluster. Thread-safe.</remarks>
+internal sealed class FleetCaches
+{
+    /// <summary>Makes the informers; nothing is asked of the API server before <see cref="RunAsync"/>.</summary>
+    /// <param name="namespaces">Empty: all.</param>
+    public FleetCaches(KubernetesClient client, IReadOnlyList<string> namespaces, ILoggerFactory loggers)
+    {
+        Fleets = new WatchedKind<ConnectionFleet>(
+            client, ClusterResources.Fleets, namespaces, new SharedInformerOptions<ConnectionFleet> { Transform = DropBulk }, loggers);
+        ServiceAccounts = Children(ClusterResources.ServiceAccounts);
+        ConfigMaps = Children(ClusterResources.ConfigMaps);
+        Services = Children(ClusterResources.Services);
+        Budgets = Children(ClusterResources.Budgets);
+        Deployments = Children(ClusterResources.Deployments);
+        Pods = Children(ClusterResources.Pods);
+        // The cluster copies a Service's labels to its slices.
+        EndpointSlices = Children(ClusterResources.EndpointSlices);
+
+        WatchedKind<T> Children<T>(ResourceType<T> type)
+            where T : class, IKubernetesObject => new(
+                client, type, namespaces,
+                new SharedInformerOptions<T>
+                {
+                    LabelSelector = ResourceLabels.ManagedSelector,
+                    Transform = DropBulk,
+                    Indexers = new Dictionary<string, Func<T, IEnumerable<string>>>(StringComparer.Ordinal)
+                    {
+                        [WatchedKind<T>.ByFleet] = static value => FleetOwner.Of(value) is { } fleet ? [fleet.ToString()] : [],
+                    },
+                },
+                loggers);
+    }
+
+    public WatchedKind<ConnectionFleet> Fleets { get; }
+
+    public WatchedKind<ServiceAccount> ServiceAccounts { get; }
+
+    public WatchedKind<ConfigMap> ConfigMaps { get; }
+
+    public WatchedKind<Service> Services { get; }
+
+    public WatchedKind<PodDisruptionBudget> Budgets { get; }
+
+    public WatchedKind<Deployment> Deployments { get; }
+
+    public WatchedKind<Pod> Pods { get; }
+
+    public WatchedKind<EndpointSlice> EndpointSlices { get; }
+
+    public bool HasSynced => Informers.All(informer => informer.HasSynced);
+
+    private IEnumerable<ISharedInformer> Informers =>
+    [
+        .. Fleets.Informers, .. ServiceAccounts.Informers, .. ConfigMaps.Informers, .. Services.Informers, .. Budgets.Informers,
+        .. Deployments.Informers, .. Pods.Informers, .. EndpointSlices.Informers,
+    ];
+
+    /// <summary>Calls with a fleet's key whenever the fleet or anything of it changes.</summary>
+    public void OnChange(Action<ObjectKey> changed)
+    {
+        Fleets.OnChange((before, after) => changed(ObjectKey.Of((after ?? before)!)));
+        Follow(ServiceAccounts);
+        Follow(ConfigMaps);
+        Follow(Services);
+        Follow(Budgets);
+        Follow(Deployments);
+        Follow(Pods);
+        Follow(EndpointSlices);
+
+        // Both states: an object whose label was taken away is still its fleet's matter.
+        void Follow<T>(WatchedKind<T> kind)
+            where T : class, IKubernetesObject => kind.OnChange((before, after) =>
+            {
+                var was = before is null ? null : FleetOwner.Of(before);
+                var now = after is null ? null : FleetOwner.Of(after);
+                if (was is { } old)
+                {
+                    changed(old);
+                }
+
+                if (now is { } current && current != was)
+                {
+                    changed(current);
+                }
+            });
+    }
+
+    public Task RunAsync(CancellationToken stopping) => Task.WhenAll(Informers.Select(informer => informer.RunAsync(stopping)));
+
+    public Task WaitForSyncAsync(CancellationToken cancellation) =>
+        Task.WhenAll(Informers.Select(informer => informer.WaitForSyncAsync(cancellation)));
+
+    // kubectl's copy of a whole manifest, which nothing here reads.
+    private static void DropBulk(IKubernetesObject value) =>
+        value.Metadata.Annotations?.Remove("kubectl.kubernetes.io/last-applied-configuration");
+}

@@ -1,0 +1,59 @@
+using Mooring.Kubernetes.Events;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Planning;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Tells people what has become of a fleet, in events. Only changes are told: what stays as it was is in the conditions.</summary>
+internal sealed class FleetEvents(EventRecorder recorder)
+{
+    private const string Action = "Reconcile";
+
+    /// <summary>Compares with the status that was written before, which is the fleet's own.</summary>
+    public void Report(ConnectionFleet fleet, FleetStatus status, ApplyReport report)
+    {
+        foreach (var drift in report.Drift)
+        {
+            recorder.Publish(fleet, EventType.Normal, "Restored", Action, $"{drift.Object}: {drift.Difference}, which is not what the fleet asks for");
+        }
+
+        ReportReady(fleet, Find(fleet.Status, FleetConditions.Ready), Find(status, FleetConditions.Ready));
+        ReportRollout(fleet, status);
+    }
+
+    private void ReportReady(ConnectionFleet fleet, Condition? before, Condition? now)
+    {
+        if (now is null || (before?.Status == now.Status && before.Reason == now.Reason))
+        {
+            return;
+        }
+
+        if (now.Status == FleetConditions.True)
+        {
+            recorder.Publish(fleet, EventType.Normal, "Ready", Action, now.Message);
+        }
+        else if (now.Reason is FleetConditions.Invalid or FleetConditions.ApplyFailed or FleetConditions.ConfigRefused)
+        {
+            recorder.Publish(fleet, EventType.Warning, now.Reason, Action, now.Message);
+        }
+        else if (before?.Status == FleetConditions.True)
+        {
+            recorder.Publish(fleet, EventType.Warning, "NotReady", Action, now.Message);
+        }
+    }
+
+    private void ReportRollout(ConnectionFleet fleet, FleetStatus status)
+    {
+        var before = fleet.Status?.Rollout;
+        if (status.Rollout is not { } now || before is null || (before.Phase == now.Phase && before.Revision == now.Revision))
+        {
+            return;
+        }
+
+        recorder.Publish(fleet, EventType.Normal, $"Rollout{now.Phase}", Action, $"revision {now.Revision}, {now.Remaining} older gateways left");
+    }
+
+    private static Condition? Find(FleetStatus? status, string type) => status?.Conditions?.FirstOrDefault(condition => condition.Type == type);
+}

@@ -1,0 +1,85 @@
+using Mooring.Contracts.Text;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Controllers;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Lets a fleet's gateways drain before the garbage collector takes everything, backends included.</summary>
+/// <remarks>
+/// Without it the backends would go in the same moment as the gateways, and no connection would live to see its drain. Bounded: when the drain's
+/// own deadline is over, or a write is refused past it, the fleet goes all the same.
+/// </remarks>
+internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, StatusWriter statuses, GatewayHub hub, TimeProvider time)
+    : IEntityFinalizer<ConnectionFleet>
+{
+    // For the cluster to end pods after their grace period.
+    private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(600);
+
+    /// <inheritdoc/>
+    public string Identifier => "mooring.dev/drain";
+
+    /// <inheritdoc/>
+    public async Task<ReconciliationResult<ConnectionFleet>> FinalizeAsync(ConnectionFleet entity, CancellationToken cancellationToken)
+    {
+        var fleet = statuses.WithNewestStatus(entity);
+        var left = Deadline(fleet) - time.GetUtcNow();
+        try
+        {
+            await LowerGatewaysAsync(fleet, cancellationToken);
+            if (left > TimeSpan.Zero && GatewayPods(fleet) > 0)
+            {
+                await WriteStatusAsync(fleet, cancellationToken);
+                return ReconciliationResult<ConnectionFleet>.Success(fleet, left);
+            }
+        }
+        catch (KubernetesException) when (left <= TimeSpan.Zero)
+        {
+            // Its time is over; what is left is the garbage collector's.
+        }
+
+        hub.Remove(ObjectKey.Of(fleet).ToString());
+        return ReconciliationResult<ConnectionFleet>.Success(fleet);
+    }
+
+    private async Task LowerGatewaysAsync(ConnectionFleet fleet, CancellationToken cancellation)
+    {
+        foreach (var deployment in caches.Deployments.OfFleet(ObjectKey.Of(fleet)).Where(IsGateway))
+        {
+            if (deployment.Spec?.Replicas != 0 && deployment.Metadata.DeletionTimestamp is null && FleetOwner.Owns(fleet, deployment))
+            {
+                await applier.ScaleAsync(ObjectKey.Of(deployment), 0, cancellation);
+            }
+        }
+    }
+
+    private int GatewayPods(ConnectionFleet fleet) => caches.Pods.OfFleet(ObjectKey.Of(fleet)).Count(IsGateway);
+
+    private Task WriteStatusAsync(ConnectionFleet fleet, CancellationToken cancellation)
+    {
+        var key = ObjectKey.Of(fleet);
+        var status = FleetStatusCalculator.Calculate(new StatusInput
+        {
+            Input = new FleetInput { Fleet = fleet, Deployments = caches.Deployments.OfFleet(key) },
+            View = hub.View(key.ToString()),
+            Now = time.GetUtcNow(),
+        });
+        return statuses.WriteAsync(fleet, status, cancellation);
+    }
+
+    private static DateTimeOffset Deadline(ConnectionFleet fleet)
+    {
+        var drain = fleet.Spec.Gateway.Drain;
+        // A spec that was never good must not keep the fleet from going.
+        var deadline = Duration.TryParse(drain?.Deadline, out var given) ? given : FleetDefaults.DrainDeadline;
+        var lameDuck = Duration.TryParse(drain?.LameDuck, out var lame) ? lame : FleetDefaults.LameDuck;
+        var whole = deadline + lameDuck < LongestDrain ? deadline + lameDuck : LongestDrain;
+        return (fleet.Metadata.DeletionTimestamp ?? DateTimeOffset.MinValue) + whole + Margin;
+    }
+
+    private static bool IsGateway(IKubernetesObject value) => value.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole;
+}

@@ -1,0 +1,74 @@
+using System.Collections.Concurrent;
+using Mooring.Contracts.Stream;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Validation;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Reads what a reconcile goes by, from caches only: it makes no request.</summary>
+/// <remarks>Thread-safe for different fleets.</remarks>
+internal sealed class FleetGatherer(
+    FleetCaches caches, ReferencedServices references, GatewayHub hub, StreamIdentity stream, ReconciliationOptions options, TimeProvider time)
+{
+    // By uid: a fleet that was deleted and made again starts without the other's past.
+    private readonly ConcurrentDictionary<ObjectKey, (string Uid, FleetSpec Spec)> _lastGood = new();
+
+    public FleetObservation Gather(ConnectionFleet fleet)
+    {
+        var key = ObjectKey.Of(fleet);
+        var errors = FleetValidator.Validate(fleet);
+        return new FleetObservation
+        {
+            Fleet = fleet,
+            Errors = errors,
+            Input = Effective(key, fleet, errors.Count == 0) is not { } effective ? null : new FleetInput
+            {
+                Fleet = effective,
+                DefaultGatewayImage = options.GatewayImage,
+                Stream = stream.Endpoint,
+                Deployments = caches.Deployments.OfFleet(key),
+            },
+            View = hub.View(key.ToString()),
+            Now = time.GetUtcNow(),
+        };
+    }
+
+    /// <summary>The endpoints of the backends that the operator tells the gateways, by name of the backend.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> Endpoints(ObjectKey fleet, FleetPlan plan)
+    {
+        var own = plan.Workloads.Select(workload => workload.Backend).ToHashSet(StringComparer.Ordinal);
+        references.Set(
+            fleet, plan.EndpointSources.Where(source => !own.Contains(source.Backend)).Select(source => new ObjectKey(fleet.Namespace, source.Service)));
+        return plan.EndpointSources.ToDictionary(
+            source => source.Backend,
+            source =>
+            {
+                var service = new ObjectKey(fleet.Namespace, source.Service);
+                return own.Contains(source.Backend)
+                    ? EndpointResolver.Resolve(source, caches.Services.Find(service), caches.EndpointSlices.OfFleet(fleet))
+                    : EndpointResolver.Resolve(source, references.Service(service), references.Slices(service));
+            },
+            StringComparer.Ordinal);
+    }
+
+    public void Forget(ObjectKey fleet)
+    {
+        _lastGood.TryRemove(fleet, out _);
+        references.Set(fleet, []);
+    }
+
+    private ConnectionFleet? Effective(ObjectKey key, ConnectionFleet fleet, bool isGood)
+    {
+        var uid = fleet.Metadata.Uid ?? "";
+        if (isGood)
+        {
+            _lastGood[key] = (uid, fleet.Spec);
+            return fleet;
+        }
+
+        return _lastGood.TryGetValue(key, out var last) && last.Uid == uid ? fleet with { Spec = last.Spec } : null;
+    }
+}

@@ -1,0 +1,40 @@
+using Mooring.Contracts.Stream;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Validation;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Everything that one reconcile goes by, as seen at one moment. Immutable.</summary>
+internal sealed record FleetObservation
+{
+    /// <summary>The fleet as it stands in the cluster, with the status that was last written.</summary>
+    public required ConnectionFleet Fleet { get; init; }
+
+    /// <summary>What is wrong with its spec.</summary>
+    public required IReadOnlyList<FieldError> Errors { get; init; }
+
+    /// <summary>What is planned from: the fleet itself, or with its last good spec where the present one is wrong. Null: there was no good one yet.</summary>
+    public required FleetInput? Input { get; init; }
+
+    public required FleetView View { get; init; }
+
+    public required DateTimeOffset Now { get; init; }
+
+    public ObjectKey Key => ObjectKey.Of(Fleet);
+
+    /// <summary>What the fleet's status is, after the plan was applied.</summary>
+    public StatusInput StatusAfter(FleetPlan? plan, IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> endpoints, ApplyReport report) => new()
+    {
+        // The figures are about what was asked for, also where the last good state is what runs.
+        Input = (Input ?? new FleetInput { Fleet = Fleet }) with { Fleet = Fleet },
+        Plan = plan,
+        Errors = Errors,
+        ApplyError = report.Problems.Count == 0 ? null : string.Join("; ", report.Problems),
+        View = View,
+        Endpoints = endpoints,
+        Now = Now,
+    };
+}

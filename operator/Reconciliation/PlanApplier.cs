@@ -1,0 +1,213 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Planning;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Makes the cluster as a plan says: writes only, and only where something differs.</summary>
+/// <remarks>
+/// An object is skipped, without a request, when it bears the hash of what is desired (so nothing was taken out of the plan since) and the live
+/// object still matches (so nobody changed it). Server-side apply with one field manager, taking fields back from whoever took them.
+/// One fleet at a time per caller; different fleets at once.
+/// </remarks>
+internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
+{
+    /// <summary>Annotation with the hash of what was applied.</summary>
+    public const string HashAnnotation = "mooring.dev/applied-hash";
+
+    private readonly AppliedObjects _memory = new();
+    private readonly IChildKind[] _kinds =
+    [
+        new ChildKind<ServiceAccount>(client, caches.ServiceAccounts),
+        new ChildKind<ConfigMap>(client, caches.ConfigMaps),
+        new ChildKind<Service>(client, caches.Services),
+        new ChildKind<PodDisruptionBudget>(client, caches.Budgets),
+        new ChildKind<Deployment>(client, caches.Deployments),
+    ];
+
+    /// <summary>Applies, scales and prunes.</summary>
+    /// <exception cref="HttpRequestException">The API server cannot be reached (also <see cref="TimeoutException"/>); the rest of the plan was not tried.</exception>
+    public async Task<ApplyReport> ApplyAsync(ConnectionFleet fleet, FleetPlan plan, CancellationToken cancellation)
+    {
+        if (plan.Paused)
+        {
+            return ApplyReport.Nothing;
+        }
+
+        var pass = new Pass(fleet);
+        foreach (var desired in plan.Objects)
+        {
+            await pass.TryAsync(desired, () => ApplyObjectAsync(pass, desired, cancellation));
+        }
+
+        foreach (var retiring in plan.Retiring)
+        {
+            await ScaleAsync(pass, retiring, cancellation);
+        }
+
+        await PruneAsync(pass, plan, cancellation);
+        return pass.Report();
+    }
+
+    private async Task ApplyObjectAsync(Pass pass, IKubernetesObject desired, CancellationToken cancellation)
+    {
+        var kind = Array.Find(_kinds, kind => kind.ObjectType == desired.GetType())
+            ?? throw new NotSupportedException($"plans have no {desired.Kind}");
+        var key = ObjectKey.Of(desired);
+        var body = kind.ToJson(desired);
+        var hash = Hash(body);
+        Annotate(body, hash);
+
+        // The cache holds only what bears the operator's label: what it does not show may yet be there.
+        var live = kind.Find(key) is { } cached
+            ? _memory.Newest(kind.Type.Kind, key, cached)
+            : await kind.ReadAsync(key, cancellation);
+        if (live is not null && !FleetOwner.Owns(pass.Fleet, live))
+        {
+            pass.Problems.Add(new ApplyProblem(
+                ApplyProblemReason.Conflict, ApplyReport.NameOf(desired), "there is one that does not belong to this fleet; delete or rename it"));
+            return;
+        }
+
+        var differences = live is null ? [] : LiveComparison.Differences(body, kind.ToJson(live)).ToList();
+        var unhashed = differences.Where(difference => !difference.Path.EndsWith(HashAnnotation, StringComparison.Ordinal)).ToList();
+        var sameHash = unhashed.Count == differences.Count;
+        if (live is not null && sameHash && (differences.Count == 0 || _memory.IsAccepted(kind.Type.Kind, key, hash, Text(differences))))
+        {
+            pass.Unchanged++;
+            return;
+        }
+
+        if (sameHash && unhashed.Count > 0)
+        {
+            pass.Drift.Add(new DriftCorrection(ApplyReport.NameOf(desired), unhashed[0]));
+        }
+
+        var answer = await kind.ApplyAsync(key, body, cancellation);
+        _memory.Note(kind.Type.Kind, key, hash, live, answer, Text(LiveComparison.Differences(body, kind.ToJson(answer))));
+        pass.Applied++;
+    }
+
+    private async Task ScaleAsync(Pass pass, RetiringDeployment retiring, CancellationToken cancellation)
+    {
+        var key = new ObjectKey(pass.Fleet.Metadata.Namespace ?? "", retiring.Name);
+        if (caches.Deployments.Find(key) is not { } live || live.Spec?.Replicas == retiring.Replicas || !FleetOwner.Owns(pass.Fleet, live))
+        {
+            return;
+        }
+
+        await pass.TryAsync(live, async () =>
+        {
+            await ScaleAsync(key, retiring.Replicas, cancellation);
+            pass.Applied++;
+        });
+    }
+
+    /// <summary>Sets only the replicas of a Deployment.</summary>
+    /// <remarks>On the Deployment itself: the scale subresource would be one more right to ask of the cluster.</remarks>
+    public Task ScaleAsync(ObjectKey deployment, int replicas, CancellationToken cancellation) => client.PatchAsync(
+        ClusterResources.Deployments, deployment.Namespace, deployment.Name,
+        Patch.Merge($$$"""{"spec":{"replicas":{{{replicas}}}}}"""), cancellationToken: cancellation);
+
+    private async Task PruneAsync(Pass pass, FleetPlan plan, CancellationToken cancellation)
+    {
+        var wanted = plan.Objects.Select(value => (value.Kind, value.Metadata.Name))
+            .Concat(plan.Retiring.Select(retiring => ("Deployment", (string?)retiring.Name)))
+            .ToHashSet();
+        foreach (var kind in _kinds)
+        {
+            foreach (var value in kind.OfFleet(ObjectKey.Of(pass.Fleet)))
+            {
+                if (wanted.Contains((value.Kind, value.Metadata.Name)) || value.Metadata.DeletionTimestamp is not null || !FleetOwner.Owns(pass.Fleet, value))
+                {
+                    continue;
+                }
+
+                await pass.TryAsync(value, async () =>
+                {
+                    await kind.DeleteAsync(value, cancellation);
+                    _memory.Forget(kind.Type.Kind, ObjectKey.Of(value));
+                    pass.Deleted++;
+                });
+            }
+        }
+    }
+
+    /// <summary>Drops what is remembered of a fleet that is gone.</summary>
+    public void Forget(ObjectKey fleet)
+    {
+        foreach (var kind in _kinds)
+        {
+            foreach (var value in kind.OfFleet(fleet))
+            {
+                _memory.Forget(kind.Type.Kind, ObjectKey.Of(value));
+            }
+        }
+    }
+
+    private static string Hash(JsonObject body) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body.ToJsonString())))[..16];
+
+    private static void Annotate(JsonObject body, string hash)
+    {
+        var metadata = body["metadata"]!.AsObject();
+        if (metadata["annotations"] is not JsonObject annotations)
+        {
+            metadata["annotations"] = annotations = [];
+        }
+
+        annotations[HashAnnotation] = hash;
+    }
+
+    private static string Text(IEnumerable<Difference> differences) => string.Join('\n', differences);
+
+    /// <summary>What one application of a plan has come to so far.</summary>
+    private sealed class Pass(ConnectionFleet fleet)
+    {
+        public ConnectionFleet Fleet => fleet;
+
+        public int Applied { get; set; }
+
+        public int Unchanged { get; set; }
+
+        public int Deleted { get; set; }
+
+        public List<DriftCorrection> Drift { get; } = [];
+
+        public List<ApplyProblem> Problems { get; } = [];
+
+        /// <summary>Goes on after an answer that concerns only this object; a server that is away or overloaded ends the pass.</summary>
+        public async Task TryAsync(IKubernetesObject value, Func<Task> write)
+        {
+            try
+            {
+                await write();
+            }
+            catch (KubernetesException error) when ((int)error.Code < 500 && error.Code is not (HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized))
+            {
+                Problems.Add(new ApplyProblem(Reason(error), ApplyReport.NameOf(value), error.Status.Message ?? error.Message));
+            }
+        }
+
+        public ApplyReport Report() => new()
+        {
+            Applied = Applied,
+            Unchanged = Unchanged,
+            Deleted = Deleted,
+            Drift = Drift,
+            Problems = Problems,
+        };
+
+        private static ApplyProblemReason Reason(KubernetesException error) => error switch
+        {
+            { IsInvalid: true } or { Code: HttpStatusCode.BadRequest } => ApplyProblemReason.Invalid,
+            { Code: HttpStatusCode.Forbidden } => ApplyProblemReason.Forbidden,
+            { IsConflict: true } => ApplyProblemReason.Conflict,
+            _ => ApplyProblemReason.Failed,
+        };
+    }
+}

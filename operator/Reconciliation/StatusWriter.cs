@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Planning;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Writes a fleet's status when it is worth a write (<see cref="StatusWriteRule"/>). Thread-safe for different fleets.</summary>
+internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
+{
+    private static readonly ApplyOptions Apply = new() { Force = true, Subresource = "status" };
+
+    private readonly ConcurrentDictionary<ObjectKey, Written> _written = new();
+
+    /// <summary>The fleet with the status that was written last, where the cache does not show it yet.</summary>
+    public ConnectionFleet WithNewestStatus(ConnectionFleet fleet) =>
+        _written.TryGetValue(ObjectKey.Of(fleet), out var last) && last.VersionBefore == fleet.Metadata.ResourceVersion && last.Uid == fleet.Metadata.Uid
+            ? fleet with { Status = last.Status }
+            : fleet;
+
+    /// <summary>Writes the status, or not.</summary>
+    /// <returns>When to come back for a write that has to wait; null: nothing waits.</returns>
+    public async Task<TimeSpan?> WriteAsync(ConnectionFleet fleet, FleetStatus status, CancellationToken cancellation)
+    {
+        var key = ObjectKey.Of(fleet);
+        var now = time.GetUtcNow();
+        var writtenAt = _written.TryGetValue(key, out var last) ? last.At : (DateTimeOffset?)null;
+        switch (StatusWriteRule.Delay(fleet.Status, status, writtenAt, now))
+        {
+            case null:
+                return null;
+            case { } wait when wait > TimeSpan.Zero:
+                return wait;
+        }
+
+        try
+        {
+            await client.ApplyAsync(ClusterResources.Fleets, key.Namespace, key.Name, Body(fleet, status), Apply, cancellation);
+            _written[key] = new Written(fleet.Metadata.Uid, fleet.Metadata.ResourceVersion, status, now);
+        }
+        catch (KubernetesException error) when (error.IsNotFound || error.IsConflict)
+        {
+            // Deleted, or replaced by another of its name: there is nobody left to tell.
+        }
+
+        return null;
+    }
+
+    public void Forget(ObjectKey fleet) => _written.TryRemove(fleet, out _);
+
+    // Put together by hand, for an apply owns what it names: nothing but the status. The uid keeps it from reaching a fleet that came later.
+    private static byte[] Body(ConnectionFleet fleet, FleetStatus status) => JsonSerializer.SerializeToUtf8Bytes(
+        new JsonObject
+        {
+            ["apiVersion"] = FleetApi.ApiVersion,
+            ["kind"] = FleetApi.Kind,
+            ["metadata"] = new JsonObject
+            {
+                ["name"] = fleet.Metadata.Name,
+                ["namespace"] = fleet.Metadata.Namespace,
+                ["uid"] = fleet.Metadata.Uid,
+            },
+            ["status"] = JsonSerializer.SerializeToNode(status, FleetJson.Default.FleetStatus),
+        },
+        KubernetesNodeJson.Default.JsonObject);
+
+    private sealed record Written(string? Uid, string? VersionBefore, FleetStatus Status, DateTimeOffset At);
+}
