@@ -1,0 +1,148 @@
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Configuration;
+using Mooring.Kubernetes.LeaderElection;
+using Mooring.Operator.Metrics;
+
+namespace Mooring.Operator.Run;
+
+/// <summary>The operator of a cluster: one process that serves its probes, stands for election, and works while it leads.</summary>
+internal sealed class ClusterOperator(RunOptions options, KubernetesClient client, string ownNamespace, ILoggerFactory loggers) : IAsyncDisposable
+{
+    private const int Stopped = 0;
+    private const int Failed = 1;
+    private const int LeadershipLost = 3;
+
+    private readonly OperatorHealth _health = new();
+    private readonly PrometheusExporter _metrics = new("Mooring.", "System.Runtime");
+    private readonly LeaderLabel _label = new(client, ownNamespace, options.PodName);
+    private readonly ILogger _log = loggers.CreateLogger<ClusterOperator>();
+
+    /// <summary>Runs until stopped. Returns the process's exit code.</summary>
+    public static async Task<int> RunAsync(RunOptions options, CancellationToken stopping)
+    {
+        using var loggers = LoggerFactory.Create(logging => Configure(logging, options));
+        var log = loggers.CreateLogger<ClusterOperator>();
+        try
+        {
+            var config = ClusterConfigLoader.Load(new ClusterConfigOptions { KubeConfigFile = options.Kubeconfig, Context = options.Context });
+            using var client = new KubernetesClient(
+                config,
+                new KubernetesClientOptions
+                {
+                    FieldManager = "mooring-operator",
+                    UserAgent = "mooring-operator",
+                    QueriesPerSecond = options.QueriesPerSecond,
+                    Burst = (int)Math.Max(1, options.QueriesPerSecond * 2),
+                },
+                loggers: loggers);
+            await using var @operator = new ClusterOperator(options, client, options.OwnNamespace ?? config.Namespace, loggers);
+            return await @operator.RunAsync(stopping);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return Stopped;
+        }
+        catch (Exception error) when (error is KubeConfigException or CredentialException or KubernetesException or HttpRequestException or IOException)
+        {
+            Log.Failed(log, error.Message);
+            return Failed;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _metrics.Dispose();
+        await ValueTask.CompletedTask;
+    }
+
+    private async Task<int> RunAsync(CancellationToken stopping)
+    {
+        await using var admin = HttpServers.Admin(options.Http, _health, _metrics, loggers);
+        await admin.StartAsync(stopping);
+        Log.Serving(_log, HttpServers.PortOf(admin));
+        await using var work = new FleetOperator(options, client, ownNamespace, loggers);
+        _health.LongestReconcile = () => work.LongestReconcile;
+        _health.HasSynced = () => work.HasSynced;
+        using var caches = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        // The caches are filled before it leads, so that taking over costs no lists.
+        var following = work.FollowAsync(caches.Token);
+        try
+        {
+            return await (options.LeaderElect ? StandAsync(work, stopping) : LeadAsync(work, epoch: 1, static () => true, stopping));
+        }
+        finally
+        {
+            await caches.CancelAsync();
+            await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await admin.StopAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task<int> StandAsync(FleetOperator work, CancellationToken stopping)
+    {
+        await TryLabelAsync(leads: false, stopping);
+        var elector = new LeaderElector(
+            client,
+            new LeaderElectionOptions
+            {
+                Namespace = ownNamespace,
+                Name = options.LeaseName,
+                Identity = $"{options.PodName ?? Environment.MachineName}_{Guid.NewGuid():N}",
+            },
+            loggers);
+        _health.Started();
+        var code = Stopped;
+        var outcome = await elector.RunAsync(
+            async term => code = await LeadAsync(work, term.Epoch, () => term.IsHeld, term.Ended), stopping);
+        return outcome == LeaderElectionOutcome.Lost ? LeadershipLost : code;
+    }
+
+    private async Task<int> LeadAsync(FleetOperator work, long epoch, Func<bool> mayWork, CancellationToken ended)
+    {
+        _health.Started();
+        try
+        {
+            await work.WorkAsync(epoch, mayWork, () => TryLabelAsync(leads: true, ended), ended);
+            return Stopped;
+        }
+        catch (OperationCanceledException) when (ended.IsCancellationRequested)
+        {
+            return Stopped;
+        }
+        finally
+        {
+            if (mayWork())
+            {
+                using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+                await TryLabelAsync(leads: false, limit.Token);
+            }
+        }
+    }
+
+    // Without its label the stream goes without the leader, yet reconciling goes on: never a reason to stop.
+    private async Task TryLabelAsync(bool leads, CancellationToken cancellation)
+    {
+        try
+        {
+            await _label.SetAsync(leads, cancellation);
+        }
+        catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException or OperationCanceledException)
+        {
+            Log.LabelFailed(_log, error.Message);
+        }
+    }
+
+    private static void Configure(ILoggingBuilder logging, RunOptions options)
+    {
+        logging.SetMinimumLevel(options.LogLevel);
+        logging.AddFilter("Microsoft", options.LogLevel > LogLevel.Warning ? options.LogLevel : LogLevel.Warning);
+        if (options.LogJson)
+        {
+            logging.AddJsonConsole(json => json.UseUtcTimestamp = true);
+        }
+        else
+        {
+            logging.AddSimpleConsole(line => (line.SingleLine, line.TimestampFormat, line.UseUtcTimestamp) = (true, "HH:mm:ss.fff ", true));
+        }
+    }
+}

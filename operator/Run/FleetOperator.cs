@@ -1,0 +1,157 @@
+using Mooring.Contracts.Stream;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Controllers;
+using Mooring.Kubernetes.Events;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Gateways.InCluster;
+using Mooring.Operator.Metrics;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Reconciliation;
+
+namespace Mooring.Operator.Run;
+
+/// <summary>The work of a leader: the fleets' controllers and the gateways' stream, wired together.</summary>
+internal sealed class FleetOperator : IAsyncDisposable
+{
+    private static readonly TimeSpan CertificateCheck = TimeSpan.FromHours(6);
+    private static readonly TimeSpan CertificateRetry = TimeSpan.FromSeconds(5);
+
+    // Reports of figures come from every gateway every ten seconds: one reconcile takes in what came meanwhile.
+    private static readonly TimeSpan FigureDelay = TimeSpan.FromSeconds(1);
+
+    private readonly RunOptions _options;
+    private readonly KubernetesClient _client;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _log;
+    private readonly GatewayHub _hub = new(TimeProvider.System);
+    private readonly StreamIdentity _identity = new();
+    private readonly FleetCaches _caches;
+    private readonly ReferencedServices _references;
+    private readonly EventRecorder _recorder;
+    private readonly FleetMetrics _metrics;
+    private readonly CertificateStore _certificates;
+    private readonly Uri _streamUrl;
+    private List<Controller<ConnectionFleet>> _controllers = [];
+
+    public FleetOperator(RunOptions options, KubernetesClient client, string ownNamespace, ILoggerFactory loggers)
+    {
+        (_options, _client, _loggers, _log) = (options, client, loggers, loggers.CreateLogger<FleetOperator>());
+        var host = $"{options.StreamService}.{ownNamespace}.svc";
+        _streamUrl = options.StreamUrl ?? new Uri($"wss://{host}:{options.Stream?.Port ?? 8443}{StreamLimits.Path}");
+        _caches = new FleetCaches(client, options.Namespaces, loggers);
+        _references = new ReferencedServices(client, loggers);
+        _recorder = new EventRecorder(client, new EventRecorderOptions { ReportingController = "mooring.dev/operator" }, loggers);
+        _metrics = new FleetMetrics(_hub);
+        _certificates = new CertificateStore(
+            client, ownNamespace, "mooring-stream-tls", [_streamUrl.Host, host, $"{host}.cluster.local"], TimeProvider.System);
+    }
+
+    public bool HasSynced => _caches.HasSynced;
+
+    public TimeSpan LongestReconcile => _controllers.Select(controller => controller.LongestRunning).DefaultIfEmpty().Max();
+
+    /// <summary>Keeps the caches right until stopped.</summary>
+    public Task FollowAsync(CancellationToken stopping) => _caches.RunAsync(stopping);
+
+    /// <summary>Reconciles and serves the stream until the term has ended.</summary>
+    /// <param name="epoch">Number of the term, which fences directives.</param>
+    /// <param name="mayWork">Asked before each reconcile.</param>
+    /// <param name="announce">Called once streams can be served.</param>
+    public async Task WorkAsync(long epoch, Func<bool> mayWork, Func<Task> announce, CancellationToken ended)
+    {
+        await _caches.WaitForSyncAsync(ended);
+        await using var stream = await StartStreamAsync(ended);
+        var reconciler = CreateReconciler(out var finalizer);
+        _controllers = [.. _caches.Fleets.SharedInformers.Select(informer => new Controller<ConnectionFleet>(
+            _client, informer, reconciler, [finalizer],
+            new ControllerOptions { Name = "fleets", Workers = _options.Workers, MayWork = mayWork }, _loggers))];
+        _caches.OnChange(key => Enqueue(key, TimeSpan.Zero));
+        _references.Changed = key => Enqueue(key, TimeSpan.Zero);
+        _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), change == GatewayChange.Figures ? FigureDelay : TimeSpan.Zero);
+        Log.Working(_log, epoch);
+        await announce();
+        await Task.WhenAll([.. _controllers.Select(controller => controller.RunAsync(ended)), RenewAsync(ended)]);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _controllers.ForEach(controller => controller.Dispose());
+        _references.Dispose();
+        await _recorder.DisposeAsync();
+        _metrics.Dispose();
+        _certificates.Dispose();
+    }
+
+    private FleetReconciler CreateReconciler(out FleetFinalizer finalizer)
+    {
+        var time = TimeProvider.System;
+        var applier = new PlanApplier(_client, _caches);
+        var statuses = new StatusWriter(_client, time);
+        var options = new ReconciliationOptions { GatewayImage = _options.GatewayImage, Workers = _options.Workers };
+        finalizer = new FleetFinalizer(_caches, applier, statuses, _hub, time);
+        return new FleetReconciler(
+            new FleetGatherer(_caches, _references, _hub, _identity, options, time),
+            applier, new GatewayPublisher(_hub), statuses, new FleetEvents(_recorder), _metrics, _hub);
+    }
+
+    // Each controller knows the fleets of its informer's namespaces, and passes over the others'.
+    private void Enqueue(ObjectKey fleet, TimeSpan delay) => _controllers.ForEach(controller => controller.EnqueueAfter(fleet, delay));
+
+    private async Task<WebApplication?> StartStreamAsync(CancellationToken ended)
+    {
+        if (_options.Stream is not { } address)
+        {
+            return null;
+        }
+
+        await RefreshIdentityAsync(ended);
+        var server = new StreamServer(
+            _hub, new TokenAuthenticator(_client), new StreamOptions(), TimeProvider.System, _loggers.CreateLogger<StreamServer>());
+        var app = HttpServers.Stream(address, server, () => _certificates.Current, _loggers, ended);
+        await app.StartAsync(ended);
+        Log.Streaming(_log, HttpServers.PortOf(app), _streamUrl.ToString());
+        return app;
+    }
+
+    /// <summary>Returns whether gateways are to be told another authority.</summary>
+    private async Task<bool> RefreshIdentityAsync(CancellationToken ended)
+    {
+        var bundle = await _certificates.EnsureAsync(ended);
+        if (_identity.Endpoint?.CaBundle == bundle)
+        {
+            return false;
+        }
+
+        _identity.Endpoint = new StreamEndpoint(_streamUrl.ToString(), bundle);
+        return true;
+    }
+
+    private async Task RenewAsync(CancellationToken ended)
+    {
+        var delay = CertificateCheck;
+        while (_options.Stream is not null && !ended.IsCancellationRequested)
+        {
+            await Task.Delay(delay, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                if (await RefreshIdentityAsync(ended))
+                {
+                    _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero));
+                }
+
+                delay = CertificateCheck;
+            }
+            catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException)
+            {
+                delay = CertificateRetry;
+                Log.CertificatesFailed(_log, error.Message, delay);
+            }
+            catch (OperationCanceledException) when (ended.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+    }
+}

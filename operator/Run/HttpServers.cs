@@ -1,0 +1,67 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Metrics;
+
+namespace Mooring.Operator.Run;
+
+/// <summary>The operator's two HTTP servers: one for people and probes, one for gateways.</summary>
+internal static class HttpServers
+{
+    /// <summary>Serves /healthz, /readyz and /metrics.</summary>
+    public static WebApplication Admin(IPEndPoint address, OperatorHealth health, PrometheusExporter metrics, ILoggerFactory loggers)
+    {
+        var app = Build(address, loggers, certificate: null);
+        app.MapGet("/healthz", () => Answer(health.Unhealthy()));
+        app.MapGet("/readyz", () => Answer(health.Unready()));
+        app.MapGet("/metrics", () => Results.Text(metrics.Write(), PrometheusExporter.ContentType));
+        return app;
+    }
+
+    /// <summary>Serves the gateways' stream.</summary>
+    /// <param name="certificate">Asked for each connection, so that a renewed one is used at once.</param>
+    public static WebApplication Stream(
+        IPEndPoint address, StreamServer server, Func<X509Certificate2?> certificate, ILoggerFactory loggers, CancellationToken stopping)
+    {
+        var app = Build(address, loggers, certificate);
+        app.UseWebSockets();
+        server.Map(app, stopping);
+        return app;
+    }
+
+    /// <summary>The port that a started server got; differs from the one asked for where that was 0.</summary>
+    public static int PortOf(WebApplication app) =>
+        new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
+
+    private static WebApplication Build(IPEndPoint address, ILoggerFactory loggers, Func<X509Certificate2?>? certificate)
+    {
+        // Slim, and without appsettings.json, environment variables or arguments: what is served is said here alone.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddRoutingCore();
+        builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(address, listen =>
+            {
+                if (certificate is not null)
+                {
+                    listen.Protocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http1;
+                    listen.UseHttps(https => https.ServerCertificateSelector = (_, _) => certificate());
+                }
+            });
+        });
+        if (certificate is not null)
+        {
+            builder.WebHost.UseKestrelHttpsConfiguration();
+        }
+
+        return builder.Build();
+    }
+
+    private static IResult Answer(string? wrong) =>
+        wrong is null ? Results.Text("ok\n") : Results.Text(wrong + "\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+}

@@ -1,0 +1,23 @@
+namespace Mooring.Operator.Run;
+
+/// <summary>What the operator's process says of itself.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(100, LogLevel.Information, "Health and metrics on port {Port}")]
+    public static partial void Serving(ILogger logger, int port);
+
+    [LoggerMessage(101, LogLevel.Information, "Stream of the gateways on port {Port}, dialled as {Url}")]
+    public static partial void Streaming(ILogger logger, int port, string url);
+
+    [LoggerMessage(102, LogLevel.Information, "Reconciling, term {Epoch}")]
+    public static partial void Working(ILogger logger, long epoch);
+
+    [LoggerMessage(103, LogLevel.Critical, "{Error}")]
+    public static partial void Failed(ILogger logger, string error);
+
+    [LoggerMessage(104, LogLevel.Warning, "Could not set the leader's label on the operator's pod: {Error}")]
+    public static partial void LabelFailed(ILogger logger, string error);
+
+    [LoggerMessage(105, LogLevel.Warning, "Could not check the stream's certificates: {Error}; again in {Delay}")]
+    public static partial void CertificatesFailed(ILogger logger, string error, TimeSpan delay);
+}
