@@ -9,6 +9,9 @@ namespace Mooring.Api.Tests.Cluster;
 /// <remarks>No kubelet and no scheduler: a stand-in plays their part where a test needs pods to become ready.</remarks>
 internal sealed class TestCluster : IAsyncDisposable
 {
+    /// <summary>Name of the only Node, which exists in name alone.</summary>
+    public const string Node = "stand-in";
+
     private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(90);
 
     private readonly Authority _authority = new();
@@ -157,6 +160,13 @@ internal sealed class TestCluster : IAsyncDisposable
         ]);
         await StartApiServerAsync();
         StartControllers();
+        await Kubectl.RunAsync("create", "-f", await FileAsync("node.json", $$$"""{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "{{{Node}}}"}}"""));
+    }
+
+    private async Task<string> FileAsync(string name, string text)
+    {
+        await File.WriteAllTextAsync(InFolder(name), text);
+        return InFolder(name);
     }
 
     private void StartControllers() => _controllers = Start("kube-controller-manager",
@@ -186,7 +196,7 @@ internal sealed class TestCluster : IAsyncDisposable
         {
             if (process.HasExited)
             {
-                throw new InvalidOperationException($"it ended with code {process.ExitCode}:\n{process.Log[^Math.Min(process.Log.Length, 4000)..]}");
+                throw new HopelessException($"it ended with code {process.ExitCode}:\n{process.Log[^Math.Min(process.Log.Length, 4000)..]}");
             }
 
             using var answer = await client.GetAsync(url);

@@ -1,0 +1,75 @@
+using Mooring.Api.Tests.Cluster;
+
+namespace Mooring.Api.Tests.Operators;
+
+/// <summary>The built operator as users run it: a process of its own, with the rights of the chart's role.</summary>
+internal sealed class OperatorProcess : IAsyncDisposable
+{
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
+
+    private readonly ChildProcess _process;
+
+    private OperatorProcess(ChildProcess process, string user, int httpPort, int streamPort) =>
+        (_process, User, HttpPort, StreamPort) = (process, user, httpPort, streamPort);
+
+    /// <summary>As which the API server knows it, and the audit log names it.</summary>
+    public string User { get; }
+
+    public int HttpPort { get; }
+
+    public int StreamPort { get; }
+
+    public ChildProcess Process => _process;
+
+    public string Log => _process.Log;
+
+    /// <summary>Starts <c>operator run</c>; it may still be waiting to lead when this returns.</summary>
+    public static async Task<OperatorProcess> StartAsync(TestCluster cluster, OperatorRole role, params IEnumerable<string> arguments)
+    {
+        var (http, stream) = (Ports.Free(), Ports.Free());
+        var program = RepositoryRoot.File("artifacts", "bin", "Mooring.Operator", Configuration, "operator");
+        var process = ChildProcess.Start(
+            program,
+            [
+                "run", "--kubeconfig", role.Kubeconfig, "--operator-namespace", role.Namespace, "--lease", "operator",
+                "--http", $"127.0.0.1:{http}", "--stream", $"127.0.0.1:{stream}", "--stream-url", $"wss://127.0.0.1:{stream}/stream/v1",
+                "--gateway-image", "mooring/gateway:test", "--log-level", "Debug", .. arguments,
+            ],
+            cluster.InFolder($"{role.User}-{http}.log"));
+        var started = new OperatorProcess(process, role.User, http, stream);
+        try
+        {
+            await Eventually.HoldsAsync(started.ReadyAsync, TimeSpan.FromSeconds(30));
+            return started;
+        }
+        catch
+        {
+            await started.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task<string> GetAsync(string path)
+    {
+        using var answer = await Http.GetAsync($"http://127.0.0.1:{HttpPort}{path}");
+        return await answer.Content.ReadAsStringAsync();
+    }
+
+    /// <summary>Whether it has said that it reconciles.</summary>
+    public bool Leads => Log.Contains("Reconciling, term", StringComparison.Ordinal);
+
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
+
+    private async Task<string?> ReadyAsync()
+    {
+        if (_process.HasExited)
+        {
+            throw new HopelessException($"the operator ended with code {_process.ExitCode}:\n{Log}");
+        }
+
+        using var answer = await Http.GetAsync($"http://127.0.0.1:{HttpPort}/readyz");
+        return answer.IsSuccessStatusCode ? null : $"readyz: {await answer.Content.ReadAsStringAsync()}\n{Log}";
+    }
+
+    private static string Configuration => new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Name;
+}

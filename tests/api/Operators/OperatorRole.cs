@@ -1,0 +1,64 @@
+using System.Text.RegularExpressions;
+using Mooring.Api.Tests.Cluster;
+
+namespace Mooring.Api.Tests.Operators;
+
+/// <summary>A user with exactly the rights that the chart gives the operator, and a namespace for its Lease and certificates.</summary>
+internal sealed partial class OperatorRole
+{
+    private OperatorRole(string user, string ns, string kubeconfig) => (User, Namespace, Kubeconfig) = (user, ns, kubeconfig);
+
+    public string User { get; }
+
+    public string Namespace { get; }
+
+    public string Kubeconfig { get; }
+
+    public static async Task<OperatorRole> CreateAsync(TestCluster cluster)
+    {
+        var ns = await cluster.CreateNamespaceAsync("operator");
+        var user = $"user-{ns}";
+        foreach (var (kind, rules) in ChartRules())
+        {
+            var (role, scope) = kind == "Role" ? ($"{ns}-own", $"namespace: {ns}") : ($"{ns}-{rules.GetHashCode(StringComparison.Ordinal):x}", "labels: {}");
+            await cluster.Kubectl.ApplyAsync(
+                $"""
+                apiVersion: rbac.authorization.k8s.io/v1
+                kind: {kind}
+                metadata:
+                  name: {role}
+                  {scope}
+                rules:
+                {rules}
+                ---
+                apiVersion: rbac.authorization.k8s.io/v1
+                kind: {kind}Binding
+                metadata:
+                  name: {role}
+                  {scope}
+                roleRef: {"{"}apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: {role}{"}"}
+                subjects: [{"{"}kind: User, name: {user}, apiGroup: rbac.authorization.k8s.io{"}"}]
+                """,
+                ns);
+        }
+
+        return new OperatorRole(user, ns, cluster.WriteKubeconfig(user));
+    }
+
+    /// <summary>The rules of the chart's template: those for fleets, those for tokens, and those of the operator's own namespace.</summary>
+    private static IEnumerable<(string Kind, string Rules)> ChartRules()
+    {
+        var text = File.ReadAllText(RepositoryRoot.File("charts", "mooring", "templates", "rbac.yaml"));
+        yield return ("ClusterRole", FleetRules().Match(text).Groups[1].Value);
+        foreach (Match match in PlainRules().Matches(text))
+        {
+            yield return (match.Groups[1].Value, match.Groups[2].Value);
+        }
+    }
+
+    [GeneratedRegex("""define "mooring\.fleetRules" -?\}\}\n(.*?)\{\{-? end""", RegexOptions.Singleline)]
+    private static partial Regex FleetRules();
+
+    [GeneratedRegex("""kind: (Role|ClusterRole)\n(?:(?!---)[^\n]*\n)*?rules:\n((?:[ -][^\n]*\n)+)""")]
+    private static partial Regex PlainRules();
+}
