@@ -93,6 +93,9 @@ internal sealed class BackendRules : AbstractValidator<BackendSpec>
         RuleFor(backend => backend.Health!.Passive!.FailTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1))
             .When(backend => backend.Health?.Passive is not null);
+        RuleFor(backend => backend.Workload!.Resources!)
+            .SetValidator(new ResourcesRules())
+            .When(backend => backend.Workload?.Resources is not null);
         RuleFor(backend => backend.Workload!.Template!)
             .SetValidator(new PodTemplateRules())
             .When(backend => backend.Workload?.Template is not null);
@@ -118,6 +121,7 @@ internal sealed class GatewayRules : AbstractValidator<GatewaySpec>
             .WithMessage("must be Auto or a number of 1 to 10000000");
         RuleFor(gateway => gateway)
             .Custom((gateway, context) => PodTemplateRules.CheckKeys("Service.Annotations", gateway.Service.Annotations, context));
+        RuleFor(gateway => gateway.Resources!).SetValidator(new ResourcesRules()).When(gateway => gateway.Resources is not null);
         RuleFor(gateway => gateway.Template!).SetValidator(new PodTemplateRules()).When(gateway => gateway.Template is not null);
         RuleFor(gateway => gateway.Drain!).SetValidator(new DrainRules()).When(gateway => gateway.Drain is not null);
     }

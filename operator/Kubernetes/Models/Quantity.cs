@@ -28,6 +28,10 @@ public static class Quantity
     /// <summary>The canonical form; a text that is no quantity comes back as it is.</summary>
     public static string Canonicalize(string text) => TryParse(text, out var nanos, out var form) ? Write(nanos, form) : text;
 
+    /// <summary>Below zero where the first is less, above where it is more, zero where they are equal; null where one is no quantity.</summary>
+    public static int? Compare(string left, string right) =>
+        TryParse(left, out var a, out _) && TryParse(right, out var b, out _) ? a.CompareTo(b) : null;
+
     /// <summary>The value rounded up to a whole number, or null where the text is no quantity or the number does not fit.</summary>
     public static long? ToInt64(string text)
     {

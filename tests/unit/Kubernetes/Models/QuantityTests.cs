@@ -54,4 +54,11 @@ public sealed class QuantityTests
     [InlineData("1Gi", 1_073_741_824)]
     [InlineData("1500m", 2)]
     public void ToInt64_Quantity_IsRoundedUp(string text, long value) => Quantity.ToInt64(text).ShouldBe(value);
+
+    [Theory]
+    [InlineData("1", "1000m", 0)]
+    [InlineData("1Gi", "1G", 1)]
+    [InlineData("500m", "0.6", -1)]
+    [InlineData("x", "1", null)]
+    public void Compare_TwoQuantities_GoesByValue(string left, string right, int? order) => Quantity.Compare(left, right).ShouldBe(order);
 }
