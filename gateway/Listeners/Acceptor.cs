@@ -58,7 +58,8 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         }
 
         var totals = loop.Counters[listener];
-        var batch = Math.Max(1, totals->Batch);
+        // One, since an accept that finds nothing is a call for nothing; but more and more while connections wait in every turn.
+        var batch = totals->LastTurn + 1 == loop.Turn ? Math.Clamp(totals->Batch * 2, 1, MaxBatch) : 1;
         var accepted = 0;
         while (accepted < batch)
         {
@@ -77,8 +78,8 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
             }
         }
 
-        // Asks for as many next time as there seem to come: the accept that finds nothing is a call for nothing.
-        totals->Batch = accepted == batch ? Math.Min(batch * 2, MaxBatch) : Math.Max(1, accepted);
+        totals->Batch = accepted;
+        totals->LastTurn = loop.Turn;
         totals->SinceRotation += accepted;
         if (watch.Shared && totals->SinceRotation >= RotateAfter && !_exhausted)
         {

@@ -157,7 +157,6 @@ internal sealed unsafe class Connector(RelayLoop loop)
             return false;
         }
 
-        Libc.SetOption(socket, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
         if (Libc.Connect(socket, &address, address.Length) < 0 && Libc.LastError is var error and not Errno.EINPROGRESS)
         {
             // No port or no memory here says nothing about the endpoint.

@@ -34,8 +34,11 @@ internal struct ListenerTotals
     /// <summary>Bytes from backends.</summary>
     public long Sent;
 
-    /// <summary>Connections that the next turn tries to accept.</summary>
+    /// <summary>Connections that a turn right after <see cref="LastTurn"/> tries to accept.</summary>
     public int Batch;
+
+    /// <summary>Turn in which connections were last waiting.</summary>
+    public uint LastTurn;
 
     /// <summary>Connections accepted since the socket went to the end of the queue of those who wait for it.</summary>
     public int SinceRotation;

@@ -109,6 +109,8 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
 
         channel->Phase = upstream->Phase = ChannelPhase.Answer;
         loop.Timers.Arm(client, loop.Tick + handshake.Ticks);
+        upstream->NoDelay = true;
+        Libc.SetOption(descriptor, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
         var head = handshake.Outgoing!;
         handshake.Outgoing = null;
         if (!Send(descriptor, upstream, head))

@@ -118,4 +118,7 @@ internal struct Channel
     [FieldOffset(48)] public int FirstTried;
     [FieldOffset(52)] public int SecondTried;
     [FieldOffset(56)] public int Attempts;
+
+    /// <summary>TCP_NODELAY is set.</summary>
+    [FieldOffset(60)] public bool NoDelay;
 }

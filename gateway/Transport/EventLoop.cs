@@ -61,6 +61,9 @@ internal abstract unsafe class EventLoop : IDisposable
     /// <summary><see cref="Now"/> in the timers' unit; wraps around.</summary>
     public uint Tick { get; private set; }
 
+    /// <summary>Number of the turn; wraps around.</summary>
+    public uint Turn { get; private set; }
+
     public ChannelTable Table { get; }
 
     public TimerWheel Timers { get; }
@@ -223,6 +226,7 @@ internal abstract unsafe class EventLoop : IDisposable
             var count = Libc.EpollWait(_epoll, _events, MaxEvents, Timeout());
             // -1 is EINTR: the arguments are ours and right.
             ReadClock();
+            Turn++;
             var woken = false;
             for (var i = 0; i < count; i++)
             {
