@@ -47,8 +47,8 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     /// <summary>Not draining and below its limit; health aside.</summary>
     public bool HasRoom()
     {
-        var target = Target;
-        return !target.Draining && (target.MaxConnections == 0 || _connections.InUse < target.MaxConnections);
+        var now = Target;
+        return !now.Draining && (now.MaxConnections == 0 || _connections.InUse < now.MaxConnections);
     }
 
     public bool IsHealthy(long now)
@@ -75,10 +75,10 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     public bool ConnectFailed(long now)
     {
         Interlocked.Increment(ref _failuresTotal);
-        var target = Target;
+        var limits = Target;
         lock (_health)
         {
-            return _passive.Fail(now, target.MaxFails, target.FailTimeoutMicroseconds);
+            return _passive.Fail(now, limits.MaxFails, limits.FailTimeoutMicroseconds);
         }
     }
 }

@@ -82,7 +82,7 @@ internal sealed unsafe class Closer(RelayLoop loop)
             return;
         }
 
-        if ((channel->Flags & ChannelFlags.PendingPipe) != 0)
+        if (channel->Has(ChannelFlags.PendingPipe))
         {
             loop.Pipes.Return(channel->Pending);
         }

@@ -62,13 +62,13 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
             return;
         }
 
-        if ((events & Epoll.Error) != 0 && ((channel->Flags & ChannelFlags.ReadEnded) != 0 || loop.Table[channel->Peer]->Pending != 0))
+        if ((events & Epoll.Error) != 0 && (channel->Has(ChannelFlags.ReadEnded) || loop.Table[channel->Peer]->Pending != 0))
         {
             loop.Pump.Fail(descriptor, channel);
             return;
         }
 
-        if ((events & (Epoll.In | Epoll.ReadHangUp | Epoll.HangUp | Epoll.Error)) != 0 && (channel->Flags & ChannelFlags.ReadEnded) == 0)
+        if ((events & (Epoll.In | Epoll.ReadHangUp | Epoll.HangUp | Epoll.Error)) != 0 && !channel->Has(ChannelFlags.ReadEnded))
         {
             Run(descriptor, channel, (events & (Epoll.ReadHangUp | Epoll.HangUp | Epoll.Error)) != 0);
         }
@@ -260,7 +260,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         }
 
         var passedAlready = toClient ? state->FromBackend.CloseSeen : state->FromClient.CloseSeen;
-        if (passedAlready || (sink->Flags & ChannelFlags.WriteEnded) != 0)
+        if (passedAlready || sink->Has(ChannelFlags.WriteEnded))
         {
             return true;
         }
@@ -286,8 +286,8 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
 
         var channel = loop.Table[client];
         var upstream = loop.Table[channel->Peer];
-        var clientDone = state->FromClient.CloseSeen || (channel->Flags & ChannelFlags.ReadEnded) != 0;
-        var backendDone = state->FromBackend.CloseSeen || (upstream->Flags & ChannelFlags.ReadEnded) != 0;
+        var clientDone = state->FromClient.CloseSeen || channel->Has(ChannelFlags.ReadEnded);
+        var backendDone = state->FromBackend.CloseSeen || upstream->Has(ChannelFlags.ReadEnded);
         if (!clientDone || !backendDone || channel->Pending != 0 || upstream->Pending != 0)
         {
             return true;
@@ -314,7 +314,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
 
     private void Resume(int descriptor, Channel* channel)
     {
-        if ((channel->Flags & ChannelFlags.ReadEnded) == 0)
+        if (!channel->Has(ChannelFlags.ReadEnded))
         {
             Run(descriptor, channel, toEnd: true);
         }

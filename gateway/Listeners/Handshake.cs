@@ -1,5 +1,4 @@
 using System.Buffers;
-using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
 using Mooring.Gateway.WebSockets.Http;
 

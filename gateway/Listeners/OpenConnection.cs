@@ -1,5 +1,3 @@
-using Mooring.Gateway.Transport;
-
 namespace Mooring.Gateway.Listeners;
 
 /// <summary>One open connection, as it was when listed.</summary>

@@ -32,7 +32,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
             return;
         }
 
-        if ((events & (Epoll.In | Epoll.ReadHangUp | Epoll.HangUp | Epoll.Error)) == 0 || (channel->Flags & ChannelFlags.ReadEnded) != 0)
+        if ((events & (Epoll.In | Epoll.ReadHangUp | Epoll.HangUp | Epoll.Error)) == 0 || channel->Has(ChannelFlags.ReadEnded))
         {
             if ((events & Epoll.Error) != 0)
             {
@@ -69,7 +69,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
         Touch(source, sink);
         for (var reads = 0; reads < MaxReads; reads++)
         {
-            if ((source->Flags & ChannelFlags.Bulk) != 0 && !Splice(descriptor, source, target, sink))
+            if (source->Has(ChannelFlags.Bulk) && !Splice(descriptor, source, target, sink))
             {
                 return;
             }
@@ -141,20 +141,20 @@ internal sealed unsafe class Pump(RelayLoop loop)
     /// <summary>Writes what is pending. False when the connection is gone or still backed up.</summary>
     public bool OnWritable(int descriptor, Channel* channel)
     {
-        var flushed = (channel->Flags & ChannelFlags.PendingPipe) != 0 ? FlushPipe(descriptor, channel) : FlushBuffer(descriptor, channel);
+        var flushed = channel->Has(ChannelFlags.PendingPipe) ? FlushPipe(descriptor, channel) : FlushBuffer(descriptor, channel);
         if (!flushed)
         {
             return false;
         }
 
-        if ((channel->Flags & ChannelFlags.ShutdownAfterFlush) != 0)
+        if (channel->Has(ChannelFlags.ShutdownAfterFlush))
         {
             channel->Flags &= ~ChannelFlags.ShutdownAfterFlush;
             return EndWriting(descriptor, channel);
         }
 
         var peer = loop.Table[channel->Peer];
-        if ((peer->Flags & ChannelFlags.ReadPaused) != 0)
+        if (peer->Has(ChannelFlags.ReadPaused))
         {
             peer->Flags &= ~ChannelFlags.ReadPaused;
             // What ended over there meanwhile is not known any more, so read on until there is nothing.
@@ -335,7 +335,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
     {
         channel->Flags |= ChannelFlags.WriteEnded;
         var peer = loop.Table[channel->Peer];
-        if ((channel->Flags & ChannelFlags.ReadEnded) != 0 && (peer->Flags & ChannelFlags.WriteEnded) != 0)
+        if (channel->Has(ChannelFlags.ReadEnded) && peer->Has(ChannelFlags.WriteEnded))
         {
             // Both directions are done, and close sends what shutdown would have.
             var channelEndedFirst = channel->Kind == ChannelKind.Client;

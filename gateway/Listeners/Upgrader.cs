@@ -396,7 +396,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
 
     private void Linger(int client, Channel* channel, bool readable)
     {
-        if (channel->Pending == 0 && (channel->Flags & ChannelFlags.WriteEnded) == 0)
+        if (channel->Pending == 0 && !channel->Has(ChannelFlags.WriteEnded))
         {
             channel->Flags |= ChannelFlags.WriteEnded;
             _ = Libc.Shutdown(client, SocketFlag.ShutdownWrite);

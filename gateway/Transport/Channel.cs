@@ -121,4 +121,6 @@ internal struct Channel
 
     /// <summary>TCP_NODELAY is set.</summary>
     [FieldOffset(60)] public bool NoDelay;
+
+    public readonly bool Has(ChannelFlags flag) => (Flags & flag) != ChannelFlags.None;
 }

@@ -135,7 +135,7 @@ internal abstract unsafe class EventLoop : IDisposable
     public void CloseLater(int descriptor)
     {
         var channel = Table[descriptor];
-        if ((channel->Flags & ChannelFlags.Queued) != 0)
+        if (channel->Has(ChannelFlags.Queued))
         {
             // Or the next turn would serve whoever has the number by then, perhaps on another loop.
             var at = Array.IndexOf(_queued, descriptor, 0, _queuedCount);
@@ -160,7 +160,7 @@ internal abstract unsafe class EventLoop : IDisposable
     public void Queue(int descriptor)
     {
         var channel = Table[descriptor];
-        if ((channel->Flags & ChannelFlags.Queued) != 0)
+        if (channel->Has(ChannelFlags.Queued))
         {
             return;
         }
@@ -305,7 +305,7 @@ internal abstract unsafe class EventLoop : IDisposable
         for (var i = 0; i < count; i++)
         {
             var descriptor = _running[i];
-            if (descriptor >= 0 && (Table[descriptor]->Flags & ChannelFlags.Queued) != 0)
+            if (descriptor >= 0 && Table[descriptor]->Has(ChannelFlags.Queued))
             {
                 Table[descriptor]->Flags &= ~ChannelFlags.Queued;
                 // As an end-of-stream event, so that the channel is read to its end rather than to a short read.

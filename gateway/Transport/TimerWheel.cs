@@ -41,7 +41,7 @@ internal sealed unsafe class TimerWheel
     public void Arm(int descriptor, uint deadline)
     {
         var channel = _table[descriptor];
-        if ((channel->Flags & ChannelFlags.TimerArmed) != 0)
+        if (channel->Has(ChannelFlags.TimerArmed))
         {
             Unlink(channel);
         }
@@ -58,7 +58,7 @@ internal sealed unsafe class TimerWheel
     public void Disarm(int descriptor)
     {
         var channel = _table[descriptor];
-        if ((channel->Flags & ChannelFlags.TimerArmed) != 0)
+        if (channel->Has(ChannelFlags.TimerArmed))
         {
             channel->Flags &= ~ChannelFlags.TimerArmed;
             _count--;

@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Mooring.Contracts.Configuration;
-using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Telemetry;
 using Mooring.Testing;
 
