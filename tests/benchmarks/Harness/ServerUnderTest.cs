@@ -100,14 +100,16 @@ internal sealed class RunningServer(ServerUnderTest server, ChildProcess process
         }
     }
 
-    /// <summary>Waits until the server has used less than 1 % of a core for 0.3 s, at most 5 s: a compiler may be at work in the background.</summary>
-    public async Task QuietAsync(CancellationToken cancellation)
+    /// <summary>Waits until the server has used less than 1 % of a core for <paramref name="length"/>: a compiler may be at work in the background.</summary>
+    /// <param name="length">The longer the surer on a busy machine, where a thread that wants to run looks quiet. Waited for ten times at most.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public async Task QuietAsync(TimeSpan length, CancellationToken cancellation)
     {
-        for (var tries = 0; tries < 16; tries++)
+        for (var tries = 0; tries < 10; tries++)
         {
             var before = CpuMeter.Read(Processes);
-            await Task.Delay(300, cancellation);
-            if ((CpuMeter.Read(Processes) - before).CpuNanoseconds < 3_000_000)
+            await Task.Delay(length, cancellation);
+            if ((CpuMeter.Read(Processes) - before).CpuNanoseconds < length.TotalNanoseconds / 100)
             {
                 return;
             }

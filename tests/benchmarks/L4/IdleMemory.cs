@@ -12,7 +12,9 @@ internal static class IdleMemory
     private const int WarmUpConnections = 200;
 
     /// <summary>A just-in-time compiler goes over hot code more than once, and its own memory is no connection's.</summary>
-    private const int WarmUps = 3;
+    private const int WarmUps = 2;
+
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(0.8);
 
     public static async Task MeasureAsync(
         RunningServer server,
@@ -24,8 +26,8 @@ internal static class IdleMemory
     {
         for (var i = 0; i < WarmUps; i++)
         {
-            await IdleAsync(WarmUpConnections, () => server.QuietAsync(cancellation));
-            await server.QuietAsync(cancellation);
+            await IdleAsync(WarmUpConnections, () => server.QuietAsync(Quiet, cancellation));
+            await server.QuietAsync(Quiet, cancellation);
         }
 
         var userBase = MemoryMeter.UserBytes(server.Processes);
@@ -36,7 +38,7 @@ internal static class IdleMemory
             Connections,
             async () =>
             {
-                await server.QuietAsync(cancellation);
+                await server.QuietAsync(Quiet, cancellation);
                 samples.Add("idle/user", server.Name, Each(MemoryMeter.UserBytes(server.Processes) - userBase));
                 samples.Add("idle/kernel", server.Name, Each(MemoryMeter.SlabBytes() - slabBase));
             }

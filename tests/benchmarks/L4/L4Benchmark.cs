@@ -111,7 +111,7 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
                 await load.RunAsync(server.Name, Request(step, server, 0, options.Quick ? 300 : 700), cancellation);
             }
 
-            await server.QuietAsync(cancellation);
+            await server.QuietAsync(TimeSpan.FromSeconds(0.3), cancellation);
         }
     }
 

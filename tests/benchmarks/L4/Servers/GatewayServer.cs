@@ -5,7 +5,7 @@ using Mooring.Contracts.Configuration;
 
 namespace Mooring.Benchmarks.L4.Servers;
 
-/// <summary>Ours: <c>gateway serve</c> with limits, timers and passive health switched on, as in production.</summary>
+/// <summary>Ours: <c>gateway serve</c> with limits, timers, passive health, metrics and the admin side switched on, as in production.</summary>
 /// <param name="name">Short name.</param>
 /// <param name="program">The <c>gateway</c> executable; null for the one that was built beside this program.</param>
 internal sealed class GatewayServer(string name, string? program) : ServerUnderTest(name)
@@ -64,6 +64,9 @@ internal sealed class GatewayServer(string name, string? program) : ServerUnderT
         };
         var path = Path.Combine(directory, "gateway.json");
         File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(config, ContractsJson.Default.GatewayConfig));
-        return (_program, ["serve", "--config", path]);
+
+        // No access log, as the peers have none; health and metrics are served, as they are in production.
+        string[] same = ["--loops", "1", "--bind", "127.0.0.1", "--access-log", "off", "--admin", $"127.0.0.1:{Ports.Free()}"];
+        return (_program, ["serve", "--config", path, .. same]);
     }
 }
