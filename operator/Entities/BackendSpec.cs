@@ -5,7 +5,8 @@ namespace Mooring.Operator.Entities;
 [Description("A set of endpoints that serve the same: exactly one of serviceRef, addresses and workload says where they are.")]
 [ValidationRule(
     "(has(self.serviceRef) ? 1 : 0) + (has(self.addresses) ? 1 : 0) + (has(self.workload) ? 1 : 0) == 1",
-    "exactly one of serviceRef, addresses and workload must be set")]
+    "exactly one of serviceRef, addresses and workload must be set"
+)]
 public sealed record BackendSpec
 {
     [Description("Name of the backend, unique in the fleet: a DNS label.")]

@@ -11,14 +11,40 @@ namespace Mooring.Operator.Entities;
 [AdditionalPrinterColumn(1, "Gateways", ".status.gateways.summary", "string", Description = "Gateways ready of those wanted")]
 [AdditionalPrinterColumn(2, "Backends", ".status.backends.summary", "string", Description = "Backend endpoints ready of those wanted")]
 [AdditionalPrinterColumn(3, "Connections", ".status.connections.current", "integer", Description = "Client connections open now")]
-[AdditionalPrinterColumn(4, "Capacity", ".status.connections.capacity", "integer", Description = "Client connections that the gateways take")]
-[AdditionalPrinterColumn(5, "Util", ".status.connections.utilizationPercent", "integer", Description = "Connections in percent of the capacity")]
+[AdditionalPrinterColumn(
+    4,
+    "Capacity",
+    ".status.connections.capacity",
+    "integer",
+    Description = "Client connections that the gateways take"
+)]
+[AdditionalPrinterColumn(
+    5,
+    "Util",
+    ".status.connections.utilizationPercent",
+    "integer",
+    Description = "Connections in percent of the capacity"
+)]
 [AdditionalPrinterColumn(6, "Draining", ".status.gateways.draining", "integer", Description = "Gateways that are being emptied")]
 [AdditionalPrinterColumn(7, "Phase", ".status.phase", "string", Description = "State in one word, for people; conditions are the contract")]
 [AdditionalPrinterColumn(8, "Age", ".metadata.creationTimestamp", "date")]
 [AdditionalPrinterColumn(9, "Image", ".status.gateways.image", "string", Wide = true, Description = "Image of the gateways")]
-[AdditionalPrinterColumn(10, "Reason", ".status.conditions[?(@.type==\"Ready\")].reason", "string", Wide = true, Description = "Reason of the condition Ready")]
-[AdditionalPrinterColumn(11, "Message", ".status.conditions[?(@.type==\"Ready\")].message", "string", Wide = true, Description = "Message of the condition Ready")]
+[AdditionalPrinterColumn(
+    10,
+    "Reason",
+    ".status.conditions[?(@.type==\"Ready\")].reason",
+    "string",
+    Wide = true,
+    Description = "Reason of the condition Ready"
+)]
+[AdditionalPrinterColumn(
+    11,
+    "Message",
+    ".status.conditions[?(@.type==\"Ready\")].message",
+    "string",
+    Wide = true,
+    Description = "Message of the condition Ready"
+)]
 [Description("A fleet of long-lived connections: the gateways that clients connect to, and the backends that serve them.")]
 [ValidationRule("size(self.metadata.name) <= 63", "metadata.name must be at most 63 characters, because the fleet's label holds it")]
 public sealed record ConnectionFleet : IKubernetesObject

@@ -8,7 +8,11 @@ public static class CrdsCommand
 {
     public static Command Create()
     {
-        var directory = new Option<string?>("--output", "-o") { Description = "Directory to write the files to; left out: standard output", HelpName = "DIR" };
+        var directory = new Option<string?>("--output", "-o")
+        {
+            Description = "Directory to write the files to; left out: standard output",
+            HelpName = "DIR",
+        };
         var command = new Command("crds", "Write the CustomResourceDefinition") { directory };
         command.SetAction(parsed => Write(parsed.GetValue(directory), parsed.InvocationConfiguration));
         return command;

@@ -5,11 +5,15 @@ namespace Mooring.Operator.Entities;
 [Description("What a fleet is to be.")]
 [ValidationRule(
     "self.listeners.all(l, !has(l.backend) || (has(self.backends) && self.backends.exists(b, b.name == l.backend)))",
-    "every listener's backend must be the name of one of spec.backends", FieldPath = ".listeners")]
+    "every listener's backend must be the name of one of spec.backends",
+    FieldPath = ".listeners"
+)]
 [ValidationRule(
     "self.listeners.all(l, !has(l.webSocket) || !has(l.webSocket.routes) || "
-    + "l.webSocket.routes.all(r, has(self.backends) && self.backends.exists(b, b.name == r.backend)))",
-    "every route's backend must be the name of one of spec.backends", FieldPath = ".listeners")]
+        + "l.webSocket.routes.all(r, has(self.backends) && self.backends.exists(b, b.name == r.backend)))",
+    "every route's backend must be the name of one of spec.backends",
+    FieldPath = ".listeners"
+)]
 public sealed record FleetSpec
 {
     [Description("While true, the operator changes nothing of the fleet; what runs goes on running.")]

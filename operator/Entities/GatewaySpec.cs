@@ -32,8 +32,15 @@ public sealed record GatewaySpec
 
 [Description("The Service that clients reach the gateways by.")]
 [ValidationRule(
-    "!has(self.externalTrafficPolicy) || self.type != 'ClusterIP'", "externalTrafficPolicy needs type NodePort or LoadBalancer", FieldPath = ".externalTrafficPolicy")]
-[ValidationRule("!has(self.loadBalancerClass) || self.type == 'LoadBalancer'", "loadBalancerClass needs type LoadBalancer", FieldPath = ".loadBalancerClass")]
+    "!has(self.externalTrafficPolicy) || self.type != 'ClusterIP'",
+    "externalTrafficPolicy needs type NodePort or LoadBalancer",
+    FieldPath = ".externalTrafficPolicy"
+)]
+[ValidationRule(
+    "!has(self.loadBalancerClass) || self.type == 'LoadBalancer'",
+    "loadBalancerClass needs type LoadBalancer",
+    FieldPath = ".loadBalancerClass"
+)]
 public sealed record GatewayServiceSpec
 {
     [Description("ClusterIP: from inside the cluster. NodePort: by each node's address too. LoadBalancer: by one from the cloud too.")]
@@ -57,8 +64,7 @@ public sealed record GatewayServiceSpec
 public sealed record CapacitySpec
 {
     [Description("Client connections at most on one gateway, 1 to 10000000, or Auto: what its process limits allow. Default Auto.")]
-    [ValidationRule(
-        "type(self) == int ? (self >= 1 && self <= 10000000) : self == 'Auto'", "must be Auto or a number of 1 to 10000000")]
+    [ValidationRule("type(self) == int ? (self >= 1 && self <= 10000000) : self == 'Auto'", "must be Auto or a number of 1 to 10000000")]
     public IntOrString? MaxConnections { get; set; }
 
     [Description("Share of maxConnections that is kept free from new work, in percent: 0 to 90. Default 0.")]
@@ -73,10 +79,14 @@ public sealed record CapacitySpec
 [Description("How a gateway lets go of its connections when it has to stop.")]
 [ValidationRule(
     "(has(self.lameDuck) ? duration(self.lameDuck) : duration('10s')) + (has(self.deadline) ? duration(self.deadline) : duration('9m')) <= duration('590s')",
-    "lameDuck and deadline together must be at most 590s: cluster autoscalers wait 600s for a pod", FieldPath = ".deadline")]
+    "lameDuck and deadline together must be at most 590s: cluster autoscalers wait 600s for a pod",
+    FieldPath = ".deadline"
+)]
 [ValidationRule(
     "!has(self.jitter) || duration(self.jitter) <= (has(self.deadline) ? duration(self.deadline) : duration('9m'))",
-    "jitter must not be longer than deadline", FieldPath = ".jitter")]
+    "jitter must not be longer than deadline",
+    FieldPath = ".jitter"
+)]
 public sealed record DrainSpec
 {
     [Description("How long a gateway that has to stop still accepts connections while load balancers notice. Default 10s.")]
@@ -87,7 +97,9 @@ public sealed record DrainSpec
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
     public string? Deadline { get; set; }
 
-    [Description("How many clients of the whole fleet are sent away per second, so that their reconnects don't come all at once: 1 to 100000. Default 200.")]
+    [Description(
+        "How many clients of the whole fleet are sent away per second, so that their reconnects don't come all at once: 1 to 100000. Default 200."
+    )]
     [RangeMinimum(1), RangeMaximum(100_000)]
     public int? ReconnectsPerSecond { get; set; }
 

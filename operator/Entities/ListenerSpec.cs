@@ -4,10 +4,16 @@ namespace Mooring.Operator.Entities;
 
 [Description("One place where clients arrive: a port, what it speaks, and the backend behind it.")]
 [ValidationRule("self.protocol == 'TCP' || !has(self.tcp)", "tcp is only for protocol TCP", FieldPath = ".tcp")]
-[ValidationRule("self.protocol == 'WebSocket' || !has(self.webSocket)", "webSocket is only for protocol WebSocket", FieldPath = ".webSocket")]
+[ValidationRule(
+    "self.protocol == 'WebSocket' || !has(self.webSocket)",
+    "webSocket is only for protocol WebSocket",
+    FieldPath = ".webSocket"
+)]
 [ValidationRule(
     "has(self.backend) || (self.protocol == 'WebSocket' && has(self.webSocket) && has(self.webSocket.routes) && size(self.webSocket.routes) > 0)",
-    "a listener needs a backend, or (WebSocket) routes", FieldPath = ".backend")]
+    "a listener needs a backend, or (WebSocket) routes",
+    FieldPath = ".backend"
+)]
 public sealed record ListenerSpec
 {
     [Description("Name of the listener, unique in the fleet: a DNS label.")]
@@ -18,7 +24,9 @@ public sealed record ListenerSpec
     [Required, AllowedValues(Protocols.Tcp, Protocols.WebSocket)]
     public string Protocol { get; set; } = "";
 
-    [Description("Port that clients use, 1 to 65535, unique in the fleet. One below 1024 is bound higher inside the pod, which so needs no privilege.")]
+    [Description(
+        "Port that clients use, 1 to 65535, unique in the fleet. One below 1024 is bound higher inside the pod, which so needs no privilege."
+    )]
     [Required, RangeMinimum(1), RangeMaximum(65535)]
     public int Port { get; set; }
 
@@ -49,7 +57,8 @@ public sealed record TcpListenerSpec
 {
     [Description(
         "How an endpoint is chosen for a new connection. LeastConnections: the one with the fewest, in proportion to weight. RoundRobin: each in turn. "
-        + "ConsistentHash: by the client's address.")]
+            + "ConsistentHash: by the client's address."
+    )]
     [AllowedValues("LeastConnections", "RoundRobin", "ConsistentHash")]
     public string Balancing { get; set; } = "LeastConnections";
 

@@ -11,13 +11,15 @@ public sealed record WebSocketListenerSpec
 
     [Description(
         "How an endpoint is chosen for a new connection. LeastConnections: the one with the fewest, in proportion to weight. RoundRobin: each in turn. "
-        + "ConsistentHash: by the client's address.")]
+            + "ConsistentHash: by the client's address."
+    )]
     [AllowedValues("LeastConnections", "RoundRobin", "ConsistentHash")]
     public string Balancing { get; set; } = "LeastConnections";
 
     [Description(
         "Tried in order; the first whose host and path match takes the request. A request that none takes goes to the listener's backend, or is answered "
-        + "404 where there is none. At most 32.")]
+            + "404 where there is none. At most 32."
+    )]
     [Items(0, 32)]
     public IReadOnlyList<RouteSpec> Routes { get; set; } = [];
 

@@ -18,7 +18,9 @@ public sealed record WorkloadSpec
     [ValidationRule("self.all(e, e.name != 'PORT')", "PORT is set by the fleet: use port")]
     public IReadOnlyList<EnvSpec> Env { get; set; } = [];
 
-    [Description("Port that the workload listens on; it finds it in the variable PORT. In host mode each process gets a free port of its own.")]
+    [Description(
+        "Port that the workload listens on; it finds it in the variable PORT. In host mode each process gets a free port of its own."
+    )]
     [RangeMinimum(1), RangeMaximum(65535)]
     public int Port { get; set; } = 8080;
 
@@ -33,7 +35,8 @@ public sealed record WorkloadSpec
     public PodTemplate? Template { get; set; }
 
     [Description(
-        "The Pod Security Standard that the pods keep to. Restricted: no root, no capability. Baseline: user and capabilities as the image and the runtime have them.")]
+        "The Pod Security Standard that the pods keep to. Restricted: no root, no capability. Baseline: user and capabilities as the image and the runtime have them."
+    )]
     [AllowedValues("Restricted", "Baseline")]
     public string PodSecurity { get; set; } = "Restricted";
 }

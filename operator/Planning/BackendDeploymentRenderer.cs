@@ -38,19 +38,38 @@ internal static class BackendDeploymentRenderer
         };
     }
 
-    private static Container Container(WorkloadSpec workload, bool restricted) => new()
-    {
-        Name = "backend",
-        Image = workload.Image,
-        Command = workload.Command.Count == 0 ? null : [.. workload.Command],
-        Env =
-        [
-            new EnvVar { Name = "PORT", Value = workload.Port.ToString(CultureInfo.InvariantCulture) },
-            .. workload.Env.Select(variable => new EnvVar { Name = variable.Name, Value = variable.Value.Length == 0 ? null : variable.Value }),
-        ],
-        Ports = [new ContainerPort { Name = "app", Number = workload.Port, Protocol = "TCP" }],
-        Resources = PodTemplates.Resources(workload.Resources),
-        ReadinessProbe = new Probe { TcpSocket = new TcpSocketAction { Port = "app" }, PeriodSeconds = 2, TimeoutSeconds = 2, FailureThreshold = 2 },
-        SecurityContext = PodTemplates.ContainerRights(restricted, readOnly: false),
-    };
+    private static Container Container(WorkloadSpec workload, bool restricted) =>
+        new()
+        {
+            Name = "backend",
+            Image = workload.Image,
+            Command = workload.Command.Count == 0 ? null : [.. workload.Command],
+            Env =
+            [
+                new EnvVar { Name = "PORT", Value = workload.Port.ToString(CultureInfo.InvariantCulture) },
+                .. workload.Env.Select(variable => new EnvVar
+                {
+                    Name = variable.Name,
+                    Value = variable.Value.Length == 0 ? null : variable.Value,
+                }),
+            ],
+            Ports =
+            [
+                new ContainerPort
+                {
+                    Name = "app",
+                    Number = workload.Port,
+                    Protocol = "TCP",
+                },
+            ],
+            Resources = PodTemplates.Resources(workload.Resources),
+            ReadinessProbe = new Probe
+            {
+                TcpSocket = new TcpSocketAction { Port = "app" },
+                PeriodSeconds = 2,
+                TimeoutSeconds = 2,
+                FailureThreshold = 2,
+            },
+            SecurityContext = PodTemplates.ContainerRights(restricted, readOnly: false),
+        };
 }

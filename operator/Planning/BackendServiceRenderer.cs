@@ -17,7 +17,16 @@ internal static class BackendServiceRenderer
                 Type = "ClusterIP",
                 ClusterIP = "None",
                 Selector = ResourceLabels.BackendMatch(name, backend.Name),
-                Ports = [new ServicePort { Name = "app", Protocol = "TCP", Port = backend.Workload!.Port, TargetPort = backend.Workload.Port }],
+                Ports =
+                [
+                    new ServicePort
+                    {
+                        Name = "app",
+                        Protocol = "TCP",
+                        Port = backend.Workload!.Port,
+                        TargetPort = backend.Workload.Port,
+                    },
+                ],
             },
         };
     }

@@ -44,9 +44,15 @@ internal static class ConditionCalculator
             return Missing(FleetConditions.ApplyFailed, error);
         }
 
-        if (input.View?.Gateways.FirstOrDefault(gateway => gateway.RefusedHash is { } hash && hash == input.Plan?.ConfigHash) is { } refusing)
+        if (
+            input.View?.Gateways.FirstOrDefault(gateway => gateway.RefusedHash is { } hash && hash == input.Plan?.ConfigHash) is
+            { } refusing
+        )
         {
-            return Missing(FleetConditions.ConfigRefused, $"{refusing.Name} refuses the config: {string.Join("; ", refusing.ConfigErrors)}");
+            return Missing(
+                FleetConditions.ConfigRefused,
+                $"{refusing.Name} refuses the config: {string.Join("; ", refusing.ConfigErrors)}"
+            );
         }
 
         if (figures.GatewaysReady < desired)
@@ -74,12 +80,19 @@ internal static class ConditionCalculator
     {
         var fleet = input.Input.Fleet;
         var last = fleet.Status?.Conditions ?? [];
-        var wasReady = fleet.Status?.ObservedGeneration == fleet.Metadata.Generation
-            && last.Any(condition => condition is { Type: FleetConditions.Ready or FleetConditions.Degraded, Status: FleetConditions.True });
-        var isFault = shortfall?.Reason is FleetConditions.ApplyFailed or FleetConditions.ConfigRefused or FleetConditions.Invalid
+        var wasReady =
+            fleet.Status?.ObservedGeneration == fleet.Metadata.Generation
+            && last.Any(condition =>
+                condition is { Type: FleetConditions.Ready or FleetConditions.Degraded, Status: FleetConditions.True }
+            );
+        var isFault =
+            shortfall?.Reason is FleetConditions.ApplyFailed or FleetConditions.ConfigRefused or FleetConditions.Invalid
             || (wasReady && shortfall?.Reason is FleetConditions.GatewaysNotReady or FleetConditions.BackendsNotReady);
         return isFault
-            ? shortfall! with { Status = FleetConditions.True }
+            ? shortfall! with
+            {
+                Status = FleetConditions.True,
+            }
             : new Finding(FleetConditions.False, FleetConditions.AsWanted, "");
     }
 
@@ -96,20 +109,27 @@ internal static class ConditionCalculator
         }
 
         return input.Plan?.Rollout == RolloutPhase.Draining
-            ? new Finding(FleetConditions.True, FleetConditions.RolloutDraining, $"{figures.GatewaysOld} gateways of older revisions are being emptied")
+            ? new Finding(
+                FleetConditions.True,
+                FleetConditions.RolloutDraining,
+                $"{figures.GatewaysOld} gateways of older revisions are being emptied"
+            )
             : new Finding(FleetConditions.False, isDegraded ? shortfall!.Reason : FleetConditions.Complete, "");
     }
 
-    private static string Phase(StatusInput input, Finding ready, Finding degraded) => ready.Reason switch
-    {
-        FleetConditions.Deleting => "Deleting",
-        FleetConditions.Invalid => "Invalid",
-        _ when input.Plan?.Paused == true => "Paused",
-        _ when degraded.Status == FleetConditions.True => "Degraded",
-        _ when ready.Status == FleetConditions.True => "Ready",
-        _ when input.Input.Fleet.Status?.Phase is null or "Pending" && input.Input.Deployments.Count == 0 && input.View is not { Gateways.Count: > 0 } => "Pending",
-        _ => "Progressing",
-    };
+    private static string Phase(StatusInput input, Finding ready, Finding degraded) =>
+        ready.Reason switch
+        {
+            FleetConditions.Deleting => "Deleting",
+            FleetConditions.Invalid => "Invalid",
+            _ when input.Plan?.Paused == true => "Paused",
+            _ when degraded.Status == FleetConditions.True => "Degraded",
+            _ when ready.Status == FleetConditions.True => "Ready",
+            _ when input.Input.Fleet.Status?.Phase is null or "Pending"
+                    && input.Input.Deployments.Count == 0
+                    && input.View is not { Gateways.Count: > 0 } => "Pending",
+            _ => "Progressing",
+        };
 
     private static string ServingMessage(StatusInput input, Figures figures) =>
         $"{figures.GatewaysReady}/{input.Input.Fleet.Spec.Gateway.Replicas} gateways and {figures.BackendsReady}/{figures.BackendsDesired} backend endpoints are ready";
@@ -126,9 +146,10 @@ internal static class ConditionCalculator
             Reason = finding.Reason,
             Message = finding.Message.Length <= MaxMessage ? finding.Message : finding.Message[..MaxMessage],
             // The API stores whole seconds; a finer time would never equal what comes back.
-            LastTransitionTime = last?.Status == finding.Status
-                ? last.LastTransitionTime
-                : DateTimeOffset.FromUnixTimeSeconds(input.Now.ToUnixTimeSeconds()),
+            LastTransitionTime =
+                last?.Status == finding.Status
+                    ? last.LastTransitionTime
+                    : DateTimeOffset.FromUnixTimeSeconds(input.Now.ToUnixTimeSeconds()),
             ObservedGeneration = input.Input.Fleet.Metadata.Generation,
         };
     }

@@ -13,13 +13,20 @@ internal static class ConfigMapRenderer
 
     public static ConfigMap Render(FleetInput input, GatewayConfig config)
     {
-        var data = new Dictionary<string, string> { [ConfigKey] = JsonSerializer.Serialize(config, ContractsJson.Strict.GatewayConfig) + "\n" };
+        var data = new Dictionary<string, string>
+        {
+            [ConfigKey] = JsonSerializer.Serialize(config, ContractsJson.Strict.GatewayConfig) + "\n",
+        };
         if (input.Stream is { } stream)
         {
             data[CaKey] = stream.CaBundle;
         }
 
         var name = input.Fleet.Metadata.Name!;
-        return new ConfigMap { Metadata = ObjectMetadata.For(input.Fleet, ResourceNames.Gateway(name), ResourceLabels.ForGateway(name)), Data = data };
+        return new ConfigMap
+        {
+            Metadata = ObjectMetadata.For(input.Fleet, ResourceNames.Gateway(name), ResourceLabels.ForGateway(name)),
+            Data = data,
+        };
     }
 }

@@ -18,17 +18,22 @@ public static class EndpointResolver
     /// <param name="slices">Slices of the namespace; those of other Services are skipped.</param>
     public static IReadOnlyList<EndpointInfo> Resolve(EndpointSourcePlan source, Service? service, IEnumerable<EndpointSlice> slices)
     {
-        if (service?.Spec?.Ports?.FirstOrDefault(port => port.Port == source.ServicePort && port.Protocol is null or "TCP") is not { } servicePort)
+        if (
+            service?.Spec?.Ports?.FirstOrDefault(port => port.Port == source.ServicePort && port.Protocol is null or "TCP")
+            is not { } servicePort
+        )
         {
             return [];
         }
 
         // A pod of a dual-stack Service is in two slices: the address of the first family stands for it.
         var endpoints = new SortedDictionary<string, EndpointInfo>(StringComparer.Ordinal);
-        foreach (var slice in slices
-            .Where(slice => slice.Metadata.Labels?.GetValueOrDefault(EndpointSlice.ServiceNameLabel) == source.Service)
-            .OrderBy(slice => slice.AddressType, StringComparer.Ordinal)
-            .ThenBy(slice => slice.Metadata.Name, StringComparer.Ordinal))
+        foreach (
+            var slice in slices
+                .Where(slice => slice.Metadata.Labels?.GetValueOrDefault(EndpointSlice.ServiceNameLabel) == source.Service)
+                .OrderBy(slice => slice.AddressType, StringComparer.Ordinal)
+                .ThenBy(slice => slice.Metadata.Name, StringComparer.Ordinal)
+        )
         {
             // Slices name their ports as the Service does; the only port of a Service may have no name.
             if (slice.Ports?.Find(port => (port.Name ?? "") == (servicePort.Name ?? ""))?.Port is not { } port)
@@ -63,7 +68,13 @@ public static class EndpointResolver
         var ready = conditions?.Ready ?? true;
         var draining = conditions?.Terminating == true && (conditions.Serving ?? true);
         return endpoint.Addresses is [var address, ..] && (ready || draining)
-            ? new EndpointInfo { Id = endpoint.TargetRef?.Name ?? address, Address = address, Port = port, Draining = draining }
+            ? new EndpointInfo
+            {
+                Id = endpoint.TargetRef?.Name ?? address,
+                Address = address,
+                Port = port,
+                Draining = draining,
+            }
             : null;
     }
 }

@@ -33,7 +33,11 @@ public static class FleetPlanner
     }
 
     // What others refer to comes first: a pod whose ConfigMap is missing waits a minute for it.
-    private static IReadOnlyList<IKubernetesObject> Render(FleetInput input, Contracts.Configuration.GatewayConfig config, GatewayRevision revision)
+    private static IReadOnlyList<IKubernetesObject> Render(
+        FleetInput input,
+        Contracts.Configuration.GatewayConfig config,
+        GatewayRevision revision
+    )
     {
         var workloads = input.Fleet.Spec.Backends.Where(backend => backend.Workload is not null).ToList();
         return
@@ -66,17 +70,18 @@ public static class FleetPlanner
         return sources;
     }
 
-    private static List<WorkloadPlan> Workloads(ConnectionFleet fleet, bool onHost) => fleet.Spec.Backends
-        .Where(backend => backend.Workload is not null)
-        .Select(backend => new WorkloadPlan
-        {
-            Backend = backend.Name,
-            Deployment = onHost ? "" : ResourceNames.Backend(fleet.Metadata.Name!, backend.Name),
-            Image = backend.Workload!.Image,
-            Command = backend.Workload.Command,
-            Env = backend.Workload.Env.Select(variable => KeyValuePair.Create(variable.Name, variable.Value)).ToList(),
-            Port = backend.Workload.Port,
-            Replicas = backend.Workload.Replicas,
-        })
-        .ToList();
+    private static List<WorkloadPlan> Workloads(ConnectionFleet fleet, bool onHost) =>
+        fleet
+            .Spec.Backends.Where(backend => backend.Workload is not null)
+            .Select(backend => new WorkloadPlan
+            {
+                Backend = backend.Name,
+                Deployment = onHost ? "" : ResourceNames.Backend(fleet.Metadata.Name!, backend.Name),
+                Image = backend.Workload!.Image,
+                Command = backend.Workload.Command,
+                Env = backend.Workload.Env.Select(variable => KeyValuePair.Create(variable.Name, variable.Value)).ToList(),
+                Port = backend.Workload.Port,
+                Replicas = backend.Workload.Replicas,
+            })
+            .ToList();
 }

@@ -35,13 +35,14 @@ public static class FleetStatusCalculator
             },
             Connections = Connections(input.View, figures.GatewaysReady, last?.Connections),
             Rollout = input.Plan is { Revision.Length: > 0 } plan
-                ? new RolloutStatus { Revision = plan.Revision, Phase = plan.Rollout.ToString(), Remaining = figures.GatewaysOld }
+                ? new RolloutStatus
+                {
+                    Revision = plan.Revision,
+                    Phase = plan.Rollout.ToString(),
+                    Remaining = figures.GatewaysOld,
+                }
                 : last?.Rollout,
-            Config = new ConfigStatus
-            {
-                Hash = input.Plan?.ConfigHash ?? last?.Config?.Hash,
-                Acked = input.View?.AckedSummary,
-            },
+            Config = new ConfigStatus { Hash = input.Plan?.ConfigHash ?? last?.Config?.Hash, Acked = input.View?.AckedSummary },
             Conditions = conditions,
         };
     }
@@ -95,25 +96,32 @@ internal sealed record Figures
     public static Figures Of(StatusInput input)
     {
         var fleet = input.Input.Fleet;
-        var gateways = input.Input.Deployments
-            .Where(deployment => deployment.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole)
+        var gateways = input
+            .Input.Deployments.Where(deployment =>
+                deployment.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole
+            )
             .ToList();
         var old = gateways.Where(deployment => input.Plan is not null && deployment.Metadata.Name != input.Plan.GatewayDeployment).ToList();
         var speaking = input.View?.Gateways ?? [];
-        var ready = input.Input.Platform == FleetPlatform.Host
-            ? speaking.Count(gateway => gateway.State is null or GatewayState.Serving)
-            : gateways.Where(deployment => deployment.Spec?.Replicas != 0).Sum(deployment => deployment.Status?.ReadyReplicas ?? 0);
+        var ready =
+            input.Input.Platform == FleetPlatform.Host
+                ? speaking.Count(gateway => gateway.State is null or GatewayState.Serving)
+                : gateways.Where(deployment => deployment.Spec?.Replicas != 0).Sum(deployment => deployment.Status?.ReadyReplicas ?? 0);
         var backends = fleet.Spec.Backends.Select(backend => BackendFigures.Of(backend, input)).ToList();
         return new Figures
         {
             GatewaysReady = Math.Min(ready, fleet.Spec.Gateway.Replicas),
             GatewaysDraining = Math.Max(
                 speaking.Count(gateway => gateway.State is GatewayState.Cordoned or GatewayState.Draining or GatewayState.Drained),
-                gateways.Sum(deployment => deployment.Status?.TerminatingReplicas ?? 0)),
+                gateways.Sum(deployment => deployment.Status?.TerminatingReplicas ?? 0)
+            ),
             GatewaysOld = old.Sum(deployment => (deployment.Status?.Replicas ?? 0) + (deployment.Status?.TerminatingReplicas ?? 0)),
             BackendsDesired = backends.Sum(backend => backend.Desired),
             BackendsReady = backends.Sum(backend => backend.Ready),
-            ShortBackends = backends.Where(backend => backend.IsShort).Select(backend => $"{backend.Name} {backend.Ready}/{backend.Desired}").ToList(),
+            ShortBackends = backends
+                .Where(backend => backend.IsShort)
+                .Select(backend => $"{backend.Name} {backend.Ready}/{backend.Desired}")
+                .ToList(),
         };
     }
 }

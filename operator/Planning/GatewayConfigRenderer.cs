@@ -18,18 +18,22 @@ internal static class GatewayConfigRenderer
             Capacity = Capacity(fleet.Spec.Gateway.Capacity),
             Drain = Drain(fleet.Spec.Gateway),
             // On a host the supervisor binds, and hands the sockets over.
-            Listeners = fleet.Spec.Listeners
-                .Select(listener => Listener(listener, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])).ToList(),
+            Listeners = fleet
+                .Spec.Listeners.Select(listener =>
+                    Listener(listener, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
+                )
+                .ToList(),
             Backends = fleet.Spec.Backends.Select(backend => Backend(fleet, backend, onHost)).ToList(),
         };
     }
 
-    private static CapacityConfig Capacity(CapacitySpec? spec) => new()
-    {
-        MaxConnections = (int)(spec?.MaxConnections?.Number ?? 0),
-        ReservedPercent = spec?.ReservedPercent ?? 0,
-        PerAddress = spec?.PerAddress ?? 0,
-    };
+    private static CapacityConfig Capacity(CapacitySpec? spec) =>
+        new()
+        {
+            MaxConnections = (int)(spec?.MaxConnections?.Number ?? 0),
+            ReservedPercent = spec?.ReservedPercent ?? 0,
+            PerAddress = spec?.PerAddress ?? 0,
+        };
 
     private static DrainConfig Drain(GatewaySpec gateway)
     {
@@ -46,39 +50,47 @@ internal static class GatewayConfigRenderer
         };
     }
 
-    private static ListenerConfig Listener(ListenerSpec listener, int bindPort) => new()
-    {
-        Name = listener.Name,
-        Protocol = Enum.Parse<ListenerProtocol>(listener.Protocol),
-        Port = listener.Port,
-        BindPort = bindPort,
-        Backend = listener.Backend,
-        MaxConnections = listener.MaxConnections ?? 0,
-        Tcp = listener.Protocol == Protocols.Tcp ? Tcp(listener.Tcp ?? new TcpListenerSpec()) : null,
-        WebSocket = listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) : null,
-    };
-
-    private static TcpListenerConfig Tcp(TcpListenerSpec spec) => new()
-    {
-        Balancing = Enum.Parse<BalancingPolicy>(spec.Balancing),
-        IdleTimeout = Parse(spec.IdleTimeout) ?? TimeSpan.Zero,
-    };
-
-    private static WebSocketListenerConfig WebSocket(WebSocketListenerSpec spec) => new()
-    {
-        Mode = Enum.Parse<WebSocketMode>(spec.Mode),
-        Balancing = Enum.Parse<BalancingPolicy>(spec.Balancing),
-        Routes = spec.Routes.Select(route => new RouteConfig { Hosts = route.Hosts, PathPrefix = route.PathPrefix, Backend = route.Backend }).ToList(),
-        Affinity = spec.Affinity is not { } affinity ? null : new AffinityConfig
+    private static ListenerConfig Listener(ListenerSpec listener, int bindPort) =>
+        new()
         {
-            Type = Enum.Parse<AffinityType>(affinity.Type),
-            CookieName = affinity.Cookie.Name,
-            CookieTtl = Parse(affinity.Cookie.Ttl) ?? TimeSpan.Zero,
-            CookiePath = affinity.Cookie.Path,
-        },
-        HandshakeTimeout = Parse(spec.HandshakeTimeout) ?? new WebSocketListenerConfig().HandshakeTimeout,
-        IdleTimeout = Parse(spec.IdleTimeout) ?? TimeSpan.Zero,
-    };
+            Name = listener.Name,
+            Protocol = Enum.Parse<ListenerProtocol>(listener.Protocol),
+            Port = listener.Port,
+            BindPort = bindPort,
+            Backend = listener.Backend,
+            MaxConnections = listener.MaxConnections ?? 0,
+            Tcp = listener.Protocol == Protocols.Tcp ? Tcp(listener.Tcp ?? new TcpListenerSpec()) : null,
+            WebSocket = listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) : null,
+        };
+
+    private static TcpListenerConfig Tcp(TcpListenerSpec spec) =>
+        new() { Balancing = Enum.Parse<BalancingPolicy>(spec.Balancing), IdleTimeout = Parse(spec.IdleTimeout) ?? TimeSpan.Zero };
+
+    private static WebSocketListenerConfig WebSocket(WebSocketListenerSpec spec) =>
+        new()
+        {
+            Mode = Enum.Parse<WebSocketMode>(spec.Mode),
+            Balancing = Enum.Parse<BalancingPolicy>(spec.Balancing),
+            Routes = spec
+                .Routes.Select(route => new RouteConfig
+                {
+                    Hosts = route.Hosts,
+                    PathPrefix = route.PathPrefix,
+                    Backend = route.Backend,
+                })
+                .ToList(),
+            Affinity = spec.Affinity is not { } affinity
+                ? null
+                : new AffinityConfig
+                {
+                    Type = Enum.Parse<AffinityType>(affinity.Type),
+                    CookieName = affinity.Cookie.Name,
+                    CookieTtl = Parse(affinity.Cookie.Ttl) ?? TimeSpan.Zero,
+                    CookiePath = affinity.Cookie.Path,
+                },
+            HandshakeTimeout = Parse(spec.HandshakeTimeout) ?? new WebSocketListenerConfig().HandshakeTimeout,
+            IdleTimeout = Parse(spec.IdleTimeout) ?? TimeSpan.Zero,
+        };
 
     private static BackendConfig Backend(ConnectionFleet fleet, BackendSpec backend, bool onHost)
     {
@@ -94,17 +106,17 @@ internal static class GatewayConfigRenderer
         {
             Name = backend.Name,
             Source = backend.Addresses is null ? EndpointSource.Pushed : EndpointSource.Static,
-            Addresses = (backend.Addresses ?? []).Select(address => new AddressConfig { Address = address.Address, Weight = address.Weight }).ToList(),
+            Addresses = (backend.Addresses ?? [])
+                .Select(address => new AddressConfig { Address = address.Address, Weight = address.Weight })
+                .ToList(),
             // Without the cluster's domain, which the pod's resolver adds.
             DnsName = service is null ? null : $"{service}.{fleet.Metadata.Namespace ?? "default"}.svc",
             DnsPort = port,
             MaxConnectionsPerEndpoint = backend.MaxConnectionsPerEndpoint ?? 0,
             ConnectTimeout = Parse(backend.ConnectTimeout) ?? defaults.ConnectTimeout,
-            PassiveHealth = backend.Health?.Passive is not { } passive ? defaults.PassiveHealth : new PassiveHealthConfig
-            {
-                MaxFails = passive.MaxFails,
-                FailTimeout = Duration.Parse(passive.FailTimeout),
-            },
+            PassiveHealth = backend.Health?.Passive is not { } passive
+                ? defaults.PassiveHealth
+                : new PassiveHealthConfig { MaxFails = passive.MaxFails, FailTimeout = Duration.Parse(passive.FailTimeout) },
         };
     }
 

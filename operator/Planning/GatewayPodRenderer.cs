@@ -38,73 +38,124 @@ internal static class GatewayPodRenderer
         return PodTemplates.Place(template, gateway.Template, ResourceLabels.GatewayMatch(fleet.Metadata.Name!));
     }
 
-    private static Container Container(FleetInput input) => new()
-    {
-        Name = "gateway",
-        Image = input.Fleet.Spec.Gateway.Image ?? input.DefaultGatewayImage,
-        Args = Arguments(input),
-        // The root file system is read-only, and the runtime would want a socket in /tmp.
-        Env = [new EnvVar { Name = "DOTNET_EnableDiagnostics", Value = "0" }],
-        // Listeners need no entry here, and one would roll every pod whenever a listener comes or goes.
-        Ports = [new ContainerPort { Name = "admin", Number = BindPorts.Admin, Protocol = "TCP" }],
-        Resources = PodTemplates.Resources(input.Fleet.Spec.Gateway.Resources),
-        StartupProbe = Probe("/health/live", periodSeconds: 1, failures: 60),
-        LivenessProbe = Probe("/health/live", periodSeconds: 10, failures: 3),
-        // A cordon shows here first; one failure is enough, because the gateway says it on purpose.
-        ReadinessProbe = Probe("/health/ready", periodSeconds: 2, failures: 1),
-        SecurityContext = PodTemplates.ContainerRights(restricted: true, readOnly: true),
-        VolumeMounts =
-        [
-            new VolumeMount { Name = "config", MountPath = ConfigDirectory, ReadOnly = true },
-            .. input.Stream is null ? [] : new[] { new VolumeMount { Name = "token", MountPath = TokenDirectory, ReadOnly = true } },
-        ],
-    };
+    private static Container Container(FleetInput input) =>
+        new()
+        {
+            Name = "gateway",
+            Image = input.Fleet.Spec.Gateway.Image ?? input.DefaultGatewayImage,
+            Args = Arguments(input),
+            // The root file system is read-only, and the runtime would want a socket in /tmp.
+            Env = [new EnvVar { Name = "DOTNET_EnableDiagnostics", Value = "0" }],
+            // Listeners need no entry here, and one would roll every pod whenever a listener comes or goes.
+            Ports =
+            [
+                new ContainerPort
+                {
+                    Name = "admin",
+                    Number = BindPorts.Admin,
+                    Protocol = "TCP",
+                },
+            ],
+            Resources = PodTemplates.Resources(input.Fleet.Spec.Gateway.Resources),
+            StartupProbe = Probe("/health/live", periodSeconds: 1, failures: 60),
+            LivenessProbe = Probe("/health/live", periodSeconds: 10, failures: 3),
+            // A cordon shows here first; one failure is enough, because the gateway says it on purpose.
+            ReadinessProbe = Probe("/health/ready", periodSeconds: 2, failures: 1),
+            SecurityContext = PodTemplates.ContainerRights(restricted: true, readOnly: true),
+            VolumeMounts =
+            [
+                new VolumeMount
+                {
+                    Name = "config",
+                    MountPath = ConfigDirectory,
+                    ReadOnly = true,
+                },
+                .. input.Stream is null
+                    ? []
+                    : new[]
+                    {
+                        new VolumeMount
+                        {
+                            Name = "token",
+                            MountPath = TokenDirectory,
+                            ReadOnly = true,
+                        },
+                    },
+            ],
+        };
 
     private static List<string> Arguments(FleetInput input) =>
-    [
-        "serve", "--config", $"{ConfigDirectory}/{ConfigMapRenderer.ConfigKey}",
-        .. input.Stream is not { } stream ? [] : new[]
-        {
-            "--stream", stream.Url, "--stream-ca", $"{ConfigDirectory}/{ConfigMapRenderer.CaKey}", "--token-file", $"{TokenDirectory}/token",
-        },
-        "--admin", $"0.0.0.0:{BindPorts.Admin}",
-    ];
+        [
+            "serve",
+            "--config",
+            $"{ConfigDirectory}/{ConfigMapRenderer.ConfigKey}",
+            .. input.Stream is not { } stream
+                ? []
+                : new[]
+                {
+                    "--stream",
+                    stream.Url,
+                    "--stream-ca",
+                    $"{ConfigDirectory}/{ConfigMapRenderer.CaKey}",
+                    "--token-file",
+                    $"{TokenDirectory}/token",
+                },
+            "--admin",
+            $"0.0.0.0:{BindPorts.Admin}",
+        ];
 
     private static List<Volume> Volumes(FleetInput input)
     {
         var volumes = new List<Volume>
         {
-            new() { Name = "config", ConfigMap = new ConfigMapVolumeSource { Name = ResourceNames.Gateway(input.Fleet.Metadata.Name!) } },
+            new()
+            {
+                Name = "config",
+                ConfigMap = new ConfigMapVolumeSource { Name = ResourceNames.Gateway(input.Fleet.Metadata.Name!) },
+            },
         };
         if (input.Stream is not null)
         {
             // The only right of the pod: to say to the operator which pod it is.
-            volumes.Add(new Volume
-            {
-                Name = "token",
-                Projected = new ProjectedVolumeSource
+            volumes.Add(
+                new Volume
                 {
-                    Sources =
-                    [
-                        new VolumeProjection
-                        {
-                            ServiceAccountToken = new ServiceAccountTokenProjection { Audience = StreamLimits.TokenAudience, ExpirationSeconds = 3600, Path = "token" },
-                        },
-                    ],
-                },
-            });
+                    Name = "token",
+                    Projected = new ProjectedVolumeSource
+                    {
+                        Sources =
+                        [
+                            new VolumeProjection
+                            {
+                                ServiceAccountToken = new ServiceAccountTokenProjection
+                                {
+                                    Audience = StreamLimits.TokenAudience,
+                                    ExpirationSeconds = 3600,
+                                    Path = "token",
+                                },
+                            },
+                        ],
+                    },
+                }
+            );
         }
 
         return volumes;
     }
 
-    private static Probe Probe(string path, int periodSeconds, int failures) => new()
-    {
-        HttpGet = new HttpGetAction { Path = path, Port = "admin", Scheme = "HTTP" },
-        PeriodSeconds = periodSeconds,
-        TimeoutSeconds = 2,
-        FailureThreshold = failures,
-    };
+    private static Probe Probe(string path, int periodSeconds, int failures) =>
+        new()
+        {
+            HttpGet = new HttpGetAction
+            {
+                Path = path,
+                Port = "admin",
+                Scheme = "HTTP",
+            },
+            PeriodSeconds = periodSeconds,
+            TimeoutSeconds = 2,
+            FailureThreshold = failures,
+        };
 
     private static long GraceSeconds(DrainSpec? drain)
     {

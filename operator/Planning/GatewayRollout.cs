@@ -11,8 +11,11 @@ internal sealed record GatewayRollout(RolloutPhase Phase, IReadOnlyList<Retiring
     /// </summary>
     public static GatewayRollout Decide(FleetInput input, string? revision)
     {
-        var older = input.Deployments
-            .Where(deployment => Label(deployment, ResourceLabels.Role) == ResourceLabels.GatewayRole && Label(deployment, ResourceLabels.Revision) != revision)
+        var older = input
+            .Deployments.Where(deployment =>
+                Label(deployment, ResourceLabels.Role) == ResourceLabels.GatewayRole
+                && Label(deployment, ResourceLabels.Revision) != revision
+            )
             .OrderBy(deployment => deployment.Metadata.Name, StringComparer.Ordinal)
             .ToList();
         if (revision is null || older.Count == 0)
@@ -25,7 +28,8 @@ internal sealed record GatewayRollout(RolloutPhase Phase, IReadOnlyList<Retiring
         {
             return new GatewayRollout(
                 RolloutPhase.Surging,
-                older.Select(deployment => new RetiringDeployment(deployment.Metadata.Name!, deployment.Spec?.Replicas ?? 0)).ToList());
+                older.Select(deployment => new RetiringDeployment(deployment.Metadata.Name!, deployment.Spec?.Replicas ?? 0)).ToList()
+            );
         }
 
         var retiring = older
@@ -39,7 +43,8 @@ internal sealed record GatewayRollout(RolloutPhase Phase, IReadOnlyList<Retiring
         deployment is not null && !IsStale(deployment) && (deployment.Status?.ReadyReplicas ?? 0) >= wanted;
 
     // A status from before the last change of the spec says nothing of it.
-    private static bool IsStale(Deployment deployment) => (deployment.Status?.ObservedGeneration ?? 0) < (deployment.Metadata.Generation ?? 0);
+    private static bool IsStale(Deployment deployment) =>
+        (deployment.Status?.ObservedGeneration ?? 0) < (deployment.Metadata.Generation ?? 0);
 
     private static string? Label(Deployment deployment, string name) => deployment.Metadata.Labels?.GetValueOrDefault(name);
 }

@@ -13,7 +13,11 @@ internal static class GatewayServiceRenderer
         return new Service
         {
             Metadata = ObjectMetadata.For(
-                fleet, ResourceNames.Gateway(fleet.Metadata.Name!), ResourceLabels.ForGateway(fleet.Metadata.Name!), spec.Annotations),
+                fleet,
+                ResourceNames.Gateway(fleet.Metadata.Name!),
+                ResourceLabels.ForGateway(fleet.Metadata.Name!),
+                spec.Annotations
+            ),
             Spec = new ServiceSpec
             {
                 Type = spec.Type,
@@ -25,13 +29,14 @@ internal static class GatewayServiceRenderer
         };
     }
 
-    private static ServicePort Port(ListenerConfig listener) => new()
-    {
-        Name = listener.Name,
-        Protocol = "TCP",
-        // Kubernetes' own word for WebSocket over cleartext (KEP-3726).
-        AppProtocol = listener.Protocol == ListenerProtocol.WebSocket ? "kubernetes.io/ws" : null,
-        Port = listener.Port,
-        TargetPort = listener.BindPort == 0 ? listener.Port : listener.BindPort,
-    };
+    private static ServicePort Port(ListenerConfig listener) =>
+        new()
+        {
+            Name = listener.Name,
+            Protocol = "TCP",
+            // Kubernetes' own word for WebSocket over cleartext (KEP-3726).
+            AppProtocol = listener.Protocol == ListenerProtocol.WebSocket ? "kubernetes.io/ws" : null,
+            Port = listener.Port,
+            TargetPort = listener.BindPort == 0 ? listener.Port : listener.BindPort,
+        };
 }

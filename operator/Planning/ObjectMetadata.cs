@@ -6,26 +6,34 @@ namespace Mooring.Operator.Planning;
 /// <summary>Metadata that every object of a fleet has.</summary>
 internal static class ObjectMetadata
 {
-    public static ObjectMeta For(ConnectionFleet fleet, string name, Dictionary<string, string> labels, IReadOnlyDictionary<string, string>? annotations = null) => new()
-    {
-        Name = name,
-        Namespace = fleet.Metadata.Namespace ?? "default",
-        Labels = labels,
-        Annotations = annotations is null or { Count: 0 } ? null : Ordered(annotations),
-        OwnerReferences = fleet.Metadata.Uid is null ? null :
-        [
-            new OwnerReference
-            {
-                ApiVersion = FleetApi.ApiVersion,
-                Kind = FleetApi.Kind,
-                Name = fleet.Metadata.Name!,
-                Uid = fleet.Metadata.Uid,
-                Controller = true,
-                // The fleet's own deletion need not wait for its children: they drain for minutes.
-                BlockOwnerDeletion = false,
-            },
-        ],
-    };
+    public static ObjectMeta For(
+        ConnectionFleet fleet,
+        string name,
+        Dictionary<string, string> labels,
+        IReadOnlyDictionary<string, string>? annotations = null
+    ) =>
+        new()
+        {
+            Name = name,
+            Namespace = fleet.Metadata.Namespace ?? "default",
+            Labels = labels,
+            Annotations = annotations is null or { Count: 0 } ? null : Ordered(annotations),
+            OwnerReferences = fleet.Metadata.Uid is null
+                ? null
+                :
+                [
+                    new OwnerReference
+                    {
+                        ApiVersion = FleetApi.ApiVersion,
+                        Kind = FleetApi.Kind,
+                        Name = fleet.Metadata.Name!,
+                        Uid = fleet.Metadata.Uid,
+                        Controller = true,
+                        // The fleet's own deletion need not wait for its children: they drain for minutes.
+                        BlockOwnerDeletion = false,
+                    },
+                ],
+        };
 
     /// <summary>A copy in the order of the keys, so that equal maps come out as equal texts.</summary>
     public static Dictionary<string, string> Ordered(IEnumerable<KeyValuePair<string, string>> map) =>

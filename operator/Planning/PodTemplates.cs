@@ -41,19 +41,21 @@ internal static class PodTemplates
     }
 
     /// <summary>Rights of a pod by its Pod Security Standard.</summary>
-    public static PodSecurityContext PodRights(bool restricted) => new()
-    {
-        RunAsNonRoot = restricted ? true : null,
-        SeccompProfile = new SeccompProfile { Type = "RuntimeDefault" },
-    };
+    public static PodSecurityContext PodRights(bool restricted) =>
+        new()
+        {
+            RunAsNonRoot = restricted ? true : null,
+            SeccompProfile = new SeccompProfile { Type = "RuntimeDefault" },
+        };
 
     /// <summary>Rights of a container by its Pod Security Standard.</summary>
-    public static ContainerSecurityContext ContainerRights(bool restricted, bool readOnly) => new()
-    {
-        AllowPrivilegeEscalation = restricted ? false : null,
-        Capabilities = restricted ? new Capabilities { Drop = ["ALL"] } : null,
-        ReadOnlyRootFilesystem = readOnly ? true : null,
-    };
+    public static ContainerSecurityContext ContainerRights(bool restricted, bool readOnly) =>
+        new()
+        {
+            AllowPrivilegeEscalation = restricted ? false : null,
+            Capabilities = restricted ? new Capabilities { Drop = ["ALL"] } : null,
+            ReadOnlyRootFilesystem = readOnly ? true : null,
+        };
 
     public static ResourceRequirements? Resources(ResourcesSpec? spec)
     {
@@ -62,9 +64,12 @@ internal static class PodTemplates
         return limits is null && requests is null ? null : new ResourceRequirements { Limits = limits, Requests = requests };
     }
 
-    private static Dictionary<string, string>? Amounts(IReadOnlyDictionary<string, IntOrString>? amounts) => amounts is null or { Count: 0 }
-        ? null
-        : ObjectMetadata.Ordered(amounts.Select(amount => KeyValuePair.Create(amount.Key, Quantity.Canonicalize(amount.Value.ToString()))));
+    private static Dictionary<string, string>? Amounts(IReadOnlyDictionary<string, IntOrString>? amounts) =>
+        amounts is null or { Count: 0 }
+            ? null
+            : ObjectMetadata.Ordered(
+                amounts.Select(amount => KeyValuePair.Create(amount.Key, Quantity.Canonicalize(amount.Value.ToString())))
+            );
 
     private static List<TopologySpreadConstraint> Spread(IReadOnlyList<SpreadSpec>? user, Dictionary<string, string> match)
     {
@@ -80,12 +85,13 @@ internal static class PodTemplates
             .ToList();
     }
 
-    private static Toleration Toleration(TolerationSpec spec) => new()
-    {
-        Key = spec.Key,
-        Operator = spec.Operator,
-        Value = spec.Value,
-        Effect = spec.Effect,
-        TolerationSeconds = spec.TolerationSeconds,
-    };
+    private static Toleration Toleration(TolerationSpec spec) =>
+        new()
+        {
+            Key = spec.Key,
+            Operator = spec.Operator,
+            Value = spec.Value,
+            Effect = spec.Effect,
+            TolerationSeconds = spec.TolerationSeconds,
+        };
 }

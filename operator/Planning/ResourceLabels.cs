@@ -32,26 +32,28 @@ public static class ResourceLabels
     /// <summary>Label selector of a fleet's gateway pods, of every revision.</summary>
     public static string GatewaySelector(string fleet) => $"{Fleet}={fleet},{Role}={GatewayRole}";
 
-    internal static Dictionary<string, string> ForGateway(string fleet) => new()
-    {
-        ["app.kubernetes.io/component"] = GatewayRole,
-        ["app.kubernetes.io/instance"] = fleet,
-        [ManagedBy] = Manager,
-        ["app.kubernetes.io/name"] = "mooring-gateway",
-        [Fleet] = fleet,
-        [Role] = GatewayRole,
-    };
+    internal static Dictionary<string, string> ForGateway(string fleet) =>
+        new()
+        {
+            ["app.kubernetes.io/component"] = GatewayRole,
+            ["app.kubernetes.io/instance"] = fleet,
+            [ManagedBy] = Manager,
+            ["app.kubernetes.io/name"] = "mooring-gateway",
+            [Fleet] = fleet,
+            [Role] = GatewayRole,
+        };
 
-    internal static Dictionary<string, string> ForBackend(string fleet, string backend) => new()
-    {
-        ["app.kubernetes.io/component"] = BackendRole,
-        ["app.kubernetes.io/instance"] = fleet,
-        [ManagedBy] = Manager,
-        ["app.kubernetes.io/name"] = "mooring-backend",
-        [Backend] = backend,
-        [Fleet] = fleet,
-        [Role] = BackendRole,
-    };
+    internal static Dictionary<string, string> ForBackend(string fleet, string backend) =>
+        new()
+        {
+            ["app.kubernetes.io/component"] = BackendRole,
+            ["app.kubernetes.io/instance"] = fleet,
+            [ManagedBy] = Manager,
+            ["app.kubernetes.io/name"] = "mooring-backend",
+            [Backend] = backend,
+            [Fleet] = fleet,
+            [Role] = BackendRole,
+        };
 
     internal static Dictionary<string, string> GatewayMatch(string fleet) => new() { [Fleet] = fleet, [Role] = GatewayRole };
 
@@ -59,5 +61,10 @@ public static class ResourceLabels
         new(GatewayMatch(fleet)) { [Revision] = revision };
 
     internal static Dictionary<string, string> BackendMatch(string fleet, string backend) =>
-        new() { [Backend] = backend, [Fleet] = fleet, [Role] = BackendRole };
+        new()
+        {
+            [Backend] = backend,
+            [Fleet] = fleet,
+            [Role] = BackendRole,
+        };
 }

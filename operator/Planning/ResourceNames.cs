@@ -48,7 +48,9 @@ internal static class ResourceNames
     }
 
     private static bool IsLabel(string name, int longest) =>
-        name.Length <= longest && char.IsAsciiLetterLower(name[0]) && char.IsAsciiLetterOrDigit(name[^1])
+        name.Length <= longest
+        && char.IsAsciiLetterLower(name[0])
+        && char.IsAsciiLetterOrDigit(name[^1])
         && name.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter == '-');
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];

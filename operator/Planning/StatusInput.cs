@@ -23,7 +23,8 @@ public sealed record StatusInput
     public FleetView? View { get; init; }
 
     /// <summary>Endpoints of the backends of <see cref="FleetPlan.EndpointSources"/> (in host mode: of the workloads), by name of the backend.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> Endpoints { get; init; } = new Dictionary<string, IReadOnlyList<EndpointInfo>>();
+    public IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> Endpoints { get; init; } =
+        new Dictionary<string, IReadOnlyList<EndpointInfo>>();
 
     public required DateTimeOffset Now { get; init; }
 }

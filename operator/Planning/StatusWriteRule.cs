@@ -36,7 +36,8 @@ public static class StatusWriteRule
 
     private static bool SameState(FleetStatus left, FleetStatus right) => Text(left).SequenceEqual(Text(right));
 
-    private static byte[] Text(FleetStatus status) => JsonSerializer.SerializeToUtf8Bytes(status with { Connections = null }, FleetJson.Default.FleetStatus);
+    private static byte[] Text(FleetStatus status) =>
+        JsonSerializer.SerializeToUtf8Bytes(status with { Connections = null }, FleetJson.Default.FleetStatus);
 
     private static bool IsNews(ConnectionsStatus? written, ConnectionsStatus? next)
     {

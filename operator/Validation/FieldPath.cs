@@ -28,7 +28,12 @@ internal static class FieldPath
         foreach (var letter in properties)
         {
             // A key in brackets is not ours to change, and may hold dots.
-            inKey = letter switch { '[' => true, ']' => false, _ => inKey };
+            inKey = letter switch
+            {
+                '[' => true,
+                ']' => false,
+                _ => inKey,
+            };
             if (!inKey && letter == '.')
             {
                 atName = true;

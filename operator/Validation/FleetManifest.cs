@@ -44,8 +44,10 @@ public static class FleetManifest
 
     private static bool IsOtherKind(YamlDocumentText document) =>
         document.Value is JsonObject map
-        && Text(map, "kind") is { } kind && kind != FleetApi.Kind
-        && Text(map, "apiVersion") is { } version && !version.StartsWith(FleetApi.Group + "/", StringComparison.Ordinal);
+        && Text(map, "kind") is { } kind
+        && kind != FleetApi.Kind
+        && Text(map, "apiVersion") is { } version
+        && !version.StartsWith(FleetApi.Group + "/", StringComparison.Ordinal);
 
     private static LoadedFleet Read(YamlDocumentText document)
     {
@@ -72,7 +74,9 @@ public static class FleetManifest
 
         // A field that is already known to be wrong is not blamed twice.
         var blamed = errors.Select(error => error.Path).ToHashSet(StringComparer.Ordinal);
-        errors.AddRange(FleetValidator.CheckName(fleet).Concat(FleetValidator.CheckRules(fleet)).Where(error => !blamed.Contains(error.Path)));
+        errors.AddRange(
+            FleetValidator.CheckName(fleet).Concat(FleetValidator.CheckRules(fleet)).Where(error => !blamed.Contains(error.Path))
+        );
         var located = FleetValidator.Sort(errors.Select(error => error with { Line = document.LineOf(error.Path) }));
         return new LoadedFleet(located.Count == 0 ? fleet : null, located, fleet.Metadata.Name ?? "");
     }

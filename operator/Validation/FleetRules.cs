@@ -44,9 +44,12 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         {
             if (!string.IsNullOrEmpty(name) && !known.Contains(name))
             {
-                context.AddFailure(path, known.Count == 0
-                    ? $"there is no backend '{name}': spec.backends is empty"
-                    : $"there is no backend '{name}'; spec.backends has {string.Join(", ", known.Order(StringComparer.Ordinal))}");
+                context.AddFailure(
+                    path,
+                    known.Count == 0
+                        ? $"there is no backend '{name}': spec.backends is empty"
+                        : $"there is no backend '{name}'; spec.backends has {string.Join(", ", known.Order(StringComparer.Ordinal))}"
+                );
             }
         }
     }
@@ -56,14 +59,20 @@ internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
 {
     public ListenerRules()
     {
-        RuleFor(listener => listener.Tcp).Null()
+        RuleFor(listener => listener.Tcp)
+            .Null()
             .When(listener => listener.Protocol == Protocols.WebSocket)
             .WithMessage("is only for protocol TCP");
-        RuleFor(listener => listener.WebSocket).Null()
+        RuleFor(listener => listener.WebSocket)
+            .Null()
             .When(listener => listener.Protocol == Protocols.Tcp)
             .WithMessage("is only for protocol WebSocket");
-        RuleFor(listener => listener.Backend).NotNull()
-            .When(listener => listener.Protocol == Protocols.Tcp || (listener.Protocol == Protocols.WebSocket && listener.WebSocket is null or { Routes.Count: 0 }))
+        RuleFor(listener => listener.Backend)
+            .NotNull()
+            .When(listener =>
+                listener.Protocol == Protocols.Tcp
+                || (listener.Protocol == Protocols.WebSocket && listener.WebSocket is null or { Routes.Count: 0 })
+            )
             .WithMessage(listener => listener.Protocol == Protocols.Tcp ? "required" : "required where there are no routes");
         RuleFor(listener => listener.WebSocket!.HandshakeTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10))
@@ -75,20 +84,26 @@ internal sealed class BackendRules : AbstractValidator<BackendSpec>
 {
     public BackendRules()
     {
-        RuleFor(backend => backend).Custom((backend, context) =>
-        {
-            string[] sources =
-            [
-                .. backend.ServiceRef is null ? [] : new[] { "serviceRef" },
-                .. backend.Addresses is null ? [] : new[] { "addresses" },
-                .. backend.Workload is null ? [] : new[] { "workload" },
-            ];
-            if (sources.Length != 1)
-            {
-                context.AddFailure("", "exactly one of serviceRef, addresses and workload must be set; there "
-                    + (sources.Length == 0 ? "is none" : $"are {string.Join(" and ", sources)}"));
-            }
-        });
+        RuleFor(backend => backend)
+            .Custom(
+                (backend, context) =>
+                {
+                    string[] sources =
+                    [
+                        .. backend.ServiceRef is null ? [] : new[] { "serviceRef" },
+                        .. backend.Addresses is null ? [] : new[] { "addresses" },
+                        .. backend.Workload is null ? [] : new[] { "workload" },
+                    ];
+                    if (sources.Length != 1)
+                    {
+                        context.AddFailure(
+                            "",
+                            "exactly one of serviceRef, addresses and workload must be set; there "
+                                + (sources.Length == 0 ? "is none" : $"are {string.Join(" and ", sources)}")
+                        );
+                    }
+                }
+            );
         RuleFor(backend => backend.ConnectTimeout).MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10));
         RuleFor(backend => backend.Health!.Passive!.FailTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1))
@@ -100,7 +115,9 @@ internal sealed class BackendRules : AbstractValidator<BackendSpec>
             .SetValidator(new PodTemplateRules())
             .When(backend => backend.Workload?.Template is not null);
         RuleForEach(backend => backend.Workload!.Env)
-            .ChildRules(variable => variable.RuleFor(one => one.Name).NotEqual("PORT").WithMessage("PORT is set by the fleet: use workload.port"))
+            .ChildRules(variable =>
+                variable.RuleFor(one => one.Name).NotEqual("PORT").WithMessage("PORT is set by the fleet: use workload.port")
+            )
             .When(backend => backend.Workload is not null);
     }
 }
@@ -109,10 +126,12 @@ internal sealed class GatewayRules : AbstractValidator<GatewaySpec>
 {
     public GatewayRules()
     {
-        RuleFor(gateway => gateway.Service.ExternalTrafficPolicy).Null()
+        RuleFor(gateway => gateway.Service.ExternalTrafficPolicy)
+            .Null()
             .When(gateway => gateway.Service.Type == "ClusterIP")
             .WithMessage("needs type NodePort or LoadBalancer");
-        RuleFor(gateway => gateway.Service.LoadBalancerClass).Null()
+        RuleFor(gateway => gateway.Service.LoadBalancerClass)
+            .Null()
             .When(gateway => gateway.Service.Type != "LoadBalancer")
             .WithMessage("needs type LoadBalancer");
         RuleFor(gateway => gateway.Capacity!.MaxConnections)
@@ -131,25 +150,36 @@ internal sealed class DrainRules : AbstractValidator<DrainSpec>
 {
     public DrainRules()
     {
-        RuleFor(drain => drain.Deadline).Must((drain, _) => FitsGracePeriod(drain))
+        RuleFor(drain => drain.Deadline)
+            .Must((drain, _) => FitsGracePeriod(drain))
             .WithMessage("with lameDuck must be at most 590s: cluster autoscalers wait 600s for a pod");
         RuleFor(drain => drain.Jitter).Must((drain, _) => JitterFits(drain)).WithMessage("must not be longer than deadline");
     }
 
     private static bool FitsGracePeriod(DrainSpec drain) =>
-        Read(drain.LameDuck, FleetDefaults.LameDuck) + Read(drain.Deadline, FleetDefaults.DrainDeadline) is not { } sum || sum <= FleetDefaults.MaxDrain;
+        Read(drain.LameDuck, FleetDefaults.LameDuck) + Read(drain.Deadline, FleetDefaults.DrainDeadline) is not { } sum
+        || sum <= FleetDefaults.MaxDrain;
 
     private static bool JitterFits(DrainSpec drain) =>
-        Read(drain.Jitter, TimeSpan.Zero) is not { } jitter || Read(drain.Deadline, FleetDefaults.DrainDeadline) is not { } deadline || jitter <= deadline;
+        Read(drain.Jitter, TimeSpan.Zero) is not { } jitter
+        || Read(drain.Deadline, FleetDefaults.DrainDeadline) is not { } deadline
+        || jitter <= deadline;
 
     // Null for a text that is no duration, which has its own error.
-    private static TimeSpan? Read(string? text, TimeSpan otherwise) => text is null ? otherwise : Duration.TryParse(text, out var value) ? value : null;
+    private static TimeSpan? Read(string? text, TimeSpan otherwise) =>
+        text is null ? otherwise
+        : Duration.TryParse(text, out var value) ? value
+        : null;
 }
 
 internal static class DurationRules
 {
     /// <summary>Bounds of a duration; a text that is none has its own error from the schema.</summary>
-    public static IRuleBuilderOptions<T, string?> MustBeDuration<T>(this IRuleBuilder<T, string?> rule, TimeSpan least, TimeSpan greatest) => rule
-        .Must(text => !Duration.TryParse(text, out var value) || (value >= least && value <= greatest))
-        .WithMessage($"must be more than 0s and at most {Duration.Format(greatest)}");
+    public static IRuleBuilderOptions<T, string?> MustBeDuration<T>(
+        this IRuleBuilder<T, string?> rule,
+        TimeSpan least,
+        TimeSpan greatest
+    ) =>
+        rule.Must(text => !Duration.TryParse(text, out var value) || (value >= least && value <= greatest))
+            .WithMessage($"must be more than 0s and at most {Duration.Format(greatest)}");
 }

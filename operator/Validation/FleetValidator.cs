@@ -13,7 +13,11 @@ public static class FleetValidator
     public static IReadOnlyList<FieldError> Validate(ConnectionFleet fleet)
     {
         var spec = JsonSerializer.SerializeToNode(fleet, FleetJson.Default.ConnectionFleet)!["spec"]!.AsObject();
-        return Sort([.. SchemaChecker.Check(spec, SchemaBuilder.Fleet.Find("spec")!.Schema, "spec"), .. CheckName(fleet), .. CheckRules(fleet)]);
+        return Sort([
+            .. SchemaChecker.Check(spec, SchemaBuilder.Fleet.Find("spec")!.Schema, "spec"),
+            .. CheckName(fleet),
+            .. CheckRules(fleet),
+        ]);
     }
 
     /// <summary>What more host mode asks for: no cluster is there to resolve Services or run images.</summary>
@@ -24,7 +28,9 @@ public static class FleetValidator
         {
             if (backend.ServiceRef is not null)
             {
-                errors.Add(new FieldError($"spec.backends[{index}].serviceRef", "needs a cluster: host mode takes addresses or a workload"));
+                errors.Add(
+                    new FieldError($"spec.backends[{index}].serviceRef", "needs a cluster: host mode takes addresses or a workload")
+                );
             }
 
             if (backend.Workload is { Command.Count: 0 })
@@ -37,8 +43,13 @@ public static class FleetValidator
     }
 
     /// <summary>The rules across fields, without the schema.</summary>
-    internal static IEnumerable<FieldError> CheckRules(ConnectionFleet fleet) => Rules.Validate(fleet.Spec).Errors
-        .Select(failure => new FieldError(FieldPath.FromProperties("spec", failure.PropertyName.TrimEnd('.')), failure.ErrorMessage));
+    internal static IEnumerable<FieldError> CheckRules(ConnectionFleet fleet) =>
+        Rules
+            .Validate(fleet.Spec)
+            .Errors.Select(failure => new FieldError(
+                FieldPath.FromProperties("spec", failure.PropertyName.TrimEnd('.')),
+                failure.ErrorMessage
+            ));
 
     internal static IEnumerable<FieldError> CheckName(ConnectionFleet fleet)
     {

@@ -12,9 +12,7 @@ internal sealed class ManifestReport
     private readonly List<(string File, LoadedFleet Fleet)> _fleets = [];
     private readonly List<(string File, string Problem)> _unreadable = [];
 
-    private ManifestReport()
-    {
-    }
+    private ManifestReport() { }
 
     /// <summary>0: all good. 1: something is wrong with a manifest. 2: a file could not be read, or there was no fleet to look at.</summary>
     public int ExitCode =>
@@ -34,7 +32,12 @@ internal sealed class ManifestReport
             }
             else if (Directory.Exists(source))
             {
-                foreach (var file in Directory.GetFiles(source).Where(file => Endings.Contains(Path.GetExtension(file))).Order(StringComparer.Ordinal))
+                foreach (
+                    var file in Directory
+                        .GetFiles(source)
+                        .Where(file => Endings.Contains(Path.GetExtension(file)))
+                        .Order(StringComparer.Ordinal)
+                )
                 {
                     report.ReadFile(file, forHost);
                 }
@@ -76,18 +79,26 @@ internal sealed class ManifestReport
 
     public void WriteJson(TextWriter output)
     {
-        var fleets = _fleets.Select(entry => (JsonNode?)new JsonObject
-        {
-            ["file"] = entry.File,
-            ["fleet"] = entry.Fleet.Name,
-            ["valid"] = entry.Fleet.Errors.Count == 0,
-            ["errors"] = new JsonArray([.. entry.Fleet.Errors.Select(error => (JsonNode?)new JsonObject
-            {
-                ["line"] = error.Line,
-                ["path"] = error.Path,
-                ["message"] = error.Message,
-            })]),
-        });
+        var fleets = _fleets.Select(entry =>
+            (JsonNode?)
+                new JsonObject
+                {
+                    ["file"] = entry.File,
+                    ["fleet"] = entry.Fleet.Name,
+                    ["valid"] = entry.Fleet.Errors.Count == 0,
+                    ["errors"] = new JsonArray([
+                        .. entry.Fleet.Errors.Select(error =>
+                            (JsonNode?)
+                                new JsonObject
+                                {
+                                    ["line"] = error.Line,
+                                    ["path"] = error.Path,
+                                    ["message"] = error.Message,
+                                }
+                        ),
+                    ]),
+                }
+        );
         var unreadable = _unreadable.Select(entry => (JsonNode?)new JsonObject { ["file"] = entry.File, ["problem"] = entry.Problem });
         var report = new JsonObject
         {
@@ -111,11 +122,17 @@ internal sealed class ManifestReport
         }
     }
 
-    private void Add(string file, string text, bool forHost) => _fleets.AddRange(FleetManifest.LoadAll(text).Select(loaded => (file, forHost ? WithHostRules(loaded) : loaded)));
+    private void Add(string file, string text, bool forHost) =>
+        _fleets.AddRange(FleetManifest.LoadAll(text).Select(loaded => (file, forHost ? WithHostRules(loaded) : loaded)));
 
-    private static LoadedFleet WithHostRules(LoadedFleet loaded) => loaded.Fleet is { } fleet && FleetValidator.ValidateForHost(fleet) is { Count: > 0 } errors
-        ? loaded with { Fleet = null, Errors = errors }
-        : loaded;
+    private static LoadedFleet WithHostRules(LoadedFleet loaded) =>
+        loaded.Fleet is { } fleet && FleetValidator.ValidateForHost(fleet) is { Count: > 0 } errors
+            ? loaded with
+            {
+                Fleet = null,
+                Errors = errors,
+            }
+            : loaded;
 
     // One character more than the reader takes, so that too much is told from just enough.
     private static string ReadBounded(TextReader reader)

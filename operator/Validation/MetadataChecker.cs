@@ -13,8 +13,17 @@ internal static partial class MetadataChecker
     // What `kubectl get -o yaml` shows besides.
     private static readonly string[] OfTheCluster =
     [
-        "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generateName", "generation", "managedFields", "ownerReferences",
-        "resourceVersion", "selfLink", "uid",
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "generation",
+        "managedFields",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
     ];
 
     public static IReadOnlyList<FieldError> Check(JsonObject manifest)
@@ -39,9 +48,14 @@ internal static partial class MetadataChecker
             else if (!Texts.Contains(name))
             {
                 metadata.Remove(name);
-                errors.Add(new FieldError(path, Spelling.Nearest(name, Texts.Concat(Maps)) is { } nearest
-                    ? $"unknown field; did you mean {nearest}?"
-                    : "unknown field"));
+                errors.Add(
+                    new FieldError(
+                        path,
+                        Spelling.Nearest(name, Texts.Concat(Maps)) is { } nearest
+                            ? $"unknown field; did you mean {nearest}?"
+                            : "unknown field"
+                    )
+                );
             }
             else if (value.GetValueKind() != JsonValueKind.String)
             {
@@ -50,7 +64,9 @@ internal static partial class MetadataChecker
             }
             else if (!ObjectName().IsMatch(value.GetValue<string>()))
             {
-                errors.Add(new FieldError(path, "must be lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit"));
+                errors.Add(
+                    new FieldError(path, "must be lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit")
+                );
             }
         }
 

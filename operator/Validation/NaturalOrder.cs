@@ -12,9 +12,7 @@ internal sealed class NaturalOrder : IComparer<string>
         while (!left.IsEmpty && !right.IsEmpty)
         {
             var (a, b) = (Digits(left), Digits(right));
-            var order = a > 0 && b > 0
-                ? CompareNumbers(left[..a], right[..b])
-                : left[0].CompareTo(right[0]);
+            var order = a > 0 && b > 0 ? CompareNumbers(left[..a], right[..b]) : left[0].CompareTo(right[0]);
             if (order != 0)
             {
                 return order;

@@ -9,18 +9,25 @@ internal sealed partial class PodTemplateRules : AbstractValidator<PodTemplate>
 {
     public PodTemplateRules()
     {
-        RuleFor(template => template).Custom((template, context) =>
-        {
-            CheckKeys(nameof(template.Labels), template.Labels, context);
-            CheckValues(nameof(template.Labels), template.Labels, context);
-            CheckKeys(nameof(template.Annotations), template.Annotations, context);
-            CheckKeys(nameof(template.NodeSelector), template.NodeSelector, context);
-            CheckValues(nameof(template.NodeSelector), template.NodeSelector, context);
-            foreach (var key in (template.Labels?.Keys ?? []).Where(key => key.StartsWith(FleetApi.Group + "/", StringComparison.Ordinal)))
-            {
-                context.AddFailure($"{nameof(template.Labels)}[{key}]", $"labels of {FleetApi.Group} are the operator's own");
-            }
-        });
+        RuleFor(template => template)
+            .Custom(
+                (template, context) =>
+                {
+                    CheckKeys(nameof(template.Labels), template.Labels, context);
+                    CheckValues(nameof(template.Labels), template.Labels, context);
+                    CheckKeys(nameof(template.Annotations), template.Annotations, context);
+                    CheckKeys(nameof(template.NodeSelector), template.NodeSelector, context);
+                    CheckValues(nameof(template.NodeSelector), template.NodeSelector, context);
+                    foreach (
+                        var key in (template.Labels?.Keys ?? []).Where(key =>
+                            key.StartsWith(FleetApi.Group + "/", StringComparison.Ordinal)
+                        )
+                    )
+                    {
+                        context.AddFailure($"{nameof(template.Labels)}[{key}]", $"labels of {FleetApi.Group} are the operator's own");
+                    }
+                }
+            );
     }
 
     internal static void CheckKeys<T>(string property, IReadOnlyDictionary<string, string>? map, ValidationContext<T> context)
@@ -36,7 +43,9 @@ internal sealed partial class PodTemplateRules : AbstractValidator<PodTemplate>
         foreach (var (key, value) in (map ?? new Dictionary<string, string>()).Where(entry => !LabelValue().IsMatch(entry.Value)))
         {
             context.AddFailure(
-                $"{property}[{key}]", $"must be at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, not '{value}'");
+                $"{property}[{key}]",
+                $"must be at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, not '{value}'"
+            );
         }
     }
 

@@ -22,9 +22,7 @@ internal sealed class SchemaChecker
 
     private readonly List<FieldError> _errors = [];
 
-    private SchemaChecker()
-    {
-    }
+    private SchemaChecker() { }
 
     /// <summary>Checks a value and takes out of it what cannot be read.</summary>
     public static IReadOnlyList<FieldError> Check(JsonObject value, SchemaNode schema, string path)
@@ -82,9 +80,12 @@ internal sealed class SchemaChecker
             if (schema.Find(name) is not { } property)
             {
                 map.Remove(name);
-                Add(child, Spelling.Nearest(name, schema.Properties.Select(known => known.Name)) is { } nearest
-                    ? $"unknown field; did you mean {nearest}?"
-                    : $"unknown field; known are {string.Join(", ", schema.Properties.Select(known => known.Name))}");
+                Add(
+                    child,
+                    Spelling.Nearest(name, schema.Properties.Select(known => known.Name)) is { } nearest
+                        ? $"unknown field; did you mean {nearest}?"
+                        : $"unknown field; known are {string.Join(", ", schema.Properties.Select(known => known.Name))}"
+                );
             }
             else if (value is null)
             {
@@ -215,28 +216,32 @@ internal sealed class SchemaChecker
             return number;
         }
 
-        return double.TryParse(value.ToJsonString(), out var real) && real == Math.Floor(real) && Math.Abs(real) < 1L << 53 ? (long)real : null;
+        return double.TryParse(value.ToJsonString(), out var real) && real == Math.Floor(real) && Math.Abs(real) < 1L << 53
+            ? (long)real
+            : null;
     }
 
-    private static string Name(SchemaNode schema) => schema.Type switch
-    {
-        SchemaType.Text => "a text",
-        SchemaType.Integer => "a whole number",
-        SchemaType.Boolean => "true or false",
-        SchemaType.List => "a list",
-        SchemaType.IntegerOrText => "a whole number or a text",
-        SchemaType.Quantity => "a quantity such as 500m, 2 or 64Mi (quoted when it has a decimal point)",
-        _ => "an object",
-    };
+    private static string Name(SchemaNode schema) =>
+        schema.Type switch
+        {
+            SchemaType.Text => "a text",
+            SchemaType.Integer => "a whole number",
+            SchemaType.Boolean => "true or false",
+            SchemaType.List => "a list",
+            SchemaType.IntegerOrText => "a whole number or a text",
+            SchemaType.Quantity => "a quantity such as 500m, 2 or 64Mi (quoted when it has a decimal point)",
+            _ => "an object",
+        };
 
-    private static string Describe(JsonNode? node) => node switch
-    {
-        null => "null",
-        JsonObject => "an object",
-        JsonArray => "a list",
-        _ when AsText(node) is { } text => $"the text '{Shorten(text)}'",
-        _ => node.ToJsonString(),
-    };
+    private static string Describe(JsonNode? node) =>
+        node switch
+        {
+            null => "null",
+            JsonObject => "an object",
+            JsonArray => "a list",
+            _ when AsText(node) is { } text => $"the text '{Shorten(text)}'",
+            _ => node.ToJsonString(),
+        };
 
     private static string Shorten(string text) => text.Length <= 60 ? text : text[..60] + "…";
 }

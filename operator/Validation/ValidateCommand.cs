@@ -18,9 +18,13 @@ public static class ValidateCommand
         var host = new Option<bool>("--host") { Description = "Also ask for what host mode (operator up) needs" };
 
         var command = new Command(
-            "validate", "Say everything that is wrong with manifests. Exit code: 0 all good, 1 something wrong, 2 a file cannot be read")
+            "validate",
+            "Say everything that is wrong with manifests. Exit code: 0 all good, 1 something wrong, 2 a file cannot be read"
+        )
         {
-            files, output, host,
+            files,
+            output,
+            host,
         };
         command.SetAction(parsed =>
         {

@@ -41,9 +41,7 @@ internal sealed class YamlReader
     private readonly Dictionary<string, int> _lines = new(StringComparer.Ordinal);
     private int _nodes;
 
-    private YamlReader()
-    {
-    }
+    private YamlReader() { }
 
     /// <summary>Reads every document of the text; empty ones are skipped.</summary>
     /// <exception cref="FormatException">Not YAML, or too much of it; the message has line and column where there is one.</exception>
@@ -62,11 +60,14 @@ internal sealed class YamlReader
         }
         catch (YamlException error)
         {
-            throw new FormatException($"line {error.Start.Line}, column {error.Start.Column}: {error.InnerException?.Message ?? error.Message}", error);
+            throw new FormatException(
+                $"line {error.Start.Line}, column {error.Start.Column}: {error.InnerException?.Message ?? error.Message}",
+                error
+            );
         }
 
-        return stream.Documents
-            .Where(document => !IsEmpty(document.RootNode))
+        return stream
+            .Documents.Where(document => !IsEmpty(document.RootNode))
             .Select(document =>
             {
                 var reader = new YamlReader();
@@ -119,7 +120,8 @@ internal sealed class YamlReader
             }
         }
 
-        static bool IsMerge(KeyValuePair<YamlNode, YamlNode> entry) => entry.Key is YamlScalarNode { Value: "<<", Style: ScalarStyle.Plain };
+        static bool IsMerge(KeyValuePair<YamlNode, YamlNode> entry) =>
+            entry.Key is YamlScalarNode { Value: "<<", Style: ScalarStyle.Plain };
     }
 
     private JsonNode? Convert(YamlNode node, string path, int depth)
@@ -136,8 +138,7 @@ internal sealed class YamlReader
                 var json = new JsonObject();
                 foreach (var (key, value) in Merged(map, depth))
                 {
-                    var name = (key as YamlScalarNode)?.Value
-                        ?? throw new FormatException($"line {key.Start.Line}: a key must be a text");
+                    var name = (key as YamlScalarNode)?.Value ?? throw new FormatException($"line {key.Start.Line}: a key must be a text");
                     // The key's line, not the value's: a block below the key begins a line later.
                     var child = FieldPath.Child(path, name);
                     _lines.TryAdd(child, (int)key.Start.Line);

@@ -16,10 +16,22 @@ internal static class ConditionSchema
             new("lastTransitionTime", Text("When status last changed.", null) with { Format = "date-time" }, Required: true),
             new(
                 "observedGeneration",
-                new SchemaNode { Type = SchemaType.Integer, Format = "int64", Description = "Generation of the spec that the condition is about." },
-                Required: false),
+                new SchemaNode
+                {
+                    Type = SchemaType.Integer,
+                    Format = "int64",
+                    Description = "Generation of the spec that the condition is about.",
+                },
+                Required: false
+            ),
         ],
     };
 
-    private static SchemaNode Text(string description, int? longest) => new() { Type = SchemaType.Text, Description = description, Maximum = longest };
+    private static SchemaNode Text(string description, int? longest) =>
+        new()
+        {
+            Type = SchemaType.Text,
+            Description = description,
+            Maximum = longest,
+        };
 }

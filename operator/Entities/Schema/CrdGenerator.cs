@@ -36,24 +36,26 @@ public static class CrdGenerator
                     ["categories"] = Array(type.GetCustomAttribute<KubernetesEntityCategoriesAttribute>()!.Names),
                 },
                 ["scope"] = "Namespaced",
-                ["versions"] = new JsonArray(new JsonObject
-                {
-                    ["name"] = FleetApi.Version,
-                    ["served"] = true,
-                    ["storage"] = true,
-                    ["subresources"] = new JsonObject
+                ["versions"] = new JsonArray(
+                    new JsonObject
                     {
-                        ["status"] = new JsonObject(),
-                        ["scale"] = new JsonObject
+                        ["name"] = FleetApi.Version,
+                        ["served"] = true,
+                        ["storage"] = true,
+                        ["subresources"] = new JsonObject
                         {
-                            ["specReplicasPath"] = scale.SpecReplicasPath,
-                            ["statusReplicasPath"] = scale.StatusReplicasPath,
-                            ["labelSelectorPath"] = scale.LabelSelectorPath,
+                            ["status"] = new JsonObject(),
+                            ["scale"] = new JsonObject
+                            {
+                                ["specReplicasPath"] = scale.SpecReplicasPath,
+                                ["statusReplicasPath"] = scale.StatusReplicasPath,
+                                ["labelSelectorPath"] = scale.LabelSelectorPath,
+                            },
                         },
-                    },
-                    ["additionalPrinterColumns"] = Columns(type),
-                    ["schema"] = new JsonObject { ["openAPIV3Schema"] = SchemaWriter.Write(SchemaBuilder.Fleet) },
-                }),
+                        ["additionalPrinterColumns"] = Columns(type),
+                        ["schema"] = new JsonObject { ["openAPIV3Schema"] = SchemaWriter.Write(SchemaBuilder.Fleet) },
+                    }
+                ),
             },
         };
     }
@@ -63,7 +65,12 @@ public static class CrdGenerator
         var columns = new JsonArray();
         foreach (var column in type.GetCustomAttributes<AdditionalPrinterColumnAttribute>().OrderBy(column => column.Order))
         {
-            var json = new JsonObject { ["name"] = column.Name, ["jsonPath"] = column.JsonPath, ["type"] = column.Type };
+            var json = new JsonObject
+            {
+                ["name"] = column.Name,
+                ["jsonPath"] = column.JsonPath,
+                ["type"] = column.Type,
+            };
             if (column.Description.Length > 0)
             {
                 json["description"] = column.Description;

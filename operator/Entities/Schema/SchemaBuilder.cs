@@ -10,20 +10,30 @@ namespace Mooring.Operator.Entities.Schema;
 /// <summary>Reads the schema of a kind off its types: names, attributes, and initial values as defaults.</summary>
 public static class SchemaBuilder
 {
-    private static readonly Lazy<SchemaNode> FleetSchema = new(() => new SchemaNode
-    {
-        Type = SchemaType.Object,
-        Description = DescriptionOf(typeof(ConnectionFleet)),
-        Rules = RulesOf(typeof(ConnectionFleet)),
-        Properties =
-        [
-            new("apiVersion", new SchemaNode { Type = SchemaType.Text, Description = "Version of the API that the object is written in." }, Required: false),
-            new("kind", new SchemaNode { Type = SchemaType.Text, Description = "Kind of the object." }, Required: false),
-            new("metadata", new SchemaNode { Type = SchemaType.Metadata, Description = "Name, namespace, labels and the like." }, Required: false),
-            Property(typeof(ConnectionFleet).GetProperty(nameof(ConnectionFleet.Spec))!, new ConnectionFleet(), withDefaults: true),
-            Property(typeof(ConnectionFleet).GetProperty(nameof(ConnectionFleet.Status))!, new ConnectionFleet(), withDefaults: false),
-        ],
-    });
+    private static readonly Lazy<SchemaNode> FleetSchema = new(() =>
+        new SchemaNode
+        {
+            Type = SchemaType.Object,
+            Description = DescriptionOf(typeof(ConnectionFleet)),
+            Rules = RulesOf(typeof(ConnectionFleet)),
+            Properties =
+            [
+                new(
+                    "apiVersion",
+                    new SchemaNode { Type = SchemaType.Text, Description = "Version of the API that the object is written in." },
+                    Required: false
+                ),
+                new("kind", new SchemaNode { Type = SchemaType.Text, Description = "Kind of the object." }, Required: false),
+                new(
+                    "metadata",
+                    new SchemaNode { Type = SchemaType.Metadata, Description = "Name, namespace, labels and the like." },
+                    Required: false
+                ),
+                Property(typeof(ConnectionFleet).GetProperty(nameof(ConnectionFleet.Spec))!, new ConnectionFleet(), withDefaults: true),
+                Property(typeof(ConnectionFleet).GetProperty(nameof(ConnectionFleet.Status))!, new ConnectionFleet(), withDefaults: false),
+            ],
+        }
+    );
 
     /// <summary>Schema of <see cref="ConnectionFleet"/>.</summary>
     public static SchemaNode Fleet => FleetSchema.Value;
@@ -48,7 +58,13 @@ public static class SchemaBuilder
         if (type == typeof(string))
         {
             var length = property.GetCustomAttribute<LengthAttribute>();
-            return Text(pattern) with { Minimum = length?.Minimum, Maximum = length?.Maximum, Allowed = AllowedOf(property), Rules = rules };
+            return Text(pattern) with
+            {
+                Minimum = length?.Minimum,
+                Maximum = length?.Maximum,
+                Allowed = AllowedOf(property),
+                Rules = rules,
+            };
         }
 
         if (type == typeof(int) || type == typeof(long))
@@ -84,9 +100,10 @@ public static class SchemaBuilder
             return new SchemaNode
             {
                 Type = SchemaType.Map,
-                Items = type.GetGenericArguments()[1] == typeof(IntOrString)
-                    ? new SchemaNode { Type = SchemaType.Quantity }
-                    : new SchemaNode { Type = SchemaType.Text, Maximum = items?.MaxTextLength },
+                Items =
+                    type.GetGenericArguments()[1] == typeof(IntOrString)
+                        ? new SchemaNode { Type = SchemaType.Quantity }
+                        : new SchemaNode { Type = SchemaType.Text, Maximum = items?.MaxTextLength },
                 Minimum = items?.Minimum is > 0 and var least ? least : null,
                 Maximum = items?.Maximum,
                 Rules = rules,
@@ -99,7 +116,8 @@ public static class SchemaBuilder
             return new SchemaNode
             {
                 Type = SchemaType.List,
-                Items = item == typeof(string) ? Text(pattern) with { Maximum = items?.MaxTextLength }
+                Items =
+                    item == typeof(string) ? Text(pattern) with { Maximum = items?.MaxTextLength }
                     : item == typeof(Condition) ? ConditionSchema.Node
                     : ObjectOf(item, withDefaults),
                 Minimum = items?.Minimum is > 0 and var least ? least : null,
@@ -109,7 +127,10 @@ public static class SchemaBuilder
             };
         }
 
-        return ObjectOf(type, withDefaults) with { Rules = [.. RulesOf(type), .. rules] };
+        return ObjectOf(type, withDefaults) with
+        {
+            Rules = [.. RulesOf(type), .. rules],
+        };
     }
 
     private static SchemaNode ObjectOf(Type type, bool withDefaults)
@@ -129,30 +150,38 @@ public static class SchemaBuilder
     }
 
     private static SchemaNode Text(PatternAttribute? pattern) =>
-        new() { Type = SchemaType.Text, Pattern = pattern?.Expression, PatternMeaning = pattern?.Meaning };
+        new()
+        {
+            Type = SchemaType.Text,
+            Pattern = pattern?.Expression,
+            PatternMeaning = pattern?.Meaning,
+        };
 
     // An object's default is {}, which the API server then fills from the defaults of its fields.
-    private static JsonNode? DefaultOf(object? value) => value switch
-    {
-        null => null,
-        string text => JsonValue.Create(text),
-        bool flag => JsonValue.Create(flag),
-        int number => JsonValue.Create(number),
-        long number => JsonValue.Create(number),
-        IEnumerable => null,
-        _ => new JsonObject(),
-    };
+    private static JsonNode? DefaultOf(object? value) =>
+        value switch
+        {
+            null => null,
+            string text => JsonValue.Create(text),
+            bool flag => JsonValue.Create(flag),
+            int number => JsonValue.Create(number),
+            long number => JsonValue.Create(number),
+            IEnumerable => null,
+            _ => new JsonObject(),
+        };
 
     private static string DescriptionOf(MemberInfo member) => member.GetCustomAttribute<DescriptionAttribute>()?.Text ?? "";
 
-    private static List<SchemaRule> RulesOf(MemberInfo member) => member.GetCustomAttributes<ValidationRuleAttribute>()
-        .Select(rule => new SchemaRule(rule.Rule, rule.Message, rule.FieldPath))
-        .OrderBy(rule => rule.Rule, StringComparer.Ordinal)
-        .ToList();
+    private static List<SchemaRule> RulesOf(MemberInfo member) =>
+        member
+            .GetCustomAttributes<ValidationRuleAttribute>()
+            .Select(rule => new SchemaRule(rule.Rule, rule.Message, rule.FieldPath))
+            .OrderBy(rule => rule.Rule, StringComparer.Ordinal)
+            .ToList();
 
     private static List<JsonNode> AllowedOf(MemberInfo member) =>
-    [
-        .. member.GetCustomAttribute<AllowedValuesAttribute>()?.Values.Select(value => (JsonNode)JsonValue.Create(value)!) ?? [],
-        .. member.GetCustomAttribute<AllowedNumbersAttribute>()?.Values.Select(value => (JsonNode)JsonValue.Create(value)) ?? [],
-    ];
+        [
+            .. member.GetCustomAttribute<AllowedValuesAttribute>()?.Values.Select(value => (JsonNode)JsonValue.Create(value)!) ?? [],
+            .. member.GetCustomAttribute<AllowedNumbersAttribute>()?.Values.Select(value => (JsonNode)JsonValue.Create(value)) ?? [],
+        ];
 }

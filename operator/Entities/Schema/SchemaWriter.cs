@@ -38,10 +38,14 @@ internal static class SchemaWriter
         {
             case SchemaType.Object:
                 json["type"] = "object";
-                json["properties"] = new JsonObject(node.Properties.Select(property => KeyValuePair.Create(property.Name, (JsonNode?)Write(property.Schema))));
+                json["properties"] = new JsonObject(
+                    node.Properties.Select(property => KeyValuePair.Create(property.Name, (JsonNode?)Write(property.Schema)))
+                );
                 if (node.Properties.Any(property => property.Required))
                 {
-                    json["required"] = new JsonArray([.. node.Properties.Where(property => property.Required).Select(property => (JsonNode?)property.Name)]);
+                    json["required"] = new JsonArray([
+                        .. node.Properties.Where(property => property.Required).Select(property => (JsonNode?)property.Name),
+                    ]);
                 }
 
                 break;

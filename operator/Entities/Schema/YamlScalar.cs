@@ -25,21 +25,31 @@ public static partial class YamlScalar
             return JsonValue.Create(number);
         }
 
-        if (text.StartsWith("0x", StringComparison.Ordinal)
-            && long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var hexadecimal))
+        if (
+            text.StartsWith("0x", StringComparison.Ordinal)
+            && long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var hexadecimal)
+        )
         {
             return JsonValue.Create(hexadecimal);
         }
 
-        return Float().IsMatch(text)
-            && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var real) && double.IsFinite(real)
+        return
+            Float().IsMatch(text)
+            && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var real)
+            && double.IsFinite(real)
             ? JsonValue.Create(real)
             : JsonValue.Create(text);
     }
 
     /// <summary>Whether the text may stand unquoted: it reads as itself, also by the rules of YAML 1.1, and has no sign that YAML gives a meaning.</summary>
-    internal static bool IsPlainText(string text) => Plain().IsMatch(text) && !Reserved().IsMatch(text) && Resolve(text) is JsonValue value
-        && value.TryGetValue<string>(out _) && !text.EndsWith(':') && !text.Contains(": ") && !text.Contains(" #");
+    internal static bool IsPlainText(string text) =>
+        Plain().IsMatch(text)
+        && !Reserved().IsMatch(text)
+        && Resolve(text) is JsonValue value
+        && value.TryGetValue<string>(out _)
+        && !text.EndsWith(':')
+        && !text.Contains(": ")
+        && !text.Contains(" #");
 
     [GeneratedRegex("^[-+]?[0-9]+$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Integer();
@@ -51,6 +61,10 @@ public static partial class YamlScalar
     private static partial Regex Plain();
 
     // YAML 1.1 reads these as booleans, and digits with ':' or '_' as numbers or times.
-    [GeneratedRegex("^([yY]|[nN]|[yY][eE][sS]|[nN][oO]|[oO][nN]|[oO][fF][fF]|[-+0-9][-+0-9_:.eExXoOa-fA-F]*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        "^([yY]|[nN]|[yY][eE][sS]|[nN][oO]|[oO][nN]|[oO][fF][fF]|[-+0-9][-+0-9_:.eExXoOa-fA-F]*)$",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Reserved();
 }

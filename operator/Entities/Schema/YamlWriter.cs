@@ -9,7 +9,13 @@ namespace Mooring.Operator.Entities.Schema;
 public static class YamlWriter
 {
     private static readonly EmitterSettings Settings = new(
-        bestIndent: 2, bestWidth: int.MaxValue, isCanonical: false, maxSimpleKeyLength: 1024, skipAnchorName: true, indentSequences: false);
+        bestIndent: 2,
+        bestWidth: int.MaxValue,
+        isCanonical: false,
+        maxSimpleKeyLength: 1024,
+        skipAnchorName: true,
+        indentSequences: false
+    );
 
     public static string Write(JsonNode? node)
     {
@@ -38,7 +44,9 @@ public static class YamlWriter
                 emitter.Emit(new MappingEnd());
                 break;
             case JsonArray list:
-                emitter.Emit(new SequenceStart(default, default, isImplicit: true, list.Count == 0 ? SequenceStyle.Flow : SequenceStyle.Block));
+                emitter.Emit(
+                    new SequenceStart(default, default, isImplicit: true, list.Count == 0 ? SequenceStyle.Flow : SequenceStyle.Block)
+                );
                 foreach (var item in list)
                 {
                     Emit(emitter, item);
@@ -50,14 +58,26 @@ public static class YamlWriter
                 EmitText(emitter, value.GetValue<string>());
                 break;
             default:
-                emitter.Emit(new Scalar(default, default, node?.ToJsonString() ?? "null", ScalarStyle.Plain, isPlainImplicit: true, isQuotedImplicit: false));
+                emitter.Emit(
+                    new Scalar(
+                        default,
+                        default,
+                        node?.ToJsonString() ?? "null",
+                        ScalarStyle.Plain,
+                        isPlainImplicit: true,
+                        isQuotedImplicit: false
+                    )
+                );
                 break;
         }
     }
 
     private static void EmitText(Emitter emitter, string text)
     {
-        var style = text.Contains('\n') ? ScalarStyle.Literal : YamlScalar.IsPlainText(text) ? ScalarStyle.Plain : ScalarStyle.SingleQuoted;
+        var style =
+            text.Contains('\n') ? ScalarStyle.Literal
+            : YamlScalar.IsPlainText(text) ? ScalarStyle.Plain
+            : ScalarStyle.SingleQuoted;
         emitter.Emit(new Scalar(default, default, text, style, isPlainImplicit: true, isQuotedImplicit: true));
     }
 }

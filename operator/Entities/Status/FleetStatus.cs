@@ -16,7 +16,9 @@ public sealed record FleetStatus
     [Length(0, 1024)]
     public string? Selector { get; set; }
 
-    [Description("State in one word, for people: Pending, Progressing, Ready, Degraded, Paused, Invalid or Deleting. Conditions are the contract.")]
+    [Description(
+        "State in one word, for people: Pending, Progressing, Ready, Degraded, Paused, Invalid or Deleting. Conditions are the contract."
+    )]
     [Length(0, 63)]
     public string? Phase { get; set; }
 

@@ -32,12 +32,13 @@ public readonly record struct IntOrString
 /// <summary>JSON form of <see cref="IntOrString"/>: a whole number or a string, nothing else.</summary>
 public sealed class IntOrStringConverter : JsonConverter<IntOrString>
 {
-    public override IntOrString Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
-    {
-        JsonTokenType.String => new IntOrString(reader.GetString()!),
-        JsonTokenType.Number when reader.TryGetInt64(out var number) => new IntOrString(number),
-        _ => throw new JsonException("must be a whole number or a string"),
-    };
+    public override IntOrString Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType switch
+        {
+            JsonTokenType.String => new IntOrString(reader.GetString()!),
+            JsonTokenType.Number when reader.TryGetInt64(out var number) => new IntOrString(number),
+            _ => throw new JsonException("must be a whole number or a string"),
+        };
 
     public override void Write(Utf8JsonWriter writer, IntOrString value, JsonSerializerOptions options)
     {

@@ -6,7 +6,8 @@ namespace Mooring.Kubernetes.Models;
 /// <summary>JSON of the kinds that an operator renders and reads: camelCase, nulls left out, unknown members skipped.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(ConfigMap))]
 [JsonSerializable(typeof(Deployment))]
 [JsonSerializable(typeof(EndpointSlice))]
@@ -26,6 +27,8 @@ public sealed partial class ResourcesJson : JsonSerializerContext
     /// <summary>The object as the API server would get it.</summary>
     /// <exception cref="NotSupportedException">The object is none of the kinds above.</exception>
     public static byte[] Serialize(IKubernetesObject value) =>
-        JsonSerializer.SerializeToUtf8Bytes(value, Default.GetTypeInfo(value.GetType())
-            ?? throw new NotSupportedException($"{value.GetType().Name} has no JSON form here"));
+        JsonSerializer.SerializeToUtf8Bytes(
+            value,
+            Default.GetTypeInfo(value.GetType()) ?? throw new NotSupportedException($"{value.GetType().Name} has no JSON form here")
+        );
 }

@@ -31,14 +31,19 @@ public sealed class CrdTests
         {
             var text = schema.Default!.GetValue<string>();
             (schema.Pattern is null || Regex.IsMatch(text, schema.Pattern)).ShouldBeTrue($"{path} = {text}");
-            (schema.Allowed.Count == 0 || schema.Allowed.Any(allowed => allowed.GetValue<string>() == text)).ShouldBeTrue($"{path} = {text}");
+            (schema.Allowed.Count == 0 || schema.Allowed.Any(allowed => allowed.GetValue<string>() == text)).ShouldBeTrue(
+                $"{path} = {text}"
+            );
         }
     }
 
     [Fact]
     public void Fleet_DrainAndCapacity_HaveNoDefaults() =>
         Fields()
-            .Where(field => field.Path.StartsWith("spec.gateway.drain", StringComparison.Ordinal) || field.Path.StartsWith("spec.gateway.capacity", StringComparison.Ordinal))
+            .Where(field =>
+                field.Path.StartsWith("spec.gateway.drain", StringComparison.Ordinal)
+                || field.Path.StartsWith("spec.gateway.capacity", StringComparison.Ordinal)
+            )
             .Where(field => field.Schema.Default is not null)
             .Select(field => field.Path)
             .ShouldBeEmpty("a preset could not fill them any more");

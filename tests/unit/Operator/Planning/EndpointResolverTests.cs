@@ -10,9 +10,16 @@ public sealed class EndpointResolverTests
     [Fact]
     public void Resolve_ReadyNotReadyAndGoing_AreToldApart()
     {
-        var slice = Slice("web-1", Endpoint("a", "10.0.0.1"), Endpoint("b", "10.0.0.2", ready: false), Endpoint("c", "10.0.0.3", ready: false, terminating: true));
+        var slice = Slice(
+            "web-1",
+            Endpoint("a", "10.0.0.1"),
+            Endpoint("b", "10.0.0.2", ready: false),
+            Endpoint("c", "10.0.0.3", ready: false, terminating: true)
+        );
 
-        EndpointResolver.Resolve(Source, Service(), [slice]).Select(info => (info.Id, info.Address, info.Port, info.Draining))
+        EndpointResolver
+            .Resolve(Source, Service(), [slice])
+            .Select(info => (info.Id, info.Address, info.Port, info.Draining))
             .ShouldBe([("a", "10.0.0.1", 8080, false), ("c", "10.0.0.3", 8080, true)]);
     }
 
@@ -40,7 +47,10 @@ public sealed class EndpointResolverTests
         var six = Slice("web-1", Endpoint("a", "fd00::1"));
         six.AddressType = "IPv6";
 
-        EndpointResolver.Resolve(Source, Service(), [six, Slice("web-2", Endpoint("a", "10.0.0.1"))]).ShouldHaveSingleItem().Address.ShouldBe("10.0.0.1");
+        EndpointResolver
+            .Resolve(Source, Service(), [six, Slice("web-2", Endpoint("a", "10.0.0.1"))])
+            .ShouldHaveSingleItem()
+            .Address.ShouldBe("10.0.0.1");
     }
 
     [Fact]
@@ -65,23 +75,56 @@ public sealed class EndpointResolverTests
         EndpointResolver.Resolve(Source, Service(), [Slice("web-1", endpoint)]).ShouldHaveSingleItem().Id.ShouldBe("10.9.9.9");
     }
 
-    private static Service Service() => new()
-    {
-        Spec = new ServiceSpec { Ports = [new ServicePort { Name = "metrics", Port = 9100 }, new ServicePort { Name = "http", Port = 80, Protocol = "TCP" }] },
-    };
+    private static Service Service() =>
+        new()
+        {
+            Spec = new ServiceSpec
+            {
+                Ports =
+                [
+                    new ServicePort { Name = "metrics", Port = 9100 },
+                    new ServicePort
+                    {
+                        Name = "http",
+                        Port = 80,
+                        Protocol = "TCP",
+                    },
+                ],
+            },
+        };
 
-    private static EndpointSlice Slice(string name, params SliceEndpoint[] endpoints) => new()
-    {
-        Metadata = new ObjectMeta { Name = name, Labels = new() { [EndpointSlice.ServiceNameLabel] = "web" } },
-        AddressType = "IPv4",
-        Ports = [new SlicePort { Name = "metrics", Port = 9100 }, new SlicePort { Name = "http", Port = 8080, Protocol = "TCP" }],
-        Endpoints = [.. endpoints],
-    };
+    private static EndpointSlice Slice(string name, params SliceEndpoint[] endpoints) =>
+        new()
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = name,
+                Labels = new() { [EndpointSlice.ServiceNameLabel] = "web" },
+            },
+            AddressType = "IPv4",
+            Ports =
+            [
+                new SlicePort { Name = "metrics", Port = 9100 },
+                new SlicePort
+                {
+                    Name = "http",
+                    Port = 8080,
+                    Protocol = "TCP",
+                },
+            ],
+            Endpoints = [.. endpoints],
+        };
 
-    private static SliceEndpoint Endpoint(string pod, string address, bool ready = true, bool terminating = false) => new()
-    {
-        Addresses = [address],
-        TargetRef = new EndpointTarget { Kind = "Pod", Name = pod },
-        Conditions = new SliceEndpointConditions { Ready = ready, Serving = true, Terminating = terminating },
-    };
+    private static SliceEndpoint Endpoint(string pod, string address, bool ready = true, bool terminating = false) =>
+        new()
+        {
+            Addresses = [address],
+            TargetRef = new EndpointTarget { Kind = "Pod", Name = pod },
+            Conditions = new SliceEndpointConditions
+            {
+                Ready = ready,
+                Serving = true,
+                Terminating = terminating,
+            },
+        };
 }

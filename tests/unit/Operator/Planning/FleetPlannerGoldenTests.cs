@@ -16,7 +16,8 @@ public sealed class FleetPlannerGoldenTests
 {
     private static readonly string Folder = Repository.PathOf("tests", "unit", "Operator", "Planning", "Golden");
 
-    public static TheoryData<string> Names() => [.. Directory.GetFiles(Folder, "*.in.yaml").Select(path => Path.GetFileName(path)[..^".in.yaml".Length]).Order()];
+    public static TheoryData<string> Names() =>
+        [.. Directory.GetFiles(Folder, "*.in.yaml").Select(path => Path.GetFileName(path)[..^".in.yaml".Length]).Order()];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -32,7 +33,10 @@ public sealed class FleetPlannerGoldenTests
             File.WriteAllText(file, text);
         }
 
-        text.ShouldBe(File.ReadAllText(file), $"if the change is meant, run the tests with MOORING_GOLDEN=1 and look at the difference of {name}.out.yaml");
+        text.ShouldBe(
+            File.ReadAllText(file),
+            $"if the change is meant, run the tests with MOORING_GOLDEN=1 and look at the difference of {name}.out.yaml"
+        );
     }
 
     [Theory]
@@ -43,18 +47,22 @@ public sealed class FleetPlannerGoldenTests
 
         var map = plan.Objects.OfType<ConfigMap>().ShouldHaveSingleItem();
 
-        ContractsJson.Hash(ContractsJson.ParseConfig(System.Text.Encoding.UTF8.GetBytes(map.Data!["gateway.json"]))).ShouldBe(plan.ConfigHash);
+        ContractsJson
+            .Hash(ContractsJson.ParseConfig(System.Text.Encoding.UTF8.GetBytes(map.Data!["gateway.json"])))
+            .ShouldBe(plan.ConfigHash);
     }
 
-    private static FleetInput Input(string text) => new()
-    {
-        Fleet = Fleets.Load(text),
-        Stream = new StreamEndpoint("wss://mooring-stream.mooring-system.svc:8443/stream/v1", "-----BEGIN CERTIFICATE-----\n"),
-        Deployments = YamlReader.Read(text)
-            .Where(document => (string?)document.Value!["kind"] == "Deployment")
-            .Select(document => document.Value.Deserialize(ResourcesJson.Default.Deployment)!)
-            .ToList(),
-    };
+    private static FleetInput Input(string text) =>
+        new()
+        {
+            Fleet = Fleets.Load(text),
+            Stream = new StreamEndpoint("wss://mooring-stream.mooring-system.svc:8443/stream/v1", "-----BEGIN CERTIFICATE-----\n"),
+            Deployments = YamlReader
+                .Read(text)
+                .Where(document => (string?)document.Value!["kind"] == "Deployment")
+                .Select(document => document.Value.Deserialize(ResourcesJson.Default.Deployment)!)
+                .ToList(),
+        };
 
     private static string Write(FleetPlan plan)
     {
@@ -65,9 +73,16 @@ public sealed class FleetPlannerGoldenTests
             ["rollout"] = plan.Rollout.ToString(),
             ["paused"] = plan.Paused,
             ["retiring"] = new JsonObject(plan.Retiring.Select(one => KeyValuePair.Create(one.Name, (JsonNode?)one.Replicas))),
-            ["endpointSources"] = new JsonObject(plan.EndpointSources.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)$"{one.Service}:{one.ServicePort}"))),
-            ["workloads"] = new JsonObject(plan.Workloads.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)$"{one.Deployment} x{one.Replicas}"))),
+            ["endpointSources"] = new JsonObject(
+                plan.EndpointSources.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)$"{one.Service}:{one.ServicePort}"))
+            ),
+            ["workloads"] = new JsonObject(
+                plan.Workloads.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)$"{one.Deployment} x{one.Replicas}"))
+            ),
         };
-        return string.Join("---\n", plan.Objects.Select(one => JsonNode.Parse(ResourcesJson.Serialize(one))).Prepend(summary).Select(YamlWriter.Write));
+        return string.Join(
+            "---\n",
+            plan.Objects.Select(one => JsonNode.Parse(ResourcesJson.Serialize(one))).Prepend(summary).Select(YamlWriter.Write)
+        );
     }
 }

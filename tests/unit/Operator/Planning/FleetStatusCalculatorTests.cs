@@ -46,7 +46,8 @@ public sealed class FleetStatusCalculatorTests
         Condition(status, "Ready").ShouldBe(("False", "GatewaysNotReady"));
         Condition(status, "Degraded").ShouldBe(("True", "GatewaysNotReady"));
         Condition(status, "Progressing").ShouldBe(("False", "GatewaysNotReady"));
-        Condition(Calculate(gatewaysReady: 1, endpoints: 2, last: status), "Degraded").ShouldBe(("True", "GatewaysNotReady"), "it stays so until it is ready again");
+        Condition(Calculate(gatewaysReady: 1, endpoints: 2, last: status), "Degraded")
+            .ShouldBe(("True", "GatewaysNotReady"), "it stays so until it is ready again");
     }
 
     [Fact]
@@ -75,12 +76,14 @@ public sealed class FleetStatusCalculatorTests
     public void Calculate_Invalid_ListsEveryError()
     {
         var fleet = Fleets.Load(Fleets.Small);
-        var status = FleetStatusCalculator.Calculate(new StatusInput
-        {
-            Input = new FleetInput { Fleet = fleet },
-            Errors = [new FieldError("spec.a", "wrong"), new FieldError("spec.b", "too")],
-            Now = Now,
-        });
+        var status = FleetStatusCalculator.Calculate(
+            new StatusInput
+            {
+                Input = new FleetInput { Fleet = fleet },
+                Errors = [new FieldError("spec.a", "wrong"), new FieldError("spec.b", "too")],
+                Now = Now,
+            }
+        );
 
         (status.Phase, Condition(status, "Ready")).ShouldBe(("Invalid", ("False", "Invalid")));
         status.Conditions!.First(condition => condition.Type == "Ready").Message.ShouldBe("spec.a: wrong; spec.b: too");
@@ -89,7 +92,12 @@ public sealed class FleetStatusCalculatorTests
     [Fact]
     public void Calculate_ConfigRefusedByAGateway_SaysWhy()
     {
-        var status = Calculate(gatewaysReady: 2, endpoints: 2, view: (hash) => View(hash, Gateway("g-0", hash), Gateway("g-1", "old") with { RefusedHash = hash, ConfigErrors = ["listeners[0]: no"] }));
+        var status = Calculate(
+            gatewaysReady: 2,
+            endpoints: 2,
+            view: (hash) =>
+                View(hash, Gateway("g-0", hash), Gateway("g-1", "old") with { RefusedHash = hash, ConfigErrors = ["listeners[0]: no"] })
+        );
 
         Condition(status, "Ready").ShouldBe(("False", "ConfigRefused"));
         Condition(status, "Degraded").ShouldBe(("True", "ConfigRefused"));
@@ -100,18 +108,38 @@ public sealed class FleetStatusCalculatorTests
     [Fact]
     public void Calculate_Reports_GiveConnections()
     {
-        var status = Calculate(gatewaysReady: 2, endpoints: 2, view: hash => View(
-            hash, Gateway("g-0", hash, connections: 30, capacity: 100), Gateway("g-1", hash, connections: 20, capacity: 100),
-            Gateway("g-old", hash, connections: 50, capacity: 100, GatewayState.Draining)));
+        var status = Calculate(
+            gatewaysReady: 2,
+            endpoints: 2,
+            view: hash =>
+                View(
+                    hash,
+                    Gateway("g-0", hash, connections: 30, capacity: 100),
+                    Gateway("g-1", hash, connections: 20, capacity: 100),
+                    Gateway("g-old", hash, connections: 50, capacity: 100, GatewayState.Draining)
+                )
+        );
 
-        status.Connections.ShouldBe(new ConnectionsStatus { Current = 100, Capacity = 200, Available = 150, UtilizationPercent = 50 });
+        status.Connections.ShouldBe(
+            new ConnectionsStatus
+            {
+                Current = 100,
+                Capacity = 200,
+                Available = 150,
+                UtilizationPercent = 50,
+            }
+        );
         status.Gateways!.Draining.ShouldBe(1);
     }
 
     [Fact]
     public void Calculate_NewLeaderWithoutReports_KeepsTheFigures()
     {
-        var last = Calculate(gatewaysReady: 2, endpoints: 2, view: hash => View(hash, Gateway("g-0", hash, connections: 30, capacity: 100)));
+        var last = Calculate(
+            gatewaysReady: 2,
+            endpoints: 2,
+            view: hash => View(hash, Gateway("g-0", hash, connections: 30, capacity: 100))
+        );
 
         var status = Calculate(gatewaysReady: 2, endpoints: 2, last: last, view: hash => View(hash));
 
@@ -123,7 +151,9 @@ public sealed class FleetStatusCalculatorTests
     {
         var status = Calculate(gatewaysReady: 2, endpoints: 2, applyError: "services \"x\" is forbidden");
 
-        (status.Phase, Condition(status, "Ready"), Condition(status, "Degraded")).ShouldBe(("Degraded", ("False", "ApplyFailed"), ("True", "ApplyFailed")));
+        (status.Phase, Condition(status, "Ready"), Condition(status, "Degraded")).ShouldBe(
+            ("Degraded", ("False", "ApplyFailed"), ("True", "ApplyFailed"))
+        );
     }
 
     [Fact]
@@ -131,7 +161,9 @@ public sealed class FleetStatusCalculatorTests
     {
         var status = Calculate(gatewaysReady: 2, endpoints: 2, manifest: Fleets.Small.Replace("spec:", "spec:\n  paused: true"));
 
-        (status.Phase, Condition(status, "Ready"), Condition(status, "Progressing")).ShouldBe(("Paused", ("True", "Serving"), ("False", "Paused")));
+        (status.Phase, Condition(status, "Ready"), Condition(status, "Progressing")).ShouldBe(
+            ("Paused", ("True", "Serving"), ("False", "Paused"))
+        );
     }
 
     [Fact]
@@ -139,56 +171,101 @@ public sealed class FleetStatusCalculatorTests
     {
         var manifest = Fleets.Small.Replace("workload: {image: app, replicas: 2}", "addresses: [{address: 'a:1'}, {address: 'b:1'}]");
 
-        var status = Calculate(gatewaysReady: 2, endpoints: 0, manifest: manifest, view: hash => View(
-            hash, Gateway("g-0", hash, out1: "a:1"), Gateway("g-1", hash, out1: "a:1")));
+        var status = Calculate(
+            gatewaysReady: 2,
+            endpoints: 0,
+            manifest: manifest,
+            view: hash => View(hash, Gateway("g-0", hash, out1: "a:1"), Gateway("g-1", hash, out1: "a:1"))
+        );
 
         status.Backends!.Summary.ShouldBe("1/2");
         Condition(status, "Ready").ShouldBe(("False", "BackendsNotReady"));
     }
 
     private static FleetStatus Calculate(
-        int? gatewaysReady, int endpoints, FleetStatus? last = null, Func<string, FleetView>? view = null, string? applyError = null, string manifest = Fleets.Small,
-        long generation = 1, DateTimeOffset? now = null)
+        int? gatewaysReady,
+        int endpoints,
+        FleetStatus? last = null,
+        Func<string, FleetView>? view = null,
+        string? applyError = null,
+        string manifest = Fleets.Small,
+        long generation = 1,
+        DateTimeOffset? now = null
+    )
     {
         var fleet = Fleets.Load(manifest, generation) with { Status = last };
         var plan = FleetPlanner.Plan(new FleetInput { Fleet = fleet });
         var deployment = new Deployment
         {
-            Metadata = new ObjectMeta { Name = plan.GatewayDeployment, Labels = new() { ["mooring.dev/role"] = "gateway", ["mooring.dev/revision"] = plan.Revision } },
+            Metadata = new ObjectMeta
+            {
+                Name = plan.GatewayDeployment,
+                Labels = new() { ["mooring.dev/role"] = "gateway", ["mooring.dev/revision"] = plan.Revision },
+            },
             Spec = new DeploymentSpec { Replicas = 2 },
             Status = new DeploymentStatus { Replicas = 2, ReadyReplicas = gatewaysReady },
         };
-        return FleetStatusCalculator.Calculate(new StatusInput
-        {
-            Input = new FleetInput { Fleet = fleet, Deployments = gatewaysReady is null ? [] : [deployment] },
-            Plan = plan,
-            ApplyError = applyError,
-            View = view?.Invoke(plan.ConfigHash),
-            Endpoints = new Dictionary<string, IReadOnlyList<EndpointInfo>>
+        return FleetStatusCalculator.Calculate(
+            new StatusInput
             {
-                ["app"] = Enumerable.Range(0, endpoints).Select(i => new EndpointInfo { Id = $"app-{i}", Address = "10.0.0.1", Port = 80 }).ToList(),
-            },
-            Now = now ?? Now,
-        });
+                Input = new FleetInput { Fleet = fleet, Deployments = gatewaysReady is null ? [] : [deployment] },
+                Plan = plan,
+                ApplyError = applyError,
+                View = view?.Invoke(plan.ConfigHash),
+                Endpoints = new Dictionary<string, IReadOnlyList<EndpointInfo>>
+                {
+                    ["app"] = Enumerable
+                        .Range(0, endpoints)
+                        .Select(i => new EndpointInfo
+                        {
+                            Id = $"app-{i}",
+                            Address = "10.0.0.1",
+                            Port = 80,
+                        })
+                        .ToList(),
+                },
+                Now = now ?? Now,
+            }
+        );
     }
 
-    private static FleetView View(string hash, params GatewayView[] gateways) => new() { Fleet = "shop/small", DesiredHash = hash, Gateways = gateways };
+    private static FleetView View(string hash, params GatewayView[] gateways) =>
+        new()
+        {
+            Fleet = "shop/small",
+            DesiredHash = hash,
+            Gateways = gateways,
+        };
 
     private static GatewayView Gateway(
-        string name, string hash, int connections = 0, int capacity = 100, GatewayState state = GatewayState.Serving, string? out1 = null) => new()
-    {
-        Hello = new HelloMessage { Fleet = "shop/small", Gateway = name, Version = "1" },
-        ConnectedAt = Now,
-        SeenAt = Now,
-        ConfigHash = hash,
-        Report = new ReportMessage
+        string name,
+        string hash,
+        int connections = 0,
+        int capacity = 100,
+        GatewayState state = GatewayState.Serving,
+        string? out1 = null
+    ) =>
+        new()
         {
-            State = state,
-            Connections = connections,
-            Capacity = capacity,
-            Backends = out1 is null ? [] : [new BackendLoad { Name = "app", Endpoints = [new EndpointLoad { Id = out1, Healthy = false }] }],
-        },
-    };
+            Hello = new HelloMessage
+            {
+                Fleet = "shop/small",
+                Gateway = name,
+                Version = "1",
+            },
+            ConnectedAt = Now,
+            SeenAt = Now,
+            ConfigHash = hash,
+            Report = new ReportMessage
+            {
+                State = state,
+                Connections = connections,
+                Capacity = capacity,
+                Backends = out1 is null
+                    ? []
+                    : [new BackendLoad { Name = "app", Endpoints = [new EndpointLoad { Id = out1, Healthy = false }] }],
+            },
+        };
 
     private static (string Status, string Reason) Condition(FleetStatus status, string type)
     {
@@ -196,5 +273,6 @@ public sealed class FleetStatusCalculatorTests
         return (condition.Status, condition.Reason);
     }
 
-    private static DateTimeOffset Time(FleetStatus status, string type) => status.Conditions!.Single(one => one.Type == type).LastTransitionTime;
+    private static DateTimeOffset Time(FleetStatus status, string type) =>
+        status.Conditions!.Single(one => one.Type == type).LastTransitionTime;
 }

@@ -31,9 +31,10 @@ public sealed class StatusWriteRuleTests
     public void Delay_FiguresChangedSoonAfterAWrite_Waits() =>
         StatusWriteRule.Delay(Status(100), Status(200), Now.AddSeconds(-3), Now).ShouldBe(TimeSpan.FromSeconds(7));
 
-    private static FleetStatus Status(int connections) => new()
-    {
-        Phase = "Ready",
-        Connections = new ConnectionsStatus { Current = connections, Capacity = 10_000 },
-    };
+    private static FleetStatus Status(int connections) =>
+        new()
+        {
+            Phase = "Ready",
+            Connections = new ConnectionsStatus { Current = connections, Capacity = 10_000 },
+        };
 }

@@ -51,7 +51,8 @@ public sealed class FleetManifestTests
               resourceVersion: "77"
               uid: 3f6c2f5e-7a43-4c1c-9d0e-0c8f6c6f0a11
             status: {phase: Ready, somethingNewer: true}
-            """);
+            """
+        );
 
         FleetManifest.Load(printed).Errors.ShouldBeEmpty();
     }
@@ -73,26 +74,33 @@ public sealed class FleetManifestTests
               listeners:
               - {name: a, protocol: TCP, port: 70000, backend: x}
               - nonsense
-            """);
+            """
+        );
 
-        loaded.Errors.Select(error => $"{error.Line} {error}").ShouldBe(
-        [
-            "1 apiVersion: must be mooring.dev/v1alpha1, not mooring.dev/v1",
-            "3 metadata.label: unknown field; did you mean labels?",
-            "3 metadata.name: must be lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
-            "5 spec.gatway: unknown field; did you mean gateway?",
-            "7 spec.gateway.replicas: must be a whole number, not the text 'two'",
-            "9 spec.gateway.drain.deadline: with lameDuck must be at most 590s: cluster autoscalers wait 600s for a pod",
-            "11 spec.listeners[0].backend: there is no backend 'x': spec.backends is empty",
-            "11 spec.listeners[0].port: must be 1 to 65535, not 70000",
-            "12 spec.listeners[1]: must be an object, not the text 'nonsense'",
-        ]);
+        loaded
+            .Errors.Select(error => $"{error.Line} {error}")
+            .ShouldBe([
+                "1 apiVersion: must be mooring.dev/v1alpha1, not mooring.dev/v1",
+                "3 metadata.label: unknown field; did you mean labels?",
+                "3 metadata.name: must be lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
+                "5 spec.gatway: unknown field; did you mean gateway?",
+                "7 spec.gateway.replicas: must be a whole number, not the text 'two'",
+                "9 spec.gateway.drain.deadline: with lameDuck must be at most 590s: cluster autoscalers wait 600s for a pod",
+                "11 spec.listeners[0].backend: there is no backend 'x': spec.backends is empty",
+                "11 spec.listeners[0].port: must be 1 to 65535, not 70000",
+                "12 spec.listeners[1]: must be an object, not the text 'nonsense'",
+            ]);
     }
 
     [Fact]
     public void LoadAll_SeveralDocuments_SkipsOtherKindsAndKeepsLines()
     {
-        var text = "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---\n" + Fleets.Small + "\n---\n" + Fleets.Small.Replace("9000", "0") + "\n---\n";
+        var text =
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n---\n"
+            + Fleets.Small
+            + "\n---\n"
+            + Fleets.Small.Replace("9000", "0")
+            + "\n---\n";
 
         var fleets = FleetManifest.LoadAll(text);
 
@@ -139,7 +147,8 @@ public sealed class FleetManifestTests
     }
 
     [Fact]
-    public void Load_TooLong_IsRefused() => FleetManifest.Load(new string('#', YamlReader.MaxLength + 1)).Errors.ShouldHaveSingleItem().Message.ShouldContain("longer");
+    public void Load_TooLong_IsRefused() =>
+        FleetManifest.Load(new string('#', YamlReader.MaxLength + 1)).Errors.ShouldHaveSingleItem().Message.ShouldContain("longer");
 
     [Fact]
     public void Load_AnchorsAndMergeKeys_AreFollowed()
@@ -155,9 +164,12 @@ public sealed class FleetManifestTests
               - {<<: *edge, name: other, port: 9001}
               backends:
               - {name: app, addresses: [{address: "[::1]:80"}]}
-            """);
+            """
+        );
 
-        fleet.Spec.Listeners.Select(listener => (listener.Name, listener.Port, listener.Backend)).ShouldBe([("edge", 9000, "app"), ("other", 9001, "app")]);
+        fleet
+            .Spec.Listeners.Select(listener => (listener.Name, listener.Port, listener.Backend))
+            .ShouldBe([("edge", 9000, "app"), ("other", 9001, "app")]);
     }
 
     [Fact]
@@ -166,7 +178,10 @@ public sealed class FleetManifestTests
         var fleet = Fleets.Load(Fleets.Small);
 
         FleetValidator.Validate(fleet).ShouldBeEmpty();
-        FleetValidator.Validate(fleet with { Spec = fleet.Spec with { Listeners = [] } }).ShouldHaveSingleItem().Path.ShouldBe("spec.listeners");
+        FleetValidator
+            .Validate(fleet with { Spec = fleet.Spec with { Listeners = [] } })
+            .ShouldHaveSingleItem()
+            .Path.ShouldBe("spec.listeners");
     }
 
     [Fact]
@@ -174,6 +189,9 @@ public sealed class FleetManifestTests
     {
         var fleet = Fleets.Load(Fleets.Small + "\n  - {name: other, serviceRef: {name: s, port: 1}}");
 
-        FleetValidator.ValidateForHost(fleet).Select(error => error.Path).ShouldBe(["spec.backends[0].workload.command", "spec.backends[1].serviceRef"]);
+        FleetValidator
+            .ValidateForHost(fleet)
+            .Select(error => error.Path)
+            .ShouldBe(["spec.backends[0].workload.command", "spec.backends[1].serviceRef"]);
     }
 }

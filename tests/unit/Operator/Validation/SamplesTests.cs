@@ -6,7 +6,8 @@ namespace Mooring.Operator.Tests.Validation;
 
 public sealed class SamplesTests
 {
-    public static TheoryData<string> Files() => [.. Directory.GetFiles(Repository.PathOf("config", "samples"), "*.yaml").Select(path => Path.GetFileName(path)).Order()];
+    public static TheoryData<string> Files() =>
+        [.. Directory.GetFiles(Repository.PathOf("config", "samples"), "*.yaml").Select(path => Path.GetFileName(path)).Order()];
 
     [Theory]
     [MemberData(nameof(Files))]

@@ -34,10 +34,12 @@ public sealed class ValidateCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task Validate_MissingFile_ExitsWith2() => (await RunAsync("-f", Path.Combine(_folder.FullName, "none.yaml"))).Code.ShouldBe(2);
+    public async Task Validate_MissingFile_ExitsWith2() =>
+        (await RunAsync("-f", Path.Combine(_folder.FullName, "none.yaml"))).Code.ShouldBe(2);
 
     [Fact]
-    public async Task Validate_NoFleetInIt_ExitsWith2() => (await RunAsync("-f", Write("s.yaml", "apiVersion: v1\nkind: Service\n"))).Code.ShouldBe(2);
+    public async Task Validate_NoFleetInIt_ExitsWith2() =>
+        (await RunAsync("-f", Write("s.yaml", "apiVersion: v1\nkind: Service\n"))).Code.ShouldBe(2);
 
     [Fact]
     public async Task Validate_Json_HasEveryErrorWithItsLine()
@@ -68,7 +70,9 @@ public sealed class ValidateCommandTests : IDisposable
     private static async Task<(int Code, string Output, string Errors)> RunAsync(params string[] arguments)
     {
         var console = new InvocationConfiguration { Output = new StringWriter(), Error = new StringWriter() };
-        var code = await new RootCommand { ValidateCommand.Create() }.Parse(["validate", .. arguments]).InvokeAsync(console);
+        var code = await new RootCommand { ValidateCommand.Create() }
+            .Parse(["validate", .. arguments])
+            .InvokeAsync(console);
         return (code, console.Output.ToString()!, console.Error.ToString()!);
     }
 }
