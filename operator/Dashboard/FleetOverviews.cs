@@ -1,5 +1,4 @@
 using Mooring.Contracts.Configuration;
-using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 

@@ -101,9 +101,17 @@ internal sealed class ManifestWatcher : IAsyncDisposable
 
     private (DateTime Written, long Length) Fingerprint()
     {
-        // Follows links, as ConfigMap volumes and configuration managers make them.
-        var file = new FileInfo(_path);
-        file = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
-        return file.Exists ? (file.LastWriteTimeUtc, file.Length) : (default, -1);
+        try
+        {
+            // Follows links, as ConfigMap volumes and configuration managers make them.
+            var file = new FileInfo(_path);
+            file = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
+            return (file.LastWriteTimeUtc, file.Length);
+        }
+        catch (IOException)
+        {
+            // An editor has it away for a moment.
+            return (default, -1);
+        }
     }
 }

@@ -10,6 +10,8 @@ namespace Mooring.Operator.Host.Processes;
 /// </remarks>
 internal static unsafe class ProcessLauncher
 {
+    private const UnixFileMode AnyExecute = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
     // What the .NET runtime ignores or handles, and a child must find as usual.
     private static readonly int[] DefaultSignals = [1, Libc.SigInt, 3, Libc.SigPipe, Libc.SigTerm, 17, 18];
 
@@ -69,7 +71,7 @@ internal static unsafe class ProcessLauncher
     }
 
     private static bool IsExecutable(string path) =>
-        File.Exists(path) && (File.GetUnixFileMode(path) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) != 0;
+        File.Exists(path) && (File.GetUnixFileMode(path) & AnyExecute) != UnixFileMode.None;
 
     private static void Check(int error)
     {

@@ -1,0 +1,83 @@
+using Mooring.Operator.Dashboard;
+using Mooring.Operator.Host;
+using Mooring.Operator.Host.Output;
+
+namespace Mooring.Operator.Tests.Host;
+
+public sealed class HostOutputTests
+{
+    private static readonly FleetOverview Fleet = new()
+    {
+        Namespace = "default",
+        Name = "edge",
+        Phase = "Ready",
+        CreatedAt = DateTimeOffset.UnixEpoch,
+        GatewaysReady = 2,
+        GatewaysDesired = 2,
+        GatewaysDraining = 0,
+        BackendsReady = 4,
+        BackendsDesired = 4,
+        Connections = 150,
+        Capacity = 1000,
+    };
+
+    [Fact]
+    public void Render_Fleet_LooksLikeKubectl() =>
+        FleetTable.Render([Fleet], DateTimeOffset.UnixEpoch + TimeSpan.FromSeconds(75), 200).ShouldBe(
+        [
+            "NAME               GATEWAYS   BACKENDS   CONNECTIONS   CAPACITY     UTIL   DRAINING   PHASE         AGE",
+            "edge               2/2        4/4        150           1000         15%    0          Ready         75s",
+        ]);
+
+    [Theory]
+    [InlineData(0, "0s")]
+    [InlineData(119, "119s")]
+    [InlineData(125, "2m5s")]
+    [InlineData(600, "10m")]
+    [InlineData(3 * 3600 + 60, "3h1m")]
+    [InlineData(10 * 3600, "10h")]
+    [InlineData(50 * 3600, "2d2h")]
+    [InlineData(10 * 86400, "10d")]
+    public void Age_Duration_AsKubectlWritesIt(int seconds, string expected) => FleetTable.Age(TimeSpan.FromSeconds(seconds)).ShouldBe(expected);
+
+    [Fact]
+    public void Show_NoTerminal_PrintsChangesOnly()
+    {
+        var (output, error) = (new StringWriter(), new StringWriter());
+        var printer = new HostOutput(output, error, OutputFormat.Table, isTerminal: false, TimeProvider.System);
+        printer.Show([Fleet]);
+        printer.Show([Fleet with { ConfigAcked = "2/2" }]);
+        printer.Show([Fleet with { Phase = "Degraded" }]);
+        printer.Say("something happened");
+        output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => line.Split(' ')[0]).ShouldBe(["NAME", "edge", "edge"]);
+        error.ToString().ShouldContain("something happened");
+    }
+
+    [Fact]
+    public void Show_Terminal_RedrawsInPlace()
+    {
+        var output = new StringWriter();
+        var printer = new HostOutput(output, TextWriter.Null, OutputFormat.Table, isTerminal: true, TimeProvider.System);
+        printer.Show([Fleet]);
+        printer.Say("something happened");
+        output.ToString().Split("\u001b[2A\u001b[J").Length.ShouldBe(2);
+        output.ToString().Split("\u001b[J")[1].ShouldStartWith("something happened");
+    }
+
+    [Fact]
+    public void Show_ReaderGone_GoesOn()
+    {
+        var printer = new HostOutput(new BrokenWriter(), new BrokenWriter(), OutputFormat.Json, isTerminal: false, TimeProvider.System);
+        printer.Show([Fleet]);
+        printer.Say("still here");
+    }
+
+    [Fact]
+    public void Metrics_HostileNames_AreEscaped() =>
+        HostMetrics.Write([Fleet with { Name = "a\"b\\c\nd" }], []).ShouldContain("mooring_fleet_ready{fleet=\"default/a\\\"b\\\\c\\nd\"} 0\n");
+
+    private sealed class BrokenWriter : StringWriter
+    {
+        public override void WriteLine(string? value) => throw new IOException("Broken pipe");
+    }
+}
