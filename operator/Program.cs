@@ -12,4 +12,12 @@ var root = new RootCommand("Mooring's control plane: fleets of long-lived connec
     UpCommand.Create(),
 };
 
-return await root.Parse(args).InvokeAsync();
+var parsed = root.Parse(args);
+var configuration = new InvocationConfiguration();
+if (parsed.CommandResult.Command.Name == "up")
+{
+    // It takes its signals itself: a drain lasts longer than the seconds after which the command line would end the process.
+    configuration.ProcessTerminationTimeout = null;
+}
+
+return await parsed.InvokeAsync(configuration);

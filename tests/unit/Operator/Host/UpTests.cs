@@ -1,0 +1,284 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Net.WebSockets;
+using System.Text;
+using Mooring.Operator.Host.Processes;
+
+namespace Mooring.Operator.Tests.Host;
+
+/// <summary>Host mode as a user meets it: the programs themselves, with real gateways and workloads.</summary>
+[Collection(nameof(UpTests))]
+[CollectionDefinition(nameof(UpTests), DisableParallelization = true)]
+public sealed class UpTests
+{
+    [Fact]
+    public async Task Up_KillNineOnGatewayAndWorkload_BothReturnAndOtherGatewaysConnectionsStay()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        (await WebSocketEchoesAsync(up)).ShouldBeTrue();
+        var clients = await ConnectAsync(up, 20);
+        await up.UntilAsync(static fleet => fleet.Gateways.Sum(static gateway => gateway.Connections) >= 20, "20 connections");
+        var victim = up.Fleet!.Gateways[0];
+        var survivors = up.Fleet.Gateways[1].Connections;
+        _ = Libc.Kill(victim.ProcessId, Libc.SigKill);
+        await up.UntilAsync(fleet => fleet.Gateways[0] is { Restarts: 1, State: "Serving" } gateway && gateway.ProcessId != victim.ProcessId, "the gateway's return");
+        await up.ReadyAsync();
+        (await CountEchoingAsync(up, clients)).ShouldBe((int)survivors);
+
+        // The listeners were open all the time, and the new gateway takes from them.
+        (await CountEchoingAsync(up, await ConnectAsync(up, 20))).ShouldBe(20);
+
+        var workload = up.Fleet.Endpoints.First(static endpoint => endpoint.Backend == "echo");
+        _ = Libc.Kill(workload.ProcessId!.Value, Libc.SigKill);
+        await up.UntilAsync(fleet => fleet.Endpoints.Any(endpoint => endpoint.Id == workload.Id && endpoint is { Restarts: 1, State: "Ready" }), "the workload's return");
+        await up.ReadyAsync();
+        (await CountEchoingAsync(up, await ConnectAsync(up, 20))).ShouldBe(20);
+    }
+
+    [Fact]
+    public async Task Up_EditOfLimitAndWorkloads_IsInForceWithinFiveSecondsAndDropsNobody()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        var clients = await ConnectAsync(up, 100);
+        (await CountEchoingAsync(up, clients)).ShouldBe(100);
+        var hash = up.Fleet!.ConfigHash;
+        var watch = Stopwatch.StartNew();
+        up.Edit("perAddress: 1000", "perAddress: 1");
+        up.Edit("replicas: 2 # echo", "replicas: 3 # echo");
+        await up.UntilAsync(
+            fleet => fleet.ConfigHash != hash && fleet.ConfigAcked == "2/2" && fleet is { BackendsReady: 5, BackendsDesired: 5 }, "the edit in force");
+        watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5));
+
+        // Every gateway has one of this address already, if the kernel was fair to it; one that has none takes exactly one.
+        var more = await ConnectAsync(up, 10);
+        (await CountEchoingAsync(up, more)).ShouldBeLessThanOrEqualTo(1);
+        (await CountEchoingAsync(up, clients)).ShouldBe(100);
+
+        // Scale-in: the workload that goes keeps its connections until they end.
+        up.Edit("replicas: 3 # echo", "replicas: 1 # echo");
+        await up.UntilAsync(static fleet => fleet.Endpoints.Any(static endpoint => endpoint.State == "Draining"), "a drain");
+        (await CountEchoingAsync(up, clients)).ShouldBe(100);
+        clients.ForEach(static client => client.Dispose());
+        await up.UntilAsync(static fleet => fleet is { BackendsReady: 3, BackendsDesired: 3 } && fleet.Endpoints.Count == 3, "the end of the drained workloads");
+    }
+
+    [Fact]
+    public async Task Up_GatewaysScaledOutAndIn_NewOnesServeAndOldOnesDrain()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        up.Edit("replicas: 2 # gateways", "replicas: 3 # gateways");
+        await up.UntilAsync(static fleet => fleet is { GatewaysReady: 3, Phase: "Ready" }, "the third gateway");
+        var clients = await ConnectAsync(up, 30);
+        await up.UntilAsync(static fleet => fleet.Connections == 30, "30 connections");
+        up.Edit("replicas: 3 # gateways", "replicas: 1 # gateways");
+        await up.UntilAsync(static fleet => fleet.GatewaysDraining == 2, "the drain");
+        (await CountEchoingAsync(up, clients)).ShouldBe(30);
+        (await CountEchoingAsync(up, await ConnectAsync(up, 5))).ShouldBe(5);
+        clients.ForEach(static client => client.Dispose());
+        await up.UntilAsync(static fleet => fleet is { Gateways.Count: 1, Phase: "Ready" }, "one gateway");
+    }
+
+    [Fact]
+    public async Task Up_ListenerAddedAndRemoved_Follows()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        using var client = await up.ConnectAsync();
+        var port = Mooring.Operator.Host.Sockets.FreePorts.Find(new HashSet<int>());
+        var line = $"  - {{name: more, protocol: TCP, port: {port}, backend: echo}}\n";
+        up.Edit("  backends:\n", line + "  backends:\n");
+        using var more = await PatientlyConnectAsync(up, port);
+        (await up.EchoesAsync(more)).ShouldBeTrue();
+        up.Edit(line, "");
+        await up.UntilAsync(static fleet => fleet.Listeners.Count == 2 && fleet.ConfigAcked == "2/2", "the removal");
+        await RefusedAsync(up, port);
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("perAddress: 1000", "perAdress: 5", "spec.gateway.capacity.perAdress")]
+    [InlineData("backend: echo", "backend: nowhere", "spec.listeners[0].backend")]
+    [InlineData("name: echo, protocol: TCP, port: ", "name: echo, protocol: TCP, port: 7", "spec.listeners[0].port")]
+    [InlineData("spec:", "spec: [\n", "fleet.yaml")]
+    public async Task Up_BadEdit_IsReportedAndChangesNothing(string from, string to, string expected)
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        using var client = await up.ConnectAsync();
+        var (hash, children) = (up.Fleet!.ConfigHash, up.Children.Count);
+        up.Edit(from, to);
+        await up.UntilAsync(() => up.Errors.Contains("the edit is not applied", StringComparison.Ordinal), "the report");
+        up.Errors.ShouldContain(expected);
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+        (up.Fleet.ConfigHash, up.Children.Count).ShouldBe((hash, children));
+    }
+
+    [Fact]
+    public async Task Up_EditToAPortInUse_IsReportedAndChangesNothing()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        using var other = new TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((System.Net.IPEndPoint)other.LocalEndpoint).Port;
+        up.Edit("  backends:\n", $"  - {{name: more, protocol: TCP, port: {port}, backend: echo}}\n  backends:\n");
+        await up.UntilAsync(() => up.Errors.Contains("the edit is not applied", StringComparison.Ordinal), "the report");
+        up.Errors.ShouldContain($"spec.listeners[2].port: listener more cannot have 127.0.0.1:{port}: the port is in use");
+        up.Fleet!.Listeners.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Up_Terminated_LeavesNothing()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        using var client = await up.ConnectAsync();
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+        up.Signal(Libc.SigInt);
+        (await up.ExitAsync()).ShouldBe(0);
+        up.Children.Count.ShouldBeGreaterThanOrEqualTo(6);
+        up.Children.Where(UpProcess.Runs).ShouldBeEmpty();
+        Directory.Exists(up.StateDirectory).ShouldBeFalse();
+        await RefusedAsync(up, up.TcpPort);
+    }
+
+    [Fact]
+    public async Task Up_SupervisorKilled_LeavesNoChild()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        up.Signal(Libc.SigKill);
+        await up.ExitAsync();
+        await up.UntilAsync(() => !up.Children.Any(UpProcess.Runs) && !Directory.Exists(up.StateDirectory), "the children's end");
+    }
+
+    [Fact]
+    public async Task Up_BadManifest_ExitsWithTwo()
+    {
+        await using var up = new UpProcess(static up => Quickstart(up).Replace("port:", "prot:", StringComparison.Ordinal));
+        (await up.ExitAsync()).ShouldBe(2);
+        up.Errors.ShouldContain("spec.listeners[0].prot");
+        up.Errors.ShouldContain("spec.listeners[1].prot");
+        Directory.Exists(up.StateDirectory).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Up_PortInUse_ExitsWithOneAndNamesListenerAndPort()
+    {
+        using var other = new TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((System.Net.IPEndPoint)other.LocalEndpoint).Port;
+        await using var up = new UpProcess(up => Quickstart(up).Replace($"port: {up.TcpPort}", $"port: {port}", StringComparison.Ordinal));
+        (await up.ExitAsync()).ShouldBe(1);
+        up.Errors.ShouldContain($"spec.listeners[0].port: listener echo cannot have 127.0.0.1:{port}: the port is in use");
+    }
+
+    [Fact]
+    public async Task Up_Http_ServesHealthMetricsAndThePage()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{up.HttpPort}") };
+        (await http.GetStringAsync("/healthz", up.Deadline)).ShouldBe("ok\n");
+        (await http.GetStringAsync("/readyz", up.Deadline)).ShouldBe("ok\n");
+        var metrics = await http.GetStringAsync("/metrics", up.Deadline);
+        metrics.ShouldContain("mooring_fleet_ready{fleet=\"default/quickstart\"} 1\n");
+        metrics.ShouldContain("mooring_gateway_state{fleet=\"default/quickstart\",gateway=\"quickstart-gateway-0\",state=\"serving\"} 1\n");
+        (await http.GetStringAsync("/api/v1/fleets", up.Deadline)).ShouldContain("\"name\":\"quickstart\"");
+        using var page = await http.GetAsync("/", up.Deadline);
+        page.Headers.GetValues("Content-Security-Policy").Single().ShouldContain("default-src 'none'");
+        (await page.Content.ReadAsStringAsync(up.Deadline)).ShouldNotContain("innerHTML");
+
+        // The stream is for children on the Unix socket, not for whoever finds the port.
+        using var stranger = new ClientWebSocket();
+        stranger.Options.AddSubProtocol(Mooring.Contracts.Stream.StreamLimits.Subprotocol);
+        await stranger.ConnectAsync(new Uri($"ws://127.0.0.1:{up.HttpPort}{Mooring.Contracts.Stream.StreamLimits.Path}"), up.Deadline);
+        var hello = """{"type":"hello","fleet":"default/quickstart","gateway":"quickstart-gateway-0","version":"1"}""";
+        await stranger.SendAsync(Encoding.UTF8.GetBytes(hello), WebSocketMessageType.Text, true, up.Deadline);
+        (await stranger.ReceiveAsync(new byte[1024], up.Deadline)).MessageType.ShouldBe(WebSocketMessageType.Close);
+        (stranger.CloseStatusDescription ?? "").ShouldContain("streams come by the Unix socket");
+    }
+
+    private static string Quickstart(UpProcess up) =>
+        $"""
+        apiVersion: mooring.dev/v1alpha1
+        kind: ConnectionFleet
+        metadata:
+          name: quickstart
+        spec:
+          gateway:
+            replicas: 2 # gateways
+            capacity:
+              maxConnections: 10000
+              perAddress: 1000
+            drain: {"{lameDuck: 1s, deadline: 60s}"}
+          listeners:
+          - {"{"}name: echo, protocol: TCP, port: {up.TcpPort}, backend: echo{"}"}
+          - {"{"}name: live, protocol: WebSocket, port: {up.WebSocketPort}, backend: chat{"}"}
+          backends:
+          - name: echo
+            workload:
+              image: mooring/gateway:dev
+              command: [gateway, bench, echo]
+              replicas: 2 # echo
+          - name: chat
+            workload:
+              image: mooring/gateway:dev
+              command: [gateway, bench, echo, --websocket]
+              replicas: 2
+
+        """;
+
+    private static async Task<List<TcpClient>> ConnectAsync(UpProcess up, int count)
+    {
+        var clients = new List<TcpClient>();
+        for (var i = 0; i < count; i++)
+        {
+            clients.Add(await up.ConnectAsync());
+        }
+
+        return clients;
+    }
+
+    private static async Task<int> CountEchoingAsync(UpProcess up, IEnumerable<TcpClient> clients) =>
+        (await Task.WhenAll(clients.Select(up.EchoesAsync))).Count(static echoes => echoes);
+
+    private static async Task<bool> WebSocketEchoesAsync(UpProcess up)
+    {
+        using var socket = new ClientWebSocket();
+        await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{up.WebSocketPort}/"), up.Deadline);
+        await socket.SendAsync("hello"u8.ToArray(), WebSocketMessageType.Text, true, up.Deadline);
+        var buffer = new byte[64];
+        var result = await socket.ReceiveAsync(buffer, up.Deadline);
+        return Encoding.UTF8.GetString(buffer, 0, result.Count) == "hello";
+    }
+
+    private static async Task<TcpClient> PatientlyConnectAsync(UpProcess up, int port)
+    {
+        while (true)
+        {
+            var client = new TcpClient();
+            try
+            {
+                await client.ConnectAsync(System.Net.IPAddress.Loopback, port, up.Deadline);
+                return client;
+            }
+            catch (SocketException)
+            {
+                client.Dispose();
+                await Task.Delay(50, up.Deadline);
+            }
+        }
+    }
+
+    private static async Task RefusedAsync(UpProcess up, int port)
+    {
+        while (await Mooring.Operator.Host.Sockets.FreePorts.AcceptsAsync(port, up.Deadline))
+        {
+            await Task.Delay(50, up.Deadline);
+        }
+    }
+}
