@@ -111,6 +111,11 @@ internal sealed partial class RequestPipeline(
             code = "timeout";
             throw new TimeoutException($"{request}: no answer within {request.AttemptTimeout ?? options.AttemptTimeout}", error);
         }
+        catch (HttpRequestException error) when (error.InnerException is { } cause)
+        {
+            // "The SSL connection could not be established, see inner exception" helps nobody who reads a log.
+            throw new HttpRequestException(error.HttpRequestError, $"{request}: {cause.Message}", error, error.StatusCode);
+        }
         catch (IOException error)
         {
             throw new HttpRequestException(HttpRequestError.ResponseEnded, $"{request}: {error.Message}", error);

@@ -1,0 +1,144 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Configuration;
+using Mooring.Testing;
+
+namespace Mooring.Kubernetes.Tests.Client;
+
+/// <summary>Against a server that asks for a client certificate and tells whose it got, over which protocol.</summary>
+public sealed class TlsTests : IAsyncLifetime, IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly Authority _authority = new("CN=authority");
+    private WebApplication _app = null!;
+    private Uri _address = null!;
+
+    public async Task InitializeAsync()
+    {
+        var certificate = _authority.Issue("api.test", IPAddress.Loopback);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(https =>
+        {
+            https.ServerCertificate = certificate;
+            https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+            https.AllowAnyClientCertificate();
+        })));
+        _app = builder.Build();
+        _app.Run(context => context.Response.WriteAsync($"{context.Connection.ClientCertificate?.Subject} {context.Request.Protocol} {context.Request.Host.Host}"));
+        await _app.StartAsync();
+        _address = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+    }
+
+    public async Task DisposeAsync() => await _app.DisposeAsync();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task ServerOfTheAuthority_IsTrusted_OverHttp2() =>
+        (await AskAsync(Config())).ShouldBe(" HTTP/2 127.0.0.1");
+
+    [Fact]
+    public async Task ServerOfAnother_IsRefused_WithTheReason()
+    {
+        using var other = new Authority("CN=another");
+        var error = await Should.ThrowAsync<HttpRequestException>(AskAsync(Config() with { CertificateAuthorities = [other.Certificate] }));
+        error.Message.ShouldContain("get /version: ");
+        error.Message.ShouldContain("certificate");
+    }
+
+    [Fact]
+    public async Task ServerOfAnother_IsTakenIfTheUserSaysSo() =>
+        (await AskAsync(Config() with { CertificateAuthorities = null, InsecureSkipTlsVerify = true })).ShouldContain("HTTP/2");
+
+    [Theory]
+    [InlineData("api.test", true)]
+    [InlineData("wrong.test", false)]
+    public async Task ServerName_IsWhatIsVerified(string name, bool good)
+    {
+        var asked = AskAsync(Config() with { TlsServerName = name });
+        if (good)
+        {
+            (await asked).ShouldBe(" HTTP/2 api.test");
+        }
+        else
+        {
+            (await Should.ThrowAsync<HttpRequestException>(asked)).Message.ShouldContain("NameMismatch");
+        }
+    }
+
+    [Fact]
+    public async Task ClientCertificateInFiles_IsShown_AndANewOneAfterRotation()
+    {
+        var time = new ManualTime();
+        Write("first", DateTime.UnixEpoch.AddDays(1));
+        var credential = new FileCredential(
+            null, PemSource.Of(null, _folder.Path + "/tls.crt"), PemSource.Of(null, _folder.Path + "/tls.key"), time);
+        using var client = new KubernetesClient(Config() with { Credentials = credential });
+        (await AskAsync(client)).ShouldStartWith("CN=first ");
+        Write("second", DateTime.UnixEpoch.AddDays(2));
+        (await AskAsync(client)).ShouldStartWith("CN=first ");
+        time.Advance(TimeSpan.FromMinutes(1));
+        (await AskAsync(client)).ShouldStartWith("CN=second ");
+
+        void Write(string name, DateTime changed)
+        {
+            using var certificate = _authority.Issue(name);
+            File.SetLastWriteTimeUtc(_folder.Write("tls.crt", certificate.ExportCertificatePem()), changed);
+            File.SetLastWriteTimeUtc(_folder.Write("tls.key", certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()), changed);
+        }
+    }
+
+    private static async Task<string> AskAsync(KubernetesClient client) =>
+        System.Text.Encoding.UTF8.GetString(await client.GetRawAsync("/version"));
+
+    private static async Task<string> AskAsync(ClusterConfig config)
+    {
+        using var client = new KubernetesClient(config);
+        return await AskAsync(client);
+    }
+
+    private ClusterConfig Config() => new() { Server = _address, CertificateAuthorities = [_authority.Certificate] };
+
+    private sealed class Authority : IDisposable
+    {
+        private readonly ECDsa _key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+
+        public Authority(string subject)
+        {
+            var request = new CertificateRequest(subject, _key, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+            Certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        }
+
+        public X509Certificate2 Certificate { get; }
+
+        public X509Certificate2 Issue(string name, IPAddress? address = null)
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddDnsName(name);
+            if (address is not null)
+            {
+                names.AddIpAddress(address);
+            }
+
+            request.CertificateExtensions.Add(names.Build());
+            using var issued = request.Create(Certificate, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
+            using var pair = issued.CopyWithPrivateKey(key);
+            return X509CertificateLoader.LoadPkcs12(pair.Export(X509ContentType.Pkcs12), null, X509KeyStorageFlags.Exportable);
+        }
+
+        public void Dispose() => _key.Dispose();
+    }
+}
