@@ -5,7 +5,7 @@ using Mooring.Benchmarks.Load;
 namespace Mooring.Benchmarks.L4;
 
 /// <summary>Takes the L4 metrics from each server in turn: A B C, A B C, … so that what else the machine does falls on all alike.</summary>
-internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTest> servers, TextWriter progress)
+internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTest> servers, TimeProvider clock, TextWriter progress)
 {
     private const string Echo = "echo";
     private const string Bulk = "bulk";
@@ -13,7 +13,11 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
     /// <summary>Above this share of the measured time the figures deserve a note.</summary>
     private const double DisturbedShare = 0.05;
 
+    /// <summary>A quick run starts no round that would end after this: what follows takes up to 30 s, and all must end within 90 s.</summary>
+    private static readonly TimeSpan QuickRoundsEnd = TimeSpan.FromSeconds(55);
+
     private readonly Samples _samples = new();
+    private readonly List<string> _notes = [];
     private double _measuredSeconds;
     private double _waitSeconds;
 
@@ -41,7 +45,8 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
             }
         }
 
-        return (_samples, Notes());
+        AddDisturbance();
+        return (_samples, _notes);
     }
 
     private async Task TakeTimedAsync(
@@ -57,6 +62,7 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
             return;
         }
 
+        var began = clock.GetTimestamp();
         var running = new List<RunningServer>();
         try
         {
@@ -68,6 +74,7 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
 
             for (var round = 0; round < options.Rounds; round++)
             {
+                var roundBegan = clock.GetTimestamp();
                 foreach (var step in steps)
                 {
                     foreach (var server in InTurn(running, round))
@@ -78,6 +85,15 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
                 }
 
                 progress.WriteLine($"  round {round + 1} of {options.Rounds}");
+                if (
+                    options.Quick
+                    && clock.GetElapsedTime(began) + clock.GetElapsedTime(roundBegan) > QuickRoundsEnd
+                    && round + 1 < options.Rounds
+                )
+                {
+                    _notes.Add($"{round + 1} of {options.Rounds} rounds: the machine is too slow now for more in a quick run");
+                    break;
+                }
             }
         }
         finally
@@ -143,12 +159,15 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
         }
     }
 
-    private IReadOnlyList<string> Notes()
+    private void AddDisturbance()
     {
         var share = _measuredSeconds > 0 ? _waitSeconds / _measuredSeconds : 0;
-        return share > DisturbedShare
-            ? [$"the machine was busy: the servers waited {share:0%} of the measured time for a core that other processes had"]
-            : [];
+        if (share > DisturbedShare)
+        {
+            _notes.Add(
+                $"the machine was busy: the servers' threads waited {share:0%} of the measured time for a core that other processes had"
+            );
+        }
     }
 
     private bool Wanted(string key) => key.StartsWith(options.Only, StringComparison.Ordinal);

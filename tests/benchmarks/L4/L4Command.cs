@@ -70,7 +70,7 @@ internal static class L4Command
 
             var servers = Choose(options);
             var began = clock.GetUtcNow();
-            var (samples, notes) = await new L4Benchmark(options, servers, Console.Error).RunAsync(cancellation);
+            var (samples, notes) = await new L4Benchmark(options, servers, clock, Console.Error).RunAsync(cancellation);
             var report = new Report
             {
                 Name = "l4",
