@@ -19,6 +19,9 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     private static readonly TimeSpan ClosingInterval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan WaitingInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ListInterval = TimeSpan.FromSeconds(1);
+
+    // After the deadline, for the answers to the last close frames.
+    private static readonly TimeSpan LastGrace = TimeSpan.FromSeconds(5);
     private static readonly DrainDecision Serving = new(GatewayState.Serving, true, true, 0, false);
 
     private readonly Lock _gate = new();
@@ -29,6 +32,7 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     private readonly HashSet<(int Descriptor, long Started)> _told = [];
     private DrainConfig _config = new();
     private DrainDecision _decision = Serving;
+    private TimeSpan? _closingAll;
     private TimeSpan _listed = TimeSpan.MinValue;
     private int _cutOff;
 
@@ -164,19 +168,17 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
             log.Event("state", ("state", decision.State), ("reason", reason), ("connections", engine.Connections));
         }
 
-        if (decision.CloseAll && !before.CloseAll)
-        {
-            _listed = TimeSpan.MinValue;
-        }
-
         if (decision.CloseAll)
         {
-            await CloseAllAsync();
+            _closingAll ??= Now;
+            await CloseAllAsync(Now - _closingAll > LastGrace);
         }
         else if (decision.CloseNow > 0)
         {
             await CloseAsync(decision.CloseNow);
         }
+
+        _closingAll = decision.CloseAll ? _closingAll : null;
     }
 
     /// <summary>Brings up to date which connections there are, once a second at most: a list of all is not for free.</summary>
@@ -216,11 +218,16 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         await engine.CloseAsync(chosen, Order(CloseReason.Drained));
     }
 
-    private async Task CloseAllAsync()
+    /// <summary>Tells those that were not told yet; <paramref name="atOnce"/> cuts off whatever is left.</summary>
+    private async Task CloseAllAsync(bool atOnce)
     {
         var open = await engine.ListConnectionsAsync();
-        var count = await engine.CloseAsync([.. open.Where(connection => _told.Add(Key(connection)))], Order(CloseReason.DrainDeadline));
-        Interlocked.Add(ref _cutOff, count);
+        var untold = open.Where(connection => _told.Add(Key(connection))).ToList();
+        Interlocked.Add(ref _cutOff, await engine.CloseAsync(untold, Order(CloseReason.DrainDeadline)));
+        if (atOnce)
+        {
+            await engine.CloseAsync([.. open], new CloseOrder(CloseReason.DrainDeadline, null));
+        }
     }
 
     private CloseOrder Order(CloseReason reason)

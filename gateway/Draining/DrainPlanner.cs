@@ -139,15 +139,12 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
 
     private int Shed(TimeSpan now, DrainCounts counts)
     {
-        var surplus = counts.Open - counts.Closing - (_directive!.TargetConnections ?? int.MaxValue);
-        if (surplus <= 0 || _shedDone)
-        {
-            // Reached once is done: a target is not a cap on what comes afterwards.
-            _shedDone = true;
-            return 0;
-        }
+        var target = _directive!.TargetConnections ?? int.MaxValue;
 
-        return Take(now, Math.Min(counts.Closable, surplus));
+        // Reached once is done: a target is not a cap on what comes afterwards.
+        _shedDone |= counts.Open <= target;
+        var surplus = _shedDone ? 0 : counts.Open - counts.Closing - target;
+        return surplus > 0 ? Take(now, Math.Min(counts.Closable, surplus)) : 0;
     }
 
     private int Take(TimeSpan now, int wanted) =>

@@ -8,16 +8,20 @@ namespace Mooring.Gateway.Listeners;
 /// <summary>Moves frames both ways between two ends that speak WebSocket, following where each frame ends.</summary>
 /// <remarks>
 /// As <see cref="Pump"/>, but that the trackers see all bytes, so that at any time a close frame can be put between two frames. From
-/// then on nothing more goes to that end. Where an end breaks the framing, the bytes still pass, for the other end to judge; only the
-/// close frame is not possible any more.
+/// then on nothing more goes to that end. The client is told first; what it sends until it answers still reaches the backend, which is
+/// told in place of the client's answer: so nothing that a client has sent is lost. Where an end breaks the framing, the bytes still
+/// pass, for the other end to judge; only the close frame is not possible any more.
 /// </remarks>
 internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
 {
     /// <summary>Reads per event before the loop's other connections get their turn.</summary>
     private const int MaxReads = 8;
 
-    /// <summary>How long both ends may take to answer a close frame.</summary>
+    /// <summary>How long an end may be silent without answering a close frame.</summary>
     private static readonly uint CloseTicks = TimerWheel.Ticks(TimeSpan.FromSeconds(5));
+
+    /// <summary>How long a client may go on sending what it had begun before it answers.</summary>
+    private static readonly uint MaxCloseTicks = TimerWheel.Ticks(TimeSpan.FromSeconds(30));
 
     private readonly NativeSlab<FrameState> _frames = new();
 
@@ -117,12 +121,12 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         loop.Queue(descriptor);
     }
 
-    /// <summary>Closes both ends by close frames.</summary>
+    /// <summary>Closes both ends by close frames, the client first.</summary>
     public void BeginClose(int client, Channel* channel, WebSocketClose close, CloseReason reason)
     {
         var upstream = loop.Table[channel->Peer];
         var state = _frames[upstream->Frames];
-        if (!_closing.TryAdd(client, new Closing(close, reason)))
+        if (!_closing.TryAdd(client, new Closing(close, reason, loop.Tick)))
         {
             return;
         }
@@ -140,7 +144,9 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
             return;
         }
 
-        if (state->FromClient.AtFrameBoundary && !PutClose(channel->Peer, upstream, state, close))
+        // It said goodbye by itself, or can say nothing more.
+        var clientDone = state->FromClient.CloseSeen || (channel->Flags & ChannelFlags.ReadEnded) != 0;
+        if (clientDone && !PutClose(channel->Peer, upstream, state, close))
         {
             return;
         }
@@ -152,7 +158,23 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
     {
         if (_closing.TryGetValue(client, out var closing))
         {
-            loop.Closer.Close(client, closing.Reason, reset: false);
+            var upstream = loop.Table[channel->Peer];
+            var state = _frames[upstream->Frames];
+            var sends = loop.Tick - channel->LastActive < CloseTicks && loop.Tick - closing.Since < MaxCloseTicks;
+            if (!state->BackendTold && sends)
+            {
+                loop.Timers.Arm(client, channel->LastActive + CloseTicks);
+            }
+            else if (state->BackendTold || !state->FromClient.AtFrameBoundary)
+            {
+                loop.Closer.Close(client, closing.Reason, reset: false);
+            }
+            else if (PutClose(channel->Peer, upstream, state, closing.Close))
+            {
+                // The client does not answer: the backend gets its own time.
+                loop.Timers.Arm(client, loop.Tick + CloseTicks);
+            }
+
             return;
         }
 
@@ -228,14 +250,16 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         var passed = 0;
         if (!closed)
         {
-            passed = tracker.Advance(bytes, StopAt.Frame);
+            passed = tracker.Advance(bytes, fromClient ? StopAt.Close : StopAt.Frame);
             if (!Send(target, sink, bytes[..passed]))
             {
                 loop.Pump.Fail(target, sink);
                 return false;
             }
 
-            if (tracker.AtFrameBoundary && !PutClose(target, sink, state, _closing[client].Close))
+            // To the backend in place of the client's own close, to the client as soon as a frame has ended.
+            var now = tracker.AtFrameBoundary && (!fromClient || passed < bytes.Length);
+            if (now && !PutClose(target, sink, state, _closing[client].Close))
             {
                 return false;
             }
@@ -320,7 +344,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         }
     }
 
-    private readonly record struct Closing(WebSocketClose Close, CloseReason Reason);
+    private readonly record struct Closing(WebSocketClose Close, CloseReason Reason, uint Since);
 }
 
 /// <summary>What a WebSocket connection has beyond its two channels, in native memory.</summary>
