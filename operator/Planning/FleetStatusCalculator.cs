@@ -42,10 +42,14 @@ public static class FleetStatusCalculator
                     Remaining = figures.GatewaysOld,
                 }
                 : last?.Rollout,
-            Config = new ConfigStatus { Hash = input.Plan?.ConfigHash ?? last?.Config?.Hash, Acked = input.View?.AckedSummary },
+            Config = new ConfigStatus { Hash = input.Plan?.ConfigHash ?? last?.Config?.Hash, Acked = Acked(input.View, figures) },
             Conditions = conditions,
         };
     }
+
+    // Of those connected or ready: a ready gateway that never dialled counts as one without.
+    private static string? Acked(FleetView? view, Figures figures) =>
+        view is null ? null : $"{view.AckedCount}/{Math.Max(view.Gateways.Count, figures.GatewaysReady)}";
 
     private static ConnectionsStatus? Connections(FleetView? view, int gatewaysReady, ConnectionsStatus? last)
     {

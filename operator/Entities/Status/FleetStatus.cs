@@ -115,7 +115,7 @@ public sealed record ConfigStatus
     [Length(0, 63)]
     public string? Hash { get; set; }
 
-    [Description("Gateways that have it in force, of those connected, such as 2/2.")]
+    [Description("Gateways that have it in force, of those connected or ready, such as 2/2.")]
     [Length(0, 63)]
     public string? Acked { get; set; }
 }
