@@ -13,10 +13,10 @@ internal sealed record Machine
 
     public required string Dotnet { get; init; }
 
-    /// <summary>Peers by name, with their versions.</summary>
-    public required IReadOnlyDictionary<string, string> Peers { get; init; }
+    /// <summary>Programs under test by name, with their versions.</summary>
+    public required IReadOnlyDictionary<string, string> Servers { get; init; }
 
-    public static Machine Read(IReadOnlyDictionary<string, string> peers) =>
+    public static Machine Read(IReadOnlyDictionary<string, string> servers) =>
         new()
         {
             Cores = Environment.ProcessorCount,
@@ -28,6 +28,6 @@ internal sealed record Machine
                 ?? "unknown",
             Kernel = File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
             Dotnet = Environment.Version.ToString(),
-            Peers = peers,
+            Servers = servers,
         };
 }
