@@ -51,7 +51,7 @@ internal sealed class GatewayStatus(
     public LoadGlance Glance()
     {
         var (epoch, sequence, _, _) = drain.Status;
-        return new LoadGlance(drain.Decision.State, epoch, sequence, engine.Connections);
+        return new LoadGlance(drain.Decision.State, epoch, sequence, engine.Connections, engine.Snapshot?.Capacity ?? 0);
     }
 
     public ReportMessage Report()

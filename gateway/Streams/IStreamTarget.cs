@@ -29,10 +29,11 @@ internal interface IStreamTarget
 /// <param name="Epoch">Fence of the directive in force.</param>
 /// <param name="Sequence">Second part of the fence.</param>
 /// <param name="Connections">Client connections open now.</param>
-internal readonly record struct LoadGlance(GatewayState State, long Epoch, long Sequence, int Connections)
+/// <param name="Capacity">Connections it takes: zero until the first config is in force.</param>
+internal readonly record struct LoadGlance(GatewayState State, long Epoch, long Sequence, int Connections, int Capacity = 0)
 {
-    /// <summary>Whether the change since <paramref name="reported"/> is big: state, fence, or a tenth of the connections.</summary>
+    /// <summary>Whether the change since <paramref name="reported"/> is big: state, fence, capacity, or a tenth of the connections.</summary>
     public bool DiffersMuchFrom(LoadGlance reported) =>
-        State != reported.State || Epoch != reported.Epoch || Sequence != reported.Sequence
+        State != reported.State || Epoch != reported.Epoch || Sequence != reported.Sequence || Capacity != reported.Capacity
         || Math.Abs(Connections - reported.Connections) * 10L >= Math.Max(reported.Connections, 1);
 }
