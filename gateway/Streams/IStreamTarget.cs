@@ -34,6 +34,9 @@ internal readonly record struct LoadGlance(GatewayState State, long Epoch, long 
 {
     /// <summary>Whether the change since <paramref name="reported"/> is big: state, fence, capacity, or a tenth of the connections.</summary>
     public bool DiffersMuchFrom(LoadGlance reported) =>
-        State != reported.State || Epoch != reported.Epoch || Sequence != reported.Sequence || Capacity != reported.Capacity
+        State != reported.State
+        || Epoch != reported.Epoch
+        || Sequence != reported.Sequence
+        || Capacity != reported.Capacity
         || Math.Abs(Connections - reported.Connections) * 10L >= Math.Max(reported.Connections, 1);
 }

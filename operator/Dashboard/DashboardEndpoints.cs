@@ -18,19 +18,29 @@ public static class DashboardEndpoints
     /// <param name="fleets">The fleets now; called for each request, on its thread.</param>
     public static void Map(IEndpointRouteBuilder routes, Func<IReadOnlyList<FleetOverview>> fleets)
     {
-        routes.MapGet("/", static context =>
-        {
-            var (page, policy) = Page.Value;
-            Harden(context.Response);
-            context.Response.Headers.ContentSecurityPolicy = policy;
-            context.Response.ContentType = "text/html; charset=utf-8";
-            return context.Response.Body.WriteAsync(page, context.RequestAborted).AsTask();
-        });
-        routes.MapGet("/api/v1/fleets", context =>
-        {
-            Harden(context.Response);
-            return context.Response.WriteAsJsonAsync(fleets(), OverviewJson.Default.IReadOnlyListFleetOverview, cancellationToken: context.RequestAborted);
-        });
+        routes.MapGet(
+            "/",
+            static context =>
+            {
+                var (page, policy) = Page.Value;
+                Harden(context.Response);
+                context.Response.Headers.ContentSecurityPolicy = policy;
+                context.Response.ContentType = "text/html; charset=utf-8";
+                return context.Response.Body.WriteAsync(page, context.RequestAborted).AsTask();
+            }
+        );
+        routes.MapGet(
+            "/api/v1/fleets",
+            context =>
+            {
+                Harden(context.Response);
+                return context.Response.WriteAsJsonAsync(
+                    fleets(),
+                    OverviewJson.Default.IReadOnlyListFleetOverview,
+                    cancellationToken: context.RequestAborted
+                );
+            }
+        );
     }
 
     private static void Harden(HttpResponse response)
@@ -42,11 +52,13 @@ public static class DashboardEndpoints
 
     private static (byte[] Page, string Policy) Load()
     {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(Resource)
+        using var stream =
+            Assembly.GetExecutingAssembly().GetManifestResourceStream(Resource)
             ?? throw new InvalidOperationException($"the resource {Resource} is missing");
         using var reader = new StreamReader(stream, Encoding.UTF8);
         var page = reader.ReadToEnd();
-        var policy = $"default-src 'none'; script-src '{HashOf(page, "script")}'; style-src '{HashOf(page, "style")}'; "
+        var policy =
+            $"default-src 'none'; script-src '{HashOf(page, "script")}'; style-src '{HashOf(page, "style")}'; "
             + "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         return (Encoding.UTF8.GetBytes(page), policy);
     }

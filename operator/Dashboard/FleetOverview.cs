@@ -63,7 +63,14 @@ public sealed record ConditionOverview(string Type, string Status, string Reason
 /// <param name="AcceptedTotal">Since the gateways that run now have started.</param>
 /// <param name="RefusedTotal">Likewise.</param>
 public sealed record ListenerOverview(
-    string Name, string Protocol, int Port, string? Backend, long Connections, long AcceptedTotal, long RefusedTotal);
+    string Name,
+    string Protocol,
+    int Port,
+    string? Backend,
+    long Connections,
+    long AcceptedTotal,
+    long RefusedTotal
+);
 
 /// <summary>One gateway.</summary>
 public sealed record GatewayOverview
@@ -119,7 +126,9 @@ public sealed record EndpointOverview
 
 /// <summary>JSON of the overviews: camelCase, nulls left out.</summary>
 [JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(FleetOverview))]
 [JsonSerializable(typeof(IReadOnlyList<FleetOverview>))]
 public sealed partial class OverviewJson : JsonSerializerContext;

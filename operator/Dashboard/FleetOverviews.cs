@@ -31,8 +31,12 @@ public static class FleetOverviews
             ConfigAcked = view.AckedSummary,
             Conditions =
             [
-                .. (status.Conditions ?? []).Select(static condition =>
-                    new ConditionOverview(condition.Type, condition.Status, condition.Reason, condition.Message)),
+                .. (status.Conditions ?? []).Select(static condition => new ConditionOverview(
+                    condition.Type,
+                    condition.Status,
+                    condition.Reason,
+                    condition.Message
+                )),
             ],
             Listeners = [.. (config?.Listeners ?? []).Select(listener => Listener(listener, view))],
             Gateways = [.. view.Gateways.Select(gateway => Gateway(gateway, view))],
@@ -42,7 +46,10 @@ public static class FleetOverviews
 
     private static ListenerOverview Listener(ListenerConfig listener, FleetView view)
     {
-        var loads = view.Gateways.SelectMany(static gateway => gateway.Report?.Listeners ?? []).Where(load => load.Name == listener.Name).ToList();
+        var loads = view
+            .Gateways.SelectMany(static gateway => gateway.Report?.Listeners ?? [])
+            .Where(load => load.Name == listener.Name)
+            .ToList();
         return new ListenerOverview(
             listener.Name,
             listener.Protocol.ToString(),
@@ -50,35 +57,38 @@ public static class FleetOverviews
             listener.Backend,
             loads.Sum(static load => (long)load.Connections),
             loads.Sum(static load => load.AcceptedTotal),
-            loads.Sum(static load => load.RefusedTotal.Values.Sum()));
+            loads.Sum(static load => load.RefusedTotal.Values.Sum())
+        );
     }
 
-    private static GatewayOverview Gateway(GatewayView gateway, FleetView view) => new()
-    {
-        Name = gateway.Name,
-        State = gateway.State?.ToString() ?? "Starting",
-        ProcessId = gateway.Hello.ProcessId,
-        Connections = gateway.Report?.Connections ?? 0,
-        Capacity = gateway.Report?.Capacity ?? 0,
-        ConfigCurrent = gateway.ConfigHash is { } hash && hash == view.DesiredHash,
-        ResidentBytes = gateway.Report?.ResidentBytes ?? 0,
-        CpuSeconds = gateway.Report?.CpuSeconds ?? 0,
-        Problem = gateway.RefusedHash is not null ? $"refuses the config: {string.Join("; ", gateway.ConfigErrors)}" : null,
-    };
+    private static GatewayOverview Gateway(GatewayView gateway, FleetView view) =>
+        new()
+        {
+            Name = gateway.Name,
+            State = gateway.State?.ToString() ?? "Starting",
+            ProcessId = gateway.Hello.ProcessId,
+            Connections = gateway.Report?.Connections ?? 0,
+            Capacity = gateway.Report?.Capacity ?? 0,
+            ConfigCurrent = gateway.ConfigHash is { } hash && hash == view.DesiredHash,
+            ResidentBytes = gateway.Report?.ResidentBytes ?? 0,
+            CpuSeconds = gateway.Report?.CpuSeconds ?? 0,
+            Problem = gateway.RefusedHash is not null ? $"refuses the config: {string.Join("; ", gateway.ConfigErrors)}" : null,
+        };
 
     /// <summary>Each endpoint that any gateway speaks of.</summary>
-    private static IEnumerable<EndpointOverview> Endpoints(BackendConfig backend, FleetView view) => view.Gateways
-        .SelectMany(static gateway => gateway.Report?.Backends ?? [])
-        .Where(load => load.Name == backend.Name)
-        .SelectMany(static load => load.Endpoints)
-        .GroupBy(static load => load.Id, StringComparer.Ordinal)
-        .OrderBy(static loads => loads.Key, StringComparer.Ordinal)
-        .Select(loads => new EndpointOverview
-        {
-            Backend = backend.Name,
-            Id = loads.Key,
-            Address = loads.Key,
-            State = loads.All(static load => load.Healthy) ? "Ready" : "Unhealthy",
-            Connections = loads.Sum(static load => (long)load.Connections),
-        });
+    private static IEnumerable<EndpointOverview> Endpoints(BackendConfig backend, FleetView view) =>
+        view
+            .Gateways.SelectMany(static gateway => gateway.Report?.Backends ?? [])
+            .Where(load => load.Name == backend.Name)
+            .SelectMany(static load => load.Endpoints)
+            .GroupBy(static load => load.Id, StringComparer.Ordinal)
+            .OrderBy(static loads => loads.Key, StringComparer.Ordinal)
+            .Select(loads => new EndpointOverview
+            {
+                Backend = backend.Name,
+                Id = loads.Key,
+                Address = loads.Key,
+                State = loads.All(static load => load.Healthy) ? "Ready" : "Unhealthy",
+                Connections = loads.Sum(static load => (long)load.Connections),
+            });
 }

@@ -65,13 +65,16 @@ internal sealed class FleetState
     {
         var name = session.Hello.Gateway;
         var replaced = _members.GetValueOrDefault(name)?.Session;
-        _members[name] = new Member(session, new GatewayView
-        {
-            Hello = session.Hello,
-            ConnectedAt = now,
-            SeenAt = now,
-            ConfigHash = session.Hello.ConfigHash,
-        });
+        _members[name] = new Member(
+            session,
+            new GatewayView
+            {
+                Hello = session.Hello,
+                ConnectedAt = now,
+                SeenAt = now,
+                ConfigHash = session.Hello.ConfigHash,
+            }
+        );
         if (_hash is not null)
         {
             // A gateway that has the config already only loses by being told again.
@@ -114,8 +117,17 @@ internal sealed class FleetState
             case AckMessage ack:
                 change = GatewayChange.Acked;
                 view = ack.Accepted
-                    ? view with { ConfigHash = ack.Hash, RefusedHash = null, ConfigErrors = [] }
-                    : view with { RefusedHash = ack.Hash, ConfigErrors = ack.Errors };
+                    ? view with
+                    {
+                        ConfigHash = ack.Hash,
+                        RefusedHash = null,
+                        ConfigErrors = [],
+                    }
+                    : view with
+                    {
+                        RefusedHash = ack.Hash,
+                        ConfigErrors = ack.Errors,
+                    };
                 break;
             case ReportMessage report:
                 change = SameState(view.Report, report) ? GatewayChange.Figures : GatewayChange.State;
@@ -127,17 +139,18 @@ internal sealed class FleetState
         return change;
     }
 
-    public FleetView View(string key) => new()
-    {
-        Fleet = key,
-        DesiredHash = _hash,
-        Gateways =
-        [
-            .. _members.Select(pair => Directives.TryGetValue(pair.Key, out var last)
-                ? pair.Value.View with { Directive = last.Directive }
-                : pair.Value.View),
-        ],
-    };
+    public FleetView View(string key) =>
+        new()
+        {
+            Fleet = key,
+            DesiredHash = _hash,
+            Gateways =
+            [
+                .. _members.Select(pair =>
+                    Directives.TryGetValue(pair.Key, out var last) ? pair.Value.View with { Directive = last.Directive } : pair.Value.View
+                ),
+            ],
+        };
 
     /// <summary>Forgets all but the connected gateways.</summary>
     public void Clear()

@@ -71,8 +71,8 @@ public sealed record GatewayView
 
     /// <summary>The gateway has taken the directive that was given last (or none was given).</summary>
     public bool DirectiveTaken =>
-        Directive is null ||
-        (Report is not null && (Report.DirectiveEpoch, Report.DirectiveSequence).CompareTo((Directive.Epoch, Directive.Sequence)) >= 0);
+        Directive is null
+        || (Report is not null && (Report.DirectiveEpoch, Report.DirectiveSequence).CompareTo((Directive.Epoch, Directive.Sequence)) >= 0);
 }
 
 /// <summary>What has changed of a gateway.</summary>

@@ -43,7 +43,8 @@ public sealed class GatewayHub(TimeProvider time)
         var endpoints = desired.Endpoints.ToDictionary(
             static pair => pair.Key,
             static pair => StreamCodec.Encode(new EndpointsMessage { Backend = pair.Key, Endpoints = pair.Value }),
-            StringComparer.Ordinal);
+            StringComparer.Ordinal
+        );
         lock (_lock)
         {
             Fleet(fleet).SetDesired(hash, config, endpoints);
@@ -93,9 +94,7 @@ public sealed class GatewayHub(TimeProvider time)
     {
         lock (_lock)
         {
-            return _fleets.TryGetValue(fleet, out var state)
-                ? state.View(fleet)
-                : new FleetView { Fleet = fleet, Gateways = [] };
+            return _fleets.TryGetValue(fleet, out var state) ? state.View(fleet) : new FleetView { Fleet = fleet, Gateways = [] };
         }
     }
 

@@ -8,7 +8,13 @@ namespace Mooring.Operator.Gateways;
 /// <summary>One gateway's stream after its hello: reads reports and acks, sends what the outbox holds.</summary>
 /// <remarks><see cref="RunAsync"/> is called once; <see cref="End"/> and <see cref="Outbox"/> are for any thread.</remarks>
 internal sealed class GatewaySession(
-    WebSocket socket, HelloMessage hello, GatewayHub hub, StreamOptions options, TimeProvider time, ILogger logger)
+    WebSocket socket,
+    HelloMessage hello,
+    GatewayHub hub,
+    StreamOptions options,
+    TimeProvider time,
+    ILogger logger
+)
 {
     // RFC 6455 §5.5: a control frame's payload is at most 125 bytes, two of which are the code.
     private const int MaxCloseReason = 123;
@@ -67,10 +73,14 @@ internal sealed class GatewaySession(
             if (socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
             {
                 await socket.CloseOutputAsync(
-                    reason is null ? WebSocketCloseStatus.NormalClosure : WebSocketCloseStatus.PolicyViolation, Shorten(reason), limit.Token);
+                    reason is null ? WebSocketCloseStatus.NormalClosure : WebSocketCloseStatus.PolicyViolation,
+                    Shorten(reason),
+                    limit.Token
+                );
             }
         }
-        catch (Exception exception) when (exception is WebSocketException or OperationCanceledException or IOException or ObjectDisposedException)
+        catch (Exception exception)
+            when (exception is WebSocketException or OperationCanceledException or IOException or ObjectDisposedException)
         {
             socket.Abort();
         }
@@ -90,7 +100,11 @@ internal sealed class GatewaySession(
     {
         var reader = new MessageReader(socket, StreamLimits.MaxMessageBytes);
         await using var silence = time.CreateTimer(
-            _ => End($"silent for {options.SilenceTimeout.TotalSeconds:0.#} s"), null, options.SilenceTimeout, Timeout.InfiniteTimeSpan);
+            _ => End($"silent for {options.SilenceTimeout.TotalSeconds:0.#} s"),
+            null,
+            options.SilenceTimeout,
+            Timeout.InfiniteTimeSpan
+        );
         while (await reader.ReadAsync(CancellationToken.None) is { } json)
         {
             silence.Change(options.SilenceTimeout, Timeout.InfiniteTimeSpan);
@@ -143,15 +157,12 @@ internal sealed class GatewaySession(
         {
             await task;
         }
-        catch (OperationCanceledException)
-        {
-        }
+        catch (OperationCanceledException) { }
         catch (Exception exception) when (exception is WebSocketException or JsonException or InvalidDataException or IOException)
         {
             End(exception.Message);
         }
     }
 
-    private async Task<bool> FinishesAsync(Task task) =>
-        await Task.WhenAny(task, Task.Delay(CloseTimeout, time)) == task;
+    private async Task<bool> FinishesAsync(Task task) => await Task.WhenAny(task, Task.Delay(CloseTimeout, time)) == task;
 }

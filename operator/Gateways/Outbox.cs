@@ -11,8 +11,11 @@ internal sealed class Outbox
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, ReadOnlyMemory<byte>> _endpoints = new(StringComparer.Ordinal);
+
     // A signal that is already there is as good as another: the taker drains everything before it waits again.
-    private readonly Channel<bool> _available = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _available = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }
+    );
     private ReadOnlyMemory<byte>? _config;
     private ReadOnlyMemory<byte>? _directive;
 

@@ -23,7 +23,10 @@ internal static class StreamCodec
         var bytes = JsonSerializer.SerializeToUtf8Bytes(message, ContractsJson.Default.OperatorMessage);
         return bytes.Length <= StreamLimits.MaxMessageBytes
             ? bytes
-            : throw new ArgumentException($"a message of {bytes.Length} bytes; a stream takes {StreamLimits.MaxMessageBytes}", nameof(message));
+            : throw new ArgumentException(
+                $"a message of {bytes.Length} bytes; a stream takes {StreamLimits.MaxMessageBytes}",
+                nameof(message)
+            );
     }
 
     /// <summary>Reads one message; null for a kind that this version does not know.</summary>
@@ -109,24 +112,39 @@ internal static class StreamCodec
         NotNegative(report.Connections, "connections");
         NotNegative(report.Capacity, "capacity");
         NotNegative(report.ResidentBytes, "residentBytes");
-        List(report.Listeners, MaxListeners, "listeners", static (listener, path) =>
-        {
-            Text(listener.Name, MaxName, $"{path}.name");
-            NotNegative(listener.Connections, $"{path}.connections");
-            NotNegative(listener.AcceptedTotal, $"{path}.acceptedTotal");
-            NotNegative(listener.ReceivedBytesTotal, $"{path}.receivedBytesTotal");
-            NotNegative(listener.SentBytesTotal, $"{path}.sentBytesTotal");
-            Map(listener.RefusedTotal, $"{path}.refusedTotal");
-        });
-        List(report.Backends, MaxBackends, "backends", static (backend, path) =>
-        {
-            Text(backend.Name, MaxName, $"{path}.name");
-            List(backend.Endpoints, MaxEndpoints, $"{path}.endpoints", static (endpoint, path) =>
+        List(
+            report.Listeners,
+            MaxListeners,
+            "listeners",
+            static (listener, path) =>
             {
-                Text(endpoint.Id, MaxName, $"{path}.id");
-                NotNegative(endpoint.Connections, $"{path}.connections");
-            });
-        });
+                Text(listener.Name, MaxName, $"{path}.name");
+                NotNegative(listener.Connections, $"{path}.connections");
+                NotNegative(listener.AcceptedTotal, $"{path}.acceptedTotal");
+                NotNegative(listener.ReceivedBytesTotal, $"{path}.receivedBytesTotal");
+                NotNegative(listener.SentBytesTotal, $"{path}.sentBytesTotal");
+                Map(listener.RefusedTotal, $"{path}.refusedTotal");
+            }
+        );
+        List(
+            report.Backends,
+            MaxBackends,
+            "backends",
+            static (backend, path) =>
+            {
+                Text(backend.Name, MaxName, $"{path}.name");
+                List(
+                    backend.Endpoints,
+                    MaxEndpoints,
+                    $"{path}.endpoints",
+                    static (endpoint, path) =>
+                    {
+                        Text(endpoint.Id, MaxName, $"{path}.id");
+                        NotNegative(endpoint.Connections, $"{path}.connections");
+                    }
+                );
+            }
+        );
     }
 
     private static void Text(string? text, int limit, string path)

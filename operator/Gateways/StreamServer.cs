@@ -7,7 +7,12 @@ namespace Mooring.Operator.Gateways;
 /// <summary>The HTTP side of the streams: upgrade, hello, authentication; then a <see cref="GatewaySession"/>.</summary>
 /// <remarks>Thread-safe. The application must have <c>UseWebSockets</c> before it.</remarks>
 public sealed class StreamServer(
-    GatewayHub hub, IGatewayAuthenticator authenticator, StreamOptions options, TimeProvider time, ILogger<StreamServer> logger)
+    GatewayHub hub,
+    IGatewayAuthenticator authenticator,
+    StreamOptions options,
+    TimeProvider time,
+    ILogger<StreamServer> logger
+)
 {
     private const int MaxHelloBytes = 64 * 1024;
     private int _handshakes;
@@ -21,7 +26,11 @@ public sealed class StreamServer(
     {
         if (!context.WebSockets.IsWebSocketRequest || !context.WebSockets.WebSocketRequestedProtocols.Contains(StreamLimits.Subprotocol))
         {
-            await RefuseAsync(context, StatusCodes.Status400BadRequest, $"a WebSocket with subprotocol {StreamLimits.Subprotocol} is expected");
+            await RefuseAsync(
+                context,
+                StatusCodes.Status400BadRequest,
+                $"a WebSocket with subprotocol {StreamLimits.Subprotocol} is expected"
+            );
             return;
         }
 
@@ -55,12 +64,14 @@ public sealed class StreamServer(
         GatewaySession? session;
         try
         {
-            socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
-            {
-                SubProtocol = StreamLimits.Subprotocol,
-                KeepAliveInterval = options.KeepAlive,
-                KeepAliveTimeout = options.KeepAlive,
-            });
+            socket = await context.WebSockets.AcceptWebSocketAsync(
+                new WebSocketAcceptContext
+                {
+                    SubProtocol = StreamLimits.Subprotocol,
+                    KeepAliveInterval = options.KeepAlive,
+                    KeepAliveTimeout = options.KeepAlive,
+                }
+            );
             session = await GreetAsync(context, socket, stopping);
         }
         finally

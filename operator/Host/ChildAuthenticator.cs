@@ -21,6 +21,8 @@ internal sealed class ChildAuthenticator(Func<string, int, Task<string?>> nameOf
             return $"it is process {process} and says {hello.ProcessId}";
         }
 
-        return await nameOf(hello.Fleet, process).WaitAsync(cancellation) == hello.Gateway ? null : $"process {process} is not that gateway";
+        return await nameOf(hello.Fleet, process).WaitAsync(cancellation) == hello.Gateway
+            ? null
+            : $"process {process} is not that gateway";
     }
 }

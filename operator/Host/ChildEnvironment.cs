@@ -21,10 +21,12 @@ internal sealed class ChildEnvironment(string gatewayPath, string mark)
 
     private static Dictionary<string, string> Inherited(string gatewayPath, string mark)
     {
-        var environment = Environment.GetEnvironmentVariables()
+        var environment = Environment
+            .GetEnvironmentVariables()
             .Cast<DictionaryEntry>()
             .ToDictionary(static entry => (string)entry.Key, static entry => (string?)entry.Value ?? "", StringComparer.Ordinal);
-        environment["PATH"] = $"{Path.GetDirectoryName(Path.GetFullPath(gatewayPath))}:{environment.GetValueOrDefault("PATH", "/usr/bin:/bin")}";
+        environment["PATH"] =
+            $"{Path.GetDirectoryName(Path.GetFullPath(gatewayPath))}:{environment.GetValueOrDefault("PATH", "/usr/bin:/bin")}";
         environment[Processes.Watchdog.Variable] = mark;
         return environment;
     }

@@ -36,9 +36,11 @@ internal sealed class ChildRunner(HostContext host)
             var now = host.Time.GetUtcNow();
             var expected = slot.Phase is SlotPhase.Draining or SlotPhase.Stopping;
             slot.Exited(exit, now);
-            host.Say(expected
-                ? $"{slot.Name} (process {process.Id}) ended"
-                : $"{slot.Name} (process {process.Id}) died with {exit}; restart in {(slot.NotBefore - now).TotalSeconds:0.#} s");
+            host.Say(
+                expected
+                    ? $"{slot.Name} (process {process.Id}) ended"
+                    : $"{slot.Name} (process {process.Id}) died with {exit}; restart in {(slot.NotBefore - now).TotalSeconds:0.#} s"
+            );
         });
     }
 }

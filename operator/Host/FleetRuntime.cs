@@ -120,30 +120,34 @@ internal sealed class FleetRuntime : IAsyncDisposable
     }
 
     private bool IsSame(HostFleet fleet) =>
-        _generation > 0 && JsonSerializer.SerializeToUtf8Bytes(fleet.Fleet.Spec, FleetJson.Default.FleetSpec)
-            .AsSpan().SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(Fleet.Fleet.Spec, FleetJson.Default.FleetSpec));
+        _generation > 0
+        && JsonSerializer
+            .SerializeToUtf8Bytes(fleet.Fleet.Spec, FleetJson.Default.FleetSpec)
+            .AsSpan()
+            .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(Fleet.Fleet.Spec, FleetJson.Default.FleetSpec));
 
-    private void UpdateStatus(DateTimeOffset now) => Entity = Entity with
-    {
-        Status = FleetStatusCalculator.Calculate(new StatusInput
+    private void UpdateStatus(DateTimeOffset now) =>
+        Entity = Entity with
         {
-            Input = new FleetInput { Fleet = Entity, Platform = FleetPlatform.Host },
-            Plan = Fleet.Plan,
-            View = _host.Hub.View(Key),
-            Endpoints = Endpoints(),
-            Now = now,
-        }),
-    };
+            Status = FleetStatusCalculator.Calculate(
+                new StatusInput
+                {
+                    Input = new FleetInput { Fleet = Entity, Platform = FleetPlatform.Host },
+                    Plan = Fleet.Plan,
+                    View = _host.Hub.View(Key),
+                    Endpoints = Endpoints(),
+                    Now = now,
+                }
+            ),
+        };
 
     /// <summary>The hub pushes only what differs from before.</summary>
-    private void Tell() => _host.Hub.SetDesired(Key, new FleetDesired
-    {
-        Config = Fleet.Plan.Config,
-        Endpoints = Endpoints(),
-    });
+    private void Tell() => _host.Hub.SetDesired(Key, new FleetDesired { Config = Fleet.Plan.Config, Endpoints = Endpoints() });
 
-    private Dictionary<string, IReadOnlyList<EndpointInfo>> Endpoints() => Fleet.Plan.Workloads.ToDictionary(
-        static plan => plan.Backend,
-        plan => _workloads.TryGetValue(plan.Backend, out var group) ? group.Endpoints : (IReadOnlyList<EndpointInfo>)[],
-        StringComparer.Ordinal);
+    private Dictionary<string, IReadOnlyList<EndpointInfo>> Endpoints() =>
+        Fleet.Plan.Workloads.ToDictionary(
+            static plan => plan.Backend,
+            plan => _workloads.TryGetValue(plan.Backend, out var group) ? group.Endpoints : (IReadOnlyList<EndpointInfo>)[],
+            StringComparer.Ordinal
+        );
 }

@@ -123,27 +123,42 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     }
 
     private void Direct(ChildSlot slot, DirectiveKind kind, string reason, DateTimeOffset? deadline) =>
-        host.Hub.Direct(fleet, slot.Name, new DirectiveMessage
-        {
-            Kind = kind,
-            // There is one supervisor, and its gateways are its children: no other epoch can be.
-            Epoch = 1,
-            Sequence = ++_sequence,
-            Reason = reason,
-            Deadline = deadline,
-        });
+        host.Hub.Direct(
+            fleet,
+            slot.Name,
+            new DirectiveMessage
+            {
+                Kind = kind,
+                // There is one supervisor, and its gateways are its children: no other epoch can be.
+                Epoch = 1,
+                Sequence = ++_sequence,
+                Reason = reason,
+                Deadline = deadline,
+            }
+        );
 
-    private void Start(ChildSlot slot, DateTimeOffset now) => _runner.TryStart(
-        slot,
-        new ProcessSpec
-        {
-            Name = slot.Name,
-            Command =
-            [
-                host.Options.GatewayPath, "serve", "--fleet", fleet, "--name", slot.Name, "--stream", $"unix:{host.StreamPath}", "--handover", handoverPath,
-            ],
-            Environment = host.Environment.With(new("MOORING_FLEET", fleet), new("MOORING_NAME", slot.Name)),
-        },
-        port: 0,
-        now);
+    private void Start(ChildSlot slot, DateTimeOffset now) =>
+        _runner.TryStart(
+            slot,
+            new ProcessSpec
+            {
+                Name = slot.Name,
+                Command =
+                [
+                    host.Options.GatewayPath,
+                    "serve",
+                    "--fleet",
+                    fleet,
+                    "--name",
+                    slot.Name,
+                    "--stream",
+                    $"unix:{host.StreamPath}",
+                    "--handover",
+                    handoverPath,
+                ],
+                Environment = host.Environment.With(new("MOORING_FLEET", fleet), new("MOORING_NAME", slot.Name)),
+            },
+            port: 0,
+            now
+        );
 }

@@ -18,11 +18,7 @@ internal static class GatewayProgram
 
         // artifacts/bin/Mooring.Operator/debug/ has its sibling in artifacts/bin/Mooring.Gateway/debug/.
         var here = AppContext.BaseDirectory.TrimEnd('/');
-        string[] places =
-        [
-            Path.Combine(here, Name),
-            Path.Combine(here, "..", "..", "Mooring.Gateway", Path.GetFileName(here), Name),
-        ];
+        string[] places = [Path.Combine(here, Name), Path.Combine(here, "..", "..", "Mooring.Gateway", Path.GetFileName(here), Name)];
         return places.Select(Path.GetFullPath).FirstOrDefault(File.Exists) ?? ProcessLauncher.Find(Name, path);
     }
 }

@@ -24,7 +24,8 @@ internal static class GroupPlanner
             .Take(Math.Max(0, missing))
             .ToList();
         var taken = slots.Where(static slot => slot.Phase != SlotPhase.Gone).Select(static slot => slot.Number).ToHashSet();
-        var start = Enumerable.Range(0, int.MaxValue)
+        var start = Enumerable
+            .Range(0, int.MaxValue)
             .Where(number => !taken.Contains(number))
             .Take(Math.Max(0, missing - takeBack.Count))
             .ToList();
@@ -38,9 +39,8 @@ internal static class GroupPlanner
         // The stale serve until the new can: nobody is without a backend in between.
         var ready = current.Count(static slot => slot.Phase == SlotPhase.Ready);
         var stale = living.Where(slot =>
-            slot.SpecHash != specHash
-            && slot.Phase != SlotPhase.Draining
-            && (slot.Phase != SlotPhase.Ready || ready >= replicas));
+            slot.SpecHash != specHash && slot.Phase != SlotPhase.Draining && (slot.Phase != SlotPhase.Ready || ready >= replicas)
+        );
         return new GroupDecision(takeBack, start, [.. surplus, .. stale]);
     }
 }

@@ -75,9 +75,11 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
         }
 
         var listeners = fleets.SelectMany(static fleet => fleet.Plan.Config.Listeners.Select((listener, i) => (fleet, listener, i)));
-        foreach (var port in listeners
-            .GroupBy(static item => (item.listener.Protocol == ListenerProtocol.UDP, item.listener.Port))
-            .Where(static group => group.Select(static item => item.fleet.Key).Distinct(StringComparer.Ordinal).Count() > 1))
+        foreach (
+            var port in listeners
+                .GroupBy(static item => (item.listener.Protocol == ListenerProtocol.UDP, item.listener.Port))
+                .Where(static group => group.Select(static item => item.fleet.Key).Distinct(StringComparer.Ordinal).Count() > 1)
+        )
         {
             var places = string.Join(" and ", port.Select(static item => $"{item.fleet.Key} spec.listeners[{item.i}].port"));
             yield return $"{places}: two fleets of one machine must not share port {port.Key.Port}";

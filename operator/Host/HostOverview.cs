@@ -16,8 +16,11 @@ internal static class HostOverview
             Gateways = [.. fleet.Gateways.Slots.OrderBy(static slot => slot.Number).Select(slot => Gateway(slot, overview))],
             Endpoints =
             [
-                .. fleet.Workloads.OrderBy(static pair => pair.Key, StringComparer.Ordinal)
-                    .SelectMany(pair => pair.Value.Slots.OrderBy(static slot => slot.Number).Select(slot => Workload(pair.Key, slot, overview))),
+                .. fleet
+                    .Workloads.OrderBy(static pair => pair.Key, StringComparer.Ordinal)
+                    .SelectMany(pair =>
+                        pair.Value.Slots.OrderBy(static slot => slot.Number).Select(slot => Workload(pair.Key, slot, overview))
+                    ),
                 // What the fleet does not run itself.
                 .. overview.Endpoints.Where(endpoint => !fleet.Workloads.ContainsKey(endpoint.Backend)),
             ],

@@ -73,12 +73,23 @@ internal static class HostRunner
     }
 
     private static async Task<int> SuperviseAsync(
-        HostContext host, HostManifest manifest, ChannelReader<Action> posted, HostOutput output, CancellationToken cancellation)
+        HostContext host,
+        HostManifest manifest,
+        ChannelReader<Action> posted,
+        HostOutput output,
+        CancellationToken cancellation
+    )
     {
         await using var supervisor = new Supervisor(host, posted, output.Show);
         var authenticator = new ChildAuthenticator((fleet, process) => AskAsync(host, () => supervisor.FindGateway(fleet, process)?.Name));
         await using var server = await HostServer.StartAsync(
-            host.Options, host.StreamPath, host.Hub, authenticator, () => supervisor.Overviews, host.Say);
+            host.Options,
+            host.StreamPath,
+            host.Hub,
+            authenticator,
+            () => supervisor.Overviews,
+            host.Say
+        );
         var errors = supervisor.Apply(manifest);
         if (errors.Count > 0)
         {
@@ -99,7 +110,11 @@ internal static class HostRunner
             host.Say($"dashboard at http://{http}/, metrics at http://{http}/metrics");
         }
 
-        await using var watcher = new ManifestWatcher(host.Options.ManifestPath, () => _ = ReloadAsync(host, supervisor, output), host.Time);
+        await using var watcher = new ManifestWatcher(
+            host.Options.ManifestPath,
+            () => _ = ReloadAsync(host, supervisor, output),
+            host.Time
+        );
         using var stop = cancellation.Register(() => host.Post(supervisor.Stop));
         var firstSignal = 0L;
         using var interrupt = OnSignal(PosixSignal.SIGINT);
@@ -109,20 +124,24 @@ internal static class HostRunner
         await supervisor.RunAsync();
         return 0;
 
-        PosixSignalRegistration OnSignal(PosixSignal signal) => PosixSignalRegistration.Create(signal, context =>
-        {
-            context.Cancel = true;
-            var first = Interlocked.CompareExchange(ref firstSignal, host.Time.GetTimestamp(), 0);
-            if (first == 0)
-            {
-                host.Say("draining; once more to end at once");
-                host.Post(supervisor.Stop);
-            }
-            else if (host.Time.GetElapsedTime(first) > SameSignal)
-            {
-                host.Post(supervisor.Kill);
-            }
-        });
+        PosixSignalRegistration OnSignal(PosixSignal signal) =>
+            PosixSignalRegistration.Create(
+                signal,
+                context =>
+                {
+                    context.Cancel = true;
+                    var first = Interlocked.CompareExchange(ref firstSignal, host.Time.GetTimestamp(), 0);
+                    if (first == 0)
+                    {
+                        host.Say("draining; once more to end at once");
+                        host.Post(supervisor.Stop);
+                    }
+                    else if (host.Time.GetElapsedTime(first) > SameSignal)
+                    {
+                        host.Post(supervisor.Kill);
+                    }
+                }
+            );
     }
 
     private static async Task ReloadAsync(HostContext host, Supervisor supervisor, HostOutput output)

@@ -19,35 +19,46 @@ internal sealed class HostServer : IAsyncDisposable
         GatewayHub hub,
         IGatewayAuthenticator authenticator,
         Func<IReadOnlyList<FleetOverview>> fleets,
-        Action<string> say)
+        Action<string> say
+    )
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.AddProvider(new SayingLoggerProvider(say));
         // The runtime's own handlers of Ctrl-C would end the streams before anything is drained.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddRoutingCore();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.ListenUnixSocket(streamPath);
-            if (options.Http is { } http)
+        builder
+            .WebHost.UseKestrelCore()
+            .ConfigureKestrel(kestrel =>
             {
-                kestrel.Listen(http, static listen => listen.Protocols = HttpProtocols.Http1);
-            }
-        });
+                kestrel.AddServerHeader = false;
+                kestrel.ListenUnixSocket(streamPath);
+                if (options.Http is { } http)
+                {
+                    kestrel.Listen(http, static listen => listen.Protocols = HttpProtocols.Http1);
+                }
+            });
         var app = builder.Build();
         app.UseRouting();
         app.UseWebSockets();
-        new StreamServer(hub, authenticator, new StreamOptions(), TimeProvider.System, app.Services.GetRequiredService<ILogger<StreamServer>>())
-            .Map(app, app.Lifetime.ApplicationStopping);
+        new StreamServer(
+            hub,
+            authenticator,
+            new StreamOptions(),
+            TimeProvider.System,
+            app.Services.GetRequiredService<ILogger<StreamServer>>()
+        ).Map(app, app.Lifetime.ApplicationStopping);
         DashboardEndpoints.Map(app, fleets);
         app.MapGet("/healthz", static context => context.Response.WriteAsync("ok\n"));
         app.MapGet("/readyz", context => WriteReadyAsync(context, fleets()));
-        app.MapGet("/metrics", context =>
-        {
-            context.Response.ContentType = HostMetrics.ContentType;
-            return context.Response.WriteAsync(HostMetrics.Write(fleets(), hub.Views()));
-        });
+        app.MapGet(
+            "/metrics",
+            context =>
+            {
+                context.Response.ContentType = HostMetrics.ContentType;
+                return context.Response.WriteAsync(HostMetrics.Write(fleets(), hub.Views()));
+            }
+        );
         try
         {
             await app.StartAsync();
@@ -72,10 +83,17 @@ internal sealed class HostServer : IAsyncDisposable
     {
         var notReady = fleets
             .Where(static fleet => !fleet.Conditions.Any(static condition => condition is { Type: "Ready", Status: "True" }))
-            .Select(static fleet => $"{fleet.Namespace}/{fleet.Name}: {fleet.Conditions.FirstOrDefault(static condition => condition.Type == "Ready")?.Message}\n")
+            .Select(static fleet =>
+                $"{fleet.Namespace}/{fleet.Name}: {fleet.Conditions.FirstOrDefault(static condition => condition.Type == "Ready")?.Message}\n"
+            )
             .ToList();
-        context.Response.StatusCode = notReady.Count == 0 && fleets.Count > 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
-        return context.Response.WriteAsync(notReady.Count > 0 ? string.Concat(notReady) : fleets.Count > 0 ? "ok\n" : "no fleet\n");
+        context.Response.StatusCode =
+            notReady.Count == 0 && fleets.Count > 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        return context.Response.WriteAsync(
+            notReady.Count > 0 ? string.Concat(notReady)
+            : fleets.Count > 0 ? "ok\n"
+            : "no fleet\n"
+        );
     }
 
     private sealed class NoLifetime : IHostLifetime
@@ -95,7 +113,13 @@ internal sealed class HostServer : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (IsEnabled(logLevel))
             {
@@ -103,8 +127,6 @@ internal sealed class HostServer : IAsyncDisposable
             }
         }
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

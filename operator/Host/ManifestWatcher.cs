@@ -94,9 +94,7 @@ internal sealed class ManifestWatcher : IAsyncDisposable
                 onChange();
             }
         }
-        catch (OperationCanceledException)
-        {
-        }
+        catch (OperationCanceledException) { }
     }
 
     private (DateTime Written, long Length) Fingerprint()

@@ -37,7 +37,9 @@ internal sealed class Supervisor : IAsyncDisposable
 
     /// <summary>Restarts of all children that run now. For the loop only.</summary>
     public IEnumerable<ChildSlot> Children =>
-        _fleets.Values.SelectMany(static fleet => fleet.Gateways.Slots.Concat(fleet.Workloads.Values.SelectMany(static group => group.Slots)));
+        _fleets.Values.SelectMany(static fleet =>
+            fleet.Gateways.Slots.Concat(fleet.Workloads.Values.SelectMany(static group => group.Slots))
+        );
 
     /// <summary>Makes the manifest what is wanted, as a whole or not at all. Returns what stands against it. For the loop only.</summary>
     public IReadOnlyList<string> Apply(HostManifest manifest)
@@ -50,8 +52,13 @@ internal sealed class Supervisor : IAsyncDisposable
         var errors = new List<string>();
         foreach (var fleet in manifest.Fleets)
         {
-            errors.AddRange(_sockets.Prepare(fleet.Plan.Config.Listeners)
-                .Select(error => $"{_host.Options.ManifestPath}: {(manifest.Fleets.Count > 1 ? fleet.Key + ": " : "")}spec.listeners[{error.Index}].port: {error.Error}"));
+            errors.AddRange(
+                _sockets
+                    .Prepare(fleet.Plan.Config.Listeners)
+                    .Select(error =>
+                        $"{_host.Options.ManifestPath}: {(manifest.Fleets.Count > 1 ? fleet.Key + ": " : "")}spec.listeners[{error.Index}].port: {error.Error}"
+                    )
+            );
         }
 
         if (errors.Count > 0)
@@ -161,7 +168,8 @@ internal sealed class Supervisor : IAsyncDisposable
     private async Task StepAsync()
     {
         var now = _host.Time.GetUtcNow();
-        var taken = Children.Select(static slot => slot.Port)
+        var taken = Children
+            .Select(static slot => slot.Port)
             .Concat(_fleets.Values.SelectMany(static fleet => fleet.Fleet.Plan.Config.Listeners).Select(static listener => listener.Port))
             .ToHashSet();
         foreach (var fleet in _fleets.Values.ToList())
@@ -175,7 +183,12 @@ internal sealed class Supervisor : IAsyncDisposable
             }
         }
 
-        Overviews = [.. _fleets.Values.OrderBy(static fleet => fleet.Key, StringComparer.Ordinal).Select(fleet => HostOverview.Of(fleet, _host.Hub.View(fleet.Key)))];
+        Overviews =
+        [
+            .. _fleets
+                .Values.OrderBy(static fleet => fleet.Key, StringComparer.Ordinal)
+                .Select(fleet => HostOverview.Of(fleet, _host.Hub.View(fleet.Key))),
+        ];
         _onTurn(Overviews);
     }
 }

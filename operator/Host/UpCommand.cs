@@ -10,7 +10,12 @@ public static class UpCommand
 {
     public static Command Create()
     {
-        var file = new Option<FileInfo>("--file", "-f") { Description = "The manifest, in YAML or JSON: one or more fleets", Required = true, HelpName = "FILE" };
+        var file = new Option<FileInfo>("--file", "-f")
+        {
+            Description = "The manifest, in YAML or JSON: one or more fleets",
+            Required = true,
+            HelpName = "FILE",
+        };
         var bind = new Option<IPAddress>("--bind")
         {
             Description = "Address that the listeners are bound to",
@@ -25,19 +30,32 @@ public static class UpCommand
         };
         http.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<string>() is { } text && text != "none" && !(IPEndPoint.TryParse(text, out var point) && point.Port > 0))
+            if (
+                result.GetValueOrDefault<string>() is { } text
+                && text != "none"
+                && !(IPEndPoint.TryParse(text, out var point) && point.Port > 0)
+            )
             {
                 result.AddError($"--http: '{text}' is not ADDRESS:PORT, such as 127.0.0.1:8099, or none");
             }
         });
         var state = new Option<string>("--state-dir")
         {
-            Description = "Directory of the Unix sockets; created, and then removed, where it is not there. Default: one of its own in $XDG_RUNTIME_DIR or /tmp",
+            Description =
+                "Directory of the Unix sockets; created, and then removed, where it is not there. Default: one of its own in $XDG_RUNTIME_DIR or /tmp",
             HelpName = "DIR",
         };
-        var output = new Option<string>("--output", "-o") { Description = "table or json (one object a line and change)", DefaultValueFactory = static _ => "table" };
+        var output = new Option<string>("--output", "-o")
+        {
+            Description = "table or json (one object a line and change)",
+            DefaultValueFactory = static _ => "table",
+        };
         output.AcceptOnlyFromAmong("table", "json");
-        var gateway = new Option<string>("--gateway") { Description = "The gateway's program. Default: beside the operator's, else from the PATH", HelpName = "PATH" };
+        var gateway = new Option<string>("--gateway")
+        {
+            Description = "The gateway's program. Default: beside the operator's, else from the PATH",
+            HelpName = "PATH",
+        };
         var drain = new Option<string>("--drain")
         {
             Description = "How long connections may take to end when this ends; the fleet's own deadline where that is shorter",
@@ -54,37 +72,58 @@ public static class UpCommand
         var verbose = new Option<bool>("--verbose", "-v") { Description = "Print the children's JSON logs too" };
         var command = new Command(
             "up",
-            "Run the fleets of a manifest on this machine, as processes, and follow its edits. Exit code: 0 ended in order, 1 could not start, 2 the manifest is not good")
+            "Run the fleets of a manifest on this machine, as processes, and follow its edits. Exit code: 0 ended in order, 1 could not start, 2 the manifest is not good"
+        )
         {
-            file, bind, http, state, output, gateway, drain, verbose,
+            file,
+            bind,
+            http,
+            state,
+            output,
+            gateway,
+            drain,
+            verbose,
         };
-        command.SetAction(async (parsed, cancellation) =>
-        {
-            var configuration = parsed.InvocationConfiguration;
-            var json = parsed.GetValue(output) == "json";
-            var terminal = !json && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
-            var printer = new HostOutput(configuration.Output, configuration.Error, json ? OutputFormat.Json : OutputFormat.Table, terminal, TimeProvider.System);
-            if (GatewayProgram.Find(parsed.GetValue(gateway)) is not { } program)
+        command.SetAction(
+            async (parsed, cancellation) =>
             {
-                printer.Say(parsed.GetValue(gateway) is { } given ? $"--gateway {given}: no such program" : "no gateway beside the operator or in the PATH: use --gateway");
-                return 1;
-            }
-
-            var web = parsed.GetValue(http)!;
-            return await HostRunner.RunAsync(
-                new HostOptions
+                var configuration = parsed.InvocationConfiguration;
+                var json = parsed.GetValue(output) == "json";
+                var terminal = !json && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
+                var printer = new HostOutput(
+                    configuration.Output,
+                    configuration.Error,
+                    json ? OutputFormat.Json : OutputFormat.Table,
+                    terminal,
+                    TimeProvider.System
+                );
+                if (GatewayProgram.Find(parsed.GetValue(gateway)) is not { } program)
                 {
-                    ManifestPath = parsed.GetValue(file)!.FullName,
-                    Bind = parsed.GetValue(bind)!,
-                    Http = web == "none" ? null : IPEndPoint.Parse(web),
-                    StateDirectory = parsed.GetValue(state) is { } directory ? Path.GetFullPath(directory) : DefaultState(),
-                    GatewayPath = program,
-                    StopDrain = Duration.Parse(parsed.GetValue(drain)!),
-                    Verbose = parsed.GetValue(verbose),
-                },
-                printer,
-                cancellation);
-        });
+                    printer.Say(
+                        parsed.GetValue(gateway) is { } given
+                            ? $"--gateway {given}: no such program"
+                            : "no gateway beside the operator or in the PATH: use --gateway"
+                    );
+                    return 1;
+                }
+
+                var web = parsed.GetValue(http)!;
+                return await HostRunner.RunAsync(
+                    new HostOptions
+                    {
+                        ManifestPath = parsed.GetValue(file)!.FullName,
+                        Bind = parsed.GetValue(bind)!,
+                        Http = web == "none" ? null : IPEndPoint.Parse(web),
+                        StateDirectory = parsed.GetValue(state) is { } directory ? Path.GetFullPath(directory) : DefaultState(),
+                        GatewayPath = program,
+                        StopDrain = Duration.Parse(parsed.GetValue(drain)!),
+                        Verbose = parsed.GetValue(verbose),
+                    },
+                    printer,
+                    cancellation
+                );
+            }
+        );
         return command;
     }
 

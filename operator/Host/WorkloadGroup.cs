@@ -31,15 +31,18 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
 
     /// <summary>What the gateways are to know: those that take or hold connections.</summary>
     public IReadOnlyList<EndpointInfo> Endpoints =>
-    [
-        .. _slots.Where(static slot => slot.Serves).OrderBy(static slot => slot.Number).Select(static slot => new EndpointInfo
-        {
-            Id = slot.Name,
-            Address = "127.0.0.1",
-            Port = slot.Port,
-            Draining = slot.Phase == SlotPhase.Draining,
-        }),
-    ];
+        [
+            .. _slots
+                .Where(static slot => slot.Serves)
+                .OrderBy(static slot => slot.Number)
+                .Select(static slot => new EndpointInfo
+                {
+                    Id = slot.Name,
+                    Address = "127.0.0.1",
+                    Port = slot.Port,
+                    Draining = slot.Phase == SlotPhase.Draining,
+                }),
+        ];
 
     /// <summary>Sets what is wanted; null: nothing of it any more.</summary>
     public void Apply(WorkloadPlan? plan, TimeSpan drain)
@@ -127,8 +130,7 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
         {
             Name = slot.Name,
             Command = _plan.Command,
-            Environment = host.Environment.With(
-            [
+            Environment = host.Environment.With([
                 new("MOORING_FLEET", fleet),
                 new("MOORING_BACKEND", _plan.Backend),
                 new("MOORING_NAME", slot.Name),
@@ -176,11 +178,18 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
         now >= slot.Since + DrainSettle
         && view.Gateways.All(gateway => gateway.ReportedAt >= slot.Since + DrainSettle && Connections(gateway, slot.Name) == 0);
 
-    private static int Connections(GatewayView gateway, string endpoint) => gateway.Report!.Backends
-        .SelectMany(static backend => backend.Endpoints)
-        .Where(load => load.Id == endpoint)
-        .Sum(static load => load.Connections);
+    private static int Connections(GatewayView gateway, string endpoint) =>
+        gateway
+            .Report!.Backends.SelectMany(static backend => backend.Endpoints)
+            .Where(load => load.Id == endpoint)
+            .Sum(static load => load.Connections);
 
-    private static string Hash(WorkloadPlan plan) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        string.Join('\0', [.. plan.Command, "", .. plan.Env.Select(static pair => $"{pair.Key}={pair.Value}")]))))[..16];
+    private static string Hash(WorkloadPlan plan) =>
+        Convert.ToHexStringLower(
+            SHA256.HashData(
+                Encoding.UTF8.GetBytes(
+                    string.Join('\0', [.. plan.Command, "", .. plan.Env.Select(static pair => $"{pair.Key}={pair.Value}")])
+                )
+            )
+        )[..16];
 }

@@ -79,7 +79,8 @@ public sealed class HandoverReceiver(Socket socket, int maxDescriptors = Handove
         HandoverMessage message;
         try
         {
-            message = JsonSerializer.Deserialize(json, ContractsJson.Default.HandoverMessage)
+            message =
+                JsonSerializer.Deserialize(json, ContractsJson.Default.HandoverMessage)
                 ?? throw new InvalidDataException("the handover message is null");
         }
         catch (JsonException exception)
@@ -150,17 +151,20 @@ public sealed class HandoverReceiver(Socket socket, int maxDescriptors = Handove
                         Control = control,
                         ControlLength = (nuint)space,
                     };
-                    var read = (int)HandoverNative.ReceiveMessage(
-                        (int)socket.SafeHandle.DangerousGetHandle(),
-                        &message,
-                        HandoverNative.MsgDontwait | HandoverNative.MsgCmsgCloexec);
+                    var read = (int)
+                        HandoverNative.ReceiveMessage(
+                            (int)socket.SafeHandle.DangerousGetHandle(),
+                            &message,
+                            HandoverNative.MsgDontwait | HandoverNative.MsgCmsgCloexec
+                        );
                     if (read >= 0)
                     {
                         TakeDescriptors(control, (int)message.ControlLength);
                         return (message.Flags & HandoverNative.MsgCtrunc) == 0
                             ? read
                             : throw new InvalidDataException(
-                                $"handover descriptors were cut off: more than {maxDescriptors}, or this process is out of descriptors");
+                                $"handover descriptors were cut off: more than {maxDescriptors}, or this process is out of descriptors"
+                            );
                     }
 
                     switch (Marshal.GetLastPInvokeError())

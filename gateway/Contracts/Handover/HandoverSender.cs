@@ -22,7 +22,11 @@ public static class HandoverSender
     /// <exception cref="IOException">The kernel refused, or the peer is gone.</exception>
     /// <exception cref="SocketException">The peer went away halfway.</exception>
     public static async Task SendAsync(
-        Socket socket, HandoverMessage message, IReadOnlyList<SafeHandle> descriptors, CancellationToken cancellation)
+        Socket socket,
+        HandoverMessage message,
+        IReadOnlyList<SafeHandle> descriptors,
+        CancellationToken cancellation
+    )
     {
         if (descriptors.Count != message.Listeners.Count)
         {
@@ -32,13 +36,18 @@ public static class HandoverSender
         if (descriptors.Count > HandoverLimits.MaxDescriptors)
         {
             throw new ArgumentException(
-                $"{descriptors.Count} descriptors; one message takes {HandoverLimits.MaxDescriptors}", nameof(descriptors));
+                $"{descriptors.Count} descriptors; one message takes {HandoverLimits.MaxDescriptors}",
+                nameof(descriptors)
+            );
         }
 
         var json = JsonSerializer.SerializeToUtf8Bytes(message, ContractsJson.Default.HandoverMessage);
         if (json.Length > HandoverLimits.MaxMessageBytes)
         {
-            throw new ArgumentException($"{json.Length} bytes of JSON; one message takes {HandoverLimits.MaxMessageBytes}", nameof(message));
+            throw new ArgumentException(
+                $"{json.Length} bytes of JSON; one message takes {HandoverLimits.MaxMessageBytes}",
+                nameof(message)
+            );
         }
 
         var bytes = new byte[sizeof(int) + json.Length];
@@ -92,7 +101,10 @@ public static class HandoverSender
                 while (true)
                 {
                     var sent = HandoverNative.SendMessage(
-                        (int)socket.DangerousGetHandle(), &message, HandoverNative.MsgDontwait | HandoverNative.MsgNosignal);
+                        (int)socket.DangerousGetHandle(),
+                        &message,
+                        HandoverNative.MsgDontwait | HandoverNative.MsgNosignal
+                    );
                     if (sent > 0)
                     {
                         return (int)sent;

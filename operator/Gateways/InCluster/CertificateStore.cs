@@ -7,7 +7,8 @@ namespace Mooring.Operator.Gateways.InCluster;
 
 /// <summary>Keeps the stream's certificates in a Secret of the operator's namespace, and renews them. Only the leader writes.</summary>
 /// <remarks><see cref="Current"/> is for any thread; <see cref="EnsureAsync"/> for one at a time.</remarks>
-internal sealed class CertificateStore(KubernetesClient client, string ns, string name, IReadOnlyList<string> hosts, TimeProvider time) : IDisposable
+internal sealed class CertificateStore(KubernetesClient client, string ns, string name, IReadOnlyList<string> hosts, TimeProvider time)
+    : IDisposable
 {
     private const string AuthorityCertificate = "ca.crt";
     private const string AuthorityKey = "ca.key";

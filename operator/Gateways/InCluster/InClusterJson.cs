@@ -4,7 +4,13 @@ using Mooring.Kubernetes.Models;
 namespace Mooring.Operator.Gateways.InCluster;
 
 /// <summary>authentication.k8s.io/v1 TokenReview: asks the API server whose token it is.</summary>
-[KubernetesEntity(Group = "authentication.k8s.io", ApiVersion = "v1", Kind = "TokenReview", PluralName = "tokenreviews", ClusterScoped = true)]
+[KubernetesEntity(
+    Group = "authentication.k8s.io",
+    ApiVersion = "v1",
+    Kind = "TokenReview",
+    PluralName = "tokenreviews",
+    ClusterScoped = true
+)]
 internal sealed class TokenReview : IKubernetesObject
 {
     public string ApiVersion { get; set; } = "authentication.k8s.io/v1";
@@ -62,7 +68,8 @@ internal sealed class Secret : IKubernetesObject
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(TokenReview))]
 [JsonSerializable(typeof(Secret))]
 internal sealed partial class InClusterJson : JsonSerializerContext;

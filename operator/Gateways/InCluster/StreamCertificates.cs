@@ -93,24 +93,40 @@ public static class StreamAuthority
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         // The number tells two authorities of one installation apart: chains are built by name.
         var request = new CertificateRequest(
-            $"CN=mooring-stream-ca-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+            $"CN=mooring-stream-ca-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}",
+            key,
+            HashAlgorithmName.SHA256
+        );
+        request.CertificateExtensions.Add(
+            new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: true, 0, critical: true)
+        );
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true)
+        );
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         using var certificate = request.CreateSelfSigned(now - Backdating, now + AuthorityLife);
         return (certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 
-    private static StreamCertificates Issue((string Certificate, string Key) authority, string older, IReadOnlyList<string> names, DateTimeOffset now)
+    private static StreamCertificates Issue(
+        (string Certificate, string Key) authority,
+        string older,
+        IReadOnlyList<string> names,
+        DateTimeOffset now
+    )
     {
         using var issuer = X509Certificate2.CreateFromPem(authority.Certificate, authority.Key);
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         // A common name takes 64 characters at most (RFC 5280, appendix A.1); the names that count are the alternative ones.
         var request = new CertificateRequest($"CN={names[0][..Math.Min(64, names[0].Length)]}", key, HashAlgorithmName.SHA256);
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, 0, critical: true));
+        request.CertificateExtensions.Add(
+            new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, 0, critical: true)
+        );
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false));
-        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        request.CertificateExtensions.Add(
+            X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false)
+        );
         request.CertificateExtensions.Add(Alternatives(names));
         var end = now + CertificateLife;
         var last = new DateTimeOffset(issuer.NotAfter);

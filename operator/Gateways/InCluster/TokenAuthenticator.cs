@@ -54,12 +54,17 @@ internal sealed class TokenAuthenticator(KubernetesClient client) : IGatewayAuth
             return "the token is of another ServiceAccount";
         }
 
-        return verdict.User.Extra?.GetValueOrDefault(PodNameClaim) is [var pod] && pod == hello.Gateway ? null : "the token is of another pod";
+        return verdict.User.Extra?.GetValueOrDefault(PodNameClaim) is [var pod] && pod == hello.Gateway
+            ? null
+            : "the token is of another pod";
     }
 
     private async Task<TokenReviewStatus?> ReviewAsync(string token, CancellationToken cancellation)
     {
-        var review = new TokenReview { Spec = new TokenReviewSpec { Token = token, Audiences = [StreamLimits.TokenAudience] } };
+        var review = new TokenReview
+        {
+            Spec = new TokenReviewSpec { Token = token, Audiences = [StreamLimits.TokenAudience] },
+        };
         return (await client.CreateAsync(TokenReviews, review, cancellationToken: cancellation)).Status;
     }
 }

@@ -6,7 +6,18 @@ namespace Mooring.Operator.Host.Output;
 internal static class FleetTable
 {
     private const string Gap = "   ";
-    private static readonly string[] Header = ["NAME", "GATEWAYS", "BACKENDS", "CONNECTIONS", "CAPACITY", "UTIL", "DRAINING", "PHASE", "AGE"];
+    private static readonly string[] Header =
+    [
+        "NAME",
+        "GATEWAYS",
+        "BACKENDS",
+        "CONNECTIONS",
+        "CAPACITY",
+        "UTIL",
+        "DRAINING",
+        "PHASE",
+        "AGE",
+    ];
 
     // So that lines printed one by one stay in their columns.
     private static readonly int[] LeastWidths = [16, 8, 8, 11, 10, 4, 8, 11, 3];
@@ -23,30 +34,31 @@ internal static class FleetTable
     public static string Key(FleetOverview fleet) => string.Join('|', Row(fleet, ""));
 
     /// <summary>As kubectl writes ages: the two largest units while they matter.</summary>
-    public static string Age(TimeSpan age) => age switch
-    {
-        { TotalSeconds: < 0 } => "0s",
-        { TotalMinutes: < 2 } => $"{(int)age.TotalSeconds}s",
-        { TotalMinutes: < 10 } when age.Seconds > 0 => $"{age.Minutes}m{age.Seconds}s",
-        { TotalHours: < 3 } => $"{(int)age.TotalMinutes}m",
-        { TotalHours: < 8 } when age.Minutes > 0 => $"{age.Hours}h{age.Minutes}m",
-        { TotalHours: < 48 } => $"{(int)age.TotalHours}h",
-        { TotalDays: < 8 } when age.Hours > 0 => $"{age.Days}d{age.Hours}h",
-        _ => $"{(int)age.TotalDays}d",
-    };
+    public static string Age(TimeSpan age) =>
+        age switch
+        {
+            { TotalSeconds: < 0 } => "0s",
+            { TotalMinutes: < 2 } => $"{(int)age.TotalSeconds}s",
+            { TotalMinutes: < 10 } when age.Seconds > 0 => $"{age.Minutes}m{age.Seconds}s",
+            { TotalHours: < 3 } => $"{(int)age.TotalMinutes}m",
+            { TotalHours: < 8 } when age.Minutes > 0 => $"{age.Hours}h{age.Minutes}m",
+            { TotalHours: < 48 } => $"{(int)age.TotalHours}h",
+            { TotalDays: < 8 } when age.Hours > 0 => $"{age.Days}d{age.Hours}h",
+            _ => $"{(int)age.TotalDays}d",
+        };
 
     private static string[] Row(FleetOverview fleet, string age) =>
-    [
-        fleet.Name,
-        $"{fleet.GatewaysReady}/{fleet.GatewaysDesired}",
-        $"{fleet.BackendsReady}/{fleet.BackendsDesired}",
-        fleet.Connections.ToString(),
-        fleet.Capacity.ToString(),
-        $"{fleet.UtilizationPercent}%",
-        fleet.GatewaysDraining.ToString(),
-        fleet.Phase,
-        age,
-    ];
+        [
+            fleet.Name,
+            $"{fleet.GatewaysReady}/{fleet.GatewaysDesired}",
+            $"{fleet.BackendsReady}/{fleet.BackendsDesired}",
+            fleet.Connections.ToString(),
+            fleet.Capacity.ToString(),
+            $"{fleet.UtilizationPercent}%",
+            fleet.GatewaysDraining.ToString(),
+            fleet.Phase,
+            age,
+        ];
 
     private static string Cut(string line, int width) => line.Length <= width ? line : line[..Math.Max(0, width)];
 }

@@ -136,9 +136,14 @@ internal sealed class HostOutput(TextWriter output, TextWriter error, OutputForm
     private static string KeyOf(FleetOverview fleet) => $"{fleet.Namespace}/{fleet.Name}";
 
     // Memory and CPU change all the time and are no event.
-    private static string JsonKey(FleetOverview fleet) => JsonSerializer.Serialize(
-        fleet with { Gateways = [.. fleet.Gateways.Select(static gateway => gateway with { ResidentBytes = 0, CpuSeconds = 0 })] },
-        OverviewJson.Default.FleetOverview);
+    private static string JsonKey(FleetOverview fleet) =>
+        JsonSerializer.Serialize(
+            fleet with
+            {
+                Gateways = [.. fleet.Gateways.Select(static gateway => gateway with { ResidentBytes = 0, CpuSeconds = 0 })],
+            },
+            OverviewJson.Default.FleetOverview
+        );
 
     private static int Width()
     {

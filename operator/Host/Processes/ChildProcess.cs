@@ -47,7 +47,8 @@ internal sealed class ChildProcess
         lock (_lock)
         {
             _ = Libc.Kill(-Id, Libc.SigKill);
-            exit = Libc.WaitPid(Id, out var status, Libc.WNoHang) == Id ? ProcessExit.FromStatus(status) : new ProcessExit(null, Libc.SigKill);
+            exit =
+                Libc.WaitPid(Id, out var status, Libc.WNoHang) == Id ? ProcessExit.FromStatus(status) : new ProcessExit(null, Libc.SigKill);
             _ = Libc.Close(_pidfd);
             _pidfd = -1;
         }

@@ -21,7 +21,8 @@ internal static unsafe class ProcessLauncher
     /// <exception cref="IOException">The kernel refused; says why.</exception>
     public static int Start(ProcessSpec spec, int output)
     {
-        var path = Find(spec.Command[0], spec.Environment.GetValueOrDefault("PATH") ?? "")
+        var path =
+            Find(spec.Command[0], spec.Environment.GetValueOrDefault("PATH") ?? "")
             ?? throw new FileNotFoundException($"{spec.Command[0]}: no such program");
         var actions = stackalloc byte[Libc.SpawnActionsBytes];
         var attributes = stackalloc byte[Libc.SpawnAttributesBytes];
@@ -32,9 +33,11 @@ internal static unsafe class ProcessLauncher
         Check(Libc.AttributesInit(attributes));
         try
         {
-            Check(spec.StandardInput is { } input
-                ? Libc.ActionsAddDup2(actions, input, 0)
-                : Libc.ActionsAddOpen(actions, 0, "/dev/null", Libc.ORdonly, 0));
+            Check(
+                spec.StandardInput is { } input
+                    ? Libc.ActionsAddDup2(actions, input, 0)
+                    : Libc.ActionsAddOpen(actions, 0, "/dev/null", Libc.ORdonly, 0)
+            );
             Check(Libc.ActionsAddDup2(actions, output, 1));
             Check(Libc.ActionsAddDup2(actions, output, 2));
             Check(Libc.AttributesSetFlags(attributes, Libc.SpawnSetPgroup | Libc.SpawnSetSigDefault | Libc.SpawnSetSigMask));
@@ -70,8 +73,7 @@ internal static unsafe class ProcessLauncher
             .FirstOrDefault(IsExecutable);
     }
 
-    private static bool IsExecutable(string path) =>
-        File.Exists(path) && (File.GetUnixFileMode(path) & AnyExecute) != UnixFileMode.None;
+    private static bool IsExecutable(string path) => File.Exists(path) && (File.GetUnixFileMode(path) & AnyExecute) != UnixFileMode.None;
 
     private static void Check(int error)
     {

@@ -119,7 +119,11 @@ internal sealed class ProcessMonitor : IDisposable
             for (var i = 0; i < _watched.Count; i++)
             {
                 entries[1 + (2 * i)] = new Libc.PollEntry { Descriptor = _watched[i].Pidfd, Events = Libc.PollIn };
-                entries[2 + (2 * i)] = new Libc.PollEntry { Descriptor = _watched[i].AtEnd ? -1 : _watched[i].Output, Events = Libc.PollIn };
+                entries[2 + (2 * i)] = new Libc.PollEntry
+                {
+                    Descriptor = _watched[i].AtEnd ? -1 : _watched[i].Output,
+                    Events = Libc.PollIn,
+                };
             }
 
             fixed (Libc.PollEntry* first = entries)

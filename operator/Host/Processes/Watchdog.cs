@@ -16,8 +16,7 @@ internal sealed class Watchdog : IDisposable
     /// <summary>Every child has this variable, with the value of <see cref="Mark"/>.</summary>
     public const string Variable = "MOORING_SUPERVISOR";
 
-    private const string Script =
-        """
+    private const string Script = """
         trap '' INT TERM HUP QUIT
         live=' '
         while read -r change group; do
@@ -93,13 +92,15 @@ internal sealed class Watchdog : IDisposable
         _ = Libc.Fcntl(read, 4, 0);
         try
         {
-            var shell = _monitor.Start(new ProcessSpec
-            {
-                Name = "watchdog",
-                Command = ["/bin/sh", "-c", Script, "mooring-watchdog", Mark, _directory],
-                Environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" },
-                StandardInput = read,
-            });
+            var shell = _monitor.Start(
+                new ProcessSpec
+                {
+                    Name = "watchdog",
+                    Command = ["/bin/sh", "-c", Script, "mooring-watchdog", Mark, _directory],
+                    Environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" },
+                    StandardInput = read,
+                }
+            );
             _pipe = write;
             Exited = shell.Exited.ContinueWith(_ => Restart(), TaskScheduler.Default);
         }

@@ -119,7 +119,8 @@ internal sealed class HandoverServer : IAsyncDisposable
                 await Task.WhenAny(peer.Changed.Task, closed);
             }
         }
-        catch (Exception exception) when (exception is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception exception)
+            when (exception is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
         {
             // The gateway is gone, or too slow: it dials again.
         }
@@ -139,9 +140,7 @@ internal sealed class HandoverServer : IAsyncDisposable
             // A gateway has nothing to say here; whatever comes means that it is gone.
             await socket.ReceiveAsync(new byte[1], SocketFlags.None, _stop.Token);
         }
-        catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException)
-        {
-        }
+        catch (Exception exception) when (exception is SocketException or OperationCanceledException or ObjectDisposedException) { }
     }
 
     private sealed class Peer

@@ -46,7 +46,9 @@ internal sealed class ListenerSockets(IPAddress address) : IDisposable
             }
             catch (SocketException exception)
             {
-                errors.Add((i, $"listener {listeners[i].Name} cannot have {new IPEndPoint(address, key.Port)}: {Explain(exception, key.Port)}"));
+                errors.Add(
+                    (i, $"listener {listeners[i].Name} cannot have {new IPEndPoint(address, key.Port)}: {Explain(exception, key.Port)}")
+                );
             }
         }
 
@@ -87,7 +89,10 @@ internal sealed class ListenerSockets(IPAddress address) : IDisposable
     /// <summary>Closes the sockets that no set names. Clients that wait in the queue of such a socket are reset.</summary>
     public void CloseUnused()
     {
-        var used = _sets.Values.SelectMany(static set => set.Listeners).Select(static listener => Key(listener.Protocol, listener.Port)).ToHashSet();
+        var used = _sets
+            .Values.SelectMany(static set => set.Listeners)
+            .Select(static listener => Key(listener.Protocol, listener.Port))
+            .ToHashSet();
         foreach (var key in _sockets.Keys.Where(key => !used.Contains(key)).ToList())
         {
             Close(key);
@@ -130,13 +135,14 @@ internal sealed class ListenerSockets(IPAddress address) : IDisposable
         }
     }
 
-    private static string Explain(SocketException exception, int port) => exception.SocketErrorCode switch
-    {
-        SocketError.AddressAlreadyInUse => "the port is in use",
-        SocketError.AccessDenied => $"port {port} needs privilege (see net.ipv4.ip_unprivileged_port_start)",
-        SocketError.AddressNotAvailable => "this machine has no such address",
-        _ => exception.Message,
-    };
+    private static string Explain(SocketException exception, int port) =>
+        exception.SocketErrorCode switch
+        {
+            SocketError.AddressAlreadyInUse => "the port is in use",
+            SocketError.AccessDenied => $"port {port} needs privilege (see net.ipv4.ip_unprivileged_port_start)",
+            SocketError.AddressNotAvailable => "this machine has no such address",
+            _ => exception.Message,
+        };
 
     private static (bool Datagram, int Port) Key(ListenerProtocol protocol, int port) => (protocol == ListenerProtocol.UDP, port);
 }

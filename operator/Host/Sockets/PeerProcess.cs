@@ -20,7 +20,8 @@ internal static class PeerProcess
             Processes.Libc.PeerCredentials peer;
             var length = (uint)sizeof(Processes.Libc.PeerCredentials);
             var descriptor = (int)socket.SafeHandle.DangerousGetHandle();
-            return Processes.Libc.GetSocketOption(descriptor, Processes.Libc.SolSocket, Processes.Libc.SoPeerCred, &peer, &length) == 0
+            return
+                Processes.Libc.GetSocketOption(descriptor, Processes.Libc.SolSocket, Processes.Libc.SoPeerCred, &peer, &length) == 0
                 && peer.UserId == Processes.Libc.EffectiveUserId()
                 ? peer.ProcessId
                 : null;

@@ -35,8 +35,12 @@ internal sealed class StreamFixture : IAsyncDisposable
         var hub = new GatewayHub(TimeProvider.System);
         app.UseWebSockets();
         new StreamServer(
-            hub, new FixedAnswer(refusal), options ?? new StreamOptions(), TimeProvider.System, NullLogger<StreamServer>.Instance)
-            .Map(app, app.Lifetime.ApplicationStopping);
+            hub,
+            new FixedAnswer(refusal),
+            options ?? new StreamOptions(),
+            TimeProvider.System,
+            NullLogger<StreamServer>.Instance
+        ).Map(app, app.Lifetime.ApplicationStopping);
         await app.StartAsync();
         return new StreamFixture(app, hub);
     }
@@ -45,14 +49,26 @@ internal sealed class StreamFixture : IAsyncDisposable
     {
         var socket = new ClientWebSocket();
         socket.Options.AddSubProtocol(protocol);
-        await socket.ConnectAsync(new Uri(_app.Urls.First().Replace("http:", "ws:", StringComparison.Ordinal) + StreamLimits.Path), Deadline);
+        await socket.ConnectAsync(
+            new Uri(_app.Urls.First().Replace("http:", "ws:", StringComparison.Ordinal) + StreamLimits.Path),
+            Deadline
+        );
         return socket;
     }
 
     public async Task<ClientWebSocket> JoinAsync(string name, string? hash = null)
     {
         var socket = await DialAsync();
-        await SendAsync(socket, new HelloMessage { Fleet = Fleet, Gateway = name, Version = "1", ConfigHash = hash });
+        await SendAsync(
+            socket,
+            new HelloMessage
+            {
+                Fleet = Fleet,
+                Gateway = name,
+                Version = "1",
+                ConfigHash = hash,
+            }
+        );
         return socket;
     }
 
@@ -74,9 +90,7 @@ internal sealed class StreamFixture : IAsyncDisposable
     public async Task<string?> ClosedAsync(WebSocket socket)
     {
         var buffer = new byte[64 * 1024];
-        while ((await socket.ReceiveAsync(buffer.AsMemory(), Deadline)).MessageType != WebSocketMessageType.Close)
-        {
-        }
+        while ((await socket.ReceiveAsync(buffer.AsMemory(), Deadline)).MessageType != WebSocketMessageType.Close) { }
 
         return socket.CloseStatusDescription;
     }
@@ -89,14 +103,29 @@ internal sealed class StreamFixture : IAsyncDisposable
         }
     }
 
-    public static FleetDesired Desired(int perAddress, params (string Backend, int Port)[] endpoints) => new()
-    {
-        Config = new GatewayConfig { Fleet = Fleet, Capacity = new CapacityConfig { PerAddress = perAddress } },
-        Endpoints = endpoints.ToDictionary(
-            static pair => pair.Backend,
-            static pair => (IReadOnlyList<EndpointInfo>)[new EndpointInfo { Id = "e", Address = "127.0.0.1", Port = pair.Port }],
-            StringComparer.Ordinal),
-    };
+    public static FleetDesired Desired(int perAddress, params (string Backend, int Port)[] endpoints) =>
+        new()
+        {
+            Config = new GatewayConfig
+            {
+                Fleet = Fleet,
+                Capacity = new CapacityConfig { PerAddress = perAddress },
+            },
+            Endpoints = endpoints.ToDictionary(
+                static pair => pair.Backend,
+                static pair =>
+                    (IReadOnlyList<EndpointInfo>)
+                        [
+                            new EndpointInfo
+                            {
+                                Id = "e",
+                                Address = "127.0.0.1",
+                                Port = pair.Port,
+                            },
+                        ],
+                StringComparer.Ordinal
+            ),
+        };
 
     public async ValueTask DisposeAsync()
     {

@@ -61,7 +61,15 @@ public sealed class StreamTests
         using var second = await stream.JoinAsync("g1");
         await stream.SendAsync(first, new AckMessage { Hash = hash, Accepted = true });
         await stream.SendAsync(first, Report(GatewayState.Serving, 30, 100));
-        await stream.SendAsync(second, new AckMessage { Hash = hash, Accepted = false, Errors = ["listeners[0].port: taken"] });
+        await stream.SendAsync(
+            second,
+            new AckMessage
+            {
+                Hash = hash,
+                Accepted = false,
+                Errors = ["listeners[0].port: taken"],
+            }
+        );
         await stream.SendAsync(second, Report(GatewayState.Draining, 12, 100));
         await stream.UntilAsync(static view => view.Connections == 42 && view.Gateways[1].RefusedHash is not null);
         var view = stream.Hub.View(StreamFixture.Fleet);
@@ -266,8 +274,19 @@ public sealed class StreamTests
         await Should.ThrowAsync<OperationCanceledException>(next);
     }
 
-    private static DirectiveMessage Cordon(long epoch, long sequence) => new() { Kind = DirectiveKind.Cordon, Epoch = epoch, Sequence = sequence };
+    private static DirectiveMessage Cordon(long epoch, long sequence) =>
+        new()
+        {
+            Kind = DirectiveKind.Cordon,
+            Epoch = epoch,
+            Sequence = sequence,
+        };
 
     private static ReportMessage Report(GatewayState state, int connections, int capacity) =>
-        new() { State = state, Connections = connections, Capacity = capacity };
+        new()
+        {
+            State = state,
+            Connections = connections,
+            Capacity = capacity,
+        };
 }

@@ -45,7 +45,15 @@ public sealed class HandoverTests : IDisposable
 
         set.ShouldNotBeNull();
         set.Message.Sequence.ShouldBe(7);
-        set.Message.Listeners.ShouldBe([new HandoverListener { Name = "l0", Protocol = ListenerProtocol.TCP, Address = "127.0.0.1", Port = port }]);
+        set.Message.Listeners.ShouldBe([
+            new HandoverListener
+            {
+                Name = "l0",
+                Protocol = ListenerProtocol.TCP,
+                Address = "127.0.0.1",
+                Port = port,
+            },
+        ]);
         using var accepting = new Socket(new SafeSocketHandle(set.Sockets[0].Release(), ownsHandle: true));
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, port, _deadline.Token);
@@ -64,7 +72,11 @@ public sealed class HandoverTests : IDisposable
         foreach (var count in new[] { 0, 1, HandoverLimits.MaxDescriptors, 0, 3 })
         {
             var send = HandoverSender.SendAsync(
-                _owner, Message([.. Enumerable.Repeat(1234, count)]), [.. Enumerable.Repeat<SafeHandle>(listener.SafeHandle, count)], _deadline.Token);
+                _owner,
+                Message([.. Enumerable.Repeat(1234, count)]),
+                [.. Enumerable.Repeat<SafeHandle>(listener.SafeHandle, count)],
+                _deadline.Token
+            );
             using var set = await receiver.ReceiveAsync(_deadline.Token);
             await send;
             set.ShouldNotBeNull().Sockets.Count.ShouldBe(count);
@@ -107,23 +119,37 @@ public sealed class HandoverTests : IDisposable
     {
         using var listener = Listen();
         var message = Message([.. Enumerable.Repeat(1, HandoverLimits.MaxDescriptors + 1)]);
-        var error = await Should.ThrowAsync<ArgumentException>(HandoverSender.SendAsync(
-            _owner, message, [.. Enumerable.Repeat<SafeHandle>(listener.SafeHandle, message.Listeners.Count)], _deadline.Token));
+        var error = await Should.ThrowAsync<ArgumentException>(
+            HandoverSender.SendAsync(
+                _owner,
+                message,
+                [.. Enumerable.Repeat<SafeHandle>(listener.SafeHandle, message.Listeners.Count)],
+                _deadline.Token
+            )
+        );
         error.Message.ShouldContain("254 descriptors; one message takes 253");
         _worker.Available.ShouldBe(0);
     }
 
     [Fact]
     public async Task SendAsync_CountsDiffer_IsRefused() =>
-        (await Should.ThrowAsync<ArgumentException>(HandoverSender.SendAsync(_owner, Message(1, 2), [], _deadline.Token)))
-            .Message.ShouldContain("0 descriptors for 2 listeners");
+        (
+            await Should.ThrowAsync<ArgumentException>(HandoverSender.SendAsync(_owner, Message(1, 2), [], _deadline.Token))
+        ).Message.ShouldContain("0 descriptors for 2 listeners");
 
     [Fact]
     public async Task ReceiveAsync_ControlDataCutOff_IsAnErrorThatLeaksNothing()
     {
         using var listener = Listen();
-        await HandoverSender.SendAsync(_owner, Message(1, 2, 3, 4, 5, 6), [.. Enumerable.Repeat<SafeHandle>(listener.SafeHandle, 6)], _deadline.Token);
-        var error = await Should.ThrowAsync<InvalidDataException>(new HandoverReceiver(_worker, maxDescriptors: 2).ReceiveAsync(_deadline.Token));
+        await HandoverSender.SendAsync(
+            _owner,
+            Message(1, 2, 3, 4, 5, 6),
+            [.. Enumerable.Repeat<SafeHandle>(listener.SafeHandle, 6)],
+            _deadline.Token
+        );
+        var error = await Should.ThrowAsync<InvalidDataException>(
+            new HandoverReceiver(_worker, maxDescriptors: 2).ReceiveAsync(_deadline.Token)
+        );
         error.Message.ShouldContain("more than 2");
         Sharing(listener).ShouldBe(1);
     }
@@ -135,14 +161,19 @@ public sealed class HandoverTests : IDisposable
     [InlineData("""{"sequence":1,"listeners":[null]}""", "listeners[0] is null")]
     [InlineData("""{"sequence":1,"listeners":[{"name":"","protocol":"TCP","address":"::","port":1}]}""", "listeners[0].name")]
     [InlineData("""{"sequence":1,"listeners":[{"name":"a","protocol":"TCP","address":"::","port":70000}]}""", "listeners[0].port 70000")]
-    [InlineData("""{"sequence":1,"listeners":[{"name":"a","protocol":"TCP","address":"::","port":1}]}""", "1 listeners came with 0 descriptors")]
+    [InlineData(
+        """{"sequence":1,"listeners":[{"name":"a","protocol":"TCP","address":"::","port":1}]}""",
+        "1 listeners came with 0 descriptors"
+    )]
     public async Task ReceiveAsync_BadMessage_NamesTheField(string json, string expected)
     {
         var bytes = new byte[4 + json.Length];
         BinaryPrimitives.WriteInt32LittleEndian(bytes, json.Length);
         Encoding.UTF8.GetBytes(json, bytes.AsSpan(4));
         await _owner.SendAsync(bytes, _deadline.Token);
-        (await Should.ThrowAsync<InvalidDataException>(new HandoverReceiver(_worker).ReceiveAsync(_deadline.Token))).Message.ShouldContain(expected);
+        (await Should.ThrowAsync<InvalidDataException>(new HandoverReceiver(_worker).ReceiveAsync(_deadline.Token))).Message.ShouldContain(
+            expected
+        );
     }
 
     [Theory]
@@ -154,8 +185,9 @@ public sealed class HandoverTests : IDisposable
         var bytes = new byte[4];
         BinaryPrimitives.WriteInt32LittleEndian(bytes, length);
         await _owner.SendAsync(bytes, _deadline.Token);
-        (await Should.ThrowAsync<InvalidDataException>(new HandoverReceiver(_worker).ReceiveAsync(_deadline.Token)))
-            .Message.ShouldContain($"length {length} ");
+        (await Should.ThrowAsync<InvalidDataException>(new HandoverReceiver(_worker).ReceiveAsync(_deadline.Token))).Message.ShouldContain(
+            $"length {length} "
+        );
     }
 
     [Fact]
@@ -184,12 +216,24 @@ public sealed class HandoverTests : IDisposable
         _deadline.IsCancellationRequested.ShouldBeFalse();
     }
 
-    private static HandoverMessage Message(params int[] ports) => new()
-    {
-        Sequence = 7,
-        Listeners = [.. ports.Select(static (port, i) =>
-            new HandoverListener { Name = $"l{i}", Protocol = ListenerProtocol.TCP, Address = "127.0.0.1", Port = port })],
-    };
+    private static HandoverMessage Message(params int[] ports) =>
+        new()
+        {
+            Sequence = 7,
+            Listeners =
+            [
+                .. ports.Select(
+                    static (port, i) =>
+                        new HandoverListener
+                        {
+                            Name = $"l{i}",
+                            Protocol = ListenerProtocol.TCP,
+                            Address = "127.0.0.1",
+                            Port = port,
+                        }
+                ),
+            ],
+        };
 
     private static Socket Listen()
     {
@@ -203,16 +247,18 @@ public sealed class HandoverTests : IDisposable
     private static int Sharing(Socket socket)
     {
         var target = File.ResolveLinkTarget($"/proc/self/fd/{socket.Handle}", returnFinalTarget: false)!.Name;
-        return Directory.GetFiles("/proc/self/fd").Count(path =>
-        {
-            try
+        return Directory
+            .GetFiles("/proc/self/fd")
+            .Count(path =>
             {
-                return new FileInfo(path).LinkTarget is { } link && Path.GetFileName(link) == target;
-            }
-            catch (IOException)
-            {
-                return false;
-            }
-        });
+                try
+                {
+                    return new FileInfo(path).LinkTarget is { } link && Path.GetFileName(link) == target;
+                }
+                catch (IOException)
+                {
+                    return false;
+                }
+            });
     }
 }

@@ -34,7 +34,9 @@ public sealed class GroupPlannerTests
     public void Next_DeathsInARow_DoubleUpToTenSecondsAndStartOverAfterAStableRun()
     {
         var backoff = new RestartBackoff();
-        Enumerable.Range(0, 8).Select(_ => backoff.Next(TimeSpan.FromSeconds(1)).TotalSeconds)
+        Enumerable
+            .Range(0, 8)
+            .Select(_ => backoff.Next(TimeSpan.FromSeconds(1)).TotalSeconds)
             .ShouldBe([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10]);
         backoff.Next(TimeSpan.FromSeconds(59)).TotalSeconds.ShouldBe(10);
         backoff.Next(TimeSpan.FromSeconds(60)).TotalSeconds.ShouldBe(0.2);
@@ -45,7 +47,9 @@ public sealed class GroupPlannerTests
     {
         var serving = Slot("0R");
         serving.Exited(new ProcessExit(null, 9), Now);
-        (serving.Phase, serving.Restarts, serving.Problem, serving.NotBefore).ShouldBe((SlotPhase.Waiting, 1, "ended with signal 9", Now + RestartBackoff.First));
+        (serving.Phase, serving.Restarts, serving.Problem, serving.NotBefore).ShouldBe(
+            (SlotPhase.Waiting, 1, "ended with signal 9", Now + RestartBackoff.First)
+        );
         var draining = Slot("0D");
         draining.Exited(new ProcessExit(0, null), Now);
         draining.Phase.ShouldBe(SlotPhase.Gone);

@@ -4,8 +4,7 @@ namespace Mooring.Operator.Tests.Host;
 
 public sealed class HostManifestTests
 {
-    private const string Good =
-        """
+    private const string Good = """
         apiVersion: mooring.dev/v1alpha1
         kind: ConnectionFleet
         metadata: {name: edge}
@@ -30,25 +29,35 @@ public sealed class HostManifestTests
     [InlineData("replicas: 3", "replica: 3", "spec.backends[0].workload.replica")]
     [InlineData("backend: b}", "backend: c}", "spec.listeners[0].backend")]
     [InlineData("command: [sleep, \"1\"], ", "", "spec.backends[0].workload.command")]
-    [InlineData("workload: {image: x, command: [sleep, \"1\"], replicas: 3}", "serviceRef: {name: s, port: 80}", "spec.backends[0].serviceRef")]
+    [InlineData(
+        "workload: {image: x, command: [sleep, \"1\"], replicas: 3}",
+        "serviceRef: {name: s, port: 80}",
+        "spec.backends[0].serviceRef"
+    )]
     [InlineData("spec:", "spec: [", "")]
     [InlineData("kind: ConnectionFleet", "kind: Fleet", "kind")]
     public void Parse_BadEdit_NamesTheField(string from, string to, string path)
     {
         var manifest = HostManifest.Parse(Good.Replace(from, to, StringComparison.Ordinal), "f.yaml");
         manifest.Fleets.ShouldBeEmpty();
-        manifest.Errors.ShouldContain(error => error.StartsWith("f.yaml", StringComparison.Ordinal) && error.Contains(path, StringComparison.Ordinal));
+        manifest.Errors.ShouldContain(error =>
+            error.StartsWith("f.yaml", StringComparison.Ordinal) && error.Contains(path, StringComparison.Ordinal)
+        );
     }
 
     [Fact]
     public void Parse_TwoFleetsOnOnePort_NamesBoth() =>
-        HostManifest.Parse($"{Good}\n---\n{Good.Replace("name: edge", "name: other", StringComparison.Ordinal)}", "f.yaml").Errors
-            .ShouldBe(["f.yaml: default/edge spec.listeners[0].port and default/other spec.listeners[0].port: two fleets of one machine must not share port 9000"]);
+        HostManifest
+            .Parse($"{Good}\n---\n{Good.Replace("name: edge", "name: other", StringComparison.Ordinal)}", "f.yaml")
+            .Errors.ShouldBe([
+                "f.yaml: default/edge spec.listeners[0].port and default/other spec.listeners[0].port: two fleets of one machine must not share port 9000",
+            ]);
 
     [Fact]
     public void Parse_TwoFleetsOfOneName_IsRefused() =>
-        HostManifest.Parse($"{Good}\n---\n{Good.Replace("9000", "9001", StringComparison.Ordinal)}", "f.yaml").Errors
-            .ShouldBe(["f.yaml: metadata.name: there are 2 fleets default/edge"]);
+        HostManifest
+            .Parse($"{Good}\n---\n{Good.Replace("9000", "9001", StringComparison.Ordinal)}", "f.yaml")
+            .Errors.ShouldBe(["f.yaml: metadata.name: there are 2 fleets default/edge"]);
 
     [Fact]
     public async Task ReadAsync_NoFile_SaysSo() =>

@@ -23,11 +23,12 @@ public sealed class HostOutputTests
 
     [Fact]
     public void Render_Fleet_LooksLikeKubectl() =>
-        FleetTable.Render([Fleet], DateTimeOffset.UnixEpoch + TimeSpan.FromSeconds(75), 200).ShouldBe(
-        [
-            "NAME               GATEWAYS   BACKENDS   CONNECTIONS   CAPACITY     UTIL   DRAINING   PHASE         AGE",
-            "edge               2/2        4/4        150           1000         15%    0          Ready         75s",
-        ]);
+        FleetTable
+            .Render([Fleet], DateTimeOffset.UnixEpoch + TimeSpan.FromSeconds(75), 200)
+            .ShouldBe([
+                "NAME               GATEWAYS   BACKENDS   CONNECTIONS   CAPACITY     UTIL   DRAINING   PHASE         AGE",
+                "edge               2/2        4/4        150           1000         15%    0          Ready         75s",
+            ]);
 
     [Theory]
     [InlineData(0, "0s")]
@@ -38,7 +39,8 @@ public sealed class HostOutputTests
     [InlineData(10 * 3600, "10h")]
     [InlineData(50 * 3600, "2d2h")]
     [InlineData(10 * 86400, "10d")]
-    public void Age_Duration_AsKubectlWritesIt(int seconds, string expected) => FleetTable.Age(TimeSpan.FromSeconds(seconds)).ShouldBe(expected);
+    public void Age_Duration_AsKubectlWritesIt(int seconds, string expected) =>
+        FleetTable.Age(TimeSpan.FromSeconds(seconds)).ShouldBe(expected);
 
     [Fact]
     public void Show_NoTerminal_PrintsChangesOnly()
@@ -49,7 +51,11 @@ public sealed class HostOutputTests
         printer.Show([Fleet with { ConfigAcked = "2/2" }]);
         printer.Show([Fleet with { Phase = "Degraded" }]);
         printer.Say("something happened");
-        output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => line.Split(' ')[0]).ShouldBe(["NAME", "edge", "edge"]);
+        output
+            .ToString()
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(static line => line.Split(' ')[0])
+            .ShouldBe(["NAME", "edge", "edge"]);
         error.ToString().ShouldContain("something happened");
     }
 
@@ -74,7 +80,9 @@ public sealed class HostOutputTests
 
     [Fact]
     public void Metrics_HostileNames_AreEscaped() =>
-        HostMetrics.Write([Fleet with { Name = "a\"b\\c\nd" }], []).ShouldContain("mooring_fleet_ready{fleet=\"default/a\\\"b\\\\c\\nd\"} 0\n");
+        HostMetrics
+            .Write([Fleet with { Name = "a\"b\\c\nd" }], [])
+            .ShouldContain("mooring_fleet_ready{fleet=\"default/a\\\"b\\\\c\\nd\"} 0\n");
 
     private sealed class BrokenWriter : StringWriter
     {

@@ -25,7 +25,8 @@ public sealed class ListenerSocketsTests : IDisposable
         other.Listen();
         var taken = ((IPEndPoint)other.LocalEndPoint!).Port;
         var free = FreePorts.Find(new HashSet<int> { taken });
-        _sockets.Prepare([Listener("a", free), Listener("b", taken)])
+        _sockets
+            .Prepare([Listener("a", free), Listener("b", taken)])
             .ShouldBe([(1, $"listener b cannot have 127.0.0.1:{taken}: the port is in use")]);
         CanBind(free).ShouldBeTrue();
     }
@@ -90,7 +91,13 @@ public sealed class ListenerSocketsTests : IDisposable
         return [.. set.ShouldNotBeNull().Message.Listeners.Select(static listener => listener.Name)];
     }
 
-    private static ListenerConfig Listener(string name, int port) => new() { Name = name, Protocol = ListenerProtocol.TCP, Port = port };
+    private static ListenerConfig Listener(string name, int port) =>
+        new()
+        {
+            Name = name,
+            Protocol = ListenerProtocol.TCP,
+            Port = port,
+        };
 
     private static bool CanBind(int port)
     {

@@ -28,7 +28,14 @@ public sealed class ProcessTests : IDisposable
     [Fact]
     public async Task Start_Child_HasItsOwnGroupDefaultSignalsAndNoDescriptorOfOurs()
     {
-        using var open = new FileStream(Path.GetTempFileName(), FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+        using var open = new FileStream(
+            Path.GetTempFileName(),
+            FileMode.Open,
+            FileAccess.ReadWrite,
+            FileShare.None,
+            1,
+            FileOptions.DeleteOnClose
+        );
         await Start("exec cut -d' ' -f5 /proc/self/stat").Exited.WaitAsync(_deadline.Token);
         await Start("exec grep -E '^Sig(Ign|Blk)' /proc/self/status").Exited.WaitAsync(_deadline.Token);
         await Start("exec ls -l /proc/self/fd").Exited.WaitAsync(_deadline.Token);
@@ -42,7 +49,9 @@ public sealed class ProcessTests : IDisposable
 
     [Fact]
     public void Start_NoSuchProgram_Throws() =>
-        Should.Throw<FileNotFoundException>(() => _monitor.Start(Spec("no-such-program-here"))).Message.ShouldBe("no-such-program-here: no such program");
+        Should
+            .Throw<FileNotFoundException>(() => _monitor.Start(Spec("no-such-program-here")))
+            .Message.ShouldBe("no-such-program-here: no such program");
 
     [Fact]
     public void Start_NotAProgram_SaysWhy()
@@ -91,7 +100,11 @@ public sealed class ProcessTests : IDisposable
     {
         var lines = new List<string>();
         var splitter = new LineSplitter(lines.Add, TimeProvider.System);
-        splitter.Add(new byte[LineSplitter.MaxLineBytes + 2].Select(static _ => (byte)'x').ToArray());
+        splitter.Add(
+            new byte[LineSplitter.MaxLineBytes + 2]
+                .Select(static _ => (byte)'x')
+                .ToArray()
+        );
         splitter.Add("\r\n\u001b[2Jend"u8);
         splitter.Flush();
         lines.Select(static line => line.Length).ShouldBe([LineSplitter.MaxLineBytes, 2, 7]);
@@ -121,21 +134,28 @@ public sealed class ProcessTests : IDisposable
         await left.Exited.WaitAsync(_deadline.Token);
     }
 
-    private ChildProcess Start(string script, string mark = "none") => _monitor.Start(Spec("/bin/sh", "-c", script) with
-    {
-        Environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", [Watchdog.Variable] = mark },
-    });
+    private ChildProcess Start(string script, string mark = "none") =>
+        _monitor.Start(
+            Spec("/bin/sh", "-c", script) with
+            {
+                Environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", [Watchdog.Variable] = mark },
+            }
+        );
 
-    private static ProcessSpec Spec(params string[] command) => new()
-    {
-        Name = "child",
-        Command = command,
-        Environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" },
-    };
+    private static ProcessSpec Spec(params string[] command) =>
+        new()
+        {
+            Name = "child",
+            Command = command,
+            Environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" },
+        };
 
     private async Task GoneAsync(int process)
     {
-        while (Directory.Exists($"/proc/{process}") && !(await File.ReadAllTextAsync($"/proc/{process}/stat")).Contains(") Z", StringComparison.Ordinal))
+        while (
+            Directory.Exists($"/proc/{process}")
+            && !(await File.ReadAllTextAsync($"/proc/{process}/stat")).Contains(") Z", StringComparison.Ordinal)
+        )
         {
             await Task.Delay(20, _deadline.Token);
         }

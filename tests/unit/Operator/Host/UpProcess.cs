@@ -30,8 +30,23 @@ internal sealed class UpProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = _directory.FullName,
         };
-        foreach (var argument in (IEnumerable<string>)
-            ["up", "-f", ManifestPath, "-o", "json", "--http", $"127.0.0.1:{HttpPort}", "--state-dir", StateDirectory, "--gateway", GatewayPath, .. arguments])
+        foreach (
+            var argument in (IEnumerable<string>)
+                [
+                    "up",
+                    "-f",
+                    ManifestPath,
+                    "-o",
+                    "json",
+                    "--http",
+                    $"127.0.0.1:{HttpPort}",
+                    "--state-dir",
+                    StateDirectory,
+                    "--gateway",
+                    GatewayPath,
+                    .. arguments,
+                ]
+        )
         {
             start.ArgumentList.Add(argument);
         }
@@ -104,7 +119,8 @@ internal sealed class UpProcess : IAsyncDisposable
         File.Move(ManifestPath + "~", ManifestPath, overwrite: true);
     }
 
-    public async Task UntilAsync(Func<FleetOverview, bool> condition, string what) => await UntilAsync(() => Fleet is { } fleet && condition(fleet), what);
+    public async Task UntilAsync(Func<FleetOverview, bool> condition, string what) =>
+        await UntilAsync(() => Fleet is { } fleet && condition(fleet), what);
 
     public async Task UntilAsync(Func<bool> condition, string what)
     {

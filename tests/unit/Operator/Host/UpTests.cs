@@ -22,7 +22,10 @@ public sealed class UpTests
         var victim = up.Fleet!.Gateways[0];
         var survivors = up.Fleet.Gateways[1].Connections;
         _ = Libc.Kill(victim.ProcessId, Libc.SigKill);
-        await up.UntilAsync(fleet => fleet.Gateways[0] is { Restarts: 1, State: "Serving" } gateway && gateway.ProcessId != victim.ProcessId, "the gateway's return");
+        await up.UntilAsync(
+            fleet => fleet.Gateways[0] is { Restarts: 1, State: "Serving" } gateway && gateway.ProcessId != victim.ProcessId,
+            "the gateway's return"
+        );
         await up.ReadyAsync();
         (await CountEchoingAsync(up, clients)).ShouldBe((int)survivors);
 
@@ -31,7 +34,10 @@ public sealed class UpTests
 
         var workload = up.Fleet.Endpoints.First(static endpoint => endpoint.Backend == "echo");
         _ = Libc.Kill(workload.ProcessId!.Value, Libc.SigKill);
-        await up.UntilAsync(fleet => fleet.Endpoints.Any(endpoint => endpoint.Id == workload.Id && endpoint is { Restarts: 1, State: "Ready" }), "the workload's return");
+        await up.UntilAsync(
+            fleet => fleet.Endpoints.Any(endpoint => endpoint.Id == workload.Id && endpoint is { Restarts: 1, State: "Ready" }),
+            "the workload's return"
+        );
         await up.ReadyAsync();
         (await CountEchoingAsync(up, await ConnectAsync(up, 20))).ShouldBe(20);
     }
@@ -48,7 +54,9 @@ public sealed class UpTests
         up.Edit("perAddress: 1000", "perAddress: 1");
         up.Edit("replicas: 2 # echo", "replicas: 3 # echo");
         await up.UntilAsync(
-            fleet => fleet.ConfigHash != hash && fleet.ConfigAcked == "2/2" && fleet is { BackendsReady: 5, BackendsDesired: 5 }, "the edit in force");
+            fleet => fleet.ConfigHash != hash && fleet.ConfigAcked == "2/2" && fleet is { BackendsReady: 5, BackendsDesired: 5 },
+            "the edit in force"
+        );
         watch.Elapsed.ShouldBeLessThan(TimeSpan.FromSeconds(5));
 
         // Every gateway has one of this address already, if the kernel was fair to it; one that has none takes exactly one.
@@ -61,7 +69,10 @@ public sealed class UpTests
         await up.UntilAsync(static fleet => fleet.Endpoints.Any(static endpoint => endpoint.State == "Draining"), "a drain");
         (await CountEchoingAsync(up, clients)).ShouldBe(100);
         clients.ForEach(static client => client.Dispose());
-        await up.UntilAsync(static fleet => fleet is { BackendsReady: 3, BackendsDesired: 3 } && fleet.Endpoints.Count == 3, "the end of the drained workloads");
+        await up.UntilAsync(
+            static fleet => fleet is { BackendsReady: 3, BackendsDesired: 3 } && fleet.Endpoints.Count == 3,
+            "the end of the drained workloads"
+        );
     }
 
     [Fact]
@@ -204,33 +215,33 @@ public sealed class UpTests
 
     private static string Quickstart(UpProcess up) =>
         $"""
-        apiVersion: mooring.dev/v1alpha1
-        kind: ConnectionFleet
-        metadata:
-          name: quickstart
-        spec:
-          gateway:
-            replicas: 2 # gateways
-            capacity:
-              maxConnections: 10000
-              perAddress: 1000
-            drain: {"{lameDuck: 1s, deadline: 60s}"}
-          listeners:
-          - {"{"}name: echo, protocol: TCP, port: {up.TcpPort}, backend: echo{"}"}
-          - {"{"}name: live, protocol: WebSocket, port: {up.WebSocketPort}, backend: chat{"}"}
-          backends:
-          - name: echo
-            workload:
-              image: mooring/gateway:dev
-              command: [gateway, bench, echo]
-              replicas: 2 # echo
-          - name: chat
-            workload:
-              image: mooring/gateway:dev
-              command: [gateway, bench, echo, --websocket]
-              replicas: 2
+            apiVersion: mooring.dev/v1alpha1
+            kind: ConnectionFleet
+            metadata:
+              name: quickstart
+            spec:
+              gateway:
+                replicas: 2 # gateways
+                capacity:
+                  maxConnections: 10000
+                  perAddress: 1000
+                drain: {"{lameDuck: 1s, deadline: 60s}"}
+              listeners:
+              - {"{"}name: echo, protocol: TCP, port: {up.TcpPort}, backend: echo{"}"}
+              - {"{"}name: live, protocol: WebSocket, port: {up.WebSocketPort}, backend: chat{"}"}
+              backends:
+              - name: echo
+                workload:
+                  image: mooring/gateway:dev
+                  command: [gateway, bench, echo]
+                  replicas: 2 # echo
+              - name: chat
+                workload:
+                  image: mooring/gateway:dev
+                  command: [gateway, bench, echo, --websocket]
+                  replicas: 2
 
-        """;
+            """;
 
     private static async Task<List<TcpClient>> ConnectAsync(UpProcess up, int count)
     {
