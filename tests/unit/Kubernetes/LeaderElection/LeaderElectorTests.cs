@@ -173,8 +173,8 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         Namespace = "ns",
         Name = "leader",
         Identity = identity,
-        LeaseDuration = TimeSpan.FromSeconds(3),
-        RenewDeadline = TimeSpan.FromSeconds(2),
+        LeaseDuration = TimeSpan.FromSeconds(6),
+        RenewDeadline = TimeSpan.FromSeconds(5),
         RetryPeriod = TimeSpan.FromMilliseconds(100),
     };
 
