@@ -30,9 +30,7 @@ internal sealed class Answer(HttpResponseMessage response, byte[] body) : IDispo
                 return status;
             }
         }
-        catch (JsonException)
-        {
-        }
+        catch (JsonException) { }
 
         var text = Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 1024))).Trim();
         return new Status
@@ -80,7 +78,6 @@ internal static class BoundedBody
 
         return buffer.Length == capacity ? buffer.GetBuffer() : buffer.ToArray();
 
-        HttpRequestException TooLong() =>
-            new(HttpRequestError.ConfigurationLimitExceeded, $"the answer is longer than {maxBytes} bytes");
+        HttpRequestException TooLong() => new(HttpRequestError.ConfigurationLimitExceeded, $"the answer is longer than {maxBytes} bytes");
     }
 }

@@ -15,8 +15,7 @@ public sealed record ApplyConflict(string Manager, string Field, string Message)
         {
             if (cause.Reason == "FieldManagerConflict")
             {
-                conflicts.Add(new ApplyConflict(
-                    ManagerIn(cause.Message ?? ""), (cause.Field ?? "").TrimStart('.'), cause.Message ?? ""));
+                conflicts.Add(new ApplyConflict(ManagerIn(cause.Message ?? ""), (cause.Field ?? "").TrimStart('.'), cause.Message ?? ""));
             }
         }
 

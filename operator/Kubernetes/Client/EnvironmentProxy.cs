@@ -25,7 +25,10 @@ internal sealed class EnvironmentProxy : IWebProxy
 
     public static EnvironmentProxy FromEnvironment() => new(Read("HTTP_PROXY"), Read("HTTPS_PROXY"), Read("NO_PROXY"));
 
-    public Uri? GetProxy(Uri destination) => IsBypassed(destination) ? null : destination.Scheme == Uri.UriSchemeHttps ? _https : _http;
+    public Uri? GetProxy(Uri destination) =>
+        IsBypassed(destination) ? null
+        : destination.Scheme == Uri.UriSchemeHttps ? _https
+        : _http;
 
     public bool IsBypassed(Uri host)
     {
@@ -80,11 +83,9 @@ internal sealed class EnvironmentProxy : IWebProxy
     }
 
     private static Uri? Parse(string? value) =>
-        string.IsNullOrEmpty(value)
-            ? null
-            : Uri.TryCreate(value.Contains("://", StringComparison.Ordinal) ? value : "http://" + value, UriKind.Absolute, out var uri)
-                ? uri
-                : null;
+        string.IsNullOrEmpty(value) ? null
+        : Uri.TryCreate(value.Contains("://", StringComparison.Ordinal) ? value : "http://" + value, UriKind.Absolute, out var uri) ? uri
+        : null;
 
     private static string? Read(string name) =>
         Environment.GetEnvironmentVariable(name) is { Length: > 0 } upper

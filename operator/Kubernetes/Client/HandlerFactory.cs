@@ -23,7 +23,9 @@ internal static class HandlerFactory
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(90),
             PooledConnectionLifetime = TimeSpan.FromMinutes(15),
-            Proxy = config.Proxy is { } proxy ? new WebProxy(proxy) { Credentials = ProxyCredentials(proxy) } : EnvironmentProxy.FromEnvironment(),
+            Proxy = config.Proxy is { } proxy
+                ? new WebProxy(proxy) { Credentials = ProxyCredentials(proxy) }
+                : EnvironmentProxy.FromEnvironment(),
             SslOptions = Tls(config, clientCertificates),
         };
         return handler;

@@ -12,15 +12,24 @@ public sealed partial class KubernetesClient
     /// <remarks>Status, resourceVersion, uid and managedFields must be unset. A field applied before and now absent is given up.</remarks>
     /// <exception cref="KubernetesException">Also when another manager owns a field: see <see cref="KubernetesException.ApplyConflicts"/>.</exception>
     public async Task<T> ApplyAsync<T>(
-        ResourceType<T> type, T value, ApplyOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType<T> type,
+        T value,
+        ApplyOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
         where T : class, IKubernetesObject =>
         type.Read(await ApplyAsync(type, value.Metadata.Namespace, NameOf(value), type.Write(value), options, cancellationToken));
 
     /// <summary>Server-side apply of JSON (or YAML) as it is, for what has no type here or needs exact control over the fields.</summary>
     /// <returns>The object as it is now, as JSON.</returns>
     public Task<byte[]> ApplyAsync(
-        ResourceType type, string? ns, string name, ReadOnlyMemory<byte> configuration,
-        ApplyOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType type,
+        string? ns,
+        string name,
+        ReadOnlyMemory<byte> configuration,
+        ApplyOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
     {
         options ??= DefaultApply;
         var query = new Query().AddWrite(options, Options.FieldManager).Add("force", options.Force);
@@ -34,12 +43,22 @@ public sealed partial class KubernetesClient
 
     /// <summary>Reads an object's scale.</summary>
     public async Task<Scale> GetScaleAsync(ResourceType type, string? ns, string name, CancellationToken cancellationToken = default) =>
-        ReadScale(await _pipeline.SendAsync(
-            Request(HttpMethod.Get, "get", type, type.Path(ns, name, "scale"), new Query(), "scale"), cancellationToken));
+        ReadScale(
+            await _pipeline.SendAsync(
+                Request(HttpMethod.Get, "get", type, type.Path(ns, name, "scale"), new Query(), "scale"),
+                cancellationToken
+            )
+        );
 
     /// <summary>Sets an object's number of replicas through its scale subresource.</summary>
     public async Task<Scale> SetScaleAsync(
-        ResourceType type, string? ns, string name, int replicas, WriteOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType type,
+        string? ns,
+        string name,
+        int replicas,
+        WriteOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
     {
         var query = new Query().AddWrite(options ?? new WriteOptions(), Options.FieldManager);
         var request = Request(HttpMethod.Patch, "patch", type, type.Path(ns, name, "scale"), query, "scale") with

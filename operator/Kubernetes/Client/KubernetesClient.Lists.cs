@@ -11,7 +11,11 @@ public sealed partial class KubernetesClient
     /// <summary>Reads one page of a list; <see cref="ListMeta.Continue"/> of the answer leads to the next.</summary>
     /// <param name="ns">Null: all namespaces.</param>
     public async Task<KubernetesList<T>> ListPageAsync<T>(
-        ResourceType<T> type, string? ns, ListOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType<T> type,
+        string? ns,
+        ListOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
         where T : class, IKubernetesObject
     {
         options ??= new ListOptions();
@@ -33,7 +37,11 @@ public sealed partial class KubernetesClient
     /// <remarks>A continue token that expired on the way starts it again, with longer pages and at last with a single one.</remarks>
     /// <param name="ns">Null: all namespaces.</param>
     public async Task<KubernetesList<T>> ListAsync<T>(
-        ResourceType<T> type, string? ns, ListOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType<T> type,
+        string? ns,
+        ListOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
         where T : class, IKubernetesObject
     {
         options ??= new ListOptions();
@@ -58,7 +66,11 @@ public sealed partial class KubernetesClient
     /// <exception cref="TimeoutException">Silent for <see cref="KubernetesClientOptions.WatchIdleTimeout"/>.</exception>
     /// <exception cref="InvalidDataException">An event is too long or malformed.</exception>
     public async IAsyncEnumerable<WatchEvent<T>> WatchAsync<T>(
-        ResourceType<T> type, string? ns, WatchOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        ResourceType<T> type,
+        string? ns,
+        WatchOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default
+    )
         where T : class, IKubernetesObject
     {
         options ??= new WatchOptions();
@@ -79,7 +91,11 @@ public sealed partial class KubernetesClient
     }
 
     private async Task<KubernetesList<T>> ListPagesAsync<T>(
-        ResourceType<T> type, string? ns, ListOptions options, CancellationToken cancellationToken)
+        ResourceType<T> type,
+        string? ns,
+        ListOptions options,
+        CancellationToken cancellationToken
+    )
         where T : class, IKubernetesObject
     {
         var whole = await ListPageAsync(type, ns, options, cancellationToken);

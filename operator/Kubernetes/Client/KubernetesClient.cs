@@ -18,13 +18,16 @@ public sealed partial class KubernetesClient : IDisposable
 
     /// <param name="time">Clock of rate limit, retries and timeouts; null: the system's.</param>
     public KubernetesClient(
-        ClusterConfig config, KubernetesClientOptions? options = null, TimeProvider? time = null, ILoggerFactory? loggers = null)
+        ClusterConfig config,
+        KubernetesClientOptions? options = null,
+        TimeProvider? time = null,
+        ILoggerFactory? loggers = null
+    )
     {
         Config = config;
         Options = options ?? new KubernetesClientOptions();
         Time = time ?? TimeProvider.System;
-        _pipeline = new RequestPipeline(
-            config, Options, Time, (ILogger?)loggers?.CreateLogger<KubernetesClient>() ?? NullLogger.Instance);
+        _pipeline = new RequestPipeline(config, Options, Time, (ILogger?)loggers?.CreateLogger<KubernetesClient>() ?? NullLogger.Instance);
     }
 
     public ClusterConfig Config { get; }
@@ -54,7 +57,11 @@ public sealed partial class KubernetesClient : IDisposable
 
     /// <summary>Creates an object. Without a name, <c>metadata.generateName</c> makes one.</summary>
     public async Task<T> CreateAsync<T>(
-        ResourceType<T> type, T value, WriteOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType<T> type,
+        T value,
+        WriteOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
         where T : class, IKubernetesObject
     {
         var query = new Query().AddWrite(options ??= new WriteOptions(), Options.FieldManager);
@@ -75,7 +82,11 @@ public sealed partial class KubernetesClient : IDisposable
     /// <summary>Replaces an object whole; with <c>metadata.resourceVersion</c> set, only if nobody changed it since.</summary>
     /// <remarks>What the type does not know is lost: for kinds that others extend, apply or patch.</remarks>
     public async Task<T> ReplaceAsync<T>(
-        ResourceType<T> type, T value, WriteOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType<T> type,
+        T value,
+        WriteOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
         where T : class, IKubernetesObject
     {
         var query = new Query().AddWrite(options ??= new WriteOptions(), Options.FieldManager);
@@ -90,13 +101,23 @@ public sealed partial class KubernetesClient : IDisposable
 
     /// <summary>Replaces an object's status, leaving the rest as it is.</summary>
     public Task<T> ReplaceStatusAsync<T>(
-        ResourceType<T> type, T value, WriteOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType<T> type,
+        T value,
+        WriteOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
         where T : class, IKubernetesObject =>
         ReplaceAsync(type, value, (options ?? new WriteOptions()) with { Subresource = "status" }, cancellationToken);
 
     /// <summary>Patches an object or, by <see cref="WriteOptions.Subresource"/>, a part of it.</summary>
     public async Task<T> PatchAsync<T>(
-        ResourceType<T> type, string? ns, string name, Patch patch, WriteOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType<T> type,
+        string? ns,
+        string name,
+        Patch patch,
+        WriteOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
         where T : class, IKubernetesObject
     {
         var query = new Query().AddWrite(options ??= new WriteOptions(), Options.FieldManager);
@@ -112,7 +133,12 @@ public sealed partial class KubernetesClient : IDisposable
     /// <summary>Deletes an object. Returns false when there was none.</summary>
     /// <remarks>With finalizers or a grace period it is only marked: watch for its end.</remarks>
     public async Task<bool> DeleteAsync(
-        ResourceType type, string? ns, string name, DeleteOptions? options = null, CancellationToken cancellationToken = default)
+        ResourceType type,
+        string? ns,
+        string name,
+        DeleteOptions? options = null,
+        CancellationToken cancellationToken = default
+    )
     {
         var request = Request(HttpMethod.Delete, "delete", type, ns, name) with
         {
@@ -136,8 +162,15 @@ public sealed partial class KubernetesClient : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         return _pipeline.SendAsync(
-            new ApiRequest { Method = HttpMethod.Get, Verb = "get", Resource = "raw", Target = path[0] == '/' ? path : "/" + path },
-            cancellationToken);
+            new ApiRequest
+            {
+                Method = HttpMethod.Get,
+                Verb = "get",
+                Resource = "raw",
+                Target = path[0] == '/' ? path : "/" + path,
+            },
+            cancellationToken
+        );
     }
 
     public void Dispose() => _pipeline.Dispose();
@@ -152,7 +185,14 @@ public sealed partial class KubernetesClient : IDisposable
         Request(method, verb, type, type.Path(ns, name), new Query());
 
     internal static ApiRequest Request(
-        HttpMethod method, string verb, ResourceType type, string path, Query query, string? subresource = null) => new()
+        HttpMethod method,
+        string verb,
+        ResourceType type,
+        string path,
+        Query query,
+        string? subresource = null
+    ) =>
+        new()
         {
             Method = method,
             Verb = verb,
@@ -160,13 +200,15 @@ public sealed partial class KubernetesClient : IDisposable
             Target = path + query,
         };
 
-    private static DeleteOptionsBody DeleteBody(DeleteOptions options) => new()
-    {
-        GracePeriodSeconds = options.GracePeriodSeconds,
-        PropagationPolicy = options.Propagation?.ToString(),
-        DryRun = options.DryRun ? ["All"] : null,
-        Preconditions = options.Uid is null && options.ResourceVersion is null
-            ? null
-            : new DeletePreconditions { Uid = options.Uid, ResourceVersion = options.ResourceVersion },
-    };
+    private static DeleteOptionsBody DeleteBody(DeleteOptions options) =>
+        new()
+        {
+            GracePeriodSeconds = options.GracePeriodSeconds,
+            PropagationPolicy = options.Propagation?.ToString(),
+            DryRun = options.DryRun ? ["All"] : null,
+            Preconditions =
+                options.Uid is null && options.ResourceVersion is null
+                    ? null
+                    : new DeletePreconditions { Uid = options.Uid, ResourceVersion = options.ResourceVersion },
+        };
 }

@@ -9,8 +9,8 @@ using Mooring.Kubernetes.Telemetry;
 namespace Mooring.Kubernetes.Client;
 
 /// <summary>Sends requests: rate limit, credential, retries, metrics. Thread-safe.</summary>
-internal sealed partial class RequestPipeline(
-    ClusterConfig config, KubernetesClientOptions options, TimeProvider time, ILogger logger) : IDisposable
+internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesClientOptions options, TimeProvider time, ILogger logger)
+    : IDisposable
 {
     private readonly TokenBucket _bucket = new(options.QueriesPerSecond, Math.Max(1, options.Burst), time);
     private readonly ConnectionHolder _connections = new(config, options);
@@ -197,8 +197,10 @@ internal sealed partial class RequestPipeline(
         }
 
         return error.Code == HttpStatusCode.TooManyRequests
-            || (request.IsSafe
-                && error.Code is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout);
+            || (
+                request.IsSafe
+                && error.Code is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout
+            );
     }
 
     private static TimeSpan Backoff(int attempt) =>

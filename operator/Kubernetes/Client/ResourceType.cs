@@ -40,10 +40,10 @@ public abstract class ResourceType
     public static ResourceType<T> For<T>(JsonTypeInfo<T> typeInfo)
         where T : class, IKubernetesObject
     {
-        var entity = typeof(T).GetCustomAttribute<KubernetesEntityAttribute>()
+        var entity =
+            typeof(T).GetCustomAttribute<KubernetesEntityAttribute>()
             ?? throw new ArgumentException($"{typeof(T).Name} has no [KubernetesEntity]", nameof(typeInfo));
-        return new ResourceType<T>(
-            entity.Group, entity.ApiVersion, entity.PluralName, entity.Kind, !entity.ClusterScoped, typeInfo);
+        return new ResourceType<T>(entity.Group, entity.ApiVersion, entity.PluralName, entity.Kind, !entity.ClusterScoped, typeInfo);
     }
 
     /// <summary>URL path of a collection (no name), an object, or a subresource of it.</summary>

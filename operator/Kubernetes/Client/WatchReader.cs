@@ -14,8 +14,13 @@ internal static class WatchReader
     /// <exception cref="TimeoutException">Nothing came for <paramref name="idleTimeout"/>.</exception>
     /// <exception cref="InvalidDataException">A line is too long, or is no event.</exception>
     public static async IAsyncEnumerable<WatchEvent<T>> ReadAsync<T>(
-        ResourceType<T> type, Stream stream, TimeSpan idleTimeout, int maxLineBytes, TimeProvider time,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+        ResourceType<T> type,
+        Stream stream,
+        TimeSpan idleTimeout,
+        int maxLineBytes,
+        TimeProvider time,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
         where T : class, IKubernetesObject
     {
         var pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 16 * 1024));
@@ -53,7 +58,12 @@ internal static class WatchReader
     }
 
     private static async ValueTask<ReadResult> ReadAsync(
-        PipeReader pipe, ResourceType type, TimeSpan idleTimeout, TimeProvider time, CancellationToken cancellationToken)
+        PipeReader pipe,
+        ResourceType type,
+        TimeSpan idleTimeout,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         using var idle = new CancellationTokenSource(idleTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, cancellationToken);

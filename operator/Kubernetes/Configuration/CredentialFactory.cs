@@ -12,7 +12,9 @@ internal static class CredentialFactory
         var hasKey = user.ClientKeyData is not null || user.ClientKey is not null;
         if (hasCertificate != hasKey)
         {
-            throw new KubeConfigException($"user '{name}' has a client {(hasKey ? "key" : "certificate")} without its {(hasKey ? "certificate" : "key")}");
+            throw new KubeConfigException(
+                $"user '{name}' has a client {(hasKey ? "key" : "certificate")} without its {(hasKey ? "certificate" : "key")}"
+            );
         }
 
         if (user.Exec is { } exec)
@@ -23,17 +25,19 @@ internal static class CredentialFactory
         }
 
         // As client-go: the token file, where there is one, comes before the token.
-        var files = user.TokenFile is not null
-            || (hasCertificate && user.ClientCertificateData is null)
-            || (hasKey && user.ClientKeyData is null);
+        var files =
+            user.TokenFile is not null || (hasCertificate && user.ClientCertificateData is null) || (hasKey && user.ClientKeyData is null);
         if (files)
         {
             return new FileCredential(
                 user.TokenFile,
                 hasCertificate ? PemSource.Of(user.ClientCertificateData, user.ClientCertificate) : null,
                 hasKey ? PemSource.Of(user.ClientKeyData, user.ClientKey) : null,
-                time)
-            { Token = user.Token };
+                time
+            )
+            {
+                Token = user.Token,
+            };
         }
 
         X509Certificate2Collection? certificates = null;
@@ -42,7 +46,9 @@ internal static class CredentialFactory
             try
             {
                 certificates = Pem.KeyPair(
-                    System.Text.Encoding.UTF8.GetString(user.ClientCertificateData!), System.Text.Encoding.UTF8.GetString(user.ClientKeyData!));
+                    System.Text.Encoding.UTF8.GetString(user.ClientCertificateData!),
+                    System.Text.Encoding.UTF8.GetString(user.ClientKeyData!)
+                );
             }
             catch (CredentialException error)
             {
@@ -50,12 +56,14 @@ internal static class CredentialFactory
             }
         }
 
-        return new StaticCredential(new Credential
-        {
-            Certificates = certificates,
-            Token = user.Token,
-            Username = user.Username,
-            Password = user.Password,
-        });
+        return new StaticCredential(
+            new Credential
+            {
+                Certificates = certificates,
+                Token = user.Token,
+                Username = user.Username,
+                Password = user.Password,
+            }
+        );
     }
 }

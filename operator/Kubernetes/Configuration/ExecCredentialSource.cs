@@ -104,17 +104,20 @@ internal sealed class ExecCredentialSource(ExecEntry entry, ClusterEntry cluster
         return Encoding.UTF8.GetString(JsonSerializer.SerializeToUtf8Bytes(info, WireJson.Default.ExecCredential));
     }
 
-    private ExecCluster ClusterInfo() => new()
-    {
-        Server = cluster.Server ?? "",
-        TlsServerName = cluster.TlsServerName,
-        InsecureSkipTlsVerify = cluster.InsecureSkipTlsVerify ? true : null,
-        ProxyUrl = cluster.ProxyUrl,
-        CertificateAuthorityData = (cluster.CertificateAuthorityData
-            ?? (cluster.CertificateAuthority is { } file ? File.ReadAllBytes(file) : null)) is { } data
-            ? Convert.ToBase64String(data)
-            : null,
-    };
+    private ExecCluster ClusterInfo() =>
+        new()
+        {
+            Server = cluster.Server ?? "",
+            TlsServerName = cluster.TlsServerName,
+            InsecureSkipTlsVerify = cluster.InsecureSkipTlsVerify ? true : null,
+            ProxyUrl = cluster.ProxyUrl,
+            CertificateAuthorityData = (
+                cluster.CertificateAuthorityData ?? (cluster.CertificateAuthority is { } file ? File.ReadAllBytes(file) : null)
+            )
+                is { } data
+                ? Convert.ToBase64String(data)
+                : null,
+        };
 
     private sealed record Kept(Credential Credential, DateTimeOffset? Expires);
 }

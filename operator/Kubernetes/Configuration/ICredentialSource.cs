@@ -31,7 +31,10 @@ public sealed class Credential
 
     /// <summary>Never the secrets.</summary>
     public override string ToString() =>
-        Certificates is not null ? "client certificate" : Token is not null ? "token" : Username is not null ? "basic" : "none";
+        Certificates is not null ? "client certificate"
+        : Token is not null ? "token"
+        : Username is not null ? "basic"
+        : "none";
 }
 
 /// <summary>No credential could be had: a file cannot be read, or an exec plugin failed.</summary>

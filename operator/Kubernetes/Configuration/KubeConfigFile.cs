@@ -28,7 +28,13 @@ internal sealed record KubeConfigFile
             AddMissing(contexts, file.Contexts);
         }
 
-        return new KubeConfigFile { CurrentContext = current, Clusters = clusters, Users = users, Contexts = contexts };
+        return new KubeConfigFile
+        {
+            CurrentContext = current,
+            Clusters = clusters,
+            Users = users,
+            Contexts = contexts,
+        };
     }
 
     private static void AddMissing<T>(Dictionary<string, T> into, IReadOnlyDictionary<string, T> from)

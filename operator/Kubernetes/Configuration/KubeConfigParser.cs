@@ -52,36 +52,39 @@ internal static class KubeConfigParser
         return named;
     }
 
-    private static ClusterEntry Cluster(YamlReader body, string folder) => new()
-    {
-        Server = body.Text("server"),
-        CertificateAuthority = Absolute(folder, body.Text("certificate-authority")),
-        CertificateAuthorityData = body.Data("certificate-authority-data"),
-        InsecureSkipTlsVerify = body.Flag("insecure-skip-tls-verify"),
-        TlsServerName = body.Text("tls-server-name"),
-        ProxyUrl = body.Text("proxy-url"),
-    };
+    private static ClusterEntry Cluster(YamlReader body, string folder) =>
+        new()
+        {
+            Server = body.Text("server"),
+            CertificateAuthority = Absolute(folder, body.Text("certificate-authority")),
+            CertificateAuthorityData = body.Data("certificate-authority-data"),
+            InsecureSkipTlsVerify = body.Flag("insecure-skip-tls-verify"),
+            TlsServerName = body.Text("tls-server-name"),
+            ProxyUrl = body.Text("proxy-url"),
+        };
 
-    private static ContextEntry Context(YamlReader body) => new()
-    {
-        Cluster = body.Text("cluster") ?? "",
-        User = body.Text("user") ?? "",
-        Namespace = body.Text("namespace"),
-    };
+    private static ContextEntry Context(YamlReader body) =>
+        new()
+        {
+            Cluster = body.Text("cluster") ?? "",
+            User = body.Text("user") ?? "",
+            Namespace = body.Text("namespace"),
+        };
 
-    private static UserEntry User(YamlReader body, string folder) => new()
-    {
-        ClientCertificate = Absolute(folder, body.Text("client-certificate")),
-        ClientCertificateData = body.Data("client-certificate-data"),
-        ClientKey = Absolute(folder, body.Text("client-key")),
-        ClientKeyData = body.Data("client-key-data"),
-        Token = body.Text("token"),
-        TokenFile = Absolute(folder, body.Text("tokenFile")),
-        Username = body.Text("username"),
-        Password = body.Text("password"),
-        Exec = body.Mapping("exec") is { } exec ? Exec(exec, folder) : null,
-        Impersonate = Impersonate(body),
-    };
+    private static UserEntry User(YamlReader body, string folder) =>
+        new()
+        {
+            ClientCertificate = Absolute(folder, body.Text("client-certificate")),
+            ClientCertificateData = body.Data("client-certificate-data"),
+            ClientKey = Absolute(folder, body.Text("client-key")),
+            ClientKeyData = body.Data("client-key-data"),
+            Token = body.Text("token"),
+            TokenFile = Absolute(folder, body.Text("tokenFile")),
+            Username = body.Text("username"),
+            Password = body.Text("password"),
+            Exec = body.Mapping("exec") is { } exec ? Exec(exec, folder) : null,
+            Impersonate = Impersonate(body),
+        };
 
     private static ExecEntry Exec(YamlReader body, string folder)
     {
@@ -127,9 +130,14 @@ internal static class KubeConfigParser
             }
         }
 
-        return new Impersonation { User = user, Uid = body.Text("as-uid"), Groups = body.Texts("as-groups"), Extra = extra };
+        return new Impersonation
+        {
+            User = user,
+            Uid = body.Text("as-uid"),
+            Groups = body.Texts("as-groups"),
+            Extra = extra,
+        };
     }
 
-    private static string? Absolute(string folder, string? path) =>
-        string.IsNullOrEmpty(path) ? null : Path.GetFullPath(path, folder);
+    private static string? Absolute(string folder, string? path) => string.IsNullOrEmpty(path) ? null : Path.GetFullPath(path, folder);
 }

@@ -29,7 +29,8 @@ internal static class Pem
 /// <summary>PEM text, given as it is or read from a file.</summary>
 internal abstract record PemSource
 {
-    public static PemSource Of(byte[]? data, string? file) => data is not null ? new Inline(Encoding.UTF8.GetString(data)) : new InFile(file!);
+    public static PemSource Of(byte[]? data, string? file) =>
+        data is not null ? new Inline(Encoding.UTF8.GetString(data)) : new InFile(file!);
 
     /// <summary>The text, and when it last changed.</summary>
     public abstract (string Text, DateTime Changed) Read();

@@ -27,24 +27,25 @@ internal sealed class YamlReader(string file, YamlMappingNode node, string path)
         };
     }
 
-    public string? Text(string key) => Find(key) switch
-    {
-        null => null,
-        YamlScalarNode { Style: YamlDotNet.Core.ScalarStyle.Plain, Value: "null" or "~" or "" } => null,
-        YamlScalarNode scalar => scalar.Value,
-        var other => throw Wrong(other, key, "must be a text"),
-    };
+    public string? Text(string key) =>
+        Find(key) switch
+        {
+            null => null,
+            YamlScalarNode { Style: YamlDotNet.Core.ScalarStyle.Plain, Value: "null" or "~" or "" } => null,
+            YamlScalarNode scalar => scalar.Value,
+            var other => throw Wrong(other, key, "must be a text"),
+        };
 
-    public string Required(string key) =>
-        Text(key) is { Length: > 0 } value ? value : throw Wrong(node, key, "is missing");
+    public string Required(string key) => Text(key) is { Length: > 0 } value ? value : throw Wrong(node, key, "is missing");
 
-    public bool Flag(string key) => Text(key) switch
-    {
-        null => false,
-        "true" => true,
-        "false" => false,
-        var other => throw Wrong(Find(key)!, key, $"must be true or false, not '{other}'"),
-    };
+    public bool Flag(string key) =>
+        Text(key) switch
+        {
+            null => false,
+            "true" => true,
+            "false" => false,
+            var other => throw Wrong(Find(key)!, key, $"must be true or false, not '{other}'"),
+        };
 
     /// <summary>Base64 data; null when absent.</summary>
     public byte[]? Data(string key)
@@ -64,12 +65,13 @@ internal sealed class YamlReader(string file, YamlMappingNode node, string path)
         }
     }
 
-    public YamlReader? Mapping(string key) => Find(key) switch
-    {
-        null or YamlScalarNode { Value: null or "" or "null" or "~" } => null,
-        YamlMappingNode mapping => new YamlReader(file, mapping, Path(key)),
-        var other => throw Wrong(other, key, "must be a mapping"),
-    };
+    public YamlReader? Mapping(string key) =>
+        Find(key) switch
+        {
+            null or YamlScalarNode { Value: null or "" or "null" or "~" } => null,
+            YamlMappingNode mapping => new YamlReader(file, mapping, Path(key)),
+            var other => throw Wrong(other, key, "must be a mapping"),
+        };
 
     /// <summary>A list of mappings; empty when absent.</summary>
     public IEnumerable<YamlReader> Mappings(string key)
@@ -102,12 +104,13 @@ internal sealed class YamlReader(string file, YamlMappingNode node, string path)
     /// <summary>An error about one field of this mapping.</summary>
     public KubeConfigException Wrong(string key, string what) => Wrong(Find(key) ?? node, key, what);
 
-    private IEnumerable<YamlNode> Items(string key) => Find(key) switch
-    {
-        null or YamlScalarNode { Value: null or "" or "null" or "~" } => [],
-        YamlSequenceNode sequence => sequence.Children,
-        var other => throw Wrong(other, key, "must be a list"),
-    };
+    private IEnumerable<YamlNode> Items(string key) =>
+        Find(key) switch
+        {
+            null or YamlScalarNode { Value: null or "" or "null" or "~" } => [],
+            YamlSequenceNode sequence => sequence.Children,
+            var other => throw Wrong(other, key, "must be a list"),
+        };
 
     private YamlNode? Find(string key) => node.Children.TryGetValue(new YamlScalarNode(key), out var value) ? value : null;
 

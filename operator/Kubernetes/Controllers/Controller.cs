@@ -30,12 +30,18 @@ public sealed partial class Controller<TEntity> : IDisposable
     private readonly WorkQueue<ObjectKey> _queue;
     private readonly List<ISharedInformer> _informers;
     private readonly List<IDisposable> _registrations = [];
+
     // What was deleted, until its controller has heard of it.
     private readonly ConcurrentDictionary<ObjectKey, TEntity> _deleted = new();
 
     public Controller(
-        KubernetesClient client, SharedInformer<TEntity> informer, IEntityController<TEntity> controller,
-        IEnumerable<IEntityFinalizer<TEntity>>? finalizers = null, ControllerOptions? options = null, ILoggerFactory? loggers = null)
+        KubernetesClient client,
+        SharedInformer<TEntity> informer,
+        IEntityController<TEntity> controller,
+        IEnumerable<IEntityFinalizer<TEntity>>? finalizers = null,
+        ControllerOptions? options = null,
+        ILoggerFactory? loggers = null
+    )
     {
         _options = options ?? new ControllerOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(_options.Workers, 1);
@@ -47,16 +53,20 @@ public sealed partial class Controller<TEntity> : IDisposable
         _name = _options.Name ?? informer.Type.Plural;
         _queue = new WorkQueue<ObjectKey>(_options.Queue with { Name = _name }, _time);
         _informers = [informer];
-        _registrations.Add(informer.AddHandler(new ResourceEventHandler<TEntity>
-        {
-            Added = value => _queue.Add(ObjectKey.Of(value)),
-            Updated = (_, value) => _queue.Add(ObjectKey.Of(value)),
-            Deleted = value =>
-            {
-                _deleted[ObjectKey.Of(value)] = value;
-                _queue.Add(ObjectKey.Of(value));
-            },
-        }));
+        _registrations.Add(
+            informer.AddHandler(
+                new ResourceEventHandler<TEntity>
+                {
+                    Added = value => _queue.Add(ObjectKey.Of(value)),
+                    Updated = (_, value) => _queue.Add(ObjectKey.Of(value)),
+                    Deleted = value =>
+                    {
+                        _deleted[ObjectKey.Of(value)] = value;
+                        _queue.Add(ObjectKey.Of(value));
+                    },
+                }
+            )
+        );
     }
 
     /// <summary>How long the oldest entity now in work has been there; zero when none is.</summary>
@@ -70,8 +80,7 @@ public sealed partial class Controller<TEntity> : IDisposable
 
     /// <summary>A change of a child queues the entity that its controller owner reference names.</summary>
     public Controller<TEntity> Owns<TChild>(SharedInformer<TChild> children)
-        where TChild : class, IKubernetesObject =>
-        Watches(children, child => OwnerMapping.OwnersOf(child, _informer.Type));
+        where TChild : class, IKubernetesObject => Watches(children, child => OwnerMapping.OwnersOf(child, _informer.Type));
 
     /// <summary>A change of another object queues the entities that the function names. Of an update, those of the old state too.</summary>
     /// <param name="entities">Pure; called on the informer's loop.</param>
@@ -87,17 +96,21 @@ public sealed partial class Controller<TEntity> : IDisposable
         }
 
         _informers.Add(others);
-        _registrations.Add(others.AddHandler(new ResourceEventHandler<TOther>
-        {
-            Added = AddAll,
-            Updated = (old, value) =>
-            {
-                // An object that changed hands concerns the one it left as well.
-                AddAll(old);
-                AddAll(value);
-            },
-            Deleted = AddAll,
-        }));
+        _registrations.Add(
+            others.AddHandler(
+                new ResourceEventHandler<TOther>
+                {
+                    Added = AddAll,
+                    Updated = (old, value) =>
+                    {
+                        // An object that changed hands concerns the one it left as well.
+                        AddAll(old);
+                        AddAll(value);
+                    },
+                    Deleted = AddAll,
+                }
+            )
+        );
         return this;
     }
 
@@ -111,11 +124,11 @@ public sealed partial class Controller<TEntity> : IDisposable
                 await informer.WaitForSyncAsync(cancellationToken);
             }
 
-            await Task.WhenAll(Enumerable.Range(0, _options.Workers).Select(_ => Task.Run(() => WorkAsync(cancellationToken), cancellationToken)));
+            await Task.WhenAll(
+                Enumerable.Range(0, _options.Workers).Select(_ => Task.Run(() => WorkAsync(cancellationToken), cancellationToken))
+            );
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
     }
 
     public void Dispose()

@@ -7,7 +7,10 @@ namespace Mooring.Kubernetes.Controllers;
 
 /// <summary>Sets and removes finalizer marks, and runs the finalizers between. Stateless.</summary>
 internal sealed class FinalizerRunner<TEntity>(
-    KubernetesClient client, ResourceType<TEntity> type, IEnumerable<IEntityFinalizer<TEntity>> finalizers)
+    KubernetesClient client,
+    ResourceType<TEntity> type,
+    IEnumerable<IEntityFinalizer<TEntity>> finalizers
+)
     where TEntity : class, IKubernetesObject
 {
     private readonly IEntityFinalizer<TEntity>[] _finalizers = [.. finalizers];
@@ -75,6 +78,12 @@ internal sealed class FinalizerRunner<TEntity>(
         }
 
         return client.PatchAsync(
-            type, entity.Metadata.Namespace, entity.Metadata.Name!, Patch.Merge(buffer.WrittenMemory), null, cancellationToken);
+            type,
+            entity.Metadata.Namespace,
+            entity.Metadata.Name!,
+            Patch.Merge(buffer.WrittenMemory),
+            null,
+            cancellationToken
+        );
     }
 }

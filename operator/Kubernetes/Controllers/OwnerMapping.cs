@@ -22,16 +22,17 @@ public static class OwnerMapping
 
     /// <summary>A controller owner reference to an entity that was read from the server.</summary>
     /// <exception cref="ArgumentException">The entity has no name or UID.</exception>
-    public static OwnerReference ReferenceTo(IKubernetesObject owner) => new()
-    {
-        ApiVersion = owner.ApiVersion,
-        Kind = owner.Kind,
-        Name = owner.Metadata.Name ?? throw new ArgumentException("the owner has no name", nameof(owner)),
-        Uid = owner.Metadata.Uid ?? throw new ArgumentException("the owner has no UID", nameof(owner)),
-        Controller = true,
-        // A deletion in the foreground should not hang on a right to update the owner's finalizers.
-        BlockOwnerDeletion = false,
-    };
+    public static OwnerReference ReferenceTo(IKubernetesObject owner) =>
+        new()
+        {
+            ApiVersion = owner.ApiVersion,
+            Kind = owner.Kind,
+            Name = owner.Metadata.Name ?? throw new ArgumentException("the owner has no name", nameof(owner)),
+            Uid = owner.Metadata.Uid ?? throw new ArgumentException("the owner has no UID", nameof(owner)),
+            Controller = true,
+            // A deletion in the foreground should not hang on a right to update the owner's finalizers.
+            BlockOwnerDeletion = false,
+        };
 
     private static string GroupOf(string apiVersion)
     {

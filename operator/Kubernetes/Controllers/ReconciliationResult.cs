@@ -35,6 +35,9 @@ public sealed record ReconciliationResult<TEntity>
         new(entity, true, null, null, requeueAfter);
 
     public static ReconciliationResult<TEntity> Failure(
-        TEntity entity, string errorMessage, Exception? error = null, TimeSpan? requeueAfter = null) =>
-        new(entity, false, errorMessage, error, requeueAfter);
+        TEntity entity,
+        string errorMessage,
+        Exception? error = null,
+        TimeSpan? requeueAfter = null
+    ) => new(entity, false, errorMessage, error, requeueAfter);
 }

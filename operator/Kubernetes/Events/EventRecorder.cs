@@ -48,7 +48,13 @@ public sealed partial class EventRecorder : IAsyncDisposable
     /// <param name="action">CamelCase word for what was done or tried; cut at 128 characters.</param>
     /// <param name="note">For people; cut at 1,024 bytes.</param>
     public bool Publish(
-        ObjectReference regarding, EventType type, string reason, string action, string note, ObjectReference? related = null)
+        ObjectReference regarding,
+        EventType type,
+        string reason,
+        string action,
+        string note,
+        ObjectReference? related = null
+    )
     {
         ArgumentException.ThrowIfNullOrEmpty(reason);
         ArgumentException.ThrowIfNullOrEmpty(action);
@@ -107,9 +113,7 @@ public sealed partial class EventRecorder : IAsyncDisposable
                 await _due.WaitAsync(_stop.Token);
             }
         }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested) { }
     }
 
     private async Task HandleAsync(RecordedEvent item)
@@ -136,23 +140,26 @@ public sealed partial class EventRecorder : IAsyncDisposable
         // Events of cluster-scoped objects live in the default namespace.
         var ns = item.Regarding.Namespace is { Length: > 0 } own ? own : "default";
         var name = EventName(item.Regarding.Name ?? "unknown");
-        var sent = await SendAsync(() => _client.CreateAsync(
-            Resources.Events,
-            new Event
-            {
-                Metadata = new ObjectMeta { Namespace = ns, Name = name },
-                EventTime = item.Time,
-                ReportingController = _options.ReportingController,
-                ReportingInstance = Cut(_options.ReportingInstance),
-                Action = item.Action,
-                Reason = item.Reason,
-                Regarding = item.Regarding,
-                Related = item.Related,
-                Note = item.Note,
-                Type = item.Type.ToString(),
-            },
-            null,
-            _stop.Token));
+        var sent = await SendAsync(() =>
+            _client.CreateAsync(
+                Resources.Events,
+                new Event
+                {
+                    Metadata = new ObjectMeta { Namespace = ns, Name = name },
+                    EventTime = item.Time,
+                    ReportingController = _options.ReportingController,
+                    ReportingInstance = Cut(_options.ReportingInstance),
+                    Action = item.Action,
+                    Reason = item.Reason,
+                    Regarding = item.Regarding,
+                    Related = item.Related,
+                    Note = item.Note,
+                    Type = item.Type.ToString(),
+                },
+                null,
+                _stop.Token
+            )
+        );
         if (sent)
         {
             (series.Namespace, series.Name) = (ns, name);
@@ -167,11 +174,15 @@ public sealed partial class EventRecorder : IAsyncDisposable
     private async Task UpdateAsync(SeriesKey key, Series series)
     {
         var count = series.Count;
-        var patch = new SeriesPatch { Series = new EventSeries { Count = count, LastObservedTime = series.LastSeen } };
+        var patch = new SeriesPatch
+        {
+            Series = new EventSeries { Count = count, LastObservedTime = series.LastSeen },
+        };
         var body = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(patch, WireJson.Default.SeriesPatch);
         series.LastWritten = _time.GetUtcNow();
-        if (await SendAsync(() => _client.PatchAsync(
-            Resources.Events, series.Namespace, series.Name, Patch.Merge(body), null, _stop.Token)))
+        if (
+            await SendAsync(() => _client.PatchAsync(Resources.Events, series.Namespace, series.Name, Patch.Merge(body), null, _stop.Token))
+        )
         {
             series.WrittenCount = count;
             KubernetesMetrics.EventRecorded("series");

@@ -68,8 +68,11 @@ internal sealed class EventSeriesMemory(EventRecorderOptions options, TimeProvid
 
     /// <summary>Series with repeats that were not written yet and are due.</summary>
     public IReadOnlyList<(SeriesKey Key, Series Series)> Due(DateTimeOffset now) =>
-        [.. _series.Where(one => one.Value.Count > one.Value.WrittenCount && one.Value.Name.Length > 0 && IsDue(one.Value, now))
-            .Select(static one => (one.Key, one.Value))];
+        [
+            .. _series
+                .Where(one => one.Value.Count > one.Value.WrittenCount && one.Value.Name.Length > 0 && IsDue(one.Value, now))
+                .Select(static one => (one.Key, one.Value)),
+        ];
 
     /// <summary>The next like event is a new one.</summary>
     public void Forget(SeriesKey key) => _series.Remove(key);

@@ -4,7 +4,14 @@ namespace Mooring.Kubernetes.Events;
 
 /// <summary>An event as it was reported, not yet sent.</summary>
 internal sealed record RecordedEvent(
-    ObjectReference Regarding, EventType Type, string Reason, string Action, string Note, ObjectReference? Related, DateTimeOffset Time)
+    ObjectReference Regarding,
+    EventType Type,
+    string Reason,
+    string Action,
+    string Note,
+    ObjectReference? Related,
+    DateTimeOffset Time
+)
 {
     /// <summary>What repeats are recognised by. Without the note: a number in it would make every one a new event.</summary>
     public SeriesKey Key => new(Object, Type, Reason, Action, Related?.Uid ?? Related?.Name ?? "");

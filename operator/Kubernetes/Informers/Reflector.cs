@@ -8,7 +8,12 @@ namespace Mooring.Kubernetes.Informers;
 
 /// <summary>Lists, watches, resumes and lists again, for ever, on behalf of one informer.</summary>
 internal sealed partial class Reflector<T>(
-    KubernetesClient client, ResourceType<T> type, SharedInformerOptions<T> options, SharedInformer<T> informer, ILogger logger)
+    KubernetesClient client,
+    ResourceType<T> type,
+    SharedInformerOptions<T> options,
+    SharedInformer<T> informer,
+    ILogger logger
+)
     where T : class, IKubernetesObject
 {
     // A watch that ends sooner than this without an event counts as a failure, or a broken server would be asked in a tight loop.
@@ -55,9 +60,16 @@ internal sealed partial class Reflector<T>(
     {
         KubernetesMetrics.InformerListed(type.QualifiedName, reason);
         var list = await client.ListAsync(
-            type, options.Namespace,
-            new ListOptions { LabelSelector = options.LabelSelector, FieldSelector = options.FieldSelector, Limit = options.PageSize },
-            cancellationToken);
+            type,
+            options.Namespace,
+            new ListOptions
+            {
+                LabelSelector = options.LabelSelector,
+                FieldSelector = options.FieldSelector,
+                Limit = options.PageSize,
+            },
+            cancellationToken
+        );
         informer.Replace(list.Items);
         return list.Metadata.ResourceVersion ?? "";
     }
@@ -150,12 +162,13 @@ internal sealed class WatchEndedException(string version, bool progress, Excepti
     public bool Relist => InnerException is KubernetesException { IsExpired: true } or InvalidDataException;
 
     /// <summary>A word for metrics.</summary>
-    public string How => InnerException switch
-    {
-        KubernetesException { IsExpired: true } => "expired",
-        KubernetesException => "error",
-        TimeoutException => "idle",
-        InvalidDataException => "malformed",
-        _ => "connection",
-    };
+    public string How =>
+        InnerException switch
+        {
+            KubernetesException { IsExpired: true } => "expired",
+            KubernetesException => "error",
+            TimeoutException => "idle",
+            InvalidDataException => "malformed",
+            _ => "connection",
+        };
 }

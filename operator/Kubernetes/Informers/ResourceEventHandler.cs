@@ -16,10 +16,11 @@ public sealed record ResourceEventHandler<T>
     public Action<T>? Deleted { get; init; }
 
     /// <summary>The same for every change.</summary>
-    public static ResourceEventHandler<T> ForAny(Action<T> changed) => new()
-    {
-        Added = changed,
-        Updated = (_, value) => changed(value),
-        Deleted = changed,
-    };
+    public static ResourceEventHandler<T> ForAny(Action<T> changed) =>
+        new()
+        {
+            Added = changed,
+            Updated = (_, value) => changed(value),
+            Deleted = changed,
+        };
 }

@@ -24,7 +24,11 @@ public sealed class SharedInformer<T> : ISharedInformer
     private bool _started;
 
     public SharedInformer(
-        KubernetesClient client, ResourceType<T> type, SharedInformerOptions<T>? options = null, ILoggerFactory? loggers = null)
+        KubernetesClient client,
+        ResourceType<T> type,
+        SharedInformerOptions<T>? options = null,
+        ILoggerFactory? loggers = null
+    )
     {
         Type = type;
         _options = options ?? new SharedInformerOptions<T>();
@@ -69,9 +73,10 @@ public sealed class SharedInformer<T> : ISharedInformer
             throw new InvalidOperationException($"the informer of {Name} was started before");
         }
 
-        using var resync = _options.ResyncPeriod > TimeSpan.Zero
-            ? _time.CreateTimer(_ => Resync(), null, _options.ResyncPeriod, _options.ResyncPeriod)
-            : null;
+        using var resync =
+            _options.ResyncPeriod > TimeSpan.Zero
+                ? _time.CreateTimer(_ => Resync(), null, _options.ResyncPeriod, _options.ResyncPeriod)
+                : null;
         try
         {
             await _reflector.RunAsync(cancellationToken);

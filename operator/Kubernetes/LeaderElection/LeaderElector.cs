@@ -106,7 +106,11 @@ public sealed partial class LeaderElector
         }
     }
 
-    private async Task<LeaderElectionOutcome> LeadAsync(Leadership leadership, Func<Leadership, Task> work, CancellationToken cancellationToken)
+    private async Task<LeaderElectionOutcome> LeadAsync(
+        Leadership leadership,
+        Func<Leadership, Task> work,
+        CancellationToken cancellationToken
+    )
     {
         var running = Task.Run(() => work(leadership), CancellationToken.None);
         using var renewing = new CancellationTokenSource();
@@ -132,9 +136,7 @@ public sealed partial class LeaderElector
         {
             await running;
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
 
         return cancellationToken.IsCancellationRequested ? LeaderElectionOutcome.Stopped : LeaderElectionOutcome.Completed;
     }
@@ -212,8 +214,13 @@ public sealed partial class LeaderElector
 
     // Whatever the server or the network does, standing goes on; what a programmer did wrong surfaces.
     private static bool IsTransient(Exception error) =>
-        error is KubernetesException or HttpRequestException or TimeoutException or IOException
-            or Configuration.CredentialException or System.Text.Json.JsonException;
+        error
+            is KubernetesException
+                or HttpRequestException
+                or TimeoutException
+                or IOException
+                or Configuration.CredentialException
+                or System.Text.Json.JsonException;
 
     [LoggerMessage(20, LogLevel.Information, "{Identity} leads {Lease}, term {Epoch}")]
     private partial void LogLeads(string identity, string lease, int epoch);

@@ -83,7 +83,8 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
                 RenewTime = now,
                 LeaseTransitions = _seen!.Spec!.LeaseTransitions,
             },
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     private Task RenewSeenAsync(CancellationToken cancellationToken) =>
@@ -93,14 +94,16 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
                 AcquireTime = _seen?.Spec?.AcquireTime,
                 LeaseTransitions = _seen?.Spec?.LeaseTransitions,
             },
-            cancellationToken);
+            cancellationToken
+        );
 
-    private LeaseSpec Mine(DateTimeOffset now) => new()
-    {
-        HolderIdentity = options.Identity,
-        LeaseDurationSeconds = (int)Math.Ceiling(options.LeaseDuration.TotalSeconds),
-        RenewTime = now,
-    };
+    private LeaseSpec Mine(DateTimeOffset now) =>
+        new()
+        {
+            HolderIdentity = options.Identity,
+            LeaseDurationSeconds = (int)Math.Ceiling(options.LeaseDuration.TotalSeconds),
+            RenewTime = now,
+        };
 
     private async Task ReadAsync(CancellationToken cancellationToken)
     {

@@ -75,13 +75,14 @@ public sealed record ObjectReference
     public string? FieldPath { get; init; }
 
     /// <summary>Refers to an object.</summary>
-    public static ObjectReference To(IKubernetesObject target) => new()
-    {
-        ApiVersion = target.ApiVersion,
-        Kind = target.Kind,
-        Namespace = target.Metadata.Namespace,
-        Name = target.Metadata.Name,
-        Uid = target.Metadata.Uid,
-        ResourceVersion = target.Metadata.ResourceVersion,
-    };
+    public static ObjectReference To(IKubernetesObject target) =>
+        new()
+        {
+            ApiVersion = target.ApiVersion,
+            Kind = target.Kind,
+            Namespace = target.Metadata.Namespace,
+            Name = target.Metadata.Name,
+            Uid = target.Metadata.Uid,
+            ResourceVersion = target.Metadata.ResourceVersion,
+        };
 }

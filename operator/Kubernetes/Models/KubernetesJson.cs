@@ -9,7 +9,8 @@ namespace Mooring.Kubernetes.Models;
 /// </remarks>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(PartialObject))]
 [JsonSerializable(typeof(Status))]
 [JsonSerializable(typeof(ListMeta))]
@@ -21,7 +22,8 @@ public sealed partial class KubernetesJson : JsonSerializerContext;
 /// <summary>JSON of what only goes over the wire and is nobody's kind.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(DeleteOptionsBody))]
 [JsonSerializable(typeof(ExecCredential))]
 [JsonSerializable(typeof(SeriesPatch))]

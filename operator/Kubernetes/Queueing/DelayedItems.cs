@@ -104,7 +104,10 @@ internal sealed class DelayedItems<T> : IDisposable
     private void SetTimer(long at)
     {
         var wait = _time.GetElapsedTime(_time.GetTimestamp(), at);
-        wait = wait < TimeSpan.Zero ? TimeSpan.Zero : wait > LongestTimer ? LongestTimer : wait;
+        wait =
+            wait < TimeSpan.Zero ? TimeSpan.Zero
+            : wait > LongestTimer ? LongestTimer
+            : wait;
         // Timers count whole milliseconds: rounded down, one would fire early and be set to zero again and again.
         _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
     }

@@ -12,53 +12,104 @@ public static class KubernetesMetrics
     private static readonly Meter Meter = new(Name);
 
     private static readonly Histogram<double> RequestDuration = Meter.CreateHistogram(
-        "kubernetes.client.request.duration", "s", "Time of one try of a request, by verb, resource and code",
-        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] });
+        "kubernetes.client.request.duration",
+        "s",
+        "Time of one try of a request, by verb, resource and code",
+        advice: new InstrumentAdvice<double>
+        {
+            HistogramBucketBoundaries = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+        }
+    );
 
     private static readonly UpDownCounter<long> RequestsInFlight = Meter.CreateUpDownCounter<long>(
-        "kubernetes.client.requests.inflight", "{request}", "Requests under way, watches included");
+        "kubernetes.client.requests.inflight",
+        "{request}",
+        "Requests under way, watches included"
+    );
 
     private static readonly Counter<long> Retries = Meter.CreateCounter<long>(
-        "kubernetes.client.retries", "{retry}", "Requests tried again, by reason");
+        "kubernetes.client.retries",
+        "{retry}",
+        "Requests tried again, by reason"
+    );
 
     private static readonly Histogram<double> ThrottleWait = Meter.CreateHistogram<double>(
-        "kubernetes.client.throttle.wait", "s", "Time that requests waited for this client's own rate limit");
+        "kubernetes.client.throttle.wait",
+        "s",
+        "Time that requests waited for this client's own rate limit"
+    );
 
     private static readonly Counter<long> InformerEvents = Meter.CreateCounter<long>(
-        "kubernetes.informer.events", "{event}", "Changes seen by informers, by resource and type");
+        "kubernetes.informer.events",
+        "{event}",
+        "Changes seen by informers, by resource and type"
+    );
 
     private static readonly Counter<long> InformerLists = Meter.CreateCounter<long>(
-        "kubernetes.informer.lists", "{list}", "Full lists by informers, by resource and reason");
+        "kubernetes.informer.lists",
+        "{list}",
+        "Full lists by informers, by resource and reason"
+    );
 
     private static readonly Counter<long> InformerWatches = Meter.CreateCounter<long>(
-        "kubernetes.informer.watches", "{watch}", "Watches that ended, by resource and how");
+        "kubernetes.informer.watches",
+        "{watch}",
+        "Watches that ended, by resource and how"
+    );
 
     private static readonly UpDownCounter<long> InformerObjects = Meter.CreateUpDownCounter<long>(
-        "kubernetes.informer.objects", "{object}", "Objects held in informer caches");
+        "kubernetes.informer.objects",
+        "{object}",
+        "Objects held in informer caches"
+    );
 
     private static readonly Counter<long> QueueAdds = Meter.CreateCounter<long>(
-        "kubernetes.workqueue.adds", "{item}", "Items put into a work queue, duplicates left out");
+        "kubernetes.workqueue.adds",
+        "{item}",
+        "Items put into a work queue, duplicates left out"
+    );
 
     private static readonly Counter<long> QueueRetries = Meter.CreateCounter<long>(
-        "kubernetes.workqueue.retries", "{item}", "Items put back with a back-off");
+        "kubernetes.workqueue.retries",
+        "{item}",
+        "Items put back with a back-off"
+    );
 
     private static readonly UpDownCounter<long> QueueDepth = Meter.CreateUpDownCounter<long>(
-        "kubernetes.workqueue.depth", "{item}", "Items that wait for a worker");
+        "kubernetes.workqueue.depth",
+        "{item}",
+        "Items that wait for a worker"
+    );
 
     private static readonly Histogram<double> QueueLatency = Meter.CreateHistogram<double>(
-        "kubernetes.workqueue.queue.duration", "s", "Time that an item waited for a worker");
+        "kubernetes.workqueue.queue.duration",
+        "s",
+        "Time that an item waited for a worker"
+    );
 
     private static readonly Histogram<double> WorkDuration = Meter.CreateHistogram<double>(
-        "kubernetes.workqueue.work.duration", "s", "Time that a worker had an item");
+        "kubernetes.workqueue.work.duration",
+        "s",
+        "Time that a worker had an item"
+    );
 
     private static readonly Counter<long> Reconciles = Meter.CreateCounter<long>(
-        "kubernetes.controller.reconciles", "{reconcile}", "Reconciles, by controller and result");
+        "kubernetes.controller.reconciles",
+        "{reconcile}",
+        "Reconciles, by controller and result"
+    );
 
     private static readonly UpDownCounter<long> Leading = Meter.CreateUpDownCounter<long>(
-        "kubernetes.leader", "{lease}", "1 while this process leads");
+        "kubernetes.leader",
+        "{lease}",
+        "1 while this process leads"
+    );
 
     private static readonly Counter<long> RecordedEvents = Meter.CreateCounter<long>(
-        "kubernetes.events", "{event}", "Events given to a recorder, by outcome");
+        "kubernetes.events",
+        "{event}",
+        "Events given to a recorder, by outcome"
+    );
 
     internal static ActivitySource Activities { get; } = new(Name);
 
@@ -106,8 +157,11 @@ public static class KubernetesMetrics
         // A meter of its own, since an observable instrument cannot be removed from one that lives on.
         var meter = new Meter(Name);
         meter.CreateObservableGauge(
-            "kubernetes.workqueue.longest_running", () => new Measurement<double>(seconds(), Queue(queue)), "s",
-            "Age of the item that a worker has had the longest");
+            "kubernetes.workqueue.longest_running",
+            () => new Measurement<double>(seconds(), Queue(queue)),
+            "s",
+            "Age of the item that a worker has had the longest"
+        );
         return meter;
     }
 

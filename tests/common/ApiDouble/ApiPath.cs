@@ -22,12 +22,13 @@ public sealed record ApiPath(string Group, string Version, string Plural, string
             _ => null,
         };
 
-        ApiPath? Of(string plural, string? ns, string[] tail) => tail switch
-        {
-            [] => new ApiPath(group, version, plural, ns, null, null),
-            [var name] => new ApiPath(group, version, plural, ns, name, null),
-            [var name, var part] => new ApiPath(group, version, plural, ns, name, part),
-            _ => null,
-        };
+        ApiPath? Of(string plural, string? ns, string[] tail) =>
+            tail switch
+            {
+                [] => new ApiPath(group, version, plural, ns, null, null),
+                [var name] => new ApiPath(group, version, plural, ns, name, null),
+                [var name, var part] => new ApiPath(group, version, plural, ns, name, part),
+                _ => null,
+            };
     }
 }

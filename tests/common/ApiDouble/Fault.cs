@@ -35,7 +35,13 @@ public sealed class Fault
 
 /// <summary>A request as it came in.</summary>
 public sealed record RecordedRequest(
-    string Method, string Path, IReadOnlyDictionary<string, string> Query, string? ContentType, IReadOnlyDictionary<string, string> Headers, string Body)
+    string Method,
+    string Path,
+    IReadOnlyDictionary<string, string> Query,
+    string? ContentType,
+    IReadOnlyDictionary<string, string> Headers,
+    string Body
+)
 {
     public bool IsWatch => Query.TryGetValue("watch", out var watch) && watch is "true" or "1";
 

@@ -7,8 +7,17 @@ internal sealed class FieldOwners
 {
     private static readonly HashSet<string> NobodysFields =
     [
-        ".apiVersion", ".kind", ".metadata.name", ".metadata.namespace", ".metadata.uid", ".metadata.resourceVersion", ".metadata.generation",
-        ".metadata.creationTimestamp", ".metadata.deletionTimestamp", ".metadata.deletionGracePeriodSeconds", ".metadata.generateName",
+        ".apiVersion",
+        ".kind",
+        ".metadata.name",
+        ".metadata.namespace",
+        ".metadata.uid",
+        ".metadata.resourceVersion",
+        ".metadata.generation",
+        ".metadata.creationTimestamp",
+        ".metadata.deletionTimestamp",
+        ".metadata.deletionGracePeriodSeconds",
+        ".metadata.generateName",
     ];
 
     private readonly Dictionary<string, HashSet<string>> _byManager = new(StringComparer.Ordinal);
@@ -17,7 +26,9 @@ internal sealed class FieldOwners
     public void Update(string manager, JsonObject? before, JsonObject after)
     {
         var old = Leaves(before);
-        var changed = Leaves(after).Where(one => !old.TryGetValue(one.Key, out var was) || !JsonNode.DeepEquals(was, one.Value)).Select(one => one.Key);
+        var changed = Leaves(after)
+            .Where(one => !old.TryGetValue(one.Key, out var was) || !JsonNode.DeepEquals(was, one.Value))
+            .Select(one => one.Key);
         foreach (var path in changed.ToArray())
         {
             foreach (var owned in _byManager.Values)
@@ -43,7 +54,9 @@ internal sealed class FieldOwners
                 continue;
             }
 
-            conflicts.AddRange(_byManager.Where(other => other.Key != manager && other.Value.Contains(path)).Select(other => (other.Key, path)));
+            conflicts.AddRange(
+                _byManager.Where(other => other.Key != manager && other.Value.Contains(path)).Select(other => (other.Key, path))
+            );
         }
 
         if (conflicts.Count > 0 && !force)
@@ -85,16 +98,22 @@ internal sealed class FieldOwners
         var causes = new JsonArray();
         foreach (var (manager, path) in conflicts)
         {
-            causes.Add(new JsonObject
-            {
-                ["reason"] = "FieldManagerConflict",
-                ["message"] = $"conflict with \"{manager}\" using v1",
-                ["field"] = path,
-            });
+            causes.Add(
+                new JsonObject
+                {
+                    ["reason"] = "FieldManagerConflict",
+                    ["message"] = $"conflict with \"{manager}\" using v1",
+                    ["field"] = path,
+                }
+            );
         }
 
         return new ApiException(
-            409, "Conflict", $"Apply failed with {conflicts.Count} conflict(s): conflict with \"{conflicts[0].Manager}\": {conflicts[0].Path}", causes);
+            409,
+            "Conflict",
+            $"Apply failed with {conflicts.Count} conflict(s): conflict with \"{conflicts[0].Manager}\": {conflicts[0].Path}",
+            causes
+        );
     }
 
     // Names may hold dots (labels), so a path's parts are kept apart by what no key can have and shown with dots.

@@ -85,11 +85,17 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
 
     /// <summary>Changes an object as another user would.</summary>
     public JsonObject Edit(string path, Action<JsonObject> change, string manager = "somebody") =>
-        _store.Change(ApiPath.Parse(path)!, manager, dryRun: false, owns: true, (value, _) =>
-        {
-            change(value);
-            return value;
-        });
+        _store.Change(
+            ApiPath.Parse(path)!,
+            manager,
+            dryRun: false,
+            owns: true,
+            (value, _) =>
+            {
+                change(value);
+                return value;
+            }
+        );
 
     /// <summary>Reads an object; null when there is none.</summary>
     public JsonObject? Find(string path)
@@ -221,7 +227,8 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
     private async Task<bool> PassesAsync(HttpContext context, Fault fault)
     {
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stop.Token);
-        await Task.Delay(fault.Hang ? Timeout.InfiniteTimeSpan : fault.Delay, gone.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(fault.Hang ? Timeout.InfiniteTimeSpan : fault.Delay, gone.Token)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (fault.Abort || fault.Hang)
         {
             context.Abort();
@@ -259,7 +266,11 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
         try
         {
             watcher = _store.Watch(
-                path, query.GetValueOrDefault("labelSelector"), query.GetValueOrDefault("fieldSelector"), query.GetValueOrDefault("resourceVersion"));
+                path,
+                query.GetValueOrDefault("labelSelector"),
+                query.GetValueOrDefault("fieldSelector"),
+                query.GetValueOrDefault("resourceVersion")
+            );
         }
         catch (ApiException error) when (error.Code == 410 && !ExpireWatchesByCode)
         {
@@ -268,7 +279,9 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
             watcher.Error(error);
         }
 
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(double.Parse(query.GetValueOrDefault("timeoutSeconds", "3600"))));
+        using var limit = new CancellationTokenSource(
+            TimeSpan.FromSeconds(double.Parse(query.GetValueOrDefault("timeoutSeconds", "3600")))
+        );
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stop.Token, limit.Token);
         try
         {
@@ -285,9 +298,7 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
                 context.Abort();
             }
         }
-        catch (OperationCanceledException)
-        {
-        }
+        catch (OperationCanceledException) { }
         finally
         {
             _store.Unwatch(watcher);
@@ -310,6 +321,7 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
             request.Query.ToDictionary(static one => one.Key, static one => one.Value.ToString(), StringComparer.Ordinal),
             request.ContentType,
             request.Headers.ToDictionary(static one => one.Key, static one => one.Value.ToString(), StringComparer.OrdinalIgnoreCase),
-            await reader.ReadToEndAsync());
+            await reader.ReadToEndAsync()
+        );
     }
 }

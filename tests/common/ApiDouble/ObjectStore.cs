@@ -13,7 +13,9 @@ public readonly record struct ResourceKey(string Group, string Plural);
 internal sealed class ObjectStore
 {
     private readonly Lock _lock = new();
-    private readonly SortedDictionary<(string Group, string Plural, string Namespace, string Name), Stored> _objects = new(KeyComparer.Instance);
+    private readonly SortedDictionary<(string Group, string Plural, string Namespace, string Name), Stored> _objects = new(
+        KeyComparer.Instance
+    );
     private readonly List<StoredChange> _history = [];
     private readonly List<Watcher> _watchers = [];
     private long _version = 1000;
@@ -60,10 +62,13 @@ internal sealed class ObjectStore
             }
 
             var all = _objects
-                .Where(one => one.Key.Group == path.Group && one.Key.Plural == path.Plural
+                .Where(one =>
+                    one.Key.Group == path.Group
+                    && one.Key.Plural == path.Plural
                     && (path.Namespace is null || one.Key.Namespace == path.Namespace)
                     && string.CompareOrdinal($"{one.Key.Namespace}/{one.Key.Name}", after) > 0
-                    && Selector.Matches(one.Value.Value, labels, fields))
+                    && Selector.Matches(one.Value.Value, labels, fields)
+                )
                 .ToArray();
             var page = limit > 0 ? all.Take(limit).ToArray() : all;
             var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture) };
@@ -82,7 +87,13 @@ internal sealed class ObjectStore
                 items.Add(item);
             }
 
-            return new JsonObject { ["kind"] = "List", ["apiVersion"] = path.ApiVersion, ["metadata"] = metadata, ["items"] = items };
+            return new JsonObject
+            {
+                ["kind"] = "List",
+                ["apiVersion"] = path.ApiVersion,
+                ["metadata"] = metadata,
+                ["items"] = items,
+            };
         }
     }
 
@@ -91,7 +102,10 @@ internal sealed class ObjectStore
         lock (_lock)
         {
             var metadata = Metadata(value);
-            metadata["name"] ??= $"{(string?)metadata["generateName"] ?? throw new ApiException(422, "Invalid", "name or generateName is required")}{Guid.NewGuid():N}"[..^27];
+            metadata["name"] ??=
+                $"{(string?)metadata["generateName"] ?? throw new ApiException(422, "Invalid", "name or generateName is required")}{Guid.NewGuid():N}"[
+                    ..^27
+                ];
             var key = Key(path, (string)metadata["name"]!);
             if (_objects.ContainsKey(key))
             {
@@ -137,7 +151,11 @@ internal sealed class ObjectStore
             var present = (string?)before["metadata"]!["resourceVersion"];
             if (!string.IsNullOrEmpty(asked) && asked != present)
             {
-                throw ApiException.Conflict(path.Plural, path.Name!, "the object has been modified; please apply your changes to the latest version and try again");
+                throw ApiException.Conflict(
+                    path.Plural,
+                    path.Name!,
+                    "the object has been modified; please apply your changes to the latest version and try again"
+                );
             }
 
             Keep(before, after, path.Subresource);
@@ -182,7 +200,10 @@ internal sealed class ObjectStore
         {
             var stored = Find(path);
             var metadata = stored.Value["metadata"]!;
-            if ((uid is not null && (string?)metadata["uid"] != uid) || (version is not null && (string?)metadata["resourceVersion"] != version))
+            if (
+                (uid is not null && (string?)metadata["uid"] != uid)
+                || (version is not null && (string?)metadata["resourceVersion"] != version)
+            )
             {
                 throw ApiException.Conflict(path.Plural, path.Name!, "the precondition does not match");
             }
@@ -284,7 +305,19 @@ internal sealed class ObjectStore
             }
         }
 
-        foreach (var name in (string[])["uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion", "name", "namespace"])
+        foreach (
+            var name in (string[])
+                [
+                    "uid",
+                    "creationTimestamp",
+                    "generation",
+                    "deletionTimestamp",
+                    "deletionGracePeriodSeconds",
+                    "resourceVersion",
+                    "name",
+                    "namespace",
+                ]
+        )
         {
             var metadata = (JsonObject)after["metadata"]!;
             metadata.Remove(name);
@@ -309,7 +342,11 @@ internal sealed class ObjectStore
         {
             if (stored.Value["metadata"]!["ownerReferences"] is JsonArray owners && owners.Any(one => (string?)one!["uid"] == uid))
             {
-                Delete(new ApiPath(owned.Group, "v1", owned.Plural, owned.Namespace.Length == 0 ? null : owned.Namespace, owned.Name, null), null, null);
+                Delete(
+                    new ApiPath(owned.Group, "v1", owned.Plural, owned.Namespace.Length == 0 ? null : owned.Namespace, owned.Name, null),
+                    null,
+                    null
+                );
             }
         }
     }
@@ -318,7 +355,12 @@ internal sealed class ObjectStore
     {
         value["metadata"]!["resourceVersion"] = (++_version).ToString(CultureInfo.InvariantCulture);
         var change = new StoredChange(
-            _version, new ResourceKey(key.Group, key.Plural), type, (JsonObject?)before?.DeepClone(), (JsonObject)value.DeepClone());
+            _version,
+            new ResourceKey(key.Group, key.Plural),
+            type,
+            (JsonObject?)before?.DeepClone(),
+            (JsonObject)value.DeepClone()
+        );
         _history.Add(change);
         foreach (var watcher in _watchers)
         {
@@ -353,7 +395,10 @@ internal sealed class ObjectStore
     {
         public static readonly KeyComparer Instance = new();
 
-        public int Compare((string Group, string Plural, string Namespace, string Name) x, (string Group, string Plural, string Namespace, string Name) y)
+        public int Compare(
+            (string Group, string Plural, string Namespace, string Name) x,
+            (string Group, string Plural, string Namespace, string Name) y
+        )
         {
             var order = string.CompareOrdinal(x.Group, y.Group);
             order = order != 0 ? order : string.CompareOrdinal(x.Plural, y.Plural);

@@ -50,7 +50,9 @@ internal static class Patches
 
     private static void Apply(string? op, JsonNode? parent, string last, JsonNode? value)
     {
-        var exists = parent is JsonArray list ? last != "-" && int.Parse(last, CultureInfo.InvariantCulture) < list.Count : parent?[last] is not null;
+        var exists = parent is JsonArray list
+            ? last != "-" && int.Parse(last, CultureInfo.InvariantCulture) < list.Count
+            : parent?[last] is not null;
         switch (op)
         {
             case "test" when exists && JsonNode.DeepEquals(Child(parent!, last), value):
@@ -81,5 +83,6 @@ internal static class Patches
     private static JsonNode? Child(JsonNode parent, string name) =>
         parent is JsonArray items ? items[int.Parse(name, CultureInfo.InvariantCulture)] : parent[name];
 
-    private static string Unescape(string part) => part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
+    private static string Unescape(string part) =>
+        part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
 }

@@ -11,18 +11,34 @@ internal static partial class RequestHandler
     {
         if (request.Path == "/version")
         {
-            return (200, new JsonObject { ["major"] = "1", ["minor"] = "36", ["gitVersion"] = "v1.36.0" });
+            return (
+                200,
+                new JsonObject
+                {
+                    ["major"] = "1",
+                    ["minor"] = "36",
+                    ["gitVersion"] = "v1.36.0",
+                }
+            );
         }
 
-        var path = ApiPath.Parse(request.Path) ?? throw new ApiException(404, "NotFound", "the server could not find the requested resource");
+        var path =
+            ApiPath.Parse(request.Path) ?? throw new ApiException(404, "NotFound", "the server could not find the requested resource");
         var query = request.Query;
         var manager = query.GetValueOrDefault("fieldManager", "unknown");
         var dryRun = query.GetValueOrDefault("dryRun") == "All";
         return (request.Method, path.Name) switch
         {
-            ("GET", null) => (200, store.List(
-                path, query.GetValueOrDefault("labelSelector"), query.GetValueOrDefault("fieldSelector"),
-                int.Parse(query.GetValueOrDefault("limit", "0")), query.GetValueOrDefault("continue"))),
+            ("GET", null) => (
+                200,
+                store.List(
+                    path,
+                    query.GetValueOrDefault("labelSelector"),
+                    query.GetValueOrDefault("fieldSelector"),
+                    int.Parse(query.GetValueOrDefault("limit", "0")),
+                    query.GetValueOrDefault("continue")
+                )
+            ),
             ("GET", _) => (200, path.Subresource == "scale" ? ScaleOf(store.Get(path)) : store.Get(path)),
             ("POST", null) => (201, store.Create(path, Checked(Body(request)), manager, dryRun)),
             ("PUT", _) => (200, store.Change(path, manager, dryRun, owns: true, (_, _) => Body(request))),
@@ -37,31 +53,67 @@ internal static partial class RequestHandler
         if (path.Subresource == "scale")
         {
             var replicas = (int)Body(request)["spec"]!["replicas"]!;
-            return (200, ScaleOf(store.Change(path with { Subresource = null }, manager, dryRun, owns: true, (value, _) =>
-            {
-                value["spec"]!["replicas"] = replicas;
-                return value;
-            })));
+            return (
+                200,
+                ScaleOf(
+                    store.Change(
+                        path with
+                        {
+                            Subresource = null,
+                        },
+                        manager,
+                        dryRun,
+                        owns: true,
+                        (value, _) =>
+                        {
+                            value["spec"]!["replicas"] = replicas;
+                            return value;
+                        }
+                    )
+                )
+            );
         }
 
         switch (request.ContentType)
         {
             case "application/merge-patch+json" or "application/strategic-merge-patch+json":
-                return (200, store.Change(path, manager, dryRun, owns: true, (value, _) =>
-                {
-                    Patches.Merge(value, Body(request));
-                    return value;
-                }));
+                return (
+                    200,
+                    store.Change(
+                        path,
+                        manager,
+                        dryRun,
+                        owns: true,
+                        (value, _) =>
+                        {
+                            Patches.Merge(value, Body(request));
+                            return value;
+                        }
+                    )
+                );
             case "application/json-patch+json":
-                return (200, store.Change(path, manager, dryRun, owns: true, (value, _) =>
-                {
-                    Patches.Json(value, (JsonArray)JsonNode.Parse(request.Body)!);
-                    return value;
-                }));
+                return (
+                    200,
+                    store.Change(
+                        path,
+                        manager,
+                        dryRun,
+                        owns: true,
+                        (value, _) =>
+                        {
+                            Patches.Json(value, (JsonArray)JsonNode.Parse(request.Body)!);
+                            return value;
+                        }
+                    )
+                );
             case "application/apply-patch+yaml":
                 return Apply(store, path, request, manager, dryRun);
             default:
-                throw new ApiException(415, "UnsupportedMediaType", $"the body of the request was in an unknown format: {request.ContentType}");
+                throw new ApiException(
+                    415,
+                    "UnsupportedMediaType",
+                    $"the body of the request was in an unknown format: {request.ContentType}"
+                );
         }
     }
 
@@ -81,11 +133,20 @@ internal static partial class RequestHandler
         var force = request.Query.GetValueOrDefault("force") == "true";
         try
         {
-            return (200, store.Change(path, manager, dryRun, owns: false, (value, owners) =>
-            {
-                owners.Apply(manager, value, configuration, force);
-                return value;
-            }));
+            return (
+                200,
+                store.Change(
+                    path,
+                    manager,
+                    dryRun,
+                    owns: false,
+                    (value, owners) =>
+                    {
+                        owners.Apply(manager, value, configuration, force);
+                        return value;
+                    }
+                )
+            );
         }
         catch (ApiException error) when (error.Code == 404 && path.Subresource is null)
         {
@@ -117,30 +178,38 @@ internal static partial class RequestHandler
     {
         if ((string?)value["metadata"]?["name"] is { } name && !NameRule().IsMatch(name))
         {
-            var causes = new JsonArray(new JsonObject
-            {
-                ["reason"] = "FieldValueInvalid",
-                ["message"] = $"Invalid value: \"{name}\"",
-                ["field"] = "metadata.name",
-            });
-            throw new ApiException(422, "Invalid", $"{value["kind"]} \"{name}\" is invalid: metadata.name: Invalid value: \"{name}\"", causes);
+            var causes = new JsonArray(
+                new JsonObject
+                {
+                    ["reason"] = "FieldValueInvalid",
+                    ["message"] = $"Invalid value: \"{name}\"",
+                    ["field"] = "metadata.name",
+                }
+            );
+            throw new ApiException(
+                422,
+                "Invalid",
+                $"{value["kind"]} \"{name}\" is invalid: metadata.name: Invalid value: \"{name}\"",
+                causes
+            );
         }
 
         return value;
     }
 
-    private static JsonObject ScaleOf(JsonObject value) => new()
-    {
-        ["kind"] = "Scale",
-        ["apiVersion"] = "autoscaling/v1",
-        ["metadata"] = value["metadata"]!.DeepClone(),
-        ["spec"] = new JsonObject { ["replicas"] = value["spec"]?["replicas"]?.DeepClone() ?? 0 },
-        ["status"] = new JsonObject
+    private static JsonObject ScaleOf(JsonObject value) =>
+        new()
         {
-            ["replicas"] = value["status"]?["replicas"]?.DeepClone() ?? 0,
-            ["selector"] = value["status"]?["selector"]?.DeepClone(),
-        },
-    };
+            ["kind"] = "Scale",
+            ["apiVersion"] = "autoscaling/v1",
+            ["metadata"] = value["metadata"]!.DeepClone(),
+            ["spec"] = new JsonObject { ["replicas"] = value["spec"]?["replicas"]?.DeepClone() ?? 0 },
+            ["status"] = new JsonObject
+            {
+                ["replicas"] = value["status"]?["replicas"]?.DeepClone() ?? 0,
+                ["selector"] = value["status"]?["selector"]?.DeepClone(),
+            },
+        };
 
     [GeneratedRegex("^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
     private static partial Regex NameRule();

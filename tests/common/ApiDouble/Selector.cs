@@ -38,17 +38,20 @@ internal static partial class Selector
     }
 
     private static bool MatchesFields(JsonObject value, string? selector) =>
-        string.IsNullOrEmpty(selector) || selector.Split(',').All(clause =>
-        {
-            var parts = clause.Split('=', 2);
-            JsonNode? node = value;
-            foreach (var name in parts[0].TrimEnd('!').Split('.'))
+        string.IsNullOrEmpty(selector)
+        || selector
+            .Split(',')
+            .All(clause =>
             {
-                node = (node as JsonObject)?[name];
-            }
+                var parts = clause.Split('=', 2);
+                JsonNode? node = value;
+                foreach (var name in parts[0].TrimEnd('!').Split('.'))
+                {
+                    node = (node as JsonObject)?[name];
+                }
 
-            return (node?.ToString() == parts[1].TrimStart('=')) != parts[0].EndsWith('!');
-        });
+                return (node?.ToString() == parts[1].TrimStart('=')) != parts[0].EndsWith('!');
+            });
 
     // Commas outside parentheses.
     [GeneratedRegex(@",(?![^(]*\))")]

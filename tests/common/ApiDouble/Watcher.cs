@@ -17,8 +17,10 @@ internal sealed class Watcher(ApiPath path, string? labels, string? fields)
 
     public void Tell(StoredChange change)
     {
-        if (change.Resource != new ResourceKey(path.Group, path.Plural)
-            || (path.Namespace is not null && (string?)change.Object["metadata"]!["namespace"] != path.Namespace))
+        if (
+            change.Resource != new ResourceKey(path.Group, path.Plural)
+            || (path.Namespace is not null && (string?)change.Object["metadata"]!["namespace"] != path.Namespace)
+        )
         {
             return;
         }
@@ -38,12 +40,16 @@ internal sealed class Watcher(ApiPath path, string? labels, string? fields)
         }
     }
 
-    public void Bookmark(long version) => Send("BOOKMARK", new JsonObject
-    {
-        ["kind"] = "Bookmark",
-        ["apiVersion"] = path.ApiVersion,
-        ["metadata"] = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture) },
-    });
+    public void Bookmark(long version) =>
+        Send(
+            "BOOKMARK",
+            new JsonObject
+            {
+                ["kind"] = "Bookmark",
+                ["apiVersion"] = path.ApiVersion,
+                ["metadata"] = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture) },
+            }
+        );
 
     public void Error(ApiException error)
     {

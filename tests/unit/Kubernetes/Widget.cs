@@ -36,7 +36,10 @@ public sealed record WidgetStatus
     public string? Selector { get; init; }
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+)]
 [JsonSerializable(typeof(Widget))]
 public sealed partial class WidgetJson : JsonSerializerContext;
 
@@ -49,11 +52,17 @@ internal static class Widgets
 
     public static ResourceType<Widget> Kind { get; } = ResourceType.For(WidgetJson.Default.Widget);
 
-    public static Widget Make(string name, string? color = null, Dictionary<string, string>? labels = null) => new()
-    {
-        Metadata = new ObjectMeta { Name = name, Namespace = "ns", Labels = labels },
-        Spec = color is null ? null : new WidgetSpec { Color = color },
-    };
+    public static Widget Make(string name, string? color = null, Dictionary<string, string>? labels = null) =>
+        new()
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = name,
+                Namespace = "ns",
+                Labels = labels,
+            },
+            Spec = color is null ? null : new WidgetSpec { Color = color },
+        };
 
     public static JsonObject Json(string name, string? color = null, string? label = null)
     {
@@ -75,9 +84,14 @@ internal static class Widgets
     public static string Path(string name) => $"{Collection}/{name}";
 
     public static KubernetesClient Client(
-        KubernetesApiDouble api, KubernetesClientOptions? options = null, TimeProvider? time = null, ICredentialSource? credentials = null) =>
+        KubernetesApiDouble api,
+        KubernetesClientOptions? options = null,
+        TimeProvider? time = null,
+        ICredentialSource? credentials = null
+    ) =>
         new(
             new ClusterConfig { Server = api.Address, Credentials = credentials ?? new StaticCredential(Credential.None) },
             options ?? new KubernetesClientOptions { QueriesPerSecond = 0 },
-            time);
+            time
+        );
 }

@@ -57,7 +57,8 @@ public sealed class ApplyTests : IAsyncLifetime
         await _client.ApplyAsync(Kind, Make("a", "red"), new ApplyOptions { FieldManager = "them" });
         (await _client.ApplyAsync(Kind, Make("a", "blue"), new ApplyOptions { Force = true })).Spec!.Color.ShouldBe("blue");
         var error = await Should.ThrowAsync<KubernetesException>(
-            _client.ApplyAsync(Kind, Make("a", "red"), new ApplyOptions { FieldManager = "them" }));
+            _client.ApplyAsync(Kind, Make("a", "red"), new ApplyOptions { FieldManager = "them" })
+        );
         error.ApplyConflicts.ShouldHaveSingleItem().Manager.ShouldBe("mooring");
     }
 

@@ -54,7 +54,13 @@ public sealed class CrudTests : IAsyncLifetime
     [Fact]
     public async Task Create_GenerateName_MakesAName()
     {
-        var made = await _client.CreateAsync(Kind, new Widget { Metadata = new ObjectMeta { GenerateName = "w-", Namespace = "ns" } });
+        var made = await _client.CreateAsync(
+            Kind,
+            new Widget
+            {
+                Metadata = new ObjectMeta { GenerateName = "w-", Namespace = "ns" },
+            }
+        );
         made.Metadata.Name.ShouldStartWith("w-");
         made.Metadata.Name!.Length.ShouldBe(7);
     }
@@ -118,7 +124,8 @@ public sealed class CrudTests : IAsyncLifetime
         var merge = await _client.PatchAsync(Kind, "ns", "a", Patch.Merge("""{"spec":{"color":null,"replicas":2}}"""));
         merge.Spec.ShouldBe(new WidgetSpec { Replicas = 2 });
         var failed = await Should.ThrowAsync<KubernetesException>(
-            _client.PatchAsync(Kind, "ns", "a", Patch.Json("""[{"op":"test","path":"/spec/replicas","value":9}]""")));
+            _client.PatchAsync(Kind, "ns", "a", Patch.Json("""[{"op":"test","path":"/spec/replicas","value":9}]"""))
+        );
         failed.IsInvalid.ShouldBeTrue();
     }
 
@@ -129,7 +136,10 @@ public sealed class CrudTests : IAsyncLifetime
         var set = await _client.SetScaleAsync(Kind, "ns", "a", 7);
         set.Spec.Replicas.ShouldBe(7);
         (await _client.GetAsync(Kind, "ns", "a")).Spec.ShouldBe(new WidgetSpec { Color = "red", Replicas = 7 });
-        _api.Edit(Path("a") + "/status", value => value["status"] = new System.Text.Json.Nodes.JsonObject { ["replicas"] = 5, ["selector"] = "app=a" });
+        _api.Edit(
+            Path("a") + "/status",
+            value => value["status"] = new System.Text.Json.Nodes.JsonObject { ["replicas"] = 5, ["selector"] = "app=a" }
+        );
         var scale = await _client.GetScaleAsync(Kind, "ns", "a");
         scale.Status!.Replicas.ShouldBe(5);
         scale.Status.Selector.ShouldBe("app=a");
@@ -140,11 +150,20 @@ public sealed class CrudTests : IAsyncLifetime
     {
         var made = await _client.CreateAsync(Kind, Make("a"));
         var error = await Should.ThrowAsync<KubernetesException>(
-            _client.DeleteAsync(Kind, "ns", "a", new DeleteOptions { Uid = "another" }));
+            _client.DeleteAsync(Kind, "ns", "a", new DeleteOptions { Uid = "another" })
+        );
         error.IsConflict.ShouldBeTrue();
-        (await _client.DeleteAsync(Kind, "ns", "a", new DeleteOptions { Uid = made.Metadata.Uid, Propagation = PropagationPolicy.Foreground })).ShouldBeTrue();
+        (
+            await _client.DeleteAsync(
+                Kind,
+                "ns",
+                "a",
+                new DeleteOptions { Uid = made.Metadata.Uid, Propagation = PropagationPolicy.Foreground }
+            )
+        ).ShouldBeTrue();
         (await _client.DeleteAsync(Kind, "ns", "a")).ShouldBeFalse();
-        _api.Requests.Last(one => one.Body.Contains("Foreground", StringComparison.Ordinal)).Body.ShouldContain("\"propagationPolicy\":\"Foreground\"");
+        _api.Requests.Last(one => one.Body.Contains("Foreground", StringComparison.Ordinal))
+            .Body.ShouldContain("\"propagationPolicy\":\"Foreground\"");
     }
 
     [Fact]

@@ -39,12 +39,14 @@ public sealed class ListTests : IAsyncLifetime
     public async Task List_TokenExpires_StartsAgain()
     {
         var pages = 0;
-        _api.AddFault(new Fault
-        {
-            Match = request => request.Query.ContainsKey("continue") && ++pages == 2,
-            Status = 410,
-            Reason = "Expired",
-        });
+        _api.AddFault(
+            new Fault
+            {
+                Match = request => request.Query.ContainsKey("continue") && ++pages == 2,
+                Status = 410,
+                Reason = "Expired",
+            }
+        );
         var list = await _client.ListAsync(Kind, "ns", new ListOptions { Limit = 10 });
         list.Items.Count.ShouldBe(25);
         list.Items.Select(one => one.Metadata.Name).Distinct().Count().ShouldBe(25);
@@ -54,7 +56,15 @@ public sealed class ListTests : IAsyncLifetime
     [Fact]
     public async Task List_TokensAlwaysExpire_EndsWithOnePage()
     {
-        _api.AddFault(new Fault { Match = request => request.Query.ContainsKey("continue"), Status = 410, Reason = "Expired", Times = int.MaxValue });
+        _api.AddFault(
+            new Fault
+            {
+                Match = request => request.Query.ContainsKey("continue"),
+                Status = 410,
+                Reason = "Expired",
+                Times = int.MaxValue,
+            }
+        );
         var list = await _client.ListAsync(Kind, "ns", new ListOptions { Limit = 1 });
         list.Items.Count.ShouldBe(25);
         _api.Requests.Last().Query.ContainsKey("limit").ShouldBeFalse();
@@ -84,7 +94,8 @@ public sealed class ListTests : IAsyncLifetime
         var page = await _client.ListPageAsync(Kind, "ns", new ListOptions { Limit = 10 });
         _api.Compact();
         var error = await Should.ThrowAsync<KubernetesException>(
-            _client.ListPageAsync(Kind, "ns", new ListOptions { Limit = 10, Continue = page.Metadata.Continue }));
+            _client.ListPageAsync(Kind, "ns", new ListOptions { Limit = 10, Continue = page.Metadata.Continue })
+        );
         error.IsExpired.ShouldBeTrue();
     }
 }

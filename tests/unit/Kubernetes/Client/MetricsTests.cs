@@ -27,24 +27,37 @@ public sealed class MetricsTests
                 }
             },
         };
-        listener.SetMeasurementEventCallback<double>((instrument, _, tags, _) =>
-        {
-            if (instrument.Name == "kubernetes.client.request.duration" && Tag(tags, "resource")!.Contains("gadgets", StringComparison.Ordinal))
+        listener.SetMeasurementEventCallback<double>(
+            (instrument, _, tags, _) =>
             {
-                durations.Add($"{Tag(tags, "verb")} {Tag(tags, "resource")} {Tag(tags, "code")}");
+                if (
+                    instrument.Name == "kubernetes.client.request.duration"
+                    && Tag(tags, "resource")!.Contains("gadgets", StringComparison.Ordinal)
+                )
+                {
+                    durations.Add($"{Tag(tags, "verb")} {Tag(tags, "resource")} {Tag(tags, "code")}");
+                }
             }
-        });
-        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
-        {
-            if (instrument.Name == "kubernetes.client.requests.inflight" && Tag(tags, "resource")!.Contains("gadgets", StringComparison.Ordinal))
+        );
+        listener.SetMeasurementEventCallback<long>(
+            (instrument, value, tags, _) =>
             {
-                Interlocked.Add(ref inFlight, value);
+                if (
+                    instrument.Name == "kubernetes.client.requests.inflight"
+                    && Tag(tags, "resource")!.Contains("gadgets", StringComparison.Ordinal)
+                )
+                {
+                    Interlocked.Add(ref inFlight, value);
+                }
             }
-        });
+        );
         listener.Start();
         await using var api = await KubernetesApiDouble.StartAsync();
         using var client = Widgets.Client(api);
-        var gadget = new Widget { Metadata = new ObjectMeta { Name = "a", Namespace = "ns" } };
+        var gadget = new Widget
+        {
+            Metadata = new ObjectMeta { Name = "a", Namespace = "ns" },
+        };
         await client.CreateAsync(Gadgets, gadget);
         await client.ApplyAsync(Gadgets, gadget);
         gadget.Status = new WidgetStatus { Replicas = 1 };
@@ -52,15 +65,19 @@ public sealed class MetricsTests
         await client.FindAsync(Gadgets, "ns", "none");
         await client.ListAsync(Gadgets, "ns");
         await client.DeleteAsync(Gadgets, "ns", "a");
-        durations.Order().ShouldBe(new[]
-        {
-            "apply gadgets.metrics.test 200",
-            "create gadgets.metrics.test 201",
-            "delete gadgets.metrics.test 200",
-            "get gadgets.metrics.test 404",
-            "list gadgets.metrics.test 200",
-            "update gadgets.metrics.test/status 200",
-        });
+        durations
+            .Order()
+            .ShouldBe(
+                new[]
+                {
+                    "apply gadgets.metrics.test 200",
+                    "create gadgets.metrics.test 201",
+                    "delete gadgets.metrics.test 200",
+                    "get gadgets.metrics.test 404",
+                    "list gadgets.metrics.test 200",
+                    "update gadgets.metrics.test/status 200",
+                }
+            );
         inFlight.ShouldBe(0);
     }
 

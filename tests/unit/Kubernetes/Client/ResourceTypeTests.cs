@@ -31,7 +31,9 @@ public sealed class ResourceTypeTests
 
     [Fact]
     public void For_TypeWithoutAttribute_SaysSo() =>
-        Should.Throw<ArgumentException>(() => ResourceType.For(KubernetesJson.Default.PartialObject)).Message.ShouldContain("PartialObject");
+        Should
+            .Throw<ArgumentException>(() => ResourceType.For(KubernetesJson.Default.PartialObject))
+            .Message.ShouldContain("PartialObject");
 
     [Fact]
     public void Clone_IsDeep()

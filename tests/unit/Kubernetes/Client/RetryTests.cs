@@ -14,13 +14,16 @@ public sealed class RetryTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _api = await KubernetesApiDouble.StartAsync();
-        _client = Widgets.Client(_api, new KubernetesClientOptions
-        {
-            QueriesPerSecond = 0,
-            MaxRetries = 3,
-            MaxRetryDelay = TimeSpan.FromSeconds(5),
-            AttemptTimeout = TimeSpan.FromSeconds(1),
-        });
+        _client = Widgets.Client(
+            _api,
+            new KubernetesClientOptions
+            {
+                QueriesPerSecond = 0,
+                MaxRetries = 3,
+                MaxRetryDelay = TimeSpan.FromSeconds(5),
+                AttemptTimeout = TimeSpan.FromSeconds(1),
+            }
+        );
         _api.Put(Collection, Json("a"));
     }
 
@@ -33,7 +36,14 @@ public sealed class RetryTests : IAsyncLifetime
     [Fact]
     public async Task TooManyRequests_WaitsAsAsked_ForAnyVerb()
     {
-        _api.AddFault(new Fault { Status = 429, Reason = "TooManyRequests", RetryAfter = 1 });
+        _api.AddFault(
+            new Fault
+            {
+                Status = 429,
+                Reason = "TooManyRequests",
+                RetryAfter = 1,
+            }
+        );
         var started = TimeProvider.System.GetTimestamp();
         await _client.CreateAsync(Kind, Make("b"));
         TimeProvider.System.GetElapsedTime(started).ShouldBeGreaterThan(TimeSpan.FromSeconds(0.95));
@@ -43,8 +53,23 @@ public sealed class RetryTests : IAsyncLifetime
     [Fact]
     public async Task ServerErrorWithRetryAfter_IsTriedAgain_ForAnyVerb()
     {
-        _api.AddFault(new Fault { Status = 503, Reason = "ServiceUnavailable", RetryAfter = 0, Times = 1 });
-        _api.AddFault(new Fault { Status = 500, RetryAfter = 1, Times = 1 });
+        _api.AddFault(
+            new Fault
+            {
+                Status = 503,
+                Reason = "ServiceUnavailable",
+                RetryAfter = 0,
+                Times = 1,
+            }
+        );
+        _api.AddFault(
+            new Fault
+            {
+                Status = 500,
+                RetryAfter = 1,
+                Times = 1,
+            }
+        );
         await _client.GetAsync(Kind, "ns", "a");
         _api.Requests.Count.ShouldBe(3);
     }
@@ -52,7 +77,14 @@ public sealed class RetryTests : IAsyncLifetime
     [Fact]
     public async Task RetryAfter_TooLong_FailsAtOnce()
     {
-        _api.AddFault(new Fault { Status = 429, Reason = "TooManyRequests", RetryAfter = 60 });
+        _api.AddFault(
+            new Fault
+            {
+                Status = 429,
+                Reason = "TooManyRequests",
+                RetryAfter = 60,
+            }
+        );
         var error = await Should.ThrowAsync<KubernetesException>(_client.GetAsync(Kind, "ns", "a"));
         error.RetryAfter.ShouldBe(TimeSpan.FromSeconds(60));
         _api.Requests.Count.ShouldBe(1);
@@ -64,7 +96,14 @@ public sealed class RetryTests : IAsyncLifetime
     [InlineData(504)]
     public async Task Gateway_Errors_ReadsAreTriedAgain_CreatesAreNot(int code)
     {
-        _api.AddFault(new Fault { Status = code, Body = "upstream is away", Times = 2 });
+        _api.AddFault(
+            new Fault
+            {
+                Status = code,
+                Body = "upstream is away",
+                Times = 2,
+            }
+        );
         await _client.GetAsync(Kind, "ns", "a");
         _api.Requests.Count.ShouldBe(3);
         _api.AddFault(new Fault { Status = code, Body = "upstream is away" });

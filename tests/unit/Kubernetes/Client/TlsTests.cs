@@ -27,14 +27,25 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
         var certificate = _authority.Issue("api.test", IPAddress.Loopback);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(https =>
-        {
-            https.ServerCertificate = certificate;
-            https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
-            https.AllowAnyClientCertificate();
-        })));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.Listen(
+                IPAddress.Loopback,
+                0,
+                listen =>
+                    listen.UseHttps(https =>
+                    {
+                        https.ServerCertificate = certificate;
+                        https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+                        https.AllowAnyClientCertificate();
+                    })
+            )
+        );
         _app = builder.Build();
-        _app.Run(context => context.Response.WriteAsync($"{context.Connection.ClientCertificate?.Subject} {context.Request.Protocol} {context.Request.Host.Host}"));
+        _app.Run(context =>
+            context.Response.WriteAsync(
+                $"{context.Connection.ClientCertificate?.Subject} {context.Request.Protocol} {context.Request.Host.Host}"
+            )
+        );
         await _app.StartAsync();
         _address = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
     }
@@ -44,8 +55,7 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public async Task ServerOfTheAuthority_IsTrusted_OverHttp2() =>
-        (await AskAsync(Config())).ShouldBe(" HTTP/2 127.0.0.1");
+    public async Task ServerOfTheAuthority_IsTrusted_OverHttp2() => (await AskAsync(Config())).ShouldBe(" HTTP/2 127.0.0.1");
 
     [Fact]
     public async Task ServerOfAnother_IsRefused_WithTheReason()
@@ -82,7 +92,11 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
         var time = new ManualTime();
         Write("first", DateTime.UnixEpoch.AddDays(1));
         var credential = new FileCredential(
-            null, PemSource.Of(null, _folder.Path + "/tls.crt"), PemSource.Of(null, _folder.Path + "/tls.key"), time);
+            null,
+            PemSource.Of(null, _folder.Path + "/tls.crt"),
+            PemSource.Of(null, _folder.Path + "/tls.key"),
+            time
+        );
         using var client = new KubernetesClient(Config() with { Credentials = credential });
         (await AskAsync(client)).ShouldStartWith("CN=first ");
         Write("second", DateTime.UnixEpoch.AddDays(2));
@@ -134,7 +148,12 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
             }
 
             request.CertificateExtensions.Add(names.Build());
-            using var issued = request.Create(Certificate, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(1), RandomNumberGenerator.GetBytes(8));
+            using var issued = request.Create(
+                Certificate,
+                DateTimeOffset.UtcNow.AddHours(-1),
+                DateTimeOffset.UtcNow.AddHours(1),
+                RandomNumberGenerator.GetBytes(8)
+            );
             using var pair = issued.CopyWithPrivateKey(key);
             return X509CertificateLoader.LoadPkcs12(pair.Export(X509ContentType.Pkcs12), null, X509KeyStorageFlags.Exportable);
         }

@@ -46,25 +46,29 @@ public sealed class TokenBucketTests
     }
 
     [Fact]
-    public void AnyHistory_NeverExceedsTheRate() => Prop.ForAll<PositiveInt, PositiveInt, PositiveInt[]>((rate, burst, steps) =>
-    {
-        var time = new ManualTime();
-        var bucket = new TokenBucket(rate.Get, burst.Get, time);
-        var taken = 0;
-        var passed = TimeSpan.Zero;
-        foreach (var step in steps)
-        {
-            taken += Enumerable.Range(0, step.Get % 50).Count(_ => bucket.TryTake());
-            var wait = TimeSpan.FromMilliseconds(step.Get % 700);
-            if (taken > burst.Get + (passed.TotalSeconds * rate.Get) + 1e-6)
-            {
-                return false;
-            }
+    public void AnyHistory_NeverExceedsTheRate() =>
+        Prop.ForAll<PositiveInt, PositiveInt, PositiveInt[]>(
+                (rate, burst, steps) =>
+                {
+                    var time = new ManualTime();
+                    var bucket = new TokenBucket(rate.Get, burst.Get, time);
+                    var taken = 0;
+                    var passed = TimeSpan.Zero;
+                    foreach (var step in steps)
+                    {
+                        taken += Enumerable.Range(0, step.Get % 50).Count(_ => bucket.TryTake());
+                        var wait = TimeSpan.FromMilliseconds(step.Get % 700);
+                        if (taken > burst.Get + (passed.TotalSeconds * rate.Get) + 1e-6)
+                        {
+                            return false;
+                        }
 
-            time.Advance(wait);
-            passed += wait;
-        }
+                        time.Advance(wait);
+                        passed += wait;
+                    }
 
-        return true;
-    }).QuickCheckThrowOnFailure();
+                    return true;
+                }
+            )
+            .QuickCheckThrowOnFailure();
 }

@@ -15,11 +15,17 @@ public sealed class WatchReaderTests
     [InlineData(4096)]
     public async Task Read_AnySplit_GivesTheSameEvents(int chunk)
     {
-        var text = Added + "\n\n" + Added.Replace("ADDED", "DELETED", StringComparison.Ordinal) + "\n"
-            + """{"type":"BOOKMARK","object":{"kind":"Widget","metadata":{"resourceVersion":"9"}}}""" + "\n";
+        var text =
+            Added
+            + "\n\n"
+            + Added.Replace("ADDED", "DELETED", StringComparison.Ordinal)
+            + "\n"
+            + """{"type":"BOOKMARK","object":{"kind":"Widget","metadata":{"resourceVersion":"9"}}}"""
+            + "\n";
         var events = await ReadAsync(new Chunks(text, chunk));
-        events.Select(one => (one.Type, one.ResourceVersion)).ShouldBe(
-            [(WatchEventType.Added, "5"), (WatchEventType.Deleted, "5"), (WatchEventType.Bookmark, "9")]);
+        events
+            .Select(one => (one.Type, one.ResourceVersion))
+            .ShouldBe([(WatchEventType.Added, "5"), (WatchEventType.Deleted, "5"), (WatchEventType.Bookmark, "9")]);
         events[0].Object!.Spec!.Color.ShouldBe("red");
         events[2].Object.ShouldBeNull();
     }
@@ -27,7 +33,9 @@ public sealed class WatchReaderTests
     [Fact]
     public async Task Read_ObjectBeforeType_IsFine()
     {
-        var events = await ReadAsync(new Chunks("""{"object":{"metadata":{"name":"a","resourceVersion":"5"}},"more":[1],"type":"MODIFIED"}""" + "\n", 9));
+        var events = await ReadAsync(
+            new Chunks("""{"object":{"metadata":{"name":"a","resourceVersion":"5"}},"more":[1],"type":"MODIFIED"}""" + "\n", 9)
+        );
         events.ShouldHaveSingleItem().Type.ShouldBe(WatchEventType.Modified);
     }
 
@@ -61,8 +69,7 @@ public sealed class WatchReaderTests
     }
 
     [Fact]
-    public async Task Read_CutInMidLine_DropsThePart() =>
-        (await ReadAsync(new Chunks(Added + "\n" + Added[..20], 50))).Count.ShouldBe(1);
+    public async Task Read_CutInMidLine_DropsThePart() => (await ReadAsync(new Chunks(Added + "\n" + Added[..20], 50))).Count.ShouldBe(1);
 
     [Fact]
     public async Task Read_Silence_IsATimeout()
@@ -79,7 +86,14 @@ public sealed class WatchReaderTests
     private static async Task<List<WatchEvent<Widget>>> ReadAsync(Stream stream, int maxLine = 1_000_000, TimeProvider? time = null)
     {
         List<WatchEvent<Widget>> events = [];
-        var source = WatchReader.ReadAsync(Kind, stream, TimeSpan.FromSeconds(30), maxLine, time ?? TimeProvider.System, CancellationToken.None);
+        var source = WatchReader.ReadAsync(
+            Kind,
+            stream,
+            TimeSpan.FromSeconds(30),
+            maxLine,
+            time ?? TimeProvider.System,
+            CancellationToken.None
+        );
         await foreach (var one in source)
         {
             events.Add(one);

@@ -97,10 +97,13 @@ public sealed class CredentialTests : IDisposable
     [Fact]
     public async Task Exec_GetsArgsEnvironmentAndCluster()
     {
-        var script = _folder.WriteScript("login", $$"""
+        var script = _folder.WriteScript(
+            "login",
+            $$"""
             printf '%s' "$KUBERNETES_EXEC_INFO" > {{_folder.Path}}/info
             printf '{"apiVersion":"{{ExecVersion}}","kind":"ExecCredential","status":{"token":"%s-%s"} }' "$1" "$WHO"
-            """);
+            """
+        );
         var entry = new ExecEntry
         {
             Command = script,
@@ -122,7 +125,10 @@ public sealed class CredentialTests : IDisposable
     [InlineData("echo no >&2; exit 3", "exit code 3: no")]
     [InlineData("echo nonsense", "printed no ExecCredential")]
     [InlineData("echo '{\"apiVersion\":\"client.authentication.k8s.io/v1beta1\"}'", "not 'client.authentication.k8s.io/v1'")]
-    [InlineData("echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{}}'", "neither a token nor a whole client certificate")]
+    [InlineData(
+        "echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{}}'",
+        "neither a token nor a whole client certificate"
+    )]
     [InlineData("echo '{\"apiVersion\":\"client.authentication.k8s.io/v1\"}'", "printed no status")]
     [InlineData("head -c 3000000 /dev/zero", "more than 1048576 characters")]
     public async Task Exec_Fails_SaysHow(string script, string expected) =>
@@ -131,13 +137,21 @@ public sealed class CredentialTests : IDisposable
     [Fact]
     public async Task Exec_Missing_GivesTheInstallHint()
     {
-        var entry = new ExecEntry { Command = "no-such-login-program", ApiVersion = ExecVersion, InstallHint = "get it from the usual place" };
+        var entry = new ExecEntry
+        {
+            Command = "no-such-login-program",
+            ApiVersion = ExecVersion,
+            InstallHint = "get it from the usual place",
+        };
         var source = new ExecCredentialSource(entry, new ClusterEntry(), _time);
         (await Should.ThrowAsync<CredentialException>(TokenAsync(source))).Message.ShouldContain("get it from the usual place");
     }
 
     [Fact]
-    public void Credential_DoesNotPrintItsSecret() => new Credential { Token = "secret" }.ToString().ShouldBe("token");
+    public void Credential_DoesNotPrintItsSecret() =>
+        new Credential { Token = "secret" }
+            .ToString()
+            .ShouldBe("token");
 
     private static async Task<string?> TokenAsync(ICredentialSource source) => (await source.GetAsync(CancellationToken.None)).Token;
 
@@ -153,5 +167,9 @@ public sealed class CredentialTests : IDisposable
     }
 
     private ExecCredentialSource Exec(string script) =>
-        new(new ExecEntry { Command = _folder.WriteScript("login", script), ApiVersion = ExecVersion }, new ClusterEntry { Server = "https://x" }, _time);
+        new(
+            new ExecEntry { Command = _folder.WriteScript("login", script), ApiVersion = ExecVersion },
+            new ClusterEntry { Server = "https://x" },
+            _time
+        );
 }

@@ -49,10 +49,9 @@ public sealed class KubeConfigMergeTests
         using var folder = new TemporaryFolder();
         var one = folder.Write("one", First);
         var two = folder.Write("two", Second);
-        var config = ClusterConfigLoader.Load(new ClusterConfigOptions
-        {
-            Environment = name => name == "KUBECONFIG" ? $"{folder.Path}/none::{one}:{two}:{one}" : null,
-        });
+        var config = ClusterConfigLoader.Load(
+            new ClusterConfigOptions { Environment = name => name == "KUBECONFIG" ? $"{folder.Path}/none::{one}:{two}:{one}" : null }
+        );
         (config.Context, config.Server.Host).ShouldBe(("prod", "blue.second"));
     }
 
@@ -61,7 +60,9 @@ public sealed class KubeConfigMergeTests
     {
         using var folder = new TemporaryFolder();
         folder.Write(".kube/config", Second);
-        ClusterConfigLoader.Load(new ClusterConfigOptions { Environment = name => name == "HOME" ? folder.Path : null }).Context.ShouldBe("prod");
+        ClusterConfigLoader
+            .Load(new ClusterConfigOptions { Environment = name => name == "HOME" ? folder.Path : null })
+            .Context.ShouldBe("prod");
     }
 
     [Fact]
@@ -73,7 +74,8 @@ public sealed class KubeConfigMergeTests
 
     [Fact]
     public void Load_FileThatWasAskedFor_MustBeThere() =>
-        Should.Throw<KubeConfigException>(() => ClusterConfigLoader.Load(new ClusterConfigOptions { KubeConfigFile = "/nonexistent/config" }))
+        Should
+            .Throw<KubeConfigException>(() => ClusterConfigLoader.Load(new ClusterConfigOptions { KubeConfigFile = "/nonexistent/config" }))
             .Message.ShouldContain("/nonexistent/config");
 
     [Fact]
@@ -82,18 +84,22 @@ public sealed class KubeConfigMergeTests
         using var folder = new TemporaryFolder();
         folder.Write("token", "secret\n");
         folder.Write("namespace", "mine\n");
-        var config = ClusterConfigLoader.Load(new ClusterConfigOptions
-        {
-            ServiceAccountFolder = folder.Path,
-            Environment = name => name switch
+        var config = ClusterConfigLoader.Load(
+            new ClusterConfigOptions
             {
-                "KUBERNETES_SERVICE_HOST" => "fd00::1",
-                "KUBERNETES_SERVICE_PORT" => "443",
-                _ => null,
-            },
-        });
+                ServiceAccountFolder = folder.Path,
+                Environment = name =>
+                    name switch
+                    {
+                        "KUBERNETES_SERVICE_HOST" => "fd00::1",
+                        "KUBERNETES_SERVICE_PORT" => "443",
+                        _ => null,
+                    },
+            }
+        );
         (config.Server.ToString(), config.Namespace).ShouldBe(("https://[fd00::1]/", "mine"));
     }
 
-    private static KubeConfigFile Merged() => KubeConfigFile.Merge([KubeConfigParser.Parse("/a/one", First), KubeConfigParser.Parse("/a/two", Second)]);
+    private static KubeConfigFile Merged() =>
+        KubeConfigFile.Merge([KubeConfigParser.Parse("/a/one", First), KubeConfigParser.Parse("/a/two", Second)]);
 }

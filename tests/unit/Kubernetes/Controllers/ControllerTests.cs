@@ -49,12 +49,13 @@ public sealed class ControllerTests : IAsyncLifetime
     public async Task Failure_ComesBack_UntilItSucceeds()
     {
         var failures = 0;
-        _recorder.OnReconcile = entity => failures++ switch
-        {
-            < 3 => throw new InvalidOperationException("no"),
-            < 6 => ReconciliationResult<Widget>.Failure(entity, "not yet"),
-            _ => ReconciliationResult<Widget>.Success(entity),
-        };
+        _recorder.OnReconcile = entity =>
+            failures++ switch
+            {
+                < 3 => throw new InvalidOperationException("no"),
+                < 6 => ReconciliationResult<Widget>.Failure(entity, "not yet"),
+                _ => ReconciliationResult<Widget>.Success(entity),
+            };
         Start();
         _api.Put(Collection, Json("a"));
         await Until.TrueAsync(() => failures == 7, Deadline, "six failures and a success");
@@ -113,7 +114,8 @@ public sealed class ControllerTests : IAsyncLifetime
         var child = Json("a-child");
         child["kind"] = "Child";
         child["metadata"]!["ownerReferences"] = System.Text.Json.Nodes.JsonNode.Parse(
-            $$"""[{"apiVersion":"test.mooring.dev/v1alpha1","kind":"Widget","name":"a","uid":"{{owner["metadata"]!["uid"]}}","controller":true}]""");
+            $$"""[{"apiVersion":"test.mooring.dev/v1alpha1","kind":"Widget","name":"a","uid":"{{owner["metadata"]!["uid"]}}","controller":true}]"""
+        );
         _api.Put("/apis/test.mooring.dev/v1/namespaces/ns/children", child);
         await SawAsync("a red");
         _recorder.Seen.Clear();
@@ -158,7 +160,10 @@ public sealed class ControllerTests : IAsyncLifetime
         await SawAsync("a red");
         _api.Remove(Path("a"));
         await Until.TrueAsync(
-            () => _api.Find(Path("a"))?["metadata"]?["finalizers"]?.ToJsonString() == "[\"somebody/else\"]", Deadline, "only our mark is gone");
+            () => _api.Find(Path("a"))?["metadata"]?["finalizers"]?.ToJsonString() == "[\"somebody/else\"]",
+            Deadline,
+            "only our mark is gone"
+        );
         _recorder.Seen.ShouldNotContain("a deleted");
     }
 
@@ -167,14 +172,16 @@ public sealed class ControllerTests : IAsyncLifetime
     {
         var allowed = false;
         var asked = 0;
-        Start(options: new ControllerOptions
-        {
-            MayWork = () =>
+        Start(
+            options: new ControllerOptions
             {
-                asked++;
-                return allowed;
-            },
-        });
+                MayWork = () =>
+                {
+                    asked++;
+                    return allowed;
+                },
+            }
+        );
         _api.Put(Collection, Json("a", "red"));
         await Until.TrueAsync(() => asked > 0, Deadline, "the controller asks");
         _recorder.Seen.ShouldBeEmpty();
@@ -207,16 +214,29 @@ public sealed class ControllerTests : IAsyncLifetime
         _api.Put(Collection, Json("a", "red"));
         await SawAsync("a red");
         _recorder.Seen.Clear();
-        _api.AddFault(new Fault { Match = request => request.Path == Path("a"), Times = 8, Status = 500 });
+        _api.AddFault(
+            new Fault
+            {
+                Match = request => request.Path == Path("a"),
+                Times = 8,
+                Status = 500,
+            }
+        );
         _api.Edit(Path("a"), value => value["spec"]!["color"] = "blue");
         await SawAsync("a blue");
     }
 
     private SharedInformer<Widget> Start(
-        IEnumerable<IEntityFinalizer<Widget>>? finalizers = null, ControllerOptions? options = null, SharedInformer<Widget>? children = null)
+        IEnumerable<IEntityFinalizer<Widget>>? finalizers = null,
+        ControllerOptions? options = null,
+        SharedInformer<Widget>? children = null
+    )
     {
         options ??= new ControllerOptions();
-        options = options with { Queue = new WorkQueueOptions { MaxDelay = TimeSpan.FromMilliseconds(50), PerSecond = 0 } };
+        options = options with
+        {
+            Queue = new WorkQueueOptions { MaxDelay = TimeSpan.FromMilliseconds(50), PerSecond = 0 },
+        };
         var informer = new SharedInformer<Widget>(_client, Kind);
         var controller = new Controller<Widget>(_client, informer, _recorder, finalizers, options);
         _made.Add(controller);
@@ -237,7 +257,8 @@ public sealed class ControllerTests : IAsyncLifetime
     {
         public ConcurrentQueue<string> Seen { get; } = new();
 
-        public Func<Widget, ReconciliationResult<Widget>> OnReconcile { get; set; } = entity => ReconciliationResult<Widget>.Success(entity);
+        public Func<Widget, ReconciliationResult<Widget>> OnReconcile { get; set; } =
+            entity => ReconciliationResult<Widget>.Success(entity);
 
         public Func<Widget, CancellationToken, Task<ReconciliationResult<Widget>>>? OnReconcileAsync { get; set; }
 
@@ -272,7 +293,8 @@ public sealed class ControllerTests : IAsyncLifetime
             return Task.FromResult(
                 FailuresLeft-- > 0 ? ReconciliationResult<Widget>.Failure(entity, "not yet")
                 : RoundsUnderWay-- > 0 ? ReconciliationResult<Widget>.Success(entity, TimeSpan.FromMilliseconds(10))
-                : ReconciliationResult<Widget>.Success(entity));
+                : ReconciliationResult<Widget>.Success(entity)
+            );
         }
     }
 }

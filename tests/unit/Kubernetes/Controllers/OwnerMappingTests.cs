@@ -20,7 +20,17 @@ public sealed class OwnerMappingTests
             Metadata = new ObjectMeta
             {
                 Namespace = "ns",
-                OwnerReferences = [new OwnerReference { ApiVersion = apiVersion, Kind = kind, Name = "a", Uid = "1", Controller = controller }],
+                OwnerReferences =
+                [
+                    new OwnerReference
+                    {
+                        ApiVersion = apiVersion,
+                        Kind = kind,
+                        Name = "a",
+                        Uid = "1",
+                        Controller = controller,
+                    },
+                ],
             },
         };
         OwnerMapping.OwnersOf(child, Widgets.Kind).ShouldBe(expected ? [new ObjectKey("ns", "a")] : []);

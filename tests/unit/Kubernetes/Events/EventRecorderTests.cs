@@ -88,7 +88,9 @@ public sealed class EventRecorderTests : IAsyncLifetime
                 recorder.Publish(About("a"), EventType.Normal, "Scaled", "Scaling", "");
                 return (await ListAsync()).Count == 1;
             },
-            Deadline, "a new event");
+            Deadline,
+            "a new event"
+        );
     }
 
     [Fact]
@@ -122,13 +124,22 @@ public sealed class EventRecorderTests : IAsyncLifetime
                 _time.Advance(TimeSpan.FromSeconds(16));
                 return (await ListAsync()).Count == accepted;
             },
-            Deadline, "what was accepted is there");
+            Deadline,
+            "what was accepted is there"
+        );
     }
 
     [Fact]
     public async Task Refused_IsDroppedAtOnce()
     {
-        _api.AddFault(new Fault { Match = one => one.Method == "POST", Status = 403, Reason = "Forbidden" });
+        _api.AddFault(
+            new Fault
+            {
+                Match = one => one.Method == "POST",
+                Status = 403,
+                Reason = "Forbidden",
+            }
+        );
         await using var recorder = Make();
         recorder.Publish(About("a"), EventType.Normal, "Scaled", "Scaling", "");
         recorder.Publish(About("b"), EventType.Normal, "Scaled", "Scaling", "");
@@ -139,7 +150,13 @@ public sealed class EventRecorderTests : IAsyncLifetime
     public async Task LongTexts_AreCut_BetweenCharacters()
     {
         await using var recorder = Make();
-        recorder.Publish(About(new string('n', 253)), EventType.Normal, new string('r', 200), "Scaling", string.Concat(Enumerable.Repeat("€", 1000)));
+        recorder.Publish(
+            About(new string('n', 253)),
+            EventType.Normal,
+            new string('r', 200),
+            "Scaling",
+            string.Concat(Enumerable.Repeat("€", 1000))
+        );
         var made = (await EventsAsync(1)).Single();
         Encoding.UTF8.GetByteCount(made.Note!).ShouldBeInRange(1020, 1024);
         made.Note.ShouldEndWith("€...");
@@ -167,7 +184,9 @@ public sealed class EventRecorderTests : IAsyncLifetime
         for (var i = 0; i < 10_000; i++)
         {
             _time.Advance(TimeSpan.FromMilliseconds(1));
-            memory.See(new RecordedEvent(About($"w{i}"), EventType.Normal, "R", "A", "", null, _time.GetUtcNow()), out _).ShouldBe(EventVerdict.Create);
+            memory
+                .See(new RecordedEvent(About($"w{i}"), EventType.Normal, "R", "A", "", null, _time.GetUtcNow()), out _)
+                .ShouldBe(EventVerdict.Create);
             memory.Count.ShouldBeLessThanOrEqualTo(100);
         }
 
@@ -177,7 +196,14 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     private static ObjectReference About(string name) =>
-        new() { ApiVersion = "test.mooring.dev/v1", Kind = "Widget", Namespace = "ns", Name = name, Uid = $"uid-{name}" };
+        new()
+        {
+            ApiVersion = "test.mooring.dev/v1",
+            Kind = "Widget",
+            Namespace = "ns",
+            Name = name,
+            Uid = $"uid-{name}",
+        };
 
     private EventRecorder Make(EventRecorderOptions? options = null) =>
         new(_client, options ?? new EventRecorderOptions { ReportingController = "test.dev/controller", ReportingInstance = "one" });

@@ -26,11 +26,11 @@ public sealed class InformerMemoryTests
             api.Put(Collection, Json($"w{i:00}", new string('x', 2000)));
         }
 
-        var informer = new SharedInformer<Widget>(client, Kind, new SharedInformerOptions<Widget>
-        {
-            MinBackoff = TimeSpan.FromMilliseconds(1),
-            MaxBackoff = TimeSpan.FromMilliseconds(2),
-        });
+        var informer = new SharedInformer<Widget>(
+            client,
+            Kind,
+            new SharedInformerOptions<Widget> { MinBackoff = TimeSpan.FromMilliseconds(1), MaxBackoff = TimeSpan.FromMilliseconds(2) }
+        );
         var running = informer.RunAsync(stop.Token);
         await ReconnectAsync(40);
         var before = GC.GetTotalMemory(forceFullCollection: true);

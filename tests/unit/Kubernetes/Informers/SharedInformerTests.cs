@@ -18,12 +18,15 @@ public sealed class SharedInformerTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _api = await KubernetesApiDouble.StartAsync();
-        _client = Widgets.Client(_api, new KubernetesClientOptions
-        {
-            QueriesPerSecond = 0,
-            MaxRetries = 0,
-            WatchIdleTimeout = TimeSpan.FromSeconds(2),
-        });
+        _client = Widgets.Client(
+            _api,
+            new KubernetesClientOptions
+            {
+                QueriesPerSecond = 0,
+                MaxRetries = 0,
+                WatchIdleTimeout = TimeSpan.FromSeconds(2),
+            }
+        );
     }
 
     public async Task DisposeAsync()
@@ -82,7 +85,9 @@ public sealed class SharedInformerTests : IAsyncLifetime
     {
         var informer = await StartAsync();
         using var bad = informer.AddHandler(new ResourceEventHandler<Widget> { Added = _ => throw new InvalidOperationException("bad") });
-        using var good = informer.AddHandler(new ResourceEventHandler<Widget> { Added = value => _heard.Enqueue("good " + value.Metadata.Name) });
+        using var good = informer.AddHandler(
+            new ResourceEventHandler<Widget> { Added = value => _heard.Enqueue("good " + value.Metadata.Name) }
+        );
         _api.Put(Collection, Json("a"));
         await HeardAsync("good a");
         _api.Put(Collection, Json("b"));
@@ -113,7 +118,10 @@ public sealed class SharedInformerTests : IAsyncLifetime
         _api.SendBookmarks();
         _api.EndWatches();
         await Until.TrueAsync(
-            () => _api.Requests.Any(one => one.IsWatch && one.Query["resourceVersion"] == version), Deadline, "a watch from the bookmark");
+            () => _api.Requests.Any(one => one.IsWatch && one.Query["resourceVersion"] == version),
+            Deadline,
+            "a watch from the bookmark"
+        );
         Lists().ShouldBe(1);
     }
 
@@ -206,10 +214,15 @@ public sealed class SharedInformerTests : IAsyncLifetime
     {
         _api.Put(Collection, Json("a", "red"));
         _api.Put(Collection, Json("b", "red"));
-        var informer = await StartAsync(new SharedInformerOptions<Widget>
-        {
-            Indexers = new Dictionary<string, Func<Widget, IEnumerable<string>>> { ["color"] = value => value.Spec?.Color is { } color ? [color] : [] },
-        });
+        var informer = await StartAsync(
+            new SharedInformerOptions<Widget>
+            {
+                Indexers = new Dictionary<string, Func<Widget, IEnumerable<string>>>
+                {
+                    ["color"] = value => value.Spec?.Color is { } color ? [color] : [],
+                },
+            }
+        );
         Names("red").ShouldBe(["a", "b"]);
         _api.Edit(Path("a"), value => value["spec"]!["color"] = "blue");
         await HeardAsync("~a");
@@ -229,7 +242,9 @@ public sealed class SharedInformerTests : IAsyncLifetime
         _api.Put(Collection, Json("a"));
         var informer = await StartAsync(new SharedInformerOptions<Widget> { ResyncPeriod = TimeSpan.FromMilliseconds(200) });
         var same = 0;
-        using var handler = informer.AddHandler(new ResourceEventHandler<Widget> { Updated = (old, value) => same += ReferenceEquals(old, value) ? 1 : 0 });
+        using var handler = informer.AddHandler(
+            new ResourceEventHandler<Widget> { Updated = (old, value) => same += ReferenceEquals(old, value) ? 1 : 0 }
+        );
         await Until.TrueAsync(() => same >= 2, Deadline, "two resyncs");
     }
 
@@ -245,18 +260,20 @@ public sealed class SharedInformerTests : IAsyncLifetime
     {
         options = (options ?? new SharedInformerOptions<Widget>()) with { MinBackoff = TimeSpan.FromMilliseconds(20) };
         var informer = new SharedInformer<Widget>(_client, Kind, options);
-        informer.AddHandler(new ResourceEventHandler<Widget>
-        {
-            Added = value => _heard.Enqueue("+" + value.Metadata.Name),
-            Updated = (old, value) =>
+        informer.AddHandler(
+            new ResourceEventHandler<Widget>
             {
-                if (!ReferenceEquals(old, value))
+                Added = value => _heard.Enqueue("+" + value.Metadata.Name),
+                Updated = (old, value) =>
                 {
-                    _heard.Enqueue("~" + value.Metadata.Name);
-                }
-            },
-            Deleted = value => _heard.Enqueue("-" + value.Metadata.Name),
-        });
+                    if (!ReferenceEquals(old, value))
+                    {
+                        _heard.Enqueue("~" + value.Metadata.Name);
+                    }
+                },
+                Deleted = value => _heard.Enqueue("-" + value.Metadata.Name),
+            }
+        );
         _running.Add(informer.RunAsync(_stop.Token));
         await informer.WaitForSyncAsync(_stop.Token).WaitAsync(Deadline);
         return informer;

@@ -51,7 +51,14 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         await Until.TrueAsync(() => two.Elector.Leader == "one", Deadline, "two sees one");
         var both = 0;
         // Only the first is cut off.
-        _api.AddFault(new Fault { Match = request => request.Headers["User-Agent"] == "one", Times = int.MaxValue, Abort = true });
+        _api.AddFault(
+            new Fault
+            {
+                Match = request => request.Headers["User-Agent"] == "one",
+                Times = int.MaxValue,
+                Abort = true,
+            }
+        );
         await Until.TrueAsync(
             () =>
             {
@@ -59,7 +66,9 @@ public sealed class LeaderElectorTests : IAsyncLifetime
                 both += one.Elector.IsLeader && second ? 1 : 0;
                 return second;
             },
-            Deadline, "two leads");
+            Deadline,
+            "two leads"
+        );
         both.ShouldBe(0);
         (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Lost);
         one.Ended.Task.IsCompleted.ShouldBeTrue();
@@ -81,11 +90,14 @@ public sealed class LeaderElectorTests : IAsyncLifetime
     {
         var one = Stand("one");
         await LeadsAsync(one);
-        _api.Edit(LeasePath, value =>
-        {
-            value["spec"]!["holderIdentity"] = "thief";
-            value["spec"]!["leaseTransitions"] = 9;
-        });
+        _api.Edit(
+            LeasePath,
+            value =>
+            {
+                value["spec"]!["holderIdentity"] = "thief";
+                value["spec"]!["leaseTransitions"] = 9;
+            }
+        );
         (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Lost);
         one.Elector.Leader.ShouldBe("thief");
     }
@@ -97,7 +109,11 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         await LeadsAsync(one);
         var edited = _api.Edit(LeasePath, value => value["metadata"]!["labels"] = new System.Text.Json.Nodes.JsonObject { ["x"] = "y" });
         var before = edited["metadata"]!["resourceVersion"]!.ToString();
-        await Until.TrueAsync(() => _api.Find(LeasePath)!["metadata"]!["resourceVersion"]!.ToString() != before, Deadline, "a renewal after it");
+        await Until.TrueAsync(
+            () => _api.Find(LeasePath)!["metadata"]!["resourceVersion"]!.ToString() != before,
+            Deadline,
+            "a renewal after it"
+        );
         one.Elector.IsLeader.ShouldBeTrue();
         _api.Find(LeasePath)!["metadata"]!["labels"]!["x"]!.ToString().ShouldBe("y");
     }
@@ -109,7 +125,11 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         await LeadsAsync(one);
         _api.AddFault(new Fault { Times = 2, Status = 500 });
         var writes = _api.Requests.Count(static request => request.Method == "PUT");
-        await Until.TrueAsync(() => _api.Requests.Count(static request => request.Method == "PUT") > writes + 4, Deadline, "renewals go on");
+        await Until.TrueAsync(
+            () => _api.Requests.Count(static request => request.Method == "PUT") > writes + 4,
+            Deadline,
+            "renewals go on"
+        );
         one.Elector.IsLeader.ShouldBeTrue();
         one.Elector.Leadership!.Epoch.ShouldBe(1);
     }
@@ -136,15 +156,22 @@ public sealed class LeaderElectorTests : IAsyncLifetime
     public async Task Stopping_KeepsTheLease_UntilTheWorkHasEnded()
     {
         var release = new TaskCompletionSource();
-        var one = Stand("one", async leadership =>
-        {
-            await Task.Delay(Timeout.Infinite, leadership.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await release.Task;
-        });
+        var one = Stand(
+            "one",
+            async leadership =>
+            {
+                await Task.Delay(Timeout.Infinite, leadership.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await release.Task;
+            }
+        );
         await LeadsAsync(one);
         await one.Stop.CancelAsync();
         var renewals = _api.Requests.Count(static request => request.Method == "PUT");
-        await Until.TrueAsync(() => _api.Requests.Count(static request => request.Method == "PUT") > renewals + 1, Deadline, "renewals go on");
+        await Until.TrueAsync(
+            () => _api.Requests.Count(static request => request.Method == "PUT") > renewals + 1,
+            Deadline,
+            "renewals go on"
+        );
         one.Elector.IsLeader.ShouldBeTrue();
         release.SetResult();
         (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Stopped);
@@ -158,25 +185,31 @@ public sealed class LeaderElectorTests : IAsyncLifetime
     public void Options_ThatContradict_AreRefused(double lease, double deadline, double retry)
     {
         using var client = ClientOf("x");
-        Should.Throw<ArgumentOutOfRangeException>(() => new LeaderElector(client, new LeaderElectionOptions
+        Should.Throw<ArgumentOutOfRangeException>(() =>
+            new LeaderElector(
+                client,
+                new LeaderElectionOptions
+                {
+                    Namespace = "ns",
+                    Name = "leader",
+                    LeaseDuration = TimeSpan.FromSeconds(lease),
+                    RenewDeadline = TimeSpan.FromSeconds(deadline),
+                    RetryPeriod = TimeSpan.FromSeconds(retry),
+                }
+            )
+        );
+    }
+
+    private static LeaderElectionOptions Options(string identity) =>
+        new()
         {
             Namespace = "ns",
             Name = "leader",
-            LeaseDuration = TimeSpan.FromSeconds(lease),
-            RenewDeadline = TimeSpan.FromSeconds(deadline),
-            RetryPeriod = TimeSpan.FromSeconds(retry),
-        }));
-    }
-
-    private static LeaderElectionOptions Options(string identity) => new()
-    {
-        Namespace = "ns",
-        Name = "leader",
-        Identity = identity,
-        LeaseDuration = TimeSpan.FromSeconds(6),
-        RenewDeadline = TimeSpan.FromSeconds(5),
-        RetryPeriod = TimeSpan.FromMilliseconds(100),
-    };
+            Identity = identity,
+            LeaseDuration = TimeSpan.FromSeconds(6),
+            RenewDeadline = TimeSpan.FromSeconds(5),
+            RetryPeriod = TimeSpan.FromMilliseconds(100),
+        };
 
     private static Task LeadsAsync(Candidate one) => Until.TrueAsync(() => one.Elector.IsLeader, Deadline, "it leads");
 
@@ -204,11 +237,17 @@ public sealed class LeaderElectorTests : IAsyncLifetime
                 await Task.Delay(Timeout.Infinite, leadership.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 ended.SetResult();
             },
-            stop.Token);
+            stop.Token
+        );
         _stops.Add(stop);
         _runs.Add(run);
         return new Candidate(elector, stop, run, ended);
     }
 
-    private sealed record Candidate(LeaderElector Elector, CancellationTokenSource Stop, Task<LeaderElectionOutcome> Run, TaskCompletionSource Ended);
+    private sealed record Candidate(
+        LeaderElector Elector,
+        CancellationTokenSource Stop,
+        Task<LeaderElectionOutcome> Run,
+        TaskCompletionSource Ended
+    );
 }
