@@ -3,6 +3,8 @@ namespace Mooring.Api.Tests.Cluster;
 /// <summary>One cluster for the whole run, started by the first test that needs it; each test works in namespaces of its own.</summary>
 public sealed class SharedCluster : IAsyncLifetime
 {
+    private static readonly Lazy<Task<TestCluster>> Started = new(StartAsync);
+
     private TestCluster? _cluster;
 
     internal TestCluster Cluster => _cluster ?? throw new InvalidOperationException(ClusterAssets.MissingBecause);
@@ -15,24 +17,37 @@ public sealed class SharedCluster : IAsyncLifetime
             return;
         }
 
-        _cluster = await TestCluster.StartAsync();
-        if (Directory.EnumerateFiles(RepositoryRoot.File("crds"), "*.yaml").Any())
-        {
-            await _cluster.Kubectl.RunAsync("apply", "--server-side", "-f", RepositoryRoot.File("crds"));
-        }
+        _cluster = await Started.Value;
     }
 
-    public async Task DisposeAsync()
+    // Other collections may still use it: the reaper ends it with the run.
+    public Task DisposeAsync() => Task.CompletedTask;
+
+    private static async Task<TestCluster> StartAsync()
     {
-        if (_cluster is not null)
-        {
-            await _cluster.DisposeAsync();
-        }
+        var cluster = await TestCluster.StartAsync();
+        await cluster.InstallAsync();
+        return cluster;
     }
 }
 
+/// <summary>Most tests, one after another.</summary>
 [CollectionDefinition(Name)]
 public sealed class ClusterCollection : ICollectionFixture<SharedCluster>
 {
     public const string Name = "cluster";
+}
+
+/// <summary>Tests that mostly wait, beside the others.</summary>
+[CollectionDefinition(Name)]
+public sealed class PatientCollection : ICollectionFixture<SharedCluster>
+{
+    public const string Name = "patient";
+}
+
+/// <summary>Tests of several operators, beside the others.</summary>
+[CollectionDefinition(Name)]
+public sealed class ElectionCollection : ICollectionFixture<SharedCluster>
+{
+    public const string Name = "election";
 }

@@ -26,6 +26,11 @@ internal sealed class TestCluster : IAsyncDisposable
     private TestCluster()
     {
         _folder = Directory.CreateTempSubdirectory("mooring-cluster-").FullName;
+        if (Environment.GetEnvironmentVariable("MOORING_KEEP_CLUSTER") != "1")
+        {
+            Reaper.AddFolder(_folder);
+        }
+
         Audit = new AuditLog(InFolder("audit.log"));
         AdminKubeconfig = WriteKubeconfig("admin", "system:masters");
         _admin = CreateClient("admin", "system:masters");
@@ -56,6 +61,13 @@ internal sealed class TestCluster : IAsyncDisposable
             await cluster.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Installs the fleet's definition, and waits until the API server serves it.</summary>
+    public async Task InstallAsync()
+    {
+        await Kubectl.RunAsync("apply", "--server-side", "-f", RepositoryRoot.File("crds", "mooring.dev_connectionfleets.yaml"));
+        await Kubectl.RunAsync("wait", "--for=condition=Established", "crd/connectionfleets.mooring.dev", "--timeout=30s");
     }
 
     /// <summary>A path in the cluster's own folder, which goes with it.</summary>
@@ -140,10 +152,6 @@ internal sealed class TestCluster : IAsyncDisposable
 
         _admin.Dispose();
         _authority.Dispose();
-        if (Environment.GetEnvironmentVariable("MOORING_KEEP_CLUSTER") != "1")
-        {
-            Directory.Delete(_folder, recursive: true);
-        }
     }
 
     private async Task StartEverythingAsync()

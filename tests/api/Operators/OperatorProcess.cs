@@ -7,6 +7,9 @@ internal sealed class OperatorProcess : IAsyncDisposable
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
 
+    /// <summary>As gateways are told it: always the same, for the gateways' revision follows from it. Fakes dial <see cref="StreamPort"/>.</summary>
+    public const string StreamUrl = "wss://operator.test:8443/stream/v1";
+
     private readonly ChildProcess _process;
 
     private OperatorProcess(ChildProcess process, string user, int httpPort, int streamPort) =>
@@ -32,7 +35,7 @@ internal sealed class OperatorProcess : IAsyncDisposable
             program,
             [
                 "run", "--kubeconfig", role.Kubeconfig, "--operator-namespace", role.Namespace, "--lease", "operator",
-                "--http", $"127.0.0.1:{http}", "--stream", $"127.0.0.1:{stream}", "--stream-url", $"wss://127.0.0.1:{stream}/stream/v1",
+                "--http", $"127.0.0.1:{http}", "--stream", $"127.0.0.1:{stream}", "--stream-url", StreamUrl,
                 "--gateway-image", "mooring/gateway:test", "--log-level", "Debug", .. arguments,
             ],
             cluster.InFolder($"{role.User}-{http}.log"));

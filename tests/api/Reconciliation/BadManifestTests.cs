@@ -1,0 +1,82 @@
+using System.Text.RegularExpressions;
+using Mooring.Api.Tests.Cluster;
+using Mooring.Api.Tests.Operators;
+
+namespace Mooring.Api.Tests.Reconciliation;
+
+/// <summary>Holds the table of bad manifests against a real API server.</summary>
+[Collection(ClusterCollection.Name)]
+public sealed partial class BadManifestTests(SharedCluster shared)
+{
+    private static readonly string Folder = RepositoryRoot.File("tests", "common", "BadManifests");
+
+    public static TheoryData<string> Refused() => [.. Files("schema").Concat(Files("cel"))];
+
+    [ClusterTheory]
+    [MemberData(nameof(Refused))]
+    public async Task Apply_BadManifest_IsRefusedWithTheField(string file)
+    {
+        var text = await File.ReadAllTextAsync(Path.Combine(Folder, file));
+
+        var result = await shared.Cluster.Kubectl.TryWithInputAsync(text, "apply", "--dry-run=server", "-f", "-");
+
+        result.Succeeded.ShouldBeFalse($"{file} was taken");
+        // The API server stops at the first kind of breach, so one of the fields has to be named, not all.
+        var named = Expect().Matches(text).Select(match => match.Groups[1].Value).ToList();
+        named.Any(path => result.Errors.Contains(Last(path), StringComparison.Ordinal) || result.Errors.Contains(ListOf(path), StringComparison.Ordinal))
+            .ShouldBeTrue($"none of {string.Join(", ", named)} in: {result.Errors}");
+    }
+
+    [ClusterFact]
+    public async Task Apply_WhatOnlyTheOperatorRefuses_ShowsAsInvalidAndTheLastGoodStateRunsOn()
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        await fleet.Kubectl.ApplyAsync(Simple("good", ""), fleet.Namespace);
+        await fleet.WaitReadyAsync("good");
+        var before = (string)(await fleet.Kubectl.GetAsync("configmap", "good-gateway", "-n", fleet.Namespace))["data"]!["gateway.json"]!;
+
+        var bad = Files("operator").First();
+        var spec = Spec().Match(await File.ReadAllTextAsync(Path.Combine(Folder, bad))).Value;
+        await fleet.Kubectl.ApplyAsync(Simple("good", spec), fleet.Namespace);
+
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                var status = (await fleet.FleetAsync("good"))["status"]!;
+                var ready = status["conditions"]!.AsArray().Single(condition => (string?)condition!["type"] == "Ready")!;
+                return (string?)ready["reason"] == "Invalid" && (string?)ready["status"] == "False" ? null : status.ToJsonString();
+            },
+            TimeSpan.FromSeconds(20));
+
+        // Still looked after: what is deleted comes back as it last was good.
+        await fleet.Kubectl.RunAsync("delete", "configmap", "good-gateway", "-n", fleet.Namespace);
+        await Eventually.HoldsAsync(
+            async () => (string)(await fleet.Kubectl.GetAsync("configmap", "good-gateway", "-n", fleet.Namespace))["data"]!["gateway.json"]! == before,
+            TimeSpan.FromSeconds(10), "the ConfigMap is not as it was");
+    }
+
+    internal static string Simple(string name, string spec) =>
+        $"apiVersion: mooring.dev/v1alpha1\nkind: ConnectionFleet\nmetadata:\n  name: {name}\n" + (spec.Length > 0 ? spec : """
+        spec:
+          listeners:
+          - {name: edge, protocol: TCP, port: 9000, backend: app}
+          backends:
+          - {name: app, addresses: [{address: '10.0.0.1:80'}]}
+        """);
+
+    private static IEnumerable<string> Files(string refusedBy) => Directory.GetFiles(Folder, "*.yaml")
+        .Where(path => File.ReadAllText(path).Contains($"# refused-by: {refusedBy}\n", StringComparison.Ordinal))
+        .Select(path => Path.GetFileName(path))
+        .Order(StringComparer.Ordinal);
+
+    private static string Last(string path) => path[(path.LastIndexOf('.') + 1)..].Split('[')[0];
+
+    // A rule over a list names the list, not the item.
+    private static string ListOf(string path) => path.LastIndexOf('[') is > 0 and var cut ? path[..cut] : path;
+
+    [GeneratedRegex("^# expect: (.*)$", RegexOptions.Multiline)]
+    private static partial Regex Expect();
+
+    [GeneratedRegex("^spec:.*", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Spec();
+}

@@ -1,0 +1,80 @@
+using Mooring.Api.Tests.Cluster;
+using Mooring.Api.Tests.Operators;
+
+namespace Mooring.Api.Tests.Reconciliation;
+
+/// <summary>What others delete or change of a fleet's objects is put back within two seconds.</summary>
+[Collection(ClusterCollection.Name)]
+public sealed class DriftTests(SharedCluster shared)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+
+    // kubectl itself takes most of a second to start on a busy machine, and looks at the result: that is not the operator's time.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    [ClusterFact]
+    public async Task Delete_AnyChild_IsMadeAgain()
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        await fleet.ApplyQuickstartAsync();
+        foreach (var kind in new[] { "serviceaccount", "configmap", "service", "poddisruptionbudget", "deployment" })
+        {
+            foreach (var child in await fleet.ListAsync(kind))
+            {
+                var (name, uid) = ((string)child["metadata"]!["name"]!, (string)child["metadata"]!["uid"]!);
+                var mark = shared.Cluster.Audit.Mark();
+                await fleet.Kubectl.RunAsync("delete", kind, name, "-n", fleet.Namespace, "--wait=false");
+                await Eventually.HoldsAsync(
+                    async () => (string)(await fleet.Kubectl.GetAsync(kind, name, "-n", fleet.Namespace))["metadata"]!["uid"]! != uid,
+                    Patience, $"{kind} {name} did not come back");
+                await AnsweredInTimeAsync(fleet, mark, name, verb: "delete");
+            }
+        }
+    }
+
+    [ClusterTheory]
+    [InlineData("deployment", "spec.replicas", """{"spec":{"replicas":7}}""")]
+    [InlineData("deployment", "spec.template.spec.containers[0].image", """{"spec":{"template":{"spec":{"containers":[{"name":"gateway","image":"evil"}]}}}}""")]
+    [InlineData("service", "spec.ports[0].targetPort", """{"spec":{"ports":[{"port":9000,"protocol":"TCP","targetPort":1}]}}""")]
+    [InlineData("configmap", "data", """{"data":{"gateway.json":"{}"}}""")]
+    [InlineData("poddisruptionbudget", "spec.minAvailable", """{"spec":{"minAvailable":0}}""")]
+    [InlineData("serviceaccount", "metadata.labels", """{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}}""")]
+    public async Task Edit_AChild_IsPutBack(string kind, string field, string patch)
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        await fleet.ApplyQuickstartAsync();
+        var child = (await fleet.ListAsync(kind)).First(item => ((string)item["metadata"]!["name"]!).Contains("gateway", StringComparison.Ordinal));
+        var name = (string)child["metadata"]!["name"]!;
+        var before = At(child, field);
+        var mark = shared.Cluster.Audit.Mark();
+
+        await fleet.Kubectl.RunAsync("patch", kind, name, "-n", fleet.Namespace, "-p", patch);
+
+        await Eventually.HoldsAsync(
+            async () => At(await fleet.Kubectl.GetAsync(kind, name, "-n", fleet.Namespace), field) is var now && now == before ? null : $"{field} is {now}",
+            Patience);
+        await AnsweredInTimeAsync(fleet, mark, name, verb: "patch");
+    }
+
+    /// <summary>By the API server's own clock: from the end of the intruder's request to the operator's.</summary>
+    private async Task AnsweredInTimeAsync(FleetFixture fleet, long mark, string name, string verb)
+    {
+        var requests = (await shared.Cluster.Audit.SinceAsync(mark)).Where(request => request.Namespace == fleet.Namespace && request.Name == name).ToList();
+        var intruder = requests.First(request => request.User == "admin" && request.Verb == verb);
+        var answer = requests.First(request => request.User == fleet.Operator.User && request.IsWrite && request.At >= intruder.At);
+        (answer.At - intruder.At).ShouldBeLessThan(Limit, string.Join('\n', requests));
+    }
+
+    private static string At(System.Text.Json.Nodes.JsonNode node, string path)
+    {
+        System.Text.Json.Nodes.JsonNode? at = node;
+        foreach (var part in path.Split('.'))
+        {
+            var name = part.Split('[')[0];
+            at = at?[name];
+            at = part.EndsWith(']') ? at?[int.Parse(part[(name.Length + 1)..^1])] : at;
+        }
+
+        return at?.ToJsonString() ?? "";
+    }
+}
