@@ -49,16 +49,16 @@ internal sealed partial class OperatorRole
     private static IEnumerable<(string Kind, string Rules)> ChartRules()
     {
         var text = File.ReadAllText(RepositoryRoot.File("charts", "mooring", "templates", "rbac.yaml"));
-        yield return ("ClusterRole", FleetRules().Match(text).Groups[1].Value);
+        yield return ("ClusterRole", FleetRules().Match(text).Groups["rules"].Value);
         foreach (Match match in PlainRules().Matches(text))
         {
-            yield return (match.Groups[1].Value, match.Groups[2].Value);
+            yield return (match.Groups["kind"].Value, match.Groups["rules"].Value);
         }
     }
 
-    [GeneratedRegex("""define "mooring\.fleetRules" -?\}\}\n(.*?)\{\{-? end""", RegexOptions.Singleline)]
+    [GeneratedRegex("""define "mooring\.fleetRules" -?\}\}\n(?<rules>.*?)\{\{-? end""", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex FleetRules();
 
-    [GeneratedRegex("""kind: (Role|ClusterRole)\n(?:(?!---)[^\n]*\n)*?rules:\n((?:[ -][^\n]*\n)+)""")]
+    [GeneratedRegex("""kind: (?<kind>Role|ClusterRole)\n((?!---)[^\n]*\n)*?rules:\n(?<rules>([ -][^\n]*\n)+)""", RegexOptions.ExplicitCapture)]
     private static partial Regex PlainRules();
 }

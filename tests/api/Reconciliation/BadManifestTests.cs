@@ -22,7 +22,7 @@ public sealed partial class BadManifestTests(SharedCluster shared)
 
         result.Succeeded.ShouldBeFalse($"{file} was taken");
         // The API server stops at the first kind of breach, so one of the fields has to be named, not all.
-        var named = Expect().Matches(text).Select(match => match.Groups[1].Value).ToList();
+        var named = Expect().Matches(text).Select(match => match.Groups["path"].Value).ToList();
         named.Any(path => result.Errors.Contains(Last(path), StringComparison.Ordinal) || result.Errors.Contains(ListOf(path), StringComparison.Ordinal))
             .ShouldBeTrue($"none of {string.Join(", ", named)} in: {result.Errors}");
     }
@@ -74,7 +74,7 @@ public sealed partial class BadManifestTests(SharedCluster shared)
     // A rule over a list names the list, not the item.
     private static string ListOf(string path) => path.LastIndexOf('[') is > 0 and var cut ? path[..cut] : path;
 
-    [GeneratedRegex("^# expect: (.*)$", RegexOptions.Multiline)]
+    [GeneratedRegex("^# expect: (?<path>.*)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
     private static partial Regex Expect();
 
     [GeneratedRegex("^spec:.*", RegexOptions.Multiline | RegexOptions.Singleline)]
