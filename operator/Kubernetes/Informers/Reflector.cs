@@ -42,7 +42,7 @@ internal sealed partial class Reflector<T>(
             {
                 version = ended.Relist ? null : ended.Version;
                 reason = ended.How;
-                await FailedAsync(ended.How, ended.InnerException!, pause: !ended.Relist || !ended.Progress, cancellationToken);
+                await FailedAsync(ended.How, ended.InnerException!, ended.Pause, cancellationToken);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -155,8 +155,8 @@ internal sealed class WatchEndedException(string version, bool progress, Excepti
     /// <summary>The last version that was seen.</summary>
     public string Version => version;
 
-    /// <summary>Something came before it broke off.</summary>
-    public bool Progress => progress;
+    /// <summary>Wait before going on: always but for a version that expired under a watch that worked.</summary>
+    public bool Pause => !progress || How != "expired";
 
     /// <summary>The version is of no use any more. Also after an event that cannot be read: resuming would meet it again.</summary>
     public bool Relist => InnerException is KubernetesException { IsExpired: true } or InvalidDataException;
