@@ -51,6 +51,11 @@ internal sealed unsafe class Pump(RelayLoop loop)
             {
                 Fail(descriptor, channel);
             }
+            else if (!channel->Has(ChannelFlags.Muted))
+            {
+                // Where the sender goes on until the kernel's buffer is full, each segment would wake the loop for nothing.
+                loop.WatchInput(descriptor, watch: false);
+            }
 
             return;
         }
@@ -165,6 +170,11 @@ internal sealed unsafe class Pump(RelayLoop loop)
             else
             {
                 Run(channel->Peer, peer, toEnd: true);
+            }
+
+            if (peer->Kind != ChannelKind.None && peer->Has(ChannelFlags.Muted) && !peer->Has(ChannelFlags.ReadPaused))
+            {
+                loop.WatchInput(channel->Peer, watch: true);
             }
 
             return channel->Kind != ChannelKind.None;

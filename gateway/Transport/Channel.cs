@@ -38,7 +38,7 @@ internal enum ChannelPhase : byte
 }
 
 [Flags]
-internal enum ChannelFlags : byte
+internal enum ChannelFlags : ushort
 {
     None = 0,
 
@@ -65,6 +65,9 @@ internal enum ChannelFlags : byte
 
     /// <summary>Only on the client: its timer is armed.</summary>
     TimerArmed = 128,
+
+    /// <summary>Input is not watched for, as it would wake the loop for nothing: see <see cref="ReadPaused"/>.</summary>
+    Muted = 256,
 }
 
 /// <summary>The state of one descriptor: one cache line, in native memory, without any reference.</summary>
@@ -74,12 +77,12 @@ internal struct Channel
 {
     /// <summary>The other side's descriptor, or -1.</summary>
     [FieldOffset(0)] public int Peer;
-    [FieldOffset(4)] public ChannelKind Kind;
-    [FieldOffset(5)] public ChannelPhase Phase;
-    [FieldOffset(6)] public ChannelFlags Flags;
+
+    [FieldOffset(4)] private byte _kindAndPhase;
 
     /// <summary>Only on a client: number of the loop that owns it, from 1 on.</summary>
-    [FieldOffset(7)] public byte Loop;
+    [FieldOffset(5)] public byte Loop;
+    [FieldOffset(6)] public ChannelFlags Flags;
 
     /// <summary>
     /// Microseconds of the engine's clock at accept (client) or connect (upstream). With the descriptor it names one connection for
@@ -121,6 +124,18 @@ internal struct Channel
 
     /// <summary>TCP_NODELAY is set.</summary>
     [FieldOffset(60)] public bool NoDelay;
+
+    public ChannelKind Kind
+    {
+        readonly get => (ChannelKind)(_kindAndPhase & 3);
+        set => _kindAndPhase = (byte)((_kindAndPhase & ~3) | (byte)value);
+    }
+
+    public ChannelPhase Phase
+    {
+        readonly get => (ChannelPhase)(_kindAndPhase >> 2);
+        set => _kindAndPhase = (byte)((_kindAndPhase & 3) | ((byte)value << 2));
+    }
 
     public readonly bool Has(ChannelFlags flag) => (Flags & flag) != ChannelFlags.None;
 }

@@ -119,6 +119,16 @@ internal abstract unsafe class EventLoop : IDisposable
         return Libc.EpollCtl(_epoll, Epoll.Add, descriptor, _registration) == 0;
     }
 
+    /// <summary>Watches a connection's socket for input, or no more. Input that waits gives an event.</summary>
+    public void WatchInput(int descriptor, bool watch)
+    {
+        var channel = Table[descriptor];
+        channel->Flags = watch ? channel->Flags & ~ChannelFlags.Muted : channel->Flags | ChannelFlags.Muted;
+        EpollEvent.Write(
+            _registration, (watch ? Epoll.In : 0) | Epoll.Out | Epoll.ReadHangUp | Epoll.EdgeTriggered, (uint)descriptor);
+        _ = Libc.EpollCtl(_epoll, Epoll.Modify, descriptor, _registration);
+    }
+
     /// <summary>
     /// Watches a listening socket, level-triggered: what one turn leaves in its queue comes again. Exclusive: of all the loops and
     /// processes that watch it, one is woken per connection.

@@ -32,6 +32,7 @@ internal static class Epoll
     public const int CloseOnExec = 0x80000;
     public const int Add = 1;
     public const int Delete = 2;
+    public const int Modify = 3;
 
     public const uint In = 0x1;
     public const uint Out = 0x4;
