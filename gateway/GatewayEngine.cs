@@ -53,6 +53,9 @@ internal sealed class GatewayEngine : IAsyncDisposable
     /// <summary>The config in force; null before the first.</summary>
     public GatewaySnapshot? Snapshot => _state.Snapshot;
 
+    /// <summary>For counters; what else a loop owns is its thread's.</summary>
+    public IReadOnlyList<RelayLoop> Loops => _loops;
+
     /// <summary>Open client connections.</summary>
     public int Connections => _state.Connections.InUse;
 

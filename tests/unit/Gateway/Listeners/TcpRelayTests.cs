@@ -195,6 +195,31 @@ public sealed class TcpRelayTests
         static int Engine(EngineHarness gateway) => gateway.Engine.BackendLoads()[0].Endpoints.Sum(endpoint => endpoint.Connections);
     }
 
+    [Fact]
+    public async Task Connections_OpenedUsedAndClosed_AllocateNothingOnTheManagedHeap()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness(change: options => options with { AccessLog = null });
+        var port = await gateway.ServeAsync(server.Port);
+        for (var i = 0; i < 3; i++)
+        {
+            await RoundTripsAsync(port, 100);
+            await gateway.NoneOpenAsync();
+        }
+
+        var loop = gateway.Engine.Loops[0];
+        var before = await loop.InvokeAsync(GC.GetAllocatedBytesForCurrentThread);
+        for (var i = 0; i < 3; i++)
+        {
+            await RoundTripsAsync(port, 100);
+            await gateway.NoneOpenAsync();
+        }
+
+        // What is left is the commands of this test itself, and a table that grows now and then.
+        var perConnection = (await loop.InvokeAsync(GC.GetAllocatedBytesForCurrentThread) - before) / 300;
+        perConnection.ShouldBeLessThan(16);
+    }
+
     private static async Task RoundTripsAsync(int port, int count) =>
         await Task.WhenAll(Enumerable.Range(0, count).Select(async i =>
         {
