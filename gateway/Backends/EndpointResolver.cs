@@ -13,6 +13,9 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
     /// <summary>Names are asked anew this often; the system's resolver gives no time to live.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
+    /// <summary>Endpoints of one backend at most.</summary>
+    private const int MaxEndpoints = 10_000;
+
     public static EndpointResolver System { get; } = new(static (name, cancel) => Dns.GetHostAddressesAsync(name, cancel));
 
     /// <summary>The endpoints that need no DNS; null when some do.</summary>
@@ -64,11 +67,11 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
         return result.Count == 0 ? null : [.. result.DistinctBy(endpoint => endpoint.Id)];
     }
 
-    /// <summary>The endpoints of a push; those whose host name is not known are left out.</summary>
+    /// <summary>The endpoints of a push, the first of each id; what is out of range or whose host name is not known is left out.</summary>
     public async Task<IReadOnlyList<ResolvedEndpoint>> ResolveAsync(IReadOnlyList<EndpointInfo> endpoints, CancellationToken cancel)
     {
         var result = new List<ResolvedEndpoint>(endpoints.Count);
-        foreach (var endpoint in endpoints)
+        foreach (var endpoint in endpoints.Where(IsUsable).DistinctBy(endpoint => endpoint.Id).Take(MaxEndpoints))
         {
             var found = IPAddress.TryParse(endpoint.Address, out var ip) ? [ip] : await LookUpAsync(endpoint.Address, cancel);
             if (found.Length > 0)
@@ -79,6 +82,10 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
 
         return result;
     }
+
+    /// <summary>Nothing that a peer sends may break the sets: ids are their keys, and weights bound the policies' work.</summary>
+    private static bool IsUsable(EndpointInfo? endpoint) =>
+        endpoint is { Id.Length: > 0 and <= 253, Address.Length: > 0, Port: >= 1 and <= 65_535, Weight: >= 1 and <= 256 };
 
     private async Task<IPAddress[]> LookUpAsync(string name, CancellationToken cancel)
     {

@@ -16,6 +16,24 @@ internal static class ConfigCompiler
     public static CompileResult Compile(GatewayConfig config, int processConnections)
     {
         var errors = new ErrorList();
+        errors.NoNulls("listeners", config.Listeners);
+        errors.NoNulls("backends", config.Backends);
+        for (var i = 0; i < config.Listeners.Count; i++)
+        {
+            errors.NoNulls($"listeners[{i}].webSocket.routes", config.Listeners[i]?.WebSocket?.Routes ?? []);
+        }
+
+        for (var i = 0; i < config.Backends.Count; i++)
+        {
+            errors.NoNulls($"backends[{i}].addresses", config.Backends[i]?.Addresses ?? []);
+        }
+
+        if (errors.Count > 0)
+        {
+            // What follows may count on there being something.
+            return new CompileResult(null, errors.ToList());
+        }
+
         if (config.Version != 1)
         {
             errors.Add("version", $"is {config.Version}; this gateway knows 1");

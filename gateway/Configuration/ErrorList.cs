@@ -36,6 +36,19 @@ internal sealed class ErrorList
         }
     }
 
+    /// <summary>Null items, which JSON lets into any list.</summary>
+    public void NoNulls<T>(string path, IReadOnlyList<T?> items)
+        where T : class
+    {
+        for (var i = 0; i < items.Count; i++)
+        {
+            if (items[i] is null)
+            {
+                Add($"{path}[{i}]", "is null");
+            }
+        }
+    }
+
     /// <summary>A DNS label: 1 to 63 of a-z, 0-9 and '-', not at either end.</summary>
     public void Label(string path, string value)
     {

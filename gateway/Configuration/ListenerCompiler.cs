@@ -142,6 +142,12 @@ internal static class ListenerCompiler
         for (var i = 0; i < Math.Min(route.Hosts.Count, MaxHosts); i++)
         {
             var host = route.Hosts[i];
+            if (host is null)
+            {
+                errors.Add($"{path}.hosts[{i}]", "is null");
+                continue;
+            }
+
             var name = host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host;
             if (Uri.CheckHostName(name) is UriHostNameType.Unknown)
             {

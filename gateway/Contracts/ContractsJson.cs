@@ -8,7 +8,7 @@ using Mooring.Contracts.Text;
 
 namespace Mooring.Contracts;
 
-/// <summary>JSON of the contracts: camelCase, nulls left out, unknown members refused, durations as <see cref="Duration"/>.</summary>
+/// <summary>JSON of the contracts: camelCase, nulls left out, null refused where there must be a value, unknown members refused, durations as <see cref="Duration"/>.</summary>
 /// <remarks>
 /// A property with a default has <c>set</c>, not <c>init</c>: the source generator assigns every <c>init</c> property, so an absent member would
 /// become zero or null instead of its default. Treat the records as immutable all the same.
@@ -17,6 +17,7 @@ namespace Mooring.Contracts;
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     AllowOutOfOrderMetadataProperties = true,
+    RespectNullableAnnotations = true,
     Converters = [typeof(DurationJsonConverter)])]
 [JsonSerializable(typeof(GatewayConfig))]
 [JsonSerializable(typeof(OperatorMessage))]

@@ -15,6 +15,9 @@ internal sealed unsafe class Connector(RelayLoop loop)
     /// <summary>The first endpoint and two others: more would make the client wait longer than it is likely to.</summary>
     private const int MaxAttempts = 3;
 
+    /// <summary>The last attempt failed for want of descriptors or memory here: another endpoint would not help.</summary>
+    private bool _exhausted;
+
     /// <summary>Backends of the connects under way that are not the listener's own.</summary>
     private readonly Dictionary<int, BackendState> _routed = [];
 
@@ -104,6 +107,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
         var backend = BackendOf(client, channel);
         if (backend is null || attempts >= MaxAttempts)
         {
+            _exhausted = false;
             GiveUp(client, channel, attempts);
             return;
         }
@@ -118,7 +122,8 @@ internal sealed unsafe class Connector(RelayLoop loop)
     private void Attempt(int client, Channel* channel, BackendState backend, EndpointState? endpoint, Tried tried, int attempts)
     {
         var policy = loop.Engine.Listeners[channel->Listener].Setup?.Config.Balancing ?? default;
-        while (attempts < MaxAttempts)
+        _exhausted = false;
+        while (attempts < MaxAttempts && !_exhausted)
         {
             endpoint ??= backend.Set.Acquire(policy, channel->Address.ClientKey, loop.NextRandom(), loop.Now, tried);
             if (endpoint is null)
@@ -147,6 +152,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
         var socket = Libc.Socket(address.Family, SocketFlag.Stream | SocketFlag.NonBlocking | SocketFlag.CloseOnExec, 0);
         if (socket < 0)
         {
+            _exhausted = true;
             return false;
         }
 
@@ -192,13 +198,14 @@ internal sealed unsafe class Connector(RelayLoop loop)
         _routed.Remove(client, out var backend);
         var listener = loop.Engine.Listeners[channel->Listener];
         var endpoints = (backend ?? listener.Setup?.Backend)?.Set.Endpoints ?? [];
-        var reason = attempts > 0 ? RefusalReason.ConnectFailed
+        var reason = _exhausted ? RefusalReason.Resources
+            : attempts > 0 ? RefusalReason.ConnectFailed
             : Array.Exists(endpoints, e => !e.Target.Draining) ? RefusalReason.BackendCapacity
             : RefusalReason.NoBackend;
         listener.CountRefusal(reason);
         if (!loop.Upgrader.OnNoUpstream(client, channel, attempts > 0))
         {
-            loop.Closer.Close(client, attempts > 0 ? CloseReason.ConnectFailed : CloseReason.NoBackend, reset: true);
+            loop.Closer.Close(client, _exhausted ? CloseReason.Resources : attempts > 0 ? CloseReason.ConnectFailed : CloseReason.NoBackend, reset: true);
         }
     }
 }

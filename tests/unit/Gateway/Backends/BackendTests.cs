@@ -168,6 +168,19 @@ public sealed class BackendTests
         (await resolver.ResolveAsync(config, CancellationToken.None)).ShouldBeNull();
     }
 
+    [Fact]
+    public async Task Resolve_PushWithWhatCannotBe_LeavesThatOut()
+    {
+        var good = new EndpointInfo { Id = "a", Address = "10.0.0.1", Port = 80 };
+        EndpointInfo[] push =
+        [
+            good, good with { Address = "10.0.0.2" }, good with { Id = "" }, good with { Id = "b", Port = 0 }, good with { Id = "c", Port = 65_536 },
+            good with { Id = "d", Weight = 0 }, good with { Id = "e", Weight = 257 }, good with { Id = "f", Address = "" }, null!,
+        ];
+        var resolved = await EndpointResolver.System.ResolveAsync(push, CancellationToken.None);
+        resolved.ShouldHaveSingleItem().Address.ShouldBe(IPAddress.Parse("10.0.0.1"));
+    }
+
     private static BackendSnapshot Compile(BackendConfig config) =>
         ConfigCompiler.Compile(new GatewayConfig { Fleet = "a/b", Backends = [config] }, 100).Snapshot!.Backends[0];
 

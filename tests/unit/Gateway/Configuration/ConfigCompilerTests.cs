@@ -1,3 +1,6 @@
+using System.Text;
+using System.Text.Json;
+using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
 
@@ -126,6 +129,27 @@ public sealed class ConfigCompilerTests
                 "listeners[0].webSocket.affinity.cookiePath", "listeners[0].webSocket.routes[0].hosts[1]",
                 "listeners[0].webSocket.routes[1].backend", "listeners[0].webSocket.routes[1].pathPrefix",
             ]);
+    }
+
+    [Theory]
+    [InlineData("listeners", "[null]", "listeners[0]")]
+    [InlineData("backends", "[null]", "backends[0]")]
+    [InlineData("backends", "[{\"name\":\"b\",\"addresses\":[null]}]", "backends[0].addresses[0]")]
+    [InlineData("listeners", "[{\"name\":\"a\",\"protocol\":\"WebSocket\",\"port\":1,\"webSocket\":{\"routes\":[null]}}]", "listeners[0].webSocket.routes[0]")]
+    public void Compile_NullItem_IsAnErrorWithItsPath(string member, string json, string path)
+    {
+        var config = ContractsJson.ParseConfig(Encoding.UTF8.GetBytes($"{{\"fleet\":\"a/b\",\"{member}\":{json}}}"));
+        ConfigCompiler.Compile(config, 100).Errors.ShouldHaveSingleItem().ShouldBe($"{path}: is null");
+    }
+
+    [Theory]
+    [InlineData("listeners", "$.listeners")]
+    [InlineData("capacity", "$.capacity")]
+    [InlineData("drain", "$.drain")]
+    public void Parse_NullMember_IsAnErrorWithItsPath(string member, string path)
+    {
+        var json = Encoding.UTF8.GetBytes($"{{\"fleet\":\"a/b\",\"{member}\":null}}");
+        Should.Throw<JsonException>(() => ContractsJson.ParseConfig(json)).Path.ShouldBe(path);
     }
 
     [Fact]
