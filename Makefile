@@ -88,7 +88,7 @@ golden: build ## Refresh the golden files of the tests; read the diff before com
 ##@ Ship
 
 .PHONY: images
-images: sdk ## Container images mooring/operator:dev and mooring/gateway:dev as OCI archives in artifacts/images
+images: sdk ## Container images mooring/operator:dev and mooring/gateway:dev as archives in artifacts/images
 	@.ci/install images
 	@.ci/images $(ARGS)
 
