@@ -145,7 +145,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         }
 
         // It said goodbye by itself, or can say nothing more.
-        var clientDone = state->FromClient.CloseSeen || (channel->Flags & ChannelFlags.ReadEnded) != 0;
+        var clientDone = state->FromClient.CloseSeen || channel->Has(ChannelFlags.ReadEnded);
         if (clientDone && !PutClose(channel->Peer, upstream, state, close))
         {
             return;
