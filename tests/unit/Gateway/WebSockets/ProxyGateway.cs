@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using Mooring.Contracts.Configuration;
-using Mooring.Gateway.Listeners;
 using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Tests.WebSockets;
