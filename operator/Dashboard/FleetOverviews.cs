@@ -25,10 +25,11 @@ public static class FleetOverviews
             GatewaysDraining = status.Gateways?.Draining ?? 0,
             BackendsReady = status.Backends?.Ready ?? 0,
             BackendsDesired = status.Backends?.Desired ?? 0,
-            Connections = view.Connections,
-            Capacity = view.Capacity,
-            ConfigHash = view.DesiredHash,
-            ConfigAcked = view.AckedSummary,
+            // A cluster's operator that does not lead hears no gateway.
+            Connections = view.Gateways.Count > 0 ? view.Connections : status.Connections?.Current ?? 0,
+            Capacity = view.Gateways.Count > 0 ? view.Capacity : status.Connections?.Capacity ?? 0,
+            ConfigHash = view.DesiredHash ?? status.Config?.Hash,
+            ConfigAcked = view.Gateways.Count > 0 ? view.AckedSummary : status.Config?.Acked,
             Conditions =
             [
                 .. (status.Conditions ?? []).Select(static condition => new ConditionOverview(

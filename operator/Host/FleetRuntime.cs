@@ -16,6 +16,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
     private readonly Dictionary<string, WorkloadGroup> _workloads = new(StringComparer.Ordinal);
     private readonly DateTimeOffset _createdAt;
     private long _generation;
+    private bool _applied;
     private DateTimeOffset? _stopAt;
 
     public FleetRuntime(HostFleet fleet, int number, HostContext host, DateTimeOffset now)
@@ -53,24 +54,27 @@ internal sealed class FleetRuntime : IAsyncDisposable
             _generation++;
         }
 
-        Fleet = fleet;
+        // While it is paused, what runs goes on running as it was wanted before; a fleet that is new runs nothing.
+        var plan = fleet.Plan.Paused ? Unchanged() with { Paused = true } : fleet.Plan;
+        Fleet = fleet with { Plan = plan };
         _stopAt = null;
+        _applied = true;
         fleet.Fleet.Metadata.Generation = _generation;
         fleet.Fleet.Metadata.CreationTimestamp = _createdAt;
         Entity = fleet.Fleet with { Status = Entity.Status };
-        Gateways.Apply(fleet.Plan.GatewayReplicas, fleet.Plan.Config.Drain);
-        var drain = fleet.Plan.Config.Drain.Deadline;
-        foreach (var plan in fleet.Plan.Workloads)
+        Gateways.Apply(plan.GatewayReplicas, plan.Config.Drain);
+        var drain = plan.Config.Drain.Deadline;
+        foreach (var workload in plan.Workloads)
         {
-            if (!_workloads.TryGetValue(plan.Backend, out var group))
+            if (!_workloads.TryGetValue(workload.Backend, out var group))
             {
-                _workloads.Add(plan.Backend, group = new WorkloadGroup(Key, _host));
+                _workloads.Add(workload.Backend, group = new WorkloadGroup(Key, _host));
             }
 
-            group.Apply(plan, drain);
+            group.Apply(workload, drain);
         }
 
-        foreach (var (_, group) in _workloads.Where(pair => fleet.Plan.Workloads.All(plan => plan.Backend != pair.Key)))
+        foreach (var (_, group) in _workloads.Where(pair => plan.Workloads.All(workload => workload.Backend != pair.Key)))
         {
             group.Apply(null, drain);
         }
@@ -118,6 +122,8 @@ internal sealed class FleetRuntime : IAsyncDisposable
         _host.Hub.Remove(Key);
         await _handover.DisposeAsync();
     }
+
+    private FleetPlan Unchanged() => _applied ? Fleet.Plan : Fleet.Plan with { GatewayReplicas = 0, Workloads = [] };
 
     private bool IsSame(HostFleet fleet) =>
         _generation > 0

@@ -49,8 +49,13 @@ internal sealed class Supervisor : IAsyncDisposable
             return manifest.Errors;
         }
 
+        if (_stopping)
+        {
+            return [$"{_host.Options.ManifestPath}: everything is being ended"];
+        }
+
         var errors = new List<string>();
-        foreach (var fleet in manifest.Fleets)
+        foreach (var fleet in manifest.Fleets.Where(static fleet => !fleet.Plan.Paused))
         {
             errors.AddRange(
                 _sockets
@@ -84,7 +89,7 @@ internal sealed class Supervisor : IAsyncDisposable
             }
 
             fleet.Apply(wanted);
-            if (_sockets.Commit(wanted.Key, wanted.Plan.Config.Listeners))
+            if (!wanted.Plan.Paused && _sockets.Commit(wanted.Key, wanted.Plan.Config.Listeners))
             {
                 fleet.Publish(_sockets);
             }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Mooring.Contracts.Stream;
@@ -124,7 +125,18 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
             return;
         }
 
-        var port = FreePorts.Find(takenPorts);
+        int port;
+        try
+        {
+            port = FreePorts.Find(takenPorts);
+        }
+        catch (Exception exception) when (exception is IOException or SocketException)
+        {
+            slot.Failed(exception.Message, now);
+            host.Say($"{slot.Name} cannot start: {exception.Message}; next try in {(slot.NotBefore - now).TotalSeconds:0.#} s");
+            return;
+        }
+
         takenPorts.Add(port);
         var spec = new ProcessSpec
         {

@@ -6,7 +6,8 @@ using Mooring.Operator.Metrics;
 namespace Mooring.Operator.Run;
 
 /// <summary>The operator of a cluster: one process that serves its probes, stands for election, and works while it leads.</summary>
-internal sealed class ClusterOperator(RunOptions options, KubernetesClient client, string ownNamespace, ILoggerFactory loggers) : IAsyncDisposable
+internal sealed class ClusterOperator(RunOptions options, KubernetesClient client, string ownNamespace, ILoggerFactory loggers)
+    : IAsyncDisposable
 {
     private const int Stopped = 0;
     private const int Failed = 1;
@@ -24,7 +25,9 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
         var log = loggers.CreateLogger<ClusterOperator>();
         try
         {
-            var config = ClusterConfigLoader.Load(new ClusterConfigOptions { KubeConfigFile = options.Kubeconfig, Context = options.Context });
+            var config = ClusterConfigLoader.Load(
+                new ClusterConfigOptions { KubeConfigFile = options.Kubeconfig, Context = options.Context }
+            );
             using var client = new KubernetesClient(
                 config,
                 new KubernetesClientOptions
@@ -34,7 +37,8 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
                     QueriesPerSecond = options.QueriesPerSecond,
                     Burst = (int)Math.Max(1, options.QueriesPerSecond * 2),
                 },
-                loggers: loggers);
+                loggers: loggers
+            );
             await using var @operator = new ClusterOperator(options, client, options.OwnNamespace ?? config.Namespace, loggers);
             return await @operator.RunAsync(stopping);
         }
@@ -42,7 +46,8 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
         {
             return Stopped;
         }
-        catch (Exception error) when (error is KubeConfigException or CredentialException or KubernetesException or HttpRequestException or IOException)
+        catch (Exception error)
+            when (error is KubeConfigException or CredentialException or KubernetesException or HttpRequestException or IOException)
         {
             Log.Failed(log, error.Message);
             return Failed;
@@ -57,10 +62,10 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
 
     private async Task<int> RunAsync(CancellationToken stopping)
     {
-        await using var admin = HttpServers.Admin(options.Http, _health, _metrics, loggers);
+        await using var work = new FleetOperator(options, client, ownNamespace, loggers);
+        await using var admin = HttpServers.Admin(options.Http, _health, _metrics, work.Overviews, loggers);
         await admin.StartAsync(stopping);
         Log.Serving(_log, HttpServers.PortOf(admin));
-        await using var work = new FleetOperator(options, client, ownNamespace, loggers);
         _health.LongestReconcile = () => work.LongestReconcile;
         _health.HasSynced = () => work.HasSynced;
         using var caches = CancellationTokenSource.CreateLinkedTokenSource(stopping);
@@ -89,11 +94,14 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
                 Name = options.LeaseName,
                 Identity = $"{options.PodName ?? Environment.MachineName}_{Guid.NewGuid():N}",
             },
-            loggers);
+            loggers
+        );
         _health.Started();
         var code = Stopped;
         var outcome = await elector.RunAsync(
-            async term => code = await LeadAsync(work, term.Epoch, () => term.IsHeld, term.Ended), stopping);
+            async term => code = await LeadAsync(work, term.Epoch, () => term.IsHeld, term.Ended),
+            stopping
+        );
         return outcome == LeaderElectionOutcome.Lost ? LeadershipLost : code;
     }
 
@@ -126,7 +134,8 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
         {
             await _label.SetAsync(leads, cancellation);
         }
-        catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException or OperationCanceledException)
+        catch (Exception error)
+            when (error is KubernetesException or HttpRequestException or TimeoutException or OperationCanceledException)
         {
             Log.LabelFailed(_log, error.Message);
         }

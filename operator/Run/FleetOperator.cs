@@ -3,6 +3,7 @@ using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Controllers;
 using Mooring.Kubernetes.Events;
 using Mooring.Kubernetes.Models;
+using Mooring.Operator.Dashboard;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Gateways.InCluster;
@@ -45,12 +46,32 @@ internal sealed class FleetOperator : IAsyncDisposable
         _recorder = new EventRecorder(client, new EventRecorderOptions { ReportingController = "mooring.dev/operator" }, loggers);
         _metrics = new FleetMetrics(_hub);
         _certificates = new CertificateStore(
-            client, ownNamespace, "mooring-stream-tls", [_streamUrl.Host, host, $"{host}.cluster.local"], TimeProvider.System);
+            client,
+            ownNamespace,
+            "mooring-stream-tls",
+            [_streamUrl.Host, host, $"{host}.cluster.local"],
+            TimeProvider.System
+        );
     }
 
     public bool HasSynced => _caches.HasSynced;
 
     public TimeSpan LongestReconcile => _controllers.Select(controller => controller.LongestRunning).DefaultIfEmpty().Max();
+
+    /// <summary>The fleets as people look at them, ordered by key. What gateways say is known to the leader; others show the last status.</summary>
+    public IReadOnlyList<FleetOverview> Overviews() =>
+        [
+            .. _caches
+                .Fleets.List()
+                .OrderBy(fleet => (fleet.Metadata.Namespace, fleet.Metadata.Name))
+                .Select(fleet =>
+                    FleetOverviews.Of(
+                        fleet,
+                        fleet.Status?.Phase is null or "Invalid" ? null : GatewayConfigRenderer.Render(new FleetInput { Fleet = fleet }),
+                        _hub.View($"{fleet.Metadata.Namespace}/{fleet.Metadata.Name}")
+                    )
+                ),
+        ];
 
     /// <summary>Keeps the caches right until stopped.</summary>
     public Task FollowAsync(CancellationToken stopping) => _caches.RunAsync(stopping);
@@ -64,9 +85,22 @@ internal sealed class FleetOperator : IAsyncDisposable
         await _caches.WaitForSyncAsync(ended);
         await using var stream = await StartStreamAsync(ended);
         var reconciler = CreateReconciler(out var finalizer);
-        _controllers = [.. _caches.Fleets.SharedInformers.Select(informer => new Controller<ConnectionFleet>(
-            _client, informer, reconciler, [finalizer],
-            new ControllerOptions { Name = "fleets", Workers = _options.Workers, MayWork = mayWork }, _loggers))];
+        _controllers =
+        [
+            .. _caches.Fleets.SharedInformers.Select(informer => new Controller<ConnectionFleet>(
+                _client,
+                informer,
+                reconciler,
+                [finalizer],
+                new ControllerOptions
+                {
+                    Name = "fleets",
+                    Workers = _options.Workers,
+                    MayWork = mayWork,
+                },
+                _loggers
+            )),
+        ];
         _caches.OnChange(key => Enqueue(key, TimeSpan.Zero));
         _references.Changed = key => Enqueue(key, TimeSpan.Zero);
         _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), change == GatewayChange.Figures ? FigureDelay : TimeSpan.Zero);
@@ -93,7 +127,13 @@ internal sealed class FleetOperator : IAsyncDisposable
         finalizer = new FleetFinalizer(_caches, applier, statuses, _hub, time);
         return new FleetReconciler(
             new FleetGatherer(_caches, _references, _hub, _identity, options, time),
-            applier, new GatewayPublisher(_hub), statuses, new FleetEvents(_recorder), _metrics, _hub);
+            applier,
+            new GatewayPublisher(_hub),
+            statuses,
+            new FleetEvents(_recorder),
+            _metrics,
+            _hub
+        );
     }
 
     // Each controller knows the fleets of its informer's namespaces, and passes over the others'.
@@ -108,7 +148,12 @@ internal sealed class FleetOperator : IAsyncDisposable
 
         await RefreshIdentityAsync(ended);
         var server = new StreamServer(
-            _hub, new TokenAuthenticator(_client), new StreamOptions(), TimeProvider.System, _loggers.CreateLogger<StreamServer>());
+            _hub,
+            new TokenAuthenticator(_client),
+            new StreamOptions(),
+            TimeProvider.System,
+            _loggers.CreateLogger<StreamServer>()
+        );
         var app = HttpServers.Stream(address, server, () => _certificates.Current, _loggers, ended);
         await app.StartAsync(ended);
         Log.Streaming(_log, HttpServers.PortOf(app), _streamUrl.ToString());

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Mooring.Operator.Dashboard;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Metrics;
 
@@ -11,20 +12,32 @@ namespace Mooring.Operator.Run;
 /// <summary>The operator's two HTTP servers: one for people and probes, one for gateways.</summary>
 internal static class HttpServers
 {
-    /// <summary>Serves /healthz, /readyz and /metrics.</summary>
-    public static WebApplication Admin(IPEndPoint address, OperatorHealth health, PrometheusExporter metrics, ILoggerFactory loggers)
+    /// <summary>Serves /healthz, /readyz, /metrics, and the dashboard.</summary>
+    public static WebApplication Admin(
+        IPEndPoint address,
+        OperatorHealth health,
+        PrometheusExporter metrics,
+        Func<IReadOnlyList<FleetOverview>> fleets,
+        ILoggerFactory loggers
+    )
     {
         var app = Build(address, loggers, certificate: null);
         app.MapGet("/healthz", () => Answer(health.Unhealthy()));
         app.MapGet("/readyz", () => Answer(health.Unready()));
         app.MapGet("/metrics", () => Results.Text(metrics.Write(), PrometheusExporter.ContentType));
+        DashboardEndpoints.Map(app, fleets);
         return app;
     }
 
     /// <summary>Serves the gateways' stream.</summary>
     /// <param name="certificate">Asked for each connection, so that a renewed one is used at once.</param>
     public static WebApplication Stream(
-        IPEndPoint address, StreamServer server, Func<X509Certificate2?> certificate, ILoggerFactory loggers, CancellationToken stopping)
+        IPEndPoint address,
+        StreamServer server,
+        Func<X509Certificate2?> certificate,
+        ILoggerFactory loggers,
+        CancellationToken stopping
+    )
     {
         var app = Build(address, loggers, certificate);
         app.UseWebSockets();
@@ -42,18 +55,23 @@ internal static class HttpServers
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
         builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Listen(address, listen =>
+        builder
+            .WebHost.UseKestrelCore()
+            .ConfigureKestrel(kestrel =>
             {
-                if (certificate is not null)
-                {
-                    listen.Protocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http1;
-                    listen.UseHttps(https => https.ServerCertificateSelector = (_, _) => certificate());
-                }
+                kestrel.AddServerHeader = false;
+                kestrel.Listen(
+                    address,
+                    listen =>
+                    {
+                        if (certificate is not null)
+                        {
+                            listen.Protocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http1;
+                            listen.UseHttps(https => https.ServerCertificateSelector = (_, _) => certificate());
+                        }
+                    }
+                );
             });
-        });
         if (certificate is not null)
         {
             builder.WebHost.UseKestrelHttpsConfiguration();

@@ -22,5 +22,8 @@ internal sealed class OperatorHealth
     public string? Unhealthy() => LongestReconcile() is var longest && longest > Hung ? $"a reconcile hangs since {longest}" : null;
 
     /// <summary>Why it cannot be relied on yet; null: it can, as the leader or as the next.</summary>
-    public string? Unready() => !_started ? "starting" : HasSynced() ? null : "the caches are not filled yet";
+    public string? Unready() =>
+        !_started ? "starting"
+        : HasSynced() ? null
+        : "the caches are not filled yet";
 }

@@ -9,12 +9,19 @@ public static class RunCommand
 {
     public static Command Create()
     {
-        var kubeconfig = new Option<string?>("--kubeconfig") { Description = "Kubeconfig file. Default: KUBECONFIG, ~/.kube/config, the pod's own account" };
+        var kubeconfig = new Option<string?>("--kubeconfig")
+        {
+            Description = "Kubeconfig file. Default: KUBECONFIG, ~/.kube/config, the pod's own account",
+        };
         var context = new Option<string?>("--context") { Description = "Context of the kubeconfig" };
-        var namespaces = new Option<string[]>("--namespace", "-n") { Description = "Reconcile fleets of this namespace only; may be given several times. Default: all" };
+        var namespaces = new Option<string[]>("--namespace", "-n")
+        {
+            Description = "Reconcile fleets of this namespace only; may be given several times. Default: all",
+        };
         var own = new Option<string?>("--operator-namespace")
         {
-            Description = "Namespace of the Lease, the certificates and the operator's pod. Default: POD_NAMESPACE, or that of the kubeconfig or the pod",
+            Description =
+                "Namespace of the Lease, the certificates and the operator's pod. Default: POD_NAMESPACE, or that of the kubeconfig or the pod",
             DefaultValueFactory = _ => FromEnvironment("POD_NAMESPACE"),
         };
         var pod = new Option<string?>("--pod-name")
@@ -25,7 +32,11 @@ public static class RunCommand
         var http = Address("--http", "Where /healthz, /readyz and /metrics are served", "0.0.0.0:8080");
         var stream = Address("--stream", "Where the gateways' stream is served (TLS)", "0.0.0.0:8443");
         var noStream = new Option<bool>("--no-stream") { Description = "Serve no stream: gateways live on their ConfigMap alone" };
-        var service = new Option<string>("--stream-service") { Description = "Service before the stream, which gateways dial", DefaultValueFactory = _ => "mooring-stream" };
+        var service = new Option<string>("--stream-service")
+        {
+            Description = "Service before the stream, which gateways dial",
+            DefaultValueFactory = _ => "mooring-stream",
+        };
         var url = new Option<Uri?>("--stream-url")
         {
             Description = "What gateways dial instead, such as wss://operator.example:8443/stream/v1",
@@ -37,48 +48,77 @@ public static class RunCommand
             Description = "Image of gateways whose fleet names none. Default: GATEWAY_IMAGE, or mooring/gateway:dev",
             DefaultValueFactory = _ => FromEnvironment("GATEWAY_IMAGE") ?? "mooring/gateway:dev",
         };
-        var elect = new Option<bool>("--leader-elect") { Description = "Work only while holding the Lease, and exit when it is lost", DefaultValueFactory = _ => true };
+        var elect = new Option<bool>("--leader-elect")
+        {
+            Description = "Work only while holding the Lease, and exit when it is lost",
+            DefaultValueFactory = _ => true,
+        };
         var lease = new Option<string>("--lease") { Description = "Name of the Lease", DefaultValueFactory = _ => "mooring-operator" };
         var workers = Number("--workers", "Fleets in work at once", 4, 1, 64);
         var qps = Number("--qps", "Requests a second to the API server in the long run", 50, 1, 10_000);
-        var level = new Option<LogLevel>("--log-level") { Description = "Least level that is logged", DefaultValueFactory = _ => LogLevel.Information };
+        var level = new Option<LogLevel>("--log-level")
+        {
+            Description = "Least level that is logged",
+            DefaultValueFactory = _ => LogLevel.Information,
+        };
         var json = new Option<bool>("--log-json") { Description = "Log as JSON, one object a line" };
 
         var command = new Command("run", "Reconcile the ConnectionFleets of a cluster. Exit code: 0 stopped, 1 failed, 3 leadership lost")
         {
-            kubeconfig, context, namespaces, own, pod, http, stream, noStream, service, url, image, elect, lease, workers, qps, level, json,
+            kubeconfig,
+            context,
+            namespaces,
+            own,
+            pod,
+            http,
+            stream,
+            noStream,
+            service,
+            url,
+            image,
+            elect,
+            lease,
+            workers,
+            qps,
+            level,
+            json,
         };
-        command.SetAction((parsed, cancellation) => ClusterOperator.RunAsync(
-            new RunOptions
-            {
-                Kubeconfig = parsed.GetValue(kubeconfig),
-                Context = parsed.GetValue(context),
-                Namespaces = parsed.GetValue(namespaces) ?? [],
-                OwnNamespace = parsed.GetValue(own),
-                PodName = parsed.GetValue(pod),
-                Http = parsed.GetValue(http)!,
-                Stream = parsed.GetValue(noStream) ? null : parsed.GetValue(stream),
-                StreamService = parsed.GetValue(service)!,
-                StreamUrl = parsed.GetValue(url),
-                GatewayImage = parsed.GetValue(image)!,
-                LeaderElect = parsed.GetValue(elect),
-                LeaseName = parsed.GetValue(lease)!,
-                Workers = parsed.GetValue(workers),
-                QueriesPerSecond = parsed.GetValue(qps),
-                LogLevel = parsed.GetValue(level),
-                LogJson = parsed.GetValue(json),
-            },
-            cancellation));
+        command.SetAction(
+            (parsed, cancellation) =>
+                ClusterOperator.RunAsync(
+                    new RunOptions
+                    {
+                        Kubeconfig = parsed.GetValue(kubeconfig),
+                        Context = parsed.GetValue(context),
+                        Namespaces = parsed.GetValue(namespaces) ?? [],
+                        OwnNamespace = parsed.GetValue(own),
+                        PodName = parsed.GetValue(pod),
+                        Http = parsed.GetValue(http)!,
+                        Stream = parsed.GetValue(noStream) ? null : parsed.GetValue(stream),
+                        StreamService = parsed.GetValue(service)!,
+                        StreamUrl = parsed.GetValue(url),
+                        GatewayImage = parsed.GetValue(image)!,
+                        LeaderElect = parsed.GetValue(elect),
+                        LeaseName = parsed.GetValue(lease)!,
+                        Workers = parsed.GetValue(workers),
+                        QueriesPerSecond = parsed.GetValue(qps),
+                        LogLevel = parsed.GetValue(level),
+                        LogJson = parsed.GetValue(json),
+                    },
+                    cancellation
+                )
+        );
         return command;
     }
 
-    private static Option<IPEndPoint> Address(string name, string description, string standard) => new(name)
-    {
-        Description = description,
-        HelpName = "ADDRESS:PORT",
-        DefaultValueFactory = _ => IPEndPoint.Parse(standard),
-        CustomParser = ParseAddress,
-    };
+    private static Option<IPEndPoint> Address(string name, string description, string standard) =>
+        new(name)
+        {
+            Description = description,
+            HelpName = "ADDRESS:PORT",
+            DefaultValueFactory = _ => IPEndPoint.Parse(standard),
+            CustomParser = ParseAddress,
+        };
 
     private static IPEndPoint? ParseAddress(ArgumentResult argument)
     {

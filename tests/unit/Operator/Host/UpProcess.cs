@@ -188,9 +188,16 @@ internal sealed class UpProcess : IAsyncDisposable
         }
 
         _process.Dispose();
+
+        // The watchdog ends the children and removes the state directory; where a test failed because it did not, that is done here.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        while (Directory.Exists(StateDirectory) && !limit.IsCancellationRequested)
+        {
+            await Task.Delay(20, CancellationToken.None);
+        }
+
         foreach (var child in Children.Where(Runs))
         {
-            // The watchdog is at it; this is for a test that failed because it was not.
             _ = Libc.Kill(child, Libc.SigKill);
         }
 

@@ -128,6 +128,42 @@ public sealed class UpTests
     }
 
     [Fact]
+    public async Task Up_Paused_RunsOnUnchangedUntilItIsNot()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        using var client = await up.ConnectAsync();
+        var (hash, children) = (up.Fleet!.ConfigHash, up.Children.Count);
+        up.Edit("spec:\n", "spec:\n  paused: true\n");
+        up.Edit("replicas: 2 # gateways", "replicas: 1 # gateways");
+        up.Edit("perAddress: 1000", "perAddress: 500");
+        await up.UntilAsync(static fleet => fleet.Phase == "Paused", "the pause");
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+        (up.Fleet.ConfigHash, up.Fleet.Gateways.Count, up.Children.Count).ShouldBe((hash, 2, children));
+        client.Dispose();
+        up.Edit("  paused: true\n", "");
+        await up.UntilAsync(fleet => fleet is { Phase: "Ready", Gateways.Count: 1 } && fleet.ConfigHash != hash, "the edit in force");
+    }
+
+    [Fact]
+    public async Task Up_WorkloadThatCannotRun_IsRetriedWithBackoffAndTheRestServes()
+    {
+        await using var up = new UpProcess(static up =>
+            Quickstart(up).Replace("command: [gateway, bench, echo, --websocket]", "command: [sh, -c, exit 3]", StringComparison.Ordinal)
+        );
+        await up.UntilAsync(
+            static fleet =>
+                fleet.GatewaysReady == 2 && fleet.Endpoints.Any(static endpoint => endpoint is { Backend: "chat", Restarts: >= 3 }),
+            "three restarts"
+        );
+        up.Fleet!.Endpoints.Where(static endpoint => endpoint.Backend == "chat").ShouldAllBe(static endpoint => endpoint.State != "Ready");
+        up.Errors.ShouldContain("died with exit code 3; restart in 0.8 s");
+        await up.UntilAsync(static fleet => fleet.BackendsReady == 2, "the echo workloads");
+        using var client = await up.ConnectAsync();
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+    }
+
+    [Fact]
     public async Task Up_EditToAPortInUse_IsReportedAndChangesNothing()
     {
         await using var up = new UpProcess(Quickstart);

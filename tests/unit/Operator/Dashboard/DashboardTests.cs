@@ -1,0 +1,183 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Logging;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Operator.Dashboard;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Gateways;
+
+namespace Mooring.Operator.Tests.Dashboard;
+
+public sealed class DashboardTests
+{
+    private const string Hostile = "</script><img src=x onerror=alert(1)>";
+    private static readonly ConnectionFleet Fleet = new()
+    {
+        Metadata = new()
+        {
+            Name = "edge",
+            Namespace = "shop",
+            CreationTimestamp = DateTimeOffset.UnixEpoch,
+        },
+        Status = new FleetStatus
+        {
+            Phase = "Ready",
+            Gateways = new GatewaysStatus { Desired = 2, Ready = 1 },
+            Connections = new ConnectionsStatus { Current = 7, Capacity = 70 },
+            Config = new ConfigStatus { Hash = "h0", Acked = "1/2" },
+        },
+    };
+
+    private static readonly GatewayConfig Config = new()
+    {
+        Fleet = "shop/edge",
+        Listeners =
+        [
+            new ListenerConfig
+            {
+                Name = "a",
+                Protocol = ListenerProtocol.TCP,
+                Port = 443,
+                Backend = "b",
+            },
+        ],
+        Backends = [new BackendConfig { Name = "b" }],
+    };
+
+    [Fact]
+    public void Of_GatewaysSpeak_SumsWhatTheySay()
+    {
+        var overview = FleetOverviews.Of(Fleet, Config, View());
+        (overview.Namespace, overview.Name, overview.Connections, overview.Capacity).ShouldBe(("shop", "edge", 30, 400));
+        overview.UtilizationPercent.ShouldBe(7);
+        overview.ConfigAcked.ShouldBe("2/2");
+        overview.Listeners.ShouldBe([new ListenerOverview("a", "TCP", 443, "b", 30, 60, 8)]);
+        overview
+            .Endpoints.Select(static endpoint => (endpoint.Id, endpoint.Connections, endpoint.State))
+            .ShouldBe([(Hostile, 30, "Unhealthy")]);
+        overview.Gateways.Select(static gateway => gateway.State).ShouldBe(["Serving", "Serving"]);
+    }
+
+    [Fact]
+    public void Of_NobodySpeaks_ShowsTheLastStatus()
+    {
+        var overview = FleetOverviews.Of(Fleet, null, new FleetView { Fleet = "shop/edge", Gateways = [] });
+        (overview.Connections, overview.Capacity, overview.ConfigHash, overview.ConfigAcked).ShouldBe((7, 70, "h0", "1/2"));
+    }
+
+    [Fact]
+    public async Task Map_Page_RunsNothingButItsOwnScript()
+    {
+        await using var app = await StartAsync();
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        using var answer = await http.GetAsync("/");
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+        var page = await answer.Content.ReadAsStringAsync();
+        var policy = answer.Headers.GetValues("Content-Security-Policy").Single();
+        policy.ShouldContain($"script-src '{HashOf(page, "script")}'");
+        policy.ShouldContain($"style-src '{HashOf(page, "style")}'");
+        policy.ShouldNotContain("unsafe");
+
+        // One script, one style sheet, nothing from elsewhere, no way from a text to markup.
+        page.Split("<script").Length.ShouldBe(2);
+        page.Split("<style").Length.ShouldBe(2);
+        foreach (
+            var banned in (string[])
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "https://", " style=", "onclick"]
+        )
+        {
+            page.ShouldNotContain(banned);
+        }
+    }
+
+    [Fact]
+    public async Task Map_Api_GivesJsonThatNoBrowserTakesForMarkup()
+    {
+        await using var app = await StartAsync();
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        using var answer = await http.GetAsync("/api/v1/fleets");
+        answer.Content.Headers.ContentType!.MediaType.ShouldBe("application/json");
+        answer.Headers.GetValues("X-Content-Type-Options").ShouldBe(["nosniff"]);
+        var text = await answer.Content.ReadAsStringAsync();
+        text.ShouldNotContain("<");
+        var fleet = JsonSerializer.Deserialize(text, OverviewJson.Default.IReadOnlyListFleetOverview)!.Single();
+        fleet.Endpoints.Single().Id.ShouldBe(Hostile);
+    }
+
+    private static async Task<WebApplication> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        var app = builder.Build();
+        DashboardEndpoints.Map(app, static () => [FleetOverviews.Of(Fleet, Config, View())]);
+        await app.StartAsync();
+        return app;
+    }
+
+    private static FleetView View() =>
+        new()
+        {
+            Fleet = "shop/edge",
+            DesiredHash = "h1",
+            Gateways = [Gateway("g0", 10, true), Gateway("g1", 20, false)],
+        };
+
+    private static GatewayView Gateway(string name, int connections, bool healthy) =>
+        new()
+        {
+            Hello = new HelloMessage
+            {
+                Fleet = "shop/edge",
+                Gateway = name,
+                Version = "1",
+            },
+            ConnectedAt = DateTimeOffset.UnixEpoch,
+            SeenAt = DateTimeOffset.UnixEpoch,
+            ConfigHash = "h1",
+            Report = new ReportMessage
+            {
+                State = GatewayState.Serving,
+                Connections = connections,
+                Capacity = 200,
+                Listeners =
+                [
+                    new ListenerLoad
+                    {
+                        Name = "a",
+                        Connections = connections,
+                        AcceptedTotal = 30,
+                        RefusedTotal = new Dictionary<string, long> { ["capacity"] = 3, ["draining"] = 1 },
+                    },
+                ],
+                Backends =
+                [
+                    new BackendLoad
+                    {
+                        Name = "b",
+                        Endpoints =
+                        [
+                            new EndpointLoad
+                            {
+                                Id = Hostile,
+                                Connections = connections,
+                                Healthy = healthy,
+                            },
+                        ],
+                    },
+                ],
+            },
+        };
+
+    private static string HashOf(string page, string element)
+    {
+        var text = page.Split($"<{element}>")[1].Split($"</{element}>")[0];
+        return "sha256-" + Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    }
+}
