@@ -64,6 +64,7 @@ internal static class Node
     {
         WorkingDirectory = Directory,
         RedirectStandardOutput = true,
+        UseShellExecute = false,
         RedirectStandardError = file == "npm",
     })!;
 
