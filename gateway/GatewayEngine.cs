@@ -139,6 +139,14 @@ internal sealed class GatewayEngine : IAsyncDisposable
     public IReadOnlyList<string> WaitingListeners =>
         [.. _state.Snapshot?.Listeners.Where(listener => _host[listener.BindPort] is null).Select(listener => listener.Name) ?? []];
 
+    /// <summary>Names of backends that live on pushes, have no DNS name to go by meanwhile, and have had no push yet.</summary>
+    public IReadOnlyList<string> WaitingBackends =>
+        [
+            .. _state
+                .Backends.Values.Where(backend => backend is { Pushed: false, Config: { Source: EndpointSource.Pushed, DnsName: null } })
+                .Select(backend => backend.Name),
+        ];
+
     /// <summary>What to do with new connections from now on.</summary>
     public async Task SetModeAsync(AcceptMode mode)
     {

@@ -17,6 +17,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
     private readonly DateTimeOffset _createdAt;
     private long _generation;
     private bool _applied;
+    private FleetDesired? _told;
     private DateTimeOffset? _stopAt;
 
     public FleetRuntime(HostFleet fleet, int number, HostContext host, DateTimeOffset now)
@@ -147,8 +148,22 @@ internal sealed class FleetRuntime : IAsyncDisposable
             ),
         };
 
-    /// <summary>The hub pushes only what differs from before.</summary>
-    private void Tell() => _host.Hub.SetDesired(Key, new FleetDesired { Config = Fleet.Plan.Config, Endpoints = Endpoints() });
+    /// <summary>The hub pushes only what differs from before; what is the same as at the last turn need not even be written as JSON.</summary>
+    private void Tell()
+    {
+        var endpoints = Endpoints();
+        if (
+            ReferenceEquals(_told?.Config, Fleet.Plan.Config)
+            && _told.Endpoints.Count == endpoints.Count
+            && endpoints.All(pair => _told.Endpoints.TryGetValue(pair.Key, out var before) && before.SequenceEqual(pair.Value))
+        )
+        {
+            return;
+        }
+
+        _told = new FleetDesired { Config = Fleet.Plan.Config, Endpoints = endpoints };
+        _host.Hub.SetDesired(Key, _told);
+    }
 
     private Dictionary<string, IReadOnlyList<EndpointInfo>> Endpoints() =>
         Fleet.Plan.Workloads.ToDictionary(
