@@ -81,6 +81,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
             }
 
             var errors = _options.Upgrades is null ? WithoutUpgrades(snapshot) : [];
+            errors = errors.Count > 0 ? errors : TooManyNames(snapshot);
             errors = errors.Count > 0 ? errors : _host.Open(snapshot.Listeners);
             if (errors.Count > 0)
             {
@@ -201,6 +202,13 @@ internal sealed class GatewayEngine : IAsyncDisposable
         _applying.Dispose();
         _resolveNow.Dispose();
         _stop.Dispose();
+    }
+
+    /// <summary>Listeners keep their counts by name for as long as the process lives, so there is an end to names.</summary>
+    private IReadOnlyList<string> TooManyNames(GatewaySnapshot snapshot)
+    {
+        var names = _state.Listeners.Select(state => state.Name).Union(snapshot.Listeners.Select(listener => listener.Name)).Count();
+        return names <= LoopCounters.MaxListeners ? [] : [$"listeners: more than {LoopCounters.MaxListeners} names since this gateway started; restart it"];
     }
 
     private static IReadOnlyList<string> WithoutUpgrades(GatewaySnapshot snapshot) =>

@@ -147,14 +147,14 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         var listener = engine.Listeners[index];
         var (address, port) = KernelAddress.Read(_address);
         var setup = listener.Setup;
-        if (TakeLimits(engine, listener, setup, address.ClientKey) is { } refusal)
+        var refusal = loop.Table.Holds(client) ? TakeLimits(engine, listener, setup, address.ClientKey) : RefusalReason.Resources;
+        if (refusal is not null)
         {
-            Refuse(client, listener, refusal);
+            Refuse(client, listener, refusal.Value);
             return;
         }
 
         totals->Accepted++;
-        // Never beyond the table, which is as long as the process may have descriptors.
         var channel = loop.Table.Claim(client, ChannelKind.Client, ChannelPhase.Connecting);
         channel->Loop = loop.Owner;
         channel->Started = loop.Now;

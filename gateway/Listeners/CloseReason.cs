@@ -41,4 +41,7 @@ internal enum CloseReason : byte
 
     /// <summary>Descriptors, memory or local ports ran out.</summary>
     Resources,
+
+    /// <summary>A bug in the gateway; standard error says which.</summary>
+    Fault,
 }

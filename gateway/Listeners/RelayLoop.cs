@@ -58,7 +58,6 @@ internal sealed unsafe class RelayLoop : EventLoop
         base.Dispose();
         Acceptor.Free();
         Frames.Dispose();
-        Counters.Dispose();
     }
 
     protected override void OnEvent(int descriptor, uint events)
@@ -70,17 +69,44 @@ internal sealed unsafe class RelayLoop : EventLoop
             return;
         }
 
-        switch (channel->Phase)
+        if (channel->Phase == ChannelPhase.Relaying)
         {
-            case ChannelPhase.Relaying:
-                Pump.OnEvent(descriptor, channel, events);
-                break;
-            case ChannelPhase.Connecting when channel->Kind == ChannelKind.Upstream:
+            Pump.OnEvent(descriptor, channel, events);
+        }
+        else
+        {
+            OnEarlyEvent(descriptor, channel, events);
+        }
+    }
+
+    /// <summary>Before bytes flow, and WebSockets.</summary>
+    /// <remarks>Where what a peer sends is parsed: a bug there must end that connection and not the thread, with all the others.</remarks>
+    private void OnEarlyEvent(int descriptor, Channel* channel, uint events)
+    {
+        var client = channel->Kind == ChannelKind.Client ? descriptor : channel->Peer;
+        try
+        {
+            if (channel->Phase == ChannelPhase.Connecting && channel->Kind == ChannelKind.Upstream)
+            {
                 Connector.OnEvent(descriptor, channel, events);
-                break;
-            default:
+            }
+            else
+            {
                 Upgrader.OnEvent(descriptor, channel, events);
-                break;
+            }
+        }
+        catch (Exception error)
+        {
+            OnFault(client, error);
+        }
+    }
+
+    private void OnFault(int client, Exception error)
+    {
+        Console.Error.WriteLine($"{Thread.CurrentThread.Name}: a connection is closed for a fault of the gateway: {error}");
+        if (client >= 0 && Table[client]->Kind == ChannelKind.Client)
+        {
+            Closer.Close(client, CloseReason.Fault, reset: true);
         }
     }
 
@@ -89,17 +115,24 @@ internal sealed unsafe class RelayLoop : EventLoop
     protected override void OnTimer(int descriptor)
     {
         var client = Table[descriptor];
-        switch (client->Phase)
+        try
         {
-            case ChannelPhase.Connecting:
-                Connector.OnTimeout(descriptor, client);
-                break;
-            case ChannelPhase.Relaying:
-                OnIdleTimer(descriptor, client);
-                break;
-            default:
-                Upgrader.OnTimer(descriptor, client);
-                break;
+            switch (client->Phase)
+            {
+                case ChannelPhase.Connecting:
+                    Connector.OnTimeout(descriptor, client);
+                    break;
+                case ChannelPhase.Relaying:
+                    OnIdleTimer(descriptor, client);
+                    break;
+                default:
+                    Upgrader.OnTimer(descriptor, client);
+                    break;
+            }
+        }
+        catch (Exception error)
+        {
+            OnFault(descriptor, error);
         }
     }
 

@@ -45,6 +45,7 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
         CloseReason.Drained => "drained",
         CloseReason.DrainDeadline => "drain_deadline",
         CloseReason.Resources => "resources",
+        CloseReason.Fault => "fault",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
     };
 }

@@ -33,6 +33,9 @@ internal sealed unsafe class ChannelTable : IDisposable
         get => _chunks[descriptor >> ChunkBits] + (descriptor & (ChunkLength - 1));
     }
 
+    /// <summary>The table has a place for this descriptor: it may not, where the process's limit was raised from outside.</summary>
+    public bool Holds(int descriptor) => descriptor >> ChunkBits < _maxChunks;
+
     /// <summary>Clears the channel of a new descriptor and returns it; null where the descriptor is beyond the table.</summary>
     public Channel* Claim(int descriptor, ChannelKind kind, ChannelPhase phase)
     {

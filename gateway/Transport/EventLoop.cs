@@ -34,6 +34,7 @@ internal abstract unsafe class EventLoop : IDisposable
     private int _queuedCount;
     private int _wakeupPending;
     private volatile bool _stopping;
+    private volatile bool _stopped;
     private long _wakeAt = long.MaxValue;
 
     protected EventLoop(string name, ChannelTable table, int pipes, int readBytes)
@@ -94,7 +95,7 @@ internal abstract unsafe class EventLoop : IDisposable
         }
     }
 
-    /// <summary>As <see cref="Post"/>, and completes when the command has run.</summary>
+    /// <summary>As <see cref="Post"/>, and completes when the command has run; cancelled when the loop has stopped.</summary>
     public Task<T> InvokeAsync<T>(Func<T> command)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -102,13 +103,19 @@ internal abstract unsafe class EventLoop : IDisposable
         {
             try
             {
-                done.SetResult(command());
+                done.TrySetResult(command());
             }
             catch (Exception error)
             {
-                done.SetException(error);
+                done.TrySetException(error);
             }
         });
+        if (_stopped)
+        {
+            // It may have come too late for the loop's last look at the queue.
+            done.TrySetCanceled();
+        }
+
         return done.Task;
     }
 
@@ -267,6 +274,7 @@ internal abstract unsafe class EventLoop : IDisposable
             CloseDescriptors();
         }
 
+        _stopped = true;
         RunCommands();
         OnTurnEnd();
         CloseDescriptors();

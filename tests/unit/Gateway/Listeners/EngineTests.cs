@@ -4,6 +4,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.WebSockets;
 using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Listeners;
@@ -329,6 +330,45 @@ public sealed class EngineTests
     }
 
     [Fact]
+    public async Task Dispose_ConnectionsOpen_ResetsThemAndLaterQuestionsDoNoHarm()
+    {
+        using var server = new TestServer();
+        var gateway = new EngineHarness(loops: 2);
+        var port = await gateway.ServeAsync(server.Port);
+        var clients = await ConnectManyAsync(port, 10);
+        (await CountServedAsync(clients)).ShouldBe(10);
+        await gateway.DisposeAsync();
+        (await CountServedAsync(clients)).ShouldBe(0);
+        gateway.Engine.Connections.ShouldBe(0);
+        gateway.Engine.ListenerLoads()[0].AcceptedTotal.ShouldBe(10);
+        gateway.Records.Count(record => record.Reason == CloseReason.DrainDeadline).ShouldBe(10);
+        await Should.ThrowAsync<OperationCanceledException>(gateway.Engine.ListConnectionsAsync);
+    }
+
+    [Fact]
+    public async Task Handshake_HandlerThrows_EndsThatConnectionOnly()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness(change: options => options with { Upgrades = _ => new ThrowingHandler() });
+        var ports = await gateway.ListenAsync(2);
+        await gateway.ApplyAsync(EngineHarness.Config(ports[0], server.Port) with
+        {
+            Listeners =
+            [
+                EngineHarness.Listener("edge", ports[0]),
+                new ListenerConfig { Name = "live", Protocol = ListenerProtocol.WebSocket, Port = ports[1], Backend = "relay" },
+            ],
+        });
+        var steady = await ConnectManyAsync(ports[0], 3);
+        (await CountServedAsync(steady)).ShouldBe(3);
+        (await CountServedAsync(await ConnectManyAsync(ports[1], 3))).ShouldBe(0);
+        (await CountServedAsync(steady)).ShouldBe(3);
+        await Until.TrueAsync(() => gateway.Records.Count(record => record.Reason == CloseReason.Fault) == 3, EngineHarness.Patience, "logged");
+        steady.ForEach(client => client.Dispose());
+        await gateway.NoneOpenAsync();
+    }
+
+    [Fact]
     public async Task Endpoints_Pushed_TakeOverAndDrainingOnesKeepTheirConnections()
     {
         using var first = new TestServer();
@@ -463,5 +503,18 @@ public sealed class EngineTests
             await client.ReceiveAsync(new byte[1], limit.Token);
         });
         error.SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+    }
+
+    /// <summary>A handler with a bug.</summary>
+    private sealed class ThrowingHandler : IUpgradeHandler
+    {
+        public UpgradeRequest ReadRequest(ReadOnlySpan<byte> received, in UpgradeClient client, Span<byte> rewritten) =>
+            throw new InvalidOperationException("a bug, for the test");
+
+        public UpgradeResponse ReadResponse(
+            in UpgradeRequest request, ReadOnlySpan<char> affinityKey, ReadOnlySpan<byte> received, Span<byte> rewritten) =>
+            throw new InvalidOperationException("a bug, for the test");
+
+        public ReadOnlyMemory<byte> Answer(UpgradeFailure failure) => throw new InvalidOperationException("a bug, for the test");
     }
 }
