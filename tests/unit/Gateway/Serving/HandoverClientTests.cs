@@ -5,7 +5,6 @@ using Mooring.Contracts.Handover;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Serving;
 using Mooring.Gateway.Tests.Listeners;
-using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Serving;
 
