@@ -20,18 +20,19 @@ internal sealed class FleetGatherer(
     {
         var key = ObjectKey.Of(fleet);
         var errors = FleetValidator.Validate(fleet);
-        return new FleetObservation
+        var seen = new FleetInput
         {
             Fleet = fleet,
+            DefaultGatewayImage = options.GatewayImage,
+            Stream = stream.Endpoint,
+            Deployments = caches.Deployments.OfFleet(key),
+        };
+        return new FleetObservation
+        {
+            Seen = seen,
             Errors = errors,
-            Input = Effective(key, fleet, errors.Count == 0) is not { } effective ? null : new FleetInput
-            {
-                Fleet = effective,
-                DefaultGatewayImage = options.GatewayImage,
-                Stream = stream.Endpoint,
-                Deployments = caches.Deployments.OfFleet(key),
-            },
-            View = hub.View(key.ToString()),
+            Input = Effective(key, fleet, errors.Count == 0) is { } effective ? seen with { Fleet = effective } : null,
+            View = stream.Endpoint is null ? null : hub.View(key.ToString()),
             Now = time.GetUtcNow(),
         };
     }

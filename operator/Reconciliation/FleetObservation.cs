@@ -10,18 +10,21 @@ namespace Mooring.Operator.Reconciliation;
 /// <summary>Everything that one reconcile goes by, as seen at one moment. Immutable.</summary>
 internal sealed record FleetObservation
 {
-    /// <summary>The fleet as it stands in the cluster, with the status that was last written.</summary>
-    public required ConnectionFleet Fleet { get; init; }
+    /// <summary>The fleet as it stands in the cluster, with the status that was last written, and its Deployments.</summary>
+    public required FleetInput Seen { get; init; }
 
     /// <summary>What is wrong with its spec.</summary>
     public required IReadOnlyList<FieldError> Errors { get; init; }
 
-    /// <summary>What is planned from: the fleet itself, or with its last good spec where the present one is wrong. Null: there was no good one yet.</summary>
+    /// <summary>What is planned from: what was seen, but with the last good spec where the present one is wrong. Null: there was no good one yet.</summary>
     public required FleetInput? Input { get; init; }
 
-    public required FleetView View { get; init; }
+    /// <summary>What the gateways say; null where there is no stream.</summary>
+    public required FleetView? View { get; init; }
 
     public required DateTimeOffset Now { get; init; }
+
+    public ConnectionFleet Fleet => Seen.Fleet;
 
     public ObjectKey Key => ObjectKey.Of(Fleet);
 
@@ -29,7 +32,7 @@ internal sealed record FleetObservation
     public StatusInput StatusAfter(FleetPlan? plan, IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> endpoints, ApplyReport report) => new()
     {
         // The figures are about what was asked for, also where the last good state is what runs.
-        Input = (Input ?? new FleetInput { Fleet = Fleet }) with { Fleet = Fleet },
+        Input = Seen,
         Plan = plan,
         Errors = Errors,
         ApplyError = report.Problems.Count == 0 ? null : string.Join("; ", report.Problems),

@@ -47,7 +47,14 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
             return Stopped;
         }
         catch (Exception error)
-            when (error is KubeConfigException or CredentialException or KubernetesException or HttpRequestException or IOException)
+            when (error
+                    is KubeConfigException
+                        or CredentialException
+                        or KubernetesException
+                        or HttpRequestException
+                        or TimeoutException
+                        or IOException
+            )
         {
             Log.Failed(log, error.Message);
             return Failed;

@@ -21,14 +21,14 @@ public sealed class StreamTests(SharedCluster shared)
         endpoints.Endpoints.Count.ShouldBe(2);
         endpoints.Endpoints.ShouldAllBe(endpoint => endpoint.Address.StartsWith("10.244.", StringComparison.Ordinal) && endpoint.Port == 8080);
         await gateway.SendAsync(new ReportMessage { State = GatewayState.Serving, Connections = 40, Capacity = 100 });
-        await StatusAsync(fleet, status => (string?)status["config"]!["acked"] == "1/1" && (int?)status["connections"]!["current"] == 40);
+        await StatusAsync(fleet, status => (string?)status["config"]!["acked"] == "1/2" && (int?)status["connections"]!["current"] == 40);
 
         await fleet.Kubectl.RunAsync(
             "patch", "fleet", "quickstart", "-n", fleet.Namespace, "--type=merge", "-p", """{"spec":{"gateway":{"capacity":{"perAddress":5}}}}""");
         var changed = (await gateway.ReceiveAsync<ConfigMessage>())!;
         changed.Hash.ShouldNotBe(config.Hash);
         changed.Config.Capacity.PerAddress.ShouldBe(5);
-        await StatusAsync(fleet, status => (string?)status["config"]!["hash"] == changed.Hash && (string?)status["config"]!["acked"] == "1/1");
+        await StatusAsync(fleet, status => (string?)status["config"]!["hash"] == changed.Hash && (string?)status["config"]!["acked"] == "1/2");
     }
 
     [ClusterFact]
