@@ -23,14 +23,32 @@ internal sealed class FleetMetrics : IDisposable
     {
         _objects = _meter.CreateCounter<long>("mooring.objects", "{object}", "Objects of plans, by what was done about them");
         _meter.CreateObservableGauge("mooring.stream.gateways", () => hub.Count, "{gateway}", "Gateways whose stream is open");
-        Gauge("mooring.fleet.gateways", "{gateway}", "Gateways of the fleet, by state",
-            status => [("desired", status.Gateways?.Desired), ("ready", status.Gateways?.Ready), ("draining", status.Gateways?.Draining)]);
-        Gauge("mooring.fleet.backends", "{endpoint}", "Backend endpoints of the fleet, by state",
-            status => [("desired", status.Backends?.Desired), ("ready", status.Backends?.Ready)]);
-        Gauge("mooring.fleet.connections", "{connection}", "Client connections of the fleet: open, and what its serving gateways take",
-            status => [("current", status.Connections?.Current), ("capacity", status.Connections?.Capacity)]);
-        Gauge("mooring.fleet.condition", "", "1 while the condition is True",
-            status => (status.Conditions ?? []).Select(condition => (condition.Type, (int?)(condition.Status == FleetConditions.True ? 1 : 0))), label: "type");
+        Gauge(
+            "mooring.fleet.gateways",
+            "{gateway}",
+            "Gateways of the fleet, by state",
+            status => [("desired", status.Gateways?.Desired), ("ready", status.Gateways?.Ready), ("draining", status.Gateways?.Draining)]
+        );
+        Gauge(
+            "mooring.fleet.backends",
+            "{endpoint}",
+            "Backend endpoints of the fleet, by state",
+            status => [("desired", status.Backends?.Desired), ("ready", status.Backends?.Ready)]
+        );
+        Gauge(
+            "mooring.fleet.connections",
+            "{connection}",
+            "Client connections of the fleet: open, and what its serving gateways take",
+            status => [("current", status.Connections?.Current), ("capacity", status.Connections?.Capacity)]
+        );
+        Gauge(
+            "mooring.fleet.condition",
+            "",
+            "1 while the condition is True",
+            status =>
+                (status.Conditions ?? []).Select(condition => (condition.Type, (int?)(condition.Status == FleetConditions.True ? 1 : 0))),
+            label: "type"
+        );
     }
 
     public void Note(ObjectKey fleet, FleetStatus status, ApplyReport report)
@@ -56,14 +74,26 @@ internal sealed class FleetMetrics : IDisposable
     }
 
     private void Gauge(
-        string name, string unit, string description, Func<FleetStatus, IEnumerable<(string Value, int? Number)>> read, string label = "state") =>
+        string name,
+        string unit,
+        string description,
+        Func<FleetStatus, IEnumerable<(string Value, int? Number)>> read,
+        string label = "state"
+    ) =>
         _meter.CreateObservableGauge(
             name,
-            () => _fleets.SelectMany(fleet => read(fleet.Value).Where(pair => pair.Number is not null).Select(pair => new Measurement<int>(
-                pair.Number!.Value,
-                new KeyValuePair<string, object?>("namespace", fleet.Key.Namespace),
-                new KeyValuePair<string, object?>("fleet", fleet.Key.Name),
-                new KeyValuePair<string, object?>(label, pair.Value)))),
+            () =>
+                _fleets.SelectMany(fleet =>
+                    read(fleet.Value)
+                        .Where(pair => pair.Number is not null)
+                        .Select(pair => new Measurement<int>(
+                            pair.Number!.Value,
+                            new KeyValuePair<string, object?>("namespace", fleet.Key.Namespace),
+                            new KeyValuePair<string, object?>("fleet", fleet.Key.Name),
+                            new KeyValuePair<string, object?>(label, pair.Value)
+                        ))
+                ),
             unit,
-            description);
+            description
+        );
 }

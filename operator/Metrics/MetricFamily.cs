@@ -31,10 +31,13 @@ internal sealed class MetricFamily
         return new MetricFamily(
             name,
             instrument.Description ?? "",
-            histogram ? "histogram" : PrometheusName.IsCounter(instrument) ? "counter" : "gauge",
+            histogram ? "histogram"
+                : PrometheusName.IsCounter(instrument) ? "counter"
+                : "gauge",
             PrometheusName.IsAdded(instrument),
             instrument.IsObservable,
-            histogram ? Bounds(instrument) : null);
+            histogram ? Bounds(instrument) : null
+        );
     }
 
     public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
@@ -84,13 +87,14 @@ internal sealed class MetricFamily
         }
     }
 
-    private static double[] Bounds(Instrument instrument) => instrument switch
-    {
-        Histogram<double> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
-        Histogram<long> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
-        Histogram<int> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
-        _ => DefaultBounds,
-    };
+    private static double[] Bounds(Instrument instrument) =>
+        instrument switch
+        {
+            Histogram<double> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
+            Histogram<long> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
+            Histogram<int> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
+            _ => DefaultBounds,
+        };
 
     private static string Labels(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
@@ -103,7 +107,9 @@ internal sealed class MetricFamily
         foreach (var (name, value) in tags)
         {
             text.Append(text.Length > 0 ? "," : "").Append(PrometheusName.Sanitize(name)).Append("=\"");
-            text.Append(Convert.ToString(value, CultureInfo.InvariantCulture)?.Replace("\\", @"\\").Replace("\"", "\\\"").Replace("\n", @"\n"));
+            text.Append(
+                Convert.ToString(value, CultureInfo.InvariantCulture)?.Replace("\\", @"\\").Replace("\"", "\\\"").Replace("\n", @"\n")
+            );
             text.Append('"');
         }
 

@@ -76,11 +76,12 @@ internal sealed class MetricSeries(double[]? bounds)
         text.Append(' ').Append(Number(value)).Append('\n');
     }
 
-    private static string Number(double value) => value switch
-    {
-        double.PositiveInfinity => "+Inf",
-        double.NegativeInfinity => "-Inf",
-        double.NaN => "NaN",
-        _ => value.ToString("R", CultureInfo.InvariantCulture),
-    };
+    private static string Number(double value) =>
+        value switch
+        {
+            double.PositiveInfinity => "+Inf",
+            double.NegativeInfinity => "-Inf",
+            double.NaN => "NaN",
+            _ => value.ToString("R", CultureInfo.InvariantCulture),
+        };
 }

@@ -28,7 +28,8 @@ internal static class PrometheusName
     }
 
     /// <summary>A sum that only rises.</summary>
-    public static bool IsCounter(Instrument instrument) => IsA(instrument, typeof(Counter<>)) || IsA(instrument, typeof(ObservableCounter<>));
+    public static bool IsCounter(Instrument instrument) =>
+        IsA(instrument, typeof(Counter<>)) || IsA(instrument, typeof(ObservableCounter<>));
 
     public static bool IsHistogram(Instrument instrument) => IsA(instrument, typeof(Histogram<>));
 

@@ -59,8 +59,12 @@ internal sealed class ChildKind<T>(KubernetesClient client, WatchedKind<T> watch
         try
         {
             await client.DeleteAsync(
-                watched.Type, value.Metadata.Namespace, value.Metadata.Name!,
-                new DeleteOptions { Propagation = PropagationPolicy.Background, Uid = value.Metadata.Uid }, cancellation);
+                watched.Type,
+                value.Metadata.Namespace,
+                value.Metadata.Name!,
+                new DeleteOptions { Propagation = PropagationPolicy.Background, Uid = value.Metadata.Uid },
+                cancellation
+            );
         }
         catch (KubernetesException error) when (error.IsConflict)
         {

@@ -15,7 +15,12 @@ internal sealed class FleetCaches
     public FleetCaches(KubernetesClient client, IReadOnlyList<string> namespaces, ILoggerFactory loggers)
     {
         Fleets = new WatchedKind<ConnectionFleet>(
-            client, ClusterResources.Fleets, namespaces, new SharedInformerOptions<ConnectionFleet> { Transform = DropBulk }, loggers);
+            client,
+            ClusterResources.Fleets,
+            namespaces,
+            new SharedInformerOptions<ConnectionFleet> { Transform = DropBulk },
+            loggers
+        );
         ServiceAccounts = Children(ClusterResources.ServiceAccounts);
         ConfigMaps = Children(ClusterResources.ConfigMaps);
         Services = Children(ClusterResources.Services);
@@ -26,8 +31,11 @@ internal sealed class FleetCaches
         EndpointSlices = Children(ClusterResources.EndpointSlices);
 
         WatchedKind<T> Children<T>(ResourceType<T> type)
-            where T : class, IKubernetesObject => new(
-                client, type, namespaces,
+            where T : class, IKubernetesObject =>
+            new(
+                client,
+                type,
+                namespaces,
                 new SharedInformerOptions<T>
                 {
                     LabelSelector = ResourceLabels.ManagedSelector,
@@ -37,7 +45,8 @@ internal sealed class FleetCaches
                         [WatchedKind<T>.ByFleet] = static value => FleetOwner.Of(value) is { } fleet ? [fleet.ToString()] : [],
                     },
                 },
-                loggers);
+                loggers
+            );
     }
 
     public WatchedKind<ConnectionFleet> Fleets { get; }
@@ -59,10 +68,16 @@ internal sealed class FleetCaches
     public bool HasSynced => Informers.All(informer => informer.HasSynced);
 
     private IEnumerable<ISharedInformer> Informers =>
-    [
-        .. Fleets.Informers, .. ServiceAccounts.Informers, .. ConfigMaps.Informers, .. Services.Informers, .. Budgets.Informers,
-        .. Deployments.Informers, .. Pods.Informers, .. EndpointSlices.Informers,
-    ];
+        [
+            .. Fleets.Informers,
+            .. ServiceAccounts.Informers,
+            .. ConfigMaps.Informers,
+            .. Services.Informers,
+            .. Budgets.Informers,
+            .. Deployments.Informers,
+            .. Pods.Informers,
+            .. EndpointSlices.Informers,
+        ];
 
     /// <summary>Calls with a fleet's key whenever the fleet or anything of it changes.</summary>
     public void OnChange(Action<ObjectKey> changed)
@@ -78,20 +93,23 @@ internal sealed class FleetCaches
 
         // Both states: an object whose label was taken away is still its fleet's matter.
         void Follow<T>(WatchedKind<T> kind)
-            where T : class, IKubernetesObject => kind.OnChange((before, after) =>
-            {
-                var was = before is null ? null : FleetOwner.Of(before);
-                var now = after is null ? null : FleetOwner.Of(after);
-                if (was is { } old)
+            where T : class, IKubernetesObject =>
+            kind.OnChange(
+                (before, after) =>
                 {
-                    changed(old);
-                }
+                    var was = before is null ? null : FleetOwner.Of(before);
+                    var now = after is null ? null : FleetOwner.Of(after);
+                    if (was is { } old)
+                    {
+                        changed(old);
+                    }
 
-                if (now is { } current && current != was)
-                {
-                    changed(current);
+                    if (now is { } current && current != was)
+                    {
+                        changed(current);
+                    }
                 }
-            });
+            );
     }
 
     public Task RunAsync(CancellationToken stopping) => Task.WhenAll(Informers.Select(informer => informer.RunAsync(stopping)));

@@ -16,7 +16,13 @@ internal sealed class FleetEvents(EventRecorder recorder)
     {
         foreach (var drift in report.Drift)
         {
-            recorder.Publish(fleet, EventType.Normal, "Restored", Action, $"{drift.Object}: {drift.Difference}, which is not what the fleet asks for");
+            recorder.Publish(
+                fleet,
+                EventType.Normal,
+                "Restored",
+                Action,
+                $"{drift.Object}: {drift.Difference}, which is not what the fleet asks for"
+            );
         }
 
         ReportReady(fleet, Find(fleet.Status, FleetConditions.Ready), Find(status, FleetConditions.Ready));
@@ -52,8 +58,15 @@ internal sealed class FleetEvents(EventRecorder recorder)
             return;
         }
 
-        recorder.Publish(fleet, EventType.Normal, $"Rollout{now.Phase}", Action, $"revision {now.Revision}, {now.Remaining} older gateways left");
+        recorder.Publish(
+            fleet,
+            EventType.Normal,
+            $"Rollout{now.Phase}",
+            Action,
+            $"revision {now.Revision}, {now.Remaining} older gateways left"
+        );
     }
 
-    private static Condition? Find(FleetStatus? status, string type) => status?.Conditions?.FirstOrDefault(condition => condition.Type == type);
+    private static Condition? Find(FleetStatus? status, string type) =>
+        status?.Conditions?.FirstOrDefault(condition => condition.Type == type);
 }

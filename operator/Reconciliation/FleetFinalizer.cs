@@ -62,12 +62,14 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
     private Task WriteStatusAsync(ConnectionFleet fleet, CancellationToken cancellation)
     {
         var key = ObjectKey.Of(fleet);
-        var status = FleetStatusCalculator.Calculate(new StatusInput
-        {
-            Input = new FleetInput { Fleet = fleet, Deployments = caches.Deployments.OfFleet(key) },
-            View = hub.View(key.ToString()),
-            Now = time.GetUtcNow(),
-        });
+        var status = FleetStatusCalculator.Calculate(
+            new StatusInput
+            {
+                Input = new FleetInput { Fleet = fleet, Deployments = caches.Deployments.OfFleet(key) },
+                View = hub.View(key.ToString()),
+                Now = time.GetUtcNow(),
+            }
+        );
         return statuses.WriteAsync(fleet, status, cancellation);
     }
 
@@ -81,5 +83,6 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
         return (fleet.Metadata.DeletionTimestamp ?? DateTimeOffset.MinValue) + whole + Margin;
     }
 
-    private static bool IsGateway(IKubernetesObject value) => value.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole;
+    private static bool IsGateway(IKubernetesObject value) =>
+        value.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole;
 }

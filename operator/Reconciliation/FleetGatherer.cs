@@ -11,7 +11,13 @@ namespace Mooring.Operator.Reconciliation;
 /// <summary>Reads what a reconcile goes by, from caches only: it makes no request.</summary>
 /// <remarks>Thread-safe for different fleets.</remarks>
 internal sealed class FleetGatherer(
-    FleetCaches caches, ReferencedServices references, GatewayHub hub, StreamIdentity stream, ReconciliationOptions options, TimeProvider time)
+    FleetCaches caches,
+    ReferencedServices references,
+    GatewayHub hub,
+    StreamIdentity stream,
+    ReconciliationOptions options,
+    TimeProvider time
+)
 {
     // By uid: a fleet that was deleted and made again starts without the other's past.
     private readonly ConcurrentDictionary<ObjectKey, (string Uid, FleetSpec Spec)> _lastGood = new();
@@ -42,7 +48,10 @@ internal sealed class FleetGatherer(
     {
         var own = plan.Workloads.Select(workload => workload.Backend).ToHashSet(StringComparer.Ordinal);
         references.Set(
-            fleet, plan.EndpointSources.Where(source => !own.Contains(source.Backend)).Select(source => new ObjectKey(fleet.Namespace, source.Service)));
+            fleet,
+            plan.EndpointSources.Where(source => !own.Contains(source.Backend))
+                .Select(source => new ObjectKey(fleet.Namespace, source.Service))
+        );
         return plan.EndpointSources.ToDictionary(
             source => source.Backend,
             source =>
@@ -52,7 +61,8 @@ internal sealed class FleetGatherer(
                     ? EndpointResolver.Resolve(source, caches.Services.Find(service), caches.EndpointSlices.OfFleet(fleet))
                     : EndpointResolver.Resolve(source, references.Service(service), references.Slices(service));
             },
-            StringComparer.Ordinal);
+            StringComparer.Ordinal
+        );
     }
 
     public void Forget(ObjectKey fleet)

@@ -29,15 +29,20 @@ internal sealed record FleetObservation
     public ObjectKey Key => ObjectKey.Of(Fleet);
 
     /// <summary>What the fleet's status is, after the plan was applied.</summary>
-    public StatusInput StatusAfter(FleetPlan? plan, IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> endpoints, ApplyReport report) => new()
-    {
-        // The figures are about what was asked for, also where the last good state is what runs.
-        Input = Seen,
-        Plan = plan,
-        Errors = Errors,
-        ApplyError = report.Problems.Count == 0 ? null : string.Join("; ", report.Problems),
-        View = View,
-        Endpoints = endpoints,
-        Now = Now,
-    };
+    public StatusInput StatusAfter(
+        FleetPlan? plan,
+        IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> endpoints,
+        ApplyReport report
+    ) =>
+        new()
+        {
+            // The figures are about what was asked for, also where the last good state is what runs.
+            Input = Seen,
+            Plan = plan,
+            Errors = Errors,
+            ApplyError = report.Problems.Count == 0 ? null : string.Join("; ", report.Problems),
+            View = View,
+            Endpoints = endpoints,
+            Now = Now,
+        };
 }

@@ -15,8 +15,11 @@ internal static class FleetOwner
     }
 
     /// <summary>The object was made for exactly this fleet, not for one of the same name that is gone.</summary>
-    public static bool Owns(ConnectionFleet fleet, IKubernetesObject value) => Controller(value) is { } owner && owner.Uid == fleet.Metadata.Uid;
+    public static bool Owns(ConnectionFleet fleet, IKubernetesObject value) =>
+        Controller(value) is { } owner && owner.Uid == fleet.Metadata.Uid;
 
-    private static OwnerReference? Controller(IKubernetesObject value) => value.Metadata.OwnerReferences?.Find(
-        owner => owner.Kind == FleetApi.Kind && owner.ApiVersion.StartsWith(FleetApi.Group + "/", StringComparison.Ordinal));
+    private static OwnerReference? Controller(IKubernetesObject value) =>
+        value.Metadata.OwnerReferences?.Find(owner =>
+            owner.Kind == FleetApi.Kind && owner.ApiVersion.StartsWith(FleetApi.Group + "/", StringComparison.Ordinal)
+        );
 }

@@ -9,8 +9,14 @@ namespace Mooring.Operator.Reconciliation;
 
 /// <summary>Brings a fleet to what its spec asks for: gather, plan, apply, status. Level-based: it never asks what has changed.</summary>
 internal sealed class FleetReconciler(
-    FleetGatherer gatherer, PlanApplier applier, GatewayPublisher publisher, StatusWriter statuses, FleetEvents events, FleetMetrics metrics, GatewayHub hub)
-    : IEntityController<ConnectionFleet>
+    FleetGatherer gatherer,
+    PlanApplier applier,
+    GatewayPublisher publisher,
+    StatusWriter statuses,
+    FleetEvents events,
+    FleetMetrics metrics,
+    GatewayHub hub
+) : IEntityController<ConnectionFleet>
 {
     /// <inheritdoc/>
     public async Task<ReconciliationResult<ConnectionFleet>> ReconcileAsync(ConnectionFleet entity, CancellationToken cancellationToken)
@@ -34,11 +40,17 @@ internal sealed class FleetReconciler(
     }
 
     private async Task<(ApplyReport Report, StatusInput Status)> ApplyAsync(
-        FleetObservation observed, FleetPlan? plan, CancellationToken cancellation)
+        FleetObservation observed,
+        FleetPlan? plan,
+        CancellationToken cancellation
+    )
     {
         if (plan is null)
         {
-            return (ApplyReport.Nothing, observed.StatusAfter(null, new Dictionary<string, IReadOnlyList<Contracts.Stream.EndpointInfo>>(), ApplyReport.Nothing));
+            return (
+                ApplyReport.Nothing,
+                observed.StatusAfter(null, new Dictionary<string, IReadOnlyList<Contracts.Stream.EndpointInfo>>(), ApplyReport.Nothing)
+            );
         }
 
         // Gateways first: a change of config is in force there before the API server has answered.
@@ -50,7 +62,12 @@ internal sealed class FleetReconciler(
     }
 
     private async Task<ReconciliationResult<ConnectionFleet>> ConcludeAsync(
-        FleetObservation observed, Entities.Status.FleetStatus status, ApplyReport report, FleetPlan? plan, CancellationToken cancellation)
+        FleetObservation observed,
+        Entities.Status.FleetStatus status,
+        ApplyReport report,
+        FleetPlan? plan,
+        CancellationToken cancellation
+    )
     {
         var again = await statuses.WriteAsync(observed.Fleet, status, cancellation);
         events.Report(observed.Fleet, status, report);

@@ -25,46 +25,58 @@ public static class LiveComparison
     /// <summary>Every field of <paramref name="desired"/> that <paramref name="live"/> lacks or has otherwise; none when all is as desired.</summary>
     public static IEnumerable<Difference> Differences(JsonNode? desired, JsonNode? live) => Compare(desired, live, "");
 
-    private static IEnumerable<Difference> Compare(JsonNode? desired, JsonNode? live, string path) => (desired, live) switch
-    {
-        (null, _) => [],
-        (JsonObject wanted, JsonObject actual) => CompareObjects(wanted, actual, path),
-        (JsonArray wanted, JsonArray actual) => MergeKey(wanted) is { } key ? CompareByKey(wanted, actual, key, path) : CompareItems(wanted, actual, path),
-        // The API server leaves empty maps and lists out.
-        (JsonObject { Count: 0 } or JsonArray { Count: 0 }, null) => [],
-        (JsonValue wanted, JsonValue actual) when SameValue(wanted, actual) => [],
-        _ => [new Difference(path, live?.ToJsonString() ?? "")],
-    };
+    private static IEnumerable<Difference> Compare(JsonNode? desired, JsonNode? live, string path) =>
+        (desired, live) switch
+        {
+            (null, _) => [],
+            (JsonObject wanted, JsonObject actual) => CompareObjects(wanted, actual, path),
+            (JsonArray wanted, JsonArray actual) => MergeKey(wanted) is { } key
+                ? CompareByKey(wanted, actual, key, path)
+                : CompareItems(wanted, actual, path),
+            // The API server leaves empty maps and lists out.
+            (JsonObject { Count: 0 } or JsonArray { Count: 0 }, null) => [],
+            (JsonValue wanted, JsonValue actual) when SameValue(wanted, actual) => [],
+            _ => [new Difference(path, live?.ToJsonString() ?? "")],
+        };
 
     private static IEnumerable<Difference> CompareObjects(JsonObject desired, JsonObject live, string path) =>
         desired.SelectMany(member => Compare(member.Value, live[member.Key], path.Length == 0 ? member.Key : $"{path}.{member.Key}"));
 
-    private static IEnumerable<Difference> CompareItems(JsonArray desired, JsonArray live, string path) => desired.Count != live.Count
-        ? [new Difference(path, live.ToJsonString())]
-        : desired.Zip(live).SelectMany((pair, index) => Compare(pair.First, pair.Second, $"{path}[{index}]"));
+    private static IEnumerable<Difference> CompareItems(JsonArray desired, JsonArray live, string path) =>
+        desired.Count != live.Count
+            ? [new Difference(path, live.ToJsonString())]
+            : desired.Zip(live).SelectMany((pair, index) => Compare(pair.First, pair.Second, $"{path}[{index}]"));
 
-    private static IEnumerable<Difference> CompareByKey(JsonArray desired, JsonArray live, string key, string path) => desired.SelectMany(item =>
-    {
-        var value = item![key]!.AsValue();
-        var match = live.FirstOrDefault(candidate => candidate is JsonObject && candidate[key] is JsonValue other && SameValue(value, other));
-        return Compare(item, match, $"{path}[{key}={value}]");
-    });
+    private static IEnumerable<Difference> CompareByKey(JsonArray desired, JsonArray live, string key, string path) =>
+        desired.SelectMany(item =>
+        {
+            var value = item![key]!.AsValue();
+            var match = live.FirstOrDefault(candidate =>
+                candidate is JsonObject && candidate[key] is JsonValue other && SameValue(value, other)
+            );
+            return Compare(item, match, $"{path}[{key}={value}]");
+        });
 
-    private static string? MergeKey(JsonArray items) => items.Count == 0
-        ? null
-        : Array.Find(MergeKeys, key =>
-            items.All(item => item is JsonObject one && one[key] is JsonValue)
-            && items.Select(item => item![key]!.ToJsonString()).Distinct(StringComparer.Ordinal).Count() == items.Count);
+    private static string? MergeKey(JsonArray items) =>
+        items.Count == 0
+            ? null
+            : Array.Find(
+                MergeKeys,
+                key =>
+                    items.All(item => item is JsonObject one && one[key] is JsonValue)
+                    && items.Select(item => item![key]!.ToJsonString()).Distinct(StringComparer.Ordinal).Count() == items.Count
+            );
 
     private static bool SameValue(JsonValue one, JsonValue other)
     {
         var kind = one.GetValueKind();
-        return kind == other.GetValueKind() && kind switch
-        {
-            JsonValueKind.String => one.GetValue<string>() == other.GetValue<string>(),
-            JsonValueKind.Number => Number(one) == Number(other),
-            _ => true,
-        };
+        return kind == other.GetValueKind()
+            && kind switch
+            {
+                JsonValueKind.String => one.GetValue<string>() == other.GetValue<string>(),
+                JsonValueKind.Number => Number(one) == Number(other),
+                _ => true,
+            };
     }
 
     // Through text: a value that was parsed and one that was made are read in different ways otherwise.

@@ -56,7 +56,8 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
 
     private async Task ApplyObjectAsync(Pass pass, IKubernetesObject desired, CancellationToken cancellation)
     {
-        var kind = Array.Find(_kinds, kind => kind.ObjectType == desired.GetType())
+        var kind =
+            Array.Find(_kinds, kind => kind.ObjectType == desired.GetType())
             ?? throw new NotSupportedException($"plans have no {desired.Kind}");
         var key = ObjectKey.Of(desired);
         var body = kind.ToJson(desired);
@@ -64,13 +65,16 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
         Annotate(body, hash);
 
         // The cache holds only what bears the operator's label: what it does not show may yet be there.
-        var live = kind.Find(key) is { } cached
-            ? _memory.Newest(kind.Type.Kind, key, cached)
-            : await kind.ReadAsync(key, cancellation);
+        var live = kind.Find(key) is { } cached ? _memory.Newest(kind.Type.Kind, key, cached) : await kind.ReadAsync(key, cancellation);
         if (live is not null && !FleetOwner.Owns(pass.Fleet, live))
         {
-            pass.Problems.Add(new ApplyProblem(
-                ApplyProblemReason.Conflict, ApplyReport.NameOf(desired), "there is one that does not belong to this fleet; delete or rename it"));
+            pass.Problems.Add(
+                new ApplyProblem(
+                    ApplyProblemReason.Conflict,
+                    ApplyReport.NameOf(desired),
+                    "there is one that does not belong to this fleet; delete or rename it"
+                )
+            );
             return;
         }
 
@@ -101,39 +105,55 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
             return;
         }
 
-        await pass.TryAsync(live, async () =>
-        {
-            await ScaleAsync(key, retiring.Replicas, cancellation);
-            pass.Applied++;
-        });
+        await pass.TryAsync(
+            live,
+            async () =>
+            {
+                await ScaleAsync(key, retiring.Replicas, cancellation);
+                pass.Applied++;
+            }
+        );
     }
 
     /// <summary>Sets only the replicas of a Deployment.</summary>
     /// <remarks>On the Deployment itself: the scale subresource would be one more right to ask of the cluster.</remarks>
-    public Task ScaleAsync(ObjectKey deployment, int replicas, CancellationToken cancellation) => client.PatchAsync(
-        ClusterResources.Deployments, deployment.Namespace, deployment.Name,
-        Patch.Merge($$$"""{"spec":{"replicas":{{{replicas}}}}}"""), cancellationToken: cancellation);
+    public Task ScaleAsync(ObjectKey deployment, int replicas, CancellationToken cancellation) =>
+        client.PatchAsync(
+            ClusterResources.Deployments,
+            deployment.Namespace,
+            deployment.Name,
+            Patch.Merge($$$"""{"spec":{"replicas":{{{replicas}}}}}"""),
+            cancellationToken: cancellation
+        );
 
     private async Task PruneAsync(Pass pass, FleetPlan plan, CancellationToken cancellation)
     {
-        var wanted = plan.Objects.Select(value => (value.Kind, value.Metadata.Name))
+        var wanted = plan
+            .Objects.Select(value => (value.Kind, value.Metadata.Name))
             .Concat(plan.Retiring.Select(retiring => ("Deployment", (string?)retiring.Name)))
             .ToHashSet();
         foreach (var kind in _kinds)
         {
             foreach (var value in kind.OfFleet(ObjectKey.Of(pass.Fleet)))
             {
-                if (wanted.Contains((value.Kind, value.Metadata.Name)) || value.Metadata.DeletionTimestamp is not null || !FleetOwner.Owns(pass.Fleet, value))
+                if (
+                    wanted.Contains((value.Kind, value.Metadata.Name))
+                    || value.Metadata.DeletionTimestamp is not null
+                    || !FleetOwner.Owns(pass.Fleet, value)
+                )
                 {
                     continue;
                 }
 
-                await pass.TryAsync(value, async () =>
-                {
-                    await kind.DeleteAsync(value, cancellation);
-                    _memory.Forget(kind.Type.Kind, ObjectKey.Of(value));
-                    pass.Deleted++;
-                });
+                await pass.TryAsync(
+                    value,
+                    async () =>
+                    {
+                        await kind.DeleteAsync(value, cancellation);
+                        _memory.Forget(kind.Type.Kind, ObjectKey.Of(value));
+                        pass.Deleted++;
+                    }
+                );
             }
         }
     }
@@ -150,7 +170,8 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
         }
     }
 
-    private static string Hash(JsonObject body) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body.ToJsonString())))[..16];
+    private static string Hash(JsonObject body) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body.ToJsonString())))[..16];
 
     private static void Annotate(JsonObject body, string hash)
     {
@@ -187,27 +208,30 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
             {
                 await write();
             }
-            catch (KubernetesException error) when ((int)error.Code < 500 && error.Code is not (HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized))
+            catch (KubernetesException error)
+                when ((int)error.Code < 500 && error.Code is not (HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized))
             {
                 Problems.Add(new ApplyProblem(Reason(error), ApplyReport.NameOf(value), error.Status.Message ?? error.Message));
             }
         }
 
-        public ApplyReport Report() => new()
-        {
-            Applied = Applied,
-            Unchanged = Unchanged,
-            Deleted = Deleted,
-            Drift = Drift,
-            Problems = Problems,
-        };
+        public ApplyReport Report() =>
+            new()
+            {
+                Applied = Applied,
+                Unchanged = Unchanged,
+                Deleted = Deleted,
+                Drift = Drift,
+                Problems = Problems,
+            };
 
-        private static ApplyProblemReason Reason(KubernetesException error) => error switch
-        {
-            { IsInvalid: true } or { Code: HttpStatusCode.BadRequest } => ApplyProblemReason.Invalid,
-            { Code: HttpStatusCode.Forbidden } => ApplyProblemReason.Forbidden,
-            { IsConflict: true } => ApplyProblemReason.Conflict,
-            _ => ApplyProblemReason.Failed,
-        };
+        private static ApplyProblemReason Reason(KubernetesException error) =>
+            error switch
+            {
+                { IsInvalid: true } or { Code: HttpStatusCode.BadRequest } => ApplyProblemReason.Invalid,
+                { Code: HttpStatusCode.Forbidden } => ApplyProblemReason.Forbidden,
+                { IsConflict: true } => ApplyProblemReason.Conflict,
+                _ => ApplyProblemReason.Failed,
+            };
     }
 }

@@ -83,11 +83,21 @@ internal sealed class ReferencedServices(KubernetesClient client, ILoggerFactory
         var followed = new Followed
         {
             Service = new SharedInformer<Service>(
-                client, ClusterResources.Services,
-                new SharedInformerOptions<Service> { Namespace = key.Namespace, FieldSelector = $"metadata.name={key.Name}" }, loggers),
+                client,
+                ClusterResources.Services,
+                new SharedInformerOptions<Service> { Namespace = key.Namespace, FieldSelector = $"metadata.name={key.Name}" },
+                loggers
+            ),
             Slices = new SharedInformer<EndpointSlice>(
-                client, ClusterResources.EndpointSlices,
-                new SharedInformerOptions<EndpointSlice> { Namespace = key.Namespace, LabelSelector = $"{EndpointSlice.ServiceNameLabel}={key.Name}" }, loggers),
+                client,
+                ClusterResources.EndpointSlices,
+                new SharedInformerOptions<EndpointSlice>
+                {
+                    Namespace = key.Namespace,
+                    LabelSelector = $"{EndpointSlice.ServiceNameLabel}={key.Name}",
+                },
+                loggers
+            ),
         };
         _services.Add(key, followed);
         followed.Service.AddHandler(ResourceEventHandler<Service>.ForAny(_ => Tell(key)));

@@ -18,8 +18,13 @@ internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
 
     /// <summary>The fleet with the status that was written last, where the cache does not show it yet.</summary>
     public ConnectionFleet WithNewestStatus(ConnectionFleet fleet) =>
-        _written.TryGetValue(ObjectKey.Of(fleet), out var last) && last.VersionBefore == fleet.Metadata.ResourceVersion && last.Uid == fleet.Metadata.Uid
-            ? fleet with { Status = last.Status }
+        _written.TryGetValue(ObjectKey.Of(fleet), out var last)
+        && last.VersionBefore == fleet.Metadata.ResourceVersion
+        && last.Uid == fleet.Metadata.Uid
+            ? fleet with
+            {
+                Status = last.Status,
+            }
             : fleet;
 
     /// <summary>Writes the status, or not.</summary>
@@ -53,20 +58,22 @@ internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
     public void Forget(ObjectKey fleet) => _written.TryRemove(fleet, out _);
 
     // Put together by hand, for an apply owns what it names: nothing but the status. The uid keeps it from reaching a fleet that came later.
-    private static byte[] Body(ConnectionFleet fleet, FleetStatus status) => JsonSerializer.SerializeToUtf8Bytes(
-        new JsonObject
-        {
-            ["apiVersion"] = FleetApi.ApiVersion,
-            ["kind"] = FleetApi.Kind,
-            ["metadata"] = new JsonObject
+    private static byte[] Body(ConnectionFleet fleet, FleetStatus status) =>
+        JsonSerializer.SerializeToUtf8Bytes(
+            new JsonObject
             {
-                ["name"] = fleet.Metadata.Name,
-                ["namespace"] = fleet.Metadata.Namespace,
-                ["uid"] = fleet.Metadata.Uid,
+                ["apiVersion"] = FleetApi.ApiVersion,
+                ["kind"] = FleetApi.Kind,
+                ["metadata"] = new JsonObject
+                {
+                    ["name"] = fleet.Metadata.Name,
+                    ["namespace"] = fleet.Metadata.Namespace,
+                    ["uid"] = fleet.Metadata.Uid,
+                },
+                ["status"] = JsonSerializer.SerializeToNode(status, FleetJson.Default.FleetStatus),
             },
-            ["status"] = JsonSerializer.SerializeToNode(status, FleetJson.Default.FleetStatus),
-        },
-        KubernetesNodeJson.Default.JsonObject);
+            KubernetesNodeJson.Default.JsonObject
+        );
 
     private sealed record Written(string? Uid, string? VersionBefore, FleetStatus Status, DateTimeOffset At);
 }

@@ -17,13 +17,21 @@ internal sealed class WatchedKind<T>
     /// <summary>Makes the informers; <see cref="FleetCaches"/> runs them.</summary>
     /// <param name="namespaces">Empty: all.</param>
     public WatchedKind(
-        KubernetesClient client, ResourceType<T> type, IReadOnlyList<string> namespaces, SharedInformerOptions<T> options, ILoggerFactory loggers)
+        KubernetesClient client,
+        ResourceType<T> type,
+        IReadOnlyList<string> namespaces,
+        SharedInformerOptions<T> options,
+        ILoggerFactory loggers
+    )
     {
         Type = type;
-        _informers = (namespaces.Count == 0 ? [""] : namespaces).Distinct(StringComparer.Ordinal).ToDictionary(
-            ns => ns,
-            ns => new SharedInformer<T>(client, type, options with { Namespace = ns.Length == 0 ? null : ns }, loggers),
-            StringComparer.Ordinal);
+        _informers = (namespaces.Count == 0 ? [""] : namespaces)
+            .Distinct(StringComparer.Ordinal)
+            .ToDictionary(
+                ns => ns,
+                ns => new SharedInformer<T>(client, type, options with { Namespace = ns.Length == 0 ? null : ns }, loggers),
+                StringComparer.Ordinal
+            );
     }
 
     public ResourceType<T> Type { get; }
@@ -49,12 +57,14 @@ internal sealed class WatchedKind<T>
     {
         foreach (var informer in _informers.Values)
         {
-            informer.AddHandler(new ResourceEventHandler<T>
-            {
-                Added = value => changed(null, value),
-                Updated = changed,
-                Deleted = value => changed(value, null),
-            });
+            informer.AddHandler(
+                new ResourceEventHandler<T>
+                {
+                    Added = value => changed(null, value),
+                    Updated = changed,
+                    Deleted = value => changed(value, null),
+                }
+            );
         }
     }
 

@@ -3,11 +3,21 @@ using System.Text.Json.Nodes;
 namespace Mooring.Api.Tests.Cluster;
 
 /// <summary>One finished request, as the API server saw it.</summary>
-internal sealed record AuditedRequest(string Verb, string User, string Resource, string Subresource, string Namespace, string Name, int Code, DateTimeOffset At)
+internal sealed record AuditedRequest(
+    string Verb,
+    string User,
+    string Resource,
+    string Subresource,
+    string Namespace,
+    string Name,
+    int Code,
+    DateTimeOffset At
+)
 {
     public bool IsWrite => Verb is not ("get" or "list" or "watch");
 
-    public override string ToString() => $"{At:HH:mm:ss.fff} {User} {Verb} {Namespace}/{Resource}/{Name}{(Subresource.Length > 0 ? "/" + Subresource : "")} {Code}";
+    public override string ToString() =>
+        $"{At:HH:mm:ss.fff} {User} {Verb} {Namespace}/{Resource}/{Name}{(Subresource.Length > 0 ? "/" + Subresource : "")} {Code}";
 }
 
 /// <summary>The API server's own account of every request: what "makes no write" is counted by.</summary>
@@ -47,15 +57,18 @@ internal sealed class AuditLog(string file)
         {
             var entry = JsonNode.Parse(line)!;
             var target = entry["objectRef"];
-            requests.Add(new AuditedRequest(
-                (string)entry["verb"]!,
-                (string?)entry["user"]?["username"] ?? "",
-                (string?)target?["resource"] ?? "",
-                (string?)target?["subresource"] ?? "",
-                (string?)target?["namespace"] ?? "",
-                (string?)target?["name"] ?? "",
-                (int?)entry["responseStatus"]?["code"] ?? 0,
-                (DateTimeOffset)entry["requestReceivedTimestamp"]!));
+            requests.Add(
+                new AuditedRequest(
+                    (string)entry["verb"]!,
+                    (string?)entry["user"]?["username"] ?? "",
+                    (string?)target?["resource"] ?? "",
+                    (string?)target?["subresource"] ?? "",
+                    (string?)target?["namespace"] ?? "",
+                    (string?)target?["name"] ?? "",
+                    (int?)entry["responseStatus"]?["code"] ?? 0,
+                    (DateTimeOffset)entry["requestReceivedTimestamp"]!
+                )
+            );
         }
 
         return requests;

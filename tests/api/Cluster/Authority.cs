@@ -54,7 +54,11 @@ internal sealed class Authority : IDisposable
         }
 
         using var signed = request.Create(
-            _certificate, new DateTimeOffset(_certificate.NotBefore), new DateTimeOffset(_certificate.NotAfter), RandomNumberGenerator.GetBytes(12));
+            _certificate,
+            new DateTimeOffset(_certificate.NotBefore),
+            new DateTimeOffset(_certificate.NotAfter),
+            RandomNumberGenerator.GetBytes(12)
+        );
         return new PemPair(signed.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }
 

@@ -15,15 +15,15 @@ internal static class ClusterAssets
     public static string? Directory => Found.Value;
 
     /// <summary>Why the tests that need them are skipped; null when they are there.</summary>
-    public static string? MissingBecause => Directory is null
-        ? $"NO KUBERNETES API SERVER: set KUBEBUILDER_ASSETS to a folder with {string.Join(", ", Programs)}, or put one below {DefaultParent}"
-        : null;
+    public static string? MissingBecause =>
+        Directory is null
+            ? $"NO KUBERNETES API SERVER: set KUBEBUILDER_ASSETS to a folder with {string.Join(", ", Programs)}, or put one below {DefaultParent}"
+            : null;
 
     private static string DefaultParent =>
         Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".local", "share", "kubebuilder-envtest", "k8s");
 
-    public static string Program(string name) =>
-        Path.Combine(Directory ?? throw new InvalidOperationException(MissingBecause), name);
+    public static string Program(string name) => Path.Combine(Directory ?? throw new InvalidOperationException(MissingBecause), name);
 
     private static string? Find()
     {

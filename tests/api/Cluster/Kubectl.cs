@@ -19,15 +19,17 @@ internal sealed class Kubectl(string kubeconfig)
             : throw new InvalidOperationException($"kubectl {string.Join(' ', arguments)}: {result.Errors.Trim()}");
     }
 
-    public async Task<JsonNode> GetAsync(params string[] arguments) =>
-        JsonNode.Parse(await RunAsync(["get", "-o", "json", .. arguments]))!;
+    public async Task<JsonNode> GetAsync(params string[] arguments) => JsonNode.Parse(await RunAsync(["get", "-o", "json", .. arguments]))!;
 
     public Task<KubectlResult> TryAsync(params string[] arguments) => TryWithInputAsync(null, arguments);
 
     /// <summary>As <see cref="TryAsync"/>, with a manifest on standard input for <c>-f -</c>.</summary>
     public async Task<KubectlResult> TryWithInputAsync(string? manifest, params string[] arguments)
     {
-        var start = new ProcessStartInfo(ClusterAssets.Program("kubectl"), ["--kubeconfig", kubeconfig, .. arguments])
+        var start = new ProcessStartInfo(
+            ClusterAssets.Program("kubectl"),
+            ["--kubeconfig", kubeconfig, "--cache-dir", $"{kubeconfig}.cache", .. arguments]
+        )
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -43,7 +45,7 @@ internal sealed class Kubectl(string kubeconfig)
         return new KubectlResult(process.ExitCode, await output, await errors);
     }
 
-    /// <summary>Applies a manifest as users do: server-side, as themselves.</summary>
+    /// <summary>Applies a manifest as users do.</summary>
     public async Task ApplyAsync(string manifest, string ns)
     {
         var result = await TryWithInputAsync(manifest, "apply", "-n", ns, "-f", "-");

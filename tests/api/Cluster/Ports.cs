@@ -18,9 +18,7 @@ internal static class Ports
                 probe.Bind(new IPEndPoint(IPAddress.Loopback, port));
                 return port;
             }
-            catch (SocketException error) when (error.SocketErrorCode == SocketError.AddressAlreadyInUse)
-            {
-            }
+            catch (SocketException error) when (error.SocketErrorCode == SocketError.AddressAlreadyInUse) { }
         }
     }
 }

@@ -38,7 +38,9 @@ internal static class Reaper
     {
         lock (Gate)
         {
-            _shell ??= Process.Start(new ProcessStartInfo("/bin/sh", ["-c", Script]) { RedirectStandardInput = true, UseShellExecute = false })!;
+            _shell ??= Process.Start(
+                new ProcessStartInfo("/bin/sh", ["-c", Script]) { RedirectStandardInput = true, UseShellExecute = false }
+            )!;
             _shell.StandardInput.WriteLine(line);
             _shell.StandardInput.Flush();
         }

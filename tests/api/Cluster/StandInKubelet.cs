@@ -76,7 +76,9 @@ internal sealed class StandInKubelet : IAsyncDisposable
         {
             using var binding = new StringContent(
                 $$$"""{"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "{{{name}}}"}, "target": {"kind": "Node", "name": "{{{TestCluster.Node}}}"}}""",
-                Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
+                Encoding.UTF8,
+                new MediaTypeHeaderValue("application/json")
+            );
             using var bound = await _admin.PostAsync($"{_path}/{name}/binding", binding, _stop.Token);
         }
 

@@ -66,8 +66,17 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Installs the fleet's definition, and waits until the API server serves it.</summary>
     public async Task InstallAsync()
     {
-        await Kubectl.RunAsync("apply", "--server-side", "-f", RepositoryRoot.File("crds", "mooring.dev_connectionfleets.yaml"));
-        await Kubectl.RunAsync("wait", "--for=condition=Established", "crd/connectionfleets.mooring.dev", "--timeout=30s");
+        // Ready, the API server may yet have no OpenAPI document to check the definition by.
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                await Kubectl.RunAsync("apply", "--server-side", "-f", RepositoryRoot.File("crds", "mooring.dev_connectionfleets.yaml"));
+                await Kubectl.RunAsync("wait", "--for=condition=Established", "crd/connectionfleets.mooring.dev", "--timeout=30s");
+                return true;
+            },
+            TimeSpan.FromSeconds(30),
+            "no definition"
+        );
     }
 
     /// <summary>A path in the cluster's own folder, which goes with it.</summary>
@@ -78,7 +87,9 @@ internal sealed class TestCluster : IAsyncDisposable
     {
         var pair = _authority.Client(user, groups);
         var file = InFolder($"{user.Replace(':', '-')}.kubeconfig");
-        File.WriteAllText(file, $"""
+        File.WriteAllText(
+            file,
+            $"""
             apiVersion: v1
             kind: Config
             current-context: test
@@ -97,7 +108,8 @@ internal sealed class TestCluster : IAsyncDisposable
               user:
                 client-certificate-data: {Base64(pair.Certificate)}
                 client-key-data: {Base64(pair.Key)}
-            """);
+            """
+        );
         return file;
     }
 
@@ -115,16 +127,29 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Starts the API server on the port it had before, and waits until it is ready.</summary>
     public async Task StartApiServerAsync()
     {
-        _apiServer = Start("kube-apiserver",
-        [
-            $"--etcd-servers=http://127.0.0.1:{_etcdPort}", "--bind-address=127.0.0.1", $"--secure-port={_apiPort}",
-            "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16", "--authorization-mode=RBAC",
-            "--enable-priority-and-fairness=false", "--shutdown-delay-duration=0s",
-            $"--client-ca-file={InFolder("ca.crt")}", $"--tls-cert-file={InFolder("server.crt")}", $"--tls-private-key-file={InFolder("server.key")}",
-            "--service-account-issuer=https://kubernetes.default.svc", $"--service-account-key-file={InFolder("accounts.key")}",
-            $"--service-account-signing-key-file={InFolder("accounts.key")}",
-            $"--audit-policy-file={InFolder("audit.yaml")}", $"--audit-log-path={InFolder("audit.log")}", "--audit-log-maxsize=1000", "--audit-log-mode=blocking-strict",
-        ]);
+        _apiServer = Start(
+            "kube-apiserver",
+            [
+                $"--etcd-servers=http://127.0.0.1:{_etcdPort}",
+                "--bind-address=127.0.0.1",
+                $"--secure-port={_apiPort}",
+                "--endpoint-reconciler-type=none",
+                "--service-cluster-ip-range=10.96.0.0/16",
+                "--authorization-mode=RBAC",
+                "--enable-priority-and-fairness=false",
+                "--shutdown-delay-duration=0s",
+                $"--client-ca-file={InFolder("ca.crt")}",
+                $"--tls-cert-file={InFolder("server.crt")}",
+                $"--tls-private-key-file={InFolder("server.key")}",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                $"--service-account-key-file={InFolder("accounts.key")}",
+                $"--service-account-signing-key-file={InFolder("accounts.key")}",
+                $"--audit-policy-file={InFolder("audit.yaml")}",
+                $"--audit-log-path={InFolder("audit.log")}",
+                "--audit-log-maxsize=1000",
+                "--audit-log-mode=blocking-strict",
+            ]
+        );
         await ReadyAsync(_apiServer, $"{Server}readyz", _admin);
     }
 
@@ -134,8 +159,12 @@ internal sealed class TestCluster : IAsyncDisposable
         var name = $"{prefix}-{RandomNumberGenerator.GetHexString(6, true)}";
         await Kubectl.RunAsync("create", "namespace", name);
         await Eventually.HoldsAsync(
-            async () => await Kubectl.TryAsync("get", "serviceaccount", "default", "-n", name) is { Succeeded: false } result ? result.Errors : null,
-            TimeSpan.FromSeconds(30));
+            async () =>
+                await Kubectl.TryAsync("get", "serviceaccount", "default", "-n", name) is { Succeeded: false } result
+                    ? result.Errors
+                    : null,
+            TimeSpan.FromSeconds(30)
+        );
         return name;
     }
 
@@ -159,16 +188,27 @@ internal sealed class TestCluster : IAsyncDisposable
         WritePki();
         await File.WriteAllTextAsync(InFolder("audit.yaml"), AuditLog.Policy);
         var peerPort = Ports.Free();
-        _etcd = Start("etcd",
-        [
-            "--name=test", $"--data-dir={InFolder("etcd")}", "--unsafe-no-fsync", "--log-level=warn",
-            $"--listen-client-urls=http://127.0.0.1:{_etcdPort}", $"--advertise-client-urls=http://127.0.0.1:{_etcdPort}",
-            $"--listen-peer-urls=http://127.0.0.1:{peerPort}", $"--initial-advertise-peer-urls=http://127.0.0.1:{peerPort}",
-            $"--initial-cluster=test=http://127.0.0.1:{peerPort}",
-        ]);
+        _etcd = Start(
+            "etcd",
+            [
+                "--name=test",
+                $"--data-dir={InFolder("etcd")}",
+                "--unsafe-no-fsync",
+                "--log-level=warn",
+                $"--listen-client-urls=http://127.0.0.1:{_etcdPort}",
+                $"--advertise-client-urls=http://127.0.0.1:{_etcdPort}",
+                $"--listen-peer-urls=http://127.0.0.1:{peerPort}",
+                $"--initial-advertise-peer-urls=http://127.0.0.1:{peerPort}",
+                $"--initial-cluster=test=http://127.0.0.1:{peerPort}",
+            ]
+        );
         await StartApiServerAsync();
         StartControllers();
-        await Kubectl.RunAsync("create", "-f", await FileAsync("node.json", $$$"""{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "{{{Node}}}"}}"""));
+        await Kubectl.RunAsync(
+            "create",
+            "-f",
+            await FileAsync("node.json", $$$"""{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "{{{Node}}}"}}""")
+        );
     }
 
     private async Task<string> FileAsync(string name, string text)
@@ -177,14 +217,23 @@ internal sealed class TestCluster : IAsyncDisposable
         return InFolder(name);
     }
 
-    private void StartControllers() => _controllers = Start("kube-controller-manager",
-    [
-        $"--kubeconfig={WriteKubeconfig("system:kube-controller-manager", "system:masters")}", "--leader-elect=false", "--use-service-account-credentials=false",
-        "--bind-address=127.0.0.1", $"--secure-port={Ports.Free()}", $"--service-account-private-key-file={InFolder("accounts.key")}", $"--root-ca-file={InFolder("ca.crt")}",
-        "--controllers=garbage-collector-controller,deployment-controller,replicaset-controller,disruption-controller,endpointslice-controller," +
-        "serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller",
-        "--kube-api-qps=200", "--kube-api-burst=400",
-    ]);
+    private void StartControllers() =>
+        _controllers = Start(
+            "kube-controller-manager",
+            [
+                $"--kubeconfig={WriteKubeconfig("system:kube-controller-manager", "system:masters")}",
+                "--leader-elect=false",
+                "--use-service-account-credentials=false",
+                "--bind-address=127.0.0.1",
+                $"--secure-port={Ports.Free()}",
+                $"--service-account-private-key-file={InFolder("accounts.key")}",
+                $"--root-ca-file={InFolder("ca.crt")}",
+                "--controllers=garbage-collector-controller,deployment-controller,replicaset-controller,disruption-controller,endpointslice-controller,"
+                    + "serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller",
+                "--kube-api-qps=200",
+                "--kube-api-burst=400",
+            ]
+        );
 
     private void WritePki()
     {
@@ -199,18 +248,22 @@ internal sealed class TestCluster : IAsyncDisposable
     private ChildProcess Start(string program, IEnumerable<string> arguments) =>
         ChildProcess.Start(ClusterAssets.Program(program), arguments, InFolder($"{program}.log"));
 
-    private static Task ReadyAsync(ChildProcess process, string url, HttpClient client) => Eventually.HoldsAsync(
-        async () =>
-        {
-            if (process.HasExited)
+    private static Task ReadyAsync(ChildProcess process, string url, HttpClient client) =>
+        Eventually.HoldsAsync(
+            async () =>
             {
-                throw new HopelessException($"it ended with code {process.ExitCode}:\n{process.Log[^Math.Min(process.Log.Length, 4000)..]}");
-            }
+                if (process.HasExited)
+                {
+                    throw new HopelessException(
+                        $"it ended with code {process.ExitCode}:\n{process.Log[^Math.Min(process.Log.Length, 4000)..]}"
+                    );
+                }
 
-            using var answer = await client.GetAsync(url);
-            return answer.IsSuccessStatusCode ? null : $"{url} says {(int)answer.StatusCode}";
-        },
-        StartDeadline);
+                using var answer = await client.GetAsync(url);
+                return answer.IsSuccessStatusCode ? null : $"{url} says {(int)answer.StatusCode}";
+            },
+            StartDeadline
+        );
 
     private HttpClient CreateClient(string user, params IEnumerable<string> groups)
     {

@@ -45,7 +45,15 @@ public sealed class ElectionTests(SharedCluster shared)
         await using var two = second;
 
         await shared.Cluster.Kubectl.RunAsync(
-            "patch", "lease", "operator", "-n", role.Namespace, "--type=merge", "-p", """{"spec":{"holderIdentity":"somebody-else"}}""");
+            "patch",
+            "lease",
+            "operator",
+            "-n",
+            role.Namespace,
+            "--type=merge",
+            "-p",
+            """{"spec":{"holderIdentity":"somebody-else"}}"""
+        );
 
         (await first.Process.WaitForExitAsync(TimeSpan.FromSeconds(20))).ShouldBe(3);
     }
@@ -64,6 +72,8 @@ public sealed class ElectionTests(SharedCluster shared)
         await shared.Cluster.Kubectl.ApplyAsync(FleetFixture.Quickstart, ns);
         await Eventually.HoldsAsync(
             async () => (await shared.Cluster.Kubectl.TryAsync("get", "service", "quickstart-gateway", "-n", ns)).Succeeded,
-            TimeSpan.FromSeconds(20), "the new leader makes nothing");
+            TimeSpan.FromSeconds(20),
+            "the new leader makes nothing"
+        );
     }
 }

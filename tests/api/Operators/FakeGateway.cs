@@ -46,12 +46,24 @@ internal sealed class FakeGateway : IAsyncDisposable
         }
 
         await gateway._socket.ConnectAsync(new Uri(OperatorProcess.StreamUrl), gateway._invoker, gateway._limit.Token);
-        await gateway.SendAsync(new HelloMessage { Fleet = fleet, Gateway = pod, Version = "test" });
+        await gateway.SendAsync(
+            new HelloMessage
+            {
+                Fleet = fleet,
+                Gateway = pod,
+                Version = "test",
+            }
+        );
         return gateway;
     }
 
-    public async Task SendAsync(GatewayMessage message) => await _socket.SendAsync(
-        JsonSerializer.SerializeToUtf8Bytes(message, ContractsJson.Default.GatewayMessage), WebSocketMessageType.Text, true, _limit.Token);
+    public async Task SendAsync(GatewayMessage message) =>
+        await _socket.SendAsync(
+            JsonSerializer.SerializeToUtf8Bytes(message, ContractsJson.Default.GatewayMessage),
+            WebSocketMessageType.Text,
+            true,
+            _limit.Token
+        );
 
     /// <summary>The next message of one kind; others are passed over, a config among them is acknowledged.</summary>
     /// <returns>Null: the operator has closed the stream.</returns>
@@ -67,8 +79,7 @@ internal sealed class FakeGateway : IAsyncDisposable
             {
                 part = await _socket.ReceiveAsync(buffer.AsMemory(length), _limit.Token);
                 length += part.Count;
-            }
-            while (!part.EndOfMessage);
+            } while (!part.EndOfMessage);
 
             if (part.MessageType == WebSocketMessageType.Close)
             {

@@ -36,20 +36,26 @@ internal sealed class FleetFixture : IAsyncDisposable
         await WaitReadyAsync("quickstart");
     }
 
-    public async Task WaitReadyAsync(string fleet, TimeSpan? deadline = null) => await Eventually.HoldsAsync(
-        async () =>
-        {
-            var status = (await FleetAsync(fleet))["status"];
-            var ready = status?["conditions"]?.AsArray().FirstOrDefault(condition => (string?)condition!["type"] == "Ready");
-            return (string?)ready?["status"] == "True" ? null : $"status {status?.ToJsonString()}\n{Operator.Log}";
-        },
-        deadline ?? TimeSpan.FromSeconds(30));
+    public async Task WaitReadyAsync(string fleet, TimeSpan? deadline = null) =>
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                var status = (await FleetAsync(fleet))["status"];
+                var ready = status?["conditions"]?.AsArray().FirstOrDefault(condition => (string?)condition!["type"] == "Ready");
+                return (string?)ready?["status"] == "True" ? null : $"status {status?.ToJsonString()}\n{Operator.Log}";
+            },
+            deadline ?? TimeSpan.FromSeconds(30)
+        );
 
     public Task<JsonNode> FleetAsync(string name) => Kubectl.GetAsync("fleet", name, "-n", Namespace);
 
     /// <summary>Objects of one kind, by name.</summary>
     public async Task<IReadOnlyList<JsonNode>> ListAsync(string kind) =>
-        [.. (await Kubectl.GetAsync(kind, "-n", Namespace, "-l", "app.kubernetes.io/managed-by=mooring"))["items"]!.AsArray().Select(item => item!)];
+        [
+            .. (await Kubectl.GetAsync(kind, "-n", Namespace, "-l", "app.kubernetes.io/managed-by=mooring"))["items"]!
+                .AsArray()
+                .Select(item => item!),
+        ];
 
     public async ValueTask DisposeAsync()
     {

@@ -34,11 +34,27 @@ internal sealed class OperatorProcess : IAsyncDisposable
         var process = ChildProcess.Start(
             program,
             [
-                "run", "--kubeconfig", role.Kubeconfig, "--operator-namespace", role.Namespace, "--lease", "operator",
-                "--http", $"127.0.0.1:{http}", "--stream", $"127.0.0.1:{stream}", "--stream-url", StreamUrl,
-                "--gateway-image", "mooring/gateway:test", "--log-level", "Debug", .. arguments,
+                "run",
+                "--kubeconfig",
+                role.Kubeconfig,
+                "--operator-namespace",
+                role.Namespace,
+                "--lease",
+                "operator",
+                "--http",
+                $"127.0.0.1:{http}",
+                "--stream",
+                $"127.0.0.1:{stream}",
+                "--stream-url",
+                StreamUrl,
+                "--gateway-image",
+                "mooring/gateway:test",
+                "--log-level",
+                "Debug",
+                .. arguments,
             ],
-            cluster.InFolder($"{role.User}-{http}.log"));
+            cluster.InFolder($"{role.User}-{http}.log")
+        );
         var started = new OperatorProcess(process, role.User, http, stream);
         try
         {

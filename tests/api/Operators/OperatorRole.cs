@@ -20,7 +20,10 @@ internal sealed partial class OperatorRole
         var user = $"user-{ns}";
         foreach (var (kind, rules) in ChartRules())
         {
-            var (role, scope) = kind == "Role" ? ($"{ns}-own", $"namespace: {ns}") : ($"{ns}-{rules.GetHashCode(StringComparison.Ordinal):x}", "labels: {}");
+            var (role, scope) =
+                kind == "Role"
+                    ? ($"{ns}-own", $"namespace: {ns}")
+                    : ($"{ns}-{rules.GetHashCode(StringComparison.Ordinal):x}", "labels: {}");
             await cluster.Kubectl.ApplyAsync(
                 $"""
                 apiVersion: rbac.authorization.k8s.io/v1
@@ -39,7 +42,8 @@ internal sealed partial class OperatorRole
                 roleRef: {"{"}apiGroup: rbac.authorization.k8s.io, kind: {kind}, name: {role}{"}"}
                 subjects: [{"{"}kind: User, name: {user}, apiGroup: rbac.authorization.k8s.io{"}"}]
                 """,
-                ns);
+                ns
+            );
         }
 
         return new OperatorRole(user, ns, cluster.WriteKubeconfig(user));
@@ -56,9 +60,15 @@ internal sealed partial class OperatorRole
         }
     }
 
-    [GeneratedRegex("""define "mooring\.fleetRules" -?\}\}\n(?<rules>.*?)\{\{-? end""", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        """define "mooring\.fleetRules" -?\}\}\n(?<rules>.*?)\{\{-? end""",
+        RegexOptions.Singleline | RegexOptions.ExplicitCapture
+    )]
     private static partial Regex FleetRules();
 
-    [GeneratedRegex("""kind: (?<kind>Role|ClusterRole)\n((?!---)[^\n]*\n)*?rules:\n(?<rules>([ -][^\n]*\n)+)""", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        """kind: (?<kind>Role|ClusterRole)\n((?!---)[^\n]*\n)*?rules:\n(?<rules>([ -][^\n]*\n)+)""",
+        RegexOptions.ExplicitCapture
+    )]
     private static partial Regex PlainRules();
 }

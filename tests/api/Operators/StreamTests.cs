@@ -19,16 +19,36 @@ public sealed class StreamTests(SharedCluster shared)
         config.Config.Fleet.ShouldBe($"{fleet.Namespace}/quickstart");
         var endpoints = (await gateway.ReceiveAsync<EndpointsMessage>())!;
         endpoints.Endpoints.Count.ShouldBe(2);
-        endpoints.Endpoints.ShouldAllBe(endpoint => endpoint.Address.StartsWith("10.244.", StringComparison.Ordinal) && endpoint.Port == 8080);
-        await gateway.SendAsync(new ReportMessage { State = GatewayState.Serving, Connections = 40, Capacity = 100 });
+        endpoints.Endpoints.ShouldAllBe(endpoint =>
+            endpoint.Address.StartsWith("10.244.", StringComparison.Ordinal) && endpoint.Port == 8080
+        );
+        await gateway.SendAsync(
+            new ReportMessage
+            {
+                State = GatewayState.Serving,
+                Connections = 40,
+                Capacity = 100,
+            }
+        );
         await StatusAsync(fleet, status => (string?)status["config"]!["acked"] == "1/2" && (int?)status["connections"]!["current"] == 40);
 
         await fleet.Kubectl.RunAsync(
-            "patch", "fleet", "quickstart", "-n", fleet.Namespace, "--type=merge", "-p", """{"spec":{"gateway":{"capacity":{"perAddress":5}}}}""");
+            "patch",
+            "fleet",
+            "quickstart",
+            "-n",
+            fleet.Namespace,
+            "--type=merge",
+            "-p",
+            """{"spec":{"gateway":{"capacity":{"perAddress":5}}}}"""
+        );
         var changed = (await gateway.ReceiveAsync<ConfigMessage>())!;
         changed.Hash.ShouldNotBe(config.Hash);
         changed.Config.Capacity.PerAddress.ShouldBe(5);
-        await StatusAsync(fleet, status => (string?)status["config"]!["hash"] == changed.Hash && (string?)status["config"]!["acked"] == "1/2");
+        await StatusAsync(
+            fleet,
+            status => (string?)status["config"]!["hash"] == changed.Hash && (string?)status["config"]!["acked"] == "1/2"
+        );
     }
 
     [ClusterFact]
@@ -41,15 +61,21 @@ public sealed class StreamTests(SharedCluster shared)
         await gateway.ReceiveAsync<ConfigMessage>();
 
         await fleet.Kubectl.RunAsync(
-            "patch", "fleet", "quickstart", "-n", fleet.Namespace, "--type=json", "-p",
-            """[{"op":"replace","path":"/spec/backends/0/workload/replicas","value":3}]""");
+            "patch",
+            "fleet",
+            "quickstart",
+            "-n",
+            fleet.Namespace,
+            "--type=json",
+            "-p",
+            """[{"op":"replace","path":"/spec/backends/0/workload/replicas","value":3}]"""
+        );
 
         EndpointsMessage message;
         do
         {
             message = (await gateway.ReceiveAsync<EndpointsMessage>()).ShouldNotBeNull();
-        }
-        while (message.Backend != "echo" || message.Endpoints.Count != 3);
+        } while (message.Backend != "echo" || message.Endpoints.Count != 3);
     }
 
     [ClusterFact]
@@ -74,8 +100,9 @@ public sealed class StreamTests(SharedCluster shared)
         await fleet.ApplyQuickstartAsync();
         using var other = new Authority();
 
-        await Should.ThrowAsync<System.Net.WebSockets.WebSocketException>(
-            () => FakeGateway.ConnectAsync(fleet.Operator.StreamPort, other.CertificatePem, "any", $"{fleet.Namespace}/quickstart", "any"));
+        await Should.ThrowAsync<System.Net.WebSockets.WebSocketException>(() =>
+            FakeGateway.ConnectAsync(fleet.Operator.StreamPort, other.CertificatePem, "any", $"{fleet.Namespace}/quickstart", "any")
+        );
     }
 
     [ClusterFact]
@@ -105,7 +132,9 @@ public sealed class StreamTests(SharedCluster shared)
                 version = (string)secret["metadata"]!["resourceVersion"]!;
                 return true;
             },
-            TimeSpan.FromSeconds(20), "no Secret");
+            TimeSpan.FromSeconds(20),
+            "no Secret"
+        );
         return version!;
     }
 
@@ -120,11 +149,27 @@ public sealed class StreamTests(SharedCluster shared)
     {
         var config = await fleet.Kubectl.GetAsync("configmap", "quickstart-gateway", "-n", fleet.Namespace);
         return await FakeGateway.ConnectAsync(
-            fleet.Operator.StreamPort, (string)config["data"]!["ca.crt"]!, token, $"{fleet.Namespace}/quickstart", pod);
+            fleet.Operator.StreamPort,
+            (string)config["data"]!["ca.crt"]!,
+            token,
+            $"{fleet.Namespace}/quickstart",
+            pod
+        );
     }
 
-    private static async Task<string> TokenAsync(FleetFixture fleet, string pod, string audience = StreamLimits.TokenAudience) => (await fleet.Kubectl.RunAsync(
-        "create", "token", "quickstart-gateway", $"--audience={audience}", "--bound-object-kind=Pod", $"--bound-object-name={pod}", "-n", fleet.Namespace)).Trim();
+    private static async Task<string> TokenAsync(FleetFixture fleet, string pod, string audience = StreamLimits.TokenAudience) =>
+        (
+            await fleet.Kubectl.RunAsync(
+                "create",
+                "token",
+                "quickstart-gateway",
+                $"--audience={audience}",
+                "--bound-object-kind=Pod",
+                $"--bound-object-name={pod}",
+                "-n",
+                fleet.Namespace
+            )
+        ).Trim();
 
     private static async Task<string> GatewayPodAsync(FleetFixture fleet)
     {
@@ -132,7 +177,12 @@ public sealed class StreamTests(SharedCluster shared)
         return (string)pods["items"]![0]!["metadata"]!["name"]!;
     }
 
-    private static Task StatusAsync(FleetFixture fleet, Func<System.Text.Json.Nodes.JsonNode, bool> holds) => Eventually.HoldsAsync(
-        async () => (await fleet.FleetAsync("quickstart"))["status"] is { } status && holds(status) ? null : (await fleet.FleetAsync("quickstart"))["status"]?.ToJsonString() ?? "no status",
-        TimeSpan.FromSeconds(30));
+    private static Task StatusAsync(FleetFixture fleet, Func<System.Text.Json.Nodes.JsonNode, bool> holds) =>
+        Eventually.HoldsAsync(
+            async () =>
+                (await fleet.FleetAsync("quickstart"))["status"] is { } status && holds(status)
+                    ? null
+                    : (await fleet.FleetAsync("quickstart"))["status"]?.ToJsonString() ?? "no status",
+            TimeSpan.FromSeconds(30)
+        );
 }

@@ -23,7 +23,11 @@ public sealed partial class BadManifestTests(SharedCluster shared)
         result.Succeeded.ShouldBeFalse($"{file} was taken");
         // The API server stops at the first kind of breach, so one of the fields has to be named, not all.
         var named = Expect().Matches(text).Select(match => match.Groups["path"].Value).ToList();
-        named.Any(path => result.Errors.Contains(Last(path), StringComparison.Ordinal) || result.Errors.Contains(ListOf(path), StringComparison.Ordinal))
+        named
+            .Any(path =>
+                result.Errors.Contains(Last(path), StringComparison.Ordinal)
+                || result.Errors.Contains(ListOf(path), StringComparison.Ordinal)
+            )
             .ShouldBeTrue($"none of {string.Join(", ", named)} in: {result.Errors}");
     }
 
@@ -46,28 +50,40 @@ public sealed partial class BadManifestTests(SharedCluster shared)
                 var ready = status["conditions"]!.AsArray().Single(condition => (string?)condition!["type"] == "Ready")!;
                 return (string?)ready["reason"] == "Invalid" && (string?)ready["status"] == "False" ? null : status.ToJsonString();
             },
-            TimeSpan.FromSeconds(20));
+            TimeSpan.FromSeconds(20)
+        );
 
         // Still looked after: what is deleted comes back as it last was good.
         await fleet.Kubectl.RunAsync("delete", "configmap", "good-gateway", "-n", fleet.Namespace);
         await Eventually.HoldsAsync(
-            async () => (string)(await fleet.Kubectl.GetAsync("configmap", "good-gateway", "-n", fleet.Namespace))["data"]!["gateway.json"]! == before,
-            TimeSpan.FromSeconds(10), "the ConfigMap is not as it was");
+            async () =>
+                (string)(await fleet.Kubectl.GetAsync("configmap", "good-gateway", "-n", fleet.Namespace))["data"]!["gateway.json"]!
+                == before,
+            TimeSpan.FromSeconds(10),
+            "the ConfigMap is not as it was"
+        );
     }
 
     internal static string Simple(string name, string spec) =>
-        $"apiVersion: mooring.dev/v1alpha1\nkind: ConnectionFleet\nmetadata:\n  name: {name}\n" + (spec.Length > 0 ? spec : """
-        spec:
-          listeners:
-          - {name: edge, protocol: TCP, port: 9000, backend: app}
-          backends:
-          - {name: app, addresses: [{address: '10.0.0.1:80'}]}
-        """);
+        $"apiVersion: mooring.dev/v1alpha1\nkind: ConnectionFleet\nmetadata:\n  name: {name}\n"
+        + (
+            spec.Length > 0
+                ? spec
+                : """
+                    spec:
+                      listeners:
+                      - {name: edge, protocol: TCP, port: 9000, backend: app}
+                      backends:
+                      - {name: app, addresses: [{address: '10.0.0.1:80'}]}
+                    """
+        );
 
-    private static IEnumerable<string> Files(string refusedBy) => Directory.GetFiles(Folder, "*.yaml")
-        .Where(path => File.ReadAllText(path).Contains($"# refused-by: {refusedBy}\n", StringComparison.Ordinal))
-        .Select(path => Path.GetFileName(path))
-        .Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Files(string refusedBy) =>
+        Directory
+            .GetFiles(Folder, "*.yaml")
+            .Where(path => File.ReadAllText(path).Contains($"# refused-by: {refusedBy}\n", StringComparison.Ordinal))
+            .Select(path => Path.GetFileName(path))
+            .Order(StringComparer.Ordinal);
 
     private static string Last(string path) => path[(path.LastIndexOf('.') + 1)..].Split('[')[0];
 

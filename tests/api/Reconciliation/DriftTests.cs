@@ -26,7 +26,9 @@ public sealed class DriftTests(SharedCluster shared)
                 await fleet.Kubectl.RunAsync("delete", kind, name, "-n", fleet.Namespace, "--wait=false");
                 await Eventually.HoldsAsync(
                     async () => (string)(await fleet.Kubectl.GetAsync(kind, name, "-n", fleet.Namespace))["metadata"]!["uid"]! != uid,
-                    Patience, $"{kind} {name} did not come back");
+                    Patience,
+                    $"{kind} {name} did not come back"
+                );
                 await AnsweredInTimeAsync(fleet, mark, name, verb: "delete");
             }
         }
@@ -34,7 +36,11 @@ public sealed class DriftTests(SharedCluster shared)
 
     [ClusterTheory]
     [InlineData("deployment", "spec.replicas", """{"spec":{"replicas":7}}""")]
-    [InlineData("deployment", "spec.template.spec.containers[0].image", """{"spec":{"template":{"spec":{"containers":[{"name":"gateway","image":"evil"}]}}}}""")]
+    [InlineData(
+        "deployment",
+        "spec.template.spec.containers[0].image",
+        """{"spec":{"template":{"spec":{"containers":[{"name":"gateway","image":"evil"}]}}}}"""
+    )]
     [InlineData("service", "spec.ports[0].targetPort", """{"spec":{"ports":[{"port":9000,"protocol":"TCP","targetPort":1}]}}""")]
     [InlineData("configmap", "data", """{"data":{"gateway.json":"{}"}}""")]
     [InlineData("poddisruptionbudget", "spec.minAvailable", """{"spec":{"minAvailable":0}}""")]
@@ -43,7 +49,9 @@ public sealed class DriftTests(SharedCluster shared)
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
         await fleet.ApplyQuickstartAsync();
-        var child = (await fleet.ListAsync(kind)).First(item => ((string)item["metadata"]!["name"]!).Contains("gateway", StringComparison.Ordinal));
+        var child = (await fleet.ListAsync(kind)).First(item =>
+            ((string)item["metadata"]!["name"]!).Contains("gateway", StringComparison.Ordinal)
+        );
         var name = (string)child["metadata"]!["name"]!;
         var before = At(child, field);
         var mark = shared.Cluster.Audit.Mark();
@@ -51,15 +59,21 @@ public sealed class DriftTests(SharedCluster shared)
         await fleet.Kubectl.RunAsync("patch", kind, name, "-n", fleet.Namespace, "-p", patch);
 
         await Eventually.HoldsAsync(
-            async () => At(await fleet.Kubectl.GetAsync(kind, name, "-n", fleet.Namespace), field) is var now && now == before ? null : $"{field} is {now}",
-            Patience);
+            async () =>
+                At(await fleet.Kubectl.GetAsync(kind, name, "-n", fleet.Namespace), field) is var now && now == before
+                    ? null
+                    : $"{field} is {now}",
+            Patience
+        );
         await AnsweredInTimeAsync(fleet, mark, name, verb: "patch");
     }
 
     /// <summary>By the API server's own clock: from the end of the intruder's request to the operator's.</summary>
     private async Task AnsweredInTimeAsync(FleetFixture fleet, long mark, string name, string verb)
     {
-        var requests = (await shared.Cluster.Audit.SinceAsync(mark)).Where(request => request.Namespace == fleet.Namespace && request.Name == name).ToList();
+        var requests = (await shared.Cluster.Audit.SinceAsync(mark))
+            .Where(request => request.Namespace == fleet.Namespace && request.Name == name)
+            .ToList();
         var intruder = requests.First(request => request.User == "admin" && request.Verb == verb);
         var answer = requests.First(request => request.User == fleet.Operator.User && request.IsWrite && request.At >= intruder.At);
         (answer.At - intruder.At).ShouldBeLessThan(Limit, string.Join('\n', requests));

@@ -17,10 +17,24 @@ public sealed class LifecycleTests(SharedCluster shared)
 
         await fleet.Kubectl.RunAsync("delete", "fleet", "quickstart", "-n", fleet.Namespace, "--timeout=30s");
 
-        foreach (var kind in new[] { "deployments", "replicasets", "pods", "services", "endpointslices", "configmaps", "serviceaccounts", "poddisruptionbudgets" })
+        foreach (
+            var kind in new[]
+            {
+                "deployments",
+                "replicasets",
+                "pods",
+                "services",
+                "endpointslices",
+                "configmaps",
+                "serviceaccounts",
+                "poddisruptionbudgets",
+            }
+        )
         {
             await Eventually.HoldsAsync(
-                async () => (await fleet.ListAsync(kind)) is { Count: > 0 } left ? $"{left.Count} {kind} are left" : null, Patience);
+                async () => (await fleet.ListAsync(kind)) is { Count: > 0 } left ? $"{left.Count} {kind} are left" : null,
+                Patience
+            );
         }
 
         (await fleet.Operator.GetAsync("/metrics")).ShouldNotContain("fleet=\"quickstart\"");
@@ -35,7 +49,9 @@ public sealed class LifecycleTests(SharedCluster shared)
 
         await fleet.Kubectl.RunAsync("delete", "fleet", "quickstart", "-n", fleet.Namespace, "--timeout=30s");
 
-        var requests = (await shared.Cluster.Audit.SinceAsync(mark)).Where(request => request.User == fleet.Operator.User && request.IsWrite).ToList();
+        var requests = (await shared.Cluster.Audit.SinceAsync(mark))
+            .Where(request => request.User == fleet.Operator.User && request.IsWrite)
+            .ToList();
         var lowered = requests.FindIndex(request => request is { Resource: "deployments", Verb: "patch" });
         var released = requests.FindIndex(request => request is { Resource: "connectionfleets", Verb: "patch", Subresource: "" });
         lowered.ShouldBeInRange(0, released, string.Join('\n', requests));
@@ -50,12 +66,25 @@ public sealed class LifecycleTests(SharedCluster shared)
         var mark = shared.Cluster.Audit.Mark();
 
         await fleet.Kubectl.RunAsync(
-            "patch", "fleet", "quickstart", "-n", fleet.Namespace, "--type=merge", "-p", """{"spec":{"gateway":{"image":"mooring/gateway:next"}}}""");
+            "patch",
+            "fleet",
+            "quickstart",
+            "-n",
+            fleet.Namespace,
+            "--type=merge",
+            "-p",
+            """{"spec":{"gateway":{"image":"mooring/gateway:next"}}}"""
+        );
 
         await Eventually.HoldsAsync(
-            async () => (await fleet.ListAsync("deployments")).All(deployment => (string)deployment["metadata"]!["name"]! != old), Patience, "the old revision stays");
+            async () => (await fleet.ListAsync("deployments")).All(deployment => (string)deployment["metadata"]!["name"]! != old),
+            Patience,
+            "the old revision stays"
+        );
         await fleet.WaitReadyAsync("quickstart");
-        var requests = (await shared.Cluster.Audit.SinceAsync(mark)).Where(request => request.User == fleet.Operator.User && request.IsWrite).ToList();
+        var requests = (await shared.Cluster.Audit.SinceAsync(mark))
+            .Where(request => request.User == fleet.Operator.User && request.IsWrite)
+            .ToList();
         var current = await GatewayDeploymentAsync(fleet);
         var surged = requests.FindIndex(request => request.Name == current);
         var lowered = requests.FindIndex(request => request.Name == old);
@@ -70,11 +99,21 @@ public sealed class LifecycleTests(SharedCluster shared)
         await fleet.ApplyQuickstartAsync();
 
         await fleet.Kubectl.RunAsync(
-            "patch", "fleet", "quickstart", "-n", fleet.Namespace, "--type=json", "-p",
-            """[{"op":"remove","path":"/spec/backends/1"},{"op":"remove","path":"/spec/listeners/1"}]""");
+            "patch",
+            "fleet",
+            "quickstart",
+            "-n",
+            fleet.Namespace,
+            "--type=json",
+            "-p",
+            """[{"op":"remove","path":"/spec/backends/1"},{"op":"remove","path":"/spec/listeners/1"}]"""
+        );
 
         await Eventually.HoldsAsync(
-            async () => (await fleet.ListAsync("deployments")).Count == 2 && (await fleet.ListAsync("services")).Count == 2, Patience, "the backend's objects stay");
+            async () => (await fleet.ListAsync("deployments")).Count == 2 && (await fleet.ListAsync("services")).Count == 2,
+            Patience,
+            "the backend's objects stay"
+        );
     }
 
     [ClusterFact]
@@ -82,16 +121,33 @@ public sealed class LifecycleTests(SharedCluster shared)
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
         await fleet.ApplyQuickstartAsync();
-        await fleet.Kubectl.RunAsync("patch", "fleet", "quickstart", "-n", fleet.Namespace, "--type=merge", "-p", """{"spec":{"paused":true}}""");
+        await fleet.Kubectl.RunAsync(
+            "patch",
+            "fleet",
+            "quickstart",
+            "-n",
+            fleet.Namespace,
+            "--type=merge",
+            "-p",
+            """{"spec":{"paused":true}}"""
+        );
         await PhaseAsync(fleet, "quickstart", "Paused");
 
         await fleet.Kubectl.RunAsync("delete", "poddisruptionbudget", "quickstart-gateway", "-n", fleet.Namespace);
         await fleet.Kubectl.RunAsync("annotate", "fleet", "quickstart", "seen=once", "-n", fleet.Namespace);
-        await Eventually.HoldsAsync(
-            async () => Reconciles(await fleet.Operator.GetAsync("/metrics")) > 0, Patience, "no reconcile");
+        await Eventually.HoldsAsync(async () => Reconciles(await fleet.Operator.GetAsync("/metrics")) > 0, Patience, "no reconcile");
         (await fleet.ListAsync("poddisruptionbudgets")).ShouldBeEmpty();
 
-        await fleet.Kubectl.RunAsync("patch", "fleet", "quickstart", "-n", fleet.Namespace, "--type=merge", "-p", """{"spec":{"paused":false}}""");
+        await fleet.Kubectl.RunAsync(
+            "patch",
+            "fleet",
+            "quickstart",
+            "-n",
+            fleet.Namespace,
+            "--type=merge",
+            "-p",
+            """{"spec":{"paused":false}}"""
+        );
         await PhaseAsync(fleet, "quickstart", "Ready");
         (await fleet.ListAsync("poddisruptionbudgets")).Count.ShouldBe(1);
     }
@@ -107,9 +163,14 @@ public sealed class LifecycleTests(SharedCluster shared)
             async () =>
             {
                 var text = (await fleet.FleetAsync("quickstart"))["status"]?.ToJsonString() ?? "";
-                return text.Contains("ApplyFailed", StringComparison.Ordinal) && text.Contains("Service quickstart-gateway", StringComparison.Ordinal) ? null : text;
+                return
+                    text.Contains("ApplyFailed", StringComparison.Ordinal)
+                    && text.Contains("Service quickstart-gateway", StringComparison.Ordinal)
+                    ? null
+                    : text;
             },
-            Patience);
+            Patience
+        );
         var service = await fleet.Kubectl.GetAsync("service", "quickstart-gateway", "-n", fleet.Namespace);
         ((int)service["spec"]!["ports"]![0]!["port"]!).ShouldBe(1);
         service["metadata"]!["ownerReferences"].ShouldBeNull();
@@ -122,23 +183,39 @@ public sealed class LifecycleTests(SharedCluster shared)
     public async Task ServiceRef_EndpointsOfAForeignService_CountAsBackends()
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
-        await fleet.Kubectl.RunAsync("create", "deployment", "app", "--image=none.invalid/app", "--replicas=2", "--port=8080", "-n", fleet.Namespace);
+        await fleet.Kubectl.RunAsync(
+            "create",
+            "deployment",
+            "app",
+            "--image=none.invalid/app",
+            "--replicas=2",
+            "--port=8080",
+            "-n",
+            fleet.Namespace
+        );
         await fleet.Kubectl.RunAsync("expose", "deployment", "app", "--port=80", "--target-port=8080", "-n", fleet.Namespace);
         await fleet.Kubectl.ApplyAsync(
-            BadManifestTests.Simple("refers", """
+            BadManifestTests.Simple(
+                "refers",
+                """
                 spec:
                   listeners:
                   - {name: edge, protocol: TCP, port: 9000, backend: app}
                   backends:
                   - {name: app, serviceRef: {name: app, port: 80}}
-                """),
-            fleet.Namespace);
+                """
+            ),
+            fleet.Namespace
+        );
 
         await fleet.WaitReadyAsync("refers");
         ((string?)(await fleet.FleetAsync("refers"))["status"]!["backends"]!["summary"]).ShouldBe("2/2");
         await fleet.Kubectl.RunAsync("scale", "deployment", "app", "--replicas=3", "-n", fleet.Namespace);
         await Eventually.HoldsAsync(
-            async () => (string?)(await fleet.FleetAsync("refers"))["status"]!["backends"]!["summary"] == "3/3", Patience, "the third endpoint is not seen");
+            async () => (string?)(await fleet.FleetAsync("refers"))["status"]!["backends"]!["summary"] == "3/3",
+            Patience,
+            "the third endpoint is not seen"
+        );
     }
 
     [ClusterFact]
@@ -158,12 +235,18 @@ public sealed class LifecycleTests(SharedCluster shared)
         metrics.ShouldContain("dotnet_process_memory_working_set_bytes");
     }
 
-    private static async Task<string> GatewayDeploymentAsync(FleetFixture fleet) => (await fleet.ListAsync("deployments"))
-        .Select(deployment => (string)deployment["metadata"]!["name"]!)
-        .Single(name => name.StartsWith("quickstart-gateway-", StringComparison.Ordinal));
+    private static async Task<string> GatewayDeploymentAsync(FleetFixture fleet) =>
+        (await fleet.ListAsync("deployments"))
+            .Select(deployment => (string)deployment["metadata"]!["name"]!)
+            .Single(name => name.StartsWith("quickstart-gateway-", StringComparison.Ordinal));
 
-    private static Task PhaseAsync(FleetFixture fleet, string name, string phase) => Eventually.HoldsAsync(
-        async () => (string?)(await fleet.FleetAsync(name))["status"]?["phase"] is var now && now == phase ? null : $"the phase is {now}", Patience);
+    private static Task PhaseAsync(FleetFixture fleet, string name, string phase) =>
+        Eventually.HoldsAsync(
+            async () =>
+                (string?)(await fleet.FleetAsync(name))["status"]?["phase"] is var now && now == phase ? null : $"the phase is {now}",
+            Patience
+        );
 
-    private static int Reconciles(string metrics) => metrics.Split('\n').Count(line => line.StartsWith("kubernetes_controller_reconciles_total{", StringComparison.Ordinal));
+    private static int Reconciles(string metrics) =>
+        metrics.Split('\n').Count(line => line.StartsWith("kubernetes_controller_reconciles_total{", StringComparison.Ordinal));
 }

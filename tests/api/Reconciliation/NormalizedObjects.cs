@@ -9,7 +9,15 @@ internal static class NormalizedObjects
 {
     private static readonly string[] Kinds = ["serviceaccounts", "configmaps", "services", "poddisruptionbudgets", "deployments"];
 
-    private static readonly string[] ServerMetadata = ["uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "namespace"];
+    private static readonly string[] ServerMetadata =
+    [
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "namespace",
+    ];
 
     private static readonly JsonSerializerOptions Readable = new()
     {

@@ -60,7 +60,9 @@ public sealed class OutageTests : IAsyncLifetime
         await AllReadyAsync(fleet, 1);
         await Eventually.HoldsAsync(
             async () => (await fleet.Kubectl.TryAsync("get", "configmap", "fleet-1-gateway", "-n", fleet.Namespace)).Succeeded,
-            TimeSpan.FromSeconds(60), "the ConfigMap did not come back");
+            TimeSpan.FromSeconds(60),
+            "the ConfigMap did not come back"
+        );
         var after = fleet.Operator.Process.ResidentBytes;
         during.ShouldBeLessThan(before + FlatWithin);
         after.ShouldBeLessThan(before + FlatWithin);
@@ -84,16 +86,25 @@ public sealed class OutageTests : IAsyncLifetime
         await Cluster.Kubectl.RunAsync("scale", "fleet", "one", "--replicas=3", "-n", ns);
         await Eventually.HoldsAsync(
             async () => (int?)(await Cluster.Kubectl.GetAsync("fleet", "one", "-n", ns))["status"]!["replicas"] == 3,
-            TimeSpan.FromSeconds(60), "the successor does not converge");
+            TimeSpan.FromSeconds(60),
+            "the successor does not converge"
+        );
     }
 
-    private static Task<TimeSpan> AllReadyAsync(FleetFixture fleet, int gateways) => Eventually.HoldsAsync(
-        async () =>
-        {
-            var all = (await fleet.Kubectl.GetAsync("fleets", "-n", fleet.Namespace))["items"]!.AsArray();
-            var stranded = all.Where(one => (string?)one!["status"]?["phase"] != "Ready" || (int?)one["status"]!["replicas"] != gateways)
-                .Select(one => $"{one!["metadata"]!["name"]} {one["status"]?["phase"]} {one["status"]?["replicas"]}").ToList();
-            return all.Count == Fleets && stranded.Count == 0 ? null : $"stranded: {string.Join(", ", stranded)}\n{fleet.Operator.Log[^Math.Min(4000, fleet.Operator.Log.Length)..]}";
-        },
-        TimeSpan.FromSeconds(120));
+    private static Task<TimeSpan> AllReadyAsync(FleetFixture fleet, int gateways) =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                var all = (await fleet.Kubectl.GetAsync("fleets", "-n", fleet.Namespace))["items"]!.AsArray();
+                var stranded = all.Where(one =>
+                        (string?)one!["status"]?["phase"] != "Ready" || (int?)one["status"]!["replicas"] != gateways
+                    )
+                    .Select(one => $"{one!["metadata"]!["name"]} {one["status"]?["phase"]} {one["status"]?["replicas"]}")
+                    .ToList();
+                return all.Count == Fleets && stranded.Count == 0
+                    ? null
+                    : $"stranded: {string.Join(", ", stranded)}\n{fleet.Operator.Log[^Math.Min(4000, fleet.Operator.Log.Length)..]}";
+            },
+            TimeSpan.FromSeconds(120)
+        );
 }

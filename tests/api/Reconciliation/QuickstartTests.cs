@@ -56,7 +56,13 @@ public sealed class QuickstartTests(SharedCluster shared)
 
         await Kubectl.RunAsync("scale", "fleet", "quickstart", "--replicas=1", "-n", fleet.Namespace);
         await GatewaysAsync(fleet, 1);
-        var scale = JsonNode.Parse(await Kubectl.RunAsync("get", "--raw", $"/apis/mooring.dev/v1alpha1/namespaces/{fleet.Namespace}/connectionfleets/quickstart/scale"))!;
+        var scale = JsonNode.Parse(
+            await Kubectl.RunAsync(
+                "get",
+                "--raw",
+                $"/apis/mooring.dev/v1alpha1/namespaces/{fleet.Namespace}/connectionfleets/quickstart/scale"
+            )
+        )!;
         ((string)scale["status"]!["selector"]!).ShouldBe("mooring.dev/fleet=quickstart,mooring.dev/role=gateway");
     }
 
@@ -66,23 +72,32 @@ public sealed class QuickstartTests(SharedCluster shared)
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
         await Kubectl.ApplyAsync(FleetFixture.Quickstart, fleet.Namespace);
 
-        (await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=30s", "-n", fleet.Namespace))
-            .ShouldContain("condition met");
+        (await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=30s", "-n", fleet.Namespace)).ShouldContain(
+            "condition met"
+        );
         await Eventually.HoldsAsync(
-            async () => (await Kubectl.RunAsync("events", "--for=connectionfleet/quickstart", "-n", fleet.Namespace)).Contains("Ready", StringComparison.Ordinal),
-            TimeSpan.FromSeconds(10), "no event Ready");
+            async () =>
+                (await Kubectl.RunAsync("events", "--for=connectionfleet/quickstart", "-n", fleet.Namespace)).Contains(
+                    "Ready",
+                    StringComparison.Ordinal
+                ),
+            TimeSpan.FromSeconds(10),
+            "no event Ready"
+        );
     }
 
-    private static Task GatewaysAsync(FleetFixture fleet, int count) => Eventually.HoldsAsync(
-        async () =>
-        {
-            var pods = await fleet.Kubectl.GetAsync("pods", "-n", fleet.Namespace, "-l", "mooring.dev/role=gateway");
-            var status = (await fleet.FleetAsync("quickstart"))["status"]!;
-            return pods["items"]!.AsArray().Count == count && (int?)status["replicas"] == count && (string?)status["phase"] == "Ready"
-                ? null
-                : $"{pods["items"]!.AsArray().Count} pods, {status.ToJsonString()}";
-        },
-        TimeSpan.FromSeconds(30));
+    private static Task GatewaysAsync(FleetFixture fleet, int count) =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                var pods = await fleet.Kubectl.GetAsync("pods", "-n", fleet.Namespace, "-l", "mooring.dev/role=gateway");
+                var status = (await fleet.FleetAsync("quickstart"))["status"]!;
+                return pods["items"]!.AsArray().Count == count && (int?)status["replicas"] == count && (string?)status["phase"] == "Ready"
+                    ? null
+                    : $"{pods["items"]!.AsArray().Count} pods, {status.ToJsonString()}";
+            },
+            TimeSpan.FromSeconds(30)
+        );
 
     private static string[] Columns(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 }

@@ -42,8 +42,14 @@ public sealed class QuietTests(SharedCluster shared)
         var mark = shared.Cluster.Audit.Mark();
         await using var again = await OperatorProcess.StartAsync(shared.Cluster, role, arguments);
         await Eventually.HoldsAsync(
-            async () => (await again.GetAsync("/metrics")).Contains("kubernetes_controller_reconciles_total{controller=\"fleets\",result=\"success\"}", StringComparison.Ordinal),
-            TimeSpan.FromSeconds(30), "it has not reconciled");
+            async () =>
+                (await again.GetAsync("/metrics")).Contains(
+                    "kubernetes_controller_reconciles_total{controller=\"fleets\",result=\"success\"}",
+                    StringComparison.Ordinal
+                ),
+            TimeSpan.FromSeconds(30),
+            "it has not reconciled"
+        );
 
         (await shared.Cluster.Audit.SinceAsync(mark)).Where(request => request.User == role.User && request.IsWrite).ShouldBeEmpty();
     }
@@ -56,11 +62,13 @@ public sealed class QuietTests(SharedCluster shared)
         await Eventually.HoldsAsync(
             async () =>
             {
-                var writes = (await shared.Cluster.Audit.SinceAsync(mark)).Where(
-                    request => request.User == fleet.Operator.User && request.IsWrite && request.Resource != "leases").ToList();
+                var writes = (await shared.Cluster.Audit.SinceAsync(mark))
+                    .Where(request => request.User == fleet.Operator.User && request.IsWrite && request.Resource != "leases")
+                    .ToList();
                 var last = writes.Count == 0 ? since : writes[^1].At;
                 return DateTimeOffset.UtcNow - last > TimeSpan.FromSeconds(3) ? null : "it still writes";
             },
-            TimeSpan.FromSeconds(60));
+            TimeSpan.FromSeconds(60)
+        );
     }
 }

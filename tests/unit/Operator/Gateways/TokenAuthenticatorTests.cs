@@ -5,7 +5,12 @@ namespace Mooring.Operator.Tests.Gateways;
 
 public sealed class TokenAuthenticatorTests
 {
-    private static readonly HelloMessage Hello = new() { Fleet = "shop/web", Gateway = "web-gateway-1-x", Version = "1" };
+    private static readonly HelloMessage Hello = new()
+    {
+        Fleet = "shop/web",
+        Gateway = "web-gateway-1-x",
+        Version = "1",
+    };
 
     [Fact]
     public void Judge_TheFleetsAccountAndPod_LetsIn() => TokenAuthenticator.Judge(Hello, Verdict()).ShouldBeNull();
@@ -15,12 +20,14 @@ public sealed class TokenAuthenticatorTests
     [InlineData("system:serviceaccount:shop:other-gateway")]
     [InlineData("system:serviceaccount:shop:default")]
     [InlineData("admin")]
-    public void Judge_AnotherUser_Refuses(string user) => TokenAuthenticator.Judge(Hello, Verdict(user: user)).ShouldBe("the token is of another ServiceAccount");
+    public void Judge_AnotherUser_Refuses(string user) =>
+        TokenAuthenticator.Judge(Hello, Verdict(user: user)).ShouldBe("the token is of another ServiceAccount");
 
     [Theory]
     [InlineData("web-gateway-1-y")]
     [InlineData(null)]
-    public void Judge_AnotherPodOrNone_Refuses(string? pod) => TokenAuthenticator.Judge(Hello, Verdict(pod: pod)).ShouldBe("the token is of another pod");
+    public void Judge_AnotherPodOrNone_Refuses(string? pod) =>
+        TokenAuthenticator.Judge(Hello, Verdict(pod: pod)).ShouldBe("the token is of another pod");
 
     [Fact]
     public void Judge_NotAuthenticated_Refuses()
@@ -40,16 +47,17 @@ public sealed class TokenAuthenticatorTests
         TokenAuthenticator.Judge(Hello, verdict).ShouldBe("the token is not good");
     }
 
-    private static TokenReviewStatus Verdict(string user = "system:serviceaccount:shop:web-gateway", string? pod = "web-gateway-1-x") => new()
-    {
-        Authenticated = true,
-        Audiences = [StreamLimits.TokenAudience],
-        User = new TokenReviewUser
+    private static TokenReviewStatus Verdict(string user = "system:serviceaccount:shop:web-gateway", string? pod = "web-gateway-1-x") =>
+        new()
         {
-            Username = user,
-            Extra = pod is null
-                ? null
-                : new Dictionary<string, IReadOnlyList<string>> { ["authentication.kubernetes.io/pod-name"] = [pod] },
-        },
-    };
+            Authenticated = true,
+            Audiences = [StreamLimits.TokenAudience],
+            User = new TokenReviewUser
+            {
+                Username = user,
+                Extra = pod is null
+                    ? null
+                    : new Dictionary<string, IReadOnlyList<string>> { ["authentication.kubernetes.io/pod-name"] = [pod] },
+            },
+        };
 }

@@ -44,8 +44,11 @@ public sealed class PrometheusExporterTests : IDisposable
         took.Record(0.5);
         took.Record(7);
 
-        _exporter.Write().ShouldContain(
-            "took_seconds_bucket{le=\"0.1\"} 1\ntook_seconds_bucket{le=\"1\"} 2\ntook_seconds_bucket{le=\"+Inf\"} 3\ntook_seconds_sum 7.6\ntook_seconds_count 3\n");
+        _exporter
+            .Write()
+            .ShouldContain(
+                "took_seconds_bucket{le=\"0.1\"} 1\ntook_seconds_bucket{le=\"1\"} 2\ntook_seconds_bucket{le=\"+Inf\"} 3\ntook_seconds_sum 7.6\ntook_seconds_count 3\n"
+            );
     }
 
     [Fact]
@@ -90,6 +93,10 @@ public sealed class PrometheusExporterTests : IDisposable
             counter.Add(1, new KeyValuePair<string, object?>("id", i));
         }
 
-        _exporter.Write().Split('\n').Count(line => line.StartsWith("wild_total{", StringComparison.Ordinal)).ShouldBe(MetricFamily.MaxSeries);
+        _exporter
+            .Write()
+            .Split('\n')
+            .Count(line => line.StartsWith("wild_total{", StringComparison.Ordinal))
+            .ShouldBe(MetricFamily.MaxSeries);
     }
 }

@@ -51,5 +51,14 @@ public sealed class AppliedObjectsTests
         _memory.IsAccepted("Service", Key, "hash", "spec.a is 1").ShouldBeFalse();
     }
 
-    private static Service Version(string version) => new() { Metadata = new ObjectMeta { Name = "web", Namespace = "shop", ResourceVersion = version } };
+    private static Service Version(string version) =>
+        new()
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = "web",
+                Namespace = "shop",
+                ResourceVersion = version,
+            },
+        };
 }

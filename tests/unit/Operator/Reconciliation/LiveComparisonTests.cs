@@ -31,24 +31,28 @@ public sealed class LiveComparisonTests
     }
 
     [Fact]
-    public void Differences_ContainerChanged_NamesItByItsKey() => First(
-        JsonNode.Parse("""{"containers":[{"name":"a","image":"1"}]}"""),
-        JsonNode.Parse("""{"containers":[{"name":"a","image":"9"}]}""")).ShouldBe("containers[name=a].image");
+    public void Differences_ContainerChanged_NamesItByItsKey() =>
+        First(
+                JsonNode.Parse("""{"containers":[{"name":"a","image":"1"}]}"""),
+                JsonNode.Parse("""{"containers":[{"name":"a","image":"9"}]}""")
+            )
+            .ShouldBe("containers[name=a].image");
 
     [Fact]
-    public void Differences_ContainerGone_IsFound() => First(
-        JsonNode.Parse("""{"containers":[{"name":"a"},{"name":"b"}]}"""),
-        JsonNode.Parse("""{"containers":[{"name":"a"}]}""")).ShouldBe("containers[name=b]");
+    public void Differences_ContainerGone_IsFound() =>
+        First(JsonNode.Parse("""{"containers":[{"name":"a"},{"name":"b"}]}"""), JsonNode.Parse("""{"containers":[{"name":"a"}]}"""))
+            .ShouldBe("containers[name=b]");
 
     [Fact]
-    public void Differences_TolerationAdded_IsDriftSinceThatListIsAtomic() => First(
-        JsonNode.Parse("""{"tolerations":[{"key":"a"}]}"""),
-        JsonNode.Parse("""{"tolerations":[{"key":"a"},{"key":"b"}]}""")).ShouldBe("tolerations");
+    public void Differences_TolerationAdded_IsDriftSinceThatListIsAtomic() =>
+        First(JsonNode.Parse("""{"tolerations":[{"key":"a"}]}"""), JsonNode.Parse("""{"tolerations":[{"key":"a"},{"key":"b"}]}"""))
+            .ShouldBe("tolerations");
 
     [Fact]
-    public void Differences_Several_AreAllFoundWithTheirLiveValues() => LiveComparison
-        .Differences(JsonNode.Parse("""{"a":1,"b":{"c":"x"},"d":true}"""), JsonNode.Parse("""{"a":2,"b":{},"d":true}"""))
-        .ShouldBe([new Difference("a", "2"), new Difference("b.c", "")]);
+    public void Differences_Several_AreAllFoundWithTheirLiveValues() =>
+        LiveComparison
+            .Differences(JsonNode.Parse("""{"a":1,"b":{"c":"x"},"d":true}"""), JsonNode.Parse("""{"a":2,"b":{},"d":true}"""))
+            .ShouldBe([new Difference("a", "2"), new Difference("b.c", "")]);
 
     private static string? First(JsonNode? desired, JsonNode? live) =>
         LiveComparison.Differences(desired, live).Select(difference => difference.Path).FirstOrDefault();
