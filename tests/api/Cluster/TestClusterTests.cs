@@ -14,7 +14,11 @@ public sealed class TestClusterTests(SharedCluster shared)
         await cluster.Kubectl.RunAsync("create", "configmap", "one", "-n", ns);
         await cluster.Kubectl.RunAsync("get", "configmaps", "-n", ns);
 
-        var mine = (await cluster.Audit.SinceAsync(mark)).Where(request => request.Namespace == ns && request.User == "admin").ToList();
+        var mine = (
+            await cluster.Audit.SinceAsync(mark, request => request is { Verb: "list", Resource: "configmaps" } && request.Namespace == ns)
+        )
+            .Where(request => request.Namespace == ns && request.User == "admin")
+            .ToList();
         mine.Count(request => request.IsWrite).ShouldBe(1);
         mine.ShouldContain(request => request.Verb == "list" && request.Resource == "configmaps");
     }

@@ -71,11 +71,14 @@ public sealed class DriftTests(SharedCluster shared)
     /// <summary>By the API server's own clock: from the end of the intruder's request to the operator's.</summary>
     private async Task AnsweredInTimeAsync(FleetFixture fleet, long mark, string name, string verb)
     {
-        var requests = (await shared.Cluster.Audit.SinceAsync(mark))
-            .Where(request => request.Namespace == fleet.Namespace && request.Name == name)
-            .ToList();
-        var intruder = requests.First(request => request.User == "admin" && request.Verb == verb);
-        var answer = requests.First(request => request.User == fleet.Operator.User && request.IsWrite && request.At >= intruder.At);
+        bool IsIntruder(AuditedRequest request) => request.User == "admin" && request.Verb == verb && IsIt(request);
+        bool IsAnswer(AuditedRequest request) => request.User == fleet.Operator.User && request.IsWrite && IsIt(request);
+        bool IsIt(AuditedRequest request) => request.Namespace == fleet.Namespace && request.Name == name;
+
+        await shared.Cluster.Audit.SinceAsync(mark, IsIntruder);
+        var requests = await shared.Cluster.Audit.SinceAsync(mark, IsAnswer);
+        var intruder = requests.First(IsIntruder);
+        var answer = requests.First(request => IsAnswer(request) && request.At >= intruder.At);
         (answer.At - intruder.At).ShouldBeLessThan(Limit, string.Join('\n', requests));
     }
 

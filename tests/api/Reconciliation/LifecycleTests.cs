@@ -49,11 +49,14 @@ public sealed class LifecycleTests(SharedCluster shared)
 
         await fleet.Kubectl.RunAsync("delete", "fleet", "quickstart", "-n", fleet.Namespace, "--timeout=30s");
 
-        var requests = (await shared.Cluster.Audit.SinceAsync(mark))
+        bool IsRelease(AuditedRequest request) =>
+            request is { Resource: "connectionfleets", Verb: "patch", Subresource: "" } && request.User == fleet.Operator.User;
+
+        var requests = (await shared.Cluster.Audit.SinceAsync(mark, IsRelease))
             .Where(request => request.User == fleet.Operator.User && request.IsWrite)
             .ToList();
         var lowered = requests.FindIndex(request => request is { Resource: "deployments", Verb: "patch" });
-        var released = requests.FindIndex(request => request is { Resource: "connectionfleets", Verb: "patch", Subresource: "" });
+        var released = requests.FindIndex(IsRelease);
         lowered.ShouldBeInRange(0, released, string.Join('\n', requests));
     }
 
@@ -82,7 +85,7 @@ public sealed class LifecycleTests(SharedCluster shared)
             "the old revision stays"
         );
         await fleet.WaitReadyAsync("quickstart");
-        var requests = (await shared.Cluster.Audit.SinceAsync(mark))
+        var requests = (await shared.Cluster.Audit.SinceAsync(mark, request => request.Name == old && request.Verb == "delete"))
             .Where(request => request.User == fleet.Operator.User && request.IsWrite)
             .ToList();
         var current = await GatewayDeploymentAsync(fleet);
