@@ -157,7 +157,7 @@ public sealed class HandoverTests : IDisposable
     [Theory]
     [InlineData("nonsense", "handover message")]
     [InlineData("null", "null")]
-    [InlineData("""{"sequence":1,"listeners":null}""", "listeners is null")]
+    [InlineData("""{"sequence":1,"listeners":null}""", "'listeners'")]
     [InlineData("""{"sequence":1,"listeners":[null]}""", "listeners[0] is null")]
     [InlineData("""{"sequence":1,"listeners":[{"name":"","protocol":"TCP","address":"::","port":1}]}""", "listeners[0].name")]
     [InlineData("""{"sequence":1,"listeners":[{"name":"a","protocol":"TCP","address":"::","port":70000}]}""", "listeners[0].port 70000")]

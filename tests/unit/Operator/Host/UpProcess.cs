@@ -6,6 +6,7 @@ using System.Text.Json;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Host.Processes;
 using Mooring.Operator.Host.Sockets;
+using Mooring.Testing;
 
 namespace Mooring.Operator.Tests.Host;
 
@@ -203,7 +204,20 @@ internal sealed class UpProcess : IAsyncDisposable
         }
 
         _deadline.Dispose();
-        _directory.Delete(recursive: true);
+        // The watchdog of a killed supervisor tidies up at the same time.
+        await Until.TrueAsync(
+            () =>
+            {
+                if (Directory.Exists(_directory.FullName))
+                {
+                    Directory.Delete(_directory.FullName, recursive: true);
+                }
+
+                return true;
+            },
+            TimeSpan.FromSeconds(10),
+            "the test's folder is gone"
+        );
     }
 
     private static int Port() => FreePorts.Find(new HashSet<int>());

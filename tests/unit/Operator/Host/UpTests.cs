@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using Mooring.Operator.Host.Processes;
+using Mooring.Testing;
 
 namespace Mooring.Operator.Tests.Host;
 
@@ -159,8 +160,16 @@ public sealed class UpTests
         up.Fleet!.Endpoints.Where(static endpoint => endpoint.Backend == "chat").ShouldAllBe(static endpoint => endpoint.State != "Ready");
         up.Errors.ShouldContain("died with exit code 3; restart in 0.8 s");
         await up.UntilAsync(static fleet => fleet.BackendsReady == 2, "the echo workloads");
-        using var client = await up.ConnectAsync();
-        (await up.EchoesAsync(client)).ShouldBeTrue();
+        // The push of the endpoints may still be under way.
+        await Until.TrueAsync(
+            async () =>
+            {
+                using var client = await up.ConnectAsync();
+                return await up.EchoesAsync(client);
+            },
+            TimeSpan.FromSeconds(20),
+            "an echo"
+        );
     }
 
     [Fact]
