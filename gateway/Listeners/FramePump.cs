@@ -61,9 +61,13 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
 
     public void OnEvent(int descriptor, Channel* channel, uint events)
     {
-        if ((events & Epoll.Out) != 0 && channel->Pending != 0 && !loop.Pump.OnWritable(descriptor, channel))
+        if ((events & Epoll.Out) != 0 && channel->Pending != 0)
         {
-            return;
+            loop.Pump.OnWritable(descriptor, channel);
+            if (channel->Kind == ChannelKind.None)
+            {
+                return;
+            }
         }
 
         if ((events & Epoll.Error) != 0 && (channel->Has(ChannelFlags.ReadEnded) || loop.Table[channel->Peer]->Pending != 0))
@@ -92,7 +96,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         loop.Pump.Touch(source, sink);
         for (var reads = 0; reads < MaxReads; reads++)
         {
-            var wanted = loop.ReadBytes;
+            var wanted = loop.Pump.ReadSize;
             var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)wanted, 0);
             if (count <= 0)
             {

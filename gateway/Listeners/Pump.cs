@@ -25,11 +25,20 @@ internal sealed unsafe class Pump(RelayLoop loop)
     /// <summary>With this much pending in the loop, reads get small, so that slow readers cannot take all memory.</summary>
     private const long PendingBudget = 256L << 20;
 
+    /// <summary>Bytes to ask a socket for now.</summary>
+    public int ReadSize => loop.Pending.BytesInUse < PendingBudget ? loop.ReadBytes : 4096;
+
     public void OnEvent(int descriptor, Channel* channel, uint events)
     {
-        if ((events & Epoll.Out) != 0 && channel->Pending != 0 && !OnWritable(descriptor, channel))
+        if ((events & Epoll.Out) != 0 && channel->Pending != 0)
         {
-            return;
+            OnWritable(descriptor, channel);
+            if (channel->Kind == ChannelKind.None)
+            {
+                return;
+            }
+
+            // Backed up or not, what the same event says of the other direction is said once.
         }
 
         if ((events & (Epoll.In | Epoll.ReadHangUp | Epoll.HangUp | Epoll.Error)) == 0 || channel->Has(ChannelFlags.ReadEnded))
@@ -79,7 +88,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
                 return;
             }
 
-            var wanted = loop.Pending.BytesInUse < PendingBudget ? loop.ReadBytes : 4096;
+            var wanted = ReadSize;
             var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)wanted, 0);
             if (count <= 0)
             {
@@ -143,19 +152,20 @@ internal sealed unsafe class Pump(RelayLoop loop)
         Libc.SetOption(descriptor, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
     }
 
-    /// <summary>Writes what is pending. False when the connection is gone or still backed up.</summary>
-    public bool OnWritable(int descriptor, Channel* channel)
+    /// <summary>Writes what is pending, and goes on reading what waited for it. The connection may be gone when this returns.</summary>
+    public void OnWritable(int descriptor, Channel* channel)
     {
         var flushed = channel->Has(ChannelFlags.PendingPipe) ? FlushPipe(descriptor, channel) : FlushBuffer(descriptor, channel);
         if (!flushed)
         {
-            return false;
+            return;
         }
 
         if (channel->Has(ChannelFlags.ShutdownAfterFlush))
         {
             channel->Flags &= ~ChannelFlags.ShutdownAfterFlush;
-            return EndWriting(descriptor, channel);
+            EndWriting(descriptor, channel);
+            return;
         }
 
         var peer = loop.Table[channel->Peer];
@@ -176,11 +186,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
             {
                 loop.WatchInput(channel->Peer, watch: true);
             }
-
-            return channel->Kind != ChannelKind.None;
         }
-
-        return true;
     }
 
     /// <summary>Writes the pending buffer. True when nothing is left.</summary>

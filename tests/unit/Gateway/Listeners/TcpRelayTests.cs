@@ -73,6 +73,63 @@ public sealed class TcpRelayTests
     }
 
     [Fact]
+    public async Task Backpressure_ClientBehindWithItsReading_IsStillHeard()
+    {
+        // What the socket has to say in both directions comes in one event, and the flush of what waits ends half-way.
+        var heard = 0L;
+        using var server = new TestServer(async socket =>
+        {
+            var flood = Task.Run(async () =>
+            {
+                var zeros = new byte[256 * 1024];
+                while (true)
+                {
+                    await socket.SendAsync(zeros);
+                }
+            });
+            var buffer = new byte[16];
+            while (await socket.ReceiveAsync(buffer) is > 0 and var count)
+            {
+                Interlocked.Add(ref heard, count);
+            }
+
+            await flood;
+        });
+        await using var gateway = new EngineHarness();
+        using var client = await EngineHarness.ConnectAsync(await gateway.ServeAsync(server.Port));
+        var loop = gateway.Engine.Loops[0];
+        var buffer = new byte[200 * 1024];
+        for (var round = 1; round <= 150; round++)
+        {
+            using var held = new ManualResetEventSlim();
+            loop.Post(held.Wait);
+            try
+            {
+                for (var read = 0; read < buffer.Length;)
+                {
+                    using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
+                    try
+                    {
+                        read += await client.ReceiveAsync(buffer.AsMemory(read), limit.Token);
+                    }
+                    catch (OperationCanceledException)
+                    {
+                        break;
+                    }
+                }
+
+                await client.SendAsync(new byte[1]);
+            }
+            finally
+            {
+                held.Set();
+            }
+
+            await Until.TrueAsync(() => Interlocked.Read(ref heard) == round, EngineHarness.Patience, $"byte {round} arrives");
+        }
+    }
+
+    [Fact]
     public async Task HalfClose_ByTheClient_ReachesTheServerAndTheAnswerComesBack()
     {
         using var server = new TestServer(async socket =>
