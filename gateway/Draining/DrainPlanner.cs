@@ -18,6 +18,7 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
     private DirectiveMessage? _directive;
     private DirectiveKind _kind = DirectiveKind.Serve;
     private TimeSpan _started;
+    private TimeSpan _drainStarted;
     private TimeSpan _deadline;
     private TimeSpan? _expires;
     private double _pace;
@@ -73,7 +74,7 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
         _pace = directive.ClosesPerSecond;
         if (directive.Kind == DirectiveKind.Drain)
         {
-            var deadline = directive.Deadline is { } moment ? now + Clamp(moment - wall) : _started + _config.Deadline;
+            var deadline = directive.Deadline is { } moment ? now + Clamp(moment - wall) : _drainStarted + _config.Deadline;
 
             // Only ever sooner while the process is ending: its supervisor's patience is the config's.
             _deadline = _terminating && deadline > _deadline ? _deadline : deadline;
@@ -161,6 +162,8 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
 
         if (kind != _kind)
         {
+            // Its deadline counts from here, however long a cordon was before it.
+            _drainStarted = now;
             _pacer.Restart(now);
         }
 

@@ -229,6 +229,22 @@ public sealed class DrainPlannerTests
     }
 
     [Fact]
+    public void Drain_LongAfterItsCordon_HasTheWholeDeadline()
+    {
+        Apply(DirectiveKind.Cordon, 1);
+        Step(3600).State.ShouldBe(GatewayState.Cordoned);
+        Apply(DirectiveKind.Drain, 2, at: 3600);
+
+        // The lame-duck time was the cordon's, the deadline is the drain's.
+        _planner.Deadline.ShouldBe(TimeSpan.FromSeconds(3660));
+        Step(3601).ShouldSatisfyAllConditions(step => step.CloseAll.ShouldBeFalse(), step => step.AcceptNew.ShouldBeFalse());
+
+        // A repetition does not put it off.
+        Apply(DirectiveKind.Drain, 2, at: 3630).ShouldBe(DirectiveOutcome.Repeated);
+        _planner.Deadline.ShouldBe(TimeSpan.FromSeconds(3660));
+    }
+
+    [Fact]
     public void Apply_OutOfRange_IsInvalid()
     {
         Apply(DirectiveKind.Drain, 1, d => d with { ClosesPerSecond = double.NaN }).ShouldBe(DirectiveOutcome.Invalid);
