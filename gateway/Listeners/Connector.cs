@@ -63,6 +63,12 @@ internal sealed unsafe class Connector(RelayLoop loop)
         _routed.Remove(client);
         if (loop.Upgrader.OnConnected(client, channel, descriptor, upstream))
         {
+            if (upstream->Kind != ChannelKind.None && (events & (Epoll.In | Epoll.ReadHangUp | Epoll.HangUp)) != 0)
+            {
+                // It has spoken or ended before it was asked: the edge of that is this one.
+                loop.Upgrader.OnEvent(descriptor, upstream, events & ~Epoll.Out);
+            }
+
             return;
         }
 

@@ -7,6 +7,8 @@ namespace Mooring.Gateway.Listeners;
 /// <summary>What a WebSocket connection needs until it is upgraded, and gives back then. Owned by one loop.</summary>
 internal sealed class Handshake(IUpgradeHandler handler, int listenerPort, uint ticks)
 {
+    private const int FirstBytes = 512;
+
     private byte[]? _buffer;
 
     public IUpgradeHandler Handler { get; } = handler;
@@ -52,9 +54,22 @@ internal sealed class Handshake(IUpgradeHandler handler, int listenerPort, uint 
     /// <summary>Adds to what has come so far, which stays below the longest head.</summary>
     public void Keep(ReadOnlySpan<byte> more)
     {
-        _buffer ??= ArrayPool<byte>.Shared.Rent(IUpgradeHandler.MaxHeadBytes);
+        var length = PartialLength + more.Length;
+        if (_buffer is null || _buffer.Length < length)
+        {
+            // By what has come, or who sends one byte and waits would take the longest head's room.
+            var grown = ArrayPool<byte>.Shared.Rent(Math.Max(FirstBytes, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)length)));
+            Partial.CopyTo(grown);
+            if (_buffer is not null)
+            {
+                ArrayPool<byte>.Shared.Return(_buffer);
+            }
+
+            _buffer = grown;
+        }
+
         more.CopyTo(_buffer.AsSpan(PartialLength));
-        PartialLength += more.Length;
+        PartialLength = length;
     }
 
     /// <summary>Drops what was taken off the front.</summary>

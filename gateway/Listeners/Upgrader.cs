@@ -12,6 +12,9 @@ namespace Mooring.Gateway.Listeners;
 /// </remarks>
 internal sealed unsafe class Upgrader(RelayLoop loop)
 {
+    /// <summary>Reads per event before the loop's other connections, and the timers, get their turn.</summary>
+    private const int MaxReads = 8;
+
     /// <summary>How long a client may take to read an answer and close.</summary>
     private static readonly uint LingerTicks = TimerWheel.Ticks(TimeSpan.FromSeconds(2));
 
@@ -215,7 +218,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         var client = upstream->Peer;
         var channel = loop.Table[client];
         var handshake = _handshakes[client];
-        while (true)
+        for (var reads = 0; reads < MaxReads; reads++)
         {
             var room = IUpgradeHandler.MaxHeadBytes - handshake.PartialLength;
             var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)room, 0);
@@ -255,6 +258,8 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
                     return;
             }
         }
+
+        loop.Queue(descriptor);
     }
 
     /// <summary>Asks the handler, and drops interim answers that it took.</summary>
@@ -333,15 +338,26 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         var client = upstream->Peer;
         var channel = loop.Table[client];
         var handshake = _handshakes[client];
-        while (channel->Pending == 0)
+        for (var reads = 0; reads < MaxReads; reads++)
         {
-            var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)loop.ReadBytes, 0);
-            if (count < 0 && Libc.LastError is Errno.EAGAIN or Errno.EINTR)
+            if (channel->Pending != 0)
             {
                 return;
             }
 
-            if (count <= 0)
+            var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)loop.Pump.ReadSize, 0);
+            if (count < 0)
+            {
+                if (Libc.LastError is not (Errno.EAGAIN or Errno.EINTR))
+                {
+                    // A body whose end is the connection's would look whole after a FIN.
+                    loop.Closer.Close(client, CloseReason.BackendReset, reset: true);
+                }
+
+                return;
+            }
+
+            if (count == 0)
             {
                 EndAnswer(client, channel);
                 return;
@@ -362,6 +378,8 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
                 return;
             }
         }
+
+        loop.Queue(descriptor);
     }
 
     private void Answer(int client, Channel* channel, UpgradeFailure failure, CloseReason reason) =>
@@ -390,7 +408,8 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         }
 
         channel->Phase = ChannelPhase.Lingering;
-        loop.Timers.Arm(client, loop.Tick + LingerTicks);
+        // What the client has not taken yet has the handshake's time; see Linger for the rest.
+        loop.Timers.Arm(client, loop.Tick + _handshakes[client].Ticks);
         Linger(client, channel, readable: true);
     }
 
@@ -400,6 +419,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         {
             channel->Flags |= ChannelFlags.WriteEnded;
             _ = Libc.Shutdown(client, SocketFlag.ShutdownWrite);
+            loop.Timers.Arm(client, loop.Tick + LingerTicks);
         }
 
         // One buffer's worth per event: a client that goes on sending is reset when the time is up.

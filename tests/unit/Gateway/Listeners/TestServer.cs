@@ -35,6 +35,16 @@ internal sealed class TestServer : IDisposable
         }
     }
 
+    /// <summary>Resets every connection.</summary>
+    public void Abort()
+    {
+        foreach (var socket in _accepted)
+        {
+            socket.LingerState = new LingerOption(true, 0);
+            socket.Dispose();
+        }
+    }
+
     public void Dispose()
     {
         _listener.Dispose();

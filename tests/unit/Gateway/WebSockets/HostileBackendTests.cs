@@ -1,0 +1,90 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Bench;
+using Mooring.Gateway.Tests.Listeners;
+using Mooring.Testing;
+
+namespace Mooring.Gateway.Tests.WebSockets;
+
+/// <summary>Backends that answer an upgrade as no server should.</summary>
+public sealed class HostileBackendTests
+{
+    private const string Request = $"GET / HTTP/1.1\r\n{Requests.Upgrade}\r\n";
+
+    [Fact]
+    public async Task InterimAnswersWithoutEnd_TimeOutAsAnyOther()
+    {
+        var interim = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 10_000)));
+        using var server = new TestServer(async socket =>
+        {
+            while (true)
+            {
+                await socket.SendAllAsync(interim, ProxyGateway.Deadline());
+            }
+        });
+        await using var gateway = await StartAsync(server, TimeSpan.FromMilliseconds(300));
+        (await gateway.AskAsync(Request)).ShouldStartWith("HTTP/1.1 504 ");
+        await NoneOpenAsync(gateway);
+    }
+
+    [Fact]
+    public async Task BodyUntilClose_CutOffByAReset_DoesNotLookWhole()
+    {
+        using var server = new TestServer(async socket =>
+        {
+            await socket.ReceiveAsync(new byte[4096]);
+            await socket.SendAllAsync("HTTP/1.1 403 Forbidden\r\n\r\nhalf of"u8.ToArray(), ProxyGateway.Deadline());
+            await socket.ReceiveAsync(new byte[4096]);
+        });
+        await using var gateway = await StartAsync(server, TimeSpan.FromSeconds(20));
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(IPAddress.Loopback, gateway.Port, ProxyGateway.Deadline());
+        await client.SendAllAsync(Encoding.ASCII.GetBytes(Request), ProxyGateway.Deadline());
+        var text = "";
+        var buffer = new byte[4096];
+        while (!text.EndsWith("half of", StringComparison.Ordinal))
+        {
+            text += Encoding.ASCII.GetString(buffer, 0, await client.ReceiveAsync(buffer, ProxyGateway.Deadline()));
+        }
+
+        server.Abort();
+        (await Should.ThrowAsync<SocketException>(async () => await client.ReceiveAsync(buffer, ProxyGateway.Deadline())))
+            .SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+        await NoneOpenAsync(gateway);
+    }
+
+    [Fact]
+    public async Task ClientAtOnceGone_InEveryPhase_LeavesNothingOpen()
+    {
+        using var silent = new TestServer(async socket =>
+        {
+            while (await socket.ReceiveAsync(new byte[4096]) > 0)
+            {
+            }
+        });
+        await using var gateway = await StartAsync(silent, TimeSpan.FromSeconds(1));
+        var request = Encoding.ASCII.GetBytes(Request);
+        foreach (var length in new[] { 0, 1, request.Length / 2, request.Length })
+        {
+            foreach (var reset in new[] { false, true })
+            {
+                using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                await client.ConnectAsync(IPAddress.Loopback, gateway.Port, ProxyGateway.Deadline());
+                await client.SendAllAsync(request.AsMemory(0, length), ProxyGateway.Deadline());
+                client.LingerState = new LingerOption(reset, 0);
+            }
+        }
+
+        await NoneOpenAsync(gateway);
+        gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBe(0);
+    }
+
+    private static Task<ProxyGateway> StartAsync(TestServer server, TimeSpan handshake) =>
+        ProxyGateway.StartAsync(
+            new WebSocketListenerConfig { HandshakeTimeout = handshake }, "app", ProxyGateway.Backend("app", server.Port));
+
+    private static Task NoneOpenAsync(ProxyGateway gateway) =>
+        Until.TrueAsync(() => gateway.Engine.Connections == 0, EngineHarness.Patience, "no connection is left");
+}
