@@ -85,7 +85,7 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
 
     /// <summary>Nothing that a peer sends may break the sets: ids are their keys, and weights bound the policies' work.</summary>
     private static bool IsUsable(EndpointInfo? endpoint) =>
-        endpoint is { Id.Length: > 0 and <= 253, Address.Length: > 0, Port: >= 1 and <= 65_535, Weight: >= 1 and <= 256 };
+        endpoint is { Id.Length: > 0 and <= 253, Address.Length: > 0 and <= 253, Port: >= 1 and <= 65_535, Weight: >= 1 and <= 256 };
 
     private async Task<IPAddress[]> LookUpAsync(string name, CancellationToken cancel)
     {
@@ -95,8 +95,9 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
             // Sorted: resolvers rotate their answers, which would otherwise look like a change.
             return [.. found.OrderBy(address => address.ToString(), StringComparer.Ordinal)];
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ArgumentException)
         {
+            // The latter: a name that DNS cannot carry, such as one of more than 255 bytes.
             return [];
         }
     }

@@ -29,8 +29,9 @@ internal sealed class StreamClient(StreamDialer dialer, IStreamTarget target, Ga
                     await session.RunAsync(cancellation);
                     log.Event("stream_closed", ("reason", "by the operator"));
                 }
-                catch (Exception e) when (IsExpected(e))
+                catch (Exception e)
                 {
+                    // Whatever a message leads to, the stream is what a better one would come by.
                     log.Event("stream_closed", ("reason", Describe(e)));
                 }
 
@@ -40,7 +41,7 @@ internal sealed class StreamClient(StreamDialer dialer, IStreamTarget target, Ga
                     backoff.Reset();
                 }
             }
-            catch (Exception e) when (IsExpected(e))
+            catch (Exception e)
             {
                 // Once per cause: an operator may be away for days.
                 var error = Describe(e);
@@ -66,10 +67,12 @@ internal sealed class StreamClient(StreamDialer dialer, IStreamTarget target, Ga
         }
     }
 
-    // A missed ping shows as a cancellation that nobody asked for.
-    private static bool IsExpected(Exception e) =>
-        e is WebSocketException or HttpRequestException or IOException or UnauthorizedAccessException or TimeoutException
-            or System.Security.Cryptography.CryptographicException or OperationCanceledException;
-
-    private static string Describe(Exception e) => e.InnerException is { } inner ? $"{e.Message} {inner.Message}" : e.Message;
+    /// <summary>An exception that no network or file leads to is shown with its place, for it is a bug.</summary>
+    private static string Describe(Exception e) => e switch
+    {
+        not (WebSocketException or HttpRequestException or IOException or UnauthorizedAccessException or TimeoutException
+            or System.Security.Cryptography.CryptographicException or OperationCanceledException) => e.ToString(),
+        { InnerException: { } inner } => $"{e.Message} {inner.Message}",
+        _ => e.Message,
+    };
 }

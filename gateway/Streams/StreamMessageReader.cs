@@ -69,7 +69,7 @@ internal sealed class StreamMessageReader(WebSocket socket)
                 ? (message, null)
                 : (null, new UnreadMessage("", null, "the message is null"));
         }
-        catch (Exception e) when (e is JsonException or NotSupportedException)
+        catch (Exception e) when (e is JsonException or NotSupportedException or InvalidOperationException)
         {
             var (type, hash) = Identify(json);
             return (null, new UnreadMessage(type, hash, type is "config" or "endpoints" or "directive" or "" ? e.Message : null));
@@ -90,8 +90,9 @@ internal sealed class StreamMessageReader(WebSocket socket)
 
             return (Text(document.RootElement, "type") ?? "", Text(document.RootElement, "hash"));
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            // The latter: text with half a surrogate pair, which is valid JSON.
             return ("", null);
         }
     }

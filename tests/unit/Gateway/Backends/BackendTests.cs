@@ -169,6 +169,17 @@ public sealed class BackendTests
     }
 
     [Fact]
+    public async Task Resolve_NameThatDnsCannotTake_IsLeftOut()
+    {
+        // As Dns does with a name that is too long.
+        var resolver = new EndpointResolver((name, _) => throw new ArgumentOutOfRangeException(nameof(name)));
+        var config = Compile(new BackendConfig { Name = "b", Addresses = [new AddressConfig { Address = "one:1" }] });
+        (await resolver.ResolveAsync(config, CancellationToken.None)).ShouldBeNull();
+        EndpointInfo[] push = [new() { Id = "a", Address = new string('x', 300), Port = 80 }, new() { Id = "b", Address = "10.0.0.1", Port = 80 }];
+        (await EndpointResolver.System.ResolveAsync(push, CancellationToken.None)).ShouldHaveSingleItem().Id.ShouldBe("b");
+    }
+
+    [Fact]
     public async Task Resolve_PushWithWhatCannotBe_LeavesThatOut()
     {
         var good = new EndpointInfo { Id = "a", Address = "10.0.0.1", Port = 80 };

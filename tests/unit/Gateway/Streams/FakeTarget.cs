@@ -15,12 +15,20 @@ internal sealed class FakeTarget : IStreamTarget
 
     public IReadOnlyList<string> Errors { get; set; } = [];
 
+    /// <summary>Thrown by the next configs.</summary>
+    public Exception? Failure { get; set; }
+
     public Channel<OperatorMessage> Applied { get; } = Channel.CreateUnbounded<OperatorMessage>();
 
     public HelloMessage Hello() => new() { Fleet = "default/test", Gateway = "gw-0", Version = "1", ConfigHash = ConfigHash, ProcessId = 7 };
 
     public Task<IReadOnlyList<string>> ApplyConfigAsync(ConfigMessage message)
     {
+        if (Failure is { } failure)
+        {
+            throw failure;
+        }
+
         Applied.Writer.TryWrite(message);
         if (Errors.Count == 0)
         {

@@ -247,6 +247,29 @@ public sealed class StreamClientTests : IAsyncLifetime
         backoff.Next().ShouldBeLessThanOrEqualTo(TimeSpan.FromMilliseconds(200));
     }
 
+    [Theory]
+    [InlineData("""{"type":"\ud800","hash":"1"}""")]
+    [InlineData("""{"type":"config","hash":"\ud800","config":{"fleet":"a"}}""")]
+    [InlineData("""{"type":"endpoints","backend":"\ud800","endpoints":[]}""")]
+    [InlineData("""{"type":7}""")]
+    public void Parse_TextThatIsNoUnicode_IsUnread(string json) =>
+        StreamMessageReader.Parse(Encoding.UTF8.GetBytes(json)).Unread.ShouldNotBeNull();
+
+    [Fact]
+    public async Task Session_MessageThatMakesTheGatewayThrow_EndsTheSessionAndNotTheStream()
+    {
+        await using var fake = await FakeOperator.StartAsync(SocketPath);
+        _target.Failure = new InvalidOperationException("a bug");
+        Start("unix:" + SocketPath);
+        await FakeOperator.SendAsync(await fake.SessionAsync(), Config());
+
+        // It dials again, and the message is taken then.
+        var second = await fake.SessionAsync();
+        _target.Failure = null;
+        await FakeOperator.SendAsync(second, Config());
+        (await fake.NextAsync<AckMessage>()).Accepted.ShouldBeTrue();
+    }
+
     [Fact]
     public void NodeLimits_ReadsWhatIsThere()
     {
