@@ -61,7 +61,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         // One, since an accept that finds nothing is a call for nothing; but more and more while connections wait in every turn.
         var batch = totals->LastTurn + 1 == loop.Turn ? Math.Clamp(totals->Batch * 2, 1, MaxBatch) : 1;
         var accepted = 0;
-        while (accepted < batch)
+        for (var tries = 0; accepted < batch && tries < MaxBatch; tries++)
         {
             uint length = KernelAddress.MaxBytes;
             var client = Libc.Accept(watch.Descriptor, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
@@ -72,7 +72,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
                 continue;
             }
 
-            if (!OnAcceptError(Libc.LastError))
+            if (!OnAcceptError(Libc.LastError, watch))
             {
                 break;
             }
@@ -117,7 +117,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     public void Free() => System.Runtime.InteropServices.NativeMemory.Free(_address);
 
     /// <summary>True: try the next one.</summary>
-    private bool OnAcceptError(int error)
+    private bool OnAcceptError(int error, Watch failed)
     {
         switch (error)
         {
@@ -134,6 +134,10 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
                 }
 
                 loop.WakeAfter(ExhaustedMicroseconds);
+                return false;
+            case Errno.EINVAL:
+                // It listens no more: its owner has shut it down. Watched on, it would wake the loop without end.
+                loop.Unregister(failed.Descriptor);
                 return false;
             default:
                 // Of the connection, not of the listener: it was reset before it was accepted, mostly.

@@ -244,6 +244,12 @@ internal abstract unsafe class EventLoop : IDisposable
             // -1 is EINTR: the arguments are ours and right.
             ReadClock();
             Turn++;
+            if (Timers.Count == 0)
+            {
+                // Before anything is armed: a wheel that stood still for days would have to turn through them.
+                Timers.Advance(Tick, _onTimer);
+            }
+
             var woken = false;
             for (var i = 0; i < count; i++)
             {

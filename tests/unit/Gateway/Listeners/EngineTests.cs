@@ -34,6 +34,45 @@ public sealed class EngineTests
     }
 
     [Fact]
+    public async Task Reload_EverNewListenerNames_AreRefusedBeforeTheCountersEnd()
+    {
+        await using var gateway = new EngineHarness();
+        for (var round = 0; round < LoopCounters.MaxListeners / 64; round++)
+        {
+            await gateway.ApplyAsync(Named(round));
+        }
+
+        var refused = await gateway.Engine.ApplyConfigAsync(Named(LoopCounters.MaxListeners / 64));
+        refused.Accepted.ShouldBeFalse();
+        refused.Errors.ShouldHaveSingleItem().ShouldStartWith("listeners: ");
+
+        // Names that were there before are no new ones.
+        await gateway.ApplyAsync(Named(0));
+
+        static GatewayConfig Named(int round) => new()
+        {
+            Fleet = "default/test",
+            Listeners = [.. Enumerable.Range(0, 64).Select(i => EngineHarness.Listener($"l-{round}-{i}", 1 + i))],
+            Backends = [EngineHarness.Backend("relay", 1)],
+        };
+    }
+
+    [Fact]
+    public async Task Accept_SocketShutDownByItsOwner_DoesNotHoldUpTheLoop()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness();
+        var ports = await gateway.ListenAsync(2);
+        await gateway.ApplyAsync(EngineHarness.Config(ports[0], server.Port) with
+        {
+            Listeners = [EngineHarness.Listener("one", ports[0]), EngineHarness.Listener("two", ports[1])],
+        });
+        gateway.Owned[0].Shutdown(SocketShutdown.Both);
+        using var client = await EngineHarness.ConnectAsync(ports[1]);
+        await TcpRelayTests.ExchangeAsync(client, 1000, 1000, 1);
+    }
+
+    [Fact]
     public async Task Connect_NoEndpointAnswers_IsResetAndCounted()
     {
         await using var gateway = new EngineHarness();
