@@ -19,7 +19,7 @@ internal static class ConfigReloader
             {
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
                 var hangUp = signalled.WaitAsync(either.Token);
-                var first = await Task.WhenAny(hangUp, file.ChangedAsync(either.Token));
+                await Task.WhenAny(hangUp, file.ChangedAsync(either.Token));
                 await either.CancelAsync();
                 cancellation.ThrowIfCancellationRequested();
                 var (config, problem) = await file.ReadAsync(cancellation);
@@ -27,7 +27,7 @@ internal static class ConfigReloader
                 {
                     configs.Reject("file", [problem!]);
                 }
-                else if (first != hangUp && hasStream())
+                else if (!hangUp.IsCompletedSuccessfully && hasStream())
                 {
                     log.Event("config_file_passed_over", ("reason", "the operator's stream is open"));
                 }

@@ -118,7 +118,7 @@ internal static class GatewayProcess
         {
             return (await AdminServer.StartAsync(IPEndPoint.Parse(options.Admin), view, cancellation), null);
         }
-        catch (IOException failure)
+        catch (Exception failure) when (failure is IOException or System.Net.Sockets.SocketException)
         {
             return (null, $"--admin {options.Admin}: {failure.Message}");
         }
