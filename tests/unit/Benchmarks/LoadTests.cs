@@ -103,7 +103,7 @@ public sealed class LoadTests
                     socket.Shutdown(SocketShutdown.Both);
                 }
             }
-            catch (SocketException)
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException or InvalidOperationException)
             {
                 // The test is over.
             }
