@@ -5,6 +5,12 @@ public sealed record ApiPath(string Group, string Version, string Plural, string
 {
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 
+    /// <summary>As messages name the resource.</summary>
+    public string QualifiedName => Group.Length == 0 ? Plural : $"{Plural}.{Group}";
+
+    /// <summary>A kind that somebody defined, and not one of Kubernetes' own.</summary>
+    public bool IsCustom => Group.Contains('.') && !Group.EndsWith(".k8s.io", StringComparison.Ordinal);
+
     /// <summary>Parses <c>/api/v1/…</c> and <c>/apis/group/version/…</c>; null for anything else.</summary>
     public static ApiPath? Parse(string path)
     {

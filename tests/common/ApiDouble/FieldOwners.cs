@@ -2,6 +2,16 @@ using System.Text.Json.Nodes;
 
 namespace Mooring.Testing.ApiDouble;
 
+/// <summary>Under which name fields are owned. One name owns separately what it applied, what it wrote, and each subresource.</summary>
+internal readonly record struct FieldManager(string Name, bool Applies, string? Subresource, string ApiVersion)
+{
+    public override string ToString()
+    {
+        var name = Subresource is null ? $"\"{Name}\"" : $"\"{Name}\" with subresource \"{Subresource}\"";
+        return Applies ? name : $"{name} using {ApiVersion} at 2026-01-01T00:00:00Z";
+    }
+}
+
 /// <summary>Who owns which fields of one object. Simplified: lists are owned whole.</summary>
 internal sealed class FieldOwners
 {
@@ -20,33 +30,46 @@ internal sealed class FieldOwners
         ".metadata.generateName",
     ];
 
-    private readonly Dictionary<string, HashSet<string>> _byManager = new(StringComparer.Ordinal);
+    private readonly Dictionary<FieldManager, HashSet<string>> _byManager = [];
 
-    /// <summary>A create, replace or patch: what changed belongs to the manager, and to nobody else.</summary>
-    public void Update(string manager, JsonObject? before, JsonObject after)
+    public FieldOwners Clone()
+    {
+        var copy = new FieldOwners();
+        foreach (var (manager, owned) in _byManager)
+        {
+            copy._byManager[manager] = [.. owned];
+        }
+
+        return copy;
+    }
+
+    public bool SameAs(FieldOwners other) =>
+        _byManager.Keys.Union(other._byManager.Keys).All(manager => Of(manager).SetEquals(other.Of(manager)));
+
+    /// <summary>A create, replace or patch: what changed belongs to the manager, what went to nobody.</summary>
+    public void Update(FieldManager manager, JsonObject? before, JsonObject after)
     {
         var old = Leaves(before);
-        var changed = Leaves(after)
-            .Where(one => !old.TryGetValue(one.Key, out var was) || !JsonNode.DeepEquals(was, one.Value))
-            .Select(one => one.Key);
-        foreach (var path in changed.ToArray())
+        var now = Leaves(after);
+        var changed = now.Where(one => !old.TryGetValue(one.Key, out var was) || !JsonNode.DeepEquals(was, one.Value))
+            .Select(one => one.Key)
+            .ToArray();
+        foreach (var owned in _byManager.Values)
         {
-            foreach (var owned in _byManager.Values)
-            {
-                owned.Remove(path);
-            }
-
-            Of(manager).Add(path);
+            owned.ExceptWith(changed);
+            owned.ExceptWith(old.Keys.Except(now.Keys));
         }
+
+        Of(manager).UnionWith(changed);
     }
 
     /// <summary>A server-side apply: writes the configuration into the object, and takes out what the manager gave up.</summary>
     /// <exception cref="ApiException">Another manager owns a field that would change.</exception>
-    public void Apply(string manager, JsonObject live, JsonObject configuration, bool force)
+    public void Apply(FieldManager manager, JsonObject live, JsonObject configuration, bool force)
     {
         var wanted = Leaves(configuration);
         var present = Leaves(live);
-        List<(string Manager, string Path)> conflicts = [];
+        List<(FieldManager Manager, string Path)> conflicts = [];
         foreach (var (path, value) in wanted)
         {
             if (present.TryGetValue(path, out var now) && JsonNode.DeepEquals(now, value))
@@ -83,7 +106,7 @@ internal sealed class FieldOwners
         Patches.Merge(live, configuration);
     }
 
-    private HashSet<string> Of(string manager)
+    private HashSet<string> Of(FieldManager manager)
     {
         if (!_byManager.TryGetValue(manager, out var owned))
         {
@@ -93,7 +116,7 @@ internal sealed class FieldOwners
         return owned;
     }
 
-    private static ApiException Conflict(List<(string Manager, string Path)> conflicts)
+    private static ApiException Conflict(List<(FieldManager Manager, string Path)> conflicts)
     {
         var causes = new JsonArray();
         foreach (var (manager, path) in conflicts)
@@ -102,19 +125,25 @@ internal sealed class FieldOwners
                 new JsonObject
                 {
                     ["reason"] = "FieldManagerConflict",
-                    ["message"] = $"conflict with \"{manager}\" using v1",
-                    ["field"] = path,
+                    ["message"] = $"conflict with {manager}",
+                    ["field"] = Shown(path),
                 }
             );
         }
 
-        return new ApiException(
-            409,
-            "Conflict",
-            $"Apply failed with {conflicts.Count} conflict(s): conflict with \"{conflicts[0].Manager}\": {conflicts[0].Path}",
-            causes
-        );
+        var list = conflicts.Count == 1
+            ? $"1 conflict: conflict with {conflicts[0].Manager}: {Shown(conflicts[0].Path)}"
+            : $"{conflicts.Count} conflicts: "
+                + string.Join(
+                    '\n',
+                    conflicts
+                        .GroupBy(static one => one.Manager)
+                        .Select(static of => $"conflicts with {of.Key}:{string.Concat(of.Select(static one => $"\n- {Shown(one.Path)}"))}")
+                );
+        return new ApiException(409, "Conflict", $"Apply failed with {list}", new JsonObject { ["causes"] = causes });
     }
+
+    private static string Shown(string path) => path.Replace("\u2024", ".", StringComparison.Ordinal);
 
     // Names may hold dots (labels), so a path's parts are kept apart by what no key can have and shown with dots.
     private static Dictionary<string, JsonNode?> Leaves(JsonObject? value)

@@ -14,10 +14,14 @@ namespace Mooring.Testing.ApiDouble;
 /// <remarks>
 /// Any group, version and plural is there, without a schema. It has versions and conflicts, paging, watches with bookmarks and history,
 /// create, replace, merge and JSON patch, server-side apply (lists owned whole), status and scale, finalizers, preconditions, dry run and,
-/// if wished, garbage collection. It has no admission, no defaulting and no controllers.
+/// if wished, garbage collection. It has no namespaces, admission, defaulting or controllers.
+/// The cases in <c>ClientCases</c> hold it to the real server.
 /// </remarks>
 public sealed class KubernetesApiDouble : IAsyncDisposable
 {
+    // As the real one: so that whoever resumes is as near to now as can be.
+    private static readonly TimeSpan BookmarkBeforeEnd = TimeSpan.FromSeconds(2);
+
     private readonly WebApplication _app;
     private readonly ObjectStore _store = new();
     private readonly ConcurrentQueue<RecordedRequest> _requests = new();
@@ -74,20 +78,31 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
         var path = ApiPath.Parse(collection)!;
         try
         {
-            return _store.Create(path, (JsonObject)value.DeepClone(), manager, dryRun: false);
+            return _store.Create(path, (JsonObject)value.DeepClone(), Owner(path, manager), dryRun: false);
         }
         catch (ApiException error) when (error.Reason == "AlreadyExists")
         {
             var name = (string)value["metadata"]!["name"]!;
-            return _store.Change(path with { Name = name }, manager, dryRun: false, owns: true, (_, _) => (JsonObject)value.DeepClone());
+            return _store.Change(
+                path with
+                {
+                    Name = name,
+                },
+                Owner(path, manager),
+                dryRun: false,
+                owns: true,
+                (_, _) => (JsonObject)value.DeepClone()
+            );
         }
     }
 
     /// <summary>Changes an object as another user would.</summary>
-    public JsonObject Edit(string path, Action<JsonObject> change, string manager = "somebody") =>
-        _store.Change(
-            ApiPath.Parse(path)!,
-            manager,
+    public JsonObject Edit(string path, Action<JsonObject> change, string manager = "somebody")
+    {
+        var at = ApiPath.Parse(path)!;
+        return _store.Change(
+            at,
+            Owner(at, manager),
             dryRun: false,
             owns: true,
             (value, _) =>
@@ -96,6 +111,7 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
                 return value;
             }
         );
+    }
 
     /// <summary>Reads an object; null when there is none.</summary>
     public JsonObject? Find(string path)
@@ -156,6 +172,8 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
         await _stop.CancelAsync();
         await _app.DisposeAsync();
     }
+
+    private static FieldManager Owner(ApiPath path, string manager) => new(manager, false, path.Subresource, path.ApiVersion);
 
     private void Each(Action<Watcher> act)
     {
@@ -279,9 +297,11 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
             watcher.Error(error);
         }
 
-        using var limit = new CancellationTokenSource(
-            TimeSpan.FromSeconds(double.Parse(query.GetValueOrDefault("timeoutSeconds", "3600")))
-        );
+        var length = TimeSpan.FromSeconds(double.Parse(query.GetValueOrDefault("timeoutSeconds", "3600")));
+        using var limit = new CancellationTokenSource(length);
+        await using var mark = query.GetValueOrDefault("allowWatchBookmarks") == "true" && length > BookmarkBeforeEnd
+            ? new Timer(_ => watcher.Bookmark(_store.Version), null, length - BookmarkBeforeEnd, Timeout.InfiniteTimeSpan)
+            : null;
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stop.Token, limit.Token);
         try
         {

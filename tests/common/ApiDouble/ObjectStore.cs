@@ -10,16 +10,19 @@ internal sealed record StoredChange(long Version, ResourceKey Resource, string T
 public readonly record struct ResourceKey(string Group, string Plural);
 
 /// <summary>The objects of the double, with one version counter and a history for watches. Thread-safe.</summary>
-internal sealed class ObjectStore
+internal sealed partial class ObjectStore
 {
+    // As of a server that has run for a while: older versions are expired.
+    private const long FirstVersion = 1000;
+
     private readonly Lock _lock = new();
     private readonly SortedDictionary<(string Group, string Plural, string Namespace, string Name), Stored> _objects = new(
         KeyComparer.Instance
     );
     private readonly List<StoredChange> _history = [];
     private readonly List<Watcher> _watchers = [];
-    private long _version = 1000;
-    private long _compacted;
+    private long _version = FirstVersion;
+    private long _compacted = FirstVersion;
 
     /// <summary>Removes what an object owned when it goes.</summary>
     public bool CollectGarbage { get; set; }
@@ -43,64 +46,11 @@ internal sealed class ObjectStore
         }
     }
 
-    /// <summary>One page. A continue token is the version it began at and the last key.</summary>
-    public JsonObject List(ApiPath path, string? labels, string? fields, int limit, string? token)
+    public JsonObject Create(ApiPath path, JsonObject value, FieldManager manager, bool dryRun)
     {
         lock (_lock)
         {
-            var version = _version;
-            var after = "";
-            if (token is { Length: > 0 })
-            {
-                var parts = token.Split('|', 2);
-                version = long.Parse(parts[0], CultureInfo.InvariantCulture);
-                after = parts[1];
-                if (version < _compacted)
-                {
-                    throw ApiException.Expired("The provided continue parameter is too old to display a consistent list result.");
-                }
-            }
-
-            var all = _objects
-                .Where(one =>
-                    one.Key.Group == path.Group
-                    && one.Key.Plural == path.Plural
-                    && (path.Namespace is null || one.Key.Namespace == path.Namespace)
-                    && string.CompareOrdinal($"{one.Key.Namespace}/{one.Key.Name}", after) > 0
-                    && Selector.Matches(one.Value.Value, labels, fields)
-                )
-                .ToArray();
-            var page = limit > 0 ? all.Take(limit).ToArray() : all;
-            var metadata = new JsonObject { ["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture) };
-            if (page.Length < all.Length)
-            {
-                metadata["continue"] = $"{version}|{page[^1].Key.Namespace}/{page[^1].Key.Name}";
-                metadata["remainingItemCount"] = all.Length - page.Length;
-            }
-
-            var items = new JsonArray();
-            foreach (var (_, stored) in page)
-            {
-                var item = (JsonObject)stored.Value.DeepClone();
-                item.Remove("apiVersion");
-                item.Remove("kind");
-                items.Add(item);
-            }
-
-            return new JsonObject
-            {
-                ["kind"] = "List",
-                ["apiVersion"] = path.ApiVersion,
-                ["metadata"] = metadata,
-                ["items"] = items,
-            };
-        }
-    }
-
-    public JsonObject Create(ApiPath path, JsonObject value, string manager, bool dryRun)
-    {
-        lock (_lock)
-        {
+            WriteRules.CheckName(path, value);
             var metadata = Metadata(value);
             metadata["name"] ??=
                 $"{(string?)metadata["generateName"] ?? throw new ApiException(422, "Invalid", "name or generateName is required")}{Guid.NewGuid():N}"[
@@ -109,12 +59,12 @@ internal sealed class ObjectStore
             var key = Key(path, (string)metadata["name"]!);
             if (_objects.ContainsKey(key))
             {
-                throw new ApiException(409, "AlreadyExists", $"{path.Plural} \"{key.Name}\" already exists");
+                throw ApiException.AlreadyExists(path with { Name = key.Name });
             }
 
             if (metadata["resourceVersion"] is not null)
             {
-                throw new ApiException(400, "BadRequest", "resourceVersion should not be set on objects to be created");
+                throw new ApiException(500, "", "resourceVersion should not be set on objects to be created");
             }
 
             if (path.Namespace is not null)
@@ -124,7 +74,13 @@ internal sealed class ObjectStore
 
             metadata["uid"] = Guid.NewGuid().ToString();
             metadata["creationTimestamp"] = "2026-01-01T00:00:00Z";
-            metadata["generation"] = 1L;
+            metadata.Remove("generation");
+            if (WriteRules.HasGeneration(path))
+            {
+                metadata["generation"] = 1L;
+            }
+
+            WriteRules.Trim(metadata);
             value.Remove("status");
             var stored = new Stored { Value = value };
             stored.Owners.Update(manager, null, value);
@@ -140,33 +96,31 @@ internal sealed class ObjectStore
 
     /// <summary>Changes an object by a function of its present state.</summary>
     /// <param name="change">Changes its argument, a copy, in place or returns another object.</param>
-    public JsonObject Change(ApiPath path, string manager, bool dryRun, bool owns, Func<JsonObject, FieldOwners, JsonObject> change)
+    public JsonObject Change(ApiPath path, FieldManager manager, bool dryRun, bool owns, Func<JsonObject, FieldOwners, JsonObject> change)
     {
         lock (_lock)
         {
             var stored = Find(path);
             var before = stored.Value;
-            var after = change((JsonObject)before.DeepClone(), stored.Owners);
-            var asked = (string?)Metadata(after)["resourceVersion"];
-            var present = (string?)before["metadata"]!["resourceVersion"];
-            if (!string.IsNullOrEmpty(asked) && asked != present)
+            var owners = stored.Owners.Clone();
+            var after = change((JsonObject)before.DeepClone(), owners);
+            Metadata(after);
+            WriteRules.CheckUpdate(path, before, after);
+            WriteRules.Keep(before, after, path.Subresource);
+            if (owns)
             {
-                throw ApiException.Conflict(
-                    path.Plural,
-                    path.Name!,
-                    "the object has been modified; please apply your changes to the latest version and try again"
-                );
+                owners.Update(manager, before, after);
             }
 
-            Keep(before, after, path.Subresource);
-            if (JsonNode.DeepEquals(before, after))
+            // Who owns what is part of the object.
+            if (JsonNode.DeepEquals(before, after) && owners.SameAs(stored.Owners))
             {
                 return (JsonObject)before.DeepClone();
             }
 
-            if (!JsonNode.DeepEquals(before["spec"], after["spec"]))
+            if (after["metadata"]!["generation"] is { } generation && WriteRules.IsNewGeneration(before, after))
             {
-                after["metadata"]!["generation"] = (long?)before["metadata"]!["generation"] + 1;
+                after["metadata"]!["generation"] = (long)generation + 1;
             }
 
             if (dryRun)
@@ -174,16 +128,11 @@ internal sealed class ObjectStore
                 return (JsonObject)after.DeepClone();
             }
 
-            if (owns)
-            {
-                stored.Owners.Update(manager, before, after);
-            }
-
             var key = Key(path, path.Name!);
-            stored.Value = after;
+            (stored.Value, stored.Owners) = (after, owners);
             if (after["metadata"]!["deletionTimestamp"] is not null && after["metadata"]!["finalizers"] is not JsonArray { Count: > 0 })
             {
-                Remove(key, after);
+                Remove(key, before, after);
             }
             else
             {
@@ -194,30 +143,40 @@ internal sealed class ObjectStore
         }
     }
 
-    public JsonObject Delete(ApiPath path, string? uid, string? version)
+    public JsonObject Delete(ApiPath path, string? uid, string? version, bool dryRun = false)
     {
         lock (_lock)
         {
             var stored = Find(path);
             var metadata = stored.Value["metadata"]!;
-            if (
-                (uid is not null && (string?)metadata["uid"] != uid)
-                || (version is not null && (string?)metadata["resourceVersion"] != version)
-            )
+            foreach (var (what, field, asked) in ((string, string, string?)[])[("UID", "uid", uid), ("ResourceVersion", "resourceVersion", version)])
             {
-                throw ApiException.Conflict(path.Plural, path.Name!, "the precondition does not match");
+                if (asked is not null && asked != (string?)metadata[field])
+                {
+                    throw ApiException.Precondition(path, WriteRules.Kind(stored.Value), what, asked, (string?)metadata[field]);
+                }
             }
 
             var key = Key(path, path.Name!);
+            var before = (JsonObject)stored.Value.DeepClone();
+            if (dryRun)
+            {
+                return before;
+            }
+
             if (metadata["finalizers"] is not JsonArray { Count: > 0 })
             {
-                Remove(key, stored.Value);
+                Remove(key, before, stored.Value);
             }
             else if (metadata["deletionTimestamp"] is null)
             {
-                var before = (JsonObject)stored.Value.DeepClone();
                 metadata["deletionTimestamp"] = "2026-01-01T00:01:00Z";
                 metadata["deletionGracePeriodSeconds"] = 0;
+                if (metadata["generation"] is { } generation)
+                {
+                    metadata["generation"] = (long)generation + 1;
+                }
+
                 Record(key, "MODIFIED", before, stored.Value);
             }
 
@@ -232,38 +191,6 @@ internal sealed class ObjectStore
         {
             _history.Clear();
             _compacted = ++_version;
-        }
-    }
-
-    /// <summary>Starts a watch: what changed since a version, or everything there is.</summary>
-    public Watcher Watch(ApiPath path, string? labels, string? fields, string? version)
-    {
-        lock (_lock)
-        {
-            var watcher = new Watcher(path, labels, fields);
-            if (string.IsNullOrEmpty(version) || version == "0")
-            {
-                foreach (var (key, stored) in _objects.Where(one => one.Key.Group == path.Group && one.Key.Plural == path.Plural))
-                {
-                    watcher.Tell(new StoredChange(_version, new ResourceKey(key.Group, key.Plural), "ADDED", null, stored.Value));
-                }
-            }
-            else
-            {
-                var since = long.Parse(version, CultureInfo.InvariantCulture);
-                if (since < _compacted)
-                {
-                    throw ApiException.Expired($"too old resource version: {since} ({_compacted})");
-                }
-
-                foreach (var change in _history.Where(one => one.Version > since))
-                {
-                    watcher.Tell(change);
-                }
-            }
-
-            _watchers.Add(watcher);
-            return watcher;
         }
     }
 
@@ -283,55 +210,10 @@ internal sealed class ObjectStore
         }
     }
 
-    // What a write to this endpoint cannot touch stays as it was.
-    private static void Keep(JsonObject before, JsonObject after, string? subresource)
-    {
-        if (subresource == "status")
-        {
-            foreach (var (name, _) in before.ToArray())
-            {
-                if (name is not "status")
-                {
-                    after[name] = before[name]!.DeepClone();
-                }
-            }
-        }
-        else
-        {
-            after.Remove("status");
-            if (before["status"] is { } status)
-            {
-                after["status"] = status.DeepClone();
-            }
-        }
-
-        foreach (
-            var name in (string[])
-                [
-                    "uid",
-                    "creationTimestamp",
-                    "generation",
-                    "deletionTimestamp",
-                    "deletionGracePeriodSeconds",
-                    "resourceVersion",
-                    "name",
-                    "namespace",
-                ]
-        )
-        {
-            var metadata = (JsonObject)after["metadata"]!;
-            metadata.Remove(name);
-            if (before["metadata"]![name] is { } was)
-            {
-                metadata[name] = was.DeepClone();
-            }
-        }
-    }
-
-    private void Remove((string Group, string Plural, string Namespace, string Name) key, JsonObject value)
+    private void Remove((string Group, string Plural, string Namespace, string Name) key, JsonObject before, JsonObject value)
     {
         _objects.Remove(key);
-        Record(key, "DELETED", value, value);
+        Record(key, "DELETED", before, value);
         if (!CollectGarbage)
         {
             return;
@@ -369,7 +251,7 @@ internal sealed class ObjectStore
     }
 
     private Stored Find(ApiPath path) =>
-        _objects.TryGetValue(Key(path, path.Name!), out var stored) ? stored : throw ApiException.NotFound(path.Plural, path.Name!);
+        _objects.TryGetValue(Key(path, path.Name!), out var stored) ? stored : throw ApiException.NotFound(path);
 
     private static JsonObject Metadata(JsonObject value)
     {
@@ -388,7 +270,7 @@ internal sealed class ObjectStore
     {
         public required JsonObject Value { get; set; }
 
-        public FieldOwners Owners { get; } = new();
+        public FieldOwners Owners { get; set; } = new();
     }
 
     private sealed class KeyComparer : IComparer<(string Group, string Plural, string Namespace, string Name)>

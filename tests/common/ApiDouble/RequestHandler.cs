@@ -1,10 +1,9 @@
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 
 namespace Mooring.Testing.ApiDouble;
 
 /// <summary>Does what an ordinary request asks.</summary>
-internal static partial class RequestHandler
+internal static class RequestHandler
 {
     /// <exception cref="ApiException">Whatever the real server would refuse, too.</exception>
     public static (int Code, JsonObject Body) Handle(ObjectStore store, RecordedRequest request)
@@ -25,7 +24,7 @@ internal static partial class RequestHandler
         var path =
             ApiPath.Parse(request.Path) ?? throw new ApiException(404, "NotFound", "the server could not find the requested resource");
         var query = request.Query;
-        var manager = query.GetValueOrDefault("fieldManager", "unknown");
+        var manager = new FieldManager(query.GetValueOrDefault("fieldManager", "unknown"), false, path.Subresource, path.ApiVersion);
         var dryRun = query.GetValueOrDefault("dryRun") == "All";
         return (request.Method, path.Name) switch
         {
@@ -39,44 +38,56 @@ internal static partial class RequestHandler
                     query.GetValueOrDefault("continue")
                 )
             ),
-            ("GET", _) => (200, path.Subresource == "scale" ? ScaleOf(store.Get(path)) : store.Get(path)),
-            ("POST", null) => (201, store.Create(path, Checked(Body(request)), manager, dryRun)),
-            ("PUT", _) => (200, store.Change(path, manager, dryRun, owns: true, (_, _) => Body(request))),
+            ("GET", _) => (200, path.Subresource == "scale" ? ScaleOf(store.Get(path), path) : store.Get(path)),
+            ("POST", null) => (201, store.Create(path, Body(request), manager, dryRun)),
+            ("PUT" or "PATCH", _) when path.Subresource == "scale" => (200, SetScale(store, path, request, manager, dryRun)),
+            ("PUT", _) => (200, store.Change(path, manager, dryRun, owns: true, (_, _) => Replacement(path, request))),
             ("PATCH", _) => Patch(store, path, request, manager, dryRun),
-            ("DELETE", _) => (200, Delete(store, path, request)),
+            ("DELETE", _) => (200, Delete(store, path, request, dryRun)),
             _ => throw new ApiException(405, "MethodNotAllowed", "the server does not allow this method on the requested resource"),
         };
     }
 
-    private static (int Code, JsonObject Body) Patch(ObjectStore store, ApiPath path, RecordedRequest request, string manager, bool dryRun)
+    private static JsonObject Replacement(ApiPath path, RecordedRequest request)
     {
-        if (path.Subresource == "scale")
-        {
-            var replicas = (int)Body(request)["spec"]!["replicas"]!;
-            return (
-                200,
-                ScaleOf(
-                    store.Change(
-                        path with
-                        {
-                            Subresource = null,
-                        },
-                        manager,
-                        dryRun,
-                        owns: true,
-                        (value, _) =>
-                        {
-                            value["spec"]!["replicas"] = replicas;
-                            return value;
-                        }
-                    )
-                )
-            );
-        }
+        var value = Body(request);
+        WriteRules.CheckReplacement(path, value);
+        return value;
+    }
 
+    private static JsonObject SetScale(ObjectStore store, ApiPath path, RecordedRequest request, FieldManager manager, bool dryRun)
+    {
+        var replicas = (int)Body(request)["spec"]!["replicas"]!;
+        var changed = store.Change(
+            path with
+            {
+                Subresource = null,
+            },
+            manager,
+            dryRun,
+            owns: true,
+            (value, _) =>
+            {
+                value["spec"] ??= new JsonObject();
+                value["spec"]!["replicas"] = replicas;
+                return value;
+            }
+        );
+        return ScaleOf(changed, path);
+    }
+
+    private static (int Code, JsonObject Body) Patch(
+        ObjectStore store,
+        ApiPath path,
+        RecordedRequest request,
+        FieldManager manager,
+        bool dryRun
+    )
+    {
         switch (request.ContentType)
         {
-            case "application/merge-patch+json" or "application/strategic-merge-patch+json":
+            case "application/merge-patch+json":
+            case "application/strategic-merge-patch+json" when !path.IsCustom:
                 return (
                     200,
                     store.Change(
@@ -117,8 +128,15 @@ internal static partial class RequestHandler
         }
     }
 
-    private static (int Code, JsonObject Body) Apply(ObjectStore store, ApiPath path, RecordedRequest request, string manager, bool dryRun)
+    private static (int Code, JsonObject Body) Apply(
+        ObjectStore store,
+        ApiPath path,
+        RecordedRequest request,
+        FieldManager manager,
+        bool dryRun
+    )
     {
+        manager = manager with { Applies = true };
         var configuration = Body(request);
         if (configuration["apiVersion"] is null || configuration["kind"] is null)
         {
@@ -128,6 +146,12 @@ internal static partial class RequestHandler
         if (configuration["metadata"]?["uid"] is not null || configuration["metadata"]?["resourceVersion"] is { } set && (string?)set == "")
         {
             throw new ApiException(409, "Conflict", "uid mismatch");
+        }
+
+        // What this endpoint does not write is not owned by it either.
+        foreach (var name in configuration.Select(static one => one.Key).Where(one => (path.Subresource == "status") == (one != "status")).ToArray())
+        {
+            configuration.Remove(name);
         }
 
         var force = request.Query.GetValueOrDefault("force") == "true";
@@ -152,14 +176,16 @@ internal static partial class RequestHandler
         {
             configuration["metadata"] ??= new JsonObject();
             configuration["metadata"]!["name"] = path.Name;
-            return (201, store.Create(path with { Name = null }, Checked(configuration), manager, dryRun));
+            return (201, store.Create(path with { Name = null }, configuration, manager, dryRun));
         }
     }
 
-    private static JsonObject Delete(ObjectStore store, ApiPath path, RecordedRequest request)
+    private static JsonObject Delete(ObjectStore store, ApiPath path, RecordedRequest request, bool dryRun)
     {
-        var preconditions = request.Body.Length > 0 ? Body(request)["preconditions"] : null;
-        return store.Delete(path, (string?)preconditions?["uid"], (string?)preconditions?["resourceVersion"]);
+        var options = request.Body.Length > 0 ? Body(request) : [];
+        var preconditions = options["preconditions"];
+        dryRun |= options["dryRun"] is JsonArray { Count: > 0 };
+        return store.Delete(path, (string?)preconditions?["uid"], (string?)preconditions?["resourceVersion"], dryRun);
     }
 
     private static JsonObject Body(RecordedRequest request)
@@ -174,31 +200,14 @@ internal static partial class RequestHandler
         }
     }
 
-    private static JsonObject Checked(JsonObject value)
+    private static JsonObject ScaleOf(JsonObject value, ApiPath path)
     {
-        if ((string?)value["metadata"]?["name"] is { } name && !NameRule().IsMatch(name))
+        if (path.IsCustom && value["spec"]?["replicas"] is null)
         {
-            var causes = new JsonArray(
-                new JsonObject
-                {
-                    ["reason"] = "FieldValueInvalid",
-                    ["message"] = $"Invalid value: \"{name}\"",
-                    ["field"] = "metadata.name",
-                }
-            );
-            throw new ApiException(
-                422,
-                "Invalid",
-                $"{value["kind"]} \"{name}\" is invalid: metadata.name: Invalid value: \"{name}\"",
-                causes
-            );
+            throw new ApiException(500, "InternalError", "Internal error occurred: the spec replicas field \".spec.replicas\" does not exist");
         }
 
-        return value;
-    }
-
-    private static JsonObject ScaleOf(JsonObject value) =>
-        new()
+        return new JsonObject
         {
             ["kind"] = "Scale",
             ["apiVersion"] = "autoscaling/v1",
@@ -210,7 +219,5 @@ internal static partial class RequestHandler
                 ["selector"] = value["status"]?["selector"]?.DeepClone(),
             },
         };
-
-    [GeneratedRegex("^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
-    private static partial Regex NameRule();
+    }
 }

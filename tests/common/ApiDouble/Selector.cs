@@ -9,6 +9,26 @@ internal static partial class Selector
     public static bool Matches(JsonObject value, string? labels, string? fields) =>
         MatchesLabels(value["metadata"]?["labels"] as JsonObject, labels) && MatchesFields(value, fields);
 
+    /// <exception cref="ApiException">A selector that the real server would not take.</exception>
+    public static void Check(ApiPath path, string? labels, string? fields)
+    {
+        if (!string.IsNullOrEmpty(labels) && Clauses().Split(labels).FirstOrDefault(static one => !Clause().IsMatch(one.Trim())) is { } bad)
+        {
+            throw ApiException.BadRequest($"unable to parse requirement: {bad}");
+        }
+
+        // Of a custom kind only these, unless its definition says more.
+        var unknown = path.IsCustom && !string.IsNullOrEmpty(fields)
+            ? fields.Split(',').Select(static one => one.Split('=')[0].TrimEnd('!')).FirstOrDefault(static one => !IsMetadataField(one))
+            : null;
+        if (unknown is not null)
+        {
+            throw ApiException.BadRequest($"field label not supported: {unknown}");
+        }
+    }
+
+    private static bool IsMetadataField(string name) => name is "metadata.name" or "metadata.namespace";
+
     private static bool MatchesLabels(JsonObject? have, string? selector) =>
         string.IsNullOrEmpty(selector) || Clauses().Split(selector).All(clause => MatchesClause(have, clause.Trim()));
 
@@ -57,6 +77,9 @@ internal static partial class Selector
     [GeneratedRegex(@",(?![^(]*\))")]
     private static partial Regex Clauses();
 
-    [GeneratedRegex(@"^(\S+)\s+(in|notin)\s+\(([^)]*)\)$")]
+    [GeneratedRegex(@"^(\S+)\s+(in|notin)\s*\(([^)]*)\)$")]
     private static partial Regex SetClause();
+
+    [GeneratedRegex(@"^(!?[\w./-]+|[\w./-]+\s*(=|==|!=)\s*[\w.-]*|[\w./-]+\s+(in|notin)\s*\([\w., -]*\))$")]
+    private static partial Regex Clause();
 }

@@ -36,7 +36,9 @@ internal sealed class Watcher(ApiPath path, string? labels, string? fields)
         };
         if (type is not null)
         {
-            Send(type, change.Object);
+            // One that only ceased to match goes as it was last seen, with the version of the change.
+            var left = type == "DELETED" && change.Type != "DELETED";
+            Send(type, left ? AtVersion(change.Before!, change.Version) : change.Object);
         }
     }
 
@@ -68,6 +70,13 @@ internal sealed class Watcher(ApiPath path, string? labels, string? fields)
     {
         Broken = true;
         _lines.Writer.TryComplete();
+    }
+
+    private static JsonObject AtVersion(JsonObject value, long version)
+    {
+        var copy = (JsonObject)value.DeepClone();
+        copy["metadata"]!["resourceVersion"] = version.ToString(CultureInfo.InvariantCulture);
+        return copy;
     }
 
     private void Send(string type, JsonObject value)

@@ -59,7 +59,7 @@ public sealed class MetricsTests
             Metadata = new ObjectMeta { Name = "a", Namespace = "ns" },
         };
         await client.CreateAsync(Gadgets, gadget);
-        await client.ApplyAsync(Gadgets, gadget);
+        gadget = await client.ApplyAsync(Gadgets, gadget);
         gadget.Status = new WidgetStatus { Replicas = 1 };
         await client.ReplaceStatusAsync(Gadgets, gadget);
         await client.FindAsync(Gadgets, "ns", "none");

@@ -1,47 +1,10 @@
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
 using Mooring.Kubernetes.Models;
 using Mooring.Testing.ApiDouble;
 
 namespace Mooring.Kubernetes.Tests;
-
-/// <summary>A kind for tests.</summary>
-[KubernetesEntity(Group = "test.mooring.dev", ApiVersion = "v1", Kind = "Widget", PluralName = "widgets")]
-public sealed class Widget : IKubernetesObject
-{
-    public string ApiVersion { get; set; } = "";
-
-    public string Kind { get; set; } = "";
-
-    public ObjectMeta Metadata { get; set; } = new();
-
-    public WidgetSpec? Spec { get; set; }
-
-    public WidgetStatus? Status { get; set; }
-}
-
-public sealed record WidgetSpec
-{
-    public int? Replicas { get; init; }
-
-    public string? Color { get; init; }
-}
-
-public sealed record WidgetStatus
-{
-    public int? Replicas { get; init; }
-
-    public string? Selector { get; init; }
-}
-
-[JsonSourceGenerationOptions(
-    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
-)]
-[JsonSerializable(typeof(Widget))]
-public sealed partial class WidgetJson : JsonSerializerContext;
 
 /// <summary>Short words for what most tests need.</summary>
 internal static class Widgets
@@ -50,7 +13,7 @@ internal static class Widgets
 
     public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
 
-    public static ResourceType<Widget> Kind { get; } = ResourceType.For(WidgetJson.Default.Widget);
+    public static ResourceType<Widget> Kind => Widget.Type;
 
     public static Widget Make(string name, string? color = null, Dictionary<string, string>? labels = null) =>
         new()
