@@ -71,6 +71,7 @@ bench-l4: sdk ## TCP path beside haproxy and nginx (QUICK=1: within 90 s)
 lint: sdk ## Check the format (the analyzers run in the build)
 	@dotnet tool restore >/dev/null
 	@dotnet csharpier check . || { echo "lint: run 'make fmt'"; exit 1; }
+	@.ci/links
 
 .PHONY: fmt
 fmt: sdk ## Format the code
@@ -83,7 +84,7 @@ crds: programs ## Generate crds/ from operator/Entities
 
 .PHONY: golden
 golden: build ## Refresh the golden files of the tests; read the diff before committing it
-	@MOORING_GOLDEN=1 .ci/test unit chart
+	@MOORING_GOLDEN=1 .ci/test unit chart api
 
 ##@ Ship
 
