@@ -113,7 +113,8 @@ public abstract class WatchCases(ICaseServer server) : CaseBase(server)
         {
             ResourceVersion = version,
             LabelSelector = "app=x",
-            Timeout = TimeSpan.FromSeconds(6),
+            // The bookmark comes two seconds before this: time enough to create the hidden one.
+            Timeout = TimeSpan.FromSeconds(12),
         };
         await foreach (var one in Client.WatchAsync(Widget.Type, Namespace, options, limit.Token))
         {
