@@ -173,8 +173,11 @@ internal sealed class GatewayEngine : IAsyncDisposable
     /// <summary>Closes connections; those that have ended meanwhile are left out. Returns how many were closed or, for a WebSocket, told to.</summary>
     public async Task<int> CloseAsync(IReadOnlyCollection<OpenConnection> connections, CloseOrder order)
     {
-        var counts = await Task.WhenAll(connections.GroupBy(connection => connection.Loop)
-            .Select(group => _loops[group.Key].InvokeAsync(() => _loops[group.Key].Connections.Close(group, order))));
+        var counts = await Task.WhenAll(
+            connections
+                .GroupBy(connection => connection.Loop)
+                .Select(group => _loops[group.Key].InvokeAsync(() => _loops[group.Key].Connections.Close(group, order)))
+        );
         return counts.Sum();
     }
 
@@ -208,13 +211,18 @@ internal sealed class GatewayEngine : IAsyncDisposable
     private IReadOnlyList<string> TooManyNames(GatewaySnapshot snapshot)
     {
         var names = _state.Listeners.Select(state => state.Name).Union(snapshot.Listeners.Select(listener => listener.Name)).Count();
-        return names <= LoopCounters.MaxListeners ? [] : [$"listeners: more than {LoopCounters.MaxListeners} names since this gateway started; restart it"];
+        return names <= LoopCounters.MaxListeners
+            ? []
+            : [$"listeners: more than {LoopCounters.MaxListeners} names since this gateway started; restart it"];
     }
 
     private static IReadOnlyList<string> WithoutUpgrades(GatewaySnapshot snapshot) =>
-        [.. snapshot.Listeners.Select((listener, i) => (listener, i))
-            .Where(item => item.listener.Protocol == ListenerProtocol.WebSocket)
-            .Select(item => $"listeners[{item.i}].protocol: WebSocket is not served here")];
+        [
+            .. snapshot
+                .Listeners.Select((listener, i) => (listener, i))
+                .Where(item => item.listener.Protocol == ListenerProtocol.WebSocket)
+                .Select(item => $"listeners[{item.i}].protocol: WebSocket is not served here"),
+        ];
 
     private void SetBackends(GatewaySnapshot snapshot)
     {
@@ -288,11 +296,15 @@ internal sealed class GatewayEngine : IAsyncDisposable
             }
         }
 
-        await Task.WhenAll(_loops.Select(loop => loop.InvokeAsync(() =>
-        {
-            loop.Acceptor.Watch(wanted);
-            return true;
-        })));
+        await Task.WhenAll(
+            _loops.Select(loop =>
+                loop.InvokeAsync(() =>
+                {
+                    loop.Acceptor.Watch(wanted);
+                    return true;
+                })
+            )
+        );
         // What was handed over is kept for a listener that may come.
         _host.CloseUnused(snapshot?.Listeners.Select(listener => listener.BindPort).ToHashSet() ?? []);
     }

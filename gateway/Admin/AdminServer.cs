@@ -22,13 +22,15 @@ internal sealed class AdminServer : IAsyncDisposable
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = MaxConnections;
-            kestrel.Limits.MaxRequestBodySize = 0;
-            kestrel.Listen(endPoint);
-        });
+        builder
+            .WebHost.UseKestrelCore()
+            .ConfigureKestrel(kestrel =>
+            {
+                kestrel.AddServerHeader = false;
+                kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+                kestrel.Limits.MaxRequestBodySize = 0;
+                kestrel.Listen(endPoint);
+            });
         var app = builder.Build();
         app.UseRouting();
         Map(app, view);
@@ -81,10 +83,16 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private static Task WriteMetricsAsync(HttpContext context, IGatewayView view)
     {
-        var openMetrics = context.Request.Headers.Accept.Any(accept => accept?.Contains("application/openmetrics-text", StringComparison.Ordinal) == true);
+        var openMetrics = context.Request.Headers.Accept.Any(accept =>
+            accept?.Contains("application/openmetrics-text", StringComparison.Ordinal) == true
+        );
         var text = MetricsText.Write(GatewayMetrics.All, view.Metrics(), openMetrics);
         return WriteAsync(
-            context, 200, openMetrics ? MetricsText.OpenMetricsType : MetricsText.PrometheusType, System.Text.Encoding.UTF8.GetBytes(text));
+            context,
+            200,
+            openMetrics ? MetricsText.OpenMetricsType : MetricsText.PrometheusType,
+            System.Text.Encoding.UTF8.GetBytes(text)
+        );
     }
 
     /// <summary>The config has no secrets: those are files that it names.</summary>

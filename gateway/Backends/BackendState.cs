@@ -89,16 +89,17 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
         registry.Sweep(now);
     }
 
-    private EndpointTarget Describe(ResolvedEndpoint endpoint) => new()
-    {
-        Address = KernelAddress.From(endpoint.Address, endpoint.Port),
-        Text = new IPEndPoint(endpoint.Address, endpoint.Port).ToString(),
-        Weight = endpoint.Weight,
-        Draining = endpoint.Draining,
-        MaxConnections = Config.MaxConnectionsPerEndpoint,
-        MaxFails = Config.MaxFails,
-        FailTimeoutMicroseconds = Config.FailTimeoutMicroseconds,
-    };
+    private EndpointTarget Describe(ResolvedEndpoint endpoint) =>
+        new()
+        {
+            Address = KernelAddress.From(endpoint.Address, endpoint.Port),
+            Text = new IPEndPoint(endpoint.Address, endpoint.Port).ToString(),
+            Weight = endpoint.Weight,
+            Draining = endpoint.Draining,
+            MaxConnections = Config.MaxConnectionsPerEndpoint,
+            MaxFails = Config.MaxFails,
+            FailTimeoutMicroseconds = Config.FailTimeoutMicroseconds,
+        };
 }
 
 /// <summary>An endpoint with its IP address known. Ids are unique in a list of them.</summary>

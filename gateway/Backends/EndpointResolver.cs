@@ -49,19 +49,25 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
         }
 
         var result = new List<ResolvedEndpoint>();
-        var wanted = backend.Source == EndpointSource.Pushed
-            ? [new StaticAddress($"{backend.DnsName}:{backend.DnsPort}", backend.DnsName!, backend.DnsPort, 1)]
-            : backend.Addresses;
+        var wanted =
+            backend.Source == EndpointSource.Pushed
+                ? [new StaticAddress($"{backend.DnsName}:{backend.DnsPort}", backend.DnsName!, backend.DnsPort, 1)]
+                : backend.Addresses;
         foreach (var address in wanted)
         {
             var found = await LookUpAsync(address.Host, cancel);
             // One endpoint keeps the configured text as its id; several are told apart by their address.
-            result.AddRange(found.Select(ip => new ResolvedEndpoint(
-                found.Length == 1 && backend.Source == EndpointSource.Static ? address.Text : new IPEndPoint(ip, address.Port).ToString(),
-                ip,
-                address.Port,
-                address.Weight,
-                Draining: false)));
+            result.AddRange(
+                found.Select(ip => new ResolvedEndpoint(
+                    found.Length == 1 && backend.Source == EndpointSource.Static
+                        ? address.Text
+                        : new IPEndPoint(ip, address.Port).ToString(),
+                    ip,
+                    address.Port,
+                    address.Weight,
+                    Draining: false
+                ))
+            );
         }
 
         return result.Count == 0 ? null : [.. result.DistinctBy(endpoint => endpoint.Id)];

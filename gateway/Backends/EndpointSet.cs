@@ -79,12 +79,13 @@ internal sealed class EndpointSet
         return null;
     }
 
-    private int Choose(BalancingPolicy policy, ulong clientKey, ulong random, View view) => policy switch
-    {
-        BalancingPolicy.RoundRobin => RoundRobin.Pick(view, _maxWeight, ref _sequence),
-        BalancingPolicy.ConsistentHash => _hash.Value.Pick(view, clientKey),
-        _ => LeastConnections.Pick(view, random),
-    };
+    private int Choose(BalancingPolicy policy, ulong clientKey, ulong random, View view) =>
+        policy switch
+        {
+            BalancingPolicy.RoundRobin => RoundRobin.Pick(view, _maxWeight, ref _sequence),
+            BalancingPolicy.ConsistentHash => _hash.Value.Pick(view, clientKey),
+            _ => LeastConnections.Pick(view, random),
+        };
 
     private readonly struct View(EndpointState[] endpoints, long now, Tried tried, bool evenUnhealthy) : IEndpointView
     {

@@ -56,7 +56,8 @@ internal static class LeastConnections
     // (connections + 1) / weight, compared without dividing: with all empty, the heavier one goes first.
     private static bool Less<TView>(TView endpoints, int left, int right)
         where TView : struct, IEndpointView =>
-        ((long)endpoints.Connections(left) + 1) * endpoints.Weight(right) < ((long)endpoints.Connections(right) + 1) * endpoints.Weight(left);
+        ((long)endpoints.Connections(left) + 1) * endpoints.Weight(right)
+        < ((long)endpoints.Connections(right) + 1) * endpoints.Weight(left);
 
     private static int Scale(uint random, int count) => (int)(((ulong)random * (uint)count) >> 32);
 }

@@ -39,7 +39,7 @@ internal sealed class MaglevTable
         }
 
         var taken = new bool[Size];
-        for (var filled = 0; filled < Size;)
+        for (var filled = 0; filled < Size; )
         {
             for (var i = 0; i < order.Length && filled < Size; i++)
             {

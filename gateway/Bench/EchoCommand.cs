@@ -15,22 +15,39 @@ internal static class EchoCommand
     {
         var webSocket = new Option<bool>("--websocket") { Description = "Speak WebSocket on every path instead of plain TCP" };
         var host = new Option<string?>("--host") { Description = "IP address to bind; by default the environment's HOST, else 0.0.0.0" };
-        var command = new Command("echo", "Echo server on the port that the environment's PORT names (0: any free one)") { webSocket, host };
-        command.SetAction((parse, cancellation) => RunAsync(
-            parse.GetValue(webSocket),
-            parse.GetValue(host) ?? Environment.GetEnvironmentVariable("HOST"),
-            Environment.GetEnvironmentVariable("PORT"),
-            parse.InvocationConfiguration.Output,
-            parse.InvocationConfiguration.Error,
-            cancellation));
+        var command = new Command("echo", "Echo server on the port that the environment's PORT names (0: any free one)")
+        {
+            webSocket,
+            host,
+        };
+        command.SetAction(
+            (parse, cancellation) =>
+                RunAsync(
+                    parse.GetValue(webSocket),
+                    parse.GetValue(host) ?? Environment.GetEnvironmentVariable("HOST"),
+                    Environment.GetEnvironmentVariable("PORT"),
+                    parse.InvocationConfiguration.Output,
+                    parse.InvocationConfiguration.Error,
+                    cancellation
+                )
+        );
         return command;
     }
 
-    internal static async Task<int> RunAsync(bool webSocket, string? host, string? port, TextWriter output, TextWriter error, CancellationToken cancellation)
+    internal static async Task<int> RunAsync(
+        bool webSocket,
+        string? host,
+        string? port,
+        TextWriter output,
+        TextWriter error,
+        CancellationToken cancellation
+    )
     {
         if (!ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
         {
-            await error.WriteLineAsync(port is null ? "PORT is not set in the environment" : $"PORT '{port}' is not a number from 0 to 65535");
+            await error.WriteLineAsync(
+                port is null ? "PORT is not set in the environment" : $"PORT '{port}' is not a number from 0 to 65535"
+            );
             return 2;
         }
 

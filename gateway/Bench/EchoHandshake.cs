@@ -26,16 +26,21 @@ internal static class EchoHandshake
             }
         }
 
-        var refusal = result.Status == HeadStatus.Error
-            ? new Refusal(result.HttpStatus, result.Reason!)
-            : UpgradeValidator.Validate(head, buffer.Data.Span);
+        var refusal =
+            result.Status == HeadStatus.Error
+                ? new Refusal(result.HttpStatus, result.Reason!)
+                : UpgradeValidator.Validate(head, buffer.Data.Span);
         await socket.SendAllAsync(refusal.IsNone ? Switch(head, buffer.Data.Span) : PlainAnswer.For(refusal), limit.Token);
         buffer.Consume(result.Offset);
         return refusal.IsNone;
     }
 
     /// <summary>Value of Sec-WebSocket-Accept for a key.</summary>
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Security", "CA5350", Justification = "RFC 6455 §4.2.2 fixes SHA-1; nothing is protected by it")]
+    [System.Diagnostics.CodeAnalysis.SuppressMessage(
+        "Security",
+        "CA5350",
+        Justification = "RFC 6455 §4.2.2 fixes SHA-1; nothing is protected by it"
+    )]
     internal static string Accept(ReadOnlySpan<byte> key) =>
         Convert.ToBase64String(SHA1.HashData([.. key, .. "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"u8]));
 
@@ -48,6 +53,7 @@ internal static class EchoHandshake
             : "";
         return Encoding.ASCII.GetBytes(
             "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            + $"Sec-WebSocket-Accept: {Accept(key)}\r\n{subprotocol}\r\n");
+                + $"Sec-WebSocket-Accept: {Accept(key)}\r\n{subprotocol}\r\n"
+        );
     }
 }

@@ -33,18 +33,20 @@ internal static class BackendCompiler
             errors.Range($"{path}.connectTimeout", backend.ConnectTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10));
             errors.Range($"{path}.passiveHealth.maxFails", backend.PassiveHealth.MaxFails, 0, 1_000);
             errors.Range($"{path}.passiveHealth.failTimeout", backend.PassiveHealth.FailTimeout, TimeSpan.Zero, TimeSpan.FromHours(24));
-            result.Add(new BackendSnapshot
-            {
-                Name = backend.Name,
-                Source = backend.Source,
-                Addresses = CompileSource(path, backend, errors),
-                DnsName = backend.DnsName,
-                DnsPort = backend.DnsPort,
-                MaxConnectionsPerEndpoint = backend.MaxConnectionsPerEndpoint,
-                ConnectTicks = TimerWheel.Ticks(backend.ConnectTimeout),
-                MaxFails = backend.PassiveHealth.MaxFails,
-                FailTimeoutMicroseconds = (long)backend.PassiveHealth.FailTimeout.TotalMicroseconds,
-            });
+            result.Add(
+                new BackendSnapshot
+                {
+                    Name = backend.Name,
+                    Source = backend.Source,
+                    Addresses = CompileSource(path, backend, errors),
+                    DnsName = backend.DnsName,
+                    DnsPort = backend.DnsPort,
+                    MaxConnectionsPerEndpoint = backend.MaxConnectionsPerEndpoint,
+                    ConnectTicks = TimerWheel.Ticks(backend.ConnectTimeout),
+                    MaxFails = backend.PassiveHealth.MaxFails,
+                    FailTimeoutMicroseconds = (long)backend.PassiveHealth.FailTimeout.TotalMicroseconds,
+                }
+            );
         }
 
         return result;
@@ -55,7 +57,11 @@ internal static class BackendCompiler
     {
         error = null;
         var colon = text.LastIndexOf(':');
-        if (colon <= 0 || !int.TryParse(text.AsSpan(colon + 1), System.Globalization.NumberStyles.None, null, out var port) || port is < 1 or > 65_535)
+        if (
+            colon <= 0
+            || !int.TryParse(text.AsSpan(colon + 1), System.Globalization.NumberStyles.None, null, out var port)
+            || port is < 1 or > 65_535
+        )
         {
             error = $"'{text}' is not host:port";
             return null;

@@ -62,7 +62,8 @@ internal static class ConfigCompiler
                 Listeners = listeners,
                 Backends = backends,
             },
-            []);
+            []
+        );
     }
 
     private static void CheckCapacity(CapacityConfig capacity, ErrorList errors)

@@ -52,7 +52,10 @@ internal sealed class ErrorList
     /// <summary>A DNS label: 1 to 63 of a-z, 0-9 and '-', not at either end.</summary>
     public void Label(string path, string value)
     {
-        var valid = value.Length is > 0 and <= 63 && value[0] != '-' && value[^1] != '-'
+        var valid =
+            value.Length is > 0 and <= 63
+            && value[0] != '-'
+            && value[^1] != '-'
             && value.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-');
         if (!valid)
         {

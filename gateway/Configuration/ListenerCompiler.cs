@@ -11,7 +11,11 @@ internal static class ListenerCompiler
     private const int MaxHosts = 16;
     private static readonly TimeSpan MaxIdle = TimeSpan.FromHours(24);
 
-    public static IReadOnlyList<ListenerSnapshot> Compile(IReadOnlyList<ListenerConfig> listeners, HashSet<string> backends, ErrorList errors)
+    public static IReadOnlyList<ListenerSnapshot> Compile(
+        IReadOnlyList<ListenerConfig> listeners,
+        HashSet<string> backends,
+        ErrorList errors
+    )
     {
         if (listeners.Count > ConfigCompiler.MaxListeners)
         {
@@ -125,13 +129,20 @@ internal static class ListenerCompiler
             errors.Add($"{path}.backend", $"there is no backend '{route.Backend}'");
         }
 
-        if (!route.PathPrefix.StartsWith('/') || route.PathPrefix.Length > 1024 || route.PathPrefix.Any(c => c is <= ' ' or > '~' or '?' or '#'))
+        if (
+            !route.PathPrefix.StartsWith('/')
+            || route.PathPrefix.Length > 1024
+            || route.PathPrefix.Any(c => c is <= ' ' or > '~' or '?' or '#')
+        )
         {
             errors.Add($"{path}.pathPrefix", "must start with '/' and have at most 1024 printable characters without '?', '#' and space");
         }
         else if (!RouteTable.IsValidPrefix(route.PathPrefix))
         {
-            errors.Add($"{path}.pathPrefix", "must have no dot segments, backslashes or invalid percent-escapes: no request with such a path is served");
+            errors.Add(
+                $"{path}.pathPrefix",
+                "must have no dot segments, backslashes or invalid percent-escapes: no request with such a path is served"
+            );
         }
 
         if (route.Hosts.Count > MaxHosts)
@@ -164,13 +175,19 @@ internal static class ListenerCompiler
         }
 
         // RFC 6265 §4.1.1: a cookie's name is a token of RFC 2616.
-        if (affinity.CookieName.Length is 0 or > 64
-            || affinity.CookieName.Any(c => !char.IsAsciiLetterOrDigit(c) && !"!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)))
+        if (
+            affinity.CookieName.Length is 0 or > 64
+            || affinity.CookieName.Any(c => !char.IsAsciiLetterOrDigit(c) && !"!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal))
+        )
         {
             errors.Add($"{path}.cookieName", "must be an RFC 6265 token of 1 to 64 characters");
         }
 
-        if (!affinity.CookiePath.StartsWith('/') || affinity.CookiePath.Length > 256 || affinity.CookiePath.Any(c => c is < ' ' or > '~' or ';'))
+        if (
+            !affinity.CookiePath.StartsWith('/')
+            || affinity.CookiePath.Length > 256
+            || affinity.CookiePath.Any(c => c is < ' ' or > '~' or ';')
+        )
         {
             errors.Add($"{path}.cookiePath", "must start with '/' and have at most 256 printable characters without ';'");
         }

@@ -18,7 +18,8 @@ namespace Mooring.Contracts;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     AllowOutOfOrderMetadataProperties = true,
     RespectNullableAnnotations = true,
-    Converters = [typeof(DurationJsonConverter)])]
+    Converters = [typeof(DurationJsonConverter)]
+)]
 [JsonSerializable(typeof(GatewayConfig))]
 [JsonSerializable(typeof(OperatorMessage))]
 [JsonSerializable(typeof(GatewayMessage))]
@@ -28,12 +29,15 @@ public sealed partial class ContractsJson : JsonSerializerContext
     private static ContractsJson? _strict;
 
     /// <summary>As <c>Default</c>, but an unknown member is an error: for what people write, where a misspelt key must not pass silently.</summary>
-    public static ContractsJson Strict => _strict ??= new ContractsJson(new JsonSerializerOptions(Default.Options)
-    {
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        WriteIndented = true,
-        TypeInfoResolver = null,
-    });
+    public static ContractsJson Strict =>
+        _strict ??= new ContractsJson(
+            new JsonSerializerOptions(Default.Options)
+            {
+                UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+                WriteIndented = true,
+                TypeInfoResolver = null,
+            }
+        );
 
     /// <summary>First 16 hexadecimal digits of the SHA-256 of the config's JSON: equal for semantically equal configs.</summary>
     public static string Hash(GatewayConfig config) =>

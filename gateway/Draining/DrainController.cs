@@ -88,7 +88,12 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         {
             log.Event(
                 outcome == DirectiveOutcome.Accepted ? "directive_accepted" : "directive_rejected",
-                ("kind", directive.Kind), ("epoch", directive.Epoch), ("sequence", directive.Sequence), ("why", directive.Reason), ("outcome", outcome));
+                ("kind", directive.Kind),
+                ("epoch", directive.Epoch),
+                ("sequence", directive.Sequence),
+                ("why", directive.Reason),
+                ("outcome", outcome)
+            );
         }
 
         _wake.Release();

@@ -29,7 +29,10 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
     public (long Epoch, long Sequence) Fence => _directive is null ? default : (_directive.Epoch, _directive.Sequence);
 
     /// <summary>Why the gateway is not simply serving: the directive's reason, or <c>shutdown</c>.</summary>
-    public string Reason => _terminating ? "shutdown" : _kind == DirectiveKind.Serve ? "" : _directive!.Reason;
+    public string Reason =>
+        _terminating ? "shutdown"
+        : _kind == DirectiveKind.Serve ? ""
+        : _directive!.Reason;
 
     /// <summary>Whether <see cref="Terminate"/> was called.</summary>
     public bool IsTerminating => _terminating;
@@ -148,8 +151,7 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
         return surplus > 0 ? Take(now, Math.Min(counts.Closable, surplus)) : 0;
     }
 
-    private int Take(TimeSpan now, int wanted) =>
-        _pacer.Take(now, wanted, _pace > 0 ? _pace : _config.ClosesPerSecond, _config.Jitter);
+    private int Take(TimeSpan now, int wanted) => _pacer.Take(now, wanted, _pace > 0 ? _pace : _config.ClosesPerSecond, _config.Jitter);
 
     private void Begin(DirectiveKind kind, TimeSpan now)
     {
@@ -178,5 +180,8 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
         && (directive.TargetConnections ?? 0) >= 0
         && (directive.Kind != DirectiveKind.Shed || directive.TargetConnections is not null);
 
-    private static TimeSpan Clamp(TimeSpan time) => time < TimeSpan.Zero ? TimeSpan.Zero : time > MaxTime ? MaxTime : time;
+    private static TimeSpan Clamp(TimeSpan time) =>
+        time < TimeSpan.Zero ? TimeSpan.Zero
+        : time > MaxTime ? MaxTime
+        : time;
 }

@@ -39,18 +39,19 @@ internal static class RefusalReasons
     public static readonly int Count = Enum.GetValues<RefusalReason>().Length;
 
     /// <summary>As reports and metrics name it.</summary>
-    public static string Name(RefusalReason reason) => reason switch
-    {
-        RefusalReason.Capacity => "capacity",
-        RefusalReason.ListenerCapacity => "listener_capacity",
-        RefusalReason.PerAddress => "per_address",
-        RefusalReason.Draining => "draining",
-        RefusalReason.NoBackend => "no_backend",
-        RefusalReason.BackendCapacity => "backend_capacity",
-        RefusalReason.ConnectFailed => "connect_failed",
-        RefusalReason.HandshakeTimeout => "handshake_timeout",
-        RefusalReason.BadRequest => "bad_request",
-        RefusalReason.Resources => "resources",
-        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
-    };
+    public static string Name(RefusalReason reason) =>
+        reason switch
+        {
+            RefusalReason.Capacity => "capacity",
+            RefusalReason.ListenerCapacity => "listener_capacity",
+            RefusalReason.PerAddress => "per_address",
+            RefusalReason.Draining => "draining",
+            RefusalReason.NoBackend => "no_backend",
+            RefusalReason.BackendCapacity => "backend_capacity",
+            RefusalReason.ConnectFailed => "connect_failed",
+            RefusalReason.HandshakeTimeout => "handshake_timeout",
+            RefusalReason.BadRequest => "bad_request",
+            RefusalReason.Resources => "resources",
+            _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
+        };
 }

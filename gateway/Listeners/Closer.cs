@@ -42,18 +42,20 @@ internal sealed unsafe class Closer(RelayLoop loop)
         engine.Addresses.Release(client->Address.ClientKey);
         listener.Connections.Release();
         engine.Connections.Release();
-        engine.AccessLog?.Offer(new AccessRecord
-        {
-            Listener = listener,
-            Endpoint = endpoint >= 0 ? engine.Endpoints[endpoint] : null,
-            ClientAddress = client->Address,
-            ClientPort = client->Port,
-            Started = client->Started,
-            DurationMicroseconds = loop.Now - client->Started,
-            Received = client->Received,
-            Sent = sent,
-            Reason = reason,
-        });
+        engine.AccessLog?.Offer(
+            new AccessRecord
+            {
+                Listener = listener,
+                Endpoint = endpoint >= 0 ? engine.Endpoints[endpoint] : null,
+                ClientAddress = client->Address,
+                ClientPort = client->Port,
+                Started = client->Started,
+                DurationMicroseconds = loop.Now - client->Started,
+                Received = client->Received,
+                Sent = sent,
+                Reason = reason,
+            }
+        );
         loop.CloseLater(descriptor);
     }
 

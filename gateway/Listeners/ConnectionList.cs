@@ -13,8 +13,9 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
         foreach (var descriptor in descriptors)
         {
             var client = loop.Table[descriptor];
-            result.Add(new OpenConnection(
-                loop.Owner - 1, descriptor, client->Started, client->Listener, client->Phase == ChannelPhase.WebSocket));
+            result.Add(
+                new OpenConnection(loop.Owner - 1, descriptor, client->Started, client->Listener, client->Phase == ChannelPhase.WebSocket)
+            );
         }
 
         return result;

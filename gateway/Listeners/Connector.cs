@@ -204,14 +204,21 @@ internal sealed unsafe class Connector(RelayLoop loop)
         _routed.Remove(client, out var backend);
         var listener = loop.Engine.Listeners[channel->Listener];
         var endpoints = (backend ?? listener.Setup?.Backend)?.Set.Endpoints ?? [];
-        var reason = _exhausted ? RefusalReason.Resources
+        var reason =
+            _exhausted ? RefusalReason.Resources
             : attempts > 0 ? RefusalReason.ConnectFailed
             : Array.Exists(endpoints, e => !e.Target.Draining) ? RefusalReason.BackendCapacity
             : RefusalReason.NoBackend;
         listener.CountRefusal(reason);
         if (!loop.Upgrader.OnNoUpstream(client, channel, attempts > 0))
         {
-            loop.Closer.Close(client, _exhausted ? CloseReason.Resources : attempts > 0 ? CloseReason.ConnectFailed : CloseReason.NoBackend, reset: true);
+            loop.Closer.Close(
+                client,
+                _exhausted ? CloseReason.Resources
+                    : attempts > 0 ? CloseReason.ConnectFailed
+                    : CloseReason.NoBackend,
+                reset: true
+            );
         }
     }
 }

@@ -37,7 +37,14 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
     /// <param name="early">Frames that the client sent behind its request.</param>
     /// <param name="frames">Frames that the backend sent behind its answer.</param>
     public void Start(
-        int client, Channel* channel, int descriptor, Channel* upstream, FrameExtensions extensions, byte[]? early, byte[] frames)
+        int client,
+        Channel* channel,
+        int descriptor,
+        Channel* upstream,
+        FrameExtensions extensions,
+        byte[]? early,
+        byte[] frames
+    )
     {
         channel->Phase = upstream->Phase = ChannelPhase.WebSocket;
         upstream->Frames = _frames.Rent();

@@ -58,7 +58,9 @@ internal sealed class Handshake(IUpgradeHandler handler, int listenerPort, uint 
         if (_buffer is null || _buffer.Length < length)
         {
             // By what has come, or who sends one byte and waits would take the longest head's room.
-            var grown = ArrayPool<byte>.Shared.Rent(Math.Max(FirstBytes, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)length)));
+            var grown = ArrayPool<byte>.Shared.Rent(
+                Math.Max(FirstBytes, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)length))
+            );
             Partial.CopyTo(grown);
             if (_buffer is not null)
             {

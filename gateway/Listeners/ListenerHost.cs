@@ -74,7 +74,9 @@ internal sealed class ListenerHost(IPAddress address, bool bindsItself) : IDispo
             catch (IOException error)
             {
                 var field = listener.BindPort == listener.Port ? "port" : "bindPort";
-                errors.Add($"listeners[{i}].{field}: listener '{listener.Name}' cannot listen on port {listener.BindPort}: {error.Message}");
+                errors.Add(
+                    $"listeners[{i}].{field}: listener '{listener.Name}' cannot listen on port {listener.BindPort}: {error.Message}"
+                );
             }
         }
 

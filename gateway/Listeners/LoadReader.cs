@@ -17,7 +17,9 @@ internal static unsafe class LoadReader
                 continue;
             }
 
-            long accepted = 0, received = 0, sent = 0;
+            long accepted = 0,
+                received = 0,
+                sent = 0;
             foreach (var loop in loops)
             {
                 var totals = loop.Counters[listener.Index];
@@ -26,18 +28,20 @@ internal static unsafe class LoadReader
                 sent += Volatile.Read(ref totals->Sent);
             }
 
-            result.Add(new ListenerLoad
-            {
-                Name = listener.Name,
-                Connections = listener.Connections.InUse,
-                AcceptedTotal = accepted,
-                RefusedTotal = Enum.GetValues<RefusalReason>()
-                    .Select(reason => (reason, count: listener.Refused(reason)))
-                    .Where(refused => refused.count > 0)
-                    .ToDictionary(refused => RefusalReasons.Name(refused.reason), refused => refused.count),
-                ReceivedBytesTotal = received,
-                SentBytesTotal = sent,
-            });
+            result.Add(
+                new ListenerLoad
+                {
+                    Name = listener.Name,
+                    Connections = listener.Connections.InUse,
+                    AcceptedTotal = accepted,
+                    RefusedTotal = Enum.GetValues<RefusalReason>()
+                        .Select(reason => (reason, count: listener.Refused(reason)))
+                        .Where(refused => refused.count > 0)
+                        .ToDictionary(refused => RefusalReasons.Name(refused.reason), refused => refused.count),
+                    ReceivedBytesTotal = received,
+                    SentBytesTotal = sent,
+                }
+            );
         }
 
         return result;

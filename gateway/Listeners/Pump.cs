@@ -254,8 +254,8 @@ internal sealed unsafe class Pump(RelayLoop loop)
         for (var moves = 0; moves < MaxReads; moves++)
         {
             ref var pipe = ref loop.Pipes[handle];
-            var count = (int)Libc.Splice(
-                from, null, pipe.WriteEnd, null, PipePool.PipeBytes, PipeFlag.SpliceMove | PipeFlag.SpliceNonBlocking);
+            var count = (int)
+                Libc.Splice(from, null, pipe.WriteEnd, null, PipePool.PipeBytes, PipeFlag.SpliceMove | PipeFlag.SpliceNonBlocking);
             if (count <= 0)
             {
                 var error = count == 0 ? 0 : Libc.LastError;
@@ -308,8 +308,8 @@ internal sealed unsafe class Pump(RelayLoop loop)
         ref var pipe = ref loop.Pipes[handle];
         while (pipe.Filled > 0)
         {
-            var count = (int)Libc.Splice(
-                pipe.ReadEnd, null, to, null, (nuint)pipe.Filled, PipeFlag.SpliceMove | PipeFlag.SpliceNonBlocking);
+            var count = (int)
+                Libc.Splice(pipe.ReadEnd, null, to, null, (nuint)pipe.Filled, PipeFlag.SpliceMove | PipeFlag.SpliceNonBlocking);
             if (count < 0)
             {
                 return Libc.LastError == Errno.EAGAIN ? Drained.Blocked : Drained.Failed;
@@ -356,7 +356,10 @@ internal sealed unsafe class Pump(RelayLoop loop)
             // Both directions are done, and close sends what shutdown would have.
             var channelEndedFirst = channel->Kind == ChannelKind.Client;
             loop.Closer.Close(
-                ClientOf(descriptor, channel), channelEndedFirst ? CloseReason.ClientClosed : CloseReason.BackendClosed, reset: false);
+                ClientOf(descriptor, channel),
+                channelEndedFirst ? CloseReason.ClientClosed : CloseReason.BackendClosed,
+                reset: false
+            );
             return false;
         }
 
@@ -369,7 +372,8 @@ internal sealed unsafe class Pump(RelayLoop loop)
         loop.Closer.Close(
             ClientOf(descriptor, channel),
             channel->Kind == ChannelKind.Client ? CloseReason.ClientReset : CloseReason.BackendReset,
-            reset: true);
+            reset: true
+        );
 
     private static int ClientOf(int descriptor, Channel* channel) => channel->Kind == ChannelKind.Client ? descriptor : channel->Peer;
 

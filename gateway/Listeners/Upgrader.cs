@@ -136,7 +136,8 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
             client,
             channel,
             tried ? UpgradeFailure.ConnectFailed : UpgradeFailure.NoBackend,
-            tried ? CloseReason.ConnectFailed : CloseReason.NoBackend);
+            tried ? CloseReason.ConnectFailed : CloseReason.NoBackend
+        );
         return true;
     }
 
@@ -292,7 +293,14 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
     }
 
     private void Switch(
-        int client, Channel* channel, int descriptor, Channel* upstream, Handshake handshake, in UpgradeResponse answer, ReadOnlySpan<byte> received)
+        int client,
+        Channel* channel,
+        int descriptor,
+        Channel* upstream,
+        Handshake handshake,
+        in UpgradeResponse answer,
+        ReadOnlySpan<byte> received
+    )
     {
         var frames = received[answer.HeadLength..].ToArray();
         var early = handshake.Early;
@@ -307,7 +315,14 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
     }
 
     private void Decline(
-        int client, Channel* channel, int descriptor, Channel* upstream, Handshake handshake, in UpgradeResponse answer, ReadOnlySpan<byte> received)
+        int client,
+        Channel* channel,
+        int descriptor,
+        Channel* upstream,
+        Handshake handshake,
+        in UpgradeResponse answer,
+        ReadOnlySpan<byte> received
+    )
     {
         channel->Phase = upstream->Phase = ChannelPhase.AnswerBody;
         loop.Timers.Arm(client, loop.Tick + handshake.Ticks);
@@ -423,8 +438,12 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         }
 
         // One buffer's worth per event: a client that goes on sending is reset when the time is up.
-        if (readable && Libc.Receive(client, loop.ReadBuffer, (nuint)loop.ReadBytes, 0) is var count
-            && (count == 0 || (count < 0 && Libc.LastError != Errno.EAGAIN)) && channel->Pending == 0)
+        if (
+            readable
+            && Libc.Receive(client, loop.ReadBuffer, (nuint)loop.ReadBytes, 0) is var count
+            && (count == 0 || (count < 0 && Libc.LastError != Errno.EAGAIN))
+            && channel->Pending == 0
+        )
         {
             var reason = _handshakes.TryGetValue(client, out var handshake) ? handshake.Reason : CloseReason.Answered;
             loop.Closer.Close(client, reason, reset: false);
@@ -443,6 +462,5 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
     }
 
     /// <summary>Writes, or keeps what the socket does not take. False when the socket failed.</summary>
-    private bool Send(int descriptor, Channel* channel, ReadOnlySpan<byte> bytes) =>
-        loop.Frames.Send(descriptor, channel, bytes);
+    private bool Send(int descriptor, Channel* channel, ReadOnlySpan<byte> bytes) => loop.Frames.Send(descriptor, channel, bytes);
 }

@@ -33,7 +33,10 @@ internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain,
         {
             log.Event(
                 "config_accepted",
-                ("source", source), ("hash", result.Hash), ("listeners", config.Listeners.Select(listener => $"{listener.Name}:{listener.Port}")));
+                ("source", source),
+                ("hash", result.Hash),
+                ("listeners", config.Listeners.Select(listener => $"{listener.Name}:{listener.Port}"))
+            );
         }
 
         return [];

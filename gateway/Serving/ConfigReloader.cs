@@ -11,7 +11,13 @@ internal static class ConfigReloader
     /// up to a minute later, and an older one in between would take back what the stream has set. SIGHUP always reads.
     /// </remarks>
     public static async Task RunAsync(
-        ConfigFile file, ConfigApplier configs, Func<bool> hasStream, SemaphoreSlim signalled, GatewayLog log, CancellationToken cancellation)
+        ConfigFile file,
+        ConfigApplier configs,
+        Func<bool> hasStream,
+        SemaphoreSlim signalled,
+        GatewayLog log,
+        CancellationToken cancellation
+    )
     {
         try
         {

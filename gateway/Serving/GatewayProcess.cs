@@ -28,14 +28,16 @@ internal static class GatewayProcess
         await using var sink = new LogSink(output);
         var log = new GatewayLog(sink, options.AccessLog, time);
         using var access = new AccessLog(new AccessLines(log, time).Write);
-        await using var engine = new GatewayEngine(new EngineOptions
-        {
-            Loops = options.Loops,
-            BindAddress = options.Bind is null ? IPAddress.IPv6Any : IPAddress.Parse(options.Bind),
-            BindsListeners = options.Handover is null,
-            Upgrades = listener => new ProxyUpgradeHandler(listener),
-            AccessLog = options.AccessLog.Every > 0 ? access : null,
-        });
+        await using var engine = new GatewayEngine(
+            new EngineOptions
+            {
+                Loops = options.Loops,
+                BindAddress = options.Bind is null ? IPAddress.IPv6Any : IPAddress.Parse(options.Bind),
+                BindsListeners = options.Handover is null,
+                Upgrades = listener => new ProxyUpgradeHandler(listener),
+                AccessLog = options.AccessLog.Every > 0 ? access : null,
+            }
+        );
         using var drain = new DrainController(engine, options.Handover is not null, log, time);
         var configs = new ConfigApplier(engine, drain, log);
         var status = new GatewayStatus(options, engine, configs, drain, log, time);
@@ -80,7 +82,8 @@ internal static class GatewayProcess
         DrainController drain,
         GatewayLog log,
         TextWriter error,
-        CancellationTokenSource stopNow)
+        CancellationTokenSource stopNow
+    )
     {
         var time = TimeProvider.System;
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopNow.Token);
@@ -107,7 +110,11 @@ internal static class GatewayProcess
         await Task.WhenAll(tasks);
     }
 
-    private static async Task<(AdminServer? Server, string? Failure)> StartAdminAsync(ServeOptions options, IGatewayView view, CancellationToken cancellation)
+    private static async Task<(AdminServer? Server, string? Failure)> StartAdminAsync(
+        ServeOptions options,
+        IGatewayView view,
+        CancellationToken cancellation
+    )
     {
         if (options.Admin is null)
         {
@@ -163,11 +170,14 @@ internal static class GatewayProcess
             [
                 PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, lameDuck: true)),
                 PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, lameDuck: false)),
-                PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
-                {
-                    context.Cancel = true;
-                    reloads.Release();
-                }),
+                PosixSignalRegistration.Create(
+                    PosixSignal.SIGHUP,
+                    context =>
+                    {
+                        context.Cancel = true;
+                        reloads.Release();
+                    }
+                ),
             ];
 
             void Stop(PosixSignalContext context, bool lameDuck)

@@ -9,8 +9,13 @@ namespace Mooring.Gateway.Serving;
 
 /// <summary>The gateway as a whole, as the operator's stream and the admin side see it. Thread-safe.</summary>
 internal sealed class GatewayStatus(
-    ServeOptions options, GatewayEngine engine, ConfigApplier configs, DrainController drain, GatewayLog log, TimeProvider time)
-    : IStreamTarget, IGatewayView
+    ServeOptions options,
+    GatewayEngine engine,
+    ConfigApplier configs,
+    DrainController drain,
+    GatewayLog log,
+    TimeProvider time
+) : IStreamTarget, IGatewayView
 {
     private readonly long _started = time.GetTimestamp();
     private readonly DateTimeOffset _startTime = time.GetUtcNow();
@@ -26,15 +31,16 @@ internal sealed class GatewayStatus(
 
     private string Fleet => options.Fleet ?? Config?.Fleet ?? "";
 
-    public HelloMessage Hello() => new()
-    {
-        Fleet = Fleet,
-        Gateway = options.Name,
-        Version = GatewayVersion.Text,
-        ConfigHash = ConfigHash,
-        ProcessId = Environment.ProcessId,
-        Limits = NodeLimits.Read("/proc/sys", engine.OpenFiles),
-    };
+    public HelloMessage Hello() =>
+        new()
+        {
+            Fleet = Fleet,
+            Gateway = options.Name,
+            Version = GatewayVersion.Text,
+            ConfigHash = ConfigHash,
+            ProcessId = Environment.ProcessId,
+            Limits = NodeLimits.Read("/proc/sys", engine.OpenFiles),
+        };
 
     public Task<IReadOnlyList<string>> ApplyConfigAsync(ConfigMessage message) => configs.ApplyAsync(message.Config, "stream");
 
@@ -83,17 +89,18 @@ internal sealed class GatewayStatus(
         ];
     }
 
-    public MetricSource Metrics() => new()
-    {
-        Version = GatewayVersion.Text,
-        Fleet = Fleet,
-        Gateway = options.Name,
-        ConfigHash = ConfigHash,
-        ReloadsAccepted = configs.Accepted,
-        ReloadsRejected = configs.Rejected,
-        StreamConnected = Stream?.IsConnected,
-        LogLinesDropped = log.Dropped,
-        Report = Report(),
-        Process = ProcessUsage.Read(engine.OpenFiles, _startTime),
-    };
+    public MetricSource Metrics() =>
+        new()
+        {
+            Version = GatewayVersion.Text,
+            Fleet = Fleet,
+            Gateway = options.Name,
+            ConfigHash = ConfigHash,
+            ReloadsAccepted = configs.Accepted,
+            ReloadsRejected = configs.Rejected,
+            StreamConnected = Stream?.IsConnected,
+            LogLinesDropped = log.Dropped,
+            Report = Report(),
+            Process = ProcessUsage.Read(engine.OpenFiles, _startTime),
+        };
 }

@@ -7,13 +7,31 @@ namespace Mooring.Gateway.Serving;
 /// <summary><c>gateway serve</c>: carries connections until it is told to stop.</summary>
 internal static class ServeCommand
 {
-    private static readonly Option<string?> Config = new("--config") { Description = "Config file (JSON); read again on SIGHUP and when it changes" };
+    private static readonly Option<string?> Config = new("--config")
+    {
+        Description = "Config file (JSON); read again on SIGHUP and when it changes",
+    };
     private static readonly Option<string?> Fleet = new("--fleet") { Description = "Fleet as namespace/name; by default the config's" };
-    private static readonly Option<string?> Name = new("--name") { Description = "Name of this gateway in the fleet; by default the host's name" };
-    private static readonly Option<string?> Stream = new("--stream") { Description = "Operator to take orders from: wss://HOST:PORT/stream/v1 or unix:PATH" };
-    private static readonly Option<string?> StreamCa = new("--stream-ca") { Description = "PEM file of the CA of the operator's certificate" };
-    private static readonly Option<string?> TokenFile = new("--token-file") { Description = "File with the token that proves this gateway to the operator" };
-    private static readonly Option<string?> Handover = new("--handover") { Description = "Unix socket that hands over the listening sockets" };
+    private static readonly Option<string?> Name = new("--name")
+    {
+        Description = "Name of this gateway in the fleet; by default the host's name",
+    };
+    private static readonly Option<string?> Stream = new("--stream")
+    {
+        Description = "Operator to take orders from: wss://HOST:PORT/stream/v1 or unix:PATH",
+    };
+    private static readonly Option<string?> StreamCa = new("--stream-ca")
+    {
+        Description = "PEM file of the CA of the operator's certificate",
+    };
+    private static readonly Option<string?> TokenFile = new("--token-file")
+    {
+        Description = "File with the token that proves this gateway to the operator",
+    };
+    private static readonly Option<string?> Handover = new("--handover")
+    {
+        Description = "Unix socket that hands over the listening sockets",
+    };
     private static readonly Option<string?> Admin = new("--admin") { Description = "address:port of health and metrics; by default none" };
     private static readonly Option<string> Access = new("--access-log")
     {
@@ -28,7 +46,17 @@ internal static class ServeCommand
     {
         var command = new Command("serve", "Carry connections until told to stop")
         {
-            Config, Fleet, Name, Stream, StreamCa, TokenFile, Handover, Admin, Access, Loops, Bind,
+            Config,
+            Fleet,
+            Name,
+            Stream,
+            StreamCa,
+            TokenFile,
+            Handover,
+            Admin,
+            Access,
+            Loops,
+            Bind,
         };
         Access.Validators.Add(result =>
         {
@@ -65,24 +93,28 @@ internal static class ServeCommand
                 result.AddError("give --config, --stream, or both: there is nothing to serve otherwise");
             }
         });
-        command.SetAction((parse, cancellation) => GatewayProcess.RunAsync(
-            new ServeOptions
-            {
-                ConfigFile = parse.GetValue(Config),
-                Fleet = parse.GetValue(Fleet),
-                Name = parse.GetValue(Name) ?? Environment.MachineName,
-                Stream = parse.GetValue(Stream),
-                StreamCaFile = parse.GetValue(StreamCa),
-                TokenFile = parse.GetValue(TokenFile),
-                Handover = parse.GetValue(Handover),
-                Admin = parse.GetValue(Admin),
-                AccessLog = AccessLogMode.TryParse(parse.GetRequiredValue(Access), out var access) ? access : default,
-                Loops = parse.GetValue(Loops),
-                Bind = parse.GetValue(Bind),
-            },
-            Console.OpenStandardOutput(),
-            parse.InvocationConfiguration.Error,
-            cancellation));
+        command.SetAction(
+            (parse, cancellation) =>
+                GatewayProcess.RunAsync(
+                    new ServeOptions
+                    {
+                        ConfigFile = parse.GetValue(Config),
+                        Fleet = parse.GetValue(Fleet),
+                        Name = parse.GetValue(Name) ?? Environment.MachineName,
+                        Stream = parse.GetValue(Stream),
+                        StreamCaFile = parse.GetValue(StreamCa),
+                        TokenFile = parse.GetValue(TokenFile),
+                        Handover = parse.GetValue(Handover),
+                        Admin = parse.GetValue(Admin),
+                        AccessLog = AccessLogMode.TryParse(parse.GetRequiredValue(Access), out var access) ? access : default,
+                        Loops = parse.GetValue(Loops),
+                        Bind = parse.GetValue(Bind),
+                    },
+                    Console.OpenStandardOutput(),
+                    parse.InvocationConfiguration.Error,
+                    cancellation
+                )
+        );
         return command;
     }
 }

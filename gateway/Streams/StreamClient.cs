@@ -68,11 +68,19 @@ internal sealed class StreamClient(StreamDialer dialer, IStreamTarget target, Ga
     }
 
     /// <summary>An exception that no network or file leads to is shown with its place, for it is a bug.</summary>
-    private static string Describe(Exception e) => e switch
-    {
-        not (WebSocketException or HttpRequestException or IOException or UnauthorizedAccessException or TimeoutException
-            or System.Security.Cryptography.CryptographicException or OperationCanceledException) => e.ToString(),
-        { InnerException: { } inner } => $"{e.Message} {inner.Message}",
-        _ => e.Message,
-    };
+    private static string Describe(Exception e) =>
+        e switch
+        {
+            not (
+                WebSocketException
+                or HttpRequestException
+                or IOException
+                or UnauthorizedAccessException
+                or TimeoutException
+                or System.Security.Cryptography.CryptographicException
+                or OperationCanceledException
+            ) => e.ToString(),
+            { InnerException: { } inner } => $"{e.Message} {inner.Message}",
+            _ => e.Message,
+        };
 }

@@ -26,7 +26,8 @@ internal sealed record StreamEndpoint(Uri Uri, string? UnixPath, string? CaFile,
         string? caFile,
         string? tokenFile,
         [NotNullWhen(true)] out StreamEndpoint? endpoint,
-        [NotNullWhen(false)] out string? error)
+        [NotNullWhen(false)] out string? error
+    )
     {
         endpoint = null;
         error = null;

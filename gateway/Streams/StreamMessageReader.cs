@@ -29,7 +29,11 @@ internal sealed class StreamMessageReader(WebSocket socket)
             {
                 if (length >= StreamLimits.MaxMessageBytes)
                 {
-                    throw await RefuseAsync(WebSocketCloseStatus.MessageTooBig, $"message longer than {StreamLimits.MaxMessageBytes} bytes", cancellation);
+                    throw await RefuseAsync(
+                        WebSocketCloseStatus.MessageTooBig,
+                        $"message longer than {StreamLimits.MaxMessageBytes} bytes",
+                        cancellation
+                    );
                 }
 
                 Array.Resize(ref _buffer, Math.Min(length * 2, StreamLimits.MaxMessageBytes));

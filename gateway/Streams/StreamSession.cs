@@ -91,7 +91,15 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
     }
 
     private Task AckAsync(string hash, IReadOnlyList<string> errors, CancellationToken cancellation) =>
-        SendAsync(new AckMessage { Hash = hash, Accepted = errors.Count == 0, Errors = [.. errors.Take(MaxAckErrors)] }, cancellation);
+        SendAsync(
+            new AckMessage
+            {
+                Hash = hash,
+                Accepted = errors.Count == 0,
+                Errors = [.. errors.Take(MaxAckErrors)],
+            },
+            cancellation
+        );
 
     private async Task ReportAsync(CancellationToken cancellation)
     {
@@ -101,17 +109,20 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
         do
         {
             var glance = target.Glance();
-            var due = reported is not { } last || time.GetElapsedTime(at) >= StreamLimits.ReportInterval
-                || (glance.DiffersMuchFrom(last)
-                    && (glance with { Connections = 0 } != last with { Connections = 0 } || time.GetElapsedTime(at) >= CountReportInterval));
+            var due =
+                reported is not { } last
+                || time.GetElapsedTime(at) >= StreamLimits.ReportInterval
+                || (
+                    glance.DiffersMuchFrom(last)
+                    && (glance with { Connections = 0 } != last with { Connections = 0 } || time.GetElapsedTime(at) >= CountReportInterval)
+                );
             if (due)
             {
                 await SendAsync(target.Report(), cancellation);
                 reported = glance;
                 at = time.GetTimestamp();
             }
-        }
-        while (await timer.WaitForNextTickAsync(cancellation));
+        } while (await timer.WaitForNextTickAsync(cancellation));
     }
 
     private async Task SendAsync(GatewayMessage message, CancellationToken cancellation)

@@ -12,40 +12,43 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
         {
             if (log.WantsAccess())
             {
-                log.Access(new AccessEntry
-                {
-                    Time = now,
-                    Listener = record.Listener.Name,
-                    ClientAddress = record.ClientAddress.ToIPAddress(),
-                    ClientPort = record.ClientPort,
-                    Backend = record.Endpoint?.Backend,
-                    Endpoint = record.Endpoint?.Id,
-                    ReceivedBytes = record.Received,
-                    SentBytes = record.Sent,
-                    Duration = TimeSpan.FromMicroseconds(record.DurationMicroseconds),
-                    Reason = Name(record.Reason),
-                });
+                log.Access(
+                    new AccessEntry
+                    {
+                        Time = now,
+                        Listener = record.Listener.Name,
+                        ClientAddress = record.ClientAddress.ToIPAddress(),
+                        ClientPort = record.ClientPort,
+                        Backend = record.Endpoint?.Backend,
+                        Endpoint = record.Endpoint?.Id,
+                        ReceivedBytes = record.Received,
+                        SentBytes = record.Sent,
+                        Duration = TimeSpan.FromMicroseconds(record.DurationMicroseconds),
+                        Reason = Name(record.Reason),
+                    }
+                );
             }
         }
     }
 
     /// <summary>As the log names it.</summary>
-    internal static string Name(CloseReason reason) => reason switch
-    {
-        CloseReason.ClientClosed => "client_closed",
-        CloseReason.BackendClosed => "backend_closed",
-        CloseReason.ClientReset => "client_reset",
-        CloseReason.BackendReset => "backend_reset",
-        CloseReason.IdleTimeout => "idle_timeout",
-        CloseReason.NoBackend => "no_backend",
-        CloseReason.ConnectFailed => "connect_failed",
-        CloseReason.HandshakeTimeout => "handshake_timeout",
-        CloseReason.Answered => "answered",
-        CloseReason.ProtocolError => "protocol_error",
-        CloseReason.Drained => "drained",
-        CloseReason.DrainDeadline => "drain_deadline",
-        CloseReason.Resources => "resources",
-        CloseReason.Fault => "fault",
-        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
-    };
+    internal static string Name(CloseReason reason) =>
+        reason switch
+        {
+            CloseReason.ClientClosed => "client_closed",
+            CloseReason.BackendClosed => "backend_closed",
+            CloseReason.ClientReset => "client_reset",
+            CloseReason.BackendReset => "backend_reset",
+            CloseReason.IdleTimeout => "idle_timeout",
+            CloseReason.NoBackend => "no_backend",
+            CloseReason.ConnectFailed => "connect_failed",
+            CloseReason.HandshakeTimeout => "handshake_timeout",
+            CloseReason.Answered => "answered",
+            CloseReason.ProtocolError => "protocol_error",
+            CloseReason.Drained => "drained",
+            CloseReason.DrainDeadline => "drain_deadline",
+            CloseReason.Resources => "resources",
+            CloseReason.Fault => "fault",
+            _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
+        };
 }

@@ -16,8 +16,8 @@ internal readonly record struct AccessLogMode(int Every)
             "off" => 0,
             "on" => 1,
             _ when text.StartsWith(SamplePrefix, StringComparison.Ordinal)
-                && int.TryParse(text.AsSpan(SamplePrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-                && number is >= 1 and <= 1_000_000 => number,
+                    && int.TryParse(text.AsSpan(SamplePrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                    && number is >= 1 and <= 1_000_000 => number,
             _ => -1,
         };
         mode = new AccessLogMode(Math.Max(every, 0));

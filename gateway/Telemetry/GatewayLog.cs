@@ -9,12 +9,13 @@ internal sealed class GatewayLog(LogSink sink, AccessLogMode access, TimeProvide
     public long Dropped => sink.Dropped;
 
     /// <summary>Whether the next access entry is to be made: asked first, so that an entry nobody wants is never built.</summary>
-    public bool WantsAccess() => access.Every switch
-    {
-        0 => false,
-        1 => true,
-        var every => Interlocked.Increment(ref _seen) % every == 1,
-    };
+    public bool WantsAccess() =>
+        access.Every switch
+        {
+            0 => false,
+            1 => true,
+            var every => Interlocked.Increment(ref _seen) % every == 1,
+        };
 
     public void Access(AccessEntry entry) => sink.TryWrite(entry);
 

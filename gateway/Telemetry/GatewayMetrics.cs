@@ -12,47 +12,133 @@ internal static class GatewayMetrics
 
     public static IReadOnlyList<MetricDefinition> All { get; } =
     [
-        new("mooring_gateway_info", Gauge, "Always 1; its labels say who this is.", ["version", "fleet", "gateway"],
-            s => [new(1, s.Version, s.Fleet, s.Gateway)]),
-        new("mooring_gateway_state", Gauge, "1 for the state the gateway is in, 0 for the others.", ["state"],
-            s => Enum.GetValues<GatewayState>().Select(state => new MetricSample(state == s.Report.State ? 1 : 0, state.ToString()))),
-        new("mooring_gateway_config_info", Gauge, "Always 1; the hash of the config in force.", ["hash"],
-            s => s.ConfigHash is { } hash ? [new(1, hash)] : []),
-        new("mooring_gateway_config_reloads_total", Counter, "Configs put in force or rejected.", ["result"],
-            s => [new(s.ReloadsAccepted, "accepted"), new(s.ReloadsRejected, "rejected")]),
-        new("mooring_gateway_stream_connected", Gauge, "1 while the stream to the operator is open; absent without a stream.", None,
-            s => s.StreamConnected is { } connected ? [new(connected ? 1 : 0)] : []),
-        new("mooring_gateway_capacity_connections", Gauge, "Client connections this gateway takes at most.", None,
-            s => [new(s.Report.Capacity)]),
-        new("mooring_gateway_drain_deadline_timestamp_seconds", Gauge, "Unix time at which the drain closes what is left; absent when not draining.", None,
-            s => s.Report.DrainDeadline is { } deadline ? [new(deadline.ToUnixTimeMilliseconds() / 1000.0)] : []),
-        new("mooring_gateway_log_lines_dropped_total", Counter, "Log lines lost because the output was too slow.", None,
-            s => [new(s.LogLinesDropped)]),
-
+        new(
+            "mooring_gateway_info",
+            Gauge,
+            "Always 1; its labels say who this is.",
+            ["version", "fleet", "gateway"],
+            s => [new(1, s.Version, s.Fleet, s.Gateway)]
+        ),
+        new(
+            "mooring_gateway_state",
+            Gauge,
+            "1 for the state the gateway is in, 0 for the others.",
+            ["state"],
+            s => Enum.GetValues<GatewayState>().Select(state => new MetricSample(state == s.Report.State ? 1 : 0, state.ToString()))
+        ),
+        new(
+            "mooring_gateway_config_info",
+            Gauge,
+            "Always 1; the hash of the config in force.",
+            ["hash"],
+            s => s.ConfigHash is { } hash ? [new(1, hash)] : []
+        ),
+        new(
+            "mooring_gateway_config_reloads_total",
+            Counter,
+            "Configs put in force or rejected.",
+            ["result"],
+            s => [new(s.ReloadsAccepted, "accepted"), new(s.ReloadsRejected, "rejected")]
+        ),
+        new(
+            "mooring_gateway_stream_connected",
+            Gauge,
+            "1 while the stream to the operator is open; absent without a stream.",
+            None,
+            s => s.StreamConnected is { } connected ? [new(connected ? 1 : 0)] : []
+        ),
+        new(
+            "mooring_gateway_capacity_connections",
+            Gauge,
+            "Client connections this gateway takes at most.",
+            None,
+            s => [new(s.Report.Capacity)]
+        ),
+        new(
+            "mooring_gateway_drain_deadline_timestamp_seconds",
+            Gauge,
+            "Unix time at which the drain closes what is left; absent when not draining.",
+            None,
+            s => s.Report.DrainDeadline is { } deadline ? [new(deadline.ToUnixTimeMilliseconds() / 1000.0)] : []
+        ),
+        new(
+            "mooring_gateway_log_lines_dropped_total",
+            Counter,
+            "Log lines lost because the output was too slow.",
+            None,
+            s => [new(s.LogLinesDropped)]
+        ),
         new("mooring_gateway_connections", Gauge, "Open client connections.", Listener, s => Listeners(s, l => l.Connections)),
         new("mooring_gateway_accepted_total", Counter, "Client connections accepted.", Listener, s => Listeners(s, l => l.AcceptedTotal)),
-        new("mooring_gateway_refused_total", Counter, "Client connections refused.", ["listener", "reason"],
-            s => s.Report.Listeners.SelectMany(l => l.RefusedTotal.Select(r => new MetricSample(r.Value, l.Name, r.Key)))),
-        new("mooring_gateway_received_bytes_total", Counter, "Bytes received from clients.", Listener, s => Listeners(s, l => l.ReceivedBytesTotal)),
+        new(
+            "mooring_gateway_refused_total",
+            Counter,
+            "Client connections refused.",
+            ["listener", "reason"],
+            s => s.Report.Listeners.SelectMany(l => l.RefusedTotal.Select(r => new MetricSample(r.Value, l.Name, r.Key)))
+        ),
+        new(
+            "mooring_gateway_received_bytes_total",
+            Counter,
+            "Bytes received from clients.",
+            Listener,
+            s => Listeners(s, l => l.ReceivedBytesTotal)
+        ),
         new("mooring_gateway_sent_bytes_total", Counter, "Bytes sent to clients.", Listener, s => Listeners(s, l => l.SentBytesTotal)),
-
-        new("mooring_gateway_endpoint_connections", Gauge, "Open connections to a backend's endpoint.", Endpoint, s => Endpoints(s, e => e.Connections)),
-        new("mooring_gateway_endpoint_connects_total", Counter, "Connects to an endpoint tried.", Endpoint, s => Endpoints(s, e => e.ConnectsTotal)),
-        new("mooring_gateway_endpoint_failures_total", Counter, "Connects to an endpoint that failed.", Endpoint, s => Endpoints(s, e => e.FailuresTotal)),
-        new("mooring_gateway_endpoint_healthy", Gauge, "0 while passive checks have put the endpoint out.", Endpoint, s => Endpoints(s, e => e.Healthy ? 1 : 0)),
-
+        new(
+            "mooring_gateway_endpoint_connections",
+            Gauge,
+            "Open connections to a backend's endpoint.",
+            Endpoint,
+            s => Endpoints(s, e => e.Connections)
+        ),
+        new(
+            "mooring_gateway_endpoint_connects_total",
+            Counter,
+            "Connects to an endpoint tried.",
+            Endpoint,
+            s => Endpoints(s, e => e.ConnectsTotal)
+        ),
+        new(
+            "mooring_gateway_endpoint_failures_total",
+            Counter,
+            "Connects to an endpoint that failed.",
+            Endpoint,
+            s => Endpoints(s, e => e.FailuresTotal)
+        ),
+        new(
+            "mooring_gateway_endpoint_healthy",
+            Gauge,
+            "0 while passive checks have put the endpoint out.",
+            Endpoint,
+            s => Endpoints(s, e => e.Healthy ? 1 : 0)
+        ),
         new("process_cpu_seconds_total", Counter, "User and system CPU time.", None, s => [new(s.Process.CpuSeconds)]),
         new("process_resident_memory_bytes", Gauge, "Resident memory.", None, s => [new(s.Process.ResidentBytes)]),
         new("process_open_fds", Gauge, "Open file descriptors.", None, s => [new(s.Process.OpenDescriptors)]),
         new("process_max_fds", Gauge, "Open file descriptors at most.", None, s => [new(s.Process.MaxDescriptors)]),
-        new("process_start_time_seconds", Gauge, "Unix time of the process's start.", None, s => [new(s.Process.StartTime.ToUnixTimeMilliseconds() / 1000.0)]),
+        new(
+            "process_start_time_seconds",
+            Gauge,
+            "Unix time of the process's start.",
+            None,
+            s => [new(s.Process.StartTime.ToUnixTimeMilliseconds() / 1000.0)]
+        ),
         new("dotnet_gc_heap_size_bytes", Gauge, "Managed heap after the last collection.", None, s => [new(s.Process.GcHeapBytes)]),
-        new("dotnet_gc_pause_seconds_total", Counter, "Time for which collections stopped the process.", None, s => [new(s.Process.GcPauseSeconds)]),
+        new(
+            "dotnet_gc_pause_seconds_total",
+            Counter,
+            "Time for which collections stopped the process.",
+            None,
+            s => [new(s.Process.GcPauseSeconds)]
+        ),
     ];
 
     private static IEnumerable<MetricSample> Listeners(MetricSource source, Func<ListenerLoad, double> value) =>
         source.Report.Listeners.Select(listener => new MetricSample(value(listener), listener.Name));
 
     private static IEnumerable<MetricSample> Endpoints(MetricSource source, Func<EndpointLoad, double> value) =>
-        source.Report.Backends.SelectMany(backend => backend.Endpoints.Select(endpoint => new MetricSample(value(endpoint), backend.Name, endpoint.Id)));
+        source.Report.Backends.SelectMany(backend =>
+            backend.Endpoints.Select(endpoint => new MetricSample(value(endpoint), backend.Name, endpoint.Id))
+        );
 }

@@ -18,7 +18,11 @@ internal sealed class LogSink : IAsyncDisposable
     // Lines are gathered to this, so that a burst costs few writes.
     private const int FlushBytes = 32 * 1024;
 
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    private static readonly JsonWriterOptions Options = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+    };
 
     private readonly Stream _output;
     private readonly Channel<ILogEntry> _entries;

@@ -21,4 +21,9 @@ internal readonly record struct MetricSample(double Value, params string[] Label
 /// <param name="Labels">Names of its labels.</param>
 /// <param name="Collect">Its values now.</param>
 internal sealed record MetricDefinition(
-    string Name, MetricKind Kind, string Help, IReadOnlyList<string> Labels, Func<MetricSource, IEnumerable<MetricSample>> Collect);
+    string Name,
+    MetricKind Kind,
+    string Help,
+    IReadOnlyList<string> Labels,
+    Func<MetricSource, IEnumerable<MetricSample>> Collect
+);

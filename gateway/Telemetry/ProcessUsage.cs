@@ -9,17 +9,26 @@ namespace Mooring.Gateway.Telemetry;
 /// <param name="GcHeapBytes">Managed heap after the last collection.</param>
 /// <param name="GcPauseSeconds">Time that collections stopped the process, since the start.</param>
 internal sealed record ProcessUsage(
-    double CpuSeconds, long ResidentBytes, int OpenDescriptors, long MaxDescriptors, DateTimeOffset StartTime, long GcHeapBytes, double GcPauseSeconds)
+    double CpuSeconds,
+    long ResidentBytes,
+    int OpenDescriptors,
+    long MaxDescriptors,
+    DateTimeOffset StartTime,
+    long GcHeapBytes,
+    double GcPauseSeconds
+)
 {
     /// <summary>Reads it now.</summary>
     /// <param name="maxDescriptors">As the member.</param>
     /// <param name="startTime">As the member.</param>
-    public static ProcessUsage Read(long maxDescriptors, DateTimeOffset startTime) => new(
-        Environment.CpuUsage.TotalTime.TotalSeconds,
-        Environment.WorkingSet,
-        Directory.EnumerateFileSystemEntries("/proc/self/fd").Count(),
-        maxDescriptors,
-        startTime,
-        GC.GetGCMemoryInfo().HeapSizeBytes,
-        GC.GetTotalPauseDuration().TotalSeconds);
+    public static ProcessUsage Read(long maxDescriptors, DateTimeOffset startTime) =>
+        new(
+            Environment.CpuUsage.TotalTime.TotalSeconds,
+            Environment.WorkingSet,
+            Directory.EnumerateFileSystemEntries("/proc/self/fd").Count(),
+            maxDescriptors,
+            startTime,
+            GC.GetGCMemoryInfo().HeapSizeBytes,
+            GC.GetTotalPauseDuration().TotalSeconds
+        );
 }

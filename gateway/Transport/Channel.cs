@@ -76,54 +76,81 @@ internal enum ChannelFlags : ushort
 internal struct Channel
 {
     /// <summary>The other side's descriptor, or -1.</summary>
-    [FieldOffset(0)] public int Peer;
+    [FieldOffset(0)]
+    public int Peer;
 
-    [FieldOffset(4)] private byte _kindAndPhase;
+    [FieldOffset(4)]
+    private byte _kindAndPhase;
 
     /// <summary>Only on a client: number of the loop that owns it, from 1 on.</summary>
-    [FieldOffset(5)] public byte Loop;
-    [FieldOffset(6)] public ChannelFlags Flags;
+    [FieldOffset(5)]
+    public byte Loop;
+
+    [FieldOffset(6)]
+    public ChannelFlags Flags;
 
     /// <summary>
     /// Microseconds of the engine's clock at accept (client) or connect (upstream). With the descriptor it names one connection for
     /// good: a descriptor is used again in a later turn at the earliest, and no two turns have the same time.
     /// </summary>
-    [FieldOffset(8)] public long Started;
+    [FieldOffset(8)]
+    public long Started;
 
     /// <summary>Bytes read from here.</summary>
-    [FieldOffset(16)] public long Received;
+    [FieldOffset(16)]
+    public long Received;
 
     /// <summary>Handle of what waits to be written to here; 0: nothing.</summary>
-    [FieldOffset(24)] public int Pending;
+    [FieldOffset(24)]
+    public int Pending;
 
     // Client only.
-    [FieldOffset(28)] public int TimerNext;
-    [FieldOffset(32)] public int TimerPrevious;
-    [FieldOffset(36)] public uint TimerDeadline;
-    [FieldOffset(40)] public NetworkAddress Address;
+    [FieldOffset(28)]
+    public int TimerNext;
+
+    [FieldOffset(32)]
+    public int TimerPrevious;
+
+    [FieldOffset(36)]
+    public uint TimerDeadline;
+
+    [FieldOffset(40)]
+    public NetworkAddress Address;
 
     /// <summary>Tick of the last byte in either direction.</summary>
-    [FieldOffset(56)] public uint LastActive;
-    [FieldOffset(60)] public ushort Port;
+    [FieldOffset(56)]
+    public uint LastActive;
+
+    [FieldOffset(60)]
+    public ushort Port;
 
     /// <summary>Index of the listener.</summary>
-    [FieldOffset(62)] public ushort Listener;
+    [FieldOffset(62)]
+    public ushort Listener;
 
     // Upstream only.
 
     /// <summary>Index of the endpoint.</summary>
-    [FieldOffset(28)] public int Endpoint;
+    [FieldOffset(28)]
+    public int Endpoint;
 
     /// <summary>Handle of the frame trackers of a WebSocket connection; 0: none.</summary>
-    [FieldOffset(32)] public int Frames;
+    [FieldOffset(32)]
+    public int Frames;
 
     /// <summary>Endpoints that failed for this connection already; -1: none.</summary>
-    [FieldOffset(48)] public int FirstTried;
-    [FieldOffset(52)] public int SecondTried;
-    [FieldOffset(56)] public int Attempts;
+    [FieldOffset(48)]
+    public int FirstTried;
+
+    [FieldOffset(52)]
+    public int SecondTried;
+
+    [FieldOffset(56)]
+    public int Attempts;
 
     /// <summary>TCP_NODELAY is set.</summary>
-    [FieldOffset(60)] public bool NoDelay;
+    [FieldOffset(60)]
+    public bool NoDelay;
 
     public ChannelKind Kind
     {

@@ -131,8 +131,7 @@ internal abstract unsafe class EventLoop : IDisposable
     {
         var channel = Table[descriptor];
         channel->Flags = watch ? channel->Flags & ~ChannelFlags.Muted : channel->Flags | ChannelFlags.Muted;
-        EpollEvent.Write(
-            _registration, (watch ? Epoll.In : 0) | Epoll.Out | Epoll.ReadHangUp | Epoll.EdgeTriggered, (uint)descriptor);
+        EpollEvent.Write(_registration, (watch ? Epoll.In : 0) | Epoll.Out | Epoll.ReadHangUp | Epoll.EdgeTriggered, (uint)descriptor);
         _ = Libc.EpollCtl(_epoll, Epoll.Modify, descriptor, _registration);
     }
 

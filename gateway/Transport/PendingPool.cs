@@ -32,9 +32,10 @@ internal sealed unsafe class PendingPool : IDisposable
         var large = length > SmallBytes;
         var capacity = large ? Math.Max(_largeBytes, length) : SmallBytes;
         var free = large ? _freeLarge : _freeSmall;
-        var buffer = capacity <= Math.Max(_largeBytes, SmallBytes) && free.TryPop(out var reused)
-            ? (byte*)reused
-            : (byte*)NativeMemory.Alloc((nuint)capacity);
+        var buffer =
+            capacity <= Math.Max(_largeBytes, SmallBytes) && free.TryPop(out var reused)
+                ? (byte*)reused
+                : (byte*)NativeMemory.Alloc((nuint)capacity);
         Buffer.MemoryCopy(data, buffer, capacity, length);
         if (!_freeHandles.TryPop(out var handle))
         {
@@ -45,7 +46,12 @@ internal sealed unsafe class PendingPool : IDisposable
             }
         }
 
-        _entries[handle] = new Entry { Data = (nint)buffer, Length = length, Capacity = capacity };
+        _entries[handle] = new Entry
+        {
+            Data = (nint)buffer,
+            Length = length,
+            Capacity = capacity,
+        };
         BytesInUse += capacity;
         return handle;
     }

@@ -93,7 +93,13 @@ internal static class ForwardedRequest
     }
 
     private static bool IsOurs(ReadOnlySpan<byte> name) =>
-        HopByHop.Is(name, "host"u8) || HopByHop.Is(name, "content-length"u8) || HopByHop.Is(name, "forwarded"u8)
-        || HopByHop.Is(name, "x-forwarded-for"u8) || HopByHop.Is(name, "x-forwarded-proto"u8) || HopByHop.Is(name, "x-forwarded-host"u8)
-        || HopByHop.Is(name, "x-forwarded-port"u8) || HopByHop.Is(name, "x-real-ip"u8) || HopByHop.Is(name, "x-request-id"u8);
+        HopByHop.Is(name, "host"u8)
+        || HopByHop.Is(name, "content-length"u8)
+        || HopByHop.Is(name, "forwarded"u8)
+        || HopByHop.Is(name, "x-forwarded-for"u8)
+        || HopByHop.Is(name, "x-forwarded-proto"u8)
+        || HopByHop.Is(name, "x-forwarded-host"u8)
+        || HopByHop.Is(name, "x-forwarded-port"u8)
+        || HopByHop.Is(name, "x-real-ip"u8)
+        || HopByHop.Is(name, "x-request-id"u8);
 }

@@ -60,7 +60,7 @@ internal static class ForwardedResponse
         var switches = head.StatusCode == 101;
 
         // The status line as sent, but the version: a response to an HTTP/1.1 request is in the gateway's own version (RFC 9110 §2.5).
-        var line = data[.. data.IndexOf("\r\n"u8)];
+        var line = data[..data.IndexOf("\r\n"u8)];
         writer.Append("HTTP/1.1"u8);
         writer.Append(line[8..]);
         writer.Append("\r\n"u8);

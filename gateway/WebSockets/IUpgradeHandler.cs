@@ -31,7 +31,12 @@ internal interface IUpgradeHandler
     /// <param name="affinityKey"><see cref="Backends.EndpointState.AffinityKey"/> of the endpoint that answers.</param>
     /// <param name="received">At most <see cref="MaxHeadBytes"/>.</param>
     /// <param name="rewritten">Where the head for the client is written; of <see cref="RewriteBytes"/>.</param>
-    UpgradeResponse ReadResponse(in UpgradeRequest request, ReadOnlySpan<char> affinityKey, ReadOnlySpan<byte> received, Span<byte> rewritten);
+    UpgradeResponse ReadResponse(
+        in UpgradeRequest request,
+        ReadOnlySpan<char> affinityKey,
+        ReadOnlySpan<byte> received,
+        Span<byte> rewritten
+    );
 
     /// <summary>A complete HTTP answer, with <c>Connection: close</c>, for what goes wrong in the relay.</summary>
     ReadOnlyMemory<byte> Answer(UpgradeFailure failure);

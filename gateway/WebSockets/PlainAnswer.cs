@@ -24,22 +24,24 @@ internal static class PlainAnswer
         var connection = refusal.Status == 426 ? "close, Upgrade" : "close";
         return Encoding.ASCII.GetBytes(
             $"HTTP/1.1 {refusal.Status} {Phrase(refusal.Status)}\r\nConnection: {connection}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            + $"Content-Length: {body.Length}\r\nCache-Control: no-store\r\n{extra}\r\n{body}");
+                + $"Content-Length: {body.Length}\r\nCache-Control: no-store\r\n{extra}\r\n{body}"
+        );
     }
 
-    private static string Phrase(int status) => status switch
-    {
-        400 => "Bad Request",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        426 => "Upgrade Required",
-        429 => "Too Many Requests",
-        431 => "Request Header Fields Too Large",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        _ => "Error",
-    };
+    private static string Phrase(int status) =>
+        status switch
+        {
+            400 => "Bad Request",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            408 => "Request Timeout",
+            426 => "Upgrade Required",
+            429 => "Too Many Requests",
+            431 => "Request Header Fields Too Large",
+            502 => "Bad Gateway",
+            503 => "Service Unavailable",
+            504 => "Gateway Timeout",
+            505 => "HTTP Version Not Supported",
+            _ => "Error",
+        };
 }

@@ -70,7 +70,12 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
         Span<byte> id = stackalloc byte[32];
         Guid.NewGuid().TryFormat(id, out _, "N");
         var written = ForwardedRequest.Write(
-            head, received, target, new ForwardedClient(address[..addressLength], Secure: false, client.ListenerPort, id), rewritten);
+            head,
+            received,
+            target,
+            new ForwardedClient(address[..addressLength], Secure: false, client.ListenerPort, id),
+            rewritten
+        );
         if (written < 0)
         {
             return Refuse(new Refusal(431, "the head does not fit with the forwarded headers"));
@@ -88,7 +93,11 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
     }
 
     public UpgradeResponse ReadResponse(
-        in UpgradeRequest request, ReadOnlySpan<char> affinityKey, ReadOnlySpan<byte> received, Span<byte> rewritten)
+        in UpgradeRequest request,
+        ReadOnlySpan<char> affinityKey,
+        ReadOnlySpan<byte> received,
+        Span<byte> rewritten
+    )
     {
         var head = (_scratch ??= new Scratch()).Response;
         head.Reset();
@@ -116,9 +125,10 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
         }
 
         Span<byte> cookie = stackalloc byte[MaxCookieLength];
-        var cookieLength = switches && _affinity is not null && !affinityKey.SequenceEqual(request.AffinityKey)
-            ? Math.Max(_affinity.WriteSetCookie(affinityKey, secure: false, cookie), 0)
-            : 0;
+        var cookieLength =
+            switches && _affinity is not null && !affinityKey.SequenceEqual(request.AffinityKey)
+                ? Math.Max(_affinity.WriteSetCookie(affinityKey, secure: false, cookie), 0)
+                : 0;
         var written = ForwardedResponse.Write(head, received, cookie[..cookieLength], rewritten);
         return written < 0
             ? BadResponse("the head is too long")
@@ -132,16 +142,19 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
             };
     }
 
-    public ReadOnlyMemory<byte> Answer(UpgradeFailure failure) => PlainAnswer.For(failure switch
-    {
-        UpgradeFailure.RequestTimeout => new Refusal(408, "the request did not come in time"),
-        UpgradeFailure.RequestTooLarge => new Refusal(431, "the head is longer than 16384 bytes"),
-        UpgradeFailure.NoBackend => new Refusal(503, "no backend takes a connection"),
-        UpgradeFailure.ConnectFailed => new Refusal(502, "no backend could be connected"),
-        UpgradeFailure.BadResponse => new Refusal(502, "the backend's answer is not valid"),
-        UpgradeFailure.ResponseTimeout => new Refusal(504, "the backend did not answer in time"),
-        _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, null),
-    });
+    public ReadOnlyMemory<byte> Answer(UpgradeFailure failure) =>
+        PlainAnswer.For(
+            failure switch
+            {
+                UpgradeFailure.RequestTimeout => new Refusal(408, "the request did not come in time"),
+                UpgradeFailure.RequestTooLarge => new Refusal(431, "the head is longer than 16384 bytes"),
+                UpgradeFailure.NoBackend => new Refusal(503, "no backend takes a connection"),
+                UpgradeFailure.ConnectFailed => new Refusal(502, "no backend could be connected"),
+                UpgradeFailure.BadResponse => new Refusal(502, "the backend's answer is not valid"),
+                UpgradeFailure.ResponseTimeout => new Refusal(504, "the backend did not answer in time"),
+                _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, null),
+            }
+        );
 
     private static UpgradeRequest Refuse(Refusal refusal) => new() { Verdict = HeadVerdict.Refuse, Answer = PlainAnswer.For(refusal) };
 

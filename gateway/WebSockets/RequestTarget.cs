@@ -69,8 +69,11 @@ internal readonly ref struct RequestTarget
         }
 
         var scheme = target[..separator];
-        return Ascii.EqualsIgnoreCase(scheme, "http"u8) || Ascii.EqualsIgnoreCase(scheme, "https"u8)
-            || Ascii.EqualsIgnoreCase(scheme, "ws"u8) || Ascii.EqualsIgnoreCase(scheme, "wss"u8)
+        return
+            Ascii.EqualsIgnoreCase(scheme, "http"u8)
+            || Ascii.EqualsIgnoreCase(scheme, "https"u8)
+            || Ascii.EqualsIgnoreCase(scheme, "ws"u8)
+            || Ascii.EqualsIgnoreCase(scheme, "wss"u8)
             ? separator + 3
             : 0;
     }

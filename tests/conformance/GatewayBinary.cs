@@ -33,14 +33,17 @@ internal sealed partial class GatewayBinary : IAsyncDisposable
         while (true)
         {
             var port = FreePort();
-            await File.WriteAllTextAsync(config, $$"""
+            await File.WriteAllTextAsync(
+                config,
+                $$"""
                 {
                   "fleet": "default/conformance",
                   "drain": {"lameDuck": "100ms", "closesPerSecond": 200, "closeReason": "see you elsewhere"},
                   "listeners": [{"name": "live", "protocol": "WebSocket", "port": {{port}}, "backend": "app"}],
                   "backends": [{"name": "app", "addresses": [{"address": "127.0.0.1:{{backendPort}}"}]}]
                 }
-                """);
+                """
+            );
             var process = Start(["serve", "--config", config, "--bind", "127.0.0.1"]);
             if (await ReadUntilAsync(process, "\"event\":\"started\""))
             {
@@ -103,7 +106,11 @@ internal sealed partial class GatewayBinary : IAsyncDisposable
 
     private static Process Start(IEnumerable<string> arguments, params (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "gateway"), arguments) { RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "gateway"), arguments)
+        {
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

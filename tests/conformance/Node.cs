@@ -60,16 +60,21 @@ internal static class Node
         npm.ExitCode.ShouldBe(0, $"npm ci: {await output}{await errors}");
     }
 
-    private static Process Start(string file, IEnumerable<string> arguments) => Process.Start(new ProcessStartInfo(file, arguments)
-    {
-        WorkingDirectory = Directory,
-        RedirectStandardOutput = true,
-        UseShellExecute = false,
-        RedirectStandardError = file == "npm",
-    })!;
+    private static Process Start(string file, IEnumerable<string> arguments) =>
+        Process.Start(
+            new ProcessStartInfo(file, arguments)
+            {
+                WorkingDirectory = Directory,
+                RedirectStandardOutput = true,
+                UseShellExecute = false,
+                RedirectStandardError = file == "npm",
+            }
+        )!;
 
     private static bool OnPath(string file) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(directory => File.Exists(Path.Combine(directory, file)));
+        (Environment.GetEnvironmentVariable("PATH") ?? "")
+            .Split(Path.PathSeparator)
+            .Any(directory => File.Exists(Path.Combine(directory, file)));
 
     private static string Repository()
     {

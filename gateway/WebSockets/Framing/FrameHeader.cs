@@ -35,7 +35,12 @@ internal readonly record struct FrameHeader(byte First, long PayloadLength, uint
             return false;
         }
 
-        var extended = (data[1] & 0x7F) switch { 127 => 8, 126 => 2, _ => 0 };
+        var extended = (data[1] & 0x7F) switch
+        {
+            127 => 8,
+            126 => 2,
+            _ => 0,
+        };
         var masked = (data[1] & 0x80) != 0;
         var size = 2 + extended + (masked ? 4 : 0);
         if (data.Length < size)

@@ -59,18 +59,24 @@ internal enum FrameError : byte
 /// </remarks>
 internal struct FrameTracker
 {
-    private ulong _remaining;    // payload bytes to come; while the length is being read, the part of it seen
-    private byte _lengthLeft;    // bytes of the extended length to come
-    private byte _maskLeft;      // bytes of the masking key to come
-    private bool _inHeader;      // the first byte has been read and the header is not complete
-    private bool _lengthNext;    // the second byte is to come
+    private ulong _remaining; // payload bytes to come; while the length is being read, the part of it seen
+    private byte _lengthLeft; // bytes of the extended length to come
+    private byte _maskLeft; // bytes of the masking key to come
+    private bool _inHeader; // the first byte has been read and the header is not complete
+    private bool _lengthNext; // the second byte is to come
     private byte _opcode;
     private Flags _flags;
     private FrameError _error;
 
     public FrameTracker(FrameSender sender, FrameExtensions extensions) =>
-        _flags = (sender == FrameSender.Server ? Flags.Server : Flags.None)
-            | extensions switch { FrameExtensions.Deflate => Flags.Deflate, FrameExtensions.Unknown => Flags.AnyExtension, _ => Flags.None };
+        _flags =
+            (sender == FrameSender.Server ? Flags.Server : Flags.None)
+            | extensions switch
+            {
+                FrameExtensions.Deflate => Flags.Deflate,
+                FrameExtensions.Unknown => Flags.AnyExtension,
+                _ => Flags.None,
+            };
 
     [Flags]
     private enum Flags : byte
@@ -240,7 +246,12 @@ internal struct FrameTracker
         }
 
         _lengthNext = false;
-        _lengthLeft = length switch { 127 => 8, 126 => 2, _ => 0 };
+        _lengthLeft = length switch
+        {
+            127 => 8,
+            126 => 2,
+            _ => 0,
+        };
         _maskLeft = masked ? (byte)4 : (byte)0;
         _remaining = _lengthLeft > 0 ? 0 : (ulong)length;
         _inHeader = _lengthLeft + _maskLeft > 0;

@@ -45,7 +45,9 @@ internal struct BodyTracker
         var lengths = head.Find(data, "content-length"u8, out var length);
         if (encodings > 0)
         {
-            return encodings == 1 && lengths == 0 && Ascii.EqualsIgnoreCase(encoding, "chunked"u8) ? new BodyTracker { _mode = Mode.ChunkSize } : null;
+            return encodings == 1 && lengths == 0 && Ascii.EqualsIgnoreCase(encoding, "chunked"u8)
+                ? new BodyTracker { _mode = Mode.ChunkSize }
+                : null;
         }
 
         if (lengths == 0)

@@ -12,8 +12,16 @@ internal static class HopByHop
     /// </remarks>
     public static bool Ends(HttpHead head, ReadOnlySpan<byte> data, ReadOnlySpan<byte> name)
     {
-        if (Is(name, "connection"u8) || Is(name, "upgrade"u8) || Is(name, "keep-alive"u8) || Is(name, "proxy-connection"u8)
-            || Is(name, "proxy-authorization"u8) || Is(name, "te"u8) || Is(name, "trailer"u8) || Is(name, "transfer-encoding"u8))
+        if (
+            Is(name, "connection"u8)
+            || Is(name, "upgrade"u8)
+            || Is(name, "keep-alive"u8)
+            || Is(name, "proxy-connection"u8)
+            || Is(name, "proxy-authorization"u8)
+            || Is(name, "te"u8)
+            || Is(name, "trailer"u8)
+            || Is(name, "transfer-encoding"u8)
+        )
         {
             return true;
         }
@@ -21,7 +29,8 @@ internal static class HopByHop
         return !Is(name, "host"u8) && !IsHandshake(name) && head.HasToken(data, "connection"u8, name);
     }
 
-    public static bool Is(ReadOnlySpan<byte> name, ReadOnlySpan<byte> other) => name.Length == other.Length && Ascii.EqualsIgnoreCase(name, other);
+    public static bool Is(ReadOnlySpan<byte> name, ReadOnlySpan<byte> other) =>
+        name.Length == other.Length && Ascii.EqualsIgnoreCase(name, other);
 
     private static bool IsHandshake(ReadOnlySpan<byte> name) => name.Length > 14 && Ascii.EqualsIgnoreCase(name[..14], "sec-websocket-"u8);
 }

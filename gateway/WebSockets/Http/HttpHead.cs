@@ -83,8 +83,11 @@ internal sealed class HttpHead(HeadKind kind)
     {
         foreach (ref readonly var field in Fields)
         {
-            if (field.Name.Length == name.Length && Ascii.EqualsIgnoreCase(field.Name.Of(data), name)
-                && HttpTokens.ListContains(field.Value.Of(data), token))
+            if (
+                field.Name.Length == name.Length
+                && Ascii.EqualsIgnoreCase(field.Name.Of(data), name)
+                && HttpTokens.ListContains(field.Value.Of(data), token)
+            )
             {
                 return true;
             }
@@ -109,7 +112,9 @@ internal sealed class HttpHead(HeadKind kind)
             if (lineFeed < 0)
             {
                 _scanned = window.Length;
-                return data.Length >= MaxBytes ? HeadResult.Error(431, MaxBytes, "the head is longer than 16384 bytes") : HeadResult.NeedMore;
+                return data.Length >= MaxBytes
+                    ? HeadResult.Error(431, MaxBytes, "the head is longer than 16384 bytes")
+                    : HeadResult.NeedMore;
             }
 
             var end = _scanned + lineFeed;

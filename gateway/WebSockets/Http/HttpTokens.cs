@@ -6,8 +6,9 @@ namespace Mooring.Gateway.WebSockets.Http;
 /// <summary>Character classes and lists of RFC 9110 §5.6. Pure.</summary>
 internal static class HttpTokens
 {
-    private static readonly SearchValues<byte> Token =
-        SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
+    private static readonly SearchValues<byte> Token = SearchValues.Create(
+        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8
+    );
 
     private static readonly SearchValues<byte> Visible = SearchValues.Create(Range(0x21, 0x7E));
 

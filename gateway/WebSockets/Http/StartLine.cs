@@ -33,7 +33,12 @@ internal static class StartLine
         invalid = HttpTokens.FirstNonVisible(target);
         if (invalid >= 0 || target.IsEmpty)
         {
-            return Fail(400, targetStart + Math.Max(invalid, 0), target.IsEmpty ? "empty request target" : "invalid character in the request target", out error);
+            return Fail(
+                400,
+                targetStart + Math.Max(invalid, 0),
+                target.IsEmpty ? "empty request target" : "invalid character in the request target",
+                out error
+            );
         }
 
         if (targetLength < 0)
@@ -65,8 +70,14 @@ internal static class StartLine
         }
 
         var rest = line[(versionEnd + 1)..];
-        if (rest.Length < 3 || !char.IsAsciiDigit((char)rest[0]) || !char.IsAsciiDigit((char)rest[1]) || !char.IsAsciiDigit((char)rest[2])
-            || rest[0] == '0' || (rest.Length > 3 && rest[3] != ' '))
+        if (
+            rest.Length < 3
+            || !char.IsAsciiDigit((char)rest[0])
+            || !char.IsAsciiDigit((char)rest[1])
+            || !char.IsAsciiDigit((char)rest[2])
+            || rest[0] == '0'
+            || (rest.Length > 3 && rest[3] != ' ')
+        )
         {
             error = HeadResult.Error(400, versionEnd + 1, "invalid status code");
             return default;
@@ -89,7 +100,18 @@ internal static class StartLine
         {
             case [(byte)'H', (byte)'T', (byte)'T', (byte)'P', (byte)'/', (byte)'1', (byte)'.', (byte)'0' or (byte)'1']:
                 return text[7] - '0';
-            case [(byte)'H', (byte)'T', (byte)'T', (byte)'P', (byte)'/', >= (byte)'0' and <= (byte)'9', (byte)'.', >= (byte)'0' and <= (byte)'9']:
+            case [
+                (byte)'H',
+                (byte)'T',
+                (byte)'T',
+                (byte)'P',
+                (byte)'/',
+                >= (byte)'0'
+                and <= (byte)'9',
+                (byte)'.',
+                >= (byte)'0'
+                and <= (byte)'9',
+            ]:
                 error = HeadResult.Error(505, at, "HTTP version other than 1.0 and 1.1");
                 return 0;
             default:

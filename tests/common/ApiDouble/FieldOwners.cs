@@ -131,15 +131,18 @@ internal sealed class FieldOwners
             );
         }
 
-        var list = conflicts.Count == 1
-            ? $"1 conflict: conflict with {conflicts[0].Manager}: {Shown(conflicts[0].Path)}"
-            : $"{conflicts.Count} conflicts: "
-                + string.Join(
-                    '\n',
-                    conflicts
-                        .GroupBy(static one => one.Manager)
-                        .Select(static of => $"conflicts with {of.Key}:{string.Concat(of.Select(static one => $"\n- {Shown(one.Path)}"))}")
-                );
+        var list =
+            conflicts.Count == 1
+                ? $"1 conflict: conflict with {conflicts[0].Manager}: {Shown(conflicts[0].Path)}"
+                : $"{conflicts.Count} conflicts: "
+                    + string.Join(
+                        '\n',
+                        conflicts
+                            .GroupBy(static one => one.Manager)
+                            .Select(static of =>
+                                $"conflicts with {of.Key}:{string.Concat(of.Select(static one => $"\n- {Shown(one.Path)}"))}"
+                            )
+                    );
         return new ApiException(409, "Conflict", $"Apply failed with {list}", new JsonObject { ["causes"] = causes });
     }
 

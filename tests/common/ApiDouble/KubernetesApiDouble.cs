@@ -299,9 +299,10 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
 
         var length = TimeSpan.FromSeconds(double.Parse(query.GetValueOrDefault("timeoutSeconds", "3600")));
         using var limit = new CancellationTokenSource(length);
-        await using var mark = query.GetValueOrDefault("allowWatchBookmarks") == "true" && length > BookmarkBeforeEnd
-            ? new Timer(_ => watcher.Bookmark(_store.Version), null, length - BookmarkBeforeEnd, Timeout.InfiniteTimeSpan)
-            : null;
+        await using var mark =
+            query.GetValueOrDefault("allowWatchBookmarks") == "true" && length > BookmarkBeforeEnd
+                ? new Timer(_ => watcher.Bookmark(_store.Version), null, length - BookmarkBeforeEnd, Timeout.InfiniteTimeSpan)
+                : null;
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stop.Token, limit.Token);
         try
         {

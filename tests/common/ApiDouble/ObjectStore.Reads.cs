@@ -130,7 +130,9 @@ internal sealed partial class ObjectStore
             }
         }
 
-        foreach (var key in then.Keys.Where(one => path.Namespace is { } ns && !one.StartsWith($"{ns}/", StringComparison.Ordinal)).ToArray())
+        foreach (
+            var key in then.Keys.Where(one => path.Namespace is { } ns && !one.StartsWith($"{ns}/", StringComparison.Ordinal)).ToArray()
+        )
         {
             then.Remove(key);
         }

@@ -149,7 +149,10 @@ internal sealed partial class ObjectStore
         {
             var stored = Find(path);
             var metadata = stored.Value["metadata"]!;
-            foreach (var (what, field, asked) in ((string, string, string?)[])[("UID", "uid", uid), ("ResourceVersion", "resourceVersion", version)])
+            foreach (
+                var (what, field, asked) in ((string, string, string?)[])
+                    [("UID", "uid", uid), ("ResourceVersion", "resourceVersion", version)]
+            )
             {
                 if (asked is not null && asked != (string?)metadata[field])
                 {

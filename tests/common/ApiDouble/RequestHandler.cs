@@ -149,7 +149,12 @@ internal static class RequestHandler
         }
 
         // What this endpoint does not write is not owned by it either.
-        foreach (var name in configuration.Select(static one => one.Key).Where(one => (path.Subresource == "status") == (one != "status")).ToArray())
+        foreach (
+            var name in configuration
+                .Select(static one => one.Key)
+                .Where(one => (path.Subresource == "status") == (one != "status"))
+                .ToArray()
+        )
         {
             configuration.Remove(name);
         }
@@ -204,7 +209,11 @@ internal static class RequestHandler
     {
         if (path.IsCustom && value["spec"]?["replicas"] is null)
         {
-            throw new ApiException(500, "InternalError", "Internal error occurred: the spec replicas field \".spec.replicas\" does not exist");
+            throw new ApiException(
+                500,
+                "InternalError",
+                "Internal error occurred: the spec replicas field \".spec.replicas\" does not exist"
+            );
         }
 
         return new JsonObject

@@ -18,9 +18,10 @@ internal static partial class Selector
         }
 
         // Of a custom kind only these, unless its definition says more.
-        var unknown = path.IsCustom && !string.IsNullOrEmpty(fields)
-            ? fields.Split(',').Select(static one => one.Split('=')[0].TrimEnd('!')).FirstOrDefault(static one => !IsMetadataField(one))
-            : null;
+        var unknown =
+            path.IsCustom && !string.IsNullOrEmpty(fields)
+                ? fields.Split(',').Select(static one => one.Split('=')[0].TrimEnd('!')).FirstOrDefault(static one => !IsMetadataField(one))
+                : null;
         if (unknown is not null)
         {
             throw ApiException.BadRequest($"field label not supported: {unknown}");

@@ -58,9 +58,7 @@ public abstract class DeletionCases(ICaseServer server) : CaseBase(server)
         (version.Code, version.Reason).ShouldBe((HttpStatusCode.Conflict, "Conflict"));
         version.Status.Message!.ShouldContain("the ResourceVersion in the precondition");
         var now = await GetAsync("a");
-        (
-            await DeleteAsync(new DeleteOptions { Uid = now.Metadata.Uid, ResourceVersion = now.Metadata.ResourceVersion })
-        ).ShouldBeTrue();
+        (await DeleteAsync(new DeleteOptions { Uid = now.Metadata.Uid, ResourceVersion = now.Metadata.ResourceVersion })).ShouldBeTrue();
         (await FindAsync("a")).ShouldBeNull();
     }
 

@@ -169,8 +169,7 @@ public abstract class FollowerCases(ICaseServer server) : CaseBase(server)
             }
         );
         var run = elector.RunAsync(
-            async leadership =>
-                await Task.Delay(Timeout.Infinite, leadership.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing),
+            async leadership => await Task.Delay(Timeout.Infinite, leadership.Ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing),
             stop
         );
         _running.Add(run);

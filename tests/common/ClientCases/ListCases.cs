@@ -81,13 +81,7 @@ public abstract class ListCases(ICaseServer server) : CaseBase(server)
     [Case]
     public async Task Selectors_ThatAreNone_AreBadRequests()
     {
-        foreach (
-            var options in (ListOptions[])
-                [
-                    new() { LabelSelector = "app in (" },
-                    new() { FieldSelector = "spec.color=red" },
-                ]
-        )
+        foreach (var options in (ListOptions[])[new() { LabelSelector = "app in (" }, new() { FieldSelector = "spec.color=red" }])
         {
             var error = await RefusedAsync(Client.ListAsync(Widget.Type, Namespace, options));
             (error.Code, error.Reason).ShouldBe((HttpStatusCode.BadRequest, "BadRequest"));

@@ -170,7 +170,9 @@ public abstract class ObjectCases(ICaseServer server) : CaseBase(server)
     public async Task JsonPatch_WorksOrIsInvalidWhole()
     {
         await CreateAsync("a", "red");
-        var after = await JsonAsync("""[{"op":"test","path":"/spec/color","value":"red"},{"op":"add","path":"/spec/replicas","value":3}]""");
+        var after = await JsonAsync(
+            """[{"op":"test","path":"/spec/color","value":"red"},{"op":"add","path":"/spec/replicas","value":3}]"""
+        );
         after.Spec.ShouldBe(new WidgetSpec { Color = "red", Replicas = 3 });
         var error = await RefusedAsync(
             JsonAsync("""[{"op":"remove","path":"/spec/replicas"},{"op":"test","path":"/spec/color","value":"blue"}]""")

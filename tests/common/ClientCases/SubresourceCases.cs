@@ -90,9 +90,7 @@ public abstract class SubresourceCases(ICaseServer server) : CaseBase(server)
     {
         await Client.ApplyAsync(Widget.Type, Make("a", "red", 2));
         await Client.SetScaleAsync(Widget.Type, Namespace, "a", 7, new WriteOptions { FieldManager = "scaler" });
-        var conflict = (
-            await RefusedAsync(Client.ApplyAsync(Widget.Type, Make("a", "red", 2)))
-        ).ApplyConflicts.ShouldHaveSingleItem();
+        var conflict = (await RefusedAsync(Client.ApplyAsync(Widget.Type, Make("a", "red", 2)))).ApplyConflicts.ShouldHaveSingleItem();
         (conflict.Manager, conflict.Field).ShouldBe(("scaler", "spec.replicas"));
         (await Client.ApplyAsync(Widget.Type, Make("a", "blue"))).Spec.ShouldBe(new WidgetSpec { Color = "blue", Replicas = 7 });
     }

@@ -19,14 +19,12 @@ public abstract class WatchCases(ICaseServer server) : CaseBase(server)
         var events = await TakeAsync(4, new WatchOptions { ResourceVersion = version });
         events
             .Select(one => (one.Type, one.Object!.Metadata.Name, one.Object.Spec!.Color, one.Object.Status?.Replicas))
-            .ShouldBe(
-                [
-                    (WatchEventType.Added, "a", "red", null),
-                    (WatchEventType.Modified, "a", "blue", null),
-                    (WatchEventType.Modified, "a", "blue", 1),
-                    (WatchEventType.Deleted, "a", "blue", 1),
-                ]
-            );
+            .ShouldBe([
+                (WatchEventType.Added, "a", "red", null),
+                (WatchEventType.Modified, "a", "blue", null),
+                (WatchEventType.Modified, "a", "blue", 1),
+                (WatchEventType.Deleted, "a", "blue", 1),
+            ]);
         var versions = events.Select(one => long.Parse(one.ResourceVersion)).ToArray();
         versions.ShouldBeInOrder();
         versions.Distinct().Count().ShouldBe(4);

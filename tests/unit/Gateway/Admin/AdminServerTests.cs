@@ -90,7 +90,8 @@ public sealed class AdminServerTests : IAsyncLifetime
     public async Task Start_PortTaken_Throws()
     {
         await Should.ThrowAsync<IOException>(() =>
-            AdminServer.StartAsync(new IPEndPoint(IPAddress.Loopback, _server.Address.Port), _view, CancellationToken.None));
+            AdminServer.StartAsync(new IPEndPoint(IPAddress.Loopback, _server.Address.Port), _view, CancellationToken.None)
+        );
     }
 
     private async Task<(HttpStatusCode Status, JsonElement Json)> GetAsync(string path)
@@ -110,6 +111,14 @@ public sealed class AdminServerTests : IAsyncLifetime
 
         public IReadOnlyList<HealthCheck> Checks() => [new HealthCheck("config", null), new HealthCheck("drain", Problem)];
 
-        public MetricSource Metrics() => MetricsTextTests.Source(new ReportMessage { State = GatewayState.Serving, Connections = 0, Capacity = 1 });
+        public MetricSource Metrics() =>
+            MetricsTextTests.Source(
+                new ReportMessage
+                {
+                    State = GatewayState.Serving,
+                    Connections = 0,
+                    Capacity = 1,
+                }
+            );
     }
 }

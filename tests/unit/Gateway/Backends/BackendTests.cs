@@ -79,8 +79,19 @@ public sealed class BackendTests
     [Fact]
     public void Acquire_DrainingFullAndTried_AreLeftOut()
     {
-        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed, MaxConnectionsPerEndpoint = 1 });
-        backend.Replace([Endpoint("a", "10.0.0.1") with { Draining = true }, Endpoint("b", "10.0.0.2"), Endpoint("c", "10.0.0.3")], true, 0);
+        var backend = Backend(
+            new BackendConfig
+            {
+                Name = "b",
+                Source = EndpointSource.Pushed,
+                MaxConnectionsPerEndpoint = 1,
+            }
+        );
+        backend.Replace(
+            [Endpoint("a", "10.0.0.1") with { Draining = true }, Endpoint("b", "10.0.0.2"), Endpoint("c", "10.0.0.3")],
+            true,
+            0
+        );
         var tried = Tried.None.With(backend.Set.Endpoints[1].Index);
         backend.Set.Acquire(BalancingPolicy.LeastConnections, 0, 1, 0, tried)!.Id.ShouldBe("c");
         backend.Set.Acquire(BalancingPolicy.LeastConnections, 0, 1, 0, tried).ShouldBeNull();
@@ -91,7 +102,14 @@ public sealed class BackendTests
     [Fact]
     public void Acquire_EveryEndpointUnhealthy_TriesOneRatherThanNone()
     {
-        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed, PassiveHealth = new PassiveHealthConfig { MaxFails = 1 } });
+        var backend = Backend(
+            new BackendConfig
+            {
+                Name = "b",
+                Source = EndpointSource.Pushed,
+                PassiveHealth = new PassiveHealthConfig { MaxFails = 1 },
+            }
+        );
         backend.Replace([Endpoint("a", "10.0.0.1"), Endpoint("b", "10.0.0.2")], true, 0);
         backend.Set.Endpoints[0].ConnectFailed(Second).ShouldBeTrue();
         for (ulong random = 0; random < 10; random++)
@@ -106,22 +124,38 @@ public sealed class BackendTests
     [Fact]
     public async Task Acquire_ManyThreadsAtOnce_NeverExceedsTheEndpointsLimit()
     {
-        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed, MaxConnectionsPerEndpoint = 3 });
+        var backend = Backend(
+            new BackendConfig
+            {
+                Name = "b",
+                Source = EndpointSource.Pushed,
+                MaxConnectionsPerEndpoint = 3,
+            }
+        );
         backend.Replace([.. Enumerable.Range(0, 4).Select(i => Endpoint($"e{i}", $"10.0.0.{i}"))], true, 0);
         foreach (var policy in Enum.GetValues<BalancingPolicy>())
         {
-            await Task.WhenAll(Enumerable.Range(0, 4).Select(seed => Task.Run(() =>
-            {
-                var random = new Random(seed);
-                for (var i = 0; i < 20_000; i++)
-                {
-                    if (backend.Set.Acquire(policy, (ulong)random.Next(), (ulong)random.NextInt64(), 0, Tried.None) is { } endpoint)
-                    {
-                        endpoint.Connections.ShouldBeLessThanOrEqualTo(3);
-                        endpoint.Release();
-                    }
-                }
-            })));
+            await Task.WhenAll(
+                Enumerable
+                    .Range(0, 4)
+                    .Select(seed =>
+                        Task.Run(() =>
+                        {
+                            var random = new Random(seed);
+                            for (var i = 0; i < 20_000; i++)
+                            {
+                                if (
+                                    backend.Set.Acquire(policy, (ulong)random.Next(), (ulong)random.NextInt64(), 0, Tried.None) is
+                                    { } endpoint
+                                )
+                                {
+                                    endpoint.Connections.ShouldBeLessThanOrEqualTo(3);
+                                    endpoint.Release();
+                                }
+                            }
+                        })
+                    )
+            );
             backend.Set.Endpoints.ShouldAllBe(endpoint => endpoint.Connections == 0);
         }
     }
@@ -140,23 +174,47 @@ public sealed class BackendTests
     [Fact]
     public async Task Resolve_Names_AreAskedAndTheRestIsTakenAsItIs()
     {
-        var resolver = new EndpointResolver((name, _) => name switch
-        {
-            "one" => Task.FromResult(new[] { IPAddress.Parse("10.0.0.1") }),
-            "two" => Task.FromResult(new[] { IPAddress.Parse("10.0.0.3"), IPAddress.Parse("10.0.0.2") }),
-            _ => Task.FromException<IPAddress[]>(new SocketException((int)SocketError.HostNotFound)),
-        });
-        var config = Compile(new BackendConfig
-        {
-            Name = "b",
-            Addresses = [.. new[] { "one:1", "two:2", "none:3", "10.0.0.4:4" }.Select(address => new AddressConfig { Address = address })],
-        });
-        (await resolver.ResolveAsync(config, CancellationToken.None))!.Select(endpoint => (endpoint.Id, endpoint.Address.ToString()))
+        var resolver = new EndpointResolver(
+            (name, _) =>
+                name switch
+                {
+                    "one" => Task.FromResult(new[] { IPAddress.Parse("10.0.0.1") }),
+                    "two" => Task.FromResult(new[] { IPAddress.Parse("10.0.0.3"), IPAddress.Parse("10.0.0.2") }),
+                    _ => Task.FromException<IPAddress[]>(new SocketException((int)SocketError.HostNotFound)),
+                }
+        );
+        var config = Compile(
+            new BackendConfig
+            {
+                Name = "b",
+                Addresses =
+                [
+                    .. new[] { "one:1", "two:2", "none:3", "10.0.0.4:4" }.Select(address => new AddressConfig { Address = address }),
+                ],
+            }
+        );
+        (await resolver.ResolveAsync(config, CancellationToken.None))!
+            .Select(endpoint => (endpoint.Id, endpoint.Address.ToString()))
             .ShouldBe([("one:1", "10.0.0.1"), ("10.0.0.2:2", "10.0.0.2"), ("10.0.0.3:2", "10.0.0.3"), ("10.0.0.4:4", "10.0.0.4")]);
 
         var pushed = await resolver.ResolveAsync(
-            [new EndpointInfo { Id = "pod", Address = "one", Port = 5, Draining = true }, new EndpointInfo { Id = "lost", Address = "none", Port = 5 }],
-            CancellationToken.None);
+            [
+                new EndpointInfo
+                {
+                    Id = "pod",
+                    Address = "one",
+                    Port = 5,
+                    Draining = true,
+                },
+                new EndpointInfo
+                {
+                    Id = "lost",
+                    Address = "none",
+                    Port = 5,
+                },
+            ],
+            CancellationToken.None
+        );
         pushed.ShouldHaveSingleItem().ShouldBe(new ResolvedEndpoint("pod", IPAddress.Parse("10.0.0.1"), 5, 1, true));
     }
 
@@ -164,7 +222,15 @@ public sealed class BackendTests
     public async Task Resolve_NothingFound_IsNullSoThatWhatIsKnownStays()
     {
         var resolver = new EndpointResolver((_, _) => Task.FromException<IPAddress[]>(new SocketException((int)SocketError.TryAgain)));
-        var config = Compile(new BackendConfig { Name = "b", Source = EndpointSource.Pushed, DnsName = "b.svc", DnsPort = 80 });
+        var config = Compile(
+            new BackendConfig
+            {
+                Name = "b",
+                Source = EndpointSource.Pushed,
+                DnsName = "b.svc",
+                DnsPort = 80,
+            }
+        );
         (await resolver.ResolveAsync(config, CancellationToken.None)).ShouldBeNull();
     }
 
@@ -175,18 +241,70 @@ public sealed class BackendTests
         var resolver = new EndpointResolver((name, _) => throw new ArgumentOutOfRangeException(nameof(name)));
         var config = Compile(new BackendConfig { Name = "b", Addresses = [new AddressConfig { Address = "one:1" }] });
         (await resolver.ResolveAsync(config, CancellationToken.None)).ShouldBeNull();
-        EndpointInfo[] push = [new() { Id = "a", Address = new string('x', 300), Port = 80 }, new() { Id = "b", Address = "10.0.0.1", Port = 80 }];
+        EndpointInfo[] push =
+        [
+            new()
+            {
+                Id = "a",
+                Address = new string('x', 300),
+                Port = 80,
+            },
+            new()
+            {
+                Id = "b",
+                Address = "10.0.0.1",
+                Port = 80,
+            },
+        ];
         (await EndpointResolver.System.ResolveAsync(push, CancellationToken.None)).ShouldHaveSingleItem().Id.ShouldBe("b");
     }
 
     [Fact]
     public async Task Resolve_PushWithWhatCannotBe_LeavesThatOut()
     {
-        var good = new EndpointInfo { Id = "a", Address = "10.0.0.1", Port = 80 };
+        var good = new EndpointInfo
+        {
+            Id = "a",
+            Address = "10.0.0.1",
+            Port = 80,
+        };
         EndpointInfo[] push =
         [
-            good, good with { Address = "10.0.0.2" }, good with { Id = "" }, good with { Id = "b", Port = 0 }, good with { Id = "c", Port = 65_536 },
-            good with { Id = "d", Weight = 0 }, good with { Id = "e", Weight = 257 }, good with { Id = "f", Address = "" }, null!,
+            good,
+            good with
+            {
+                Address = "10.0.0.2",
+            },
+            good with
+            {
+                Id = "",
+            },
+            good with
+            {
+                Id = "b",
+                Port = 0,
+            },
+            good with
+            {
+                Id = "c",
+                Port = 65_536,
+            },
+            good with
+            {
+                Id = "d",
+                Weight = 0,
+            },
+            good with
+            {
+                Id = "e",
+                Weight = 257,
+            },
+            good with
+            {
+                Id = "f",
+                Address = "",
+            },
+            null!,
         ];
         var resolved = await EndpointResolver.System.ResolveAsync(push, CancellationToken.None);
         resolved.ShouldHaveSingleItem().Address.ShouldBe(IPAddress.Parse("10.0.0.1"));

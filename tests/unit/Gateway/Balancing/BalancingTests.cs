@@ -70,18 +70,22 @@ public sealed class BalancingTests
 
     [Fact]
     public void RoundRobin_AnyWeights_SharesExactlyByWeightOverAFullRound() =>
-        Prop.ForAll(Gen.Choose(1, 16).NonEmptyListOf().ToArbitrary(), weights =>
-        {
-            var array = weights.Take(20).ToArray();
-            var counts = new int[array.Length];
-            long sequence = 0;
-            for (var i = 0; i < array.Sum() * 10; i++)
-            {
-                counts[RoundRobin.Pick(new ArrayView(new int[array.Length], array), array.Max(), ref sequence)]++;
-            }
+        Prop.ForAll(
+                Gen.Choose(1, 16).NonEmptyListOf().ToArbitrary(),
+                weights =>
+                {
+                    var array = weights.Take(20).ToArray();
+                    var counts = new int[array.Length];
+                    long sequence = 0;
+                    for (var i = 0; i < array.Sum() * 10; i++)
+                    {
+                        counts[RoundRobin.Pick(new ArrayView(new int[array.Length], array), array.Max(), ref sequence)]++;
+                    }
 
-            return counts.Zip(array).All(pair => pair.First == pair.Second * 10);
-        }).Check(Checks);
+                    return counts.Zip(array).All(pair => pair.First == pair.Second * 10);
+                }
+            )
+            .Check(Checks);
 
     [Fact]
     public void RoundRobin_HeavyAndLight_AreSpreadOverTheRound()
@@ -105,13 +109,17 @@ public sealed class BalancingTests
 
     [Fact]
     public void Maglev_AnyEndpoints_GetsEachItsShare() =>
-        Prop.ForAll(Gen.Choose(1, 60).ToArbitrary(), count =>
-        {
-            var counts = Owners(Ids(count), 20_000).GroupBy(id => id).ToDictionary(group => group.Key, group => group.Count());
-            // The table is even to a slot; what is left is the sampling of 20,000 keys.
-            var mean = 20_000.0 / count;
-            return counts.Count == count && counts.Values.All(n => Math.Abs(n - mean) < (6 * Math.Sqrt(mean)) + 1);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(20));
+        Prop.ForAll(
+                Gen.Choose(1, 60).ToArbitrary(),
+                count =>
+                {
+                    var counts = Owners(Ids(count), 20_000).GroupBy(id => id).ToDictionary(group => group.Key, group => group.Count());
+                    // The table is even to a slot; what is left is the sampling of 20,000 keys.
+                    var mean = 20_000.0 / count;
+                    return counts.Count == count && counts.Values.All(n => Math.Abs(n - mean) < (6 * Math.Sqrt(mean)) + 1);
+                }
+            )
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(20));
 
     [Fact]
     public void Maglev_Weights_ShareInProportion()

@@ -19,11 +19,14 @@ public sealed class ConfigCompilerTests
     public void Compile_Good_HasEverythingResolved()
     {
         var snapshot = ConfigCompiler.Compile(Good, 1000).Snapshot!;
-        snapshot.Listeners[0].ShouldSatisfyAllConditions(
-            listener => listener.BindPort.ShouldBe(9000),
-            listener => listener.Balancing.ShouldBe(BalancingPolicy.LeastConnections),
-            listener => listener.IdleTicks.ShouldBe(0u),
-            listener => listener.BackendNames.ShouldBe(["relay"]));
+        snapshot
+            .Listeners[0]
+            .ShouldSatisfyAllConditions(
+                listener => listener.BindPort.ShouldBe(9000),
+                listener => listener.Balancing.ShouldBe(BalancingPolicy.LeastConnections),
+                listener => listener.IdleTicks.ShouldBe(0u),
+                listener => listener.BackendNames.ShouldBe(["relay"])
+            );
         snapshot.Backends[0].ConnectTicks.ShouldBe(500u);
         snapshot.Hash.Length.ShouldBe(16);
     }
@@ -36,7 +39,10 @@ public sealed class ConfigCompilerTests
     [InlineData(1, 90, 1, 1)]
     public void Compile_Capacity_IsCappedByTheProcessAndLessTheReserve(int max, int reserved, int capacity, int admit)
     {
-        var config = Good with { Capacity = new CapacityConfig { MaxConnections = max, ReservedPercent = reserved } };
+        var config = Good with
+        {
+            Capacity = new CapacityConfig { MaxConnections = max, ReservedPercent = reserved },
+        };
         var snapshot = ConfigCompiler.Compile(config, 1000).Snapshot!;
         (snapshot.Capacity, snapshot.AdmitUpTo).ShouldBe((capacity, admit));
     }
@@ -47,23 +53,49 @@ public sealed class ConfigCompilerTests
         var config = Good with
         {
             Capacity = new CapacityConfig { ReservedPercent = 91, PerAddress = -1 },
-            Drain = new DrainConfig { CloseCode = 1000, ClosesPerSecond = 0, CloseReason = new string('ä', 62) },
+            Drain = new DrainConfig
+            {
+                CloseCode = 1000,
+                ClosesPerSecond = 0,
+                CloseReason = new string('ä', 62),
+            },
             Listeners =
             [
                 Tcp("edge", 9000),
                 Tcp("edge", 70_000),
-                Tcp("Other", 9000) with { Backend = "nowhere" },
-                Tcp("media", 9002) with { Protocol = ListenerProtocol.UDP },
+                Tcp("Other", 9000) with
+                {
+                    Backend = "nowhere",
+                },
+                Tcp("media", 9002) with
+                {
+                    Protocol = ListenerProtocol.UDP,
+                },
             ],
             Backends = [Static("relay", "127.0.0.1:0"), Static("relay", "x:1") with { ConnectTimeout = TimeSpan.Zero }],
         };
-        ConfigCompiler.Compile(config, 1000).Errors.Select(error => error.Split(": ")[0]).ShouldBe(
-            [
-                "capacity.reservedPercent", "capacity.perAddress", "drain.closesPerSecond", "drain.closeCode", "drain.closeReason",
-                "backends[0].addresses[0].address", "backends[1].name", "backends[1].connectTimeout", "listeners[1].name", "listeners[1].port",
-                "listeners[2].name", "listeners[2].port", "listeners[2].backend", "listeners[3].protocol",
-            ],
-            ignoreOrder: true);
+        ConfigCompiler
+            .Compile(config, 1000)
+            .Errors.Select(error => error.Split(": ")[0])
+            .ShouldBe(
+                [
+                    "capacity.reservedPercent",
+                    "capacity.perAddress",
+                    "drain.closesPerSecond",
+                    "drain.closeCode",
+                    "drain.closeReason",
+                    "backends[0].addresses[0].address",
+                    "backends[1].name",
+                    "backends[1].connectTimeout",
+                    "listeners[1].name",
+                    "listeners[1].port",
+                    "listeners[2].name",
+                    "listeners[2].port",
+                    "listeners[2].backend",
+                    "listeners[3].protocol",
+                ],
+                ignoreOrder: true
+            );
     }
 
     [Theory]
@@ -123,11 +155,16 @@ public sealed class ConfigCompilerTests
                 },
             ],
         };
-        ConfigCompiler.Compile(config, 1000).Errors.Select(error => error.Split(": ")[0]).ShouldBe(
-            [
-                "listeners[0].webSocket.handshakeTimeout", "listeners[0].webSocket.affinity.cookieName",
-                "listeners[0].webSocket.affinity.cookiePath", "listeners[0].webSocket.routes[0].hosts[1]",
-                "listeners[0].webSocket.routes[1].backend", "listeners[0].webSocket.routes[1].pathPrefix",
+        ConfigCompiler
+            .Compile(config, 1000)
+            .Errors.Select(error => error.Split(": ")[0])
+            .ShouldBe([
+                "listeners[0].webSocket.handshakeTimeout",
+                "listeners[0].webSocket.affinity.cookieName",
+                "listeners[0].webSocket.affinity.cookiePath",
+                "listeners[0].webSocket.routes[0].hosts[1]",
+                "listeners[0].webSocket.routes[1].backend",
+                "listeners[0].webSocket.routes[1].pathPrefix",
             ]);
     }
 
@@ -135,7 +172,11 @@ public sealed class ConfigCompilerTests
     [InlineData("listeners", "[null]", "listeners[0]")]
     [InlineData("backends", "[null]", "backends[0]")]
     [InlineData("backends", "[{\"name\":\"b\",\"addresses\":[null]}]", "backends[0].addresses[0]")]
-    [InlineData("listeners", "[{\"name\":\"a\",\"protocol\":\"WebSocket\",\"port\":1,\"webSocket\":{\"routes\":[null]}}]", "listeners[0].webSocket.routes[0]")]
+    [InlineData(
+        "listeners",
+        "[{\"name\":\"a\",\"protocol\":\"WebSocket\",\"port\":1,\"webSocket\":{\"routes\":[null]}}]",
+        "listeners[0].webSocket.routes[0]"
+    )]
     public void Compile_NullItem_IsAnErrorWithItsPath(string member, string json, string path)
     {
         var config = ContractsJson.ParseConfig(Encoding.UTF8.GetBytes($"{{\"fleet\":\"a/b\",\"{member}\":{json}}}"));
@@ -167,7 +208,13 @@ public sealed class ConfigCompilerTests
     }
 
     private static ListenerConfig Tcp(string name, int port) =>
-        new() { Name = name, Protocol = ListenerProtocol.TCP, Port = port, Backend = "relay" };
+        new()
+        {
+            Name = name,
+            Protocol = ListenerProtocol.TCP,
+            Port = port,
+            Backend = "relay",
+        };
 
     private static BackendConfig Static(string name, string address) =>
         new() { Name = name, Addresses = [new AddressConfig { Address = address }] };

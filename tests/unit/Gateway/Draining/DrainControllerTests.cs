@@ -24,8 +24,20 @@ public sealed class DrainControllerTests : IAsyncLifetime
     {
         _backend = await EchoBackend.StartAsync();
         _gateway = await ProxyGateway.StartAsync(new WebSocketListenerConfig(), "app", ProxyGateway.Backend("app", _backend.Port));
-        _drain = new DrainController(_gateway.Engine, shared: false, new GatewayLog(_sink, default, TimeProvider.System), TimeProvider.System);
-        _drain.Configure(new DrainConfig { LameDuck = TimeSpan.Zero, ClosesPerSecond = 100, CloseReason = "rollout of r2" });
+        _drain = new DrainController(
+            _gateway.Engine,
+            shared: false,
+            new GatewayLog(_sink, default, TimeProvider.System),
+            TimeProvider.System
+        );
+        _drain.Configure(
+            new DrainConfig
+            {
+                LameDuck = TimeSpan.Zero,
+                ClosesPerSecond = 100,
+                CloseReason = "rollout of r2",
+            }
+        );
         _running = _drain.RunAsync(_stop.Token);
     }
 
@@ -44,13 +56,25 @@ public sealed class DrainControllerTests : IAsyncLifetime
     {
         const int clients = 20;
         var talking = 0;
-        var talks = Enumerable.Range(0, clients).Select(async i =>
-        {
-            using var client = await _gateway.ConnectAsync();
-            return await TalkAsync(client, i, () => Interlocked.Increment(ref talking));
-        }).ToList();
+        var talks = Enumerable
+            .Range(0, clients)
+            .Select(async i =>
+            {
+                using var client = await _gateway.ConnectAsync();
+                return await TalkAsync(client, i, () => Interlocked.Increment(ref talking));
+            })
+            .ToList();
         await Until.TrueAsync(() => Volatile.Read(ref talking) == clients, Limit, "every client talking");
-        _drain.Apply(new DirectiveMessage { Kind = DirectiveKind.Drain, Epoch = 1, Sequence = 1 }).ShouldBe(DirectiveOutcome.Accepted);
+        _drain
+            .Apply(
+                new DirectiveMessage
+                {
+                    Kind = DirectiveKind.Drain,
+                    Epoch = 1,
+                    Sequence = 1,
+                }
+            )
+            .ShouldBe(DirectiveOutcome.Accepted);
         var sent = await Task.WhenAll(talks);
 
         var seen = new List<byte[]>();
@@ -80,13 +104,28 @@ public sealed class DrainControllerTests : IAsyncLifetime
         await raw.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
         using var client = await _gateway.ConnectAsync();
         await Until.TrueAsync(() => _gateway.Engine.Connections == 2, Limit, "both connected");
-        _drain.Apply(new DirectiveMessage { Kind = DirectiveKind.Drain, Epoch = 1, Sequence = 1 });
+        _drain.Apply(
+            new DirectiveMessage
+            {
+                Kind = DirectiveKind.Drain,
+                Epoch = 1,
+                Sequence = 1,
+            }
+        );
         (await client.ReceiveAsync(new byte[1], ProxyGateway.Deadline())).MessageType.ShouldBe(WebSocketMessageType.Close);
         await client.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, ProxyGateway.Deadline());
         await Until.TrueAsync(() => _gateway.Engine.Connections == 1, Limit, "the WebSocket gone");
         _drain.Decision.State.ShouldBe(GatewayState.Draining);
 
-        _drain.Apply(new DirectiveMessage { Kind = DirectiveKind.Drain, Epoch = 1, Sequence = 2, Deadline = DateTimeOffset.UtcNow });
+        _drain.Apply(
+            new DirectiveMessage
+            {
+                Kind = DirectiveKind.Drain,
+                Epoch = 1,
+                Sequence = 2,
+                Deadline = DateTimeOffset.UtcNow,
+            }
+        );
         await Until.TrueAsync(() => _drain.Decision.State == GatewayState.Drained, Limit, "drained");
         _drain.CutOff.ShouldBe(1);
     }
@@ -95,15 +134,32 @@ public sealed class DrainControllerTests : IAsyncLifetime
     public async Task Cordon_RefusesNewOnes_ServeTakesItBack()
     {
         using var before = await _gateway.ConnectAsync();
-        _drain.Apply(new DirectiveMessage { Kind = DirectiveKind.Cordon, Epoch = 1, Sequence = 1 });
+        _drain.Apply(
+            new DirectiveMessage
+            {
+                Kind = DirectiveKind.Cordon,
+                Epoch = 1,
+                Sequence = 1,
+            }
+        );
         await Until.TrueAsync(() => !_drain.Decision.AcceptNew, Limit, "refusing");
         _drain.Decision.Ready.ShouldBeFalse();
         await Until.TrueAsync(
-            async () => (await Should.ThrowAsync<WebSocketException>(async () => (await _gateway.ConnectAsync()).Dispose())) is not null, Limit, "refused");
+            async () => (await Should.ThrowAsync<WebSocketException>(async () => (await _gateway.ConnectAsync()).Dispose())) is not null,
+            Limit,
+            "refused"
+        );
         await before.SendAsync(new byte[1], WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
         (await before.ReceiveAsync(new byte[1], ProxyGateway.Deadline())).Count.ShouldBe(1);
 
-        _drain.Apply(new DirectiveMessage { Kind = DirectiveKind.Serve, Epoch = 1, Sequence = 2 });
+        _drain.Apply(
+            new DirectiveMessage
+            {
+                Kind = DirectiveKind.Serve,
+                Epoch = 1,
+                Sequence = 2,
+            }
+        );
         await Until.TrueAsync(
             async () =>
             {
@@ -111,7 +167,8 @@ public sealed class DrainControllerTests : IAsyncLifetime
                 return after.State == WebSocketState.Open;
             },
             Limit,
-            "serving again");
+            "serving again"
+        );
     }
 
     [Fact]
@@ -123,7 +180,15 @@ public sealed class DrainControllerTests : IAsyncLifetime
             clients.Add(await _gateway.ConnectAsync());
         }
 
-        _drain.Apply(new DirectiveMessage { Kind = DirectiveKind.Shed, Epoch = 1, Sequence = 1, TargetConnections = 7 });
+        _drain.Apply(
+            new DirectiveMessage
+            {
+                Kind = DirectiveKind.Shed,
+                Epoch = 1,
+                Sequence = 1,
+                TargetConnections = 7,
+            }
+        );
         foreach (var client in clients.Take(3))
         {
             (await client.ReceiveAsync(new byte[1], ProxyGateway.Deadline())).MessageType.ShouldBe(WebSocketMessageType.Close);

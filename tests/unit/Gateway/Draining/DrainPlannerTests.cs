@@ -151,7 +151,9 @@ public sealed class DrainPlannerTests
     {
         _planner.Apply(Directive(DirectiveKind.Cordon, sequence) with { Epoch = epoch }, default, Wall);
 
-        _planner.Apply(Directive(DirectiveKind.Serve, nextSequence) with { Epoch = nextEpoch }, default, Wall).ShouldBe((DirectiveOutcome)expected);
+        _planner
+            .Apply(Directive(DirectiveKind.Serve, nextSequence) with { Epoch = nextEpoch }, default, Wall)
+            .ShouldBe((DirectiveOutcome)expected);
         Step(0).State.ShouldBe((DirectiveOutcome)expected == DirectiveOutcome.Stale ? GatewayState.Cordoned : GatewayState.Serving);
     }
 
@@ -213,7 +215,11 @@ public sealed class DrainPlannerTests
     public void Terminate_OperatorMayPaceButNotPutOff()
     {
         _planner.Terminate(TimeSpan.Zero);
-        Apply(DirectiveKind.Drain, 1, d => d with { ClosesPerSecond = 20, Deadline = Wall + TimeSpan.FromHours(1), TimeToLive = TimeSpan.FromSeconds(1) });
+        Apply(
+            DirectiveKind.Drain,
+            1,
+            d => d with { ClosesPerSecond = 20, Deadline = Wall + TimeSpan.FromHours(1), TimeToLive = TimeSpan.FromSeconds(1) }
+        );
 
         CloseFor(from: 10, to: 15, Some).ShouldBeInRange(100, 103);
         Step(60).CloseAll.ShouldBeTrue();
@@ -256,10 +262,21 @@ public sealed class DrainPlannerTests
         Step(0).State.ShouldBe(GatewayState.Serving);
     }
 
-    private static DirectiveMessage Directive(DirectiveKind kind, long sequence) => new() { Kind = kind, Epoch = 0, Sequence = sequence, Reason = "test" };
+    private static DirectiveMessage Directive(DirectiveKind kind, long sequence) =>
+        new()
+        {
+            Kind = kind,
+            Epoch = 0,
+            Sequence = sequence,
+            Reason = "test",
+        };
 
-    private DirectiveOutcome Apply(DirectiveKind kind, long sequence, Func<DirectiveMessage, DirectiveMessage>? change = null, double at = 0) =>
-        _planner.Apply((change ?? (d => d))(Directive(kind, sequence)), TimeSpan.FromSeconds(at), Wall + TimeSpan.FromSeconds(at));
+    private DirectiveOutcome Apply(
+        DirectiveKind kind,
+        long sequence,
+        Func<DirectiveMessage, DirectiveMessage>? change = null,
+        double at = 0
+    ) => _planner.Apply((change ?? (d => d))(Directive(kind, sequence)), TimeSpan.FromSeconds(at), Wall + TimeSpan.FromSeconds(at));
 
     private DrainDecision Step(double seconds) => Step(seconds, Some);
 

@@ -10,18 +10,24 @@ public sealed class LimitsTests
         var limit = new ConnectionLimit();
         var greatest = 0;
         var taken = 0L;
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
-        {
-            for (var i = 0; i < 100_000; i++)
-            {
-                if (limit.TryAcquire(5))
-                {
-                    Interlocked.Increment(ref taken);
-                    InterlockedMax(ref greatest, limit.InUse);
-                    limit.Release();
-                }
-            }
-        })));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 8)
+                .Select(_ =>
+                    Task.Run(() =>
+                    {
+                        for (var i = 0; i < 100_000; i++)
+                        {
+                            if (limit.TryAcquire(5))
+                            {
+                                Interlocked.Increment(ref taken);
+                                InterlockedMax(ref greatest, limit.InUse);
+                                limit.Release();
+                            }
+                        }
+                    })
+                )
+        );
         limit.InUse.ShouldBe(0);
         greatest.ShouldBeInRange(1, 5);
         taken.ShouldBeGreaterThan(0);
@@ -74,20 +80,26 @@ public sealed class LimitsTests
     {
         var table = new AddressTable();
         var open = new int[50];
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(seed => Task.Run(() =>
-        {
-            var random = new Random(seed);
-            for (var i = 0; i < 50_000; i++)
-            {
-                var client = random.Next(50);
-                if (table.TryAcquire((ulong)client, 3))
-                {
-                    Interlocked.Increment(ref open[client]).ShouldBeLessThanOrEqualTo(3);
-                    Interlocked.Decrement(ref open[client]);
-                    table.Release((ulong)client);
-                }
-            }
-        })));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 4)
+                .Select(seed =>
+                    Task.Run(() =>
+                    {
+                        var random = new Random(seed);
+                        for (var i = 0; i < 50_000; i++)
+                        {
+                            var client = random.Next(50);
+                            if (table.TryAcquire((ulong)client, 3))
+                            {
+                                Interlocked.Increment(ref open[client]).ShouldBeLessThanOrEqualTo(3);
+                                Interlocked.Decrement(ref open[client]);
+                                table.Release((ulong)client);
+                            }
+                        }
+                    })
+                )
+        );
         table.Count.ShouldBe(0);
     }
 

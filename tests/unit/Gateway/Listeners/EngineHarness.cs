@@ -25,7 +25,13 @@ internal sealed partial class EngineHarness : IAsyncDisposable
                 _records.AddRange(records);
             }
         });
-        var options = new EngineOptions { Loops = loops, BindAddress = IPAddress.Loopback, BindsListeners = false, AccessLog = _log };
+        var options = new EngineOptions
+        {
+            Loops = loops,
+            BindAddress = IPAddress.Loopback,
+            BindsListeners = false,
+            AccessLog = _log,
+        };
         Engine = new GatewayEngine(change?.Invoke(options) ?? options);
     }
 
@@ -78,21 +84,25 @@ internal sealed partial class EngineHarness : IAsyncDisposable
         return port;
     }
 
-    public static GatewayConfig Config(int port, params int[] backends) => new()
-    {
-        Fleet = "default/test",
-        Listeners = [Listener("edge", port)],
-        Backends = [Backend("relay", backends)],
-    };
+    public static GatewayConfig Config(int port, params int[] backends) =>
+        new()
+        {
+            Fleet = "default/test",
+            Listeners = [Listener("edge", port)],
+            Backends = [Backend("relay", backends)],
+        };
 
     public static ListenerConfig Listener(string name, int port, string backend = "relay") =>
-        new() { Name = name, Protocol = ListenerProtocol.TCP, Port = port, Backend = backend };
+        new()
+        {
+            Name = name,
+            Protocol = ListenerProtocol.TCP,
+            Port = port,
+            Backend = backend,
+        };
 
-    public static BackendConfig Backend(string name, params int[] ports) => new()
-    {
-        Name = name,
-        Addresses = [.. ports.Select(port => new AddressConfig { Address = $"127.0.0.1:{port}" })],
-    };
+    public static BackendConfig Backend(string name, params int[] ports) =>
+        new() { Name = name, Addresses = [.. ports.Select(port => new AddressConfig { Address = $"127.0.0.1:{port}" })] };
 
     public static async Task<Socket> ConnectAsync(int port)
     {

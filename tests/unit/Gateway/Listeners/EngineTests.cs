@@ -25,9 +25,9 @@ public sealed class EngineTests
 
         server.Accepted.ShouldBe(10);
         var endpoints = gateway.Engine.BackendLoads()[0].Endpoints;
-        endpoints.Single(endpoint => endpoint.ConnectsTotal > 0).ShouldSatisfyAllConditions(
-            good => good.ConnectsTotal.ShouldBe(10),
-            good => good.FailuresTotal.ShouldBe(0));
+        endpoints
+            .Single(endpoint => endpoint.ConnectsTotal > 0)
+            .ShouldSatisfyAllConditions(good => good.ConnectsTotal.ShouldBe(10), good => good.FailuresTotal.ShouldBe(0));
 
         // Three failures put an endpoint out, so each bad one was tried three times at most.
         endpoints.Where(endpoint => endpoint.ConnectsTotal == 0).ShouldAllBe(bad => bad.FailuresTotal <= 3);
@@ -49,12 +49,13 @@ public sealed class EngineTests
         // Names that were there before are no new ones.
         await gateway.ApplyAsync(Named(0));
 
-        static GatewayConfig Named(int round) => new()
-        {
-            Fleet = "default/test",
-            Listeners = [.. Enumerable.Range(0, 64).Select(i => EngineHarness.Listener($"l-{round}-{i}", 1 + i))],
-            Backends = [EngineHarness.Backend("relay", 1)],
-        };
+        static GatewayConfig Named(int round) =>
+            new()
+            {
+                Fleet = "default/test",
+                Listeners = [.. Enumerable.Range(0, 64).Select(i => EngineHarness.Listener($"l-{round}-{i}", 1 + i))],
+                Backends = [EngineHarness.Backend("relay", 1)],
+            };
     }
 
     [Fact]
@@ -63,10 +64,12 @@ public sealed class EngineTests
         using var server = new TestServer();
         await using var gateway = new EngineHarness();
         var ports = await gateway.ListenAsync(2);
-        await gateway.ApplyAsync(EngineHarness.Config(ports[0], server.Port) with
-        {
-            Listeners = [EngineHarness.Listener("one", ports[0]), EngineHarness.Listener("two", ports[1])],
-        });
+        await gateway.ApplyAsync(
+            EngineHarness.Config(ports[0], server.Port) with
+            {
+                Listeners = [EngineHarness.Listener("one", ports[0]), EngineHarness.Listener("two", ports[1])],
+            }
+        );
         gateway.Owned[0].Shutdown(SocketShutdown.Both);
         using var client = await EngineHarness.ConnectAsync(ports[1]);
         await TcpRelayTests.ExchangeAsync(client, 1000, 1000, 1);
@@ -96,18 +99,20 @@ public sealed class EngineTests
         await using var gateway = new EngineHarness();
         var port = (await gateway.ListenAsync())[0];
         var config = EngineHarness.Config(port, silentPort, server.Port);
-        await gateway.ApplyAsync(config with
-        {
-            Listeners = [config.Listeners[0] with { Tcp = new TcpListenerConfig { Balancing = BalancingPolicy.RoundRobin } }],
-            Backends =
-            [
-                config.Backends[0] with
-                {
-                    ConnectTimeout = TimeSpan.FromMilliseconds(150),
-                    PassiveHealth = new PassiveHealthConfig { MaxFails = 1, FailTimeout = TimeSpan.FromHours(1) },
-                },
-            ],
-        });
+        await gateway.ApplyAsync(
+            config with
+            {
+                Listeners = [config.Listeners[0] with { Tcp = new TcpListenerConfig { Balancing = BalancingPolicy.RoundRobin } }],
+                Backends =
+                [
+                    config.Backends[0] with
+                    {
+                        ConnectTimeout = TimeSpan.FromMilliseconds(150),
+                        PassiveHealth = new PassiveHealthConfig { MaxFails = 1, FailTimeout = TimeSpan.FromHours(1) },
+                    },
+                ],
+            }
+        );
         for (var i = 0; i < 2; i++)
         {
             using var client = await EngineHarness.ConnectAsync(port);
@@ -125,10 +130,12 @@ public sealed class EngineTests
         await using var gateway = new EngineHarness();
         var port = (await gateway.ListenAsync())[0];
         var config = EngineHarness.Config(port, server.Port);
-        await gateway.ApplyAsync(config with
-        {
-            Listeners = [config.Listeners[0] with { Tcp = new TcpListenerConfig { IdleTimeout = TimeSpan.FromSeconds(1) } }],
-        });
+        await gateway.ApplyAsync(
+            config with
+            {
+                Listeners = [config.Listeners[0] with { Tcp = new TcpListenerConfig { IdleTimeout = TimeSpan.FromSeconds(1) } }],
+            }
+        );
         using var client = await EngineHarness.ConnectAsync(port);
         var started = TimeProvider.System.GetTimestamp();
         for (var i = 0; i < 8; i++)
@@ -151,7 +158,12 @@ public sealed class EngineTests
         using var server = new TestServer();
         await using var gateway = new EngineHarness(loops: 2);
         var port = (await gateway.ListenAsync())[0];
-        await gateway.ApplyAsync(EngineHarness.Config(port, server.Port) with { Capacity = new CapacityConfig { MaxConnections = 100, ReservedPercent = 75 } });
+        await gateway.ApplyAsync(
+            EngineHarness.Config(port, server.Port) with
+            {
+                Capacity = new CapacityConfig { MaxConnections = 100, ReservedPercent = 75 },
+            }
+        );
         var clients = await ConnectManyAsync(port, 80);
         (await CountServedAsync(clients)).ShouldBe(25);
         gateway.Engine.Connections.ShouldBe(25);
@@ -190,10 +202,12 @@ public sealed class EngineTests
         using var server = new TestServer();
         await using var gateway = new EngineHarness();
         var ports = await gateway.ListenAsync(2);
-        await gateway.ApplyAsync(EngineHarness.Config(ports[0], server.Port) with
-        {
-            Listeners = [EngineHarness.Listener("a", ports[0]) with { MaxConnections = 2 }, EngineHarness.Listener("b", ports[1])],
-        });
+        await gateway.ApplyAsync(
+            EngineHarness.Config(ports[0], server.Port) with
+            {
+                Listeners = [EngineHarness.Listener("a", ports[0]) with { MaxConnections = 2 }, EngineHarness.Listener("b", ports[1])],
+            }
+        );
         var a = await ConnectManyAsync(ports[0], 5);
         var b = await ConnectManyAsync(ports[1], 5);
         (await CountServedAsync(a)).ShouldBe(2);
@@ -214,12 +228,14 @@ public sealed class EngineTests
         (await CountServedAsync(clients)).ShouldBe(20);
 
         // The listener is gone, and so is its backend; another comes instead.
-        await gateway.ApplyAsync(new GatewayConfig
-        {
-            Fleet = "default/test",
-            Listeners = [EngineHarness.Listener("other", ports[1], "app")],
-            Backends = [EngineHarness.Backend("app", second.Port)],
-        });
+        await gateway.ApplyAsync(
+            new GatewayConfig
+            {
+                Fleet = "default/test",
+                Listeners = [EngineHarness.Listener("other", ports[1], "app")],
+                Backends = [EngineHarness.Backend("app", second.Port)],
+            }
+        );
         (await CountServedAsync(clients)).ShouldBe(20);
         var others = await ConnectManyAsync(ports[1], 5);
         (await CountServedAsync(others)).ShouldBe(5);
@@ -254,11 +270,14 @@ public sealed class EngineTests
         await using var gateway = new EngineHarness(change: options => options with { BindsListeners = true });
         var free = ClosedPort();
         var config = EngineHarness.Config(free, taken.Port);
-        var result = await gateway.Engine.ApplyConfigAsync(config with
-        {
-            Listeners = [EngineHarness.Listener("a", free), EngineHarness.Listener("b", taken.Port)],
-        });
-        result.Errors.ShouldHaveSingleItem()
+        var result = await gateway.Engine.ApplyConfigAsync(
+            config with
+            {
+                Listeners = [EngineHarness.Listener("a", free), EngineHarness.Listener("b", taken.Port)],
+            }
+        );
+        result
+            .Errors.ShouldHaveSingleItem()
             .ShouldBe($"listeners[1].port: listener 'b' cannot listen on port {taken.Port}: Address already in use");
         await Should.ThrowAsync<SocketException>(() => EngineHarness.ConnectAsync(free));
 
@@ -390,19 +409,31 @@ public sealed class EngineTests
         using var server = new TestServer();
         await using var gateway = new EngineHarness(change: options => options with { Upgrades = _ => new ThrowingHandler() });
         var ports = await gateway.ListenAsync(2);
-        await gateway.ApplyAsync(EngineHarness.Config(ports[0], server.Port) with
-        {
-            Listeners =
-            [
-                EngineHarness.Listener("edge", ports[0]),
-                new ListenerConfig { Name = "live", Protocol = ListenerProtocol.WebSocket, Port = ports[1], Backend = "relay" },
-            ],
-        });
+        await gateway.ApplyAsync(
+            EngineHarness.Config(ports[0], server.Port) with
+            {
+                Listeners =
+                [
+                    EngineHarness.Listener("edge", ports[0]),
+                    new ListenerConfig
+                    {
+                        Name = "live",
+                        Protocol = ListenerProtocol.WebSocket,
+                        Port = ports[1],
+                        Backend = "relay",
+                    },
+                ],
+            }
+        );
         var steady = await ConnectManyAsync(ports[0], 3);
         (await CountServedAsync(steady)).ShouldBe(3);
         (await CountServedAsync(await ConnectManyAsync(ports[1], 3))).ShouldBe(0);
         (await CountServedAsync(steady)).ShouldBe(3);
-        await Until.TrueAsync(() => gateway.Records.Count(record => record.Reason == CloseReason.Fault) == 3, EngineHarness.Patience, "logged");
+        await Until.TrueAsync(
+            () => gateway.Records.Count(record => record.Reason == CloseReason.Fault) == 3,
+            EngineHarness.Patience,
+            "logged"
+        );
         steady.ForEach(client => client.Dispose());
         await gateway.NoneOpenAsync();
     }
@@ -414,7 +445,12 @@ public sealed class EngineTests
         using var second = new TestServer();
         await using var gateway = new EngineHarness();
         var port = (await gateway.ListenAsync())[0];
-        await gateway.ApplyAsync(EngineHarness.Config(port) with { Backends = [new BackendConfig { Name = "relay", Source = EndpointSource.Pushed }] });
+        await gateway.ApplyAsync(
+            EngineHarness.Config(port) with
+            {
+                Backends = [new BackendConfig { Name = "relay", Source = EndpointSource.Pushed }],
+            }
+        );
         await IsResetAsync(port);
         gateway.Engine.ListenerLoads()[0].RefusedTotal.ShouldBe(new Dictionary<string, long> { ["no_backend"] = 1 });
 
@@ -424,7 +460,10 @@ public sealed class EngineTests
         await gateway.Engine.ApplyEndpointsAsync(Push(("pod-1", first.Port, true), ("pod-2", second.Port, false)));
         var more = await ConnectManyAsync(port, 5);
         (await CountServedAsync(clients.Concat(more))).ShouldBe(10);
-        gateway.Engine.BackendLoads()[0].Endpoints.Select(endpoint => (endpoint.Id, endpoint.Connections)).ShouldBe([("pod-1", 5), ("pod-2", 5)]);
+        gateway
+            .Engine.BackendLoads()[0]
+            .Endpoints.Select(endpoint => (endpoint.Id, endpoint.Connections))
+            .ShouldBe([("pod-1", 5), ("pod-2", 5)]);
         (await gateway.Engine.ApplyEndpointsAsync(Push() with { Backend = "nowhere" })).ShouldBeFalse();
     }
 
@@ -435,10 +474,21 @@ public sealed class EngineTests
         var resolver = new EndpointResolver((_, _) => Task.FromResult(new[] { IPAddress.Loopback }));
         await using var gateway = new EngineHarness(change: options => options with { Resolver = resolver });
         var port = (await gateway.ListenAsync())[0];
-        await gateway.ApplyAsync(EngineHarness.Config(port) with
-        {
-            Backends = [new BackendConfig { Name = "relay", Source = EndpointSource.Pushed, DnsName = "relay.svc", DnsPort = server.Port }],
-        });
+        await gateway.ApplyAsync(
+            EngineHarness.Config(port) with
+            {
+                Backends =
+                [
+                    new BackendConfig
+                    {
+                        Name = "relay",
+                        Source = EndpointSource.Pushed,
+                        DnsName = "relay.svc",
+                        DnsPort = server.Port,
+                    },
+                ],
+            }
+        );
         await Until.TrueAsync(() => gateway.Engine.BackendLoads()[0].Endpoints.Count == 1, EngineHarness.Patience, "the name is resolved");
         (await CountServedAsync(await ConnectManyAsync(port, 3))).ShouldBe(3);
         await gateway.Engine.ApplyEndpointsAsync(Push());
@@ -459,31 +509,45 @@ public sealed class EngineTests
         });
         await using var gateway = new EngineHarness(loops: 2);
         var port = await gateway.ServeAsync(server.Port);
-        await Task.WhenAll(Enumerable.Range(0, 300).Select(async seed =>
-        {
-            var random = new Random(seed);
-            try
-            {
-                using var client = await EngineHarness.ConnectAsync(port);
-                var data = new byte[random.Next(1, 50_000)];
-                random.NextBytes(data);
-                await client.SendAsync(data);
-                await client.ReceiveAsync(new byte[random.Next(1, 1000)]);
-            }
-            catch (SocketException)
-            {
-                // Resets are part of it.
-            }
-        }));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 300)
+                .Select(async seed =>
+                {
+                    var random = new Random(seed);
+                    try
+                    {
+                        using var client = await EngineHarness.ConnectAsync(port);
+                        var data = new byte[random.Next(1, 50_000)];
+                        random.NextBytes(data);
+                        await client.SendAsync(data);
+                        await client.ReceiveAsync(new byte[random.Next(1, 1000)]);
+                    }
+                    catch (SocketException)
+                    {
+                        // Resets are part of it.
+                    }
+                })
+        );
         await gateway.NoneOpenAsync();
         gateway.Engine.BackendLoads()[0].Endpoints.Sum(endpoint => endpoint.Connections).ShouldBe(0);
     }
 
-    private static EndpointsMessage Push(params (string Id, int Port, bool Draining)[] endpoints) => new()
-    {
-        Backend = "relay",
-        Endpoints = [.. endpoints.Select(e => new EndpointInfo { Id = e.Id, Address = "127.0.0.1", Port = e.Port, Draining = e.Draining })],
-    };
+    private static EndpointsMessage Push(params (string Id, int Port, bool Draining)[] endpoints) =>
+        new()
+        {
+            Backend = "relay",
+            Endpoints =
+            [
+                .. endpoints.Select(e => new EndpointInfo
+                {
+                    Id = e.Id,
+                    Address = "127.0.0.1",
+                    Port = e.Port,
+                    Draining = e.Draining,
+                }),
+            ],
+        };
 
     /// <summary>A port where nothing listens.</summary>
     private static int ClosedPort()
@@ -516,19 +580,21 @@ public sealed class EngineTests
     /// <summary>How many of the clients get an echo, rather than a reset.</summary>
     private static async Task<int> CountServedAsync(IEnumerable<Socket> clients)
     {
-        var served = await Task.WhenAll(clients.Select(async client =>
-        {
-            try
+        var served = await Task.WhenAll(
+            clients.Select(async client =>
             {
-                using var limit = new CancellationTokenSource(EngineHarness.Patience);
-                await client.SendAsync(new byte[] { 1 }, limit.Token);
-                return await client.ReceiveAsync(new byte[1], limit.Token) == 1;
-            }
-            catch (SocketException)
-            {
-                return false;
-            }
-        }));
+                try
+                {
+                    using var limit = new CancellationTokenSource(EngineHarness.Patience);
+                    await client.SendAsync(new byte[] { 1 }, limit.Token);
+                    return await client.ReceiveAsync(new byte[1], limit.Token) == 1;
+                }
+                catch (SocketException)
+                {
+                    return false;
+                }
+            })
+        );
         return served.Count(one => one);
     }
 
@@ -551,8 +617,11 @@ public sealed class EngineTests
             throw new InvalidOperationException("a bug, for the test");
 
         public UpgradeResponse ReadResponse(
-            in UpgradeRequest request, ReadOnlySpan<char> affinityKey, ReadOnlySpan<byte> received, Span<byte> rewritten) =>
-            throw new InvalidOperationException("a bug, for the test");
+            in UpgradeRequest request,
+            ReadOnlySpan<char> affinityKey,
+            ReadOnlySpan<byte> received,
+            Span<byte> rewritten
+        ) => throw new InvalidOperationException("a bug, for the test");
 
         public ReadOnlyMemory<byte> Answer(UpgradeFailure failure) => throw new InvalidOperationException("a bug, for the test");
     }

@@ -23,11 +23,14 @@ public sealed class TcpRelayTests
         client.Dispose();
         await gateway.NoneOpenAsync();
         await Until.TrueAsync(() => gateway.Records.Count == 1, EngineHarness.Patience, "the connection is logged");
-        gateway.Records[0].ShouldSatisfyAllConditions(
-            record => record.Received.ShouldBe(bytes),
-            record => record.Sent.ShouldBe(bytes),
-            record => record.Listener.Name.ShouldBe("edge"),
-            record => record.Endpoint!.Id.ShouldBe($"127.0.0.1:{server.Port}"));
+        gateway
+            .Records[0]
+            .ShouldSatisfyAllConditions(
+                record => record.Received.ShouldBe(bytes),
+                record => record.Sent.ShouldBe(bytes),
+                record => record.Listener.Name.ShouldBe("edge"),
+                record => record.Endpoint!.Id.ShouldBe($"127.0.0.1:{server.Port}")
+            );
     }
 
     [Fact]
@@ -38,11 +41,15 @@ public sealed class TcpRelayTests
         var port = await gateway.ServeAsync(server.Port);
         var random = new Random(1);
         var sizes = Enumerable.Range(0, 60).Select(_ => (int)Math.Pow(10, random.NextDouble() * 6.3)).ToArray();
-        await Task.WhenAll(sizes.Select(async (size, i) =>
-        {
-            using var client = await EngineHarness.ConnectAsync(port);
-            await ExchangeAsync(client, size, random.Next(1000, 200_000), seed: i);
-        }));
+        await Task.WhenAll(
+            sizes.Select(
+                async (size, i) =>
+                {
+                    using var client = await EngineHarness.ConnectAsync(port);
+                    await ExchangeAsync(client, size, random.Next(1000, 200_000), seed: i);
+                }
+            )
+        );
         await gateway.NoneOpenAsync();
     }
 
@@ -105,7 +112,7 @@ public sealed class TcpRelayTests
             loop.Post(held.Wait);
             try
             {
-                for (var read = 0; read < buffer.Length;)
+                for (var read = 0; read < buffer.Length; )
                 {
                     using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
                     try
@@ -193,7 +200,11 @@ public sealed class TcpRelayTests
         await using var gateway = new EngineHarness();
         var client = await EngineHarness.ConnectAsync(await gateway.ServeAsync(server.Port));
         await client.SendAsync("x"u8.ToArray());
-        await Until.TrueAsync(() => gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal == 1, EngineHarness.Patience, "the byte is through");
+        await Until.TrueAsync(
+            () => gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal == 1,
+            EngineHarness.Patience,
+            "the byte is through"
+        );
         client.LingerState = new LingerOption(true, 0);
         client.Dispose();
         (await error.Task.WaitAsync(EngineHarness.Patience)).ShouldBe(SocketError.ConnectionReset);
@@ -245,7 +256,11 @@ public sealed class TcpRelayTests
         }
 
         await gateway.NoneOpenAsync();
-        await Until.TrueAsync(() => Directory.GetFiles("/proc/self/fd").Length <= before + 20, EngineHarness.Patience, "descriptors are closed");
+        await Until.TrueAsync(
+            () => Directory.GetFiles("/proc/self/fd").Length <= before + 20,
+            EngineHarness.Patience,
+            "descriptors are closed"
+        );
         gateway.Engine.ListenerLoads()[0].AcceptedTotal.ShouldBe(1050);
         Engine(gateway).ShouldBe(0);
 
@@ -278,24 +293,28 @@ public sealed class TcpRelayTests
     }
 
     private static async Task RoundTripsAsync(int port, int count) =>
-        await Task.WhenAll(Enumerable.Range(0, count).Select(async i =>
-        {
-            using var client = await EngineHarness.ConnectAsync(port);
-            switch (i % 4)
-            {
-                case 0:
-                    await ExchangeAsync(client, 50, 50, i);
-                    break;
-                case 1:
-                    await client.SendAsync(new byte[10]);
-                    client.LingerState = new LingerOption(true, 0);
-                    break;
-                case 2:
-                    client.Shutdown(SocketShutdown.Send);
-                    (await ReadToEndAsync(client)).ShouldBeEmpty();
-                    break;
-            }
-        }));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, count)
+                .Select(async i =>
+                {
+                    using var client = await EngineHarness.ConnectAsync(port);
+                    switch (i % 4)
+                    {
+                        case 0:
+                            await ExchangeAsync(client, 50, 50, i);
+                            break;
+                        case 1:
+                            await client.SendAsync(new byte[10]);
+                            client.LingerState = new LingerOption(true, 0);
+                            break;
+                        case 2:
+                            client.Shutdown(SocketShutdown.Send);
+                            (await ReadToEndAsync(client)).ShouldBeEmpty();
+                            break;
+                    }
+                })
+        );
 
     /// <summary>Sends random bytes and checks that the same come back while sending goes on.</summary>
     internal static async Task ExchangeAsync(Socket client, int bytes, int piece, int seed)
@@ -362,6 +381,7 @@ public sealed class TcpRelayTests
                 return same >= 10;
             },
             EngineHarness.Patience,
-            "the transfer is backed up");
+            "the transfer is backed up"
+        );
     }
 }

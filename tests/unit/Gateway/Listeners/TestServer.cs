@@ -28,7 +28,7 @@ internal sealed class TestServer : IDisposable
         var buffer = new byte[64 * 1024];
         while (await socket.ReceiveAsync(buffer) is > 0 and var count)
         {
-            for (var sent = 0; sent < count;)
+            for (var sent = 0; sent < count; )
             {
                 sent += await socket.SendAsync(buffer.AsMemory(sent, count - sent));
             }

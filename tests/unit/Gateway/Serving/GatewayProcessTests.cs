@@ -37,7 +37,14 @@ public sealed class GatewayProcessTests : IAsyncLifetime
     public async Task Stream_ConfiguresReportsAndDrains()
     {
         await using var fake = await FakeOperator.StartAsync(SocketPath);
-        Start(new ServeOptions { Stream = "unix:" + SocketPath, Fleet = "default/test", Name = "gw-7" });
+        Start(
+            new ServeOptions
+            {
+                Stream = "unix:" + SocketPath,
+                Fleet = "default/test",
+                Name = "gw-7",
+            }
+        );
         var hello = await fake.NextAsync<HelloMessage>();
         hello.Gateway.ShouldBe("gw-7");
         hello.Fleet.ShouldBe("default/test");
@@ -50,11 +57,22 @@ public sealed class GatewayProcessTests : IAsyncLifetime
         var config = Config(port);
         await FakeOperator.SendAsync(session, new ConfigMessage { Hash = ContractsJson.Hash(config), Config = config });
         (await fake.NextAsync<AckMessage>()).Accepted.ShouldBeTrue();
-        await FakeOperator.SendAsync(session, new EndpointsMessage
-        {
-            Backend = "app",
-            Endpoints = [new EndpointInfo { Id = "app-0", Address = "127.0.0.1", Port = _backend.Port }],
-        });
+        await FakeOperator.SendAsync(
+            session,
+            new EndpointsMessage
+            {
+                Backend = "app",
+                Endpoints =
+                [
+                    new EndpointInfo
+                    {
+                        Id = "app-0",
+                        Address = "127.0.0.1",
+                        Port = _backend.Port,
+                    },
+                ],
+            }
+        );
         using var client = await ConnectAsync(port);
         var report = await fake.NextAsync<ReportMessage>(message => message.Connections == 1);
         report.Listeners.ShouldHaveSingleItem().Connections.ShouldBe(1);
@@ -68,7 +86,16 @@ public sealed class GatewayProcessTests : IAsyncLifetime
         refused.Accepted.ShouldBeFalse();
         refused.Errors.ShouldContain(error => error.StartsWith("listeners[1].name", StringComparison.Ordinal));
 
-        await FakeOperator.SendAsync(session, new DirectiveMessage { Kind = DirectiveKind.Drain, Epoch = 3, Sequence = 4, Reason = "scale-in" });
+        await FakeOperator.SendAsync(
+            session,
+            new DirectiveMessage
+            {
+                Kind = DirectiveKind.Drain,
+                Epoch = 3,
+                Sequence = 4,
+                Reason = "scale-in",
+            }
+        );
         (await client.ReceiveAsync(new byte[1], ProxyGateway.Deadline())).MessageType.ShouldBe(WebSocketMessageType.Close);
         await client.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, ProxyGateway.Deadline());
         var drained = await fake.NextAsync<ReportMessage>(message => message.State == GatewayState.Drained);
@@ -83,18 +110,36 @@ public sealed class GatewayProcessTests : IAsyncLifetime
         var (port, admin) = (FreePort(), FreePort());
         var file = Path.Combine(_directory.FullName, "gateway.json");
         await WriteAsync(file, Static(port));
-        Start(new ServeOptions { ConfigFile = file, Bind = "127.0.0.1", Admin = $"127.0.0.1:{admin}" });
+        Start(
+            new ServeOptions
+            {
+                ConfigFile = file,
+                Bind = "127.0.0.1",
+                Admin = $"127.0.0.1:{admin}",
+            }
+        );
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{admin}") };
-        await Until.TrueAsync(async () => (await http.GetAsync(new Uri("/health/ready", UriKind.Relative))).IsSuccessStatusCode, Limit, "ready");
+        await Until.TrueAsync(
+            async () => (await http.GetAsync(new Uri("/health/ready", UriKind.Relative))).IsSuccessStatusCode,
+            Limit,
+            "ready"
+        );
         using var client = await ConnectAsync(port);
-        (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).ShouldContain("mooring_gateway_connections{listener=\"live\"} 1\n");
+        (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).ShouldContain(
+            "mooring_gateway_connections{listener=\"live\"} 1\n"
+        );
 
         var changed = Static(port) with { Capacity = new CapacityConfig { MaxConnections = 77 } };
         await WriteAsync(file, changed);
         await Until.TrueAsync(
-            async () => (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Contains("mooring_gateway_capacity_connections 77\n", StringComparison.Ordinal),
+            async () =>
+                (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Contains(
+                    "mooring_gateway_capacity_connections 77\n",
+                    StringComparison.Ordinal
+                ),
             Limit,
-            "the change in force");
+            "the change in force"
+        );
         (await http.GetStringAsync(new Uri("/config", UriKind.Relative))).ShouldContain(ContractsJson.Hash(changed));
         await client.SendAsync(new byte[1], WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
         (await client.ReceiveAsync(new byte[1], ProxyGateway.Deadline())).Count.ShouldBe(1);
@@ -134,14 +179,24 @@ public sealed class GatewayProcessTests : IAsyncLifetime
         _error.ToString().ShouldContain("--admin");
     }
 
-    private static GatewayConfig Config(int port) => new()
-    {
-        Fleet = "default/test",
-        Capacity = new CapacityConfig { MaxConnections = 50 },
-        Drain = new DrainConfig { LameDuck = TimeSpan.Zero },
-        Listeners = [new ListenerConfig { Name = "live", Protocol = ListenerProtocol.WebSocket, Port = port, Backend = "app" }],
-        Backends = [new BackendConfig { Name = "app", Source = EndpointSource.Pushed }],
-    };
+    private static GatewayConfig Config(int port) =>
+        new()
+        {
+            Fleet = "default/test",
+            Capacity = new CapacityConfig { MaxConnections = 50 },
+            Drain = new DrainConfig { LameDuck = TimeSpan.Zero },
+            Listeners =
+            [
+                new ListenerConfig
+                {
+                    Name = "live",
+                    Protocol = ListenerProtocol.WebSocket,
+                    Port = port,
+                    Backend = "app",
+                },
+            ],
+            Backends = [new BackendConfig { Name = "app", Source = EndpointSource.Pushed }],
+        };
 
     private static int FreePort()
     {
@@ -165,7 +220,8 @@ public sealed class GatewayProcessTests : IAsyncLifetime
                 return true;
             },
             Limit,
-            "connected");
+            "connected"
+        );
         return connected!;
     }
 

@@ -32,20 +32,45 @@ public sealed class HandoverClientTests
             new HandoverMessage
             {
                 Sequence = 1,
-                Listeners = [new HandoverListener { Name = "edge", Protocol = ListenerProtocol.TCP, Address = "127.0.0.1", Port = port }],
+                Listeners =
+                [
+                    new HandoverListener
+                    {
+                        Name = "edge",
+                        Protocol = ListenerProtocol.TCP,
+                        Address = "127.0.0.1",
+                        Port = port,
+                    },
+                ],
             },
             [listening.SafeHandle],
-            deadline.Token);
+            deadline.Token
+        );
 
         using var client = await EngineHarness.ConnectAsync(port);
-        await gateway.ApplyAsync(EngineHarness.Config(port) with { Backends = [new BackendConfig { Name = "relay", Source = EndpointSource.Pushed }] });
+        await gateway.ApplyAsync(
+            EngineHarness.Config(port) with
+            {
+                Backends = [new BackendConfig { Name = "relay", Source = EndpointSource.Pushed }],
+            }
+        );
         gateway.Engine.WaitingBackends.ShouldBe(["relay"]);
         gateway.Engine.WaitingListeners.ShouldBe(["edge"]);
-        await gateway.Engine.ApplyEndpointsAsync(new EndpointsMessage
-        {
-            Backend = "relay",
-            Endpoints = [new EndpointInfo { Id = "a", Address = "127.0.0.1", Port = server.Port }],
-        });
+        await gateway.Engine.ApplyEndpointsAsync(
+            new EndpointsMessage
+            {
+                Backend = "relay",
+                Endpoints =
+                [
+                    new EndpointInfo
+                    {
+                        Id = "a",
+                        Address = "127.0.0.1",
+                        Port = server.Port,
+                    },
+                ],
+            }
+        );
         gateway.Engine.WaitingBackends.ShouldBeEmpty();
         await TcpRelayTests.ExchangeAsync(client, 100, 100, 1);
         gateway.Engine.ListenerLoads()[0].RefusedTotal.ShouldBeEmpty();

@@ -57,13 +57,17 @@ internal sealed class FakeOperator : IAsyncDisposable
             }
             else
             {
-                kestrel.Listen(IPAddress.Loopback, port, listen =>
-                {
-                    if (certificate is not null)
+                kestrel.Listen(
+                    IPAddress.Loopback,
+                    port,
+                    listen =>
                     {
-                        listen.UseHttps(certificate);
+                        if (certificate is not null)
+                        {
+                            listen.UseHttps(certificate);
+                        }
                     }
-                });
+                );
             }
         });
         var fake = new FakeOperator(builder.Build());

@@ -20,7 +20,15 @@ internal sealed class FakeTarget : IStreamTarget
 
     public Channel<OperatorMessage> Applied { get; } = Channel.CreateUnbounded<OperatorMessage>();
 
-    public HelloMessage Hello() => new() { Fleet = "default/test", Gateway = "gw-0", Version = "1", ConfigHash = ConfigHash, ProcessId = 7 };
+    public HelloMessage Hello() =>
+        new()
+        {
+            Fleet = "default/test",
+            Gateway = "gw-0",
+            Version = "1",
+            ConfigHash = ConfigHash,
+            ProcessId = 7,
+        };
 
     public Task<IReadOnlyList<string>> ApplyConfigAsync(ConfigMessage message)
     {
@@ -48,8 +56,14 @@ internal sealed class FakeTarget : IStreamTarget
 
     public LoadGlance Glance() => new(State, 0, 0, Connections);
 
-    public ReportMessage Report() => new() { State = State, Connections = Connections, Capacity = 100 };
+    public ReportMessage Report() =>
+        new()
+        {
+            State = State,
+            Connections = Connections,
+            Capacity = 100,
+        };
 
-    public async Task<T> NextAsync<T>() where T : OperatorMessage =>
-        (await Applied.Reader.ReadAsync(FakeOperator.Deadline())).ShouldBeOfType<T>();
+    public async Task<T> NextAsync<T>()
+        where T : OperatorMessage => (await Applied.Reader.ReadAsync(FakeOperator.Deadline())).ShouldBeOfType<T>();
 }

@@ -85,7 +85,10 @@ public sealed class StreamClientTests : IAsyncLifetime
     {
         await using var fake = await FakeOperator.StartAsync(SocketPath);
         Start("unix:" + SocketPath);
-        await FakeOperator.SendAsync(await fake.SessionAsync(), """{"type":"config","hash":"abc","config":{"fleet":"a/b","listeners":[{"port":"x"}]}}""");
+        await FakeOperator.SendAsync(
+            await fake.SessionAsync(),
+            """{"type":"config","hash":"abc","config":{"fleet":"a/b","listeners":[{"port":"x"}]}}"""
+        );
 
         var ack = await fake.NextAsync<AckMessage>();
         ack.Hash.ShouldBe("abc");
@@ -101,8 +104,31 @@ public sealed class StreamClientTests : IAsyncLifetime
         var session = await fake.SessionAsync();
         await FakeOperator.SendAsync(session, """{"type":"from-the-future","x":1}""");
         await FakeOperator.SendAsync(session, "not json");
-        await FakeOperator.SendAsync(session, new EndpointsMessage { Backend = "app", Endpoints = [new EndpointInfo { Id = "a", Address = "127.0.0.1", Port = 1 }] });
-        await FakeOperator.SendAsync(session, new DirectiveMessage { Kind = DirectiveKind.Cordon, Epoch = 1, Sequence = 2 });
+        await FakeOperator.SendAsync(
+            session,
+            new EndpointsMessage
+            {
+                Backend = "app",
+                Endpoints =
+                [
+                    new EndpointInfo
+                    {
+                        Id = "a",
+                        Address = "127.0.0.1",
+                        Port = 1,
+                    },
+                ],
+            }
+        );
+        await FakeOperator.SendAsync(
+            session,
+            new DirectiveMessage
+            {
+                Kind = DirectiveKind.Cordon,
+                Epoch = 1,
+                Sequence = 2,
+            }
+        );
 
         (await _target.NextAsync<EndpointsMessage>()).Endpoints.ShouldHaveSingleItem().Id.ShouldBe("a");
         (await _target.NextAsync<DirectiveMessage>()).Sequence.ShouldBe(2);
@@ -189,7 +215,11 @@ public sealed class StreamClientTests : IAsyncLifetime
         var (certificate, _) = FakeOperator.SelfSigned();
         var (_, otherPem) = FakeOperator.SelfSigned();
         await using var fake = await FakeOperator.StartAsync(certificate: certificate);
-        var endpoint = Endpoint($"wss://127.0.0.1:{fake.Port}/stream/v1", await WriteAsync("ca.crt", otherPem), await WriteAsync("token", "secret"));
+        var endpoint = Endpoint(
+            $"wss://127.0.0.1:{fake.Port}/stream/v1",
+            await WriteAsync("ca.crt", otherPem),
+            await WriteAsync("token", "secret")
+        );
         var dialer = new StreamDialer(endpoint, StreamDialer.DefaultKeepAlive);
 
         await Should.ThrowAsync<WebSocketException>(() => dialer.DialAsync(FakeOperator.Deadline()));
@@ -280,11 +310,9 @@ public sealed class StreamClientTests : IAsyncLifetime
 
         var limits = NodeLimits.Read(_directory.FullName, 1024);
         limits.MaxOpenFiles.ShouldBe(1024);
-        limits.Sysctls.ShouldBe(new Dictionary<string, string>
-        {
-            ["net.core.somaxconn"] = "4096",
-            ["net.ipv4.ip_local_port_range"] = "32768 60999",
-        });
+        limits.Sysctls.ShouldBe(
+            new Dictionary<string, string> { ["net.core.somaxconn"] = "4096", ["net.ipv4.ip_local_port_range"] = "32768 60999" }
+        );
     }
 
     private static async Task AnswerAndFallSilentAsync(Socket socket)
@@ -297,7 +325,8 @@ public sealed class StreamClientTests : IAsyncLifetime
         }
 
         head.Find(buffer.Data.Span, "sec-websocket-key"u8, out var key);
-        var answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        var answer =
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             + $"Sec-WebSocket-Protocol: {StreamLimits.Subprotocol}\r\nSec-WebSocket-Accept: {EchoHandshake.Accept(key)}\r\n\r\n";
         await socket.SendAllAsync(Encoding.ASCII.GetBytes(answer), FakeOperator.Deadline());
     }

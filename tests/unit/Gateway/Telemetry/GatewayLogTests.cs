@@ -12,29 +12,38 @@ public sealed class GatewayLogTests
     [Fact]
     public async Task Access_IsOneLineOfJson()
     {
-        var lines = await WriteAsync(log => log.Access(new AccessEntry
-        {
-            Time = Time,
-            Listener = "live",
-            ClientAddress = IPAddress.IPv6Loopback,
-            ClientPort = 1234,
-            Backend = "app",
-            Endpoint = "app-0",
-            ReceivedBytes = 5,
-            SentBytes = 7,
-            Duration = TimeSpan.FromMilliseconds(1500.9),
-            Reason = "client",
-        }));
+        var lines = await WriteAsync(log =>
+            log.Access(
+                new AccessEntry
+                {
+                    Time = Time,
+                    Listener = "live",
+                    ClientAddress = IPAddress.IPv6Loopback,
+                    ClientPort = 1234,
+                    Backend = "app",
+                    Endpoint = "app-0",
+                    ReceivedBytes = 5,
+                    SentBytes = 7,
+                    Duration = TimeSpan.FromMilliseconds(1500.9),
+                    Reason = "client",
+                }
+            )
+        );
 
-        lines.ShouldHaveSingleItem().ShouldBe(
-            """{"time":"2026-11-21T08:00:00+00:00","type":"access","listener":"live","client":"[::1]:1234","backend":"app","endpoint":"app-0","""
-            + """ "bytesIn":5,"bytesOut":7,"durationMs":1500,"reason":"client"} """.Trim());
+        lines
+            .ShouldHaveSingleItem()
+            .ShouldBe(
+                """{"time":"2026-11-21T08:00:00+00:00","type":"access","listener":"live","client":"[::1]:1234","backend":"app","endpoint":"app-0","""
+                    + """ "bytesIn":5,"bytesOut":7,"durationMs":1500,"reason":"client"} """.Trim()
+            );
     }
 
     [Fact]
     public async Task Event_EscapesWhatItIsGiven()
     {
-        var lines = await WriteAsync(log => log.Event("config_rejected", ("errors", new[] { "a\n\"b\"" }), ("count", 1), ("ok", false), ("none", null)));
+        var lines = await WriteAsync(log =>
+            log.Event("config_rejected", ("errors", new[] { "a\n\"b\"" }), ("count", 1), ("ok", false), ("none", null))
+        );
 
         using var json = JsonDocument.Parse(lines.ShouldHaveSingleItem());
         json.RootElement.GetProperty("event").GetString().ShouldBe("config_rejected");

@@ -23,7 +23,22 @@ public sealed class MetricsTextTests
                 SentBytesTotal = 1,
             },
         ],
-        Backends = [new BackendLoad { Name = "relay", Endpoints = [new EndpointLoad { Id = "a\"\\\nb", Connections = 2, Healthy = false }] }],
+        Backends =
+        [
+            new BackendLoad
+            {
+                Name = "relay",
+                Endpoints =
+                [
+                    new EndpointLoad
+                    {
+                        Id = "a\"\\\nb",
+                        Connections = 2,
+                        Healthy = false,
+                    },
+                ],
+            },
+        ],
     };
 
     [Fact]
@@ -31,8 +46,10 @@ public sealed class MetricsTextTests
     {
         var text = MetricsText.Write(GatewayMetrics.All, Source(Report), openMetrics: false);
 
-        text.ShouldContain("# HELP mooring_gateway_connections Open client connections.\n# TYPE mooring_gateway_connections gauge\n"
-            + "mooring_gateway_connections{listener=\"edge\"} 3\n");
+        text.ShouldContain(
+            "# HELP mooring_gateway_connections Open client connections.\n# TYPE mooring_gateway_connections gauge\n"
+                + "mooring_gateway_connections{listener=\"edge\"} 3\n"
+        );
         text.ShouldContain("# TYPE mooring_gateway_accepted_total counter\nmooring_gateway_accepted_total{listener=\"edge\"} 10\n");
         text.ShouldContain("mooring_gateway_refused_total{listener=\"edge\",reason=\"per_address\"} 2\n");
         text.ShouldContain("mooring_gateway_received_bytes_total{listener=\"edge\"} 1234567890123\n");
@@ -79,18 +96,22 @@ public sealed class MetricsTextTests
             .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
             .Select(cells => (cells[1].Trim('`'), cells[2], cells[3], cells[4]));
 
-        rows.ShouldBe(GatewayMetrics.All.Select(metric =>
-            (metric.Name, metric.Kind == MetricKind.Counter ? "counter" : "gauge", string.Join(", ", metric.Labels), metric.Help)));
+        rows.ShouldBe(
+            GatewayMetrics.All.Select(metric =>
+                (metric.Name, metric.Kind == MetricKind.Counter ? "counter" : "gauge", string.Join(", ", metric.Labels), metric.Help)
+            )
+        );
     }
 
-    internal static MetricSource Source(ReportMessage report) => new()
-    {
-        Version = "1",
-        Fleet = "a/b",
-        Gateway = "gw-0",
-        Report = report,
-        Process = new ProcessUsage(1.25, 1 << 20, 10, 1024, DateTimeOffset.UnixEpoch, 1000, 0.5),
-    };
+    internal static MetricSource Source(ReportMessage report) =>
+        new()
+        {
+            Version = "1",
+            Fleet = "a/b",
+            Gateway = "gw-0",
+            Report = report,
+            Process = new ProcessUsage(1.25, 1 << 20, 10, 1024, DateTimeOffset.UnixEpoch, 1000, 0.5),
+        };
 
     private static string Readme()
     {

@@ -102,11 +102,14 @@ public sealed unsafe class TimerWheelTests : IDisposable
         wheel.Arm(1, 10);
         for (uint now = 1; now <= 100; now++)
         {
-            wheel.Advance(now, one =>
-            {
-                count++;
-                wheel.Arm(one, now + 10);
-            });
+            wheel.Advance(
+                now,
+                one =>
+                {
+                    count++;
+                    wheel.Arm(one, now + 10);
+                }
+            );
         }
 
         count.ShouldBe(10);

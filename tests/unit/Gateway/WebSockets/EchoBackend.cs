@@ -45,7 +45,9 @@ internal sealed class EchoBackend : IAsyncDisposable
     private async Task ServeAsync(HttpContext context)
     {
         var target = context.Request.Path + context.Request.QueryString;
-        Requests.Enqueue((target, new HeaderDictionary(context.Request.Headers.ToDictionary(header => header.Key, header => header.Value))));
+        Requests.Enqueue(
+            (target, new HeaderDictionary(context.Request.Headers.ToDictionary(header => header.Key, header => header.Value)))
+        );
         switch (context.Request.Path.Value)
         {
             case "/refuse":
@@ -61,12 +63,14 @@ internal sealed class EchoBackend : IAsyncDisposable
                 return;
         }
 
-        using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
-        {
-            SubProtocol = context.WebSockets.WebSocketRequestedProtocols.LastOrDefault(),
-            DangerousEnableCompression = true,
-            KeepAliveInterval = TimeSpan.Zero,
-        });
+        using var socket = await context.WebSockets.AcceptWebSocketAsync(
+            new WebSocketAcceptContext
+            {
+                SubProtocol = context.WebSockets.WebSocketRequestedProtocols.LastOrDefault(),
+                DangerousEnableCompression = true,
+                KeepAliveInterval = TimeSpan.Zero,
+            }
+        );
         using var received = new MemoryStream();
         try
         {
@@ -95,7 +99,11 @@ internal sealed class EchoBackend : IAsyncDisposable
             var result = await socket.ReceiveAsync(buffer.AsMemory(), CancellationToken.None);
             if (result.MessageType == WebSocketMessageType.Close)
             {
-                await socket.CloseOutputAsync(socket.CloseStatus ?? WebSocketCloseStatus.Empty, socket.CloseStatusDescription, CancellationToken.None);
+                await socket.CloseOutputAsync(
+                    socket.CloseStatus ?? WebSocketCloseStatus.Empty,
+                    socket.CloseStatusDescription,
+                    CancellationToken.None
+                );
                 return;
             }
 

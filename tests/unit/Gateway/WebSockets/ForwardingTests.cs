@@ -11,20 +11,25 @@ public sealed class ForwardingTests
     [Fact]
     public void Request_IsPassedWithForwardedFields()
     {
-        Forward("/chat?x=1", Requests.Upgrade + "Sec-WebSocket-Extensions: permessage-deflate\r\nOrigin: http://a\r\n").ShouldBe(
-            "GET /chat?x=1 HTTP/1.1\r\nHost: example.com\r\n"
-            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            + "Sec-WebSocket-Extensions: permessage-deflate\r\nOrigin: http://a\r\n"
-            + "Connection: Upgrade\r\nUpgrade: websocket\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"
-            + "X-Forwarded-Host: example.com\r\nX-Forwarded-Port: 8443\r\nX-Real-IP: 192.0.2.7\r\nX-Request-Id: own-id\r\n\r\n");
+        Forward("/chat?x=1", Requests.Upgrade + "Sec-WebSocket-Extensions: permessage-deflate\r\nOrigin: http://a\r\n")
+            .ShouldBe(
+                "GET /chat?x=1 HTTP/1.1\r\nHost: example.com\r\n"
+                    + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+                    + "Sec-WebSocket-Extensions: permessage-deflate\r\nOrigin: http://a\r\n"
+                    + "Connection: Upgrade\r\nUpgrade: websocket\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"
+                    + "X-Forwarded-Host: example.com\r\nX-Forwarded-Port: 8443\r\nX-Real-IP: 192.0.2.7\r\nX-Request-Id: own-id\r\n\r\n"
+            );
     }
 
     [Fact]
     public void Request_ClientsForwardedFields_AreAppendedOrReplaced()
     {
-        var text = Forward("/", Requests.Upgrade
-            + "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2, 3.3.3.3\r\nX-Forwarded-Proto: gopher\r\nX-Forwarded-Host: evil\r\n"
-            + "X-Forwarded-Port: 1\r\nX-Real-IP: 9.9.9.9\r\nForwarded: for=9.9.9.9\r\n");
+        var text = Forward(
+            "/",
+            Requests.Upgrade
+                + "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2, 3.3.3.3\r\nX-Forwarded-Proto: gopher\r\nX-Forwarded-Host: evil\r\n"
+                + "X-Forwarded-Port: 1\r\nX-Real-IP: 9.9.9.9\r\nForwarded: for=9.9.9.9\r\n"
+        );
 
         text.ShouldContain("X-Forwarded-For: 1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7\r\n");
         text.ShouldNotContain("gopher");
@@ -46,8 +51,11 @@ public sealed class ForwardingTests
     [Fact]
     public void Request_HopByHopFields_EndHere()
     {
-        var text = Forward("/", Requests.Upgrade.Replace("keep-alive, Upgrade", "keep-alive, Upgrade, X-Hop, Host, Sec-WebSocket-Key")
-            + "Keep-Alive: 5\r\nX-Hop: secret\r\nTE: trailers\r\nProxy-Connection: close\r\nX-Stay: 1\r\n");
+        var text = Forward(
+            "/",
+            Requests.Upgrade.Replace("keep-alive, Upgrade", "keep-alive, Upgrade, X-Hop, Host, Sec-WebSocket-Key")
+                + "Keep-Alive: 5\r\nX-Hop: secret\r\nTE: trailers\r\nProxy-Connection: close\r\nX-Stay: 1\r\n"
+        );
 
         text.ShouldNotContain("secret");
         text.ShouldNotContain("Keep-Alive");
@@ -82,18 +90,21 @@ public sealed class ForwardingTests
     [Fact]
     public void Response_Switch_IsPassedWithCookie()
     {
-        const string response = "HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade, Keep-Alive\r\n"
+        const string response =
+            "HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade, Keep-Alive\r\n"
             + "Keep-Alive: 5\r\nSec-WebSocket-Accept: abc\r\nSec-WebSocket-Protocol: chat\r\nContent-Length: 0\r\n\r\n";
 
-        Respond(response, "m=1").ShouldBe(
-            "HTTP/1.1 101 Web Socket Protocol Handshake\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            + "Sec-WebSocket-Accept: abc\r\nSec-WebSocket-Protocol: chat\r\nSet-Cookie: m=1\r\n\r\n");
+        Respond(response, "m=1")
+            .ShouldBe(
+                "HTTP/1.1 101 Web Socket Protocol Handshake\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                    + "Sec-WebSocket-Accept: abc\r\nSec-WebSocket-Protocol: chat\r\nSet-Cookie: m=1\r\n\r\n"
+            );
     }
 
     [Fact]
     public void Response_Refusal_IsPassedWithItsFraming() =>
-        Respond("HTTP/1.0 403 No\r\nTransfer-Encoding: chunked\r\nX-A: b\r\nConnection: keep-alive\r\n\r\n", "").ShouldBe(
-            "HTTP/1.1 403 No\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n");
+        Respond("HTTP/1.0 403 No\r\nTransfer-Encoding: chunked\r\nX-A: b\r\nConnection: keep-alive\r\n\r\n", "")
+            .ShouldBe("HTTP/1.1 403 No\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nX-A: b\r\n\r\n");
 
     [Theory]
     [InlineData("Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: a\r\n", true)]
@@ -137,13 +148,21 @@ public sealed class ForwardingTests
     [Fact]
     public void Affinity_SetCookie_HasItsAttributes()
     {
-        var cookie = new AffinityCookie(new AffinityConfig { CookieName = "stick", CookieTtl = TimeSpan.FromHours(1), CookiePath = "/app" });
+        var cookie = new AffinityCookie(
+            new AffinityConfig
+            {
+                CookieName = "stick",
+                CookieTtl = TimeSpan.FromHours(1),
+                CookiePath = "/app",
+            }
+        );
         var buffer = new byte[256];
         var key = AffinityCookie.Key("pod-1");
 
         key.ShouldMatch("^[0-9a-f]{16}$");
         key.ShouldNotBe(AffinityCookie.Key("pod-2"));
-        Encoding.ASCII.GetString(buffer, 0, cookie.WriteSetCookie(key, secure: true, buffer))
+        Encoding
+            .ASCII.GetString(buffer, 0, cookie.WriteSetCookie(key, secure: true, buffer))
             .ShouldBe($"stick={key}; Path=/app; HttpOnly; SameSite=Lax; Max-Age=3600; Secure");
         cookie.WriteSetCookie(key, secure: true, new byte[20]).ShouldBe(-1);
     }

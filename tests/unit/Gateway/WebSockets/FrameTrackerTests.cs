@@ -145,27 +145,32 @@ public sealed class FrameTrackerTests
     {
         // Bytes that make headers likely, and short lengths, so that a stream holds many frames.
         var gen = Gen.Elements<byte>(0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x85, 0x88, 0x89, 0x8a, 0xc1, 0x7e, 0x7f, 0xfe, 0xff).ArrayOf();
-        Prop.ForAll(gen.ToArbitrary(), Gen.Choose(1, 9).ToArbitrary(), (data, step) =>
-        {
-            foreach (var sender in new[] { FrameSender.Client, FrameSender.Server })
-            {
-                var whole = new FrameTracker(sender, FrameExtensions.Deflate);
-                var consumed = whole.Advance(data, StopAt.End);
-                var cut = new FrameTracker(sender, FrameExtensions.Deflate);
-                var total = 0;
-                for (var at = 0; at < data.Length; at += step)
+        Prop.ForAll(
+                gen.ToArbitrary(),
+                Gen.Choose(1, 9).ToArbitrary(),
+                (data, step) =>
                 {
-                    total += cut.Advance(data.AsSpan(at, Math.Min(step, data.Length - at)), StopAt.End);
-                }
+                    foreach (var sender in new[] { FrameSender.Client, FrameSender.Server })
+                    {
+                        var whole = new FrameTracker(sender, FrameExtensions.Deflate);
+                        var consumed = whole.Advance(data, StopAt.End);
+                        var cut = new FrameTracker(sender, FrameExtensions.Deflate);
+                        var total = 0;
+                        for (var at = 0; at < data.Length; at += step)
+                        {
+                            total += cut.Advance(data.AsSpan(at, Math.Min(step, data.Length - at)), StopAt.End);
+                        }
 
-                if (consumed != total || State(whole) != State(cut))
-                {
-                    return false;
-                }
-            }
+                        if (consumed != total || State(whole) != State(cut))
+                        {
+                            return false;
+                        }
+                    }
 
-            return true;
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(2_000));
+                    return true;
+                }
+            )
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(2_000));
     }
 
     [Fact]
@@ -178,7 +183,13 @@ public sealed class FrameTrackerTests
             var boundaries = new List<int>();
             for (var frame = 0; frame < 8; frame++)
             {
-                var length = random.Next(4) switch { 0 => 0, 1 => random.Next(126), 2 => random.Next(126, 300), _ => random.Next(65536, 65600) };
+                var length = random.Next(4) switch
+                {
+                    0 => 0,
+                    1 => random.Next(126),
+                    2 => random.Next(126, 300),
+                    _ => random.Next(65536, 65600),
+                };
                 var header = new byte[FrameHeader.MaxSize];
                 var size = FrameHeader.Write(header, 0x82, length, (uint)random.Next());
                 stream.AddRange(header[..size]);
@@ -189,7 +200,7 @@ public sealed class FrameTrackerTests
             var data = stream.ToArray();
             var tracker = new FrameTracker(FrameSender.Client, FrameExtensions.None);
             var found = new List<int>();
-            for (var at = 0; at < data.Length;)
+            for (var at = 0; at < data.Length; )
             {
                 // Past the boundary first, for a stop is at once where one already is.
                 at += tracker.Advance(data.AsSpan(at, 1), StopAt.End);

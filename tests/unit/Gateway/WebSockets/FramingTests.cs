@@ -6,7 +6,8 @@ namespace Mooring.Gateway.Tests.WebSockets;
 public sealed class FramingTests
 {
     [Fact]
-    public void CloseFrame_FromServer_IsPlain() => Convert.ToHexStringLower(CloseFrame.Encode(1012, "draining")).ShouldBe("880a03f4647261696e696e67");
+    public void CloseFrame_FromServer_IsPlain() =>
+        Convert.ToHexStringLower(CloseFrame.Encode(1012, "draining")).ShouldBe("880a03f4647261696e696e67");
 
     [Fact]
     public void CloseFrame_FromClient_IsMasked()

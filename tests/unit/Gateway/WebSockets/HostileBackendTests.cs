@@ -50,8 +50,9 @@ public sealed class HostileBackendTests
         }
 
         server.Abort();
-        (await Should.ThrowAsync<SocketException>(async () => await client.ReceiveAsync(buffer, ProxyGateway.Deadline())))
-            .SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+        (
+            await Should.ThrowAsync<SocketException>(async () => await client.ReceiveAsync(buffer, ProxyGateway.Deadline()))
+        ).SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
         await NoneOpenAsync(gateway);
     }
 
@@ -60,9 +61,7 @@ public sealed class HostileBackendTests
     {
         using var silent = new TestServer(async socket =>
         {
-            while (await socket.ReceiveAsync(new byte[4096]) > 0)
-            {
-            }
+            while (await socket.ReceiveAsync(new byte[4096]) > 0) { }
         });
         await using var gateway = await StartAsync(silent, TimeSpan.FromSeconds(1));
         var request = Encoding.ASCII.GetBytes(Request);
@@ -83,7 +82,10 @@ public sealed class HostileBackendTests
 
     private static Task<ProxyGateway> StartAsync(TestServer server, TimeSpan handshake) =>
         ProxyGateway.StartAsync(
-            new WebSocketListenerConfig { HandshakeTimeout = handshake }, "app", ProxyGateway.Backend("app", server.Port));
+            new WebSocketListenerConfig { HandshakeTimeout = handshake },
+            "app",
+            ProxyGateway.Backend("app", server.Port)
+        );
 
     private static Task NoneOpenAsync(ProxyGateway gateway) =>
         Until.TrueAsync(() => gateway.Engine.Connections == 0, EngineHarness.Patience, "no connection is left");

@@ -7,7 +7,8 @@ namespace Mooring.Gateway.Tests.WebSockets;
 
 public sealed class HttpHeadTests
 {
-    private const string Valid = "GET /chat?x=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade:websocket\r\nX-Empty:\r\nX-Padded: \t a b \t\r\n\r\n";
+    private const string Valid =
+        "GET /chat?x=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade:websocket\r\nX-Empty:\r\nX-Padded: \t a b \t\r\n\r\n";
 
     [Fact]
     public void Parse_ValidRequest_KeepsEveryPart()
@@ -130,7 +131,19 @@ public sealed class HttpHeadTests
     public void Parse_AnyCuts_SameResult()
     {
         var pieces = Gen.Elements(
-            "GET / HTTP/1.1\r\n", "Host: a\r\n", "\r\n", "\n", "\r", " ", ":", "A: b\r\n", "Upgrade: websocket\r\n", "\0", "x", "HTTP/1.1 200 OK\r\n");
+            "GET / HTTP/1.1\r\n",
+            "Host: a\r\n",
+            "\r\n",
+            "\n",
+            "\r",
+            " ",
+            ":",
+            "A: b\r\n",
+            "Upgrade: websocket\r\n",
+            "\0",
+            "x",
+            "HTTP/1.1 200 OK\r\n"
+        );
         var property = Prop.ForAll(
             pieces.ListOf().ToArbitrary(),
             Gen.Choose(1, 7).ToArbitrary(),
@@ -138,7 +151,8 @@ public sealed class HttpHeadTests
             {
                 var data = Bytes("GET / HTTP/1.1\r\n" + string.Concat(text));
                 return ParseInSteps(data, step) == new HttpHead(HeadKind.Request).Parse(data);
-            });
+            }
+        );
 
         property.Check(Config.QuickThrowOnFailure.WithMaxTest(500));
     }

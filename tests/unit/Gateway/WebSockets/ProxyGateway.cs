@@ -25,7 +25,14 @@ internal sealed class ProxyGateway : IAsyncDisposable
         var descriptor = (int)socket.Handle;
         socket.SafeHandle.SetHandleAsInvalid();
 
-        var engine = new GatewayEngine(new EngineOptions { Loops = 2, BindsListeners = false, Upgrades = config => new ProxyUpgradeHandler(config) });
+        var engine = new GatewayEngine(
+            new EngineOptions
+            {
+                Loops = 2,
+                BindsListeners = false,
+                Upgrades = config => new ProxyUpgradeHandler(config),
+            }
+        );
         var gateway = new ProxyGateway(engine, port);
         await engine.AdoptAsync([descriptor]);
         await gateway.ApplyAsync(listener, backend, backends);
@@ -34,12 +41,24 @@ internal sealed class ProxyGateway : IAsyncDisposable
 
     public async Task ApplyAsync(WebSocketListenerConfig listener, string? backend, params BackendConfig[] backends)
     {
-        var result = await Engine.ApplyConfigAsync(new GatewayConfig
-        {
-            Fleet = "default/test",
-            Listeners = [new ListenerConfig { Name = "live", Protocol = ListenerProtocol.WebSocket, Port = Port, Backend = backend, WebSocket = listener }],
-            Backends = backends,
-        });
+        var result = await Engine.ApplyConfigAsync(
+            new GatewayConfig
+            {
+                Fleet = "default/test",
+                Listeners =
+                [
+                    new ListenerConfig
+                    {
+                        Name = "live",
+                        Protocol = ListenerProtocol.WebSocket,
+                        Port = Port,
+                        Backend = backend,
+                        WebSocket = listener,
+                    },
+                ],
+                Backends = backends,
+            }
+        );
         result.Errors.ShouldBeEmpty();
     }
 

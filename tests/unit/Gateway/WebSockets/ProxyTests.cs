@@ -67,13 +67,16 @@ public sealed class ProxyTests : IAsyncLifetime
     [Fact]
     public async Task Handshake_BackendSeesTheClient()
     {
-        using var client = await _gateway.ConnectAsync("/a%20b?x=1", options =>
-        {
-            options.SetRequestHeader("Host", "fleet.example:81");
-            options.SetRequestHeader("X-Forwarded-For", "203.0.113.9");
-            options.SetRequestHeader("X-Forwarded-Proto", "https");
-            options.SetRequestHeader("Authorization", "Bearer t");
-        });
+        using var client = await _gateway.ConnectAsync(
+            "/a%20b?x=1",
+            options =>
+            {
+                options.SetRequestHeader("Host", "fleet.example:81");
+                options.SetRequestHeader("X-Forwarded-For", "203.0.113.9");
+                options.SetRequestHeader("X-Forwarded-Proto", "https");
+                options.SetRequestHeader("Authorization", "Bearer t");
+            }
+        );
 
         _backend.Requests.TryDequeue(out var request).ShouldBeTrue();
         request.Target.ShouldBe("/a%20b?x=1");
@@ -90,11 +93,14 @@ public sealed class ProxyTests : IAsyncLifetime
     [Fact]
     public async Task Subprotocol_IsTheBackendsChoice()
     {
-        using var client = await _gateway.ConnectAsync("/", options =>
-        {
-            options.AddSubProtocol("first");
-            options.AddSubProtocol("second");
-        });
+        using var client = await _gateway.ConnectAsync(
+            "/",
+            options =>
+            {
+                options.AddSubProtocol("first");
+                options.AddSubProtocol("second");
+            }
+        );
 
         client.SubProtocol.ShouldBe("second");
     }
@@ -162,7 +168,9 @@ public sealed class ProxyTests : IAsyncLifetime
     {
         using var client = new ClientWebSocket();
         client.Options.CollectHttpResponseDetails = true;
-        await Should.ThrowAsync<WebSocketException>(() => client.ConnectAsync(new Uri($"ws://127.0.0.1:{_gateway.Port}{path}"), ProxyGateway.Deadline()));
+        await Should.ThrowAsync<WebSocketException>(() =>
+            client.ConnectAsync(new Uri($"ws://127.0.0.1:{_gateway.Port}{path}"), ProxyGateway.Deadline())
+        );
 
         client.HttpStatusCode.ShouldBe(status);
     }
@@ -212,7 +220,10 @@ public sealed class ProxyTests : IAsyncLifetime
     public async Task SlowHead_Is408()
     {
         await _gateway.ApplyAsync(
-            new WebSocketListenerConfig { HandshakeTimeout = TimeSpan.FromMilliseconds(300) }, "app", ProxyGateway.Backend("app", _backend.Port));
+            new WebSocketListenerConfig { HandshakeTimeout = TimeSpan.FromMilliseconds(300) },
+            "app",
+            ProxyGateway.Backend("app", _backend.Port)
+        );
 
         (await _gateway.AskAsync("GET / HTTP/1.1\r\n")).ShouldStartWith("HTTP/1.1 408 ");
     }
@@ -222,7 +233,11 @@ public sealed class ProxyTests : IAsyncLifetime
     {
         using var closed = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         closed.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        await _gateway.ApplyAsync(new WebSocketListenerConfig(), "app", ProxyGateway.Backend("app", ((IPEndPoint)closed.LocalEndPoint!).Port));
+        await _gateway.ApplyAsync(
+            new WebSocketListenerConfig(),
+            "app",
+            ProxyGateway.Backend("app", ((IPEndPoint)closed.LocalEndPoint!).Port)
+        );
         (await _gateway.AskAsync($"GET / HTTP/1.1\r\n{Requests.Upgrade}\r\n")).ShouldStartWith("HTTP/1.1 502 ");
 
         await _gateway.ApplyAsync(new WebSocketListenerConfig(), "app", new BackendConfig { Name = "app", Source = EndpointSource.Pushed });
@@ -238,13 +253,19 @@ public sealed class ProxyTests : IAsyncLifetime
             {
                 Routes =
                 [
-                    new RouteConfig { Hosts = ["*.example.com"], PathPrefix = "/chat", Backend = "app" },
+                    new RouteConfig
+                    {
+                        Hosts = ["*.example.com"],
+                        PathPrefix = "/chat",
+                        Backend = "app",
+                    },
                     new RouteConfig { PathPrefix = "/other", Backend = "other" },
                 ],
             },
             null,
             ProxyGateway.Backend("app", _backend.Port),
-            ProxyGateway.Backend("other", other.Port));
+            ProxyGateway.Backend("other", other.Port)
+        );
 
         using var first = await _gateway.ConnectAsync("/chat/room?x", options => options.SetRequestHeader("Host", "a.Example.com"));
         using var second = await _gateway.ConnectAsync("/%6Fther/x");
@@ -296,7 +317,7 @@ public sealed class ProxyTests : IAsyncLifetime
     private static async Task<byte[]> ReadExactlyAsync(Socket socket, int count)
     {
         var buffer = new byte[count];
-        for (var length = 0; length < count;)
+        for (var length = 0; length < count; )
         {
             var received = await socket.ReceiveAsync(buffer.AsMemory(length), SocketFlags.None, ProxyGateway.Deadline());
             received.ShouldBeGreaterThan(0, "the connection ended");

@@ -56,11 +56,15 @@ public sealed class RoutingTests
     [InlineData("/app/", 0)]
     [InlineData("/app//", 0)]
     public void Match_PrefixWithTrailingSlash_TakesThePathWithout(string path, int expected) =>
-        new RouteTable([new RouteConfig { PathPrefix = "/app/", Backend = "a" }]).Match(default, Encoding.ASCII.GetBytes(path)).ShouldBe(expected);
+        new RouteTable([new RouteConfig { PathPrefix = "/app/", Backend = "a" }])
+            .Match(default, Encoding.ASCII.GetBytes(path))
+            .ShouldBe(expected);
 
     [Fact]
     public void Compile_PrefixWithoutNormalForm_Throws() =>
-        Should.Throw<FormatException>(() => new RouteTable([new RouteConfig { PathPrefix = "/a/../b", Backend = "a" }])).Message.ShouldContain("/a/../b");
+        Should
+            .Throw<FormatException>(() => new RouteTable([new RouteConfig { PathPrefix = "/a/../b", Backend = "a" }]))
+            .Message.ShouldContain("/a/../b");
 
     [Theory]
     [InlineData("/chat?q=1", "Host: Example.com:8080", "Example.com", "Example.com:8080", "/chat?q=1", "/chat")]
@@ -101,9 +105,13 @@ public sealed class RoutingTests
         RequestTarget.TryRead(head, data, out _).Status.ShouldBe(400);
     }
 
-    private static readonly RouteTable Table = new(
-    [
-        new RouteConfig { Hosts = ["app.example.com"], PathPrefix = "/app", Backend = "a" },
+    private static readonly RouteTable Table = new([
+        new RouteConfig
+        {
+            Hosts = ["app.example.com"],
+            PathPrefix = "/app",
+            Backend = "a",
+        },
         new RouteConfig { Hosts = ["*.wild.example.com"], Backend = "b" },
         new RouteConfig { Backend = "c" },
     ]);
