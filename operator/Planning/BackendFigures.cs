@@ -16,7 +16,8 @@ internal sealed record BackendFigures(string Name, int Desired, int Ready)
             return new BackendFigures(backend.Name, addresses.Count, answering) { IsShort = answering < addresses.Count };
         }
 
-        var known = input.Endpoints.GetValueOrDefault(backend.Name) ?? [];
+        var found = input.Endpoints.TryGetValue(backend.Name, out var known);
+        known ??= [];
         var serving = known.Count(endpoint => !endpoint.Draining);
         if (backend.Workload is { } workload)
         {
@@ -24,7 +25,8 @@ internal sealed record BackendFigures(string Name, int Desired, int Ready)
             return new BackendFigures(backend.Name, workload.Replicas, ready) { IsShort = ready < workload.Replicas };
         }
 
-        return new BackendFigures(backend.Name, serving, serving) { IsShort = serving == 0 };
+        // A Service that has not been read yet says nothing against its backend.
+        return new BackendFigures(backend.Name, serving, serving) { IsShort = found && serving == 0 };
     }
 
     // Nobody but the gateways looks at a fixed address: it is out when all that speak of it say so.

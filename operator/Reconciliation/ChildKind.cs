@@ -24,6 +24,9 @@ internal interface IChildKind
     /// <summary>Server-side apply, taking over fields that others own.</summary>
     Task<IKubernetesObject> ApplyAsync(ObjectKey key, JsonObject body, CancellationToken cancellation);
 
+    /// <summary>Merge patch: members are set, lists replaced whole.</summary>
+    Task<IKubernetesObject> MergeAsync(ObjectKey key, JsonObject patch, CancellationToken cancellation);
+
     /// <summary>Deletes exactly this object, not one that came after it under its name.</summary>
     Task DeleteAsync(IKubernetesObject value, CancellationToken cancellation);
 }
@@ -53,6 +56,11 @@ internal sealed class ChildKind<T>(KubernetesClient client, WatchedKind<T> watch
         var answer = await client.ApplyAsync(watched.Type, key.Namespace, key.Name, json, Force, cancellation);
         return JsonSerializer.Deserialize(answer, watched.Type.TypeInfo)!;
     }
+
+    public async Task<IKubernetesObject> MergeAsync(ObjectKey key, JsonObject patch, CancellationToken cancellation) =>
+        await client.PatchAsync(
+            watched.Type, key.Namespace, key.Name,
+            Patch.Merge(JsonSerializer.SerializeToUtf8Bytes(patch, KubernetesNodeJson.Default.JsonObject)), cancellationToken: cancellation);
 
     public async Task DeleteAsync(IKubernetesObject value, CancellationToken cancellation)
     {

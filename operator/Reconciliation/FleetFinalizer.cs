@@ -57,7 +57,9 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
         }
     }
 
-    private int GatewayPods(ConnectionFleet fleet) => caches.Pods.OfFleet(ObjectKey.Of(fleet)).Count(IsGateway);
+    // One that was evicted or has failed carries nobody, and its Deployment leaves it where it is.
+    private int GatewayPods(ConnectionFleet fleet) => caches.Pods.OfFleet(ObjectKey.Of(fleet))
+        .Count(static pod => IsGateway(pod) && pod.Status?.Phase is not ("Failed" or "Succeeded"));
 
     private Task WriteStatusAsync(ConnectionFleet fleet, CancellationToken cancellation)
     {

@@ -31,7 +31,8 @@ internal sealed class FleetGatherer(
             Fleet = fleet,
             DefaultGatewayImage = options.GatewayImage,
             Stream = stream.Endpoint,
-            Deployments = caches.Deployments.OfFleet(key),
+            // One that only bears the fleet's label, or is a namesake's, is no gateway of it: a rollout would wait for it for ever.
+            Deployments = [.. caches.Deployments.OfFleet(key).Where(deployment => FleetOwner.Owns(fleet, deployment))],
         };
         return new FleetObservation
         {
@@ -44,6 +45,10 @@ internal sealed class FleetGatherer(
     }
 
     /// <summary>The endpoints of the backends that the operator tells the gateways, by name of the backend.</summary>
+    /// <remarks>
+    /// Without the backends whose Service has not been read yet, as right after a change of leader: to tell the gateways of no endpoints would cost
+    /// them the ones that they have.
+    /// </remarks>
     public IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> Endpoints(ObjectKey fleet, FleetPlan plan)
     {
         var own = plan.Workloads.Select(workload => workload.Backend).ToHashSet(StringComparer.Ordinal);
@@ -52,17 +57,25 @@ internal sealed class FleetGatherer(
             plan.EndpointSources.Where(source => !own.Contains(source.Backend))
                 .Select(source => new ObjectKey(fleet.Namespace, source.Service))
         );
-        return plan.EndpointSources.ToDictionary(
-            source => source.Backend,
-            source =>
+        var endpoints = new Dictionary<string, IReadOnlyList<EndpointInfo>>(StringComparer.Ordinal);
+        foreach (var source in plan.EndpointSources)
+        {
+            var service = new ObjectKey(fleet.Namespace, source.Service);
+            if (own.Contains(source.Backend))
             {
-                var service = new ObjectKey(fleet.Namespace, source.Service);
-                return own.Contains(source.Backend)
-                    ? EndpointResolver.Resolve(source, caches.Services.Find(service), caches.EndpointSlices.OfFleet(fleet))
-                    : EndpointResolver.Resolve(source, references.Service(service), references.Slices(service));
-            },
-            StringComparer.Ordinal
-        );
+                endpoints[source.Backend] = EndpointResolver.Resolve(
+                    source,
+                    caches.Services.Find(service),
+                    caches.EndpointSlices.OfFleet(fleet)
+                );
+            }
+            else if (references.IsKnown(service))
+            {
+                endpoints[source.Backend] = EndpointResolver.Resolve(source, references.Service(service), references.Slices(service));
+            }
+        }
+
+        return endpoints;
     }
 
     public void Forget(ObjectKey fleet)

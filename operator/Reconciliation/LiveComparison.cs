@@ -15,12 +15,16 @@ public readonly record struct Difference(string Path, string Live)
 /// <remarks>
 /// The live object may have more (defaults, other managers' fields), never less or other. Lists whose items the API server merges by a key are
 /// compared by that key, so that a sidecar put in by somebody else is not taken for drift: a server-side apply would not remove it either.
+/// A Service's ports are compared so too, but may have no others beside them.
 /// All other lists have to be equal item by item.
 /// </remarks>
 public static class LiveComparison
 {
     // The keys by which the API server merges the lists that the operator's objects have, the most telling first.
     private static readonly string[] MergeKeys = ["name", "mountPath", "containerPort", "uid"];
+
+    /// <summary>A Service's ports: those of the listeners and no others, for each is a way in.</summary>
+    public const string ServicePorts = "spec.ports";
 
     /// <summary>Every field of <paramref name="desired"/> that <paramref name="live"/> lacks or has otherwise; none when all is as desired.</summary>
     public static IEnumerable<Difference> Differences(JsonNode? desired, JsonNode? live) => Compare(desired, live, "");
@@ -47,8 +51,9 @@ public static class LiveComparison
             ? [new Difference(path, live.ToJsonString())]
             : desired.Zip(live).SelectMany((pair, index) => Compare(pair.First, pair.Second, $"{path}[{index}]"));
 
-    private static IEnumerable<Difference> CompareByKey(JsonArray desired, JsonArray live, string key, string path) =>
-        desired.SelectMany(item =>
+    private static IEnumerable<Difference> CompareByKey(JsonArray desired, JsonArray live, string key, string path)
+    {
+        var differences = desired.SelectMany(item =>
         {
             var value = item![key]!.AsValue();
             var match = live.FirstOrDefault(candidate =>
@@ -56,6 +61,10 @@ public static class LiveComparison
             );
             return Compare(item, match, $"{path}[{key}={value}]");
         });
+        return path == ServicePorts && live.Count > desired.Count
+            ? differences.Prepend(new Difference(path, live.ToJsonString()))
+            : differences;
+    }
 
     private static string? MergeKey(JsonArray items) =>
         items.Count == 0

@@ -68,13 +68,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
         var live = kind.Find(key) is { } cached ? _memory.Newest(kind.Type.Kind, key, cached) : await kind.ReadAsync(key, cancellation);
         if (live is not null && !FleetOwner.Owns(pass.Fleet, live))
         {
-            pass.Problems.Add(
-                new ApplyProblem(
-                    ApplyProblemReason.Conflict,
-                    ApplyReport.NameOf(desired),
-                    "there is one that does not belong to this fleet; delete or rename it"
-                )
-            );
+            pass.Problems.Add(Stranger(desired));
             return;
         }
 
@@ -92,10 +86,22 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
             pass.Drift.Add(new DriftCorrection(ApplyReport.NameOf(desired), unhashed[0]));
         }
 
-        var answer = await kind.ApplyAsync(key, body, cancellation);
+        if (await GuardedApply.WriteAsync(pass.Fleet, kind, body, live, key, cancellation) is not { } answer)
+        {
+            pass.Problems.Add(Stranger(desired));
+            return;
+        }
+
         _memory.Note(kind.Type.Kind, key, hash, live, answer, Text(LiveComparison.Differences(body, kind.ToJson(answer))));
         pass.Applied++;
     }
+
+    private static ApplyProblem Stranger(IKubernetesObject desired) =>
+        new(
+            ApplyProblemReason.Conflict,
+            ApplyReport.NameOf(desired),
+            "there is one that does not belong to this fleet; delete or rename it"
+        );
 
     private async Task ScaleAsync(Pass pass, RetiringDeployment retiring, CancellationToken cancellation)
     {

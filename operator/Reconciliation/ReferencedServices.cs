@@ -43,6 +43,15 @@ internal sealed class ReferencedServices(KubernetesClient client, ILoggerFactory
         }
     }
 
+    /// <summary>Whether the Service and its endpoints have been read, be it that there are none; <see cref="Changed"/> tells when that comes true.</summary>
+    public bool IsKnown(ObjectKey service)
+    {
+        lock (_lock)
+        {
+            return _services.TryGetValue(service, out var followed) && followed.Service.HasSynced && followed.Slices.HasSynced;
+        }
+    }
+
     /// <summary>The Service as last seen; null while it is unknown or when there is none.</summary>
     public Service? Service(ObjectKey key)
     {
@@ -102,7 +111,7 @@ internal sealed class ReferencedServices(KubernetesClient client, ILoggerFactory
         _services.Add(key, followed);
         followed.Service.AddHandler(ResourceEventHandler<Service>.ForAny(_ => Tell(key)));
         followed.Slices.AddHandler(ResourceEventHandler<EndpointSlice>.ForAny(_ => Tell(key)));
-        followed.Run();
+        followed.Run(() => Tell(key));
         return followed;
     }
 
@@ -137,7 +146,22 @@ internal sealed class ReferencedServices(KubernetesClient client, ILoggerFactory
         public HashSet<ObjectKey> Fleets { get; } = [];
 
         // Informers never fail: they try again until they are stopped.
-        public void Run() => _ = Task.WhenAll(Service.RunAsync(_stop.Token), Slices.RunAsync(_stop.Token));
+        public void Run(Action known)
+        {
+            _ = Task.WhenAll(Service.RunAsync(_stop.Token), Slices.RunAsync(_stop.Token));
+            _ = TellAsync(known, _stop.Token);
+        }
+
+        // A Service that is not there makes no event, and one without endpoints only half of them.
+        private async Task TellAsync(Action known, CancellationToken stopping)
+        {
+            var both = Task.WhenAll(Service.WaitForSyncAsync(stopping), Slices.WaitForSyncAsync(stopping));
+            await both.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (both.IsCompletedSuccessfully)
+            {
+                known();
+            }
+        }
 
         public void Dispose()
         {

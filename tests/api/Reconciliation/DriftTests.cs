@@ -42,6 +42,8 @@ public sealed class DriftTests(SharedCluster shared)
         """{"spec":{"template":{"spec":{"containers":[{"name":"gateway","image":"evil"}]}}}}"""
     )]
     [InlineData("service", "spec.ports[0].targetPort", """{"spec":{"ports":[{"port":9000,"protocol":"TCP","targetPort":1}]}}""")]
+    [InlineData("service", "spec.ports", """[{"op":"replace","path":"/spec/ports/0/port","value":9999}]""")]
+    [InlineData("service", "spec.ports", """{"spec":{"ports":[{"name":"more","port":9999,"protocol":"TCP"}]}}""")]
     [InlineData("configmap", "data", """{"data":{"gateway.json":"{}"}}""")]
     [InlineData("poddisruptionbudget", "spec.minAvailable", """{"spec":{"minAvailable":0}}""")]
     [InlineData("serviceaccount", "metadata.labels", """{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}}""")]
@@ -56,7 +58,7 @@ public sealed class DriftTests(SharedCluster shared)
         var before = At(child, field);
         var mark = shared.Cluster.Audit.Mark();
 
-        await fleet.Kubectl.RunAsync("patch", kind, name, "-n", fleet.Namespace, "-p", patch);
+        await fleet.Kubectl.RunAsync("patch", kind, name, "-n", fleet.Namespace, "--type", patch[0] == '[' ? "json" : "strategic", "-p", patch);
 
         await Eventually.HoldsAsync(
             async () =>

@@ -143,7 +143,10 @@ internal static class RequestHandler
             throw new ApiException(400, "BadRequest", "apiVersion and kind must be set");
         }
 
-        if (configuration["metadata"]?["uid"] is not null || configuration["metadata"]?["resourceVersion"] is { } set && (string?)set == "")
+        if (
+            (configuration["metadata"]?["uid"] is { } uid && (string?)uid != UidOf(store, path))
+            || configuration["metadata"]?["resourceVersion"] is { } set && (string?)set == ""
+        )
         {
             throw new ApiException(409, "Conflict", "uid mismatch");
         }
@@ -182,6 +185,18 @@ internal static class RequestHandler
             configuration["metadata"] ??= new JsonObject();
             configuration["metadata"]!["name"] = path.Name;
             return (201, store.Create(path with { Name = null }, configuration, manager, dryRun));
+        }
+    }
+
+    private static string? UidOf(ObjectStore store, ApiPath path)
+    {
+        try
+        {
+            return (string?)store.Get(path)["metadata"]!["uid"];
+        }
+        catch (ApiException error) when (error.Code == 404)
+        {
+            return null;
         }
     }
 

@@ -43,6 +43,14 @@ public sealed class LiveComparisonTests
         First(JsonNode.Parse("""{"containers":[{"name":"a"},{"name":"b"}]}"""), JsonNode.Parse("""{"containers":[{"name":"a"}]}"""))
             .ShouldBe("containers[name=b]");
 
+    [Theory]
+    [InlineData("""[{"name":"a","port":1},{"name":"b","port":2}]""", "spec.ports")]
+    [InlineData("""[{"name":"a","port":2}]""", "spec.ports[name=a].port")]
+    [InlineData("""[{"name":"a","port":1,"nodePort":3}]""", null)]
+    public void Differences_PortsOfAService_AreTheseAndNoOthers(string live, string? difference) => First(
+        JsonNode.Parse("""{"spec":{"ports":[{"name":"a","port":1}]}}"""),
+        JsonNode.Parse($$$"""{"spec":{"ports":{{{live}}}}}""")).ShouldBe(difference);
+
     [Fact]
     public void Differences_TolerationAdded_IsDriftSinceThatListIsAtomic() =>
         First(JsonNode.Parse("""{"tolerations":[{"key":"a"}]}"""), JsonNode.Parse("""{"tolerations":[{"key":"a"},{"key":"b"}]}"""))
