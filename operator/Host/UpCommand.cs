@@ -90,9 +90,11 @@ public static class UpCommand
                 var configuration = parsed.InvocationConfiguration;
                 var json = parsed.GetValue(output) == "json";
                 var terminal = !json && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
+                await using var standardOutput = new BackgroundWriter(configuration.Output, tellsWhatIsLeftOut: !json);
+                await using var standardError = new BackgroundWriter(configuration.Error, tellsWhatIsLeftOut: true);
                 var printer = new HostOutput(
-                    configuration.Output,
-                    configuration.Error,
+                    standardOutput,
+                    standardError,
                     json ? OutputFormat.Json : OutputFormat.Table,
                     terminal,
                     TimeProvider.System
