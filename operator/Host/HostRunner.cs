@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Threading.Channels;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Output;
@@ -12,6 +13,8 @@ internal static class HostRunner
 {
     // sockaddr_un has room for 108 bytes with the final zero.
     private const int MaxSocketPath = 107;
+    private const string LongestSocketName = "handover-99999999.sock";
+    private const string StreamSocketName = "stream.sock";
 
     // timeout(1) and some terminals signal both the process and its group.
     private static readonly TimeSpan SameSignal = TimeSpan.FromMilliseconds(300);
@@ -53,7 +56,7 @@ internal static class HostRunner
             Time = time,
             Post = action => posted.Writer.TryWrite(action),
             Say = output.Say,
-            StreamPath = Path.Combine(options.StateDirectory, "stream.sock"),
+            StreamPath = Path.Combine(options.StateDirectory, StreamSocketName),
         };
         try
         {
@@ -172,20 +175,47 @@ internal static class HostRunner
     /// <summary>Returns whether the directory is ours to remove.</summary>
     private static bool CreateState(string directory)
     {
-        if (Path.Combine(directory, "handover-99.sock").Length > MaxSocketPath)
+        // Fleets are numbered as they come, and a name that does not fit any more would end the supervisor in the middle of an edit.
+        if (Encoding.UTF8.GetByteCount(Path.Combine(directory, LongestSocketName)) > MaxSocketPath)
         {
-            throw new IOException($"longer than {MaxSocketPath - 17} characters, which leaves no room for the names of Unix sockets");
+            throw new IOException(
+                $"longer than {MaxSocketPath - LongestSocketName.Length - 1} bytes, which leaves no room for the names of Unix sockets"
+            );
         }
 
         var created = !Directory.Exists(directory);
         Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        foreach (var socket in Directory.GetFiles(directory, "*.sock"))
+        if ((File.GetUnixFileMode(directory) & UnixFileMode.OtherWrite) != UnixFileMode.None)
         {
-            // Left behind by a run that was killed together with its watchdog.
+            throw new IOException("everybody may write to it, and could put a socket of theirs in the place of ours");
+        }
+
+        // Left behind by a run that was killed together with its watchdog. Only our own names: it may be a directory of others' sockets too.
+        foreach (var socket in Directory.GetFiles(directory, "handover-*.sock").Append(Path.Combine(directory, StreamSocketName)))
+        {
+            if (IsServed(socket))
+            {
+                throw new IOException($"another operator uses {socket}");
+            }
+
             File.Delete(socket);
         }
 
         return created;
+    }
+
+    private static bool IsServed(string path)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     private static void SayAll(HostOutput output, IReadOnlyList<string> lines)

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Gateways;
@@ -39,6 +40,7 @@ internal sealed class HostServer : IAsyncDisposable
                 }
             });
         var app = builder.Build();
+        app.Use(RefuseOtherHostsAsync);
         app.UseRouting();
         app.UseWebSockets();
         new StreamServer(
@@ -78,6 +80,25 @@ internal sealed class HostServer : IAsyncDisposable
         await _app.StopAsync(limit.Token);
         await _app.DisposeAsync();
     }
+
+    /// <summary>Answers 421 to a browser that was led here by a name of its page's own (DNS rebinding); the page could read everything else.</summary>
+    private static Task RefuseOtherHostsAsync(HttpContext context, RequestDelegate next)
+    {
+        // The Unix socket has no address, and an address that others can reach goes by names that only they know.
+        if (context.Connection.LocalIpAddress is not { } local || !IPAddress.IsLoopback(local) || IsOwnName(context.Request.Host.Host))
+        {
+            return next(context);
+        }
+
+        context.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
+        return context.Response.WriteAsync("ask for localhost, or for the address itself\n");
+    }
+
+    private static bool IsOwnName(string host) =>
+        host.Length == 0
+        || IPAddress.TryParse(host, out _)
+        || host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
 
     private static Task WriteReadyAsync(HttpContext context, IReadOnlyList<FleetOverview> fleets)
     {

@@ -33,7 +33,9 @@ internal static class FreePorts
         try
         {
             await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), cancellation);
-            return true;
+
+            // The kernel may choose the very port as the source, and the socket then talks to itself.
+            return !Equals(socket.LocalEndPoint, socket.RemoteEndPoint);
         }
         catch (SocketException)
         {

@@ -173,6 +173,55 @@ public sealed class UpTests
     }
 
     [Fact]
+    public async Task Up_Web_AnswersOnlyToItsOwnName()
+    {
+        await using var up = new UpProcess(Quickstart);
+        await up.ReadyAsync();
+        using var http = new HttpClient();
+        (await StatusAsync("localhost")).ShouldBe(200);
+        (await StatusAsync($"127.0.0.1:{up.HttpPort}")).ShouldBe(200);
+        (await StatusAsync("rebound.example")).ShouldBe(421);
+
+        async Task<int> StatusAsync(string host)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{up.HttpPort}/api/v1/fleets");
+            request.Headers.Host = host;
+            using var answer = await http.SendAsync(request, up.Deadline);
+            return (int)answer.StatusCode;
+        }
+    }
+
+    [Fact]
+    public async Task Up_StateDirectoryOfOthers_LosesNothing()
+    {
+        var sockets = Directory.CreateTempSubdirectory("mooring-state-");
+        try
+        {
+            using var theirs = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            theirs.Bind(new UnixDomainSocketEndPoint(Path.Combine(sockets.FullName, "theirs.sock")));
+            await using (var up = new UpProcess(Quickstart, "--state-dir", sockets.FullName))
+            {
+                await up.ReadyAsync();
+                await using var second = new UpProcess(Quickstart, "--state-dir", sockets.FullName);
+                (await second.ExitAsync()).ShouldBe(1);
+                second.Errors.ShouldContain("another operator uses");
+                using var client = await up.ConnectAsync();
+                (await up.EchoesAsync(client)).ShouldBeTrue();
+            }
+
+            File.Exists(Path.Combine(sockets.FullName, "theirs.sock")).ShouldBeTrue();
+            File.SetUnixFileMode(sockets.FullName, (UnixFileMode)0x1FF);
+            await using var open = new UpProcess(Quickstart, "--state-dir", sockets.FullName);
+            (await open.ExitAsync()).ShouldBe(1);
+            open.Errors.ShouldContain("everybody may write to it");
+        }
+        finally
+        {
+            sockets.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task Up_EditToAPortInUse_IsReportedAndChangesNothing()
     {
         await using var up = new UpProcess(Quickstart);
