@@ -57,10 +57,13 @@ public static class FleetOverviews
             listener.Port,
             listener.Backend,
             loads.Sum(static load => (long)load.Connections),
-            loads.Sum(static load => load.AcceptedTotal),
-            loads.Sum(static load => load.RefusedTotal.Values.Sum())
+            Total(loads.Select(static load => load.AcceptedTotal)),
+            Total(loads.SelectMany(static load => load.RefusedTotal.Values))
         );
     }
+
+    // Peers may report any number: a sum that does not fit is no reason to fail.
+    private static long Total(IEnumerable<long> counts) => (long)Math.Min(long.MaxValue, counts.Sum(static count => (decimal)count));
 
     private static GatewayOverview Gateway(GatewayView gateway, FleetView view) =>
         new()

@@ -2,6 +2,7 @@ using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
 using Mooring.Contracts.Stream;
+using Mooring.Kubernetes.Client;
 
 namespace Mooring.Operator.Gateways;
 
@@ -99,6 +100,7 @@ internal sealed class GatewaySession(
     private async Task ReceiveAllAsync()
     {
         var reader = new MessageReader(socket, StreamLimits.MaxMessageBytes);
+        var pace = new TokenBucket(options.MessagesPerSecond, options.MessageBurst, time);
         await using var silence = time.CreateTimer(
             _ => End($"silent for {options.SilenceTimeout.TotalSeconds:0.#} s"),
             null,
@@ -108,6 +110,12 @@ internal sealed class GatewaySession(
         while (await reader.ReadAsync(CancellationToken.None) is { } json)
         {
             silence.Change(options.SilenceTimeout, Timeout.InfiniteTimeSpan);
+            if (pace.Reserve() is { Ticks: > 0 } early)
+            {
+                // Each message may bring a reconcile about: a gateway that floods waits, and TCP makes it wait.
+                await Task.WhenAny(_ended.Task, Task.Delay(early, time));
+            }
+
             switch (StreamCodec.Decode(json.Span))
             {
                 case null:

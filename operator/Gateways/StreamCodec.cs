@@ -124,6 +124,11 @@ internal static class StreamCodec
                 NotNegative(listener.ReceivedBytesTotal, $"{path}.receivedBytesTotal");
                 NotNegative(listener.SentBytesTotal, $"{path}.sentBytesTotal");
                 Map(listener.RefusedTotal, $"{path}.refusedTotal");
+                foreach (var (reason, count) in listener.RefusedTotal)
+                {
+                    Text(reason, MaxName, $"{path}.refusedTotal");
+                    NotNegative(count, $"{path}.refusedTotal.{reason}");
+                }
             }
         );
         List(
@@ -141,6 +146,8 @@ internal static class StreamCodec
                     {
                         Text(endpoint.Id, MaxName, $"{path}.id");
                         NotNegative(endpoint.Connections, $"{path}.connections");
+                        NotNegative(endpoint.ConnectsTotal, $"{path}.connectsTotal");
+                        NotNegative(endpoint.FailuresTotal, $"{path}.failuresTotal");
                     }
                 );
             }

@@ -17,6 +17,12 @@ public sealed record StreamOptions
     /// <summary>Time between WebSocket pings; one that stays unanswered for as long again ends the stream. Default 10 s.</summary>
     public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Messages of one stream that are read at once, and per second in the long run; the rest waits. Default 100 and 20.</summary>
+    public int MessageBurst { get; init; } = 100;
+
+    /// <inheritdoc cref="MessageBurst"/>
+    public double MessagesPerSecond { get; init; } = 20;
+
     /// <summary>Streams at most whose hello has not been accepted yet; more are answered 503. Default 256.</summary>
     public int MaxHandshakes { get; init; } = 256;
 

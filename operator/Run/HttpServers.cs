@@ -12,6 +12,11 @@ namespace Mooring.Operator.Run;
 /// <summary>The operator's two HTTP servers: one for people and probes, one for gateways.</summary>
 internal static class HttpServers
 {
+    // Whoever can reach a port may hold this many connections of it, and for so long, without having said who it is.
+    private const int MaxConnections = 1024;
+    private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(10);
+
     /// <summary>Serves /healthz, /readyz, /metrics, and the dashboard.</summary>
     public static WebApplication Admin(
         IPEndPoint address,
@@ -60,6 +65,10 @@ internal static class HttpServers
             .ConfigureKestrel(kestrel =>
             {
                 kestrel.AddServerHeader = false;
+                // Streams are upgraded, and counted by the stream server itself.
+                kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+                kestrel.Limits.KeepAliveTimeout = IdleTimeout;
+                kestrel.Limits.RequestHeadersTimeout = RequestTimeout;
                 kestrel.Listen(
                     address,
                     listen =>

@@ -121,6 +121,17 @@ public sealed class DashboardTests
         return app;
     }
 
+    [Fact]
+    public void Of_CountsThatDoNotFit_AreCutOff()
+    {
+        var view = View();
+        var most = new Dictionary<string, long> { ["a"] = long.MaxValue, ["b"] = long.MaxValue };
+        var load = new ListenerLoad { Name = "a", AcceptedTotal = long.MaxValue, RefusedTotal = most };
+        view = view with { Gateways = [.. view.Gateways.Select(gateway => gateway with { Report = gateway.Report! with { Listeners = [load] } })] };
+        var listener = FleetOverviews.Of(Fleet, Config, view).Listeners.ShouldHaveSingleItem();
+        (listener.AcceptedTotal, listener.RefusedTotal).ShouldBe((long.MaxValue, long.MaxValue));
+    }
+
     private static FleetView View() =>
         new()
         {

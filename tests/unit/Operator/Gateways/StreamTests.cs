@@ -51,6 +51,23 @@ public sealed class StreamTests
     }
 
     [Fact]
+    public async Task Receive_Flood_IsReadNoFasterThanThePace()
+    {
+        await using var stream = await StreamFixture.StartAsync(new StreamOptions { MessageBurst = 5, MessagesPerSecond = 1 });
+        var changes = new ConcurrentQueue<GatewayChange>();
+        stream.Hub.Changed += (_, change) => changes.Enqueue(change);
+        using var gateway = await stream.JoinAsync("g0");
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        for (var i = 0; i < 200; i++)
+        {
+            await stream.SendAsync(gateway, new AckMessage { Hash = $"h{i}", Accepted = i % 2 == 0 });
+        }
+
+        await stream.UntilAsync(view => changes.Count(static change => change == GatewayChange.Acked) >= 6);
+        changes.Count(static change => change == GatewayChange.Acked).ShouldBeLessThan(7 + (int)watch.Elapsed.TotalSeconds);
+    }
+
+    [Fact]
     public async Task Note_AcksAndReports_ShowInTheView()
     {
         await using var stream = await StreamFixture.StartAsync();
@@ -214,6 +231,10 @@ public sealed class StreamTests
     [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"listeners":[null]}""", "$.listeners[0]: null")]
     [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"backends":null}""", "$.backends: null")]
     [InlineData("""{"type":"ack","hash":null,"accepted":true}""", "hash")]
+    [InlineData(
+        """{"type":"report","state":"Serving","connections":1,"capacity":1,"listeners":[{"name":"a","refusedTotal":{"x":-1}}]}""",
+        "$.listeners[0].refusedTotal.x: negative"
+    )]
     public async Task Session_BadMessage_EndsTheStream(string text, string expected)
     {
         await using var stream = await StreamFixture.StartAsync();
