@@ -20,4 +20,10 @@ if (parsed.CommandResult.Command.Name == "up")
     configuration.ProcessTerminationTimeout = null;
 }
 
+else if (parsed.CommandResult.Command.Name == "run")
+{
+    // To close the streams, take the label away and give the lease up; well within a pod's usual grace of 30 s.
+    configuration.ProcessTerminationTimeout = TimeSpan.FromSeconds(20);
+}
+
 return await parsed.InvokeAsync(configuration);

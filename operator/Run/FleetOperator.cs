@@ -188,7 +188,7 @@ internal sealed class FleetOperator : IAsyncDisposable
 
                 delay = CertificateCheck;
             }
-            catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException)
+            catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException or IOException)
             {
                 delay = CertificateRetry;
                 Log.CertificatesFailed(_log, error.Message, delay);

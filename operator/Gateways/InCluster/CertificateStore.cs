@@ -14,6 +14,8 @@ internal sealed class CertificateStore(KubernetesClient client, string ns, strin
     private const string AuthorityKey = "ca.key";
     private const string ServerCertificate = "tls.crt";
     private const string ServerKey = "tls.key";
+    private const string PartOf = "app.kubernetes.io/part-of";
+    private const string PartOfMooring = "mooring";
     private const int MaxTries = 5;
 
     private static readonly ResourceType<Secret> Secrets = ResourceType.For(InClusterJson.Default.Secret);
@@ -26,12 +28,18 @@ internal sealed class CertificateStore(KubernetesClient client, string ns, strin
 
     /// <summary>Reads the Secret, makes or renews what it lacks, and returns what gateways are to trust.</summary>
     /// <exception cref="KubernetesException">The Secret cannot be read or written.</exception>
+    /// <exception cref="IOException">There is a Secret of that name which is somebody else's.</exception>
     public async Task<string> EnsureAsync(CancellationToken cancellation)
     {
         for (var attempt = 1; ; attempt++)
         {
             var secret = await client.FindAsync(Secrets, ns, name, cancellation);
             var stored = secret is null ? null : Read(secret);
+            if (secret is not null && !IsOurs(secret, stored!))
+            {
+                throw new IOException($"the Secret {ns}/{name} holds something else than the stream's certificates: move it out of the way");
+            }
+
             var wanted = StreamAuthority.Ensure(stored, hosts, time.GetUtcNow());
             try
             {
@@ -73,7 +81,7 @@ internal sealed class CertificateStore(KubernetesClient client, string ns, strin
                 Name = name,
                 Namespace = ns,
                 ResourceVersion = present?.Metadata.ResourceVersion,
-                Labels = present?.Metadata.Labels ?? new Dictionary<string, string> { ["app.kubernetes.io/part-of"] = "mooring" },
+                Labels = present?.Metadata.Labels ?? new Dictionary<string, string> { [PartOf] = PartOfMooring },
                 Annotations = present?.Metadata.Annotations,
                 OwnerReferences = present?.Metadata.OwnerReferences,
             },
@@ -90,6 +98,12 @@ internal sealed class CertificateStore(KubernetesClient client, string ns, strin
             ? client.CreateAsync(Secrets, secret, cancellationToken: cancellation)
             : client.ReplaceAsync(Secrets, secret, cancellationToken: cancellation);
     }
+
+    // An authority's key is what no certificate made by others comes with. An empty Secret may have been put there for us.
+    private static bool IsOurs(Secret secret, StreamCertificates stored) =>
+        stored.AuthorityKey.Length > 0
+        || secret.Data is null or { Count: 0 }
+        || secret.Metadata.Labels?.GetValueOrDefault(PartOf) == PartOfMooring;
 
     private static StreamCertificates Read(Secret secret)
     {
