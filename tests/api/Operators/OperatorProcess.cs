@@ -40,7 +40,7 @@ internal sealed class OperatorProcess : IAsyncDisposable
                 "--operator-namespace",
                 role.Namespace,
                 "--lease",
-                "operator",
+                OperatorRole.LeaseName,
                 "--http",
                 $"127.0.0.1:{http}",
                 "--stream",

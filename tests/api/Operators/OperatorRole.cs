@@ -6,6 +6,9 @@ namespace Mooring.Api.Tests.Operators;
 /// <summary>A user with exactly the rights that the chart gives the operator, and a namespace for its Lease and certificates.</summary>
 internal sealed partial class OperatorRole
 {
+    /// <summary>Name of the Lease, as <see cref="OperatorProcess"/> gives it to the operator.</summary>
+    public const string LeaseName = "operator";
+
     private OperatorRole(string user, string ns, string kubeconfig) => (User, Namespace, Kubeconfig) = (user, ns, kubeconfig);
 
     public string User { get; }
@@ -52,7 +55,8 @@ internal sealed partial class OperatorRole
     /// <summary>The rules of the chart's template: those for fleets, those for tokens, and those of the operator's own namespace.</summary>
     private static IEnumerable<(string Kind, string Rules)> ChartRules()
     {
-        var text = File.ReadAllText(RepositoryRoot.File("charts", "mooring", "templates", "rbac.yaml"));
+        var text = File.ReadAllText(RepositoryRoot.File("charts", "mooring", "templates", "rbac.yaml"))
+            .Replace("resourceNames: [{{ $name }}]", $"resourceNames: [{LeaseName}]", StringComparison.Ordinal);
         yield return ("ClusterRole", FleetRules().Match(text).Groups["rules"].Value);
         foreach (Match match in PlainRules().Matches(text))
         {
