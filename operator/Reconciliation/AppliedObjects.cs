@@ -11,7 +11,10 @@ namespace Mooring.Operator.Reconciliation;
 /// </remarks>
 internal sealed class AppliedObjects
 {
+    private const int FreeCorrections = 5;
+    private static readonly TimeSpan Peace = TimeSpan.FromMinutes(5);
     private readonly ConcurrentDictionary<(string Kind, ObjectKey Key), Entry> _entries = new();
+    private readonly ConcurrentDictionary<(string Kind, ObjectKey Key), (int Count, DateTimeOffset Last)> _corrections = new();
 
     /// <summary>The object as the API server answered, while the cache still shows what was there before; else the cached one.</summary>
     public IKubernetesObject Newest(string kind, ObjectKey key, IKubernetesObject cached)
@@ -41,7 +44,23 @@ internal sealed class AppliedObjects
     public void Note(string kind, ObjectKey key, string hash, IKubernetesObject? before, IKubernetesObject answer, string differences) =>
         _entries[(kind, key)] = new Entry(hash, before?.Metadata.ResourceVersion, before is null ? null : answer, differences);
 
-    public void Forget(string kind, ObjectKey key) => _entries.TryRemove((kind, key), out _);
+    /// <summary>Whether somebody else keeps changing the object, so that putting it back once more has to wait.</summary>
+    public bool IsContested(string kind, ObjectKey key, DateTimeOffset now) =>
+        _corrections.TryGetValue((kind, key), out var past) && now < past.Last + Pause(past.Count);
+
+    /// <summary>The object was put back as it had been applied.</summary>
+    public void NoteCorrection(string kind, ObjectKey key, DateTimeOffset now) =>
+        _corrections.AddOrUpdate((kind, key), (1, now), (_, past) => (now - past.Last > Peace ? 1 : past.Count + 1, now));
+
+    public void Forget(string kind, ObjectKey key)
+    {
+        _entries.TryRemove((kind, key), out _);
+        _corrections.TryRemove((kind, key), out _);
+    }
+
+    // 1 s after the fifth time, doubled with each that follows, a minute at most.
+    private static TimeSpan Pause(int corrections) =>
+        corrections < FreeCorrections ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(60, Math.Pow(2, Math.Min(10, corrections - FreeCorrections))));
 
     private sealed record Entry(string Hash, string? VersionBefore, IKubernetesObject? Answer, string Differences);
 }

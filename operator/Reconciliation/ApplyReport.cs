@@ -8,6 +8,9 @@ public enum ApplyProblemReason
     /// <summary>An object of that name is there and belongs to somebody else.</summary>
     Conflict,
 
+    /// <summary>Somebody else changes it again each time it is put back: it is put back less and less often.</summary>
+    Contested,
+
     /// <summary>The operator may not: its role lacks a right, or a quota or an admission policy says no.</summary>
     Forbidden,
 

@@ -87,12 +87,16 @@ internal sealed class FleetGatherer(
     private ConnectionFleet? Effective(ObjectKey key, ConnectionFleet fleet, bool isGood)
     {
         var uid = fleet.Metadata.Uid ?? "";
-        if (isGood)
+        if (isGood && !fleet.Spec.Paused)
         {
             _lastGood[key] = (uid, fleet.Spec);
             return fleet;
         }
 
-        return _lastGood.TryGetValue(key, out var last) && last.Uid == uid ? fleet with { Spec = last.Spec } : null;
+        // While it is paused, what is in force is the spec from before the pause.
+        return _lastGood.TryGetValue(key, out var last) && last.Uid == uid
+                ? fleet with { Spec = last.Spec with { Paused = fleet.Spec.Paused } }
+            : isGood ? fleet
+            : null;
     }
 }

@@ -11,7 +11,8 @@ internal sealed class GatewayPublisher(GatewayHub hub)
     /// <summary>Pushes what has changed. Returns why it cannot be pushed, or null.</summary>
     public ApplyProblem? Publish(ObjectKey fleet, FleetPlan plan, IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> endpoints)
     {
-        if (plan.Paused)
+        // A pause holds the config, not the world: pods of backends come and go all the same.
+        if (plan.Paused && hub.View(fleet.ToString()).DesiredHash != plan.ConfigHash)
         {
             return null;
         }

@@ -15,7 +15,7 @@ namespace Mooring.Operator.Reconciliation;
 /// object still matches (so nobody changed it). Server-side apply with one field manager, taking fields back from whoever took them.
 /// One fleet at a time per caller; different fleets at once.
 /// </remarks>
-internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
+internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, TimeProvider time)
 {
     /// <summary>Annotation with the hash of what was applied.</summary>
     public const string HashAnnotation = "mooring.dev/applied-hash";
@@ -83,6 +83,21 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches)
 
         if (sameHash && unhashed.Count > 0)
         {
+            var now = time.GetUtcNow();
+            if (_memory.IsContested(kind.Type.Kind, key, now))
+            {
+                // Without the live value: it is another each time, and each would be another status to write.
+                pass.Problems.Add(
+                    new ApplyProblem(
+                        ApplyProblemReason.Contested,
+                        ApplyReport.NameOf(desired),
+                        $"somebody else keeps changing {unhashed[0].Path}"
+                    )
+                );
+                return;
+            }
+
+            _memory.NoteCorrection(kind.Type.Kind, key, now);
             pass.Drift.Add(new DriftCorrection(ApplyReport.NameOf(desired), unhashed[0]));
         }
 

@@ -67,7 +67,10 @@ internal sealed class FleetOperator : IAsyncDisposable
                 .Select(fleet =>
                     FleetOverviews.Of(
                         fleet,
-                        fleet.Status?.Phase is null or "Invalid" ? null : GatewayConfigRenderer.Render(new FleetInput { Fleet = fleet }),
+                        // A spec that was not looked at yet may be one that no config can be made of.
+                        fleet.Status?.Phase is null or "Invalid" || fleet.Status.ObservedGeneration != fleet.Metadata.Generation
+                            ? null
+                            : GatewayConfigRenderer.Render(new FleetInput { Fleet = fleet }),
                         _hub.View($"{fleet.Metadata.Namespace}/{fleet.Metadata.Name}")
                     )
                 ),
@@ -121,7 +124,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     private FleetReconciler CreateReconciler(out FleetFinalizer finalizer)
     {
         var time = TimeProvider.System;
-        var applier = new PlanApplier(_client, _caches);
+        var applier = new PlanApplier(_client, _caches, time);
         var statuses = new StatusWriter(_client, time);
         var options = new ReconciliationOptions { GatewayImage = _options.GatewayImage, Workers = _options.Workers };
         finalizer = new FleetFinalizer(_caches, applier, statuses, _hub, time);

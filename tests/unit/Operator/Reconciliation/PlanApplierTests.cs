@@ -30,7 +30,7 @@ public sealed class PlanApplierTests : IAsyncLifetime
             new KubernetesClientOptions { FieldManager = "mooring-operator", QueriesPerSecond = 0, MaxRetries = 0 }
         );
         _caches = new FleetCaches(_client, [], NullLoggerFactory.Instance);
-        _applier = new PlanApplier(_client, _caches);
+        _applier = new PlanApplier(_client, _caches, TimeProvider.System);
         _following = _caches.RunAsync(_stop.Token);
         await _caches.WaitForSyncAsync(_stop.Token);
     }
@@ -83,6 +83,29 @@ public sealed class PlanApplierTests : IAsyncLifetime
 
         report.Problems.ShouldBeEmpty();
         _api.Find(ConfigMap)!["data"]!["gateway.json"]!.GetValue<string>().ShouldContain("9001");
+    }
+
+    [Fact]
+    public async Task Apply_SomebodyElseKeepsChangingIt_IsPutBackLessAndLessOften()
+    {
+        await ApplyAsync();
+        var puts = 0;
+        for (var i = 0; i < 20; i++)
+        {
+            _api.Edit(ConfigMap, value => value["data"]!["gateway.json"] = $"theirs {i}");
+            var theirs = (string)_api.Find(ConfigMap)!["metadata"]!["resourceVersion"]!;
+            await Until.TrueAsync(
+                () => _caches.ConfigMaps.List().SingleOrDefault()?.Metadata.ResourceVersion == theirs, Deadline, "the edit in the cache");
+            var report = await ApplyAsync();
+            puts += report.Drift.Count;
+            if (report.Drift.Count == 0)
+            {
+                report.Problems.ShouldHaveSingleItem().Reason.ShouldBe(ApplyProblemReason.Contested);
+                report.Problems[0].Message.ShouldBe("somebody else keeps changing data.gateway.json");
+            }
+        }
+
+        puts.ShouldBeInRange(5, 15);
     }
 
     [Fact]

@@ -1,0 +1,38 @@
+using Mooring.Contracts.Stream;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Reconciliation;
+using Mooring.Operator.Tests.Gateways;
+
+namespace Mooring.Operator.Tests.Reconciliation;
+
+public sealed class GatewayPublisherTests
+{
+    private static readonly ObjectKey Key = ObjectKey.Parse(StreamFixture.Fleet);
+
+    [Fact]
+    public async Task Publish_Paused_HoldsTheConfigAndFollowsThePods()
+    {
+        await using var stream = await StreamFixture.StartAsync();
+        var publisher = new GatewayPublisher(stream.Hub);
+        var fleet = Fleets.Load(Fleets.Small.Replace("{name: small, namespace: shop}", "{name: edge, namespace: default}", StringComparison.Ordinal));
+        publisher.Publish(Key, Plan(fleet), Endpoints("10.0.0.1")).ShouldBeNull();
+        using var gateway = await stream.JoinAsync("g0");
+        var hash = (await stream.ReceiveAsync<ConfigMessage>(gateway)).Hash;
+        (await stream.ReceiveAsync<EndpointsMessage>(gateway)).Endpoints.Single().Address.ShouldBe("10.0.0.1");
+
+        var paused = fleet with { Spec = fleet.Spec with { Paused = true } };
+        publisher.Publish(Key, Plan(paused), Endpoints("10.0.0.2")).ShouldBeNull();
+        (await stream.ReceiveAsync<EndpointsMessage>(gateway)).Endpoints.Single().Address.ShouldBe("10.0.0.2");
+
+        var edited = paused with { Spec = paused.Spec with { Listeners = [paused.Spec.Listeners[0] with { Port = 9001 }] } };
+        publisher.Publish(Key, Plan(edited), Endpoints("10.0.0.3")).ShouldBeNull();
+        stream.Hub.View(StreamFixture.Fleet).DesiredHash.ShouldBe(hash);
+    }
+
+    private static FleetPlan Plan(ConnectionFleet fleet) => FleetPlanner.Plan(new FleetInput { Fleet = fleet, DefaultGatewayImage = "gateway" });
+
+    private static Dictionary<string, IReadOnlyList<EndpointInfo>> Endpoints(string address) =>
+        new() { ["app"] = [new EndpointInfo { Id = "app-0", Address = address, Port = 8080 }] };
+}
