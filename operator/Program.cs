@@ -19,7 +19,6 @@ if (parsed.CommandResult.Command.Name == "up")
     // It takes its signals itself: a drain lasts longer than the seconds after which the command line would end the process.
     configuration.ProcessTerminationTimeout = null;
 }
-
 else if (parsed.CommandResult.Command.Name == "run")
 {
     // To close the streams, take the label away and give the lease up; well within a pod's usual grace of 30 s.

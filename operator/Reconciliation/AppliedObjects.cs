@@ -60,7 +60,9 @@ internal sealed class AppliedObjects
 
     // 1 s after the fifth time, doubled with each that follows, a minute at most.
     private static TimeSpan Pause(int corrections) =>
-        corrections < FreeCorrections ? TimeSpan.Zero : TimeSpan.FromSeconds(Math.Min(60, Math.Pow(2, Math.Min(10, corrections - FreeCorrections))));
+        corrections < FreeCorrections
+            ? TimeSpan.Zero
+            : TimeSpan.FromSeconds(Math.Min(60, Math.Pow(2, Math.Min(10, corrections - FreeCorrections))));
 
     private sealed record Entry(string Hash, string? VersionBefore, IKubernetesObject? Answer, string Differences);
 }

@@ -59,8 +59,12 @@ internal sealed class ChildKind<T>(KubernetesClient client, WatchedKind<T> watch
 
     public async Task<IKubernetesObject> MergeAsync(ObjectKey key, JsonObject patch, CancellationToken cancellation) =>
         await client.PatchAsync(
-            watched.Type, key.Namespace, key.Name,
-            Patch.Merge(JsonSerializer.SerializeToUtf8Bytes(patch, KubernetesNodeJson.Default.JsonObject)), cancellationToken: cancellation);
+            watched.Type,
+            key.Namespace,
+            key.Name,
+            Patch.Merge(JsonSerializer.SerializeToUtf8Bytes(patch, KubernetesNodeJson.Default.JsonObject)),
+            cancellationToken: cancellation
+        );
 
     public async Task DeleteAsync(IKubernetesObject value, CancellationToken cancellation)
     {

@@ -58,8 +58,8 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
     }
 
     // One that was evicted or has failed carries nobody, and its Deployment leaves it where it is.
-    private int GatewayPods(ConnectionFleet fleet) => caches.Pods.OfFleet(ObjectKey.Of(fleet))
-        .Count(static pod => IsGateway(pod) && pod.Status?.Phase is not ("Failed" or "Succeeded"));
+    private int GatewayPods(ConnectionFleet fleet) =>
+        caches.Pods.OfFleet(ObjectKey.Of(fleet)).Count(static pod => IsGateway(pod) && pod.Status?.Phase is not ("Failed" or "Succeeded"));
 
     private Task WriteStatusAsync(ConnectionFleet fleet, CancellationToken cancellation)
     {

@@ -95,7 +95,10 @@ internal sealed class FleetGatherer(
 
         // While it is paused, what is in force is the spec from before the pause.
         return _lastGood.TryGetValue(key, out var last) && last.Uid == uid
-                ? fleet with { Spec = last.Spec with { Paused = fleet.Spec.Paused } }
+                ? fleet with
+                {
+                    Spec = last.Spec with { Paused = fleet.Spec.Paused },
+                }
             : isGood ? fleet
             : null;
     }

@@ -68,7 +68,10 @@ internal sealed class FleetOperator : IAsyncDisposable
                     FleetOverviews.Of(
                         fleet,
                         // A spec that was not looked at yet may be one that no config can be made of.
-                        fleet.Status?.Phase is null or "Invalid" || fleet.Status.ObservedGeneration != fleet.Metadata.Generation
+                        fleet.Status?.Phase
+                            is null
+                                or "Invalid"
+                        || fleet.Status.ObservedGeneration != fleet.Metadata.Generation
                             ? null
                             : GatewayConfigRenderer.Render(new FleetInput { Fleet = fleet }),
                         _hub.View($"{fleet.Metadata.Namespace}/{fleet.Metadata.Name}")

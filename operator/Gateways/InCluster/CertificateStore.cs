@@ -37,7 +37,9 @@ internal sealed class CertificateStore(KubernetesClient client, string ns, strin
             var stored = secret is null ? null : Read(secret);
             if (secret is not null && !IsOurs(secret, stored!))
             {
-                throw new IOException($"the Secret {ns}/{name} holds something else than the stream's certificates: move it out of the way");
+                throw new IOException(
+                    $"the Secret {ns}/{name} holds something else than the stream's certificates: move it out of the way"
+                );
             }
 
             var wanted = StreamAuthority.Ensure(stored, hosts, time.GetUtcNow());

@@ -58,7 +58,17 @@ public sealed class DriftTests(SharedCluster shared)
         var before = At(child, field);
         var mark = shared.Cluster.Audit.Mark();
 
-        await fleet.Kubectl.RunAsync("patch", kind, name, "-n", fleet.Namespace, "--type", patch[0] == '[' ? "json" : "strategic", "-p", patch);
+        await fleet.Kubectl.RunAsync(
+            "patch",
+            kind,
+            name,
+            "-n",
+            fleet.Namespace,
+            "--type",
+            patch[0] == '[' ? "json" : "strategic",
+            "-p",
+            patch
+        );
 
         await Eventually.HoldsAsync(
             async () =>

@@ -126,8 +126,16 @@ public sealed class DashboardTests
     {
         var view = View();
         var most = new Dictionary<string, long> { ["a"] = long.MaxValue, ["b"] = long.MaxValue };
-        var load = new ListenerLoad { Name = "a", AcceptedTotal = long.MaxValue, RefusedTotal = most };
-        view = view with { Gateways = [.. view.Gateways.Select(gateway => gateway with { Report = gateway.Report! with { Listeners = [load] } })] };
+        var load = new ListenerLoad
+        {
+            Name = "a",
+            AcceptedTotal = long.MaxValue,
+            RefusedTotal = most,
+        };
+        view = view with
+        {
+            Gateways = [.. view.Gateways.Select(gateway => gateway with { Report = gateway.Report! with { Listeners = [load] } })],
+        };
         var listener = FleetOverviews.Of(Fleet, Config, view).Listeners.ShouldHaveSingleItem();
         (listener.AcceptedTotal, listener.RefusedTotal).ShouldBe((long.MaxValue, long.MaxValue));
     }

@@ -16,7 +16,9 @@ public sealed class GatewayPublisherTests
     {
         await using var stream = await StreamFixture.StartAsync();
         var publisher = new GatewayPublisher(stream.Hub);
-        var fleet = Fleets.Load(Fleets.Small.Replace("{name: small, namespace: shop}", "{name: edge, namespace: default}", StringComparison.Ordinal));
+        var fleet = Fleets.Load(
+            Fleets.Small.Replace("{name: small, namespace: shop}", "{name: edge, namespace: default}", StringComparison.Ordinal)
+        );
         publisher.Publish(Key, Plan(fleet), Endpoints("10.0.0.1")).ShouldBeNull();
         using var gateway = await stream.JoinAsync("g0");
         var hash = (await stream.ReceiveAsync<ConfigMessage>(gateway)).Hash;
@@ -31,8 +33,20 @@ public sealed class GatewayPublisherTests
         stream.Hub.View(StreamFixture.Fleet).DesiredHash.ShouldBe(hash);
     }
 
-    private static FleetPlan Plan(ConnectionFleet fleet) => FleetPlanner.Plan(new FleetInput { Fleet = fleet, DefaultGatewayImage = "gateway" });
+    private static FleetPlan Plan(ConnectionFleet fleet) =>
+        FleetPlanner.Plan(new FleetInput { Fleet = fleet, DefaultGatewayImage = "gateway" });
 
     private static Dictionary<string, IReadOnlyList<EndpointInfo>> Endpoints(string address) =>
-        new() { ["app"] = [new EndpointInfo { Id = "app-0", Address = address, Port = 8080 }] };
+        new()
+        {
+            ["app"] =
+            [
+                new EndpointInfo
+                {
+                    Id = "app-0",
+                    Address = address,
+                    Port = 8080,
+                },
+            ],
+        };
 }

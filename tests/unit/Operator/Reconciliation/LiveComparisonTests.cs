@@ -47,9 +47,9 @@ public sealed class LiveComparisonTests
     [InlineData("""[{"name":"a","port":1},{"name":"b","port":2}]""", "spec.ports")]
     [InlineData("""[{"name":"a","port":2}]""", "spec.ports[name=a].port")]
     [InlineData("""[{"name":"a","port":1,"nodePort":3}]""", null)]
-    public void Differences_PortsOfAService_AreTheseAndNoOthers(string live, string? difference) => First(
-        JsonNode.Parse("""{"spec":{"ports":[{"name":"a","port":1}]}}"""),
-        JsonNode.Parse($$$"""{"spec":{"ports":{{{live}}}}}""")).ShouldBe(difference);
+    public void Differences_PortsOfAService_AreTheseAndNoOthers(string live, string? difference) =>
+        First(JsonNode.Parse("""{"spec":{"ports":[{"name":"a","port":1}]}}"""), JsonNode.Parse($$$"""{"spec":{"ports":{{{live}}}}}"""))
+            .ShouldBe(difference);
 
     [Fact]
     public void Differences_TolerationAdded_IsDriftSinceThatListIsAtomic() =>

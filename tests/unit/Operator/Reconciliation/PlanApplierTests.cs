@@ -27,7 +27,12 @@ public sealed class PlanApplierTests : IAsyncLifetime
         _api = await KubernetesApiDouble.StartAsync();
         _client = new KubernetesClient(
             new ClusterConfig { Server = _api.Address },
-            new KubernetesClientOptions { FieldManager = "mooring-operator", QueriesPerSecond = 0, MaxRetries = 0 }
+            new KubernetesClientOptions
+            {
+                FieldManager = "mooring-operator",
+                QueriesPerSecond = 0,
+                MaxRetries = 0,
+            }
         );
         _caches = new FleetCaches(_client, [], NullLoggerFactory.Instance);
         _applier = new PlanApplier(_client, _caches, TimeProvider.System);
@@ -95,7 +100,10 @@ public sealed class PlanApplierTests : IAsyncLifetime
             _api.Edit(ConfigMap, value => value["data"]!["gateway.json"] = $"theirs {i}");
             var theirs = (string)_api.Find(ConfigMap)!["metadata"]!["resourceVersion"]!;
             await Until.TrueAsync(
-                () => _caches.ConfigMaps.List().SingleOrDefault()?.Metadata.ResourceVersion == theirs, Deadline, "the edit in the cache");
+                () => _caches.ConfigMaps.List().SingleOrDefault()?.Metadata.ResourceVersion == theirs,
+                Deadline,
+                "the edit in the cache"
+            );
             var report = await ApplyAsync();
             puts += report.Drift.Count;
             if (report.Drift.Count == 0)
@@ -113,7 +121,11 @@ public sealed class PlanApplierTests : IAsyncLifetime
     {
         var theirs = Stranger();
         theirs["metadata"]!["name"] = "theirs";
-        theirs["metadata"]!["labels"] = new JsonObject { [ResourceLabels.ManagedBy] = ResourceLabels.Manager, [ResourceLabels.Fleet] = "small" };
+        theirs["metadata"]!["labels"] = new JsonObject
+        {
+            [ResourceLabels.ManagedBy] = ResourceLabels.Manager,
+            [ResourceLabels.Fleet] = "small",
+        };
         _api.Put("/api/v1/namespaces/shop/configmaps", theirs);
         await Until.TrueAsync(() => _caches.ConfigMaps.List().Count == 1, Deadline, "theirs in the cache");
         (await ApplyAsync()).Deleted.ShouldBe(0);
@@ -123,7 +135,11 @@ public sealed class PlanApplierTests : IAsyncLifetime
     private Task<ApplyReport> ApplyAsync(string manifest = Fleets.Small)
     {
         var fleet = Fleets.Load(manifest);
-        return _applier.ApplyAsync(_fleet, FleetPlanner.Plan(new FleetInput { Fleet = fleet, DefaultGatewayImage = "gateway" }), CancellationToken.None);
+        return _applier.ApplyAsync(
+            _fleet,
+            FleetPlanner.Plan(new FleetInput { Fleet = fleet, DefaultGatewayImage = "gateway" }),
+            CancellationToken.None
+        );
     }
 
     private static JsonObject Stranger() =>

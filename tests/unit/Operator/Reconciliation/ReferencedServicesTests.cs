@@ -23,12 +23,21 @@ public sealed class ReferencedServicesTests
     public async Task IsKnown_OnlyOnceTheServiceWasRead_AndThenTheFleetIsTold(bool exists)
     {
         await using var api = await KubernetesApiDouble.StartAsync();
-        using var client = new KubernetesClient(new ClusterConfig { Server = api.Address }, new KubernetesClientOptions { QueriesPerSecond = 0 });
+        using var client = new KubernetesClient(
+            new ClusterConfig { Server = api.Address },
+            new KubernetesClientOptions { QueriesPerSecond = 0 }
+        );
         if (exists)
         {
             api.Put(
                 "/api/v1/namespaces/shop/services",
-                new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Service", ["metadata"] = new JsonObject { ["name"] = "app" } });
+                new JsonObject
+                {
+                    ["apiVersion"] = "v1",
+                    ["kind"] = "Service",
+                    ["metadata"] = new JsonObject { ["name"] = "app" },
+                }
+            );
         }
 
         var told = new ConcurrentQueue<bool>();
