@@ -86,7 +86,8 @@ public sealed class UpTests
         var clients = await ConnectAsync(up, 30);
         await up.UntilAsync(static fleet => fleet.Connections == 30, "30 connections");
         up.Edit("replicas: 3 # gateways", "replicas: 1 # gateways");
-        await up.UntilAsync(static fleet => fleet.GatewaysDraining == 2, "the drain");
+        // Which of the gateways accepts is the kernel's choice, and one without connections is gone at once.
+        await up.UntilAsync(static fleet => fleet.GatewaysDraining > 0 || fleet.Gateways.Count < 3, "the drain");
         (await CountEchoingAsync(up, clients)).ShouldBe(30);
         (await CountEchoingAsync(up, await ConnectAsync(up, 5))).ShouldBe(5);
         clients.ForEach(static client => client.Dispose());
