@@ -1,38 +1,14 @@
-using System.Net;
 using System.Net.Sockets;
 using Mooring.Contracts.Configuration;
-using Mooring.Contracts.Stream;
-using Mooring.Gateway.Backends;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.WebSockets;
 using Mooring.Testing;
+using static Mooring.Gateway.Tests.Listeners.EngineProbes;
 
 namespace Mooring.Gateway.Tests.Listeners;
 
 public sealed class EngineTests
 {
-    [Fact]
-    public async Task Connect_FirstEndpointRefuses_AnotherIsTaken()
-    {
-        using var server = new TestServer();
-        await using var gateway = new EngineHarness();
-        var port = await gateway.ServeAsync(ClosedPort(), server.Port, ClosedPort());
-        for (var i = 0; i < 10; i++)
-        {
-            using var client = await EngineHarness.ConnectAsync(port);
-            await TcpRelayTests.ExchangeAsync(client, 100, 100, i);
-        }
-
-        server.Accepted.ShouldBe(10);
-        var endpoints = gateway.Engine.BackendLoads()[0].Endpoints;
-        endpoints
-            .Single(endpoint => endpoint.ConnectsTotal > 0)
-            .ShouldSatisfyAllConditions(good => good.ConnectsTotal.ShouldBe(10), good => good.FailuresTotal.ShouldBe(0));
-
-        // Three failures put an endpoint out, so each bad one was tried three times at most.
-        endpoints.Where(endpoint => endpoint.ConnectsTotal == 0).ShouldAllBe(bad => bad.FailuresTotal <= 3);
-    }
-
     [Fact]
     public async Task Reload_EverNewListenerNames_AreRefusedBeforeTheCountersEnd()
     {
@@ -56,71 +32,6 @@ public sealed class EngineTests
                 Listeners = [.. Enumerable.Range(0, 64).Select(i => EngineHarness.Listener($"l-{round}-{i}", 1 + i))],
                 Backends = [EngineHarness.Backend("relay", 1)],
             };
-    }
-
-    [Fact]
-    public async Task Accept_SocketShutDownByItsOwner_DoesNotHoldUpTheLoop()
-    {
-        using var server = new TestServer();
-        await using var gateway = new EngineHarness();
-        var ports = await gateway.ListenAsync(2);
-        await gateway.ApplyAsync(
-            EngineHarness.Config(ports[0], server.Port) with
-            {
-                Listeners = [EngineHarness.Listener("one", ports[0]), EngineHarness.Listener("two", ports[1])],
-            }
-        );
-        gateway.Owned[0].Shutdown(SocketShutdown.Both);
-        using var client = await EngineHarness.ConnectAsync(ports[1]);
-        await TcpRelayTests.ExchangeAsync(client, 1000, 1000, 1);
-    }
-
-    [Fact]
-    public async Task Connect_NoEndpointAnswers_IsResetAndCounted()
-    {
-        await using var gateway = new EngineHarness();
-        var port = await gateway.ServeAsync(ClosedPort());
-        await IsResetAsync(port);
-        await gateway.NoneOpenAsync();
-        gateway.Engine.ListenerLoads()[0].RefusedTotal.ShouldBe(new Dictionary<string, long> { ["connect_failed"] = 1 });
-    }
-
-    [Fact]
-    public async Task Connect_EndpointDoesNotAnswer_TimesOutAndAnotherIsTaken()
-    {
-        // A full backlog: the kernel drops further SYNs, so a connect to it hangs.
-        using var silent = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        silent.Listen(1);
-        var silentPort = ((IPEndPoint)silent.LocalEndPoint!).Port;
-        using var fill1 = await EngineHarness.ConnectAsync(silentPort);
-        using var fill2 = await EngineHarness.ConnectAsync(silentPort);
-        using var server = new TestServer();
-        await using var gateway = new EngineHarness();
-        var port = (await gateway.ListenAsync())[0];
-        var config = EngineHarness.Config(port, silentPort, server.Port);
-        await gateway.ApplyAsync(
-            config with
-            {
-                Listeners = [config.Listeners[0] with { Tcp = new TcpListenerConfig { Balancing = BalancingPolicy.RoundRobin } }],
-                Backends =
-                [
-                    config.Backends[0] with
-                    {
-                        ConnectTimeout = TimeSpan.FromMilliseconds(150),
-                        PassiveHealth = new PassiveHealthConfig { MaxFails = 1, FailTimeout = TimeSpan.FromHours(1) },
-                    },
-                ],
-            }
-        );
-        for (var i = 0; i < 2; i++)
-        {
-            using var client = await EngineHarness.ConnectAsync(port);
-            await TcpRelayTests.ExchangeAsync(client, 10, 10, i);
-        }
-
-        gateway.Engine.BackendLoads()[0].Endpoints[0].FailuresTotal.ShouldBe(1);
-        server.Accepted.ShouldBe(2);
     }
 
     [Fact]
@@ -264,89 +175,6 @@ public sealed class EngineTests
     }
 
     [Fact]
-    public async Task Bind_PortTaken_NamesListenerAndPortAndOpensNone()
-    {
-        using var taken = new TestServer();
-        await using var gateway = new EngineHarness(change: options => options with { BindsListeners = true });
-        var free = ClosedPort();
-        var config = EngineHarness.Config(free, taken.Port);
-        var result = await gateway.Engine.ApplyConfigAsync(
-            config with
-            {
-                Listeners = [EngineHarness.Listener("a", free), EngineHarness.Listener("b", taken.Port)],
-            }
-        );
-        result
-            .Errors.ShouldHaveSingleItem()
-            .ShouldBe($"listeners[1].port: listener 'b' cannot listen on port {taken.Port}: Address already in use");
-        await Should.ThrowAsync<SocketException>(() => EngineHarness.ConnectAsync(free));
-
-        (await gateway.Engine.ApplyConfigAsync(config)).Accepted.ShouldBeTrue();
-        (await CountServedAsync(await ConnectManyAsync(free, 1))).ShouldBe(1);
-    }
-
-    [Fact]
-    public async Task Handover_SocketMissingFromTheNextSet_IsLetGoButStaysOpenElsewhere()
-    {
-        using var server = new TestServer();
-        await using var gateway = new EngineHarness();
-        var port = await gateway.ServeAsync(server.Port);
-        gateway.Engine.WaitingListeners.ShouldBeEmpty();
-        await gateway.HandOverAsync([]);
-        gateway.Engine.WaitingListeners.ShouldBe(["edge"]);
-
-        // The owner's queue takes the connection; whoever gets the socket next serves it.
-        using var client = await EngineHarness.ConnectAsync(port);
-        await client.SendAsync(new byte[5]);
-        await gateway.HandOverAsync(gateway.Owned);
-        (await client.ReceiveAsync(new byte[5])).ShouldBe(5);
-    }
-
-    [Fact]
-    public async Task Pause_OneOfTwoEngines_LeavesTheConnectionsToTheOther()
-    {
-        using var server = new TestServer();
-        await using var one = new EngineHarness();
-        await using var two = new EngineHarness();
-        var port = await one.ServeAsync(server.Port);
-        await two.HandOverAsync(one.Owned);
-        await two.ApplyAsync(EngineHarness.Config(port, server.Port));
-        await one.Engine.SetModeAsync(AcceptMode.Pause);
-        var clients = await ConnectManyAsync(port, 20);
-        (await CountServedAsync(clients)).ShouldBe(20);
-        (one.Engine.Connections, two.Engine.Connections).ShouldBe((0, 20));
-
-        await one.Engine.SetModeAsync(AcceptMode.Accept);
-        await two.Engine.SetModeAsync(AcceptMode.Pause);
-        var others = await ConnectManyAsync(port, 5);
-        (await CountServedAsync(others)).ShouldBe(5);
-        one.Engine.Connections.ShouldBe(5);
-        clients.Concat(others).ToList().ForEach(client => client.Dispose());
-    }
-
-    [Fact]
-    public async Task Shared_OneClientAtATime_IsSpreadOverBothEngines()
-    {
-        using var server = new TestServer();
-        await using var one = new EngineHarness();
-        await using var two = new EngineHarness();
-        var port = await one.ServeAsync(server.Port);
-        await two.HandOverAsync(one.Owned);
-        await two.ApplyAsync(EngineHarness.Config(port, server.Port));
-        var clients = new List<Socket>();
-        for (var i = 0; i < 40; i++)
-        {
-            clients.AddRange(await ConnectManyAsync(port, 1));
-            (await CountServedAsync(clients.TakeLast(1))).ShouldBe(1);
-        }
-
-        // The kernel alone would give all of them to the one that waited first.
-        one.Engine.Connections.ShouldBeInRange(10, 30);
-        two.Engine.Connections.ShouldBe(40 - one.Engine.Connections);
-        clients.ForEach(client => client.Dispose());
-    }
-
-    [Fact]
     public async Task Refuse_NewConnections_AreResetAndOpenOnesStay()
     {
         using var server = new TestServer();
@@ -439,63 +267,6 @@ public sealed class EngineTests
     }
 
     [Fact]
-    public async Task Endpoints_Pushed_TakeOverAndDrainingOnesKeepTheirConnections()
-    {
-        using var first = new TestServer();
-        using var second = new TestServer();
-        await using var gateway = new EngineHarness();
-        var port = (await gateway.ListenAsync())[0];
-        await gateway.ApplyAsync(
-            EngineHarness.Config(port) with
-            {
-                Backends = [new BackendConfig { Name = "relay", Source = EndpointSource.Pushed }],
-            }
-        );
-        await IsResetAsync(port);
-        gateway.Engine.ListenerLoads()[0].RefusedTotal.ShouldBe(new Dictionary<string, long> { ["no_backend"] = 1 });
-
-        (await gateway.Engine.ApplyEndpointsAsync(Push(("pod-1", first.Port, false)))).ShouldBeTrue();
-        var clients = await ConnectManyAsync(port, 5);
-        (await CountServedAsync(clients)).ShouldBe(5);
-        await gateway.Engine.ApplyEndpointsAsync(Push(("pod-1", first.Port, true), ("pod-2", second.Port, false)));
-        var more = await ConnectManyAsync(port, 5);
-        (await CountServedAsync(clients.Concat(more))).ShouldBe(10);
-        gateway
-            .Engine.BackendLoads()[0]
-            .Endpoints.Select(endpoint => (endpoint.Id, endpoint.Connections))
-            .ShouldBe([("pod-1", 5), ("pod-2", 5)]);
-        (await gateway.Engine.ApplyEndpointsAsync(Push() with { Backend = "nowhere" })).ShouldBeFalse();
-    }
-
-    [Fact]
-    public async Task Endpoints_ByDns_ServeUntilAPushComes()
-    {
-        using var server = new TestServer();
-        var resolver = new EndpointResolver((_, _) => Task.FromResult(new[] { IPAddress.Loopback }));
-        await using var gateway = new EngineHarness(change: options => options with { Resolver = resolver });
-        var port = (await gateway.ListenAsync())[0];
-        await gateway.ApplyAsync(
-            EngineHarness.Config(port) with
-            {
-                Backends =
-                [
-                    new BackendConfig
-                    {
-                        Name = "relay",
-                        Source = EndpointSource.Pushed,
-                        DnsName = "relay.svc",
-                        DnsPort = server.Port,
-                    },
-                ],
-            }
-        );
-        await Until.TrueAsync(() => gateway.Engine.BackendLoads()[0].Endpoints.Count == 1, EngineHarness.Patience, "the name is resolved");
-        (await CountServedAsync(await ConnectManyAsync(port, 3))).ShouldBe(3);
-        await gateway.Engine.ApplyEndpointsAsync(Push());
-        gateway.Engine.BackendLoads()[0].Endpoints.ShouldBeEmpty();
-    }
-
-    [Fact]
     public async Task Garbage_RandomBytesAndAborts_LeaveTheGatewayServing()
     {
         using var server = new TestServer(async socket =>
@@ -531,83 +302,6 @@ public sealed class EngineTests
         );
         await gateway.NoneOpenAsync();
         gateway.Engine.BackendLoads()[0].Endpoints.Sum(endpoint => endpoint.Connections).ShouldBe(0);
-    }
-
-    private static EndpointsMessage Push(params (string Id, int Port, bool Draining)[] endpoints) =>
-        new()
-        {
-            Backend = "relay",
-            Endpoints =
-            [
-                .. endpoints.Select(e => new EndpointInfo
-                {
-                    Id = e.Id,
-                    Address = "127.0.0.1",
-                    Port = e.Port,
-                    Draining = e.Draining,
-                }),
-            ],
-        };
-
-    /// <summary>A port where nothing listens.</summary>
-    private static int ClosedPort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
-
-    private static async Task<List<Socket>> ConnectManyAsync(int port, int count) =>
-        [.. await Task.WhenAll(Enumerable.Range(0, count).Select(_ => TryConnectAsync(port)))];
-
-    /// <summary>A socket that may have been reset already: the gateway refuses after the kernel has connected.</summary>
-    private static async Task<Socket> TryConnectAsync(int port)
-    {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            using var limit = new CancellationTokenSource(EngineHarness.Patience);
-            await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), limit.Token);
-        }
-        catch (SocketException error) when (error.SocketErrorCode == SocketError.ConnectionReset)
-        {
-            // Its next use says so again.
-        }
-
-        return socket;
-    }
-
-    /// <summary>How many of the clients get an echo, rather than a reset.</summary>
-    private static async Task<int> CountServedAsync(IEnumerable<Socket> clients)
-    {
-        var served = await Task.WhenAll(
-            clients.Select(async client =>
-            {
-                try
-                {
-                    using var limit = new CancellationTokenSource(EngineHarness.Patience);
-                    await client.SendAsync(new byte[] { 1 }, limit.Token);
-                    return await client.ReceiveAsync(new byte[1], limit.Token) == 1;
-                }
-                catch (SocketException)
-                {
-                    return false;
-                }
-            })
-        );
-        return served.Count(one => one);
-    }
-
-    private static async Task IsResetAsync(int port)
-    {
-        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        using var limit = new CancellationTokenSource(EngineHarness.Patience);
-        var error = await Should.ThrowAsync<SocketException>(async () =>
-        {
-            await client.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), limit.Token);
-            await client.ReceiveAsync(new byte[1], limit.Token);
-        });
-        error.SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
     }
 
     /// <summary>A handler with a bug.</summary>
