@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Mooring.Contracts.Stream;
-using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Listeners;
 
