@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using Mooring.Operator.Host.Processes;
-using Mooring.Testing;
 
 namespace Mooring.Operator.Tests.Host;
 
@@ -161,65 +160,21 @@ public sealed class UpTests
         up.Fleet!.Endpoints.Where(static endpoint => endpoint.Backend == "chat").ShouldAllBe(static endpoint => endpoint.State != "Ready");
         up.Errors.ShouldContain("died with exit code 3; restart in 0.8 s");
         await up.UntilAsync(static fleet => fleet.BackendsReady == 2, "the echo workloads");
-        // The push of the endpoints may still be under way.
-        await Until.TrueAsync(
-            async () =>
-            {
-                using var client = await up.ConnectAsync();
-                return await up.EchoesAsync(client);
-            },
-            TimeSpan.FromSeconds(20),
-            "an echo"
-        );
+        using var client = await up.ConnectAsync();
+        (await up.EchoesAsync(client)).ShouldBeTrue();
     }
 
     [Fact]
-    public async Task Up_Web_AnswersOnlyToItsOwnName()
+    public async Task Up_EditToTwoListenersOnOnePort_IsReportedAndChangesNothing()
     {
         await using var up = new UpProcess(Quickstart);
         await up.ReadyAsync();
-        using var http = new HttpClient();
-        (await StatusAsync("localhost")).ShouldBe(200);
-        (await StatusAsync($"127.0.0.1:{up.HttpPort}")).ShouldBe(200);
-        (await StatusAsync("rebound.example")).ShouldBe(421);
-
-        async Task<int> StatusAsync(string host)
-        {
-            using var request = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{up.HttpPort}/api/v1/fleets");
-            request.Headers.Host = host;
-            using var answer = await http.SendAsync(request, up.Deadline);
-            return (int)answer.StatusCode;
-        }
-    }
-
-    [Fact]
-    public async Task Up_StateDirectoryOfOthers_LosesNothing()
-    {
-        var sockets = Directory.CreateTempSubdirectory("mooring-state-");
-        try
-        {
-            using var theirs = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            theirs.Bind(new UnixDomainSocketEndPoint(Path.Combine(sockets.FullName, "theirs.sock")));
-            await using (var up = new UpProcess(Quickstart, "--state-dir", sockets.FullName))
-            {
-                await up.ReadyAsync();
-                await using var second = new UpProcess(Quickstart, "--state-dir", sockets.FullName);
-                (await second.ExitAsync()).ShouldBe(1);
-                second.Errors.ShouldContain("another operator uses");
-                using var client = await up.ConnectAsync();
-                (await up.EchoesAsync(client)).ShouldBeTrue();
-            }
-
-            File.Exists(Path.Combine(sockets.FullName, "theirs.sock")).ShouldBeTrue();
-            File.SetUnixFileMode(sockets.FullName, (UnixFileMode)0x1FF);
-            await using var open = new UpProcess(Quickstart, "--state-dir", sockets.FullName);
-            (await open.ExitAsync()).ShouldBe(1);
-            open.Errors.ShouldContain("everybody may write to it");
-        }
-        finally
-        {
-            sockets.Delete(recursive: true);
-        }
+        using var client = await up.ConnectAsync();
+        up.Edit($"port: {up.WebSocketPort}", $"port: {up.TcpPort}");
+        await up.UntilAsync(() => up.Errors.Contains("the edit is not applied", StringComparison.Ordinal), "the report");
+        up.Errors.ShouldContain($"spec.listeners[1].port: port {up.TcpPort} is taken by the listener 'echo'");
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+        up.Fleet!.Listeners.Select(static listener => listener.Port).ShouldBe([up.TcpPort, up.WebSocketPort]);
     }
 
     [Fact]
