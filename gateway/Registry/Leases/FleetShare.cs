@@ -1,0 +1,40 @@
+// Hot path: per connection. See tests/benchmarks.
+namespace Mooring.Gateway.Registry.Leases;
+
+/// <summary>How many connections this gateway may have of the fleet's limit: all that an accept sees of it.</summary>
+/// <remarks>Thread-safe; never waits. Without a fleet's limit it allows any number.</remarks>
+internal sealed class FleetShare
+{
+    /// <summary>No limit.</summary>
+    public const int Unlimited = int.MaxValue;
+
+    private Grant _grant = new(Unlimited, Unlimited, long.MaxValue);
+    private int _refused;
+
+    /// <summary>Connections refused for want of a share, since the last <see cref="TakeRefused"/>.</summary>
+    public int Refused => Volatile.Read(ref _refused);
+
+    public bool IsLimited => Volatile.Read(ref _grant).Limit != Unlimited;
+
+    /// <summary>Connections that may be open. The lease's end is looked at here, so that a process that was paused does not go by one that is over.</summary>
+    /// <param name="now">Of the event loop, microseconds.</param>
+    public int Limit(long now)
+    {
+        var grant = Volatile.Read(ref _grant);
+        return now < grant.ValidUntil ? grant.Limit : grant.Afterwards;
+    }
+
+    public void CountRefusal() => Interlocked.Increment(ref _refused);
+
+    public int TakeRefused() => Interlocked.Exchange(ref _refused, 0);
+
+    /// <param name="limit">Connections that may be open.</param>
+    /// <param name="validUntil">Microseconds of the event loops' clock.</param>
+    /// <param name="afterwards">Connections that may be open from then on.</param>
+    public void Set(int limit, long validUntil, int afterwards) => Volatile.Write(ref _grant, new Grant(limit, afterwards, validUntil));
+
+    /// <summary>A limit that does not end.</summary>
+    public void Set(int limit) => Set(limit, long.MaxValue, limit);
+
+    private sealed record Grant(int Limit, int Afterwards, long ValidUntil);
+}

@@ -1,0 +1,42 @@
+namespace Mooring.Gateway.Registry;
+
+/// <summary>What a gateway can own.</summary>
+internal enum OwnedKind
+{
+    /// <summary>A reverse tunnel, by its public port or name.</summary>
+    Tunnel,
+
+    /// <summary>A client's session, by its id.</summary>
+    Session,
+}
+
+/// <summary>One thing that at most one gateway owns at a time.</summary>
+/// <param name="Kind">Ids of different kinds are different things.</param>
+/// <param name="Id">1 to <see cref="RegistryLimits.MaxName"/> characters.</param>
+internal readonly record struct OwnedThing(OwnedKind Kind, string Id);
+
+/// <summary>One life of a gateway in the registry.</summary>
+internal readonly record struct GatewayId(string Name, long Generation);
+
+/// <summary>That a gateway owns something.</summary>
+/// <param name="Gateway">The owner.</param>
+/// <param name="Fence">Greater than that of every owner of the thing before: whoever sees a greater one knows that this one is over.</param>
+/// <param name="Detail">What the owner noted.</param>
+internal sealed record Ownership(GatewayId Gateway, long Fence, string Detail);
+
+/// <summary>How a claim ended.</summary>
+internal enum ClaimResult
+{
+    /// <summary>The gateway owns it now.</summary>
+    Owned,
+
+    /// <summary>Another gateway that is alive owns it.</summary>
+    Taken,
+
+    /// <summary>The gateway is not registered with this generation (any more): it was away too long. It owns nothing, and registers anew first.</summary>
+    Fenced,
+}
+
+/// <param name="Result">How it ended.</param>
+/// <param name="Ownership">The owner's, whoever it is; null where fenced.</param>
+internal sealed record ClaimAnswer(ClaimResult Result, Ownership? Ownership);

@@ -1,0 +1,31 @@
+using StackExchange.Redis;
+
+namespace Mooring.Gateway.Registry.Redis;
+
+/// <summary>Names of a fleet's keys: <c>mooring:{namespace/fleet}:…</c>, the braces being what Redis Cluster places them by, so that all of a fleet's are on one server.</summary>
+internal sealed class RedisKeys
+{
+    private readonly string _prefix;
+
+    /// <param name="fleet"><c>namespace/name</c>.</param>
+    public RedisKeys(string fleet)
+    {
+        _prefix = $"mooring:{{{fleet}}}:";
+        Records = _prefix + "gateways";
+        Expiries = _prefix + "expiries";
+        Generations = _prefix + "generations";
+        Counter = _prefix + "counter";
+    }
+
+    public RedisKey Records { get; }
+
+    public RedisKey Expiries { get; }
+
+    public RedisKey Generations { get; }
+
+    public RedisKey Counter { get; }
+
+    public RedisKey Owner(OwnedThing thing) => _prefix + (thing.Kind == OwnedKind.Tunnel ? "tunnel:" : "session:") + thing.Id;
+
+    public RedisKey Lease(string limit) => _prefix + "lease:" + limit;
+}
