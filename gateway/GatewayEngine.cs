@@ -34,7 +34,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     {
         _options = options;
         OpenFiles = ProcessLimits.RaiseOpenFiles();
-        _state = new EngineState { AccessLog = options.AccessLog };
+        _state = new EngineState { AccessLog = options.AccessLog, Sides = new DescriptorTable<ConnectionSide>(OpenFiles) };
         _table = new ChannelTable(OpenFiles);
         _host = new ListenerHost(options.BindAddress, options.BindsListeners);
         var count = options.Loops > 0 ? options.Loops : Environment.ProcessorCount;
@@ -202,6 +202,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
 
         _host.Dispose();
         _table.Dispose();
+        _state.Sides.Dispose();
         _applying.Dispose();
         _resolveNow.Dispose();
         _stop.Dispose();

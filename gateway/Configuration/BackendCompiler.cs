@@ -45,6 +45,7 @@ internal static class BackendCompiler
                     ConnectTicks = TimerWheel.Ticks(backend.ConnectTimeout),
                     MaxFails = backend.PassiveHealth.MaxFails,
                     FailTimeoutMicroseconds = (long)backend.PassiveHealth.FailTimeout.TotalMicroseconds,
+                    ProxyOut = ProxyOutSnapshot.Compile($"{path}.proxyProtocol", backend.ProxyProtocol, errors),
                 }
             );
         }

@@ -53,6 +53,9 @@ internal sealed record ListenerSnapshot
     /// <summary>Of a WebSocket listener.</summary>
     public required WebSocketListenerConfig? WebSocket { get; init; }
 
+    /// <summary>Null: no PROXY headers are taken.</summary>
+    public required ProxySnapshot? Proxy { get; init; }
+
     /// <summary>Every backend that a connection of this listener may go to.</summary>
     public IEnumerable<string> BackendNames =>
         (WebSocket?.Routes.Select(route => route.Backend) ?? []).Concat(Backend is null ? [] : [Backend]).Distinct();
@@ -94,6 +97,9 @@ internal sealed record BackendSnapshot
     public required int MaxFails { get; init; }
 
     public required long FailTimeoutMicroseconds { get; init; }
+
+    /// <summary>Null: no PROXY headers are sent.</summary>
+    public ProxyOutSnapshot? ProxyOut { get; init; }
 }
 
 /// <param name="Text">As configured: the endpoint's id.</param>

@@ -56,7 +56,7 @@ internal static class ListenerCompiler
                     break;
             }
 
-            result.Add(Describe(listener));
+            result.Add(Describe(path, listener, errors));
         }
 
         return result;
@@ -197,7 +197,7 @@ internal static class ListenerCompiler
 
     private static int BindPort(ListenerConfig listener) => listener.BindPort == 0 ? listener.Port : listener.BindPort;
 
-    private static ListenerSnapshot Describe(ListenerConfig listener)
+    private static ListenerSnapshot Describe(string path, ListenerConfig listener, ErrorList errors)
     {
         var socket = listener.Protocol == ListenerProtocol.WebSocket ? listener.WebSocket ?? new WebSocketListenerConfig() : null;
         var idle = socket?.IdleTimeout ?? listener.Tcp?.IdleTimeout ?? TimeSpan.Zero;
@@ -213,6 +213,7 @@ internal static class ListenerCompiler
             IdleTicks = idle > TimeSpan.Zero ? TimerWheel.Ticks(idle) : 0,
             HandshakeTicks = TimerWheel.Ticks(socket?.HandshakeTimeout ?? TimeSpan.FromSeconds(10)),
             WebSocket = socket,
+            Proxy = ProxySnapshot.Compile($"{path}.proxyProtocol", listener.ProxyProtocol, errors),
         };
     }
 }

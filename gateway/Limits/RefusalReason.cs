@@ -32,6 +32,12 @@ internal enum RefusalReason
 
     /// <summary>Descriptors, memory or local ports ran out.</summary>
     Resources,
+
+    /// <summary>A listener that takes PROXY headers was asked by an address that is not trusted.</summary>
+    UntrustedProxy,
+
+    /// <summary>A trusted peer sent no PROXY header, a broken one, or one of a version that is not taken.</summary>
+    ProxyHeader,
 }
 
 internal static class RefusalReasons
@@ -52,6 +58,8 @@ internal static class RefusalReasons
             RefusalReason.HandshakeTimeout => "handshake_timeout",
             RefusalReason.BadRequest => "bad_request",
             RefusalReason.Resources => "resources",
+            RefusalReason.UntrustedProxy => "untrusted_proxy",
+            RefusalReason.ProxyHeader => "proxy_header",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

@@ -145,13 +145,30 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         }
     }
 
+    /// <summary>The client is admitted, and what stood before its protocol is done: its first byte is the protocol's.</summary>
+    public void Serve(int client, Channel* channel, ListenerSetup setup)
+    {
+        channel->Phase = ChannelPhase.Connecting;
+        if (setup.Config.Protocol == ListenerProtocol.WebSocket)
+        {
+            loop.Upgrader.Start(client, channel, setup);
+        }
+        else
+        {
+            loop.Connector.Start(client, channel, setup.Backend!);
+        }
+    }
+
     private void Admit(int client, ushort index, ListenerTotals* totals)
     {
-        var engine = loop.Engine;
-        var listener = engine.Listeners[index];
+        var listener = loop.Engine.Listeners[index];
         var (address, port) = KernelAddress.Read(_address);
         var setup = listener.Setup;
-        var refusal = loop.Table.Holds(client) ? TakeLimits(engine, listener, setup, address.ClientKey) : RefusalReason.Resources;
+        var behindProxy = setup?.Config.Proxy is { } proxy && proxy.Trusts(address);
+        var refusal =
+            !loop.Table.Holds(client) ? RefusalReason.Resources
+            : setup?.Config.Proxy is { RefusesOthers: true } && !behindProxy ? RefusalReason.UntrustedProxy
+            : loop.Admission.Take(listener, setup, address, behindProxy);
         if (refusal is not null)
         {
             Refuse(client, listener, refusal.Value);
@@ -166,44 +183,14 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         channel->Port = port;
         channel->Listener = index;
         channel->LastActive = loop.Tick;
-        if (setup!.Config.Protocol == ListenerProtocol.WebSocket)
+        if (behindProxy)
         {
-            loop.Upgrader.Start(client, channel, setup);
+            loop.Proxy.Start(client, channel, setup!);
         }
         else
         {
-            loop.Connector.Start(client, channel, setup.Backend!);
+            Serve(client, channel, setup!);
         }
-    }
-
-    /// <summary>Takes a place in each count, or in none of them, and says which one had none left.</summary>
-    private static RefusalReason? TakeLimits(EngineState engine, ListenerState listener, ListenerSetup? setup, ulong client)
-    {
-        if (setup is null || engine.Mode != AcceptMode.Accept)
-        {
-            return RefusalReason.Draining;
-        }
-
-        var snapshot = engine.Snapshot!;
-        if (!engine.Connections.TryAcquire(snapshot.AdmitUpTo))
-        {
-            return RefusalReason.Capacity;
-        }
-
-        if (!listener.Connections.TryAcquire(setup.Config.MaxConnections))
-        {
-            engine.Connections.Release();
-            return RefusalReason.ListenerCapacity;
-        }
-
-        if (!engine.Addresses.TryAcquire(client, snapshot.PerAddress))
-        {
-            listener.Connections.Release();
-            engine.Connections.Release();
-            return RefusalReason.PerAddress;
-        }
-
-        return null;
     }
 
     /// <summary>RST: unlike FIN, it tells the client at once that it was not served, and leaves nothing in TIME_WAIT.</summary>

@@ -42,6 +42,12 @@ internal enum CloseReason : byte
     /// <summary>Descriptors, memory or local ports ran out.</summary>
     Resources,
 
+    /// <summary>A trusted peer sent no PROXY header, or a broken one.</summary>
+    ProxyHeader,
+
+    /// <summary>Over a limit, which showed only once the client was known.</summary>
+    Refused,
+
     /// <summary>A bug in the gateway; standard error says which.</summary>
     Fault,
 }

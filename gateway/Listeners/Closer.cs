@@ -39,9 +39,7 @@ internal sealed unsafe class Closer(RelayLoop loop)
 
         var engine = loop.Engine;
         var listener = engine.Listeners[client->Listener];
-        engine.Addresses.Release(client->Address.ClientKey);
-        listener.Connections.Release();
-        engine.Connections.Release();
+        loop.Admission.Release(client);
         engine.AccessLog?.Offer(
             new AccessRecord
             {
@@ -54,8 +52,14 @@ internal sealed unsafe class Closer(RelayLoop loop)
                 Received = client->Received,
                 Sent = sent,
                 Reason = reason,
+                Proxy = client->Has(ChannelFlags.Side) ? ProxyLog.Of(loop.Sides.ProxyOf(descriptor, client)) : null,
             }
         );
+        if (client->Has(ChannelFlags.Side))
+        {
+            loop.Sides.Forget(descriptor);
+        }
+
         loop.CloseLater(descriptor);
     }
 

@@ -60,6 +60,12 @@ internal sealed unsafe class Connector(RelayLoop loop)
         loop.Engine.Endpoints[upstream->Endpoint].ConnectSucceeded();
         var client = upstream->Peer;
         var channel = loop.Table[client];
+        if (BackendOf(client, channel)?.Config.ProxyOut is { } proxy && !loop.Greeting.Send(proxy, client, channel, descriptor, upstream))
+        {
+            OnFailure(descriptor, upstream);
+            return;
+        }
+
         _routed.Remove(client);
         if (loop.Upgrader.OnConnected(client, channel, descriptor, upstream))
         {

@@ -2,6 +2,7 @@ using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Listeners;
 
@@ -58,6 +59,9 @@ internal sealed class EngineState
     public ConnectionLimit Connections { get; } = new();
 
     public AddressTable Addresses { get; } = new();
+
+    /// <summary>What some connections have beyond their channels.</summary>
+    public required DescriptorTable<ConnectionSide> Sides { get; init; }
 
     /// <summary>Null: nobody wants to know.</summary>
     public AccessLog? AccessLog { get; init; }

@@ -20,6 +20,10 @@ internal sealed unsafe class RelayLoop : EventLoop
         Acceptor = new Acceptor(this);
         Upgrader = new Upgrader(this);
         Frames = new FramePump(this);
+        Sides = new ConnectionSides(this);
+        Admission = new Admission(this);
+        Proxy = new ProxyStage(this);
+        Greeting = new ProxyGreeting(this);
         Connections = new ConnectionList(this);
     }
 
@@ -42,6 +46,14 @@ internal sealed unsafe class RelayLoop : EventLoop
 
     public FramePump Frames { get; }
 
+    public ConnectionSides Sides { get; }
+
+    public Admission Admission { get; }
+
+    public ProxyStage Proxy { get; }
+
+    public ProxyGreeting Greeting { get; }
+
     public ConnectionList Connections { get; }
 
     /// <summary>64 fresh random bits (xorshift64*): for balancing, not for secrets.</summary>
@@ -58,6 +70,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         base.Dispose();
         Acceptor.Free();
         Frames.Dispose();
+        Sides.Dispose();
     }
 
     protected override void OnEvent(int descriptor, uint events)
@@ -90,6 +103,10 @@ internal sealed unsafe class RelayLoop : EventLoop
             {
                 Connector.OnEvent(descriptor, channel, events);
             }
+            else if (channel->Phase == ChannelPhase.ProxyHeader)
+            {
+                Proxy.OnEvent(descriptor, channel, events);
+            }
             else
             {
                 Upgrader.OnEvent(descriptor, channel, events);
@@ -121,6 +138,9 @@ internal sealed unsafe class RelayLoop : EventLoop
             {
                 case ChannelPhase.Connecting:
                     Connector.OnTimeout(descriptor, client);
+                    break;
+                case ChannelPhase.ProxyHeader:
+                    Proxy.OnTimer(descriptor, client);
                     break;
                 case ChannelPhase.Relaying:
                     OnIdleTimer(descriptor, client);

@@ -31,6 +31,9 @@ internal sealed class AccessEntry : ILogEntry
     /// <summary>Why it ended; see <see cref="AccessLines"/>.</summary>
     public required string Reason { get; init; }
 
+    /// <summary>What the client's PROXY header said; null: it had none.</summary>
+    public ProxyLog? Proxy { get; init; }
+
     public void WriteTo(Utf8JsonWriter json)
     {
         json.WriteString("time"u8, Time);
@@ -51,5 +54,6 @@ internal sealed class AccessEntry : ILogEntry
         json.WriteNumber("bytesOut"u8, SentBytes);
         json.WriteNumber("durationMs"u8, (long)Duration.TotalMilliseconds);
         json.WriteString("reason"u8, Reason);
+        Proxy?.WriteTo(json);
     }
 }

@@ -25,6 +25,7 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
                         SentBytes = record.Sent,
                         Duration = TimeSpan.FromMicroseconds(record.DurationMicroseconds),
                         Reason = Name(record.Reason),
+                        Proxy = record.Proxy,
                     }
                 );
             }
@@ -48,6 +49,8 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.Drained => "drained",
             CloseReason.DrainDeadline => "drain_deadline",
             CloseReason.Resources => "resources",
+            CloseReason.ProxyHeader => "proxy_header",
+            CloseReason.Refused => "refused",
             CloseReason.Fault => "fault",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };

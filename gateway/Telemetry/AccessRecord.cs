@@ -28,4 +28,7 @@ internal readonly record struct AccessRecord
     public long Sent { get; init; }
 
     public CloseReason Reason { get; init; }
+
+    /// <summary>What the client's PROXY header said; null: it had none.</summary>
+    public ProxyLog? Proxy { get; init; }
 }

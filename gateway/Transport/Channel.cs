@@ -35,6 +35,9 @@ internal enum ChannelPhase : byte
 
     /// <summary>An answer of our own was sent; what the client still sends is dropped, so that no RST overtakes the answer.</summary>
     Lingering,
+
+    /// <summary>A client behind a proxy whose PROXY header has not come whole yet; comes before every other phase.</summary>
+    ProxyHeader,
 }
 
 [Flags]
@@ -68,6 +71,9 @@ internal enum ChannelFlags : ushort
 
     /// <summary>Input is not watched for, as it would wake the loop for nothing: see <see cref="ReadPaused"/>.</summary>
     Muted = 256,
+
+    /// <summary>Only on the client: it has a side (PROXY header, bandwidth, country).</summary>
+    Side = 0x4000,
 }
 
 /// <summary>The state of one descriptor: one cache line, in native memory, without any reference.</summary>

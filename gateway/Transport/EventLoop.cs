@@ -119,11 +119,15 @@ internal abstract unsafe class EventLoop : IDisposable
         return done.Task;
     }
 
-    /// <summary>Watches a connection's socket for good. False when the kernel has no memory for it.</summary>
+    /// <summary>
+    /// Watches a connection's socket for good. One that an earlier stage watches already is watched anew: what waits gives an event again.
+    /// False when the kernel has no memory for it.
+    /// </summary>
     public bool Register(int descriptor)
     {
         EpollEvent.Write(_registration, Epoll.In | Epoll.Out | Epoll.ReadHangUp | Epoll.EdgeTriggered, (uint)descriptor);
-        return Libc.EpollCtl(_epoll, Epoll.Add, descriptor, _registration) == 0;
+        return Libc.EpollCtl(_epoll, Epoll.Add, descriptor, _registration) == 0
+            || (Libc.LastError == Errno.EEXIST && Libc.EpollCtl(_epoll, Epoll.Modify, descriptor, _registration) == 0);
     }
 
     /// <summary>Watches a connection's socket for input, or no more. Input that waits gives an event.</summary>

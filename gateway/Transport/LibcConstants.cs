@@ -9,6 +9,7 @@ internal static class Errno
     public const int EINTR = 4;
     public const int EAGAIN = 11;
     public const int ENOMEM = 12;
+    public const int EEXIST = 17;
     public const int EINVAL = 22;
     public const int ENFILE = 23;
     public const int EMFILE = 24;
@@ -51,6 +52,7 @@ internal static class SocketFlag
     public const int NonBlocking = 0x800;
     public const int CloseOnExec = 0x80000;
     public const int NoSignal = 0x4000;
+    public const int Peek = 2;
     public const int ShutdownWrite = 1;
 }
 

@@ -20,6 +20,9 @@ internal readonly record struct NetworkAddress(ulong High, ulong Low)
     /// </summary>
     public ulong ClientKey => IsIPv4 ? BinaryPrimitives.ReverseEndianness(Low) : BinaryPrimitives.ReverseEndianness(High);
 
+    /// <summary>An IPv4 address by its four bytes as they lie in memory.</summary>
+    public static NetworkAddress FromIPv4(uint bytes) => new(0, ((ulong)bytes << 32) | 0xFFFF_0000);
+
     public static NetworkAddress From(IPAddress address)
     {
         Span<byte> bytes = stackalloc byte[16];

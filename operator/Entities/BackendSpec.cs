@@ -34,6 +34,9 @@ public sealed record BackendSpec
 
     [Description("How endpoints that fail are found and left out.")]
     public HealthSpec? Health { get; set; }
+
+    [Description("PROXY headers to the endpoints. Left out: none.")]
+    public BackendProxyProtocolSpec? ProxyProtocol { get; set; }
 }
 
 [Description("A Service of the fleet's namespace.")]

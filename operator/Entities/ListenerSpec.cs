@@ -43,6 +43,9 @@ public sealed record ListenerSpec
 
     [Description("Settings of protocol WebSocket.")]
     public WebSocketListenerSpec? WebSocket { get; set; }
+
+    [Description("PROXY headers from the proxies in front. Left out: clients connect by themselves.")]
+    public ProxyProtocolSpec? ProxyProtocol { get; set; }
 }
 
 /// <summary>Values of <see cref="ListenerSpec.Protocol"/>.</summary>

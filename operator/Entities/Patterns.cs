@@ -16,6 +16,10 @@ public static class Patterns
 
     public const string HostPortMeaning = "host:port with a port of 1 to 65535, an IPv6 host in brackets";
 
+    // An address or a network; whether it is a right one is for code to say.
+    public const string Cidr = @"^([0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2})?|[0-9a-fA-F:.]{2,45}(/[0-9]{1,3})?)$";
+    public const string CidrMeaning = "an address or a network such as 10.0.0.0/8 or fd00::/8";
+
     public const string HostName = @"^(\*\.)?[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)*$";
     public const string HostNameMeaning = "a host name without a port, such as app.example.com or *.example.com";
 

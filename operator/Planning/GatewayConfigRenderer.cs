@@ -61,6 +61,7 @@ internal static class GatewayConfigRenderer
             MaxConnections = listener.MaxConnections ?? 0,
             Tcp = listener.Protocol == Protocols.Tcp ? Tcp(listener.Tcp ?? new TcpListenerSpec()) : null,
             WebSocket = listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) : null,
+            ProxyProtocol = ProxyProtocolRenderer.Render(listener.ProxyProtocol),
         };
 
     private static TcpListenerConfig Tcp(TcpListenerSpec spec) =>
@@ -117,6 +118,7 @@ internal static class GatewayConfigRenderer
             PassiveHealth = backend.Health?.Passive is not { } passive
                 ? defaults.PassiveHealth
                 : new PassiveHealthConfig { MaxFails = passive.MaxFails, FailTimeout = Duration.Parse(passive.FailTimeout) },
+            ProxyProtocol = ProxyProtocolRenderer.Render(backend.ProxyProtocol),
         };
     }
 

@@ -77,6 +77,9 @@ internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
         RuleFor(listener => listener.WebSocket!.HandshakeTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10))
             .When(listener => listener.WebSocket is not null);
+        RuleFor(listener => listener.ProxyProtocol!)
+            .SetValidator(new ProxyProtocolRules())
+            .When(listener => listener.ProxyProtocol is not null);
     }
 }
 
@@ -108,6 +111,9 @@ internal sealed class BackendRules : AbstractValidator<BackendSpec>
         RuleFor(backend => backend.Health!.Passive!.FailTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1))
             .When(backend => backend.Health?.Passive is not null);
+        RuleFor(backend => backend.ProxyProtocol!)
+            .SetValidator(new BackendProxyProtocolRules())
+            .When(backend => backend.ProxyProtocol is not null);
         RuleFor(backend => backend.Workload!.Resources!)
             .SetValidator(new ResourcesRules())
             .When(backend => backend.Workload?.Resources is not null);

@@ -40,6 +40,9 @@ public sealed record BackendConfig
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     public PassiveHealthConfig PassiveHealth { get; set; } = new();
+
+    /// <summary>Null: no PROXY header is sent.</summary>
+    public BackendProxyProtocolConfig? ProxyProtocol { get; init; }
 }
 
 public sealed record AddressConfig

@@ -51,6 +51,9 @@ public sealed record ListenerConfig
 
     /// <summary>For <see cref="ListenerProtocol.WebSocket"/>.</summary>
     public WebSocketListenerConfig? WebSocket { get; init; }
+
+    /// <summary>For TCP and WebSocket. Null: clients connect by themselves.</summary>
+    public ProxyProtocolConfig? ProxyProtocol { get; init; }
 }
 
 public sealed record TcpListenerConfig

@@ -1,0 +1,8 @@
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>What a client's connection has beyond its channels, where it has anything: see <see cref="Transport.ChannelFlags.Side"/>.</summary>
+internal struct ConnectionSide
+{
+    /// <summary>Handle of what its PROXY header said; 0: nothing.</summary>
+    public int Proxy;
+}

@@ -1,0 +1,70 @@
+using System.Runtime.InteropServices;
+using Mooring.Gateway.Transport;
+using Mooring.Gateway.Transport.ProxyProtocol;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>One loop's side of <see cref="ConnectionSide"/>: gives and takes back what connections have in it. For the loop's thread only.</summary>
+internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
+{
+    private readonly NativeSlab<ProxyDetails> _proxies = new();
+
+    /// <summary>Connections whose PROXY header is kept.</summary>
+    public int Proxies => _proxies.Count;
+
+    /// <summary>The side of a client, which has one from now on.</summary>
+    public ConnectionSide* Claim(int client, Channel* channel)
+    {
+        var side = loop.Engine.Sides.Claim(client);
+        if (!channel->Has(ChannelFlags.Side))
+        {
+            channel->Flags |= ChannelFlags.Side;
+            *side = default;
+        }
+
+        return side;
+    }
+
+    /// <summary>Keeps what a header said.</summary>
+    /// <param name="client">The client's descriptor.</param>
+    /// <param name="channel">Its channel, still with the sender's address.</param>
+    /// <param name="header">Has addresses, or TLVs that are kept.</param>
+    /// <param name="bytes">The header's own.</param>
+    public void Keep(int client, Channel* channel, ref readonly ProxyHeader header, ReadOnlySpan<byte> bytes)
+    {
+        var side = Claim(client, channel);
+        side->Proxy = _proxies.Rent();
+        var details = _proxies[side->Proxy];
+        details->Sender = channel->Address;
+        details->SenderPort = channel->Port;
+        details->HasDestination = header.HasAddresses;
+        details->Destination = header.Destination;
+        details->DestinationPort = header.DestinationPort;
+        if (header.Tlvs.Any)
+        {
+            details->Tlvs = header.Tlvs;
+            details->Length = bytes.Length;
+            details->Header = (byte*)NativeMemory.Alloc((nuint)bytes.Length);
+            bytes.CopyTo(new Span<byte>(details->Header, bytes.Length));
+        }
+    }
+
+    /// <summary>What the client's PROXY header said; null: it had none, or nothing worth keeping.</summary>
+    public ProxyDetails* ProxyOf(int client, Channel* channel) =>
+        channel->Has(ChannelFlags.Side) && loop.Engine.Sides[client]->Proxy is > 0 and var handle ? _proxies[handle] : null;
+
+    /// <summary>The connection ends: takes everything back.</summary>
+    public void Forget(int client)
+    {
+        var side = loop.Engine.Sides[client];
+        if (side->Proxy > 0)
+        {
+            NativeMemory.Free(_proxies[side->Proxy]->Header);
+            _proxies.Return(side->Proxy);
+        }
+
+        *side = default;
+    }
+
+    public void Dispose() => _proxies.Dispose();
+}
