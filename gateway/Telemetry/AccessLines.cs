@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Text.Json;
 using Mooring.Gateway.Listeners;
 
 namespace Mooring.Gateway.Telemetry;
@@ -5,14 +7,22 @@ namespace Mooring.Gateway.Telemetry;
 /// <summary>Turns the loops' records of ended connections into lines of the access log. Runs on the access log's thread.</summary>
 internal sealed class AccessLines(GatewayLog log, TimeProvider time)
 {
+    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
+    private Utf8JsonWriter? _json;
+
     public void Write(ReadOnlySpan<AccessRecord> records)
     {
         var now = time.GetUtcNow();
+        var json = _json ??= new Utf8JsonWriter(_buffer, LogSink.Options);
+        var count = 0;
         foreach (ref readonly var record in records)
         {
             if (log.WantsAccess())
             {
-                log.Access(
+                count++;
+                LogSink.AppendLine(
+                    json,
+                    _buffer,
                     new AccessEntry
                     {
                         Time = now,
@@ -29,6 +39,13 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
                     }
                 );
             }
+        }
+
+        if (count > 0)
+        {
+            // A copy, since the sink writes when it gets to it: one per batch, while this buffer stays.
+            log.Access(_buffer.WrittenSpan.ToArray(), count);
+            _buffer.ResetWrittenCount();
         }
     }
 

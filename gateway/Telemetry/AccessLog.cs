@@ -3,14 +3,21 @@ namespace Mooring.Gateway.Telemetry;
 /// <summary>Carries ended connections from the loops to one thread that writes them.</summary>
 /// <remarks>
 /// Bounded: where the writer cannot keep up, records are dropped and counted, never waited for. <see cref="Offer"/> is for any thread;
-/// it allocates nothing and, while the writer has work, makes no system call.
+/// it allocates nothing and makes no system call but once per batch. A batch is what comes within 10 ms: a thread that woke for each
+/// record would cost a short connection a quarter of its CPU in wake-ups (measured).
 /// </remarks>
 internal sealed class AccessLog : IDisposable
 {
     private const int Capacity = 16_384;
 
+    /// <summary>With this many the writer does not wait for more.</summary>
+    private const int FullBatch = Capacity / 2;
+
+    private static readonly TimeSpan BatchTime = TimeSpan.FromMilliseconds(10);
+
     private readonly Lock _gate = new();
     private readonly AutoResetEvent _filled = new(false);
+    private readonly ManualResetEventSlim _full = new(false, spinCount: 0);
     private readonly Action<ReadOnlySpan<AccessRecord>> _write;
     private readonly Thread _thread;
     private AccessRecord[] _filling = new AccessRecord[64];
@@ -32,7 +39,7 @@ internal sealed class AccessLog : IDisposable
 
     public void Offer(in AccessRecord record)
     {
-        bool first;
+        int count;
         lock (_gate)
         {
             if (_count == Capacity)
@@ -46,13 +53,17 @@ internal sealed class AccessLog : IDisposable
                 Array.Resize(ref _filling, Math.Min(_count * 4, Capacity));
             }
 
-            first = _count == 0;
             _filling[_count++] = record;
+            count = _count;
         }
 
-        if (first)
+        if (count == 1)
         {
             _filled.Set();
+        }
+        else if (count == FullBatch)
+        {
+            _full.Set();
         }
     }
 
@@ -64,9 +75,11 @@ internal sealed class AccessLog : IDisposable
             _stopping = true;
         }
 
+        _full.Set();
         _filled.Set();
         _thread.Join();
         _filled.Dispose();
+        _full.Dispose();
     }
 
     private void Run()
@@ -74,10 +87,16 @@ internal sealed class AccessLog : IDisposable
         while (true)
         {
             _filled.WaitOne();
+            _full.Wait(BatchTime);
             bool stopping;
             int count;
             lock (_gate)
             {
+                if (!_stopping)
+                {
+                    _full.Reset();
+                }
+
                 (_filling, _writing) = (_writing, _filling);
                 count = _count;
                 _count = 0;

@@ -17,7 +17,8 @@ internal sealed class GatewayLog(LogSink sink, AccessLogMode access, TimeProvide
             var every => Interlocked.Increment(ref _seen) % every == 1,
         };
 
-    public void Access(AccessEntry entry) => sink.TryWrite(entry);
+    /// <summary>Finished lines of access entries that were wanted; see <see cref="LogSink.AppendLine"/>.</summary>
+    public void Access(ReadOnlyMemory<byte> lines, int count) => sink.TryWrite(lines, count);
 
     public void Event(string name, params IReadOnlyList<(string Key, object? Value)> details) =>
         sink.TryWrite(new EventEntry(time.GetUtcNow(), name, details));

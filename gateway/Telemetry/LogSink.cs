@@ -7,54 +7,61 @@ namespace Mooring.Gateway.Telemetry;
 
 /// <summary>Writes log entries as JSON lines, away from the threads that make them.</summary>
 /// <remarks>
-/// Thread-safe. <see cref="TryWrite"/> never waits: where the reader of the output is too slow, entries are dropped and counted, for a full
+/// Thread-safe. Neither way to write ever waits: where the reader of the output is too slow, entries are dropped and counted, for a full
 /// pipe must not hold up connections.
 /// </remarks>
 internal sealed class LogSink : IAsyncDisposable
 {
-    /// <summary>Entries that wait at most.</summary>
+    /// <summary>Lines that wait at most.</summary>
     public const int Capacity = 16 * 1024;
 
     // Lines are gathered to this, so that a burst costs few writes.
     private const int FlushBytes = 32 * 1024;
 
-    private static readonly JsonWriterOptions Options = new()
-    {
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        SkipValidation = true,
-    };
+    /// <summary>How entries are written: text outside of ASCII as it is.</summary>
+    public static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     private readonly Stream _output;
-    private readonly Channel<ILogEntry> _entries;
+    private readonly Channel<Item> _items = Channel.CreateUnbounded<Item>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Task _writing;
+    private readonly int _capacity;
+    private int _waiting;
     private long _dropped;
 
     /// <summary>Starts the writer.</summary>
     /// <param name="output">Not closed by this.</param>
-    /// <param name="capacity">Entries that wait at most.</param>
+    /// <param name="capacity">Lines that wait at most.</param>
     public LogSink(Stream output, int capacity = Capacity)
     {
         _output = output;
-        _entries = Channel.CreateBounded<ILogEntry>(new BoundedChannelOptions(capacity) { SingleReader = true });
+        _capacity = capacity;
         _writing = WriteAsync();
     }
 
-    /// <summary>Entries dropped since the start.</summary>
+    /// <summary>Lines dropped since the start.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
-    public void TryWrite(ILogEntry entry)
-    {
-        if (!_entries.Writer.TryWrite(entry))
-        {
-            Interlocked.Increment(ref _dropped);
-        }
-    }
+    public void TryWrite(ILogEntry entry) => TryAdd(new Item(entry, default, 1));
+
+    /// <summary>Writes finished lines, each with its line feed, all or none of them: one item in the queue however many they are.</summary>
+    /// <param name="lines">The sink's from now on.</param>
+    /// <param name="count">How many they are.</param>
+    public void TryWrite(ReadOnlyMemory<byte> lines, int count) => TryAdd(new Item(null, lines, count));
 
     /// <summary>Writes out what waits.</summary>
     public async ValueTask DisposeAsync()
     {
-        _entries.Writer.TryComplete();
+        _items.Writer.TryComplete();
         await _writing;
+    }
+
+    private void TryAdd(Item item)
+    {
+        if (Interlocked.Add(ref _waiting, item.Count) > _capacity || !_items.Writer.TryWrite(item))
+        {
+            Interlocked.Add(ref _waiting, -item.Count);
+            Interlocked.Add(ref _dropped, item.Count);
+        }
     }
 
     private async Task WriteAsync()
@@ -62,19 +69,18 @@ internal sealed class LogSink : IAsyncDisposable
         var buffer = new ArrayBufferWriter<byte>(FlushBytes * 2);
         await using var json = new Utf8JsonWriter(buffer, Options);
         var broken = false;
-        while (await _entries.Reader.WaitToReadAsync())
+        while (await _items.Reader.WaitToReadAsync())
         {
-            while (_entries.Reader.TryRead(out var entry))
+            while (buffer.WrittenCount < FlushBytes && _items.Reader.TryRead(out var item))
             {
-                json.WriteStartObject();
-                entry.WriteTo(json);
-                json.WriteEndObject();
-                json.Flush();
-                json.Reset();
-                buffer.Write("\n"u8);
-                if (buffer.WrittenCount >= FlushBytes)
+                Interlocked.Add(ref _waiting, -item.Count);
+                if (item.Entry is null)
                 {
-                    break;
+                    buffer.Write(item.Lines.Span);
+                }
+                else
+                {
+                    AppendLine(json, buffer, item.Entry);
                 }
             }
 
@@ -95,11 +101,30 @@ internal sealed class LogSink : IAsyncDisposable
             buffer.ResetWrittenCount();
         }
     }
+
+    /// <summary>Adds an entry as a line.</summary>
+    /// <param name="json">Writes into <paramref name="buffer"/>, with <see cref="Options"/>.</param>
+    /// <param name="buffer">Where the line goes.</param>
+    /// <param name="entry">What it says.</param>
+    public static void AppendLine(Utf8JsonWriter json, IBufferWriter<byte> buffer, ILogEntry entry)
+    {
+        json.WriteStartObject();
+        entry.WriteTo(json);
+        json.WriteEndObject();
+        json.Flush();
+        json.Reset();
+        buffer.Write("\n"u8);
+    }
+
+    /// <param name="Entry">Null: finished lines.</param>
+    /// <param name="Lines">Finished lines.</param>
+    /// <param name="Count">Lines.</param>
+    private readonly record struct Item(ILogEntry? Entry, ReadOnlyMemory<byte> Lines, int Count);
 }
 
 /// <summary>One line of a log.</summary>
 internal interface ILogEntry
 {
-    /// <summary>Writes the members of the line's object. Runs on the sink's thread.</summary>
+    /// <summary>Writes the members of the line's object.</summary>
     void WriteTo(Utf8JsonWriter json);
 }

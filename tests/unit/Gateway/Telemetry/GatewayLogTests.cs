@@ -12,8 +12,7 @@ public sealed class GatewayLogTests
     [Fact]
     public async Task Access_IsOneLineOfJson()
     {
-        var lines = await WriteAsync(log =>
-            log.Access(
+        var lines = await WriteEntriesAsync(
                 new AccessEntry
                 {
                     Time = Time,
@@ -27,7 +26,6 @@ public sealed class GatewayLogTests
                     Duration = TimeSpan.FromMilliseconds(1500.9),
                     Reason = "client",
                 }
-            )
         );
 
         lines
@@ -114,6 +112,36 @@ public sealed class GatewayLogTests
         var log = new GatewayLog(sink, new AccessLogMode(every), TimeProvider.System);
 
         Enumerable.Range(0, 300).Count(_ => log.WantsAccess()).ShouldBe(expected);
+    }
+
+    [Fact]
+    public async Task Sink_FinishedLines_AreDroppedTogetherAndCountedEach()
+    {
+        using var blocked = new BlockedStream();
+        var sink = new LogSink(blocked, capacity: 10);
+        var log = new GatewayLog(sink, new AccessLogMode(1), TimeProvider.System);
+        log.Event("first");
+        await blocked.Entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        log.Access("1\n2\n3\n4\n5\n6\n"u8.ToArray(), 6);
+        log.Access("a\nb\nc\nd\ne\n"u8.ToArray(), 5);
+        log.Access("7\n8\n9\n10\n"u8.ToArray(), 4);
+
+        log.Dropped.ShouldBe(5);
+        blocked.Release.SetResult();
+        await sink.DisposeAsync();
+        Encoding.UTF8.GetString(blocked.ToArray()).ShouldEndWith("}\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
+    }
+
+    private static Task<string[]> WriteEntriesAsync(params AccessEntry[] entries)
+    {
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(buffer, LogSink.Options);
+        foreach (var entry in entries)
+        {
+            LogSink.AppendLine(json, buffer, entry);
+        }
+
+        return WriteAsync(log => log.Access(buffer.WrittenMemory, entries.Length));
     }
 
     private static async Task<string[]> WriteAsync(Action<GatewayLog> write)
