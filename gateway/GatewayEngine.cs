@@ -24,6 +24,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     private readonly ListenerHost _host;
     private readonly SemaphoreSlim _applying = new(1);
     private readonly Lock _endpoints = new();
+    private readonly Dictionary<string, ushort> _backendIndexes = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _resolving;
     private readonly SemaphoreSlim _resolveNow = new(0);
@@ -185,7 +186,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     public IReadOnlyList<ListenerLoad> ListenerLoads() => LoadReader.Listeners(_state, _loops);
 
     /// <summary>Load of each backend in the config.</summary>
-    public IReadOnlyList<BackendLoad> BackendLoads() => LoadReader.Backends(_state);
+    public IReadOnlyList<BackendLoad> BackendLoads() => LoadReader.Backends(_state, _loops);
 
     /// <summary>Closes every connection at once, then the listening sockets, and ends the loops.</summary>
     public async ValueTask DisposeAsync()
@@ -208,13 +209,17 @@ internal sealed class GatewayEngine : IAsyncDisposable
         _stop.Dispose();
     }
 
-    /// <summary>Listeners keep their counts by name for as long as the process lives, so there is an end to names.</summary>
+    /// <summary>Listeners and backends keep their counts by name for as long as the process lives, so there is an end to names.</summary>
     private IReadOnlyList<string> TooManyNames(GatewaySnapshot snapshot)
     {
-        var names = _state.Listeners.Select(state => state.Name).Union(snapshot.Listeners.Select(listener => listener.Name)).Count();
-        return names <= LoopCounters.MaxListeners
-            ? []
-            : [$"listeners: more than {LoopCounters.MaxListeners} names since this gateway started; restart it"];
+        var listeners = _state.Listeners.Select(state => state.Name).Union(snapshot.Listeners.Select(listener => listener.Name)).Count();
+        var backends = _backendIndexes.Keys.Union(snapshot.Backends.Select(backend => backend.Name)).Count();
+        return
+        [
+            .. from names in new[] { (Path: "listeners", Count: listeners), (Path: "backends", Count: backends) }
+            where names.Count > LoopCounters.MaxNames
+            select $"{names.Path}: more than {LoopCounters.MaxNames} names since this gateway started; restart it",
+        ];
     }
 
     private static IReadOnlyList<string> WithoutUpgrades(GatewaySnapshot snapshot) =>
@@ -234,7 +239,9 @@ internal sealed class GatewayEngine : IAsyncDisposable
             var after = new Dictionary<string, BackendState>();
             foreach (var config in snapshot.Backends)
             {
-                var backend = before.TryGetValue(config.Name, out var known) ? known : new BackendState(config.Name, _state.Endpoints);
+                var backend = before.TryGetValue(config.Name, out var known)
+                    ? known
+                    : new BackendState(config.Name, _state.Endpoints) { Index = BackendIndex(config.Name) };
                 backend.Configure(config, PoliciesOf(snapshot, config.Name), now);
                 if (config.Source == EndpointSource.Static && EndpointResolver.WithoutDns(config) is { } endpoints)
                 {
@@ -250,6 +257,16 @@ internal sealed class GatewayEngine : IAsyncDisposable
                 gone.Retire(now);
             }
         }
+    }
+
+    private ushort BackendIndex(string name)
+    {
+        if (!_backendIndexes.TryGetValue(name, out var index))
+        {
+            _backendIndexes.Add(name, index = (ushort)_backendIndexes.Count);
+        }
+
+        return index;
     }
 
     private static HashSet<BalancingPolicy> PoliciesOf(GatewaySnapshot snapshot, string backend) =>

@@ -15,6 +15,9 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
 
     public string Name { get; } = name;
 
+    /// <summary>What the counters know it by. Never used again for another name.</summary>
+    public ushort Index { get; init; }
+
     public BackendSnapshot Config => Volatile.Read(ref _config);
 
     public EndpointSet Set => Volatile.Read(ref _set);
@@ -70,7 +73,7 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
             }
             else
             {
-                after[i] = registry.Add(known.Id, target, Name);
+                after[i] = registry.Add(known.Id, target, Name, Index);
             }
         }
 

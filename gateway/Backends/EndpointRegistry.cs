@@ -15,7 +15,7 @@ internal sealed class EndpointRegistry
 
     public EndpointState this[int index] => Volatile.Read(ref _slots)[index]!;
 
-    public EndpointState Add(string id, EndpointTarget target, string backend = "")
+    public EndpointState Add(string id, EndpointTarget target, string backend = "", ushort backendIndex = 0)
     {
         if (!_free.TryPop(out var index))
         {
@@ -28,7 +28,7 @@ internal sealed class EndpointRegistry
             }
         }
 
-        var endpoint = new EndpointState(id, index, target) { Backend = backend };
+        var endpoint = new EndpointState(id, index, target) { Backend = backend, BackendIndex = backendIndex };
         Volatile.Write(ref _slots[index], endpoint);
         return endpoint;
     }

@@ -21,6 +21,9 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     /// <summary>Name of the backend, for logs.</summary>
     public string Backend { get; init; } = "";
 
+    /// <summary>What the counters know the backend by.</summary>
+    public ushort BackendIndex { get; init; }
+
     /// <summary>Where <see cref="EndpointRegistry"/> has it: what a channel knows of it.</summary>
     public int Index { get; } = index;
 

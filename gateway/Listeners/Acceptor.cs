@@ -175,7 +175,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
             return;
         }
 
-        totals->Accepted++;
+        totals->Traffic.Connections++;
         var channel = loop.Table.Claim(client, ChannelKind.Client, ChannelPhase.Connecting);
         channel->Loop = loop.Owner;
         channel->Started = loop.Now;

@@ -23,6 +23,7 @@ internal sealed unsafe class Closer(RelayLoop loop)
             loop.Connector.Forget(descriptor);
         }
 
+        loop.Traffic.Closed(client, reason);
         if (client->Peer >= 0)
         {
             var upstream = loop.Table[client->Peer];

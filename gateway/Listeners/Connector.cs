@@ -60,6 +60,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
         loop.Engine.Endpoints[upstream->Endpoint].ConnectSucceeded();
         var client = upstream->Peer;
         var channel = loop.Table[client];
+        loop.Traffic.Connected(channel, upstream);
         if (BackendOf(client, channel)?.Config.ProxyOut is { } proxy && !loop.Greeting.Send(proxy, client, channel, descriptor, upstream))
         {
             OnFailure(descriptor, upstream);
@@ -191,6 +192,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
         upstream->Peer = client;
         upstream->Started = loop.Now;
         upstream->Endpoint = endpoint.Index;
+        upstream->Backend = endpoint.BackendIndex;
         upstream->FirstTried = tried.First;
         upstream->SecondTried = tried.Second;
         upstream->Attempts = attempts;

@@ -111,7 +111,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
                 return;
             }
 
-            loop.Pump.Count(source, count);
+            loop.Traffic.Received(source, count);
             if (!Forward(descriptor, source, target, sink, new ReadOnlySpan<byte>(loop.ReadBuffer, count)))
             {
                 return;

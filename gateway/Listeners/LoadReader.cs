@@ -1,11 +1,14 @@
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Limits;
+using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Listeners;
 
 /// <summary>Adds up what the loops count, while they count: each figure is exact, all of them together are not of one moment.</summary>
 internal static unsafe class LoadReader
 {
+    private static readonly CloseReason[] Reasons = Enum.GetValues<CloseReason>();
+
     public static IReadOnlyList<ListenerLoad> Listeners(EngineState engine, IReadOnlyList<RelayLoop> loops)
     {
         var result = new List<ListenerLoad>();
@@ -17,29 +20,20 @@ internal static unsafe class LoadReader
                 continue;
             }
 
-            long accepted = 0,
-                received = 0,
-                sent = 0;
-            foreach (var loop in loops)
-            {
-                var totals = loop.Counters[listener.Index];
-                accepted += Volatile.Read(ref totals->Accepted);
-                received += Volatile.Read(ref totals->Received);
-                sent += Volatile.Read(ref totals->Sent);
-            }
-
+            var sum = Sum(loops, loop => (nint)(&loop.Counters[listener.Index]->Traffic));
             result.Add(
                 new ListenerLoad
                 {
                     Name = listener.Name,
                     Connections = listener.Connections.InUse,
-                    AcceptedTotal = accepted,
+                    AcceptedTotal = sum.Connections,
                     RefusedTotal = Enum.GetValues<RefusalReason>()
                         .Select(reason => (reason, count: listener.Refused(reason)))
                         .Where(refused => refused.count > 0)
                         .ToDictionary(refused => RefusalReasons.Name(refused.reason), refused => refused.count),
-                    ReceivedBytesTotal = received,
-                    SentBytesTotal = sent,
+                    ReceivedBytesTotal = sum.Received,
+                    SentBytesTotal = sum.Sent,
+                    Traffic = sum.Load,
                 }
             );
         }
@@ -47,26 +41,92 @@ internal static unsafe class LoadReader
         return result;
     }
 
-    public static IReadOnlyList<BackendLoad> Backends(EngineState engine)
+    public static IReadOnlyList<BackendLoad> Backends(EngineState engine, IReadOnlyList<RelayLoop> loops)
     {
         var now = Transport.EventLoop.Clock();
-        return
-        [
-            .. engine.Backends.Values.Select(backend => new BackendLoad
+        return [.. engine.Backends.Values.Select(backend => Load(backend, loops, now))];
+    }
+
+    private static BackendLoad Load(Backends.BackendState backend, IReadOnlyList<RelayLoop> loops, long now)
+    {
+        var sum = Sum(loops, loop => (nint)loop.Counters.Backend(backend.Index));
+        return new BackendLoad
+        {
+            Name = backend.Name,
+            Endpoints =
+            [
+                .. backend.Set.Endpoints.Select(endpoint => new EndpointLoad
+                {
+                    Id = endpoint.Id,
+                    Connections = endpoint.Connections,
+                    ConnectsTotal = endpoint.ConnectsTotal,
+                    FailuresTotal = endpoint.FailuresTotal,
+                    Healthy = endpoint.IsHealthy(now),
+                }),
+            ],
+            ReceivedBytesTotal = sum.Received,
+            SentBytesTotal = sum.Sent,
+            Traffic = sum.Load,
+        };
+    }
+
+    private static (long Connections, long Received, long Sent, TrafficLoad Load) Sum(
+        IReadOnlyList<RelayLoop> loops,
+        Func<RelayLoop, nint> totalsOf
+    )
+    {
+        long connections = 0,
+            received = 0,
+            sent = 0;
+        Span<long> closed = stackalloc long[TrafficTotals.MaxReasons];
+        var connect = new DurationSum(DurationBounds.Latency);
+        var firstByte = new DurationSum(DurationBounds.Latency);
+        var session = new DurationSum(DurationBounds.Session);
+        foreach (var loop in loops)
+        {
+            var totals = (TrafficTotals*)totalsOf(loop);
+            connections += Volatile.Read(ref totals->Connections);
+            received += Volatile.Read(ref totals->Received);
+            sent += Volatile.Read(ref totals->Sent);
+            connect.Add(in totals->Connect);
+            firstByte.Add(in totals->FirstByte);
+            session.Add(in totals->Session);
+            foreach (var reason in Reasons)
             {
-                Name = backend.Name,
-                Endpoints =
-                [
-                    .. backend.Set.Endpoints.Select(endpoint => new EndpointLoad
-                    {
-                        Id = endpoint.Id,
-                        Connections = endpoint.Connections,
-                        ConnectsTotal = endpoint.ConnectsTotal,
-                        FailuresTotal = endpoint.FailuresTotal,
-                        Healthy = endpoint.IsHealthy(now),
-                    }),
-                ],
-            }),
-        ];
+                closed[(int)reason] += Volatile.Read(ref totals->Closed[(int)reason]);
+            }
+        }
+
+        var byReason = new Dictionary<string, long>();
+        foreach (var reason in Reasons)
+        {
+            if (closed[(int)reason] > 0)
+            {
+                byReason.Add(AccessLines.Name(reason), closed[(int)reason]);
+            }
+        }
+
+        var load = new TrafficLoad
+        {
+            ClosedTotal = byReason,
+            Connect = connect.Load(),
+            FirstByte = firstByte.Load(),
+            Session = session.Load(),
+        };
+        return (connections, received, sent, load);
+    }
+
+    /// <summary>One distribution over all loops.</summary>
+    private sealed class DurationSum(long[] bounds)
+    {
+        private readonly long[] _counts = new long[bounds.Length + 1];
+        private long _microseconds;
+
+        public void Add(in DurationHistogram histogram) => _microseconds += histogram.AddTo(_counts);
+
+        public DurationLoad Load() =>
+            Array.TrueForAll(_counts, static count => count == 0)
+                ? new DurationLoad()
+                : new DurationLoad { Counts = _counts, SumSeconds = _microseconds / 1e6 };
     }
 }

@@ -96,7 +96,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
                 return;
             }
 
-            Count(source, count);
+            loop.Traffic.Received(source, count);
             if (!sink->NoDelay && sink->Kind == ChannelKind.Upstream && (source->Received != count || count > OneSegmentBytes))
             {
                 SetNoDelay(target, sink);
@@ -270,7 +270,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
                 return false;
             }
 
-            Count(source, count);
+            loop.Traffic.Received(source, count);
             if (!sink->NoDelay && sink->Kind == ChannelKind.Upstream)
             {
                 SetNoDelay(to, sink);
@@ -379,20 +379,6 @@ internal sealed unsafe class Pump(RelayLoop loop)
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Touch(Channel* one, Channel* other) => (one->Kind == ChannelKind.Client ? one : other)->LastActive = loop.Tick;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Count(Channel* source, int count)
-    {
-        source->Received += count;
-        if (source->Kind == ChannelKind.Client)
-        {
-            loop.Counters[source->Listener]->Received += count;
-        }
-        else
-        {
-            loop.Counters[loop.Table[source->Peer]->Listener]->Sent += count;
-        }
-    }
 
     private enum Drained
     {

@@ -14,6 +14,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Owner = (byte)(number + 1);
         Engine = engine;
         _random = ((ulong)Clock() << 8) ^ ((ulong)number * 0x9E37_79B9_7F4A_7C15) | 1;
+        Traffic = new TrafficCounter(this);
         Closer = new Closer(this);
         Pump = new Pump(this);
         Connector = new Connector(this);
@@ -33,6 +34,8 @@ internal sealed unsafe class RelayLoop : EventLoop
     public EngineState Engine { get; }
 
     public LoopCounters Counters { get; } = new();
+
+    public TrafficCounter Traffic { get; }
 
     public Closer Closer { get; }
 

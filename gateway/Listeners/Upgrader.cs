@@ -167,7 +167,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
                 return;
             }
 
-            loop.Pump.Count(channel, count);
+            loop.Traffic.Received(channel, count);
             var received = handshake.Join(loop.ReadBuffer, count);
             var who = new UpgradeClient(channel->Address, handshake.ListenerPort, channel->Started);
             var request = handshake.Handler.ReadRequest(received, who, _rewritten);
@@ -233,7 +233,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
                 return;
             }
 
-            loop.Pump.Count(upstream, count);
+            loop.Traffic.Received(upstream, count);
             var received = handshake.Join(loop.ReadBuffer, count);
             var answer = Judge(handshake, upstream, ref received);
             switch (answer.Verdict)
@@ -378,7 +378,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
                 return;
             }
 
-            loop.Pump.Count(upstream, count);
+            loop.Traffic.Received(upstream, count);
             loop.Timers.Arm(client, loop.Tick + handshake.Ticks);
             var taken = handshake.Body.Advance(new ReadOnlySpan<byte>(loop.ReadBuffer, count));
             if (!Send(client, channel, new ReadOnlySpan<byte>(loop.ReadBuffer, taken)))

@@ -23,6 +23,7 @@ internal static class GatewayProcess
             return 2;
         }
 
+        GcWatch.Start();
         var time = TimeProvider.System;
         using var stopNow = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         await using var sink = new LogSink(output);

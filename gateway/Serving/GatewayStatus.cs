@@ -18,6 +18,7 @@ internal sealed class GatewayStatus(
 ) : IStreamTarget, IGatewayView
 {
     private readonly long _started = time.GetTimestamp();
+    private readonly LoadRates _rates = new(time);
     private readonly DateTimeOffset _startTime = time.GetUtcNow();
 
     public string? ConfigHash => engine.Snapshot?.Hash;
@@ -73,8 +74,8 @@ internal sealed class GatewayStatus(
             DrainDeadline = deadline,
             ResidentBytes = Environment.WorkingSet,
             CpuSeconds = Environment.CpuUsage.TotalTime.TotalSeconds,
-            Listeners = engine.ListenerLoads(),
-            Backends = engine.BackendLoads(),
+            Listeners = _rates.Of(engine.ListenerLoads()),
+            Backends = _rates.Of(engine.BackendLoads()),
         };
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Mooring.Contracts.Stream;
 using static Mooring.Gateway.Telemetry.MetricKind;
 
@@ -8,6 +9,7 @@ internal static class GatewayMetrics
 {
     private static readonly string[] None = [];
     private static readonly string[] Listener = ["listener"];
+    private static readonly string[] Backend = ["backend"];
     private static readonly string[] Endpoint = ["backend", "endpoint"];
 
     public static IReadOnlyList<MetricDefinition> All { get; } =
@@ -86,6 +88,76 @@ internal static class GatewayMetrics
         ),
         new("mooring_gateway_sent_bytes_total", Counter, "Bytes sent to clients.", Listener, s => Listeners(s, l => l.SentBytesTotal)),
         new(
+            "mooring_gateway_closed_total",
+            Counter,
+            "Client connections that have ended, by why.",
+            ["listener", "reason"],
+            s => s.Report.Listeners.SelectMany(l => Reasons(l.Name, l.Traffic))
+        ),
+        new(
+            "mooring_gateway_connect_duration_seconds",
+            Histogram,
+            "From the start of a connect to an endpoint to its success.",
+            Listener,
+            s => Durations(s.Report.Listeners, l => l.Name, l => l.Traffic.Connect, DurationLoad.LatencyBounds)
+        ),
+        new(
+            "mooring_gateway_first_byte_seconds",
+            Histogram,
+            "From the start of the connect to the endpoint's first byte.",
+            Listener,
+            s => Durations(s.Report.Listeners, l => l.Name, l => l.Traffic.FirstByte, DurationLoad.LatencyBounds)
+        ),
+        new(
+            "mooring_gateway_session_duration_seconds",
+            Histogram,
+            "From a connection's accept to its end.",
+            Listener,
+            s => Durations(s.Report.Listeners, l => l.Name, l => l.Traffic.Session, DurationLoad.SessionBounds)
+        ),
+        new(
+            "mooring_gateway_backend_received_bytes_total",
+            Counter,
+            "Bytes received from a backend.",
+            Backend,
+            s => s.Report.Backends.Select(b => new MetricSample(b.ReceivedBytesTotal, b.Name))
+        ),
+        new(
+            "mooring_gateway_backend_sent_bytes_total",
+            Counter,
+            "Bytes from clients for a backend, heads of upgrade requests aside.",
+            Backend,
+            s => s.Report.Backends.Select(b => new MetricSample(b.SentBytesTotal, b.Name))
+        ),
+        new(
+            "mooring_gateway_backend_closed_total",
+            Counter,
+            "Connections to a backend that have ended, by why.",
+            ["backend", "reason"],
+            s => s.Report.Backends.SelectMany(b => Reasons(b.Name, b.Traffic))
+        ),
+        new(
+            "mooring_gateway_backend_connect_duration_seconds",
+            Histogram,
+            "As the listeners' metric, by backend.",
+            Backend,
+            s => Durations(s.Report.Backends, b => b.Name, b => b.Traffic.Connect, DurationLoad.LatencyBounds)
+        ),
+        new(
+            "mooring_gateway_backend_first_byte_seconds",
+            Histogram,
+            "As the listeners' metric, by backend.",
+            Backend,
+            s => Durations(s.Report.Backends, b => b.Name, b => b.Traffic.FirstByte, DurationLoad.LatencyBounds)
+        ),
+        new(
+            "mooring_gateway_backend_session_duration_seconds",
+            Histogram,
+            "As the listeners' metric, by backend.",
+            Backend,
+            s => Durations(s.Report.Backends, b => b.Name, b => b.Traffic.Session, DurationLoad.SessionBounds)
+        ),
+        new(
             "mooring_gateway_endpoint_connections",
             Gauge,
             "Open connections to a backend's endpoint.",
@@ -132,7 +204,34 @@ internal static class GatewayMetrics
             None,
             s => [new(s.Process.GcPauseSeconds)]
         ),
+        new(
+            "dotnet_gc_collections_total",
+            Counter,
+            "Collections of a generation; each also counts in those below.",
+            ["generation"],
+            s => Generations(s.Process.GcCollections.Select(count => (double)count))
+        ),
+        new(
+            "dotnet_gc_longest_pause_seconds",
+            Gauge,
+            "Longest pause of a collection of that generation, since the start.",
+            ["generation"],
+            s => Generations(s.Process.GcLongestPauseSeconds)
+        ),
     ];
+
+    private static IEnumerable<MetricSample> Generations(IEnumerable<double> values) =>
+        values.Select((value, generation) => new MetricSample(value, generation.ToString(CultureInfo.InvariantCulture)));
+
+    private static IEnumerable<MetricSample> Reasons(string name, TrafficLoad traffic) =>
+        traffic.ClosedTotal.Select(closed => new MetricSample(closed.Value, name, closed.Key));
+
+    private static IEnumerable<MetricSample> Durations<T>(
+        IEnumerable<T> loads,
+        Func<T, string> name,
+        Func<T, DurationLoad> durations,
+        IReadOnlyList<double> bounds
+    ) => loads.SelectMany(load => DurationSamples.Of(durations(load), bounds, name(load)));
 
     private static IEnumerable<MetricSample> Listeners(MetricSource source, Func<ListenerLoad, double> value) =>
         source.Report.Listeners.Select(listener => new MetricSample(value(listener), listener.Name));

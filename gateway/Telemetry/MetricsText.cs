@@ -38,17 +38,32 @@ internal static class MetricsText
         // In OpenMetrics a counter's family has no suffix, only its samples do.
         var family = openMetrics && metric.Kind == MetricKind.Counter ? metric.Name[..^CounterSuffix.Length] : metric.Name;
         text.Append("# HELP ").Append(family).Append(' ').Append(metric.Help).Append('\n');
-        text.Append("# TYPE ").Append(family).Append(metric.Kind == MetricKind.Counter ? " counter\n" : " gauge\n");
+        text.Append("# TYPE ").Append(family).Append(' ').Append(TypeName(metric.Kind)).Append('\n');
     }
+
+    internal static string TypeName(MetricKind kind) =>
+        kind switch
+        {
+            MetricKind.Counter => "counter",
+            MetricKind.Histogram => "histogram",
+            _ => "gauge",
+        };
 
     private static void Append(StringBuilder text, MetricDefinition metric, MetricSample sample)
     {
-        text.Append(metric.Name);
+        text.Append(metric.Name).Append(sample.Suffix);
         for (var i = 0; i < metric.Labels.Count; i++)
         {
             text.Append(i == 0 ? '{' : ',').Append(metric.Labels[i]).Append("=\"");
             AppendEscaped(text, sample.LabelValues[i]);
             text.Append('"');
+        }
+
+        if (sample.UpperEnd is not null)
+        {
+            text.Append(metric.Labels.Count > 0 ? ",le=\"" : "{le=\"").Append(sample.UpperEnd).Append("\"} ");
+            text.Append(sample.Value.ToString("R", CultureInfo.InvariantCulture)).Append('\n');
+            return;
         }
 
         text.Append(metric.Labels.Count > 0 ? "} " : " ").Append(sample.Value.ToString("R", CultureInfo.InvariantCulture)).Append('\n');

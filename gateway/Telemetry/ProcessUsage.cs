@@ -8,6 +8,8 @@ namespace Mooring.Gateway.Telemetry;
 /// <param name="StartTime">When the process started.</param>
 /// <param name="GcHeapBytes">Managed heap after the last collection.</param>
 /// <param name="GcPauseSeconds">Time that collections stopped the process, since the start.</param>
+/// <param name="GcCollections">Collections of generation 0, 1 and 2, since the start; each also counts in those below.</param>
+/// <param name="GcLongestPauseSeconds">Longest pause of a collection of generation 0, 1 and 2, since the start.</param>
 internal sealed record ProcessUsage(
     double CpuSeconds,
     long ResidentBytes,
@@ -15,7 +17,9 @@ internal sealed record ProcessUsage(
     long MaxDescriptors,
     DateTimeOffset StartTime,
     long GcHeapBytes,
-    double GcPauseSeconds
+    double GcPauseSeconds,
+    IReadOnlyList<long> GcCollections,
+    IReadOnlyList<double> GcLongestPauseSeconds
 )
 {
     /// <summary>Reads it now.</summary>
@@ -29,6 +33,8 @@ internal sealed record ProcessUsage(
             maxDescriptors,
             startTime,
             GC.GetGCMemoryInfo().HeapSizeBytes,
-            GC.GetTotalPauseDuration().TotalSeconds
+            GC.GetTotalPauseDuration().TotalSeconds,
+            [GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2)],
+            [.. Enumerable.Range(0, 3).Select(generation => GcWatch.LongestPause(generation).TotalSeconds)]
         );
 }

@@ -144,6 +144,10 @@ internal struct Channel
     [FieldOffset(32)]
     public int Frames;
 
+    /// <summary>Index of the backend that the endpoint is of.</summary>
+    [FieldOffset(36)]
+    public ushort Backend;
+
     /// <summary>Endpoints that failed for this connection already; -1: none.</summary>
     [FieldOffset(48)]
     public int FirstTried;

@@ -15,6 +15,7 @@ internal static class StreamCodec
     private const int MaxBackends = 64;
     private const int MaxEndpoints = 10_000;
     private const int MaxEntries = 256;
+    private const int MaxBuckets = 64;
 
     /// <summary>The message's bytes.</summary>
     /// <exception cref="ArgumentException">Longer than <see cref="StreamLimits.MaxMessageBytes"/>.</exception>
@@ -129,6 +130,8 @@ internal static class StreamCodec
                     Text(reason, MaxName, $"{path}.refusedTotal");
                     NotNegative(count, $"{path}.refusedTotal.{reason}");
                 }
+
+                CheckTraffic(listener.Traffic, $"{path}.traffic");
             }
         );
         List(
@@ -138,6 +141,9 @@ internal static class StreamCodec
             static (backend, path) =>
             {
                 Text(backend.Name, MaxName, $"{path}.name");
+                NotNegative(backend.ReceivedBytesTotal, $"{path}.receivedBytesTotal");
+                NotNegative(backend.SentBytesTotal, $"{path}.sentBytesTotal");
+                CheckTraffic(backend.Traffic, $"{path}.traffic");
                 List(
                     backend.Endpoints,
                     MaxEndpoints,
@@ -152,6 +158,35 @@ internal static class StreamCodec
                 );
             }
         );
+    }
+
+    private static void CheckTraffic(TrafficLoad traffic, string path)
+    {
+        Present(traffic, path);
+        Map(traffic.ClosedTotal, $"{path}.closedTotal");
+        foreach (var (reason, count) in traffic.ClosedTotal)
+        {
+            Text(reason, MaxName, $"{path}.closedTotal");
+            NotNegative(count, $"{path}.closedTotal.{reason}");
+        }
+
+        CheckDurations(traffic.Connect, $"{path}.connect");
+        CheckDurations(traffic.FirstByte, $"{path}.firstByte");
+        CheckDurations(traffic.Session, $"{path}.session");
+    }
+
+    private static void CheckDurations(DurationLoad durations, string path)
+    {
+        Present(durations, path);
+        List(durations.Counts, MaxBuckets, $"{path}.counts", NotNegative);
+    }
+
+    private static void Present(object? value, string path)
+    {
+        if (value is null)
+        {
+            throw new JsonException($"$.{path}: null");
+        }
     }
 
     private static void Text(string? text, int limit, string path)

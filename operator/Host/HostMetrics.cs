@@ -132,6 +132,7 @@ internal static class HostMetrics
             "Bytes sent to clients.",
             Listeners(gateways, static load => load.SentBytesTotal)
         );
+        HostTrafficMetrics.Write(text, gateways);
         Gauge(
             text,
             "mooring_gateway_endpoint_connections",
@@ -187,7 +188,7 @@ internal static class HostMetrics
             )
         );
 
-    private static string Of(GatewayView gateway, params IEnumerable<(string, string)> more) =>
+    internal static string Of(GatewayView gateway, params IEnumerable<(string, string)> more) =>
         Labels([("fleet", gateway.Hello.Fleet), ("gateway", gateway.Name), .. more]);
 
     private static string Labels(params IEnumerable<(string Name, string Value)> labels) =>
@@ -201,7 +202,7 @@ internal static class HostMetrics
     private static void Gauge(StringBuilder text, string name, string help, IEnumerable<(string, double)> samples) =>
         Family(text, name, "gauge", help, samples);
 
-    private static void Counter(StringBuilder text, string name, string help, IEnumerable<(string, double)> samples) =>
+    internal static void Counter(StringBuilder text, string name, string help, IEnumerable<(string, double)> samples) =>
         Family(text, name, "counter", help, samples);
 
     private static void Family(
@@ -212,6 +213,14 @@ internal static class HostMetrics
         IEnumerable<(string Labels, double Value)> samples
     )
     {
+        Describe(text, name, type, help);
+        foreach (var (labels, value) in samples)
+        {
+            Sample(text, name, labels, value);
+        }
+    }
+
+    internal static void Describe(StringBuilder text, string name, string type, string help) =>
         text.Append("# HELP ")
             .Append(name)
             .Append(' ')
@@ -222,9 +231,7 @@ internal static class HostMetrics
             .Append(' ')
             .Append(type)
             .Append('\n');
-        foreach (var (labels, value) in samples)
-        {
-            text.Append(name).Append('{').Append(labels).Append("} ").Append(value.ToString(CultureInfo.InvariantCulture)).Append('\n');
-        }
-    }
+
+    internal static void Sample(StringBuilder text, string name, string labels, double value) =>
+        text.Append(name).Append('{').Append(labels).Append("} ").Append(value.ToString(CultureInfo.InvariantCulture)).Append('\n');
 }

@@ -196,6 +196,8 @@ public sealed record ListenerLoad
 
     /// <summary>Bytes to clients.</summary>
     public long SentBytesTotal { get; init; }
+
+    public TrafficLoad Traffic { get; set; } = new();
 }
 
 public sealed record BackendLoad
@@ -203,6 +205,14 @@ public sealed record BackendLoad
     public required string Name { get; init; }
 
     public IReadOnlyList<EndpointLoad> Endpoints { get; set; } = [];
+
+    /// <summary>Bytes from the backend.</summary>
+    public long ReceivedBytesTotal { get; init; }
+
+    /// <summary>Bytes to the backend.</summary>
+    public long SentBytesTotal { get; init; }
+
+    public TrafficLoad Traffic { get; set; } = new();
 }
 
 public sealed record EndpointLoad

@@ -13,12 +13,12 @@ public sealed class EngineTests
     public async Task Reload_EverNewListenerNames_AreRefusedBeforeTheCountersEnd()
     {
         await using var gateway = new EngineHarness();
-        for (var round = 0; round < LoopCounters.MaxListeners / 64; round++)
+        for (var round = 0; round < LoopCounters.MaxNames / 64; round++)
         {
             await gateway.ApplyAsync(Named(round));
         }
 
-        var refused = await gateway.Engine.ApplyConfigAsync(Named(LoopCounters.MaxListeners / 64));
+        var refused = await gateway.Engine.ApplyConfigAsync(Named(LoopCounters.MaxNames / 64));
         refused.Accepted.ShouldBeFalse();
         refused.Errors.ShouldHaveSingleItem().ShouldStartWith("listeners: ");
 

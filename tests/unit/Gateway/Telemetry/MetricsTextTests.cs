@@ -21,6 +21,11 @@ public sealed class MetricsTextTests
                 RefusedTotal = new Dictionary<string, long> { ["per_address"] = 2 },
                 ReceivedBytesTotal = 1_234_567_890_123,
                 SentBytesTotal = 1,
+                Traffic = new TrafficLoad
+                {
+                    ClosedTotal = new Dictionary<string, long> { ["client_closed"] = 7 },
+                    Connect = new DurationLoad { Counts = [2, 0, 1, .. new long[15], 4], SumSeconds = 250.5 },
+                },
             },
         ],
         Backends =
@@ -62,6 +67,28 @@ public sealed class MetricsTextTests
     }
 
     [Fact]
+    public void Write_Histogram_IsCumulativeWithSumAndCount()
+    {
+        var text = MetricsText.Write(GatewayMetrics.All, Source(Report), openMetrics: false);
+
+        text.ShouldContain(
+            "# TYPE mooring_gateway_connect_duration_seconds histogram\n"
+                + "mooring_gateway_connect_duration_seconds_bucket{listener=\"edge\",le=\"0.0001\"} 2\n"
+                + "mooring_gateway_connect_duration_seconds_bucket{listener=\"edge\",le=\"0.0002\"} 2\n"
+                + "mooring_gateway_connect_duration_seconds_bucket{listener=\"edge\",le=\"0.0005\"} 3\n"
+        );
+        text.ShouldContain(
+            "mooring_gateway_connect_duration_seconds_bucket{listener=\"edge\",le=\"60\"} 3\n"
+                + "mooring_gateway_connect_duration_seconds_bucket{listener=\"edge\",le=\"+Inf\"} 7\n"
+                + "mooring_gateway_connect_duration_seconds_sum{listener=\"edge\"} 250.5\n"
+                + "mooring_gateway_connect_duration_seconds_count{listener=\"edge\"} 7\n"
+        );
+        text.ShouldContain("mooring_gateway_closed_total{listener=\"edge\",reason=\"client_closed\"} 7\n");
+        text.ShouldContain("dotnet_gc_longest_pause_seconds{generation=\"2\"} 0.3\n");
+        text.ShouldNotContain("first_byte", customMessage: "nothing was counted");
+    }
+
+    [Fact]
     public void Write_OpenMetrics_CounterFamiliesHaveNoSuffix()
     {
         var text = MetricsText.Write(GatewayMetrics.All, Source(Report) with { StreamConnected = true }, openMetrics: true);
@@ -98,7 +125,7 @@ public sealed class MetricsTextTests
 
         rows.ShouldBe(
             GatewayMetrics.All.Select(metric =>
-                (metric.Name, metric.Kind == MetricKind.Counter ? "counter" : "gauge", string.Join(", ", metric.Labels), metric.Help)
+                (metric.Name, MetricsText.TypeName(metric.Kind), string.Join(", ", metric.Labels), metric.Help)
             )
         );
     }
@@ -110,7 +137,7 @@ public sealed class MetricsTextTests
             Fleet = "a/b",
             Gateway = "gw-0",
             Report = report,
-            Process = new ProcessUsage(1.25, 1 << 20, 10, 1024, DateTimeOffset.UnixEpoch, 1000, 0.5),
+            Process = new ProcessUsage(1.25, 1 << 20, 10, 1024, DateTimeOffset.UnixEpoch, 1000, 0.5, [3, 2, 1], [0.1, 0.2, 0.3]),
         };
 
     private static string Readme()

@@ -1,0 +1,74 @@
+// Hot path: every event. See tests/benchmarks.
+using System.Runtime.CompilerServices;
+using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>Counts what one loop's connections do, by listener and by backend.</summary>
+/// <remarks>Times are those of the loop's turns: one that begins and ends within a turn is 0.</remarks>
+internal sealed unsafe class TrafficCounter(RelayLoop loop)
+{
+    /// <summary>Bytes were read from <paramref name="source"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Received(Channel* source, int count)
+    {
+        if (source->Kind == ChannelKind.Client)
+        {
+            source->Received += count;
+            loop.Counters[source->Listener]->Traffic.Received += count;
+            // A request head comes before there is an endpoint to send it to.
+            if (source->Peer >= 0)
+            {
+                loop.Counters.Backend(loop.Table[source->Peer]->Backend)->Sent += count;
+            }
+
+            return;
+        }
+
+        var client = loop.Table[source->Peer];
+        if (source->Received == 0)
+        {
+            FirstByte(client, source);
+        }
+
+        source->Received += count;
+        loop.Counters[client->Listener]->Traffic.Sent += count;
+        loop.Counters.Backend(source->Backend)->Received += count;
+    }
+
+    /// <summary>An endpoint has accepted.</summary>
+    public void Connected(Channel* client, Channel* upstream)
+    {
+        var taken = loop.Now - upstream->Started;
+        var backend = loop.Counters.Backend(upstream->Backend);
+        backend->Connections++;
+        backend->Connect.Record(DurationBounds.Latency, taken);
+        loop.Counters[client->Listener]->Traffic.Connect.Record(DurationBounds.Latency, taken);
+    }
+
+    /// <summary>A connection ends; its upstream, if it has one, is still its peer.</summary>
+    public void Closed(Channel* client, CloseReason reason)
+    {
+        var lasted = loop.Now - client->Started;
+        Count(&loop.Counters[client->Listener]->Traffic, lasted, reason);
+        if (client->Peer >= 0)
+        {
+            Count(loop.Counters.Backend(loop.Table[client->Peer]->Backend), lasted, reason);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FirstByte(Channel* client, Channel* upstream)
+    {
+        var taken = loop.Now - upstream->Started;
+        loop.Counters.Backend(upstream->Backend)->FirstByte.Record(DurationBounds.Latency, taken);
+        loop.Counters[client->Listener]->Traffic.FirstByte.Record(DurationBounds.Latency, taken);
+    }
+
+    private static void Count(TrafficTotals* totals, long lasted, CloseReason reason)
+    {
+        totals->Closed[(int)reason]++;
+        totals->Session.Record(DurationBounds.Session, lasted);
+    }
+}
