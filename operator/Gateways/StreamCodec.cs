@@ -162,7 +162,6 @@ internal static class StreamCodec
 
     private static void CheckTraffic(TrafficLoad traffic, string path)
     {
-        Present(traffic, path);
         Map(traffic.ClosedTotal, $"{path}.closedTotal");
         foreach (var (reason, count) in traffic.ClosedTotal)
         {
@@ -177,16 +176,7 @@ internal static class StreamCodec
 
     private static void CheckDurations(DurationLoad durations, string path)
     {
-        Present(durations, path);
         List(durations.Counts, MaxBuckets, $"{path}.counts", NotNegative);
-    }
-
-    private static void Present(object? value, string path)
-    {
-        if (value is null)
-        {
-            throw new JsonException($"$.{path}: null");
-        }
     }
 
     private static void Text(string? text, int limit, string path)

@@ -1,4 +1,6 @@
+using Mooring.Contracts.Stream;
 using Mooring.Operator.Dashboard;
+using Mooring.Operator.Gateways;
 using Mooring.Operator.Host;
 using Mooring.Operator.Host.Output;
 
@@ -83,6 +85,56 @@ public sealed class HostOutputTests
         HostMetrics
             .Write([Fleet with { Name = "a\"b\\c\nd" }], [])
             .ShouldContain("mooring_fleet_ready{fleet=\"default/a\\\"b\\\\c\\nd\"} 0\n");
+
+    [Fact]
+    public void Metrics_Traffic_IsThatOfTheReports()
+    {
+        var traffic = new TrafficLoad
+        {
+            ClosedTotal = new Dictionary<string, long> { ["client_closed"] = 3 },
+            Connect = new DurationLoad { Counts = [2, .. new long[DurationLoad.LatencyBounds.Count]], SumSeconds = 0.5 },
+            // Of another version, with other buckets.
+            FirstByte = new DurationLoad { Counts = [1, 2] },
+        };
+        var report = new ReportMessage
+        {
+            State = GatewayState.Serving,
+            Connections = 0,
+            Capacity = 1,
+            Listeners = [new ListenerLoad { Name = "edge", Traffic = traffic }],
+            Backends = [new BackendLoad { Name = "app", SentBytesTotal = 7, Traffic = traffic }],
+        };
+
+        var text = HostMetrics.Write([], [
+                new FleetView
+                {
+                    Fleet = "default/a",
+                    Gateways =
+                    [
+                        new GatewayView
+                        {
+                            Hello = new HelloMessage
+                            {
+                                Fleet = "default/a",
+                                Gateway = "gw-0",
+                                Version = "1",
+                            },
+                            ConnectedAt = DateTimeOffset.UnixEpoch,
+                            SeenAt = DateTimeOffset.UnixEpoch,
+                            Report = report,
+                        },
+                    ],
+                },
+            ]);
+
+        const string Of = "fleet=\"default/a\",gateway=\"gw-0\"";
+        text.ShouldContain($"mooring_gateway_backend_sent_bytes_total{{{Of},backend=\"app\"}} 7\n");
+        text.ShouldContain($"mooring_gateway_closed_total{{{Of},listener=\"edge\",reason=\"client_closed\"}} 3\n");
+        text.ShouldContain($"mooring_gateway_backend_connect_duration_seconds_bucket{{{Of},backend=\"app\",le=\"0.0001\"}} 2\n");
+        text.ShouldContain($"mooring_gateway_connect_duration_seconds_bucket{{{Of},listener=\"edge\",le=\"+Inf\"}} 2\n");
+        text.ShouldContain($"mooring_gateway_connect_duration_seconds_sum{{{Of},listener=\"edge\"}} 0.5\n");
+        text.ShouldNotContain("first_byte_seconds_bucket");
+    }
 
     private sealed class BrokenWriter : StringWriter
     {
