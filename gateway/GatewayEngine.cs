@@ -2,6 +2,7 @@ using System.Net;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Backends;
+using Mooring.Gateway.Backends.Checks;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Telemetry;
@@ -27,6 +28,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     private readonly Dictionary<string, ushort> _backendIndexes = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _resolving;
+    private readonly Task _keeping;
     private readonly SemaphoreSlim _resolveNow = new(0);
 
     /// <summary>Starts the loops.</summary>
@@ -46,6 +48,14 @@ internal sealed class GatewayEngine : IAsyncDisposable
         }
 
         _resolving = Task.Run(() => ResolveAsync(_stop.Token));
+        var keeper = new BackendKeeper(
+            () => _state.Backends.Values,
+            Leaving,
+            endpoint => CloseToAsync(endpoint),
+            new ActiveChecker(options.EndpointTurned, Random.Shared),
+            TimeProvider.System
+        );
+        _keeping = Task.Run(() => keeper.RunAsync(_stop.Token));
     }
 
     /// <summary>RLIMIT_NOFILE in force.</summary>
@@ -193,6 +203,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _resolving;
+        await _keeping;
         await SetModeAsync(AcceptMode.Pause);
         var open = await ListConnectionsAsync();
         await CloseAsync(open, new CloseOrder(CloseReason.DrainDeadline, null));
@@ -249,6 +260,11 @@ internal sealed class GatewayEngine : IAsyncDisposable
                 }
 
                 after.Add(config.Name, backend);
+            }
+
+            foreach (var backend in after.Values)
+            {
+                backend.Backup = backend.Config.Features.Backup is { } backup ? after[backup] : null;
             }
 
             _state.Backends = after;
@@ -310,6 +326,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
         {
             if (state.Setup is { } setup && _state.Mode != AcceptMode.Pause && _host[setup.Config.BindPort] is { } socket)
             {
+                socket.Configure(setup.Config.Socket);
                 wanted.Add(state.Index, new Watch(socket.Descriptor, socket.Adopted || _loops.Length > 1));
             }
         }
@@ -326,6 +343,33 @@ internal sealed class GatewayEngine : IAsyncDisposable
         // What was handed over is kept for a listener that may come.
         _host.CloseUnused(snapshot?.Listeners.Select(listener => listener.BindPort).ToHashSet() ?? []);
     }
+
+    /// <summary>Endpoints that drain or are gone, where connections to them are to be closed some time.</summary>
+    private List<EndpointState> Leaving()
+    {
+        lock (_endpoints)
+        {
+            return
+            [
+                .. _state
+                    .Backends.Values.SelectMany(backend => backend.Set.Endpoints)
+                    .Where(endpoint => endpoint.LeavingSince != 0)
+                    .Concat(_state.Endpoints.Leaving)
+                    .Where(endpoint => endpoint.Target.Features.DrainMicroseconds > 0),
+            ];
+        }
+    }
+
+    private Task CloseToAsync(EndpointState endpoint) =>
+        Task.WhenAll(
+            _loops.Select(loop =>
+                loop.InvokeAsync(() =>
+                {
+                    loop.Connections.CloseTo(endpoint);
+                    return true;
+                })
+            )
+        );
 
     /// <summary>Keeps the endpoints that come from DNS up to date.</summary>
     private async Task ResolveAsync(CancellationToken cancel)
@@ -379,6 +423,9 @@ internal sealed record EngineOptions
     public Func<ListenerSnapshot, IUpgradeHandler>? Upgrades { get; init; }
 
     public EndpointResolver Resolver { get; init; } = EndpointResolver.System;
+
+    /// <summary>Told when active checks put an endpoint out (with why) or back (null). On any thread.</summary>
+    public Action<EndpointState, string?>? EndpointTurned { get; init; }
 
     /// <summary>Gets every ended connection; null: none. Not disposed by the engine.</summary>
     public AccessLog? AccessLog { get; init; }

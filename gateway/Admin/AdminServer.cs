@@ -56,6 +56,7 @@ internal sealed class AdminServer : IAsyncDisposable
         app.MapGet("/health/ready", context => WriteHealthAsync(context, view, fails: true));
         app.MapGet("/metrics", context => WriteMetricsAsync(context, view));
         app.MapGet("/config", context => WriteConfigAsync(context, view));
+        app.MapGet("/backends", context => WriteBackendsAsync(context, view));
     }
 
     private static async Task WriteHealthAsync(HttpContext context, IGatewayView view, bool fails)
@@ -111,6 +112,26 @@ internal sealed class AdminServer : IAsyncDisposable
             json.WriteString("hash", ContractsJson.Hash(config));
             json.WritePropertyName("config");
             JsonSerializer.Serialize(json, config, ContractsJson.Default.GatewayConfig);
+            json.WriteEndObject();
+        }
+
+        await WriteAsync(context, 200, "application/json", body.ToArray());
+    }
+
+    /// <summary>As the load reports have them.</summary>
+    private static async Task WriteBackendsAsync(HttpContext context, IGatewayView view)
+    {
+        using var body = new MemoryStream();
+        using (var json = new Utf8JsonWriter(body, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("backends");
+            foreach (var backend in view.Backends())
+            {
+                JsonSerializer.Serialize(json, backend, ContractsJson.Default.BackendLoad);
+            }
+
+            json.WriteEndArray();
             json.WriteEndObject();
         }
 

@@ -1,4 +1,5 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Admin;
@@ -16,6 +17,9 @@ internal interface IGatewayView
     IReadOnlyList<HealthCheck> Checks();
 
     MetricSource Metrics();
+
+    /// <summary>Endpoints with their health, circuit breakers and queues.</summary>
+    IReadOnlyList<BackendLoad> Backends();
 }
 
 /// <summary>One condition of being ready.</summary>

@@ -1,19 +1,31 @@
 using System.Net;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Limits;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Backends;
 
 /// <summary>One backend over its life: its config at present and the endpoints that came from it, a push or DNS.</summary>
 /// <remarks>Reading is for any thread; changing is for one thread at a time, under the engine's lock.</remarks>
-internal sealed class BackendState(string name, EndpointRegistry registry)
+internal sealed class BackendState
 {
+    private readonly EndpointRegistry _registry;
+    private readonly RetryBudget _retries = new();
+    private readonly WaitQueue _queue;
     private EndpointSet _set = EndpointSet.Empty;
     private BackendSnapshot _config = BackendSnapshot.Missing;
     private IReadOnlyList<ResolvedEndpoint> _known = [];
+    private BackendState? _backup;
 
-    public string Name { get; } = name;
+    public BackendState(string name, EndpointRegistry registry)
+    {
+        Name = name;
+        _registry = registry;
+        _queue = new WaitQueue(this);
+    }
+
+    public string Name { get; }
 
     /// <summary>What the counters know it by. Never used again for another name.</summary>
     public ushort Index { get; init; }
@@ -21,6 +33,21 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
     public BackendSnapshot Config => Volatile.Read(ref _config);
 
     public EndpointSet Set => Volatile.Read(ref _set);
+
+    /// <summary>Connections that wait for a place; nobody does where the config has no queue.</summary>
+    public WaitQueue Queue => _queue;
+
+    /// <summary>The breaker that the endpoints share; null: none.</summary>
+    public BreakerState? Breaker { get; private set; }
+
+    /// <summary>The backend to fall back to; null: none.</summary>
+    public BackendState? Backup
+    {
+        get => Volatile.Read(ref _backup);
+        set => Volatile.Write(ref _backup, value);
+    }
+
+    public RetryBudget Retries => _retries;
 
     /// <summary>A push has come: DNS has nothing to say any more.</summary>
     public bool Pushed { get; private set; }
@@ -37,6 +64,7 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
         }
 
         Policies = policies;
+        Breaker = config.Features is { BreakerScope: BreakerScope.Backend, Breaker: { } limits } ? Renewed(Breaker, limits) : null;
         Rebuild(now);
     }
 
@@ -58,8 +86,57 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
         Rebuild(now);
     }
 
+    /// <summary>An endpoint with a place taken on it, of this backend or, where none of it can be used, of its backup; or null.</summary>
+    /// <param name="policy">How to choose.</param>
+    /// <param name="clientKey">For consistent hashing.</param>
+    /// <param name="random">Any 64 random bits.</param>
+    /// <param name="now">For health, in microseconds.</param>
+    /// <param name="tried">Endpoints that failed for this connection already.</param>
+    public EndpointState? Acquire(BalancingPolicy policy, ulong clientKey, ulong random, long now, Tried tried)
+    {
+        var set = Set;
+        var patient = Config.Features.Queue is not null;
+        if (set.Acquire(policy, clientKey, random, now, tried, patient) is { } endpoint)
+        {
+            return endpoint;
+        }
+
+        return Backup is { } backup && !set.AnyUsable(now, tried, backups: false) && !set.AnyUsable(now, tried, backups: true)
+            ? backup.Set.Acquire(policy, clientKey, random, now, tried)
+            : null;
+    }
+
+    /// <summary>Asks for one more endpoint to be tried after one has failed.</summary>
+    public bool TryRetry(long now)
+    {
+        long connects = 0;
+        foreach (var endpoint in Set.Endpoints)
+        {
+            connects += endpoint.ConnectsTotal + endpoint.FailuresTotal;
+        }
+
+        var limits = Config.Features.Retry;
+        return _retries.TryTake(limits.BudgetPercent, limits.MinRetriesPerSecond, connects, now);
+    }
+
+    /// <summary>Why there was no endpoint to be had; counts it where a breaker is why.</summary>
+    public RefusalReason WhyNone(long now)
+    {
+        var endpoints = Set.Endpoints;
+        if (Array.Exists(endpoints, e => !e.Target.Draining && e.IsUsable(now)))
+        {
+            return RefusalReason.BackendCapacity;
+        }
+
+        var open = endpoints.Select(e => e.Breaker).OfType<BreakerState>().Where(breaker => !breaker.WouldPass(now)).Distinct().ToList();
+        open.ForEach(breaker => breaker.CountRejection());
+        return open.Count > 0 ? RefusalReason.CircuitOpen : RefusalReason.NoBackend;
+    }
+
     private void Rebuild(long now)
     {
+        // The first endpoints are all new alike: there is nobody to spare them.
+        var isFirst = _set.Endpoints.Length == 0;
         var before = _set.Endpoints.ToDictionary(e => e.Id);
         var after = new EndpointState[_known.Count];
         for (var i = 0; i < after.Length; i++)
@@ -73,8 +150,18 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
             }
             else
             {
-                after[i] = registry.Add(known.Id, target, Name, Index);
+                after[i] = _registry.Add(known.Id, target, Name, Index);
+                if (!isFirst)
+                {
+                    after[i].BeginSlowStart(now);
+                }
             }
+
+            after[i].LeavingSince =
+                !target.Draining ? 0
+                : after[i].LeavingSince == 0 ? now
+                : after[i].LeavingSince;
+            Equip(after[i]);
         }
 
         var set = new EndpointSet(after);
@@ -86,10 +173,39 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
         Volatile.Write(ref _set, set);
         foreach (var gone in before.Values)
         {
-            registry.Retire(gone, now);
+            gone.LeavingSince = gone.LeavingSince == 0 ? now : gone.LeavingSince;
+            _registry.Retire(gone, now);
         }
 
-        registry.Sweep(now);
+        _registry.Sweep(now);
+        if (!_queue.IsEmpty)
+        {
+            _queue.Serve();
+        }
+    }
+
+    private void Equip(EndpointState endpoint)
+    {
+        var features = Config.Features;
+        endpoint.Queue = features.Queue is null && _queue.IsEmpty ? null : _queue;
+        endpoint.Breaker = features.Breaker is not { } limits ? null
+            : Breaker is not null && !endpoint.Target.Backup ? Breaker
+            : Renewed(endpoint.Breaker == Breaker ? null : endpoint.Breaker, limits);
+        if (features.Check is null)
+        {
+            endpoint.ForgetChecks();
+        }
+    }
+
+    private static BreakerState Renewed(BreakerState? breaker, BreakerLimits limits)
+    {
+        if (breaker is null)
+        {
+            return new BreakerState(limits);
+        }
+
+        breaker.Limits = limits;
+        return breaker;
     }
 
     private EndpointTarget Describe(ResolvedEndpoint endpoint) =>
@@ -99,6 +215,8 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
             Text = new IPEndPoint(endpoint.Address, endpoint.Port).ToString(),
             Weight = endpoint.Weight,
             Draining = endpoint.Draining,
+            Backup = endpoint.Backup,
+            Features = Config.Features,
             MaxConnections = Config.MaxConnectionsPerEndpoint,
             MaxFails = Config.MaxFails,
             FailTimeoutMicroseconds = Config.FailTimeoutMicroseconds,
@@ -106,4 +224,4 @@ internal sealed class BackendState(string name, EndpointRegistry registry)
 }
 
 /// <summary>An endpoint with its IP address known. Ids are unique in a list of them.</summary>
-internal sealed record ResolvedEndpoint(string Id, IPAddress Address, int Port, int Weight, bool Draining);
+internal sealed record ResolvedEndpoint(string Id, IPAddress Address, int Port, int Weight, bool Draining, bool Backup = false);

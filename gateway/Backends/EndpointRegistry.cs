@@ -36,6 +36,10 @@ internal sealed class EndpointRegistry
     /// <summary>The endpoint is in no set any more. It stays while connections to it are open.</summary>
     public void Retire(EndpointState endpoint, long now) => _retired.Add((endpoint.Index, now));
 
+    /// <summary>The retired ones that still have connections.</summary>
+    public IEnumerable<EndpointState> Leaving =>
+        _retired.Select(entry => _slots[entry.Index]!).Where(endpoint => endpoint.Connections > 0);
+
     /// <summary>Frees the retired ones that nobody can name any more.</summary>
     public void Sweep(long now)
     {

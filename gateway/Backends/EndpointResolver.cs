@@ -34,7 +34,7 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
                 return null;
             }
 
-            result.Add(new ResolvedEndpoint(address.Text, ip, address.Port, address.Weight, Draining: false));
+            result.Add(new ResolvedEndpoint(address.Text, ip, address.Port, address.Weight, Draining: false, address.Backup));
         }
 
         return result;
@@ -65,7 +65,8 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
                     ip,
                     address.Port,
                     address.Weight,
-                    Draining: false
+                    Draining: false,
+                    address.Backup
                 ))
             );
         }

@@ -10,6 +10,8 @@ internal sealed class EndpointSet
     public static readonly EndpointSet Empty = new([]);
 
     private readonly int _maxWeight;
+    private readonly bool _slowStarts;
+    private readonly bool _backups;
     private readonly Lazy<MaglevTable> _hash;
     private long _sequence;
 
@@ -17,6 +19,8 @@ internal sealed class EndpointSet
     {
         Endpoints = endpoints;
         _maxWeight = endpoints.Length == 0 ? 1 : endpoints.Max(e => e.Target.Weight);
+        _slowStarts = Array.Exists(endpoints, e => e.Target.Features.SlowStartMicroseconds > 0);
+        _backups = Array.Exists(endpoints, e => e.Target.Backup);
         // Only where a listener hashes: it is 65,537 steps and 128 KiB.
         _hash = new Lazy<MaglevTable>(() => MaglevTable.Build([.. Endpoints.Select(e => (e.Id, e.Target.Weight))]));
     }
@@ -38,31 +42,15 @@ internal sealed class EndpointSet
     /// <param name="random">Any 64 random bits.</param>
     /// <param name="now">For health, in microseconds.</param>
     /// <param name="tried">Endpoints that failed for this connection already.</param>
-    public EndpointState? Acquire(BalancingPolicy policy, ulong clientKey, ulong random, long now, Tried tried)
+    /// <param name="patient">The connection can wait for a place: it does not go to a backup or an endpoint in doubt because the good ones are full.</param>
+    public EndpointState? Acquire(BalancingPolicy policy, ulong clientKey, ulong random, long now, Tried tried, bool patient = false)
     {
-        // Twice at most per kind of view: another loop may take an endpoint's last place in between.
-        for (var attempt = 0; attempt < 4; attempt++)
-        {
-            var index = Choose(policy, clientKey, random, new View(Endpoints, now, tried, attempt >= 2));
-            if (index < 0 && attempt < 2)
-            {
-                // Passive health knows of failed connects only: with every endpoint out, to try is better than to refuse.
-                attempt = 1;
-                continue;
-            }
-
-            if (index < 0)
-            {
-                return null;
-            }
-
-            if (Endpoints[index].TryAcquire())
-            {
-                return Endpoints[index];
-            }
-        }
-
-        return null;
+        var call = new Choice(policy, clientKey, random, now, tried);
+        return
+            // A hash that left out endpoints by chance would give a client another one each time.
+            (_slowStarts && policy != BalancingPolicy.ConsistentHash ? Take(call, Reach.Warm) : null) is { } warm ? warm
+            : Take(call, Reach.Primary) is { } primary ? primary
+            : AcquireInNeed(call, patient);
     }
 
     /// <summary>As <see cref="Acquire"/>, of the one endpoint that the key names; null when it is gone or takes no connection.</summary>
@@ -72,43 +60,123 @@ internal sealed class EndpointSet
         {
             if (key.SequenceEqual(endpoint.AffinityKey))
             {
-                return endpoint.HasRoom() && endpoint.IsHealthy(now) && endpoint.TryAcquire() ? endpoint : null;
+                return endpoint.HasRoom() && endpoint.IsHealthy(now) && endpoint.TryEnter(now) ? endpoint : null;
             }
         }
 
         return null;
     }
 
-    private int Choose(BalancingPolicy policy, ulong clientKey, ulong random, View view) =>
-        policy switch
+    /// <summary>There is an endpoint that takes connections, or would if it were not full.</summary>
+    public bool AnyUsable(long now, Tried tried, bool backups)
+    {
+        foreach (var endpoint in Endpoints)
+        {
+            var target = endpoint.Target;
+            if (target.Backup == backups && !target.Draining && endpoint.IsHealthy(now) && !tried.Contains(endpoint.Index))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private EndpointState? AcquireInNeed(in Choice call, bool patient)
+    {
+        var full = (_backups || patient) && AnyUsable(call.Now, call.Tried, backups: false);
+        if (_backups && !full)
+        {
+            if (Take(call, Reach.Backup) is { } backup)
+            {
+                return backup;
+            }
+
+            full = AnyUsable(call.Now, call.Tried, backups: true);
+        }
+
+        // Passive health knows of failed connects only: with every endpoint out, to try is better than to refuse.
+        return full && patient ? null : Take(call, Reach.Doubtful);
+    }
+
+    private EndpointState? Take(in Choice call, Reach reach)
+    {
+        // Twice at most: another loop may take an endpoint's last place in between.
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            var index = Choose(call, new View(this, call, reach));
+            if (index < 0)
+            {
+                return null;
+            }
+
+            if (Endpoints[index].TryEnter(call.Now))
+            {
+                return Endpoints[index];
+            }
+        }
+
+        return null;
+    }
+
+    private int Choose(in Choice call, View view) =>
+        call.Policy switch
         {
             BalancingPolicy.RoundRobin => RoundRobin.Pick(view, _maxWeight, ref _sequence),
-            BalancingPolicy.ConsistentHash => _hash.Value.Pick(view, clientKey),
-            _ => LeastConnections.Pick(view, random),
+            BalancingPolicy.ConsistentHash => _hash.Value.Pick(view, call.ClientKey),
+            _ => LeastConnections.Pick(view, call.Random),
         };
 
-    private readonly struct View(EndpointState[] endpoints, long now, Tried tried, bool evenUnhealthy) : IEndpointView
+    private enum Reach
     {
-        public int Count => endpoints.Length;
+        /// <summary>Healthy endpoints, those in slow start by their progress.</summary>
+        Warm,
 
-        public int Connections(int index) => endpoints[index].Connections;
+        /// <summary>Healthy endpoints.</summary>
+        Primary,
 
-        public int Weight(int index) => endpoints[index].Target.Weight;
+        /// <summary>Healthy backup endpoints.</summary>
+        Backup,
+
+        /// <summary>Whatever checks and breakers let through, though connects to it failed lately.</summary>
+        Doubtful,
+    }
+
+    private readonly record struct Choice(BalancingPolicy Policy, ulong ClientKey, ulong Random, long Now, Tried Tried);
+
+    private readonly struct View(EndpointSet set, Choice call, Reach reach) : IEndpointView
+    {
+        private readonly EndpointState[] _endpoints = set.Endpoints;
+        private readonly bool _backups = set._backups;
+
+        public int Count => _endpoints.Length;
+
+        public int Connections(int index) => _endpoints[index].Connections;
+
+        public int Weight(int index) => _endpoints[index].Target.Weight;
 
         public bool Available(int index)
         {
-            var endpoint = endpoints[index];
-            return endpoint.HasRoom() && (evenUnhealthy || endpoint.IsHealthy(now)) && !tried.Contains(endpoint.Index);
+            var endpoint = _endpoints[index];
+            return endpoint.HasRoom()
+                && !call.Tried.Contains(endpoint.Index)
+                && (endpoint.IsBeyondDoubt || (reach == Reach.Doubtful ? endpoint.IsUsable(call.Now) : endpoint.IsHealthy(call.Now)))
+                && (!_backups || reach == Reach.Doubtful || endpoint.Target.Backup == (reach == Reach.Backup))
+                && (reach != Reach.Warm || IsAdmitted(endpoint, index));
         }
+
+        private bool IsAdmitted(EndpointState endpoint, int index) =>
+            endpoint.Progress(call.Now) is var progress
+            && (progress >= 1 || SlowStart.Admits(progress, call.Policy, _endpoints.Length, index, call.Random));
     }
 }
 
-/// <summary>Up to two endpoints that a connection must not be given again; -1: none.</summary>
+/// <summary>Up to two endpoints that a connection must not be given again, the last ones that failed; -1: none.</summary>
 internal readonly record struct Tried(int First, int Second)
 {
     public static readonly Tried None = new(-1, -1);
 
     public bool Contains(int index) => index == First || index == Second;
 
-    public Tried With(int index) => First < 0 ? new Tried(index, -1) : new Tried(First, index);
+    public Tried With(int index) => new(index, First);
 }

@@ -1,4 +1,7 @@
 // Hot path: per connection. See tests/benchmarks.
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Balancing;
+using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
@@ -6,12 +9,23 @@ using Mooring.Gateway.WebSockets;
 namespace Mooring.Gateway.Backends;
 
 /// <summary>One endpoint of one backend over its life: its counts and health outlive config reloads and pushes.</summary>
-/// <remarks>Thread-safe. What may change by a reload is in <see cref="Target"/>, swapped as a whole.</remarks>
+/// <remarks>
+/// Thread-safe. What may change by a reload is in <see cref="Target"/>, swapped as a whole. While nothing speaks against an endpoint,
+/// choosing it reads one flag for all that could.
+/// </remarks>
 internal sealed class EndpointState(string id, int index, EndpointTarget target)
 {
     private readonly ConnectionLimit _connections = new();
     private readonly Lock _health = new();
     private PassiveHealth _passive;
+    private ActiveHealth _active;
+    private CheckFigures _checks;
+    private volatile BreakerState? _breaker;
+    private volatile WaitQueue? _queue;
+    private volatile bool _suspect;
+    // Long ago, but not so long that the time since then overflows.
+    private long _rampStart = long.MinValue / 2;
+    private long _leavingSince;
     private long _connectsTotal;
     private long _failuresTotal;
     private EndpointTarget _target = target;
@@ -36,6 +50,33 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
         set => Volatile.Write(ref _target, value);
     }
 
+    /// <summary>Its own, or the backend's; null: none.</summary>
+    public BreakerState? Breaker
+    {
+        get => _breaker;
+        set => _breaker = value;
+    }
+
+    /// <summary>Where connections wait for a place here; null: nowhere.</summary>
+    public WaitQueue? Queue
+    {
+        get => _queue;
+        set => _queue = value;
+    }
+
+    /// <summary>When its next active check is due, in microseconds. For the checker alone.</summary>
+    public long NextCheck { get; set; }
+
+    /// <summary>An active check is under way. For the checker alone.</summary>
+    public bool BeingChecked { get; set; }
+
+    /// <summary>When it began to drain or was removed, in microseconds; 0: neither.</summary>
+    public long LeavingSince
+    {
+        get => Volatile.Read(ref _leavingSince);
+        set => Volatile.Write(ref _leavingSince, value);
+    }
+
     public int Connections => _connections.InUse;
 
     public long ConnectsTotal => Volatile.Read(ref _connectsTotal);
@@ -45,7 +86,32 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     /// <summary>Takes a place; false at the endpoint's limit.</summary>
     public bool TryAcquire() => _connections.TryAcquire(Target.MaxConnections);
 
-    public void Release() => _connections.Release();
+    /// <summary>As <see cref="TryAcquire"/>, and passes the breaker, where a half-open one counts it as a trial.</summary>
+    public bool TryEnter(long now)
+    {
+        if (!TryAcquire())
+        {
+            return false;
+        }
+
+        if (_breaker is { IsClean: false } breaker && !breaker.TryEnter(now))
+        {
+            _connections.Release();
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Gives the place back, and on to the first that waits for one.</summary>
+    public void Release()
+    {
+        _connections.Release();
+        if (_queue is { IsEmpty: false } queue)
+        {
+            queue.Serve();
+        }
+    }
 
     /// <summary>Not draining and below its limit; health aside.</summary>
     public bool HasRoom()
@@ -54,15 +120,40 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
         return !now.Draining && (now.MaxConnections == 0 || _connections.InUse < now.MaxConnections);
     }
 
+    /// <summary>Neither checks nor the breaker have put it out.</summary>
     public bool IsHealthy(long now)
     {
         // A torn or late read costs one connect more or less to a bad endpoint, which is retried.
-        return !_passive.IsOut(now);
+        return IsUsable(now) && !_passive.IsOut(now);
     }
 
-    public void ConnectSucceeded()
+    /// <summary>As <see cref="IsHealthy"/>, but failed connects of clients don't count: they say less than checks and breakers.</summary>
+    public bool IsUsable(long now) => !_active.IsDown && (_breaker is not { IsClean: false } breaker || breaker.WouldPass(now));
+
+    /// <summary>Nothing at all speaks against it.</summary>
+    public bool IsBeyondDoubt => !_suspect && _breaker is null or { IsClean: true };
+
+    /// <summary>Share of its slow start that is over: 1 when it is in none.</summary>
+    public double Progress(long now) => SlowStart.Progress(Volatile.Read(ref _rampStart), now, Target.Features.SlowStartMicroseconds);
+
+    /// <summary>Begins a slow start, where the backend has one.</summary>
+    public void BeginSlowStart(long now)
+    {
+        if (Target.Features.SlowStartMicroseconds > 0)
+        {
+            Volatile.Write(ref _rampStart, now);
+        }
+    }
+
+    /// <summary>A connect succeeded. The breaker hears of it only when the whole <paramref name="handshake"/> was that.</summary>
+    public void ConnectSucceeded(long now = 0, bool handshake = true)
     {
         Interlocked.Increment(ref _connectsTotal);
+        if (handshake)
+        {
+            HandshakeSucceeded(now);
+        }
+
         if (_passive.IsClean)
         {
             return;
@@ -70,38 +161,94 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
 
         lock (_health)
         {
+            var wasOut = _passive.WasOut;
             _passive.Succeed();
+            Judge();
+            if (wasOut)
+            {
+                BeginSlowStart(now);
+            }
         }
     }
+
+    /// <summary>The endpoint serves the connection: it answered a WebSocket's handshake.</summary>
+    public void HandshakeSucceeded(long now)
+    {
+        if (_breaker is { IsClean: false } breaker && breaker.Succeed(now))
+        {
+            BeginSlowStart(now);
+        }
+    }
+
+    /// <summary>The endpoint was connected, but gave no answer to a WebSocket's handshake, or none that is one.</summary>
+    public void HandshakeFailed(long now) => _breaker?.Fail(now);
 
     /// <summary>Counts a failed connect; true when it puts the endpoint out.</summary>
     public bool ConnectFailed(long now)
     {
         Interlocked.Increment(ref _failuresTotal);
         var limits = Target;
+        var opened = _breaker?.Fail(now) ?? false;
         lock (_health)
         {
-            return _passive.Fail(now, limits.MaxFails, limits.FailTimeoutMicroseconds);
+            var isOut = _passive.Fail(now, limits.MaxFails, limits.FailTimeoutMicroseconds);
+            Judge();
+            return isOut || opened;
         }
     }
-}
 
-/// <summary>What an endpoint is at present.</summary>
-internal sealed record EndpointTarget
-{
-    public required KernelAddress Address { get; init; }
+    /// <summary>Takes on the result of an active check; true when the endpoint went up or down by it.</summary>
+    /// <param name="error">Null: it passed.</param>
+    /// <param name="plan">The check that was made.</param>
+    /// <param name="now">The time.</param>
+    public bool NoteCheck(string? error, CheckPlan plan, long now)
+    {
+        lock (_health)
+        {
+            _checks = _checks.With(error);
+            var turned = _active.Note(error is null, plan.Rise, plan.Fall);
+            Judge();
+            if (turned && error is null)
+            {
+                BeginSlowStart(now);
+            }
 
-    /// <summary>Address and port as text, for logs.</summary>
-    public required string Text { get; init; }
+            return turned;
+        }
+    }
 
-    public required int Weight { get; init; }
+    /// <summary>Nobody checks it any more: what checks said is no longer true.</summary>
+    public void ForgetChecks()
+    {
+        lock (_health)
+        {
+            _active = default;
+            Judge();
+        }
+    }
 
-    public required bool Draining { get; init; }
+    /// <summary>Active checks; null where there were none.</summary>
+    public CheckLoad? ReadChecks()
+    {
+        lock (_health)
+        {
+            return Target.Features.Check is null ? null : _checks.Read(!_active.IsDown);
+        }
+    }
 
-    /// <summary>0: no limit.</summary>
-    public required int MaxConnections { get; init; }
+    private void Judge() => _suspect = !_passive.IsClean || _active.IsDown;
 
-    public required int MaxFails { get; init; }
+    private readonly record struct CheckFigures(long Passed, long Failed, string? Error)
+    {
+        public CheckFigures With(string? error) => new(Passed + (error is null ? 1 : 0), Failed + (error is null ? 0 : 1), error);
 
-    public required long FailTimeoutMicroseconds { get; init; }
+        public CheckLoad Read(bool up) =>
+            new()
+            {
+                Up = up,
+                PassedTotal = Passed,
+                FailedTotal = Failed,
+                LastError = Error,
+            };
+    }
 }

@@ -16,6 +16,9 @@ internal struct PassiveHealth
     /// <summary>Nothing to clear: lets the owner skip the lock.</summary>
     public readonly bool IsClean => _fails == 0;
 
+    /// <summary>It has been out since its last success.</summary>
+    public readonly bool WasOut => _outUntil != 0;
+
     /// <summary>Counts a failed connect; true when it puts the endpoint out.</summary>
     public bool Fail(long now, int maxFails, long failTimeout)
     {

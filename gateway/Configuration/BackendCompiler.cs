@@ -42,16 +42,21 @@ internal static class BackendCompiler
                     DnsName = backend.DnsName,
                     DnsPort = backend.DnsPort,
                     MaxConnectionsPerEndpoint = backend.MaxConnectionsPerEndpoint,
-                    ConnectTicks = TimerWheel.Ticks(backend.ConnectTimeout),
+                    ConnectTicks = TimerWheel.Ticks(Shortest(backend.ConnectTimeout, backend.CircuitBreaker?.Timeout)),
                     MaxFails = backend.PassiveHealth.MaxFails,
                     FailTimeoutMicroseconds = (long)backend.PassiveHealth.FailTimeout.TotalMicroseconds,
                     ProxyOut = ProxyOutSnapshot.Compile($"{path}.proxyProtocol", backend.ProxyProtocol, errors),
+                    Features = BackendFeatureCompiler.Compile(path, backend, errors),
                 }
             );
         }
 
+        BackendFeatureCompiler.CheckBackups(backends, errors);
+
         return result;
     }
+
+    private static TimeSpan Shortest(TimeSpan one, TimeSpan? other) => other is { } value && value < one ? value : one;
 
     /// <summary>Splits <c>host:port</c>; an IPv6 host is in brackets. Null, and why not, on any other form.</summary>
     public static StaticAddress? ParseAddress(string text, int weight, out string? error)
@@ -135,7 +140,7 @@ internal static class BackendCompiler
             }
             else if (ParseAddress(address.Address, address.Weight, out var error) is { } parsed)
             {
-                result.Add(parsed);
+                result.Add(parsed with { Backup = address.Backup });
             }
             else
             {

@@ -1,4 +1,5 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Configuration;
@@ -50,6 +51,12 @@ internal sealed record ListenerSnapshot
     /// <summary>In ticks of <see cref="TimerWheel"/>.</summary>
     public required uint HandshakeTicks { get; init; }
 
+    /// <summary>Null: without end.</summary>
+    public LifetimeLimits? Lifetime { get; init; }
+
+    /// <summary>Of the sockets to clients.</summary>
+    public required TcpSocketOptions Socket { get; init; }
+
     /// <summary>Of a WebSocket listener.</summary>
     public required WebSocketListenerConfig? WebSocket { get; init; }
 
@@ -100,10 +107,13 @@ internal sealed record BackendSnapshot
 
     /// <summary>Null: no PROXY headers are sent.</summary>
     public ProxyOutSnapshot? ProxyOut { get; init; }
+
+    public BackendFeatures Features { get; init; } = BackendFeatures.None;
 }
 
 /// <param name="Text">As configured: the endpoint's id.</param>
 /// <param name="Host">IP address or host name.</param>
 /// <param name="Port">1 to 65535.</param>
 /// <param name="Weight">1 to 256.</param>
-internal sealed record StaticAddress(string Text, string Host, int Port, int Weight);
+/// <param name="Backup">Used only while no other can be.</param>
+internal sealed record StaticAddress(string Text, string Host, int Port, int Weight, bool Backup = false);

@@ -200,6 +200,7 @@ internal static class ListenerCompiler
     private static ListenerSnapshot Describe(string path, ListenerConfig listener, ErrorList errors)
     {
         var socket = listener.Protocol == ListenerProtocol.WebSocket ? listener.WebSocket ?? new WebSocketListenerConfig() : null;
+        var kind = $"{path}.{(socket is null ? "tcp" : "webSocket")}";
         var idle = socket?.IdleTimeout ?? listener.Tcp?.IdleTimeout ?? TimeSpan.Zero;
         return new ListenerSnapshot
         {
@@ -212,6 +213,8 @@ internal static class ListenerCompiler
             Balancing = socket?.Balancing ?? listener.Tcp?.Balancing ?? BalancingPolicy.LeastConnections,
             IdleTicks = idle > TimeSpan.Zero ? TimerWheel.Ticks(idle) : 0,
             HandshakeTicks = TimerWheel.Ticks(socket?.HandshakeTimeout ?? TimeSpan.FromSeconds(10)),
+            Lifetime = SocketCompiler.Compile($"{kind}.lifetime", socket is null ? listener.Tcp?.Lifetime : socket.Lifetime, errors),
+            Socket = SocketCompiler.Compile($"{kind}.socket", (socket?.Socket ?? listener.Tcp?.Socket) ?? new TcpListenerConfig().Socket, errors),
             WebSocket = socket,
             Proxy = ProxySnapshot.Compile($"{path}.proxyProtocol", listener.ProxyProtocol, errors),
         };

@@ -21,6 +21,15 @@ internal enum RefusalReason
     /// <summary>Every endpoint of the backend has its limit of connections.</summary>
     BackendCapacity,
 
+    /// <summary>The line of those who wait for a place at the backend was full.</summary>
+    QueueFull,
+
+    /// <summary>The connection waited too long for a place at the backend.</summary>
+    QueueTimeout,
+
+    /// <summary>Circuit breakers let nothing through to the backend.</summary>
+    CircuitOpen,
+
     /// <summary>Each endpoint that was tried refused or did not answer in time.</summary>
     ConnectFailed,
 
@@ -54,6 +63,9 @@ internal static class RefusalReasons
             RefusalReason.Draining => "draining",
             RefusalReason.NoBackend => "no_backend",
             RefusalReason.BackendCapacity => "backend_capacity",
+            RefusalReason.QueueFull => "queue_full",
+            RefusalReason.QueueTimeout => "queue_timeout",
+            RefusalReason.CircuitOpen => "circuit_open",
             RefusalReason.ConnectFailed => "connect_failed",
             RefusalReason.HandshakeTimeout => "handshake_timeout",
             RefusalReason.BadRequest => "bad_request",

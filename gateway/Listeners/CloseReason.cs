@@ -18,6 +18,12 @@ internal enum CloseReason : byte
     /// <summary>No byte in either direction for the listener's idle time.</summary>
     IdleTimeout,
 
+    /// <summary>It lived as long as the listener lets connections live.</summary>
+    MaxDuration,
+
+    /// <summary>Its endpoint was removed or drains, and its time to end by itself is over.</summary>
+    EndpointDrained,
+
     /// <summary>No endpoint took the connection.</summary>
     NoBackend,
 

@@ -1,3 +1,4 @@
+using Mooring.Gateway.Backends;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Listeners;
@@ -45,5 +46,39 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
         }
 
         return count;
+    }
+
+    /// <summary>Closes one of this loop's own accord: a WebSocket by a close frame with the drain's code, so that its client comes again.</summary>
+    public void Close(int descriptor, Channel* client, CloseReason reason)
+    {
+        if (client->Phase == ChannelPhase.WebSocket)
+        {
+            var code = loop.Engine.Snapshot?.Config.Drain.CloseCode ?? 1001;
+            loop.Frames.BeginClose(descriptor, client, new WebSocketClose(code, ""), reason);
+        }
+        else
+        {
+            loop.Closer.Close(descriptor, reason, reset: true);
+        }
+    }
+
+    /// <summary>Closes every connection to an endpoint.</summary>
+    public void CloseTo(EndpointState endpoint)
+    {
+        foreach (var descriptor in loop.Table.ClientsOf(loop.Owner))
+        {
+            var client = loop.Table[descriptor];
+            if (client->Kind != ChannelKind.Client || client->Peer < 0)
+            {
+                continue;
+            }
+
+            var upstream = loop.Table[client->Peer];
+            // The index may stand for another endpoint by now, but never while a connection to this one is open.
+            if (upstream->Endpoint == endpoint.Index && loop.Engine.Endpoints[upstream->Endpoint] == endpoint)
+            {
+                Close(descriptor, client, CloseReason.EndpointDrained);
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 // Hot path: per connection. See tests/benchmarks.
+using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Backends;
+using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Transport;
 
@@ -12,9 +14,6 @@ namespace Mooring.Gateway.Listeners;
 /// </remarks>
 internal sealed unsafe class Connector(RelayLoop loop)
 {
-    /// <summary>The first endpoint and two others: more would make the client wait longer than it is likely to.</summary>
-    private const int MaxAttempts = 3;
-
     /// <summary>The last attempt failed for want of descriptors or memory here: another endpoint would not help.</summary>
     private bool _exhausted;
 
@@ -35,7 +34,8 @@ internal sealed unsafe class Connector(RelayLoop loop)
             _routed[client] = backend;
         }
 
-        var preferred = affinityKey is null ? null : backend.Set.AcquireByAffinity(affinityKey, loop.Now);
+        // Whoever waits for a place goes first.
+        var preferred = affinityKey is null || !backend.Queue.IsEmpty ? null : backend.Set.AcquireByAffinity(affinityKey, loop.Now);
         loop.Timers.Arm(client, loop.Tick + backend.Config.ConnectTicks);
         Attempt(client, channel, backend, preferred, Tried.None, 0);
     }
@@ -57,7 +57,6 @@ internal sealed unsafe class Connector(RelayLoop loop)
             return;
         }
 
-        loop.Engine.Endpoints[upstream->Endpoint].ConnectSucceeded();
         var client = upstream->Peer;
         var channel = loop.Table[client];
         loop.Traffic.Connected(channel, upstream);
@@ -68,7 +67,10 @@ internal sealed unsafe class Connector(RelayLoop loop)
         }
 
         _routed.Remove(client);
-        if (loop.Upgrader.OnConnected(client, channel, descriptor, upstream))
+        var endpoint = loop.Engine.Endpoints[upstream->Endpoint];
+        var isUpgrade = loop.Upgrader.OnConnected(client, channel, descriptor, upstream);
+        endpoint.ConnectSucceeded(loop.Now, handshake: !isUpgrade);
+        if (isUpgrade)
         {
             if (upstream->Kind != ChannelKind.None && (events & (Epoll.In | Epoll.ReadHangUp | Epoll.HangUp)) != 0)
             {
@@ -101,10 +103,25 @@ internal sealed unsafe class Connector(RelayLoop loop)
         {
             OnFailure(channel->Peer, loop.Table[channel->Peer]);
         }
+        else if (loop.Waiting.TryGiveUp(client))
+        {
+            GiveUp(client, channel, 0, RefusalReason.QueueTimeout);
+        }
+    }
+
+    /// <summary>A client that waited has got a place.</summary>
+    public void Resume(int client, Channel* channel, BackendState backend, EndpointState endpoint)
+    {
+        loop.Timers.Arm(client, loop.Tick + backend.Config.ConnectTicks);
+        Attempt(client, channel, backend, endpoint, Tried.None, 0);
     }
 
     /// <summary>The client's connection ends.</summary>
-    public void Forget(int client) => _routed.Remove(client);
+    public void Forget(int client)
+    {
+        _routed.Remove(client);
+        loop.Waiting.Forget(client);
+    }
 
     private void OnFailure(int descriptor, Channel* upstream)
     {
@@ -118,7 +135,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
         loop.Closer.CloseUpstream(descriptor, upstream, reset: true);
 
         var backend = BackendOf(client, channel);
-        if (backend is null || attempts >= MaxAttempts)
+        if (backend is null)
         {
             _exhausted = false;
             GiveUp(client, channel, attempts);
@@ -136,11 +153,21 @@ internal sealed unsafe class Connector(RelayLoop loop)
     {
         var policy = loop.Engine.Listeners[channel->Listener].Setup?.Config.Balancing ?? default;
         _exhausted = false;
-        while (attempts < MaxAttempts && !_exhausted)
+        while (!_exhausted && (attempts == 0 || MayRetry(backend, attempts)))
         {
-            endpoint ??= backend.Set.Acquire(policy, channel->Address.ClientKey, loop.NextRandom(), loop.Now, tried);
+            // Nobody overtakes those who wait.
+            endpoint ??=
+                attempts == 0 && !backend.Queue.IsEmpty
+                    ? null
+                    : backend.Acquire(policy, channel->Address.ClientKey, loop.NextRandom(), loop.Now, tried);
             if (endpoint is null)
             {
+                if (attempts == 0 && backend.Config.Features.Queue is { } limits)
+                {
+                    Wait(client, channel, backend, policy, limits);
+                    return;
+                }
+
                 break;
             }
 
@@ -156,6 +183,22 @@ internal sealed unsafe class Connector(RelayLoop loop)
         }
 
         GiveUp(client, channel, attempts);
+    }
+
+    private bool MayRetry(BackendState backend, int attempts) =>
+        attempts < backend.Config.Features.Retry.Attempts && backend.TryRetry(loop.Now);
+
+    /// <summary>No endpoint has room: waits where some would serve the client if they had.</summary>
+    private void Wait(int client, Channel* channel, BackendState backend, BalancingPolicy policy, QueueLimits limits)
+    {
+        if (backend.Queue.IsEmpty && backend.WhyNone(loop.Now) is var reason and not RefusalReason.BackendCapacity)
+        {
+            GiveUp(client, channel, 0, reason);
+        }
+        else if (!loop.Waiting.TryJoin(client, channel, backend, policy, limits))
+        {
+            GiveUp(client, channel, 0, RefusalReason.QueueFull);
+        }
     }
 
     /// <summary>False when the connect failed at once; the place on the endpoint is the caller's then.</summary>
@@ -176,6 +219,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
             return false;
         }
 
+        endpoint.Target.Features.Socket?.Apply(socket);
         if (Libc.Connect(socket, &address, address.Length) < 0 && Libc.LastError is var error and not Errno.EINPROGRESS)
         {
             // No port or no memory here says nothing about the endpoint.
@@ -207,24 +251,31 @@ internal sealed unsafe class Connector(RelayLoop loop)
         return true;
     }
 
-    private void GiveUp(int client, Channel* channel, int attempts)
+    /// <param name="client">The client's descriptor.</param>
+    /// <param name="channel">Its channel.</param>
+    /// <param name="attempts">Endpoints that were tried.</param>
+    /// <param name="known">Why, where it is known already.</param>
+    private void GiveUp(int client, Channel* channel, int attempts, RefusalReason? known = null)
     {
-        _routed.Remove(client, out var backend);
         var listener = loop.Engine.Listeners[channel->Listener];
-        var endpoints = (backend ?? listener.Setup?.Backend)?.Set.Endpoints ?? [];
+        var backend = BackendOf(client, channel);
+        _routed.Remove(client);
         var reason =
-            _exhausted ? RefusalReason.Resources
+            known is { } given ? given
+            : _exhausted ? RefusalReason.Resources
             : attempts > 0 ? RefusalReason.ConnectFailed
-            : Array.Exists(endpoints, e => !e.Target.Draining) ? RefusalReason.BackendCapacity
-            : RefusalReason.NoBackend;
+            : backend?.WhyNone(loop.Now) ?? RefusalReason.NoBackend;
         listener.CountRefusal(reason);
         if (!loop.Upgrader.OnNoUpstream(client, channel, attempts > 0))
         {
             loop.Closer.Close(
                 client,
-                _exhausted ? CloseReason.Resources
-                    : attempts > 0 ? CloseReason.ConnectFailed
-                    : CloseReason.NoBackend,
+                reason switch
+                {
+                    RefusalReason.Resources => CloseReason.Resources,
+                    RefusalReason.ConnectFailed => CloseReason.ConnectFailed,
+                    _ => CloseReason.NoBackend,
+                },
                 reset: true
             );
         }

@@ -73,6 +73,9 @@ internal sealed unsafe class ListenSocket
         return Prepare(descriptor, adopted: true);
     }
 
+    /// <summary>Sets options of the connections accepted from now on. Those of all processes that have the socket: they share the config.</summary>
+    public void Configure(TcpSocketOptions options) => options.Apply(Descriptor);
+
     public void Close() => _ = Libc.Close(Descriptor);
 
     private static ListenSocket Prepare(int socket, bool adopted)

@@ -53,6 +53,10 @@ internal static unsafe class LoadReader
         return new BackendLoad
         {
             Name = backend.Name,
+            Queue = backend.Config.Features.Queue is null ? null : backend.Queue.Read(),
+            Breaker = backend.Breaker?.Read(now),
+            RetriesTotal = backend.Retries.Taken,
+            RetriesDeniedTotal = backend.Retries.Denied,
             Endpoints =
             [
                 .. backend.Set.Endpoints.Select(endpoint => new EndpointLoad
@@ -62,6 +66,9 @@ internal static unsafe class LoadReader
                     ConnectsTotal = endpoint.ConnectsTotal,
                     FailuresTotal = endpoint.FailuresTotal,
                     Healthy = endpoint.IsHealthy(now),
+                    Backup = endpoint.Target.Backup,
+                    Check = endpoint.ReadChecks(),
+                    Breaker = endpoint.Breaker is { } own && own != backend.Breaker ? own.Read(now) : null,
                 }),
             ],
             ReceivedBytesTotal = sum.Received,

@@ -18,6 +18,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Closer = new Closer(this);
         Pump = new Pump(this);
         Connector = new Connector(this);
+        Waiting = new WaitingRoom(this);
         Acceptor = new Acceptor(this);
         Upgrader = new Upgrader(this);
         Frames = new FramePump(this);
@@ -42,6 +43,8 @@ internal sealed unsafe class RelayLoop : EventLoop
     public Pump Pump { get; }
 
     public Connector Connector { get; }
+
+    public WaitingRoom Waiting { get; }
 
     public Acceptor Acceptor { get; }
 
@@ -163,14 +166,22 @@ internal sealed unsafe class RelayLoop : EventLoop
 
     protected override void OnDescriptorsFreed() => Acceptor.OnDescriptorsFreed();
 
-    /// <summary>Starts the idle timer of a client that is served now, where its listener has one.</summary>
+    /// <summary>Starts the timer of a client that is served now, where its listener ends what is idle or old.</summary>
     public void StartIdleTimer(int descriptor, Channel* client)
     {
         client->LastActive = Tick;
-        var idle = Engine.Listeners[client->Listener].Setup?.Config.IdleTicks ?? 0;
-        if (idle > 0)
+        var config = Engine.Listeners[client->Listener].Setup?.Config;
+        var wait = config is null ? 0 : config.IdleTicks;
+        if (config?.Lifetime is { } lifetime)
         {
-            Timers.Arm(descriptor, Tick + idle);
+            // At its end already: the timer says so in the next turn.
+            var left = Math.Max(1, lifetime.TicksLeft(descriptor, client->Started, Now));
+            wait = wait == 0 ? left : Math.Min(wait, left);
+        }
+
+        if (wait > 0)
+        {
+            Timers.Arm(descriptor, Tick + wait);
         }
         else
         {
@@ -181,18 +192,38 @@ internal sealed unsafe class RelayLoop : EventLoop
     /// <summary>Activity only notes its time: the timer looks when it is due, and goes on from there.</summary>
     public void OnIdleTimer(int descriptor, Channel* client)
     {
-        var idle = Engine.Listeners[client->Listener].Setup?.Config.IdleTicks ?? 0;
-        if (idle == 0)
+        if (Engine.Listeners[client->Listener].Setup?.Config is not { } config)
         {
             return;
         }
 
-        if ((int)(Tick - client->LastActive) >= (int)idle)
+        uint wait = 0;
+        if (config.IdleTicks is > 0 and var idle)
         {
-            Closer.Close(descriptor, CloseReason.IdleTimeout, reset: false);
-            return;
+            if ((int)(Tick - client->LastActive) >= (int)idle)
+            {
+                Closer.Close(descriptor, CloseReason.IdleTimeout, reset: false);
+                return;
+            }
+
+            wait = client->LastActive + idle - Tick;
         }
 
-        Timers.Arm(descriptor, client->LastActive + idle);
+        if (config.Lifetime is { } lifetime)
+        {
+            var left = lifetime.TicksLeft(descriptor, client->Started, Now);
+            if (left == 0)
+            {
+                Connections.Close(descriptor, client, CloseReason.MaxDuration);
+                return;
+            }
+
+            wait = wait == 0 ? left : Math.Min(wait, left);
+        }
+
+        if (wait > 0)
+        {
+            Timers.Arm(descriptor, Tick + wait);
+        }
     }
 }

@@ -1,3 +1,4 @@
+using Mooring.Gateway.Backends;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
@@ -93,6 +94,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
                 Answer(client, channel, UpgradeFailure.RequestTimeout, CloseReason.HandshakeTimeout);
                 break;
             case ChannelPhase.Answer:
+                EndpointOf(loop.Table[channel->Peer]).HandshakeFailed(loop.Now);
                 Answer(client, channel, UpgradeFailure.ResponseTimeout, CloseReason.HandshakeTimeout);
                 break;
             default:
@@ -111,7 +113,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         }
 
         channel->Phase = upstream->Phase = ChannelPhase.Answer;
-        loop.Timers.Arm(client, loop.Tick + handshake.Ticks);
+        loop.Timers.Arm(client, loop.Tick + Math.Min(handshake.Ticks, EndpointOf(upstream).Target.Features.AnswerTicks));
         upstream->NoDelay = true;
         Libc.SetOption(descriptor, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
         var head = handshake.Outgoing!;
@@ -227,7 +229,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
             {
                 if (count == 0 || Libc.LastError is not (Errno.EAGAIN or Errno.EINTR))
                 {
-                    Answer(client, channel, UpgradeFailure.BadResponse, CloseReason.BackendReset);
+                    AnswerBroken(client, channel, upstream, handshake.Handler.Answer(UpgradeFailure.BadResponse));
                 }
 
                 return;
@@ -239,7 +241,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
             switch (answer.Verdict)
             {
                 case HeadVerdict.More when received.Length >= IUpgradeHandler.MaxHeadBytes:
-                    Answer(client, channel, UpgradeFailure.BadResponse, CloseReason.BackendReset);
+                    AnswerBroken(client, channel, upstream, handshake.Handler.Answer(UpgradeFailure.BadResponse));
                     return;
                 case HeadVerdict.More:
                     if (handshake.PartialLength == 0)
@@ -249,19 +251,30 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
 
                     continue;
                 case HeadVerdict.Accept:
+                    EndpointOf(upstream).HandshakeSucceeded(loop.Now);
                     Switch(client, channel, descriptor, upstream, handshake, answer, received);
                     return;
                 case HeadVerdict.Decline:
+                    EndpointOf(upstream).HandshakeSucceeded(loop.Now);
                     Decline(client, channel, descriptor, upstream, handshake, answer, received);
                     return;
                 default:
-                    Answer(client, channel, answer.Answer, CloseReason.BackendReset);
+                    AnswerBroken(client, channel, upstream, answer.Answer);
                     return;
             }
         }
 
         loop.Queue(descriptor);
     }
+
+    /// <summary>The endpoint closed, failed or said what is no answer: its breaker hears of it.</summary>
+    private void AnswerBroken(int client, Channel* channel, Channel* upstream, ReadOnlyMemory<byte> answer)
+    {
+        EndpointOf(upstream).HandshakeFailed(loop.Now);
+        Answer(client, channel, answer, CloseReason.BackendReset);
+    }
+
+    private EndpointState EndpointOf(Channel* upstream) => loop.Engine.Endpoints[upstream->Endpoint];
 
     /// <summary>Asks the handler, and drops interim answers that it took.</summary>
     private UpgradeResponse Judge(Handshake handshake, Channel* upstream, ref ReadOnlySpan<byte> received)

@@ -37,6 +37,13 @@ internal static class GatewayProcess
                 BindsListeners = options.Handover is null,
                 Upgrades = listener => new ProxyUpgradeHandler(listener),
                 AccessLog = options.AccessLog.Every > 0 ? access : null,
+                EndpointTurned = (endpoint, why) =>
+                    log.Event(
+                        why is null ? "endpoint_up" : "endpoint_down",
+                        ("backend", endpoint.Backend),
+                        ("endpoint", endpoint.Id),
+                        ("reason", why)
+                    ),
             }
         );
         using var drain = new DrainController(engine, options.Handover is not null, log, time);

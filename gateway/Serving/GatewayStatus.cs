@@ -90,6 +90,8 @@ internal sealed class GatewayStatus(
         ];
     }
 
+    public IReadOnlyList<BackendLoad> Backends() => engine.BackendLoads();
+
     public MetricSource Metrics() =>
         new()
         {

@@ -58,6 +58,8 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.ClientReset => "client_reset",
             CloseReason.BackendReset => "backend_reset",
             CloseReason.IdleTimeout => "idle_timeout",
+            CloseReason.MaxDuration => "max_duration",
+            CloseReason.EndpointDrained => "endpoint_drained",
             CloseReason.NoBackend => "no_backend",
             CloseReason.ConnectFailed => "connect_failed",
             CloseReason.HandshakeTimeout => "handshake_timeout",

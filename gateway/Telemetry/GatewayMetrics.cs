@@ -1,5 +1,6 @@
 using System.Globalization;
 using Mooring.Contracts.Stream;
+using Mooring.Contracts.Telemetry;
 using static Mooring.Gateway.Telemetry.MetricKind;
 
 namespace Mooring.Gateway.Telemetry;
@@ -181,10 +182,20 @@ internal static class GatewayMetrics
         new(
             "mooring_gateway_endpoint_healthy",
             Gauge,
-            "0 while passive checks have put the endpoint out.",
+            "0 while checks or a circuit breaker have put the endpoint out.",
             Endpoint,
             s => Endpoints(s, e => e.Healthy ? 1 : 0)
         ),
+        .. BackendMetrics.All.Select(metric => new MetricDefinition(
+            metric.Name,
+            metric.IsCounter ? Counter : Gauge,
+            metric.Help,
+            metric.Labels,
+            s =>
+                s.Report.Backends.SelectMany(backend =>
+                    metric.Read(backend).Select(sample => new MetricSample(sample.Value, [backend.Name, .. sample.Labels]))
+                )
+        )),
         new("process_cpu_seconds_total", Counter, "User and system CPU time.", None, s => [new(s.Process.CpuSeconds)]),
         new("process_resident_memory_bytes", Gauge, "Resident memory.", None, s => [new(s.Process.ResidentBytes)]),
         new("process_open_fds", Gauge, "Open file descriptors.", None, s => [new(s.Process.OpenDescriptors)]),

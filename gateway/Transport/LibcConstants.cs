@@ -73,6 +73,10 @@ internal static class SocketOption
     public const int Linger = 13;
     public const int AcceptsConnections = 30;
     public const int TcpNoDelay = 1;
+    public const int TcpKeepIdle = 4;
+    public const int TcpKeepInterval = 5;
+    public const int TcpKeepCount = 6;
+    public const int TcpUserTimeout = 18;
     public const int IPv6Only = 26;
 }
 

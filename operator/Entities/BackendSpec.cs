@@ -7,6 +7,8 @@ namespace Mooring.Operator.Entities;
     "(has(self.serviceRef) ? 1 : 0) + (has(self.addresses) ? 1 : 0) + (has(self.workload) ? 1 : 0) == 1",
     "exactly one of serviceRef, addresses and workload must be set"
 )]
+[ValidationRule("!has(self.queue) || has(self.maxConnectionsPerEndpoint)", "queue needs maxConnectionsPerEndpoint", FieldPath = ".queue")]
+[ValidationRule("!has(self.backup) || self.backup != self.name", "a backend cannot be its own backup", FieldPath = ".backup")]
 public sealed record BackendSpec
 {
     [Description("Name of the backend, unique in the fleet: a DNS label.")]
@@ -37,6 +39,34 @@ public sealed record BackendSpec
 
     [Description("PROXY headers to the endpoints. Left out: none.")]
     public BackendProxyProtocolSpec? ProxyProtocol { get; set; }
+
+    [Description("Stops sending connections to where they fail. Left out: none.")]
+    public CircuitBreakerSpec? CircuitBreaker { get; set; }
+
+    [Description(
+        "For this long an endpoint that is new, or came back, gets less than its share, rising evenly. Left out: its whole share at once."
+    )]
+    [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
+    [ValidationRule("duration(self) >= duration('0s') && duration(self) <= duration('1h')", "must be at most 1h")]
+    public string? SlowStart { get; set; }
+
+    [Description("Other endpoints that a connection is tried at while nothing was sent.")]
+    public RetrySpec? Retry { get; set; }
+
+    [Description("Where connections wait while every endpoint is full; needs maxConnectionsPerEndpoint. Left out: they are refused at once.")]
+    public QueueSpec? Queue { get; set; }
+
+    [Description("Name of the backend that takes over while no endpoint of this one can be used. It must have no backup itself.")]
+    [Length(1, 63), Pattern(Patterns.DnsLabel, Patterns.DnsLabelMeaning)]
+    public string? Backup { get; set; }
+
+    [Description("Connections to an endpoint that drains or was removed are closed after this. Left out: they end by themselves.")]
+    [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
+    [ValidationRule("duration(self) > duration('0s') && duration(self) <= duration('24h')", "must be more than 0s and at most 24h")]
+    public string? DrainTimeout { get; set; }
+
+    [Description("Options of the sockets to the endpoints. Left out: the kernel's defaults, without keepalive.")]
+    public SocketSpec? Socket { get; set; }
 }
 
 [Description("A Service of the fleet's namespace.")]
@@ -61,6 +91,9 @@ public sealed record AddressSpec
     [Description("Share of the connections, in proportion to the other endpoints' weights: 1 to 256.")]
     [RangeMinimum(1), RangeMaximum(256)]
     public int Weight { get; set; } = 1;
+
+    [Description("Used only while no other endpoint of the backend can be.")]
+    public bool Backup { get; set; }
 }
 
 [Description("How endpoints that fail are found and left out.")]
@@ -68,6 +101,9 @@ public sealed record HealthSpec
 {
     [Description("By watching the connects of clients.")]
     public PassiveHealthSpec? Passive { get; set; }
+
+    [Description("By checks of the gateways' own. Left out: none.")]
+    public ActiveHealthSpec? Active { get; set; }
 }
 
 [Description("Health by watching the connects of clients, as nginx's max_fails and fail_timeout do it.")]

@@ -14,6 +14,11 @@ namespace Mooring.Operator.Entities;
     "every route's backend must be the name of one of spec.backends",
     FieldPath = ".listeners"
 )]
+[ValidationRule(
+    "!has(self.backends) || self.backends.all(b, !has(b.backup) || self.backends.exists(o, o.name == b.backup && !has(o.backup)))",
+    "every backup must be the name of one of spec.backends, which has no backup itself",
+    FieldPath = ".backends"
+)]
 public sealed record FleetSpec
 {
     [Description("While true, the operator changes nothing of the fleet; what runs goes on running.")]

@@ -68,4 +68,10 @@ public sealed record TcpListenerSpec
     [Description("A connection without a byte in either direction for this long is closed. Left out: never.")]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
     public string? IdleTimeout { get; set; }
+
+    [Description("How long a connection may live. Left out: as long as its ends want.")]
+    public LifetimeSpec? Lifetime { get; set; }
+
+    [Description("Options of the sockets to clients. Left out: keepalive with its defaults.")]
+    public SocketSpec? Socket { get; set; }
 }

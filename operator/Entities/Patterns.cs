@@ -26,6 +26,20 @@ public static class Patterns
     public const string UrlPath = @"^/[-A-Za-z0-9._~!$&'()*+,;=:@%/]*$";
     public const string UrlPathMeaning = "a path that begins with '/', without query";
 
+    public const string UrlTarget = @"^/[-A-Za-z0-9._~!$&'()*+,;=:@%/?]*$";
+    public const string UrlTargetMeaning = "a path that begins with '/', with a query if need be";
+
+    public const string HostOptionalPort =
+        @"^[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?)*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$";
+
+    public const string HostOptionalPortMeaning = "a host name, with a port if need be";
+
+    public const string StatusRange = "^[1-5][0-9]{2}(-[1-5][0-9]{2})?$";
+    public const string StatusRangeMeaning = "a status such as 200, or a range of them such as 200-399";
+
+    public const string Escaped = @"^([^\\]|\\[rnt0\\]|\\x[0-9A-Fa-f]{2})+$";
+    public const string EscapedMeaning = @"a text whose backslashes begin \r, \n, \t, \0, \\ or \xHH";
+
     public const string CookieName = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
     public const string CookieNameMeaning = "a cookie name (letters, digits and !#$%&'*+-.^_`|~)";
 

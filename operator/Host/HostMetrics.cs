@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Mooring.Contracts.Stream;
+using Mooring.Contracts.Telemetry;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Gateways;
 
@@ -154,9 +155,14 @@ internal static class HostMetrics
         Gauge(
             text,
             "mooring_gateway_endpoint_healthy",
-            "0 while passive checks have put the endpoint out.",
+            "0 while checks or a circuit breaker have put the endpoint out.",
             Endpoints(gateways, static load => load.Healthy ? 1 : 0)
         );
+        foreach (var metric in BackendMetrics.All)
+        {
+            Family(text, metric.Name, metric.IsCounter ? "counter" : "gauge", metric.Help, Backends(gateways, metric));
+        }
+
         return text.ToString();
     }
 
@@ -187,6 +193,12 @@ internal static class HostMetrics
                 backend.Endpoints.Select(load => (Of(gateway, ("backend", backend.Name), ("endpoint", load.Id)), value(load)))
             )
         );
+
+    private static IEnumerable<(string, double)> Backends(IEnumerable<GatewayView> gateways, BackendMetric metric) =>
+        from gateway in gateways
+        from backend in gateway.Report!.Backends
+        from sample in metric.Read(backend)
+        select (Of(gateway, metric.Labels.Zip([backend.Name, .. sample.Labels])), sample.Value);
 
     internal static string Of(GatewayView gateway, params IEnumerable<(string, string)> more) =>
         Labels([("fleet", gateway.Hello.Fleet), ("gateway", gateway.Name), .. more]);

@@ -52,6 +52,15 @@ internal sealed class HostServer : IAsyncDisposable
         ).Map(app, app.Lifetime.ApplicationStopping);
         DashboardEndpoints.Map(app, fleets);
         app.MapGet("/healthz", static context => context.Response.WriteAsync("ok\n"));
+        app.MapGet(
+            "/api/v1/backends",
+            context =>
+            {
+                context.Response.ContentType = "application/json";
+                context.Response.Headers.CacheControl = "no-store";
+                return context.Response.Body.WriteAsync(HostBackends.Write(hub.Views()), context.RequestAborted).AsTask();
+            }
+        );
         app.MapGet("/readyz", context => WriteReadyAsync(context, fleets()));
         app.MapGet(
             "/metrics",

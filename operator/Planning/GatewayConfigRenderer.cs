@@ -65,7 +65,13 @@ internal static class GatewayConfigRenderer
         };
 
     private static TcpListenerConfig Tcp(TcpListenerSpec spec) =>
-        new() { Balancing = Enum.Parse<BalancingPolicy>(spec.Balancing), IdleTimeout = Parse(spec.IdleTimeout) ?? TimeSpan.Zero };
+        new()
+        {
+            Balancing = Enum.Parse<BalancingPolicy>(spec.Balancing),
+            IdleTimeout = Parse(spec.IdleTimeout) ?? TimeSpan.Zero,
+            Lifetime = ConnectionFeaturesRenderer.Lifetime(spec.Lifetime),
+            Socket = ConnectionFeaturesRenderer.ClientSocket(spec.Socket),
+        };
 
     private static WebSocketListenerConfig WebSocket(WebSocketListenerSpec spec) =>
         new()
@@ -91,6 +97,8 @@ internal static class GatewayConfigRenderer
                 },
             HandshakeTimeout = Parse(spec.HandshakeTimeout) ?? new WebSocketListenerConfig().HandshakeTimeout,
             IdleTimeout = Parse(spec.IdleTimeout) ?? TimeSpan.Zero,
+            Lifetime = ConnectionFeaturesRenderer.Lifetime(spec.Lifetime),
+            Socket = ConnectionFeaturesRenderer.ClientSocket(spec.Socket),
         };
 
     private static BackendConfig Backend(ConnectionFleet fleet, BackendSpec backend, bool onHost)
@@ -103,23 +111,26 @@ internal static class GatewayConfigRenderer
             { Workload: { } workload } => (ResourceNames.Backend(fleet.Metadata.Name!, backend.Name), workload.Port),
             _ => (null, 0),
         };
-        return new BackendConfig
+        var config = new BackendConfig
         {
             Name = backend.Name,
             Source = backend.Addresses is null ? EndpointSource.Pushed : EndpointSource.Static,
             Addresses = (backend.Addresses ?? [])
-                .Select(address => new AddressConfig { Address = address.Address, Weight = address.Weight })
+                .Select(address => new AddressConfig
+                {
+                    Address = address.Address,
+                    Weight = address.Weight,
+                    Backup = address.Backup,
+                })
                 .ToList(),
             // Without the cluster's domain, which the pod's resolver adds.
             DnsName = service is null ? null : $"{service}.{fleet.Metadata.Namespace ?? "default"}.svc",
             DnsPort = port,
             MaxConnectionsPerEndpoint = backend.MaxConnectionsPerEndpoint ?? 0,
             ConnectTimeout = Parse(backend.ConnectTimeout) ?? defaults.ConnectTimeout,
-            PassiveHealth = backend.Health?.Passive is not { } passive
-                ? defaults.PassiveHealth
-                : new PassiveHealthConfig { MaxFails = passive.MaxFails, FailTimeout = Duration.Parse(passive.FailTimeout) },
             ProxyProtocol = ProxyProtocolRenderer.Render(backend.ProxyProtocol),
         };
+        return ConnectionFeaturesRenderer.Add(config, backend);
     }
 
     private static TimeSpan? Parse(string? text) => text is null ? null : Duration.Parse(text);

@@ -14,6 +14,7 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         RuleForEach(spec => spec.Backends).SetValidator(new BackendRules());
         RuleFor(spec => spec).Custom(PortsAreUnique);
         RuleFor(spec => spec).Custom(BackendsExist);
+        RuleFor(spec => spec).Custom(BackendFeatureRules.BackupsExist);
     }
 
     private static void PortsAreUnique(FleetSpec spec, ValidationContext<FleetSpec> context)
@@ -80,6 +81,15 @@ internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
         RuleFor(listener => listener.ProxyProtocol!)
             .SetValidator(new ProxyProtocolRules())
             .When(listener => listener.ProxyProtocol is not null);
+
+        RuleFor(listener => listener.Tcp!.Lifetime!).SetValidator(new LifetimeRules()).When(listener => listener.Tcp?.Lifetime is not null);
+        RuleFor(listener => listener.Tcp!.Socket!).SetValidator(new SocketRules()).When(listener => listener.Tcp?.Socket is not null);
+        RuleFor(listener => listener.WebSocket!.Lifetime!)
+            .SetValidator(new LifetimeRules())
+            .When(listener => listener.WebSocket?.Lifetime is not null);
+        RuleFor(listener => listener.WebSocket!.Socket!)
+            .SetValidator(new SocketRules())
+            .When(listener => listener.WebSocket?.Socket is not null);
     }
 }
 
@@ -114,6 +124,8 @@ internal sealed class BackendRules : AbstractValidator<BackendSpec>
         RuleFor(backend => backend.ProxyProtocol!)
             .SetValidator(new BackendProxyProtocolRules())
             .When(backend => backend.ProxyProtocol is not null);
+
+        Include(new BackendFeatureRules());
         RuleFor(backend => backend.Workload!.Resources!)
             .SetValidator(new ResourcesRules())
             .When(backend => backend.Workload?.Resources is not null);
@@ -188,4 +200,11 @@ internal static class DurationRules
     ) =>
         rule.Must(text => !Duration.TryParse(text, out var value) || (value >= least && value <= greatest))
             .WithMessage($"must be more than 0s and at most {Duration.Format(greatest)}");
+
+    /// <summary>As <see cref="MustBeDuration"/>, where the least is more than the shortest there is.</summary>
+    public static IRuleBuilderOptions<T, string?> MustBeBetween<T>(
+        this IRuleBuilder<T, string?> rule,
+        TimeSpan least,
+        TimeSpan greatest
+    ) => rule.MustBeDuration(least, greatest).WithMessage($"must be {Duration.Format(least)} to {Duration.Format(greatest)}");
 }

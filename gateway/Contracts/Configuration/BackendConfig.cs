@@ -43,6 +43,29 @@ public sealed record BackendConfig
 
     /// <summary>Null: no PROXY header is sent.</summary>
     public BackendProxyProtocolConfig? ProxyProtocol { get; init; }
+
+    /// <summary>Null: endpoints are not checked.</summary>
+    public ActiveHealthConfig? ActiveHealth { get; init; }
+
+    /// <summary>Null: none.</summary>
+    public CircuitBreakerConfig? CircuitBreaker { get; init; }
+
+    public RetryConfig Retry { get; set; } = new();
+
+    /// <summary>Only with <see cref="MaxConnectionsPerEndpoint"/>. Null: what finds every endpoint full is refused at once.</summary>
+    public QueueConfig? Queue { get; init; }
+
+    /// <summary>For this long an endpoint that is new or came back gets less than its share, rising evenly. 0: its whole share at once. Default 0.</summary>
+    public TimeSpan SlowStart { get; init; }
+
+    /// <summary>Backend that takes over while no endpoint of this one can be used; it must have no backup itself.</summary>
+    public string? Backup { get; init; }
+
+    /// <summary>Connections to an endpoint that drains or is gone are closed after this. 0: they end by themselves. Default 0.</summary>
+    public TimeSpan DrainTimeout { get; init; }
+
+    /// <summary>Of the sockets to endpoints. Null: the kernel's defaults, without keepalive.</summary>
+    public SocketConfig? Socket { get; init; }
 }
 
 public sealed record AddressConfig
@@ -52,6 +75,9 @@ public sealed record AddressConfig
 
     /// <summary>1 to 256; default 1.</summary>
     public int Weight { get; set; } = 1;
+
+    /// <summary>Used only while no other endpoint can be.</summary>
+    public bool Backup { get; init; }
 }
 
 /// <summary>nginx's <c>max_fails</c> and <c>fail_timeout</c>.</summary>

@@ -62,6 +62,12 @@ public sealed record TcpListenerConfig
 
     /// <summary>A connection without a byte in either direction for this long is closed. 0: never. Default 0.</summary>
     public TimeSpan IdleTimeout { get; init; }
+
+    /// <summary>Null: a connection lives as long as its ends want.</summary>
+    public LifetimeConfig? Lifetime { get; init; }
+
+    /// <summary>Of the sockets to clients. Default: keepalive with its defaults.</summary>
+    public SocketConfig Socket { get; set; } = new() { KeepAlive = new KeepAliveConfig() };
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<WebSocketMode>))]
@@ -94,6 +100,12 @@ public sealed record WebSocketListenerConfig
 
     /// <summary>A connection without a byte in either direction for this long is closed. 0: never. Default 0.</summary>
     public TimeSpan IdleTimeout { get; init; }
+
+    /// <summary>Null: a connection lives as long as its ends want.</summary>
+    public LifetimeConfig? Lifetime { get; init; }
+
+    /// <summary>Of the sockets to clients. Default: keepalive with its defaults.</summary>
+    public SocketConfig Socket { get; set; } = new() { KeepAlive = new KeepAliveConfig() };
 }
 
 public sealed record RouteConfig

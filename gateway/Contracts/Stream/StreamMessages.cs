@@ -213,6 +213,18 @@ public sealed record BackendLoad
     public long SentBytesTotal { get; init; }
 
     public TrafficLoad Traffic { get; set; } = new();
+
+    /// <summary>Null without a queue.</summary>
+    public QueueLoad? Queue { get; init; }
+
+    /// <summary>The breaker that the endpoints share; null without one.</summary>
+    public BreakerLoad? Breaker { get; init; }
+
+    /// <summary>Connects tried at another endpoint after one had failed.</summary>
+    public long RetriesTotal { get; init; }
+
+    /// <summary>Retries that the budget did not allow.</summary>
+    public long RetriesDeniedTotal { get; init; }
 }
 
 public sealed record EndpointLoad
@@ -225,6 +237,15 @@ public sealed record EndpointLoad
 
     public long FailuresTotal { get; init; }
 
-    /// <summary>Passive checks have not put it out.</summary>
+    /// <summary>Neither passive nor active checks nor an open breaker have put it out.</summary>
     public bool Healthy { get; set; } = true;
+
+    /// <summary>Used only while no other endpoint can be.</summary>
+    public bool Backup { get; init; }
+
+    /// <summary>Null where it is not checked actively.</summary>
+    public CheckLoad? Check { get; init; }
+
+    /// <summary>Its own breaker; null without one.</summary>
+    public BreakerLoad? Breaker { get; init; }
 }

@@ -94,6 +94,18 @@ public sealed class AdminServerTests : IAsyncLifetime
         );
     }
 
+    [Fact]
+    public async Task Backends_ShowBreakersAndRetries()
+    {
+        var (status, json) = await GetAsync("/backends");
+        status.ShouldBe(HttpStatusCode.OK);
+        var backend = json.GetProperty("backends")[0];
+        backend.GetProperty("retriesTotal").GetInt64().ShouldBe(7);
+        var breaker = backend.GetProperty("endpoints")[0].GetProperty("breaker");
+        breaker.GetProperty("state").GetString().ShouldBe("HalfOpen");
+        breaker.GetProperty("openedTotal").GetInt64().ShouldBe(3);
+    }
+
     private async Task<(HttpStatusCode Status, JsonElement Json)> GetAsync(string path)
     {
         using var response = await _client.GetAsync(new Uri(path, UriKind.Relative));
@@ -110,6 +122,23 @@ public sealed class AdminServerTests : IAsyncLifetime
         public GatewayConfig? Config { get; set; }
 
         public IReadOnlyList<HealthCheck> Checks() => [new HealthCheck("config", null), new HealthCheck("drain", Problem)];
+
+        public IReadOnlyList<BackendLoad> Backends() =>
+            [
+                new BackendLoad
+                {
+                    Name = "relay",
+                    RetriesTotal = 7,
+                    Endpoints =
+                    [
+                        new EndpointLoad
+                        {
+                            Id = "a:1",
+                            Breaker = new BreakerLoad { State = BreakerStateName.HalfOpen, OpenedTotal = 3 },
+                        },
+                    ],
+                },
+            ];
 
         public MetricSource Metrics() =>
             MetricsTextTests.Source(

@@ -40,8 +40,13 @@ public sealed class MetricsTextTests
                         Id = "a\"\\\nb",
                         Connections = 2,
                         Healthy = false,
+                        Check = new CheckLoad { Up = false, FailedTotal = 4 },
+                        Breaker = new BreakerLoad { State = BreakerStateName.Open, OpenedTotal = 2 },
                     },
                 ],
+                Queue = new QueueLoad { Length = 5 },
+                Breaker = new BreakerLoad { State = BreakerStateName.Closed },
+                RetriesDeniedTotal = 6,
             },
         ],
     };
@@ -61,6 +66,10 @@ public sealed class MetricsTextTests
         text.ShouldContain("mooring_gateway_state{state=\"Draining\"} 1\n");
         text.ShouldContain("mooring_gateway_state{state=\"Serving\"} 0\n");
         text.ShouldContain("mooring_gateway_endpoint_healthy{backend=\"relay\",endpoint=\"a\\\"\\\\\\nb\"} 0\n");
+        text.ShouldContain("mooring_gateway_endpoint_checks_total{backend=\"relay\",endpoint=\"a\\\"\\\\\\nb\",result=\"failed\"} 4\n");
+        text.ShouldContain("mooring_gateway_breaker_state{backend=\"relay\",endpoint=\"\",state=\"Closed\"} 1\n");
+        text.ShouldContain("mooring_gateway_backend_retries_total{backend=\"relay\",result=\"denied\"} 6\n");
+        text.ShouldContain("mooring_gateway_backend_queue_length{backend=\"relay\"} 5\n");
         text.ShouldContain("mooring_gateway_drain_deadline_timestamp_seconds 1.5\n");
         text.ShouldNotContain("stream_connected");
         text.ShouldNotContain("# EOF");

@@ -162,7 +162,7 @@ public sealed class StreamTests
             Config = new GatewayConfig
             {
                 Fleet = StreamFixture.Fleet,
-                Backends = [.. Enumerable.Range(0, 20_000).Select(static i => new BackendConfig { Name = $"b{i}" })],
+                Backends = [.. Enumerable.Range(0, 10_000).Select(static i => new BackendConfig { Name = $"b{i}" })],
             },
         };
         while (stream.Hub.Count > 0)

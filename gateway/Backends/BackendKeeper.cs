@@ -1,0 +1,64 @@
+using Mooring.Gateway.Backends.Checks;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Backends;
+
+/// <summary>What backends need from time to time: active checks, a look at who waits, an end to drained endpoints.</summary>
+/// <remarks>One task of the gateway. A backend without these features costs a look at a few fields ten times a second.</remarks>
+/// <param name="backends">Those of the config in force.</param>
+/// <param name="leaving">Endpoints that drain or are gone and may still have connections.</param>
+/// <param name="closeAll">Closes every connection to an endpoint.</param>
+/// <param name="checker">The active checks.</param>
+/// <param name="time">What the pace is kept by.</param>
+internal sealed class BackendKeeper(
+    Func<IEnumerable<BackendState>> backends,
+    Func<IReadOnlyList<EndpointState>> leaving,
+    Func<EndpointState, Task> closeAll,
+    ActiveChecker checker,
+    TimeProvider time
+)
+{
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Runs until cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        using var timer = new PeriodicTimer(Pace, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancel))
+            {
+                await StepAsync(EventLoop.Clock(), cancel);
+            }
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // The engine ends.
+        }
+    }
+
+    private async Task StepAsync(long now, CancellationToken cancel)
+    {
+        var all = backends();
+        checker.Step(all, now, cancel);
+        foreach (var backend in all)
+        {
+            // Places come free without anyone saying so too: an endpoint's time out of service is over, a breaker is half-open.
+            if (!backend.Queue.IsEmpty)
+            {
+                backend.Queue.Serve();
+            }
+        }
+
+        foreach (var endpoint in leaving())
+        {
+            var limit = endpoint.Target.Features.DrainMicroseconds;
+            if (limit > 0 && endpoint.Connections > 0 && now - endpoint.LeavingSince >= limit)
+            {
+                // Some may have come meanwhile, and WebSockets take their time to close: looked at again in a second.
+                endpoint.LeavingSince = now - limit + 1_000_000;
+                await closeAll(endpoint);
+            }
+        }
+    }
+}

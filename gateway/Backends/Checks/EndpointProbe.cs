@@ -1,0 +1,139 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Text;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Configuration;
+
+namespace Mooring.Gateway.Backends.Checks;
+
+/// <summary>One active check of one endpoint: connects, says what there is to say, and looks at the answer.</summary>
+/// <remarks>Bounded in time by the plan and in bytes by <see cref="MaxAnswer"/>. Never throws for what the endpoint does.</remarks>
+internal static class EndpointProbe
+{
+    /// <summary>Bytes of an answer that are looked at.</summary>
+    public const int MaxAnswer = 4096;
+
+    private const int MaxError = 200;
+
+    /// <summary>Null when the endpoint is well, else why not, at most 200 characters.</summary>
+    public static async Task<string?> RunAsync(IPEndPoint endpoint, CheckPlan plan, CancellationToken cancel)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(plan.Timeout);
+        try
+        {
+            var address = plan.Port == 0 ? endpoint : new IPEndPoint(endpoint.Address, plan.Port);
+            using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            await socket.ConnectAsync(address, limit.Token);
+            // RST instead of FIN: thousands of checks leave nothing in TIME_WAIT, as HAProxy's don't.
+            socket.LingerState = new LingerOption(true, 0);
+            return plan.Type switch
+            {
+                HealthCheckType.TCP => await ExchangeAsync(socket, plan, limit.Token),
+                HealthCheckType.HTTP => await AskAsync(new NetworkStream(socket), address, plan, limit.Token),
+                _ => await AskSecurelyAsync(socket, address, plan, limit.Token),
+            };
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return $"no answer within {plan.Timeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture)} ms";
+        }
+        catch (Exception error) when (error is SocketException or IOException or AuthenticationException or InvalidOperationException)
+        {
+            return Shorten(error.InnerException is SocketException inner ? inner.Message : error.Message);
+        }
+    }
+
+    private static async Task<string?> ExchangeAsync(Socket socket, CheckPlan plan, CancellationToken cancel)
+    {
+        for (var sent = 0; sent < plan.Send.Length; )
+        {
+            sent += await socket.SendAsync(plan.Send.AsMemory(sent), cancel);
+        }
+
+        if (plan.Expect.Length == 0)
+        {
+            return null;
+        }
+
+        var answer = new byte[MaxAnswer];
+        for (var length = 0; length < answer.Length; )
+        {
+            var count = await socket.ReceiveAsync(answer.AsMemory(length), cancel);
+            length += count;
+            if (answer.AsSpan(0, length).IndexOf(plan.Expect) >= 0)
+            {
+                return null;
+            }
+
+            if (count == 0)
+            {
+                return Shorten($"closed after {length} bytes without what was expected");
+            }
+        }
+
+        return $"not what was expected in the first {MaxAnswer} bytes";
+    }
+
+    private static async Task<string?> AskSecurelyAsync(Socket socket, IPEndPoint address, CheckPlan plan, CancellationToken cancel)
+    {
+        await using var tls = new SslStream(new NetworkStream(socket), leaveInnerStreamOpen: false);
+        await tls.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions
+            {
+                TargetHost = plan.Host?.Split(':')[0] ?? address.Address.ToString(),
+#pragma warning disable CA5359 // As kubelet's probes: whether the endpoint answers is asked, not who it is, and nothing secret is sent.
+                RemoteCertificateValidationCallback = static (_, _, _, _) => true,
+#pragma warning restore CA5359
+            },
+            cancel
+        );
+        return await AskAsync(tls, address, plan, cancel);
+    }
+
+    private static async Task<string?> AskAsync(System.IO.Stream stream, IPEndPoint address, CheckPlan plan, CancellationToken cancel)
+    {
+        var request =
+            $"GET {plan.Path} HTTP/1.1\r\nHost: {plan.Host ?? address.ToString()}\r\nUser-Agent: mooring-gateway\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(request), cancel);
+        var head = new byte[MaxAnswer];
+        for (var length = 0; length < head.Length; )
+        {
+            var count = await stream.ReadAsync(head.AsMemory(length), cancel);
+            length += count;
+            var end = head.AsSpan(0, length).IndexOf((byte)'\n');
+            if (end >= 0)
+            {
+                return Judge(Encoding.Latin1.GetString(head, 0, end).TrimEnd('\r'), plan);
+            }
+
+            if (count == 0)
+            {
+                break;
+            }
+        }
+
+        return "no HTTP answer";
+    }
+
+    // RFC 9112 §4: HTTP-version SP status-code SP [reason-phrase].
+    private static string? Judge(string line, CheckPlan plan)
+    {
+        if (
+            !line.StartsWith("HTTP/1.", StringComparison.Ordinal)
+            || line.Length < 12
+            || line[8] != ' '
+            || !int.TryParse(line.AsSpan(9, 3), NumberStyles.None, CultureInfo.InvariantCulture, out var status)
+        )
+        {
+            return Shorten($"no HTTP answer: '{line}'");
+        }
+
+        return plan.Statuses.Any(range => status >= range.From && status <= range.To) ? null : $"status {status}";
+    }
+
+    private static string Shorten(string text) => text.Length <= MaxError ? text : text[..MaxError];
+}

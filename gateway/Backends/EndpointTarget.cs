@@ -1,0 +1,29 @@
+using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Backends;
+
+/// <summary>What an endpoint is at present.</summary>
+internal sealed record EndpointTarget
+{
+    public required KernelAddress Address { get; init; }
+
+    /// <summary>Address and port as text, for logs.</summary>
+    public required string Text { get; init; }
+
+    public required int Weight { get; init; }
+
+    public required bool Draining { get; init; }
+
+    /// <summary>Used only while no other endpoint can be.</summary>
+    public bool Backup { get; init; }
+
+    /// <summary>0: no limit.</summary>
+    public required int MaxConnections { get; init; }
+
+    public required int MaxFails { get; init; }
+
+    public required long FailTimeoutMicroseconds { get; init; }
+
+    public BackendFeatures Features { get; init; } = BackendFeatures.None;
+}

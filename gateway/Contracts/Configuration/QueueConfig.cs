@@ -1,0 +1,11 @@
+namespace Mooring.Contracts.Configuration;
+
+/// <summary>Where connections wait while every endpoint has its limit: HAProxy's <c>maxqueue</c> and <c>timeout queue</c>.</summary>
+public sealed record QueueConfig
+{
+    /// <summary>Connections that wait at most, of one gateway. 1 to 100,000; default 128.</summary>
+    public int MaxLength { get; set; } = 128;
+
+    /// <summary>A connection that waited this long is refused. Default 5 s.</summary>
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
+}
