@@ -5,6 +5,7 @@ using Mooring.Gateway.Backends;
 using Mooring.Gateway.Backends.Checks;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
@@ -70,6 +71,9 @@ internal sealed class GatewayEngine : IAsyncDisposable
     /// <summary>Open client connections.</summary>
     public int Connections => _state.Connections.InUse;
 
+    /// <summary>What this gateway may have of the fleet's limit; the registry sets it.</summary>
+    public FleetShare Share => _state.Share;
+
     /// <summary>Checks a config and puts it in force; on any error everything stays as it was.</summary>
     /// <remarks>
     /// Connections stay open whatever changes: those of a removed listener or endpoint until they end by themselves. Limits hold for
@@ -99,6 +103,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
                 return new ApplyResult(null, errors);
             }
 
+            _state.Share.Begin(config.Capacity.Fleet);
             SetBackends(snapshot);
             SetListeners(snapshot);
             _state.Snapshot = snapshot;

@@ -57,6 +57,7 @@ internal sealed class AdminServer : IAsyncDisposable
         app.MapGet("/metrics", context => WriteMetricsAsync(context, view));
         app.MapGet("/config", context => WriteConfigAsync(context, view));
         app.MapGet("/backends", context => WriteBackendsAsync(context, view));
+        RegistryEndpoints.Map(app, view);
     }
 
     private static async Task WriteHealthAsync(HttpContext context, IGatewayView view, bool fails)
@@ -137,6 +138,13 @@ internal sealed class AdminServer : IAsyncDisposable
 
         await WriteAsync(context, 200, "application/json", body.ToArray());
     }
+
+    /// <summary>JSON of what there is; 404 where there is nothing.</summary>
+    internal static Task WriteAsync<T>(HttpContext context, T? value, Func<T, byte[]> json)
+        where T : class =>
+        value is null
+            ? WriteAsync(context, 404, "application/json", """{"error":"there is none"}"""u8.ToArray())
+            : WriteAsync(context, 200, "application/json", json(value));
 
     private static async Task WriteAsync(HttpContext context, int status, string type, byte[] body)
     {

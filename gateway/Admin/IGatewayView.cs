@@ -1,5 +1,6 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Registry;
 using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Admin;
@@ -20,6 +21,9 @@ internal interface IGatewayView
 
     /// <summary>Endpoints with their health, circuit breakers and queues.</summary>
     IReadOnlyList<BackendLoad> Backends();
+
+    /// <summary>Null before the first config.</summary>
+    RegistryView? Registry => null;
 }
 
 /// <summary>One condition of being ready.</summary>

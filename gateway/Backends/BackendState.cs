@@ -188,7 +188,8 @@ internal sealed class BackendState
     {
         var features = Config.Features;
         endpoint.Queue = features.Queue is null && _queue.IsEmpty ? null : _queue;
-        endpoint.Breaker = features.Breaker is not { } limits ? null
+        endpoint.Breaker =
+            features.Breaker is not { } limits ? null
             : Breaker is not null && !endpoint.Target.Backup ? Breaker
             : Renewed(endpoint.Breaker == Breaker ? null : endpoint.Breaker, limits);
         if (features.Check is null)

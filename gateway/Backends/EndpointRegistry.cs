@@ -37,8 +37,7 @@ internal sealed class EndpointRegistry
     public void Retire(EndpointState endpoint, long now) => _retired.Add((endpoint.Index, now));
 
     /// <summary>The retired ones that still have connections.</summary>
-    public IEnumerable<EndpointState> Leaving =>
-        _retired.Select(entry => _slots[entry.Index]!).Where(endpoint => endpoint.Connections > 0);
+    public IEnumerable<EndpointState> Leaving => _retired.Select(entry => _slots[entry.Index]!).Where(endpoint => endpoint.Connections > 0);
 
     /// <summary>Frees the retired ones that nobody can name any more.</summary>
     public void Sweep(long now)

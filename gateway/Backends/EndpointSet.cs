@@ -48,7 +48,9 @@ internal sealed class EndpointSet
         var call = new Choice(policy, clientKey, random, now, tried);
         return
             // A hash that left out endpoints by chance would give a client another one each time.
-            (_slowStarts && policy != BalancingPolicy.ConsistentHash ? Take(call, Reach.Warm) : null) is { } warm ? warm
+            (_slowStarts && policy != BalancingPolicy.ConsistentHash ? Take(call, Reach.Warm) : null)
+                is { } warm
+                ? warm
             : Take(call, Reach.Primary) is { } primary ? primary
             : AcquireInNeed(call, patient);
     }

@@ -23,6 +23,7 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     private volatile BreakerState? _breaker;
     private volatile WaitQueue? _queue;
     private volatile bool _suspect;
+
     // Long ago, but not so long that the time since then overflows.
     private long _rampStart = long.MinValue / 2;
     private long _leavingSince;

@@ -27,7 +27,9 @@ internal static class SlowStart
     public static bool Admits(double progress, BalancingPolicy policy, int count, int index, ulong random)
     {
         var chance =
-            policy == BalancingPolicy.LeastConnections && count <= LeastConnections.ExactUpTo ? progress * Math.Min(1, 2.0 / count) : progress;
+            policy == BalancingPolicy.LeastConnections && count <= LeastConnections.ExactUpTo
+                ? progress * Math.Min(1, 2.0 / count)
+                : progress;
         // The bits also draw the candidates: mixed, so that the two decisions are independent (the finalizer of SplitMix64).
         var mixed = random + ((ulong)index + 1) * 0x9E37_79B9_7F4A_7C15;
         mixed = (mixed ^ (mixed >> 30)) * 0xBF58_476D_1CE4_E5B9;

@@ -89,7 +89,12 @@ internal static class CheckCompiler
                     break;
                 case 'x'
                     when start + 4 <= text.Length
-                        && byte.TryParse(text.AsSpan(start + 2, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code):
+                        && byte.TryParse(
+                            text.AsSpan(start + 2, 2),
+                            NumberStyles.AllowHexSpecifier,
+                            CultureInfo.InvariantCulture,
+                            out var code
+                        ):
                     bytes.WriteByte(code);
                     i = start + 4;
                     break;
@@ -157,7 +162,9 @@ internal static class CheckCompiler
         path.StartsWith('/') && path.Length <= MaxText && path.All(static c => c is > ' ' and <= '~' and not '#');
 
     private static string WithoutPort(string host) =>
-        host.LastIndexOf(':') is > 0 and var colon && int.TryParse(host.AsSpan(colon + 1), NumberStyles.None, null, out var port) && port <= 65_535
+        host.LastIndexOf(':') is > 0 and var colon
+        && int.TryParse(host.AsSpan(colon + 1), NumberStyles.None, null, out var port)
+        && port <= 65_535
             ? host[..colon]
             : host;
 }

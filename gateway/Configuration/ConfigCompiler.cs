@@ -41,6 +41,7 @@ internal static class ConfigCompiler
 
         CheckCapacity(config.Capacity, errors);
         CheckDrain(config.Drain, errors);
+        RegistryCompiler.Check(config, errors);
         var backends = BackendCompiler.Compile(config.Backends, errors);
         var listeners = ListenerCompiler.Compile(config.Listeners, [.. config.Backends.Select(b => b.Name)], errors);
         if (errors.Count > 0)

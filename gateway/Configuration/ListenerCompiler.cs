@@ -214,7 +214,11 @@ internal static class ListenerCompiler
             IdleTicks = idle > TimeSpan.Zero ? TimerWheel.Ticks(idle) : 0,
             HandshakeTicks = TimerWheel.Ticks(socket?.HandshakeTimeout ?? TimeSpan.FromSeconds(10)),
             Lifetime = SocketCompiler.Compile($"{kind}.lifetime", socket is null ? listener.Tcp?.Lifetime : socket.Lifetime, errors),
-            Socket = SocketCompiler.Compile($"{kind}.socket", (socket?.Socket ?? listener.Tcp?.Socket) ?? new TcpListenerConfig().Socket, errors),
+            Socket = SocketCompiler.Compile(
+                $"{kind}.socket",
+                (socket?.Socket ?? listener.Tcp?.Socket) ?? new TcpListenerConfig().Socket,
+                errors
+            ),
             WebSocket = socket,
             Proxy = ProxySnapshot.Compile($"{path}.proxyProtocol", listener.ProxyProtocol, errors),
         };

@@ -24,7 +24,11 @@ internal static class SocketCompiler
 
         return new TcpSocketOptions(
             socket.KeepAlive is { } alive
-                ? new KeepAliveOptions((int)Math.Ceiling(alive.Idle.TotalSeconds), (int)Math.Ceiling(alive.Interval.TotalSeconds), alive.Probes)
+                ? new KeepAliveOptions(
+                    (int)Math.Ceiling(alive.Idle.TotalSeconds),
+                    (int)Math.Ceiling(alive.Interval.TotalSeconds),
+                    alive.Probes
+                )
                 : null,
             (int)socket.UserTimeout.TotalMilliseconds
         );

@@ -6,6 +6,9 @@ internal enum RefusalReason
     /// <summary>The gateway's own limit, less its reserve.</summary>
     Capacity,
 
+    /// <summary>This gateway's share of the whole fleet's limit.</summary>
+    FleetCapacity,
+
     /// <summary>The listener's limit.</summary>
     ListenerCapacity,
 
@@ -58,6 +61,7 @@ internal static class RefusalReasons
         reason switch
         {
             RefusalReason.Capacity => "capacity",
+            RefusalReason.FleetCapacity => "fleet_capacity",
             RefusalReason.ListenerCapacity => "listener_capacity",
             RefusalReason.PerAddress => "per_address",
             RefusalReason.Draining => "draining",

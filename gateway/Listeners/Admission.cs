@@ -23,9 +23,9 @@ internal sealed unsafe class Admission(RelayLoop loop)
         }
 
         var snapshot = engine.Snapshot!;
-        if (!engine.Connections.TryAcquire(snapshot.AdmitUpTo))
+        if (engine.Share.Acquire(engine.Connections, snapshot.AdmitUpTo, loop.Now) is { } full)
         {
-            return RefusalReason.Capacity;
+            return full;
         }
 
         if (!listener.Connections.TryAcquire(setup.Config.MaxConnections))

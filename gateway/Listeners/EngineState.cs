@@ -1,6 +1,7 @@
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Limits;
+using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
 
@@ -57,6 +58,9 @@ internal sealed class EngineState
 
     /// <summary>Open client connections.</summary>
     public ConnectionLimit Connections { get; } = new();
+
+    /// <summary>What this gateway may have of the fleet's limit.</summary>
+    public FleetShare Share { get; } = new();
 
     public AddressTable Addresses { get; } = new();
 

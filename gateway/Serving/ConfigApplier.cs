@@ -1,11 +1,12 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Draining;
+using Mooring.Gateway.Registry;
 using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Serving;
 
 /// <summary>Puts configs in force, from wherever they come, and keeps account of it. Thread-safe.</summary>
-internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain, GatewayLog log)
+internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain, RegistryService registry, GatewayLog log)
 {
     private long _accepted;
     private long _rejected;
@@ -28,6 +29,7 @@ internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain,
         }
 
         drain.Configure(config.Drain);
+        await registry.ApplyAsync(config);
         Interlocked.Increment(ref _accepted);
         if (result.Hash != before)
         {

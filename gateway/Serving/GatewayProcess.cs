@@ -2,6 +2,7 @@ using System.Net;
 using System.Runtime.InteropServices;
 using Mooring.Gateway.Admin;
 using Mooring.Gateway.Draining;
+using Mooring.Gateway.Registry;
 using Mooring.Gateway.Streams;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.WebSockets;
@@ -24,6 +25,13 @@ internal static class GatewayProcess
         }
 
         GcWatch.Start();
+        var (environment, wrong) = RegistryEnvironment.Read(Environment.GetEnvironmentVariable);
+        if (wrong.Count > 0)
+        {
+            await error.WriteLineAsync(string.Join(Environment.NewLine, wrong));
+            return 2;
+        }
+
         var time = TimeProvider.System;
         using var stopNow = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         await using var sink = new LogSink(output);
@@ -47,8 +55,10 @@ internal static class GatewayProcess
             }
         );
         using var drain = new DrainController(engine, options.Handover is not null, log, time);
-        var configs = new ConfigApplier(engine, drain, log);
-        var status = new GatewayStatus(options, engine, configs, drain, log, time);
+        var source = new RegistrySource(options, engine, drain, time);
+        await using var registry = new RegistryService(engine.Share, source.Record, environment, log, time);
+        var configs = new ConfigApplier(engine, drain, registry, log);
+        var status = new GatewayStatus(options, engine, configs, drain, registry, log, time);
         using var reloads = new SemaphoreSlim(0);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopNow.Token);
         using var signals = new Signals(drain, stopNow, reloads);

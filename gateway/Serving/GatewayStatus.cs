@@ -2,6 +2,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Admin;
 using Mooring.Gateway.Draining;
+using Mooring.Gateway.Registry;
 using Mooring.Gateway.Streams;
 using Mooring.Gateway.Telemetry;
 
@@ -13,6 +14,7 @@ internal sealed class GatewayStatus(
     GatewayEngine engine,
     ConfigApplier configs,
     DrainController drain,
+    RegistryService registry,
     GatewayLog log,
     TimeProvider time
 ) : IStreamTarget, IGatewayView
@@ -24,6 +26,8 @@ internal sealed class GatewayStatus(
     public string? ConfigHash => engine.Snapshot?.Hash;
 
     public GatewayConfig? Config => engine.Snapshot?.Config;
+
+    public RegistryView? Registry => registry.View();
 
     public TimeSpan Uptime => time.GetElapsedTime(_started);
 
@@ -58,7 +62,14 @@ internal sealed class GatewayStatus(
     public LoadGlance Glance()
     {
         var (epoch, sequence, _, _) = drain.Status;
-        return new LoadGlance(drain.Decision.State, epoch, sequence, engine.Connections, engine.Snapshot?.Capacity ?? 0);
+        return new LoadGlance(
+            drain.Decision.State,
+            epoch,
+            sequence,
+            engine.Connections,
+            engine.Snapshot?.Capacity ?? 0,
+            registry.View() is { IsShared: true, Problem: var problem } ? problem is null : null
+        );
     }
 
     public ReportMessage Report()
@@ -76,6 +87,7 @@ internal sealed class GatewayStatus(
             CpuSeconds = Environment.CpuUsage.TotalTime.TotalSeconds,
             Listeners = _rates.Of(engine.ListenerLoads()),
             Backends = _rates.Of(engine.BackendLoads()),
+            Registry = RegistryLoads.Of(registry.View()),
         };
     }
 
@@ -103,6 +115,7 @@ internal sealed class GatewayStatus(
             ReloadsRejected = configs.Rejected,
             StreamConnected = Stream?.IsConnected,
             LogLinesDropped = log.Dropped,
+            Registry = Registry,
             Report = Report(),
             Process = ProcessUsage.Read(engine.OpenFiles, _startTime),
         };

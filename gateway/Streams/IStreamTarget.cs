@@ -30,7 +30,15 @@ internal interface IStreamTarget
 /// <param name="Sequence">Second part of the fence.</param>
 /// <param name="Connections">Client connections open now.</param>
 /// <param name="Capacity">Connections it takes: zero until the first config is in force.</param>
-internal readonly record struct LoadGlance(GatewayState State, long Epoch, long Sequence, int Connections, int Capacity = 0)
+/// <param name="Registry">Whether the registry answers; null without one that is shared.</param>
+internal readonly record struct LoadGlance(
+    GatewayState State,
+    long Epoch,
+    long Sequence,
+    int Connections,
+    int Capacity = 0,
+    bool? Registry = null
+)
 {
     /// <summary>Whether the change since <paramref name="reported"/> is big: state, fence, capacity, or a tenth of the connections.</summary>
     public bool DiffersMuchFrom(LoadGlance reported) =>
@@ -38,5 +46,6 @@ internal readonly record struct LoadGlance(GatewayState State, long Epoch, long 
         || Epoch != reported.Epoch
         || Sequence != reported.Sequence
         || Capacity != reported.Capacity
+        || Registry != reported.Registry
         || Math.Abs(Connections - reported.Connections) * 10L >= Math.Max(reported.Connections, 1);
 }

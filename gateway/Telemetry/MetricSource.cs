@@ -1,4 +1,5 @@
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Registry;
 
 namespace Mooring.Gateway.Telemetry;
 
@@ -22,6 +23,9 @@ internal sealed record MetricSource
     public bool? StreamConnected { get; init; }
 
     public long LogLinesDropped { get; init; }
+
+    /// <summary>Null before the first config.</summary>
+    public RegistryView? Registry { get; init; }
 
     public required ReportMessage Report { get; init; }
 

@@ -18,6 +18,9 @@ public sealed record GatewayConfig
 
     public DrainConfig Drain { get; set; } = new();
 
+    /// <summary>Null: the gateway shares nothing with others.</summary>
+    public RegistryConfig? Registry { get; init; }
+
     public IReadOnlyList<ListenerConfig> Listeners { get; set; } = [];
 
     public IReadOnlyList<BackendConfig> Backends { get; set; } = [];
@@ -34,6 +37,9 @@ public sealed record CapacityConfig
 
     /// <summary>Connections at most from one client address on one gateway, an IPv6 client counting by its /64. 0: no limit.</summary>
     public int PerAddress { get; init; }
+
+    /// <summary>Of all gateways together; null: no limit.</summary>
+    public FleetCapacityConfig? Fleet { get; init; }
 }
 
 /// <summary>How a gateway lets go of its connections.</summary>

@@ -174,6 +174,9 @@ public sealed record ReportMessage : GatewayMessage
     /// <summary>CPU time of the process since it started, seconds.</summary>
     public double CpuSeconds { get; init; }
 
+    /// <summary>Null where the gateway shares no registry with others.</summary>
+    public RegistryLoad? Registry { get; init; }
+
     public IReadOnlyList<ListenerLoad> Listeners { get; set; } = [];
 
     public IReadOnlyList<BackendLoad> Backends { get; set; } = [];

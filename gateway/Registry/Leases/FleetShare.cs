@@ -1,4 +1,7 @@
 // Hot path: per connection. See tests/benchmarks.
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Limits;
+
 namespace Mooring.Gateway.Registry.Leases;
 
 /// <summary>How many connections this gateway may have of the fleet's limit: all that an accept sees of it.</summary>
@@ -24,7 +27,27 @@ internal sealed class FleetShare
         return now < grant.ValidUntil ? grant.Limit : grant.Afterwards;
     }
 
-    public void CountRefusal() => Interlocked.Increment(ref _refused);
+    /// <summary>Takes a place among the gateway's connections. Null: taken; else why not, with nothing changed.</summary>
+    /// <param name="connections">Of this gateway.</param>
+    /// <param name="admitUpTo">The gateway's own limit; at least 1.</param>
+    /// <param name="now">Of the event loop, microseconds.</param>
+    public RefusalReason? Acquire(ConnectionLimit connections, int admitUpTo, long now)
+    {
+        var share = Limit(now);
+        if (share >= admitUpTo)
+        {
+            return connections.TryAcquire(admitUpTo) ? null : RefusalReason.Capacity;
+        }
+
+        // A limit of 0 would be none.
+        if (share > 0 && connections.TryAcquire(share))
+        {
+            return null;
+        }
+
+        Interlocked.Increment(ref _refused);
+        return RefusalReason.FleetCapacity;
+    }
 
     public int TakeRefused() => Interlocked.Exchange(ref _refused, 0);
 
@@ -32,6 +55,16 @@ internal sealed class FleetShare
     /// <param name="validUntil">Microseconds of the event loops' clock.</param>
     /// <param name="afterwards">Connections that may be open from then on.</param>
     public void Set(int limit, long validUntil, int afterwards) => Volatile.Write(ref _grant, new Grant(limit, afterwards, validUntil));
+
+    /// <summary>Before the first connection under a fleet's limit: one block of it, until the registry says more. Changes no share that there is.</summary>
+    /// <param name="fleet">Null: no limit.</param>
+    public void Begin(FleetCapacityConfig? fleet)
+    {
+        if (fleet is not null && !IsLimited)
+        {
+            Set(Math.Min(LeasePolicy.Block(fleet.Connections, fleet.Gateways), LeasePolicy.Even(fleet.Connections, fleet.Gateways)));
+        }
+    }
 
     /// <summary>A limit that does not end.</summary>
     public void Set(int limit) => Set(limit, long.MaxValue, limit);

@@ -12,6 +12,9 @@ internal static class LeasePolicy
     /// </summary>
     public static readonly TimeSpan Usable = TimeSpan.FromSeconds(20);
 
+    /// <summary>As long as a share may live that a registry with no memory of it does not know.</summary>
+    public static readonly TimeSpan Settle = Ttl;
+
     /// <summary>Time between two renewals while nothing presses.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 

@@ -8,13 +8,21 @@ internal sealed record LeaseRequest
 
     public required GatewayId Gateway { get; init; }
 
+    /// <summary>
+    /// Greater than that of every request of the gateway's before: one that was held up, in a server that hung, and comes after a later one does nothing.
+    /// </summary>
+    public required long Sequence { get; init; }
+
     /// <summary>What the whole fleet may have.</summary>
     public required int Total { get; init; }
 
     /// <summary>What the gateway has of it under a lease that is good by its own clock; 0: none.</summary>
     public int Held { get; init; }
 
-    /// <summary>What it wants to have from now on. Less than before: the rest is given back.</summary>
+    /// <summary>
+    /// What it wants to have from now on. Less than before: the rest is given back, and since the answer may be lost, whoever asks goes by the
+    /// lesser of both until there is one.
+    /// </summary>
     public required int Want { get; init; }
 
     /// <summary>What it cannot do without: where it gets less, the others are told that somebody is short. At most <see cref="Want"/>.</summary>

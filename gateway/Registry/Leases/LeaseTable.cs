@@ -44,9 +44,9 @@ internal sealed class LeaseTable
         {
             if (name == request.Gateway.Name)
             {
-                if (share.Generation > request.Gateway.Generation)
+                if ((share.Generation, share.Sequence).CompareTo((request.Gateway.Generation, request.Sequence)) > 0)
                 {
-                    // An earlier life of the gateway with this name: what it had is not its own any more.
+                    // An earlier life of the gateway with this name, or a request that was held up: nobody waits for the answer.
                     return new LeaseAnswer(0, Clamp(others), 0, _shares.Count);
                 }
 
@@ -61,12 +61,18 @@ internal sealed class LeaseTable
         var ttl = (long)request.Ttl.TotalMilliseconds;
         var most = now - _opened < (long)request.Settle.TotalMilliseconds ? Math.Max(request.Held, request.Even) : request.Total;
         var granted = (int)Math.Max(0, Math.Min(Math.Min(request.Want, most), request.Total - others));
-        _shares[request.Gateway.Name] = new Share(granted, now + ttl, Math.Max(0, request.Need - granted), request.Gateway.Generation);
+        _shares[request.Gateway.Name] = new Share(
+            granted,
+            now + ttl,
+            Math.Max(0, request.Need - granted),
+            request.Gateway.Generation,
+            request.Sequence
+        );
         _end = Math.Max(_end, now + 2 * ttl);
         return new LeaseAnswer(granted, Clamp(others), Clamp(lacking), holders);
     }
 
     private static int Clamp(long value) => (int)Math.Min(value, int.MaxValue);
 
-    private readonly record struct Share(int Held, long Expiry, int Short, long Generation);
+    private readonly record struct Share(int Held, long Expiry, int Short, long Generation, long Sequence);
 }

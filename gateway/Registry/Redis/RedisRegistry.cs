@@ -103,7 +103,8 @@ internal sealed class RedisRegistry : IFleetRegistry
             request.Need,
             request.Even,
             Milliseconds(request.Ttl),
-            Milliseconds(request.Settle)
+            Milliseconds(request.Settle),
+            request.Sequence
         );
         return new LeaseAnswer(Small(answer[0]), Small(answer[1]), Small(answer[2]), Small(answer[3]));
     }

@@ -12,6 +12,7 @@ public abstract class FleetRegistryTests : IAsyncLifetime
     private static readonly TimeSpan Brief = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
     private static readonly OwnedThing Tunnel = new(OwnedKind.Tunnel, "20000");
+    private static long s_sequence;
     private IFleetRegistry? _registry;
 
     private protected IFleetRegistry Registry => _registry!;
@@ -275,6 +276,18 @@ public abstract class FleetRegistryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Lease_RequestThatWasHeldUp_DoesNothing()
+    {
+        var one = await IdAsync("g-1");
+        var heldUp = Wish(one, want: 5);
+        await Registry.LeaseAsync(Wish(one, want: 80));
+
+        await Registry.LeaseAsync(heldUp);
+
+        (await Registry.LeaseAsync(Wish(await IdAsync("g-2"), want: 100))).ShouldBe(new LeaseAnswer(20, 80, 0, 2));
+    }
+
+    [Fact]
     public async Task Lease_OtherLimits_AreOtherTables()
     {
         var one = await IdAsync("g-1");
@@ -319,6 +332,7 @@ public abstract class FleetRegistryTests : IAsyncLifetime
         {
             Limit = "connections",
             Gateway = gateway,
+            Sequence = Interlocked.Increment(ref s_sequence),
             Total = 100,
             Want = want,
             Need = want,

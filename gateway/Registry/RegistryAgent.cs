@@ -1,0 +1,225 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Registry.Leases;
+using Mooring.Gateway.Registry.Redis;
+using Mooring.Gateway.Telemetry;
+
+namespace Mooring.Gateway.Registry;
+
+/// <summary>Keeps this gateway in the registry, and what it holds there: one task, for as long as a registry is configured.</summary>
+/// <remarks>Thread-safe. While the registry is away it tries on, and the gateway works by what was known last.</remarks>
+internal sealed class RegistryAgent : IAsyncDisposable
+{
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LeaseTick = TimeSpan.FromMilliseconds(25);
+
+    // Each answer lists them all: a big fleet asks less often.
+    private static readonly TimeSpan BeatPerGateway = TimeSpan.FromMilliseconds(20);
+
+    private readonly IFleetRegistry _registry;
+    private readonly RedisRegistry? _redis;
+    private readonly TimeSpan _ttl;
+    private readonly LeaseKeeper _leases;
+    private readonly Func<GatewayRecord> _record;
+    private readonly RegistryCounters _counters;
+    private readonly GatewayLog _log;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _running;
+    private Known? _known;
+    private FleetCapacityConfig? _limit;
+    private FleetCapacityConfig? _limitInForce;
+    private string? _error = "not registered yet";
+    private bool _everRegistered;
+    private bool _reported;
+    private GatewayState _state;
+    private long _connects;
+    private long _nextBeat;
+
+    /// <param name="registry">Disposed of by this.</param>
+    /// <param name="ttl">Of this gateway's entry.</param>
+    /// <param name="leases">Used by this alone.</param>
+    /// <param name="limit">Of the whole fleet; null: none. In force when this returns.</param>
+    /// <param name="record">This gateway, now. Cheap.</param>
+    /// <param name="counters">Of the registry's calls.</param>
+    /// <param name="log">Told of each change.</param>
+    /// <param name="time">The clock.</param>
+    public RegistryAgent(
+        IFleetRegistry registry,
+        TimeSpan ttl,
+        LeaseKeeper leases,
+        FleetCapacityConfig? limit,
+        Func<GatewayRecord> record,
+        RegistryCounters counters,
+        GatewayLog log,
+        TimeProvider time
+    )
+    {
+        (_registry, _redis, _ttl, _leases, _record, _counters, _log, _time) = (
+            registry,
+            registry as RedisRegistry,
+            ttl,
+            leases,
+            record,
+            counters,
+            log,
+            time
+        );
+        _limit = _limitInForce = limit;
+        leases.Configure(limit, shared: _redis is not null);
+        _running = Task.Run(RunAsync);
+    }
+
+    /// <summary>Sets the limit of the whole fleet; in force within a tick.</summary>
+    public void SetLimit(FleetCapacityConfig? limit) => Volatile.Write(ref _limit, limit);
+
+    public RegistryView View(int reservedPercent)
+    {
+        var known = Volatile.Read(ref _known);
+        TimeSpan? age = known is null ? null : _time.GetElapsedTime(known.At);
+        var own = _record();
+        return new RegistryView
+        {
+            IsShared = _redis is not null,
+            Problem = Volatile.Read(ref _error) ?? _redis?.Problem,
+            Breaker = _redis?.Breaker.State ?? BreakerState.Closed,
+            BreakerOpened = _redis?.Breaker.Opened ?? 0,
+            Counters = _counters,
+            Gateway = new GatewayId(own.Name, known?.Generation ?? 0),
+            Gateways = known is not null && age < _ttl ? known.Gateways : [own],
+            Age = age,
+            Lease = _leases.View,
+            ReservedPercent = reservedPercent,
+        };
+    }
+
+    /// <summary>Takes this gateway out of the registry, if that answers, and ends.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        if (_known is { Generation: > 0 } known && _error is null)
+        {
+            try
+            {
+                await _registry.UnregisterAsync(_record().Name, known.Generation);
+            }
+            catch (RegistryUnavailableException)
+            {
+                // Then the entry ends by itself.
+            }
+        }
+
+        await _registry.DisposeAsync();
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                if (Volatile.Read(ref _limit) is var limit && limit != _limitInForce)
+                {
+                    _leases.Configure(limit, shared: _redis is not null);
+                    _limitInForce = limit;
+                }
+
+                await StepAsync();
+                Volatile.Write(ref _error, _known is { Generation: > 0 } ? null : _error);
+                Tell();
+            }
+            catch (RegistryUnavailableException e)
+            {
+                Volatile.Write(ref _error, e.Message);
+                _nextBeat = Math.Min(_nextBeat, _time.GetTimestamp() + Ticks(Retry));
+                Tell();
+            }
+
+            try
+            {
+                _leases.Tick();
+                await Task.Delay(_leases.IsOn ? LeaseTick : Tick, _time, _stop.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task StepAsync()
+    {
+        var record = _record();
+        // Connected anew, the server may be another, or have lost its memory.
+        var connects = _counters.Connects;
+        if (_time.GetTimestamp() >= _nextBeat || record.State != _state || connects != _connects)
+        {
+            await BeatAsync(record);
+            (_state, _connects) = (record.State, connects);
+        }
+
+        if (_known is { Generation: > 0 } known && _leases.IsDue())
+        {
+            await _leases.AskAsync(
+                _registry,
+                new GatewayId(record.Name, known.Generation),
+                known.Gateways.Count,
+                record.State != GatewayState.Serving
+            );
+        }
+    }
+
+    private async Task BeatAsync(GatewayRecord record)
+    {
+        var generation = _known?.Generation ?? 0;
+        _nextBeat = _time.GetTimestamp() + Ticks(Retry);
+        // Only a process that starts takes the place of one with its name: later, the other is the one that started.
+        var answer = await _registry.RegisterAsync(record with { Generation = generation }, _ttl, replace: !_everRegistered);
+        _everRegistered = true;
+        var interval = TimeSpan.FromTicks(
+            Math.Min((_ttl / 4).Ticks, Math.Max(Math.Min(Beat.Ticks, (_ttl / 12).Ticks), BeatPerGateway.Ticks * answer.Gateways.Count))
+        );
+        _nextBeat = _time.GetTimestamp() + Ticks(interval);
+        Volatile.Write(ref _known, new Known(answer.Accepted ? answer.Generation : 0, answer.Gateways, _time.GetTimestamp()));
+        if (!answer.Accepted)
+        {
+            Volatile.Write(ref _error, $"another gateway is registered as '{record.Name}'");
+        }
+        else if (answer.Generation != generation)
+        {
+            _counters.CountRegistration();
+            _log.Event("registry_registered", ("generation", answer.Generation), ("gateways", answer.Gateways.Count));
+        }
+    }
+
+    /// <summary>One line for each time that it goes or comes back.</summary>
+    private void Tell()
+    {
+        var problem = Volatile.Read(ref _error);
+        if (problem is null == !_reported)
+        {
+            return;
+        }
+
+        _reported = problem is not null;
+        if (problem is null)
+        {
+            _log.Event("registry_connected");
+        }
+        else
+        {
+            _log.Event("registry_degraded", ("reason", problem));
+        }
+    }
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
+
+    /// <param name="Generation">This gateway's; 0: not registered.</param>
+    /// <param name="Gateways">Every gateway.</param>
+    /// <param name="At">Timestamp of the answer.</param>
+    private sealed record Known(long Generation, IReadOnlyList<GatewayRecord> Gateways, long At);
+}

@@ -1,0 +1,67 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using Mooring.Gateway.Draining;
+using Mooring.Gateway.Registry;
+
+namespace Mooring.Gateway.Serving;
+
+/// <summary>This gateway as the registry is to know it. Thread-safe.</summary>
+internal sealed class RegistrySource(ServeOptions options, GatewayEngine engine, DrainController drain, TimeProvider time)
+{
+    private readonly Lock _gate = new();
+    private readonly string _address = Address(options);
+    private long _measuredAt = time.GetTimestamp();
+    private long _bytes;
+    private long _bandwidth;
+
+    public GatewayRecord Record() =>
+        new()
+        {
+            Name = options.Name,
+            Address = _address,
+            State = drain.Decision.State,
+            Load = engine.Connections,
+            Capacity = engine.Snapshot?.Capacity ?? 0,
+            Bandwidth = Bandwidth(),
+        };
+
+    /// <summary>Bits per second over the last second or more.</summary>
+    private long Bandwidth()
+    {
+        lock (_gate)
+        {
+            var elapsed = time.GetElapsedTime(_measuredAt);
+            if (elapsed >= TimeSpan.FromSeconds(1))
+            {
+                var bytes = engine.ListenerLoads().Sum(listener => listener.ReceivedBytesTotal + listener.SentBytesTotal);
+                // A listener that is removed takes its bytes along.
+                _bandwidth = (long)(Math.Max(0, bytes - _bytes) * 8 / elapsed.TotalSeconds);
+                (_bytes, _measuredAt) = (bytes, time.GetTimestamp());
+            }
+
+            return _bandwidth;
+        }
+    }
+
+    /// <summary>The machine's first address that others may reach, with the port of the admin side if there is one.</summary>
+    private static string Address(ServeOptions options)
+    {
+        var admin = options.Admin is null ? null : IPEndPoint.Parse(options.Admin);
+        var address =
+            admin is not null && !admin.Address.Equals(IPAddress.Any) && !admin.Address.Equals(IPAddress.IPv6Any)
+                ? admin.Address
+                : NetworkInterface
+                    .GetAllNetworkInterfaces()
+                    .Where(network =>
+                        network.OperationalStatus == OperationalStatus.Up && network.NetworkInterfaceType != NetworkInterfaceType.Loopback
+                    )
+                    .SelectMany(network => network.GetIPProperties().UnicastAddresses)
+                    .Select(unicast => unicast.Address)
+                    .Where(one => !one.IsIPv6LinkLocal)
+                    .OrderBy(one => one.AddressFamily == AddressFamily.InterNetwork ? 0 : 1)
+                    .FirstOrDefault()
+                    ?? IPAddress.Loopback;
+        return admin is null ? address.ToString() : new IPEndPoint(address, admin.Port).ToString();
+    }
+}
