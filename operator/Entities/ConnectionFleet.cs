@@ -26,11 +26,12 @@ namespace Mooring.Operator.Entities;
     Description = "Connections in percent of the capacity"
 )]
 [AdditionalPrinterColumn(6, "Draining", ".status.gateways.draining", "integer", Description = "Gateways that are being emptied")]
-[AdditionalPrinterColumn(7, "Phase", ".status.phase", "string", Description = "State in one word, for people; conditions are the contract")]
-[AdditionalPrinterColumn(8, "Age", ".metadata.creationTimestamp", "date")]
-[AdditionalPrinterColumn(9, "Image", ".status.gateways.image", "string", Wide = true, Description = "Image of the gateways")]
+[AdditionalPrinterColumn(7, "Tuned", ".status.tuning.summary", "string", Description = "Nodes as the fleet wants them of those it runs on")]
+[AdditionalPrinterColumn(8, "Phase", ".status.phase", "string", Description = "State in one word, for people; conditions are the contract")]
+[AdditionalPrinterColumn(9, "Age", ".metadata.creationTimestamp", "date")]
+[AdditionalPrinterColumn(10, "Image", ".status.gateways.image", "string", Wide = true, Description = "Image of the gateways")]
 [AdditionalPrinterColumn(
-    10,
+    11,
     "Reason",
     ".status.conditions[?(@.type==\"Ready\")].reason",
     "string",
@@ -38,7 +39,7 @@ namespace Mooring.Operator.Entities;
     Description = "Reason of the condition Ready"
 )]
 [AdditionalPrinterColumn(
-    11,
+    12,
     "Message",
     ".status.conditions[?(@.type==\"Ready\")].message",
     "string",

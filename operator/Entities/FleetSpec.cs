@@ -27,6 +27,9 @@ public sealed record FleetSpec
     [Description("The gateways: how many, what they may use, how they let go of connections.")]
     public GatewaySpec Gateway { get; set; } = new();
 
+    [Description("Kernel settings of the nodes and pods that the gateways run on. Left out: none.")]
+    public NodeTuningSpec? NodeTuning { get; set; }
+
     [Description("Where clients arrive. Names and ports are unique. At most 64.")]
     [Required, Items(1, 64), ListMapKey("name")]
     [ValidationRule("self.all(l, self.exists_one(o, o.port == l.port))", "two listeners must not share a port")]

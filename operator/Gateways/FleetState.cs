@@ -13,9 +13,12 @@ internal sealed class FleetState
     /// <summary>The directive given last, by gateway; outlives a reconnect.</summary>
     public Dictionary<string, (DirectiveMessage Directive, ReadOnlyMemory<byte> Message)> Directives { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>The tuners of the fleet's nodes, which are no gateways.</summary>
+    public TunerState Tuners { get; } = new();
+
     public IReadOnlyCollection<string> Gateways => _members.Keys;
 
-    public bool IsEmpty => _hash is null && _members.Count == 0 && Directives.Count == 0;
+    public bool IsEmpty => Tuners.IsEmpty && _hash is null && _members.Count == 0 && Directives.Count == 0;
 
     public void SetDesired(string hash, ReadOnlyMemory<byte> config, Dictionary<string, ReadOnlyMemory<byte>> endpoints)
     {
@@ -63,6 +66,11 @@ internal sealed class FleetState
     /// <summary>Returns the session that the new one replaces.</summary>
     public GatewaySession? Join(GatewaySession session, DateTimeOffset now)
     {
+        if (session.Hello.Role == StreamRole.Tuner)
+        {
+            return Tuners.Join(session);
+        }
+
         var name = session.Hello.Gateway;
         var replaced = _members.GetValueOrDefault(name)?.Session;
         _members[name] = new Member(
@@ -99,12 +107,20 @@ internal sealed class FleetState
 
     /// <summary>Returns false for a session that was replaced or never joined.</summary>
     public bool Leave(GatewaySession session) =>
+        session.Hello.Role == StreamRole.Tuner ? Tuners.Leave(session) : LeaveGateway(session);
+
+    private bool LeaveGateway(GatewaySession session) =>
         _members.TryGetValue(session.Hello.Gateway, out var member)
         && ReferenceEquals(member.Session, session)
         && _members.Remove(session.Hello.Gateway);
 
     public GatewayChange? Note(GatewaySession session, GatewayMessage message, DateTimeOffset now)
     {
+        if (session.Hello.Role == StreamRole.Tuner)
+        {
+            return message is TuningReport tuning && Tuners.Note(session, tuning) ? GatewayChange.Tuned : null;
+        }
+
         if (!_members.TryGetValue(session.Hello.Gateway, out var member) || !ReferenceEquals(member.Session, session))
         {
             return null;
@@ -158,6 +174,7 @@ internal sealed class FleetState
         (_hash, _config) = (null, default);
         _endpoints.Clear();
         Directives.Clear();
+        Tuners.Clear();
     }
 
     private static bool IsNewer(DirectiveMessage directive, DirectiveMessage last) =>

@@ -89,4 +89,7 @@ public enum GatewayChange
 
     /// <summary>A report with other figures only.</summary>
     Figures,
+
+    /// <summary>A node's tuner reports another state than before.</summary>
+    Tuned,
 }

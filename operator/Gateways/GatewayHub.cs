@@ -53,6 +53,26 @@ public sealed class GatewayHub(TimeProvider time)
         return hash;
     }
 
+    /// <summary>Sets what the fleet's tuners are to do, and tells those that were told something else.</summary>
+    /// <exception cref="ArgumentException">Longer than a stream message may be; nothing changed.</exception>
+    public void SetTuning(string fleet, TuningMessage message)
+    {
+        var json = StreamCodec.Encode(message);
+        lock (_lock)
+        {
+            Fleet(fleet).Tuners.Set(message.Hash, json);
+        }
+    }
+
+    /// <summary>The last report of each connected tuner of the fleet, ordered by node.</summary>
+    public IReadOnlyList<TuningReport> Tuners(string fleet)
+    {
+        lock (_lock)
+        {
+            return _fleets.TryGetValue(fleet, out var state) ? state.Tuners.Reports() : [];
+        }
+    }
+
     /// <summary>Gives one gateway a directive, now or when it connects.</summary>
     /// <returns>False, changing nothing, when one with the same or a higher (epoch, sequence) was given before.</returns>
     public bool Direct(string fleet, string gateway, DirectiveMessage directive)

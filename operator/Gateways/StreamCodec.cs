@@ -16,6 +16,7 @@ internal static class StreamCodec
     private const int MaxEndpoints = 10_000;
     private const int MaxEntries = 256;
     private const int MaxBuckets = 64;
+    private const int MaxTuningItems = 80;
 
     /// <summary>The message's bytes.</summary>
     /// <exception cref="ArgumentException">Longer than <see cref="StreamLimits.MaxMessageBytes"/>.</exception>
@@ -34,7 +35,7 @@ internal static class StreamCodec
     /// <exception cref="JsonException">Not JSON, or a member of the wrong form; the message has its path.</exception>
     public static GatewayMessage? Decode(ReadOnlySpan<byte> json)
     {
-        if (Kind(json) is not ("hello" or "ack" or "report"))
+        if (Kind(json) is not ("hello" or "ack" or "report" or "tuningReport"))
         {
             return null;
         }
@@ -51,6 +52,9 @@ internal static class StreamCodec
                 break;
             case ReportMessage report:
                 CheckReport(report);
+                break;
+            case TuningReport tuning:
+                CheckTuning(tuning);
                 break;
         }
 
@@ -106,6 +110,25 @@ internal static class StreamCodec
                 Text(value, MaxText, $"limits.sysctls.{key}");
             }
         }
+    }
+
+    private static void CheckTuning(TuningReport report)
+    {
+        Text(report.Hash, MaxText, "hash");
+        Text(report.Node, MaxName, "node");
+        Text(report.Kernel, MaxName, "kernel");
+        List(
+            report.Items,
+            MaxTuningItems,
+            "items",
+            static (item, path) =>
+            {
+                Text(item.Name, MaxName, $"{path}.name");
+                Text(item.Wanted, MaxText, $"{path}.wanted");
+                Text(item.Actual, MaxText, $"{path}.actual");
+                Text(item.Reason, MaxText, $"{path}.reason");
+            }
+        );
     }
 
     private static void CheckReport(ReportMessage report)

@@ -11,6 +11,11 @@ internal sealed class ChildAuthenticator(Func<string, int, Task<string?>> nameOf
 {
     public async ValueTask<string?> RefuseAsync(HttpContext context, HelloMessage hello, CancellationToken cancellation)
     {
+        if (hello.Role != StreamRole.Gateway)
+        {
+            return "host mode has no tuners";
+        }
+
         if (context.Features.Get<IConnectionSocketFeature>()?.Socket is not { } socket || PeerProcess.OfSameUser(socket) is not { } process)
         {
             return "streams come by the Unix socket, from the same user";

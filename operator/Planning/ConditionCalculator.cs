@@ -8,7 +8,7 @@ internal static class ConditionCalculator
     // The API's own bound of a condition's message.
     private const int MaxMessage = 32_768;
 
-    private sealed record Finding(string Status, string Reason, string Message);
+    internal sealed record Finding(string Status, string Reason, string Message);
 
     public static (IReadOnlyList<Condition> Conditions, string Phase) Calculate(StatusInput input, Figures figures)
     {
@@ -136,7 +136,7 @@ internal static class ConditionCalculator
 
     private static Finding Missing(string reason, string message) => new(FleetConditions.False, reason, message);
 
-    private static Condition Write(string type, Finding finding, StatusInput input)
+    internal static Condition Write(string type, Finding finding, StatusInput input)
     {
         var last = input.Input.Fleet.Status?.Conditions?.FirstOrDefault(condition => condition.Type == type);
         return new Condition

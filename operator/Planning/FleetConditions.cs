@@ -12,6 +12,12 @@ public static class FleetConditions
     /// <summary>The fleet was ready, and something of it failed since.</summary>
     public const string Degraded = "Degraded";
 
+    /// <summary>Nodes and pods are as <c>spec.nodeTuning</c> wants them. Only there where it wants anything.</summary>
+    public const string NodesTuned = "NodesTuned";
+
+    /// <summary>Every gateway takes the connections that the spec asks of it: no limit of its process, pod or node is in the way.</summary>
+    public const string LimitsSufficient = "LimitsSufficient";
+
     public const string True = "True";
     public const string False = "False";
 
@@ -39,6 +45,19 @@ public static class FleetConditions
     /// <summary>Gateways of an older revision are being emptied.</summary>
     public const string RolloutDraining = "RolloutDraining";
 
+    /// <summary>Settings differ on a node or in a pod; the message has the first, status.tuning more.</summary>
+    public const string SettingsDiffer = "SettingsDiffer";
+
+    /// <summary>Not every node's tuner has reported on the settings that are wanted now.</summary>
+    public const string TunersPending = "TunersPending";
+
+    /// <summary>A gateway takes fewer connections than the spec asks of it.</summary>
+    public const string CapacityCapped = "CapacityCapped";
+
+    /// <summary>No gateway has reported its limits yet.</summary>
+    public const string NoReports = "NoReports";
+
+    public const string Unknown = "Unknown";
     public const string Paused = "Paused";
     public const string Deleting = "Deleting";
     public const string Serving = "Serving";

@@ -1,5 +1,6 @@
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
+using Mooring.Operator.Planning.Tuning;
 
 namespace Mooring.Operator.Planning;
 
@@ -20,6 +21,12 @@ public sealed record FleetInput
 
     /// <summary>The fleet's Deployments as last seen, those of gateways and of backends.</summary>
     public IReadOnlyList<Deployment> Deployments { get; init; } = [];
+
+    /// <summary>The tuners of the nodes; null: the fleet has no DaemonSet of them.</summary>
+    public TunerObservation? Tuner { get; init; }
+
+    /// <summary>Pods that try unsafe kernel settings.</summary>
+    public IReadOnlyList<Pod> SysctlTrials { get; init; } = [];
 }
 
 public enum FleetPlatform

@@ -1,5 +1,6 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Kubernetes.Models;
+using Mooring.Operator.Planning.Tuning;
 
 namespace Mooring.Operator.Planning;
 
@@ -44,6 +45,9 @@ public sealed record FleetPlan
 
     /// <summary>The backends that the fleet runs itself.</summary>
     public required IReadOnlyList<WorkloadPlan> Workloads { get; init; }
+
+    /// <summary>What the fleet wants of the kernel.</summary>
+    public required NodeTuningPlan Tuning { get; init; }
 
     /// <summary>When to plan again though nothing was seen to change; null: only when something changes.</summary>
     public TimeSpan? RequeueAfter { get; init; }

@@ -1,6 +1,7 @@
 using Mooring.Contracts;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
+using Mooring.Operator.Planning.Tuning;
 
 namespace Mooring.Operator.Planning;
 
@@ -13,11 +14,12 @@ public static class FleetPlanner
         var onHost = input.Platform == FleetPlatform.Host;
         var fleet = input.Fleet;
         var config = GatewayConfigRenderer.Render(input);
-        var revision = onHost ? null : GatewayRevision.Of(input);
+        var tuning = NodeTuningPlan.Of(input);
+        var revision = onHost ? null : GatewayRevision.Of(input, tuning.PodSysctls);
         var rollout = GatewayRollout.Decide(input, revision?.Name);
         return new FleetPlan
         {
-            Objects = revision is null ? [] : Render(input, config, revision),
+            Objects = revision is null ? [] : Render(input, config, revision, tuning),
             Retiring = rollout.Retiring,
             Paused = fleet.Spec.Paused,
             Config = config,
@@ -29,6 +31,7 @@ public static class FleetPlanner
             Rollout = rollout.Phase,
             EndpointSources = onHost ? [] : EndpointSources(fleet),
             Workloads = Workloads(fleet, onHost),
+            Tuning = tuning,
         };
     }
 
@@ -36,7 +39,8 @@ public static class FleetPlanner
     private static IReadOnlyList<IKubernetesObject> Render(
         FleetInput input,
         Contracts.Configuration.GatewayConfig config,
-        GatewayRevision revision
+        GatewayRevision revision,
+        NodeTuningPlan tuning
     )
     {
         var workloads = input.Fleet.Spec.Backends.Where(backend => backend.Workload is not null).ToList();
@@ -48,6 +52,10 @@ public static class FleetPlanner
             PodDisruptionBudgetRenderer.Render(input.Fleet),
             .. workloads.Select(backend => BackendServiceRenderer.Render(input.Fleet, backend)),
             .. workloads.Select(backend => BackendDeploymentRenderer.Render(input.Fleet, backend)),
+            .. tuning.HasTuners && input.Stream is { } stream
+                ? new IKubernetesObject[] { TunerRenderer.RenderAccount(input.Fleet), TunerRenderer.Render(input, stream) }
+                : [],
+            .. tuning.Trial.Count > 0 ? [SysctlTrialRenderer.Render(input, tuning.Trial)] : Array.Empty<IKubernetesObject>(),
             GatewayDeploymentRenderer.Render(input.Fleet, revision),
         ];
     }

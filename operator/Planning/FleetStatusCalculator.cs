@@ -1,6 +1,7 @@
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning.Tuning;
 
 namespace Mooring.Operator.Planning;
 
@@ -13,6 +14,7 @@ public static class FleetStatusCalculator
         var last = fleet.Status;
         var figures = Figures.Of(input);
         var (conditions, phase) = ConditionCalculator.Calculate(input, figures);
+        var tuning = TuningStatusCalculator.Calculate(input);
         return new FleetStatus
         {
             ObservedGeneration = fleet.Metadata.Generation,
@@ -42,8 +44,9 @@ public static class FleetStatusCalculator
                     Remaining = figures.GatewaysOld,
                 }
                 : last?.Rollout,
+            Tuning = tuning,
             Config = new ConfigStatus { Hash = input.Plan?.ConfigHash ?? last?.Config?.Hash, Acked = Acked(input.View, figures) },
-            Conditions = conditions,
+            Conditions = [.. conditions, .. LimitConditions.Calculate(input, tuning)],
         };
     }
 

@@ -17,7 +17,7 @@ internal static class GatewayPodRenderer
     // Cluster autoscalers kill a pod on a node that they remove after this.
     private static readonly TimeSpan MaxGrace = TimeSpan.FromSeconds(600);
 
-    public static PodTemplateSpec Render(FleetInput input)
+    public static PodTemplateSpec Render(FleetInput input, IReadOnlyList<KeyValuePair<string, string>> sysctls)
     {
         var fleet = input.Fleet;
         var gateway = fleet.Spec.Gateway;
@@ -35,6 +35,7 @@ internal static class GatewayPodRenderer
                 Volumes = Volumes(input),
             },
         };
+        template.Spec.SecurityContext.Sysctls = PodTemplates.Sysctls(sysctls);
         return PodTemplates.Place(template, gateway.Template, ResourceLabels.GatewayMatch(fleet.Metadata.Name!));
     }
 
@@ -116,32 +117,33 @@ internal static class GatewayPodRenderer
         };
         if (input.Stream is not null)
         {
-            // The only right of the pod: to say to the operator which pod it is.
-            volumes.Add(
-                new Volume
-                {
-                    Name = "token",
-                    Projected = new ProjectedVolumeSource
-                    {
-                        Sources =
-                        [
-                            new VolumeProjection
-                            {
-                                ServiceAccountToken = new ServiceAccountTokenProjection
-                                {
-                                    Audience = StreamLimits.TokenAudience,
-                                    ExpirationSeconds = 3600,
-                                    Path = "token",
-                                },
-                            },
-                        ],
-                    },
-                }
-            );
+            volumes.Add(TokenVolume());
         }
 
         return volumes;
     }
+
+    /// <summary>The only right of the pod: to say to the operator which pod it is.</summary>
+    public static Volume TokenVolume() =>
+        new()
+        {
+            Name = "token",
+            Projected = new ProjectedVolumeSource
+            {
+                Sources =
+                [
+                    new VolumeProjection
+                    {
+                        ServiceAccountToken = new ServiceAccountTokenProjection
+                        {
+                            Audience = StreamLimits.TokenAudience,
+                            ExpirationSeconds = 3600,
+                            Path = "token",
+                        },
+                    },
+                ],
+            },
+        };
 
     private static Probe Probe(string path, int periodSeconds, int failures) =>
         new()

@@ -7,9 +7,9 @@ namespace Mooring.Operator.Planning;
 /// <remarks>The fleet's listeners, backends and limits are not in the template, so that a change of them rolls no pod.</remarks>
 internal sealed record GatewayRevision(string Name, PodTemplateSpec Template)
 {
-    public static GatewayRevision Of(FleetInput input)
+    public static GatewayRevision Of(FleetInput input, IReadOnlyList<KeyValuePair<string, string>> sysctls)
     {
-        var template = GatewayPodRenderer.Render(input);
+        var template = GatewayPodRenderer.Render(input, sysctls);
         // Serialised through a Deployment, the kind that the JSON context knows; before its own label is in it.
         var json = ResourcesJson.Serialize(new Deployment { Spec = new DeploymentSpec { Template = template } });
         var name = Convert.ToHexStringLower(SHA256.HashData(json))[..8];

@@ -57,6 +57,10 @@ internal static class PodTemplates
             ReadOnlyRootFilesystem = readOnly ? true : null,
         };
 
+    /// <summary>Kernel settings of a pod; null for none, as the API server leaves it.</summary>
+    public static List<Sysctl>? Sysctls(IReadOnlyList<KeyValuePair<string, string>> sysctls) =>
+        sysctls.Count == 0 ? null : sysctls.Select(pair => new Sysctl { Name = pair.Key, Value = pair.Value }).ToList();
+
     public static ResourceRequirements? Resources(ResourcesSpec? spec)
     {
         var limits = Amounts(spec?.Limits);

@@ -6,7 +6,7 @@ public static class ResourceLabels
     /// <summary>Name of the fleet.</summary>
     public const string Fleet = "mooring.dev/fleet";
 
-    /// <summary><see cref="GatewayRole"/> or <see cref="BackendRole"/>.</summary>
+    /// <summary><see cref="GatewayRole"/>, <see cref="BackendRole"/>, <see cref="TunerRole"/> or <see cref="TrialRole"/>.</summary>
     public const string Role = "mooring.dev/role";
 
     /// <summary>Revision of the pod template, on gateways.</summary>
@@ -23,6 +23,10 @@ public static class ResourceLabels
 
     public const string BackendRole = "backend";
 
+    public const string TunerRole = "tuner";
+
+    public const string TrialRole = "sysctl-trial";
+
     /// <summary>Label selector of everything of every fleet, for watches.</summary>
     public const string ManagedSelector = ManagedBy + "=" + Manager;
 
@@ -32,16 +36,7 @@ public static class ResourceLabels
     /// <summary>Label selector of a fleet's gateway pods, of every revision.</summary>
     public static string GatewaySelector(string fleet) => $"{Fleet}={fleet},{Role}={GatewayRole}";
 
-    internal static Dictionary<string, string> ForGateway(string fleet) =>
-        new()
-        {
-            ["app.kubernetes.io/component"] = GatewayRole,
-            ["app.kubernetes.io/instance"] = fleet,
-            [ManagedBy] = Manager,
-            ["app.kubernetes.io/name"] = "mooring-gateway",
-            [Fleet] = fleet,
-            [Role] = GatewayRole,
-        };
+    internal static Dictionary<string, string> ForGateway(string fleet) => For(fleet, GatewayRole, "mooring-gateway");
 
     internal static Dictionary<string, string> ForBackend(string fleet, string backend) =>
         new()
@@ -55,6 +50,12 @@ public static class ResourceLabels
             [Role] = BackendRole,
         };
 
+    internal static Dictionary<string, string> ForTuner(string fleet) => For(fleet, TunerRole, "mooring-tuner");
+
+    internal static Dictionary<string, string> ForTrial(string fleet) => For(fleet, TrialRole, "mooring-sysctl-trial");
+
+    internal static Dictionary<string, string> TunerMatch(string fleet) => new() { [Fleet] = fleet, [Role] = TunerRole };
+
     internal static Dictionary<string, string> GatewayMatch(string fleet) => new() { [Fleet] = fleet, [Role] = GatewayRole };
 
     internal static Dictionary<string, string> GatewayMatch(string fleet, string revision) =>
@@ -66,5 +67,16 @@ public static class ResourceLabels
             [Backend] = backend,
             [Fleet] = fleet,
             [Role] = BackendRole,
+        };
+
+    private static Dictionary<string, string> For(string fleet, string role, string application) =>
+        new()
+        {
+            ["app.kubernetes.io/component"] = role,
+            ["app.kubernetes.io/instance"] = fleet,
+            [ManagedBy] = Manager,
+            ["app.kubernetes.io/name"] = application,
+            [Fleet] = fleet,
+            [Role] = role,
         };
 }

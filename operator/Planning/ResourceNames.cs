@@ -18,6 +18,12 @@ internal static class ResourceNames
 
     public static string GatewayDeployment(string fleet, string revision) => Fit(fleet, $"-gateway-{revision}", MaxDeployment);
 
+    /// <summary>Of the DaemonSet and the ServiceAccount of the nodes' tuners.</summary>
+    public static string Tuner(string fleet) => Fit(fleet, "-tuner", MaxLabel - 11);
+
+    /// <summary>Of the pod that tries unsafe kernel settings.</summary>
+    public static string SysctlTrial(string fleet, string trial) => Fit(fleet, $"-sysctls-{trial}", MaxLabel);
+
     /// <summary>Of a backend's Deployment and headless Service.</summary>
     public static string Backend(string fleet, string backend)
     {

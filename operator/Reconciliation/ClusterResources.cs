@@ -19,6 +19,8 @@ internal static class ClusterResources
 
     public static ResourceType<Deployment> Deployments { get; } = ResourceType.For(ResourcesJson.Default.Deployment);
 
+    public static ResourceType<DaemonSet> DaemonSets { get; } = ResourceType.For(ResourcesJson.Default.DaemonSet);
+
     public static ResourceType<Pod> Pods { get; } = ResourceType.For(ResourcesJson.Default.Pod);
 
     public static ResourceType<EndpointSlice> EndpointSlices { get; } = ResourceType.For(ResourcesJson.Default.EndpointSlice);

@@ -26,6 +26,7 @@ internal sealed class FleetCaches
         Services = Children(ClusterResources.Services);
         Budgets = Children(ClusterResources.Budgets);
         Deployments = Children(ClusterResources.Deployments);
+        DaemonSets = Children(ClusterResources.DaemonSets);
         Pods = Children(ClusterResources.Pods);
         // The cluster copies a Service's labels to its slices.
         EndpointSlices = Children(ClusterResources.EndpointSlices);
@@ -61,6 +62,8 @@ internal sealed class FleetCaches
 
     public WatchedKind<Deployment> Deployments { get; }
 
+    public WatchedKind<DaemonSet> DaemonSets { get; }
+
     public WatchedKind<Pod> Pods { get; }
 
     public WatchedKind<EndpointSlice> EndpointSlices { get; }
@@ -75,6 +78,7 @@ internal sealed class FleetCaches
             .. Services.Informers,
             .. Budgets.Informers,
             .. Deployments.Informers,
+            .. DaemonSets.Informers,
             .. Pods.Informers,
             .. EndpointSlices.Informers,
         ];
@@ -88,6 +92,7 @@ internal sealed class FleetCaches
         Follow(Services);
         Follow(Budgets);
         Follow(Deployments);
+        Follow(DaemonSets);
         Follow(Pods);
         Follow(EndpointSlices);
 

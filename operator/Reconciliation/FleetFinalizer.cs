@@ -5,6 +5,7 @@ using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Planning.Tuning;
 
 namespace Mooring.Operator.Reconciliation;
 
@@ -28,10 +29,11 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
     {
         var fleet = statuses.WithNewestStatus(entity);
         var left = Deadline(fleet) - time.GetUtcNow();
+        var tuners = RestoreNodes(fleet);
         try
         {
             await LowerGatewaysAsync(fleet, cancellationToken);
-            if (left > TimeSpan.Zero && GatewayPods(fleet) > 0)
+            if (left > TimeSpan.Zero && (GatewayPods(fleet) > 0 || tuners))
             {
                 await WriteStatusAsync(fleet, cancellationToken);
                 return ReconciliationResult<ConnectionFleet>.Success(fleet, left);
@@ -55,6 +57,22 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
                 await applier.ScaleAsync(ObjectKey.Of(deployment), 0, cancellation);
             }
         }
+    }
+
+    /// <summary>Has the nodes put back as they were; true while that is under way. The DaemonSet goes with the fleet.</summary>
+    private bool RestoreNodes(ConnectionFleet fleet)
+    {
+        var key = ObjectKey.Of(fleet);
+        if (caches.DaemonSets.OfFleet(key).FirstOrDefault(set => FleetOwner.Owns(fleet, set)) is not { } set)
+        {
+            return false;
+        }
+
+        var off = NodeTuningPlan.Off();
+        hub.SetTuning(key.ToString(), off);
+        return !NodeTuningPlan.IsRestored(
+            new TunerObservation { Ready = set.Status?.NumberReady ?? 0, Reports = hub.Tuners(key.ToString()) }
+        );
     }
 
     // One that was evicted or has failed carries nobody, and its Deployment leaves it where it is.

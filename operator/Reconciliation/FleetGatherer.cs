@@ -4,6 +4,7 @@ using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Planning.Tuning;
 using Mooring.Operator.Validation;
 
 namespace Mooring.Operator.Reconciliation;
@@ -33,6 +34,8 @@ internal sealed class FleetGatherer(
             Stream = stream.Endpoint,
             // One that only bears the fleet's label, or is a namesake's, is no gateway of it: a rollout would wait for it for ever.
             Deployments = [.. caches.Deployments.OfFleet(key).Where(deployment => FleetOwner.Owns(fleet, deployment))],
+            Tuner = Tuner(key),
+            SysctlTrials = [.. caches.Pods.OfFleet(key).Where(pod => FleetOwner.Owns(fleet, pod))],
         };
         return new FleetObservation
         {
@@ -83,6 +86,16 @@ internal sealed class FleetGatherer(
         _lastGood.TryRemove(fleet, out _);
         references.Set(fleet, []);
     }
+
+    private TunerObservation? Tuner(ObjectKey key) =>
+        caches.DaemonSets.OfFleet(key) is [var tuner, ..]
+            ? new TunerObservation
+            {
+                Desired = tuner.Status?.DesiredNumberScheduled ?? 0,
+                Ready = tuner.Status?.NumberReady ?? 0,
+                Reports = hub.Tuners(key.ToString()),
+            }
+            : null;
 
     private ConnectionFleet? Effective(ObjectKey key, ConnectionFleet fleet, bool isGood)
     {

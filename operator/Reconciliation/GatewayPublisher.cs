@@ -19,6 +19,11 @@ internal sealed class GatewayPublisher(GatewayHub hub)
 
         try
         {
+            if (plan.Tuning.Message is { } tuning && !plan.Paused)
+            {
+                hub.SetTuning(fleet.ToString(), tuning);
+            }
+
             hub.SetDesired(fleet.ToString(), new FleetDesired { Config = plan.Config, Endpoints = endpoints });
             return null;
         }

@@ -28,6 +28,9 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         new ChildKind<Service>(client, caches.Services),
         new ChildKind<PodDisruptionBudget>(client, caches.Budgets),
         new ChildKind<Deployment>(client, caches.Deployments),
+        new ChildKind<DaemonSet>(client, caches.DaemonSets),
+        // Those that the fleet owns itself: trials. The gateways' are their Deployment's.
+        new ChildKind<Pod>(client, caches.Pods),
     ];
 
     /// <summary>Applies, scales and prunes.</summary>

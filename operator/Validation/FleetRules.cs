@@ -10,6 +10,7 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
     public FleetRules()
     {
         RuleFor(spec => spec.Gateway).SetValidator(new GatewayRules());
+        RuleFor(spec => spec.NodeTuning!).SetValidator(new NodeTuningRules()).When(spec => spec.NodeTuning is not null);
         RuleForEach(spec => spec.Listeners).SetValidator(new ListenerRules());
         RuleForEach(spec => spec.Backends).SetValidator(new BackendRules());
         RuleFor(spec => spec).Custom(PortsAreUnique);

@@ -24,6 +24,11 @@ public static class FleetValidator
     public static IReadOnlyList<FieldError> ValidateForHost(ConnectionFleet fleet)
     {
         var errors = new List<FieldError>();
+        if (fleet.Spec.NodeTuning is { Mode: not "Off" })
+        {
+            errors.Add(new FieldError("spec.nodeTuning", "needs a cluster: on a single machine run 'gateway tune-node --settings FILE'"));
+        }
+
         foreach (var (index, backend) in fleet.Spec.Backends.Index())
         {
             if (backend.ServiceRef is not null)

@@ -9,6 +9,7 @@ namespace Mooring.Contracts.Stream;
 [JsonDerivedType(typeof(ConfigMessage), "config")]
 [JsonDerivedType(typeof(EndpointsMessage), "endpoints")]
 [JsonDerivedType(typeof(DirectiveMessage), "directive")]
+[JsonDerivedType(typeof(TuningMessage), "tuning")]
 public abstract record OperatorMessage;
 
 /// <summary>The fleet's config. Answered by one <see cref="AckMessage"/> with the same hash.</summary>
@@ -93,7 +94,17 @@ public sealed record DirectiveMessage : OperatorMessage
 [JsonDerivedType(typeof(HelloMessage), "hello")]
 [JsonDerivedType(typeof(AckMessage), "ack")]
 [JsonDerivedType(typeof(ReportMessage), "report")]
+[JsonDerivedType(typeof(TuningReport), "tuningReport")]
 public abstract record GatewayMessage;
+
+[JsonConverter(typeof(JsonStringEnumConverter<StreamRole>))]
+public enum StreamRole
+{
+    Gateway,
+
+    /// <summary>The tuner of a node: gets <see cref="TuningMessage"/>, answers with <see cref="TuningReport"/>, and counts as no gateway.</summary>
+    Tuner,
+}
 
 /// <summary>First message on a stream.</summary>
 public sealed record HelloMessage : GatewayMessage
@@ -112,6 +123,9 @@ public sealed record HelloMessage : GatewayMessage
 
     /// <summary>Process id: host mode matches it with its child.</summary>
     public int ProcessId { get; init; }
+
+    /// <summary>Who speaks: a gateway, or the tuner of a node.</summary>
+    public StreamRole Role { get; init; }
 
     public GatewayLimits? Limits { get; init; }
 }

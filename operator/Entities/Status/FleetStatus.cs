@@ -34,10 +34,13 @@ public sealed record FleetStatus
     [Description("The change of the gateways' pod template.")]
     public RolloutStatus? Rollout { get; set; }
 
+    [Description("Kernel settings of the nodes, where the fleet wants any.")]
+    public TuningStatus? Tuning { get; set; }
+
     [Description("The gateways' config.")]
     public ConfigStatus? Config { get; set; }
 
-    [Description("Ready, Progressing and Degraded.")]
+    [Description("Ready, Progressing, Degraded, LimitsSufficient and, where the fleet wants anything of the kernel, NodesTuned.")]
     [Items(0, 16), ListMapKey("type")]
     public IReadOnlyList<Condition>? Conditions { get; set; }
 }

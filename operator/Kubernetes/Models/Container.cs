@@ -37,6 +37,22 @@ public sealed class EnvVar
     public string? Name { get; set; }
 
     public string? Value { get; set; }
+
+    /// <summary>Instead of <see cref="Value"/>.</summary>
+    public EnvVarSource? ValueFrom { get; set; }
+}
+
+public sealed class EnvVarSource
+{
+    public ObjectFieldSelector? FieldRef { get; set; }
+}
+
+public sealed class ObjectFieldSelector
+{
+    public string? ApiVersion { get; set; }
+
+    /// <summary>Such as <c>spec.nodeName</c>.</summary>
+    public string? FieldPath { get; set; }
 }
 
 public sealed class ContainerPort
@@ -100,6 +116,10 @@ public sealed class VolumeMount
 public sealed class ContainerSecurityContext
 {
     public bool? AllowPrivilegeEscalation { get; set; }
+
+    public bool? Privileged { get; set; }
+
+    public long? RunAsUser { get; set; }
 
     public bool? ReadOnlyRootFilesystem { get; set; }
 

@@ -19,6 +19,12 @@ public sealed class PodSpec
     /// <summary>Puts a variable for each Service of the namespace into every container; the cluster's default is true.</summary>
     public bool? EnableServiceLinks { get; set; }
 
+    /// <summary>The node's processes are in sight.</summary>
+    public bool? HostPID { get; set; }
+
+    /// <summary><c>Always</c>, <c>OnFailure</c> or <c>Never</c>.</summary>
+    public string? RestartPolicy { get; set; }
+
     public long? TerminationGracePeriodSeconds { get; set; }
 
     public string? NodeName { get; set; }
@@ -88,6 +94,16 @@ public sealed class PodSecurityContext
     public long? FsGroup { get; set; }
 
     public SeccompProfile? SeccompProfile { get; set; }
+
+    /// <summary>Kernel settings of the pod's namespaces, by name; each once.</summary>
+    public List<Sysctl>? Sysctls { get; set; }
+}
+
+public sealed class Sysctl
+{
+    public string? Name { get; set; }
+
+    public string? Value { get; set; }
 }
 
 public sealed class SeccompProfile

@@ -9,6 +9,7 @@ namespace Mooring.Kubernetes.Models;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
 )]
 [JsonSerializable(typeof(ConfigMap))]
+[JsonSerializable(typeof(DaemonSet))]
 [JsonSerializable(typeof(Deployment))]
 [JsonSerializable(typeof(EndpointSlice))]
 [JsonSerializable(typeof(Pod))]
@@ -16,6 +17,7 @@ namespace Mooring.Kubernetes.Models;
 [JsonSerializable(typeof(Service))]
 [JsonSerializable(typeof(ServiceAccount))]
 [JsonSerializable(typeof(KubernetesList<ConfigMap>))]
+[JsonSerializable(typeof(KubernetesList<DaemonSet>))]
 [JsonSerializable(typeof(KubernetesList<Deployment>))]
 [JsonSerializable(typeof(KubernetesList<EndpointSlice>))]
 [JsonSerializable(typeof(KubernetesList<Pod>))]

@@ -10,6 +10,8 @@ public sealed class Volume
     public ProjectedVolumeSource? Projected { get; set; }
 
     public EmptyDirVolumeSource? EmptyDir { get; set; }
+
+    public HostPathVolumeSource? HostPath { get; set; }
 }
 
 public sealed class ConfigMapVolumeSource
@@ -42,6 +44,14 @@ public sealed class ServiceAccountTokenProjection
     public long? ExpirationSeconds { get; set; }
 
     public string? Path { get; set; }
+}
+
+public sealed class HostPathVolumeSource
+{
+    public string? Path { get; set; }
+
+    /// <summary>Such as <c>DirectoryOrCreate</c>.</summary>
+    public string? Type { get; set; }
 }
 
 public sealed class EmptyDirVolumeSource

@@ -130,6 +130,8 @@ internal sealed class TestCluster : IAsyncDisposable
         _apiServer = Start(
             "kube-apiserver",
             [
+                // As every installer sets it: the node tuner needs it.
+                "--allow-privileged=true",
                 $"--etcd-servers=http://127.0.0.1:{_etcdPort}",
                 "--bind-address=127.0.0.1",
                 $"--secure-port={_apiPort}",
@@ -228,7 +230,7 @@ internal sealed class TestCluster : IAsyncDisposable
                 $"--secure-port={Ports.Free()}",
                 $"--service-account-private-key-file={InFolder("accounts.key")}",
                 $"--root-ca-file={InFolder("ca.crt")}",
-                "--controllers=garbage-collector-controller,deployment-controller,replicaset-controller,disruption-controller,endpointslice-controller,"
+                "--controllers=garbage-collector-controller,deployment-controller,replicaset-controller,daemonset-controller,disruption-controller,endpointslice-controller,"
                     + "serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller",
                 "--kube-api-qps=200",
                 "--kube-api-burst=400",

@@ -1,0 +1,77 @@
+using System.Globalization;
+
+namespace Mooring.Contracts.Tuning;
+
+/// <summary>Values of kernel settings: their form, and how two compare. Pure.</summary>
+public static class SysctlValue
+{
+    /// <summary>Longest value, in characters; the reserved ports are the longest.</summary>
+    public const int MaxLength = 1024;
+
+    private static readonly char[] Blanks = [' ', '\t', '\n', '\r'];
+
+    /// <summary>With single blanks between its parts, as the kernel reads it.</summary>
+    public static string Normalize(string value) => string.Join(' ', value.Split(Blanks, StringSplitOptions.RemoveEmptyEntries));
+
+    /// <summary>What is wrong with a value of this setting; null: nothing.</summary>
+    public static string? Check(SysctlDefinition definition, string value)
+    {
+        var parts = value.Split(Blanks, StringSplitOptions.RemoveEmptyEntries);
+        if (definition.Numbers == 0)
+        {
+            return parts.Length == 1 && value.Length <= MaxLength && parts[0].All(IsWordCharacter)
+                ? null
+                : "must be one word of letters, digits, '_', '-' and ','";
+        }
+
+        if (parts.Length != definition.Numbers || parts.Any(part => !TryNumber(part, out _)))
+        {
+            return definition.Numbers == 1
+                ? "must be one whole number of at least 0"
+                : $"must be {definition.Numbers} whole numbers of at least 0 with blanks between them";
+        }
+
+        var falling = parts.Zip(parts.Skip(1)).Any(pair => Number(pair.First) > Number(pair.Second));
+        return falling ? "its numbers must not fall from one to the next" : null;
+    }
+
+    /// <summary>Whether a setting that has <paramref name="actual"/> needs nothing more to be as <paramref name="wanted"/>.</summary>
+    public static bool Satisfies(SysctlDefinition definition, string actual, string wanted)
+    {
+        var (have, want) = (Normalize(actual), Normalize(wanted));
+        if (have == want)
+        {
+            return true;
+        }
+
+        if (definition.Comparison != SysctlComparison.AtLeast)
+        {
+            return false;
+        }
+
+        var (haves, wants) = (have.Split(' '), want.Split(' '));
+        return haves.Length == wants.Length
+            && haves.Zip(wants).All(pair => TryNumber(pair.First, out var one) && TryNumber(pair.Second, out var other) && one >= other);
+    }
+
+    /// <summary>The value that gives both what they want: part by part the higher; null where the two cannot both have their way.</summary>
+    public static string? Merge(SysctlDefinition definition, string one, string other)
+    {
+        var (first, second) = (Normalize(one), Normalize(other));
+        if (first == second)
+        {
+            return first;
+        }
+
+        return definition.Comparison == SysctlComparison.AtLeast
+            ? string.Join(' ', first.Split(' ').Zip(second.Split(' ')).Select(pair => Number(pair.First) >= Number(pair.Second) ? pair.First : pair.Second))
+            : null;
+    }
+
+    private static bool TryNumber(string text, out long number) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
+
+    private static long Number(string text) => TryNumber(text, out var number) ? number : long.MaxValue;
+
+    private static bool IsWordCharacter(char letter) => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-' or ',';
+}

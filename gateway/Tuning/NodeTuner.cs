@@ -1,0 +1,293 @@
+using System.ComponentModel;
+using Mooring.Contracts.Stream;
+using Mooring.Contracts.Tuning;
+
+namespace Mooring.Gateway.Tuning;
+
+/// <summary>Where a host is to be found from inside a pod.</summary>
+internal sealed record HostPaths
+{
+    /// <summary>The host's root directory: its sysctl.d and modules.</summary>
+    public required string Root { get; init; }
+
+    /// <summary>Where the ledger is: a directory of the host.</summary>
+    public required string State { get; init; }
+
+    /// <summary>The host's network namespace; null: the one we are in.</summary>
+    public string? NetworkNamespace { get; init; }
+
+    /// <summary>Kernel settings.</summary>
+    public string Sysctls { get; init; } = "/proc/sys";
+
+    /// <summary>Mount of sysfs.</summary>
+    public string Sys { get; init; } = "/sys";
+
+    /// <summary><c>uname -r</c> of the node.</summary>
+    public string Kernel { get; init; } = KernelRelease();
+
+    private static string KernelRelease()
+    {
+        try
+        {
+            return File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
+        }
+        catch (IOException)
+        {
+            return Environment.OSVersion.Version.ToString();
+        }
+    }
+}
+
+/// <summary>Brings one host to what a fleet wants of it, and says how it is. One call at a time.</summary>
+internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeProvider time)
+{
+    /// <summary>So often within <see cref="FightWindow"/> is a setting put right again; after that, whoever keeps changing it has won.</summary>
+    public const int MaxRewrites = 3;
+
+    public static readonly TimeSpan FightWindow = TimeSpan.FromHours(1);
+
+    private const string RefusedPrefix = "refused: ";
+
+    private readonly TuningLedgerFile _ledger = new(host.State);
+    private readonly Dictionary<string, List<DateTimeOffset>> _rewrites = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _tuned = new(StringComparer.Ordinal);
+
+    /// <summary>Applies, watches or takes back, and reports. What goes wrong is in the report: it throws only when cancelled.</summary>
+    public async Task<TuningReport> RunAsync(string hash, NodeSettings settings, CancellationToken cancellation)
+    {
+        var problem = default(string);
+        var conflicts = new Dictionary<string, string>(StringComparer.Ordinal);
+        var modules = LoadModules(settings);
+        try
+        {
+            // A fleet that only looks from now on claims nothing any more.
+            var claim = settings.Mode == TuningMode.Apply ? NodeKeys(settings.Sysctls) : null;
+            await ChangeAsync(claim, settings, conflicts, cancellation);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or Win32Exception)
+        {
+            problem = error.Message;
+        }
+
+        var actual = await ReadAsync(settings.Sysctls.Keys);
+        return new TuningReport
+        {
+            Hash = hash,
+            Node = node,
+            Kernel = host.Kernel,
+            Items =
+            [
+                .. modules,
+                .. settings.Mode == TuningMode.Off
+                    ? problem is null
+                        ? []
+                        : [new TuningItem { Name = "restore", State = TuningState.Refused, Reason = problem }]
+                    : settings.Sysctls.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => Judge(pair.Key, pair.Value, actual, conflicts, problem, settings.Mode)),
+            ],
+        };
+    }
+
+    /// <summary>The report of a tuner that has not been told anything yet.</summary>
+    public TuningReport Idle() =>
+        new()
+        {
+            Hash = "",
+            Node = node,
+            Kernel = host.Kernel,
+        };
+
+    private async Task ChangeAsync(
+        IReadOnlyDictionary<string, string>? wanted,
+        NodeSettings settings,
+        Dictionary<string, string> conflicts,
+        CancellationToken cancellation
+    ) =>
+        await _ledger.ChangeAsync(
+            async ledger =>
+            {
+                var names = ledger.Claims.SelectMany(claim => claim.Sysctls.Keys).Concat(ledger.Written.Keys).Concat(settings.Sysctls.Keys);
+                var actual = await ReadAsync(names);
+                var plan = TuningPlanner.Plan(ledger, fleet, wanted, actual, HostSysctlFiles.Read(host.Root));
+                foreach (var (name, why) in plan.Conflicts)
+                {
+                    conflicts[name] = why;
+                }
+
+                if (IsUnchanged(plan, ledger))
+                {
+                    return ledger;
+                }
+
+                // The originals first: a crash after this line restores too much rather than too little.
+                _ledger.Write(plan.Ledger);
+                await WriteAsync(plan, wanted is not null, conflicts);
+                return plan.Ledger;
+            },
+            time,
+            cancellation
+        );
+
+    private static bool IsUnchanged(TuningPlan plan, TuningLedger ledger) =>
+        plan.Writes.Count == 0
+        && plan.Ledger.Written.Count == ledger.Written.Count
+        && plan.Ledger.Claims.Count == ledger.Claims.Count
+        && plan.Ledger.Claims.Zip(ledger.Claims)
+            .All(pair => pair.First.Fleet == pair.Second.Fleet && pair.First.Sysctls.OrderBy(x => x.Key, StringComparer.Ordinal).SequenceEqual(pair.Second.Sysctls.OrderBy(x => x.Key, StringComparer.Ordinal)));
+
+    private async Task WriteAsync(TuningPlan plan, bool isTuning, Dictionary<string, string> conflicts)
+    {
+        var writes = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in plan.Writes)
+        {
+            if (isTuning && IsFight(name))
+            {
+                conflicts[name] = $"something else on the node keeps changing it (put right {MaxRewrites} times)";
+            }
+            else
+            {
+                writes[name] = value;
+            }
+        }
+
+        var refused = await HostNamespace.RunAsync(
+            host.NetworkNamespace,
+            () =>
+            {
+                var sysctls = new ProcSysctls(host.Sysctls);
+                return writes.ToDictionary(pair => pair.Key, pair => sysctls.Write(pair.Key, pair.Value), StringComparer.Ordinal);
+            }
+        );
+        foreach (var (name, why) in refused)
+        {
+            if (why is null)
+            {
+                _tuned.Add(name);
+            }
+            else
+            {
+                conflicts[name] = RefusedPrefix + why;
+            }
+        }
+    }
+
+    /// <summary>Counts a setting that was right and is not any more.</summary>
+    private bool IsFight(string name)
+    {
+        if (!_tuned.Contains(name))
+        {
+            return false;
+        }
+
+        if (!_rewrites.TryGetValue(name, out var times))
+        {
+            _rewrites[name] = times = [];
+        }
+
+        var now = time.GetUtcNow();
+        times.RemoveAll(at => now - at > FightWindow);
+        if (times.Count >= MaxRewrites)
+        {
+            return true;
+        }
+
+        times.Add(now);
+        return false;
+    }
+
+    private Task<Dictionary<string, string>> ReadAsync(IEnumerable<string> names)
+    {
+        var all = names.Distinct(StringComparer.Ordinal).ToList();
+        return HostNamespace.RunAsync(
+            host.NetworkNamespace,
+            () =>
+            {
+                var sysctls = new ProcSysctls(host.Sysctls);
+                var values = new Dictionary<string, string>(StringComparer.Ordinal);
+                foreach (var name in all)
+                {
+                    if (SysctlTable.TryFind(name, out _) && sysctls.TryRead(name, out var value))
+                    {
+                        values[name] = value;
+                    }
+                }
+
+                return values;
+            }
+        );
+    }
+
+    private static Dictionary<string, string> NodeKeys(IReadOnlyDictionary<string, string> sysctls) =>
+        sysctls
+            .Where(pair => SysctlTable.TryFind(pair.Key, out var row) && row.IsForNodes && SysctlValue.Check(row, pair.Value) is null)
+            .ToDictionary(StringComparer.Ordinal);
+
+    private List<TuningItem> LoadModules(NodeSettings settings)
+    {
+        var modules = new KernelModules(host.Root, host.Sys, host.Kernel);
+        var items = new List<TuningItem>();
+        foreach (var module in settings.Mode == TuningMode.Off ? [] : settings.Modules)
+        {
+            var item = new TuningItem { Name = "module:" + module, State = TuningState.Tuned, Wanted = "loaded", Actual = "loaded" };
+            if (!SysctlTable.Modules.Contains(module, StringComparer.Ordinal))
+            {
+                item = item with { State = TuningState.Refused, Actual = "", Reason = "not a module that a fleet may load" };
+            }
+            else if (!modules.IsPresent(module) && !IsBuiltIn(module))
+            {
+                item = settings.Mode == TuningMode.Observe
+                    ? item with { State = TuningState.Differs, Actual = "not loaded" }
+                    : modules.Load(module) is { } why
+                        ? item with { State = TuningState.Refused, Actual = "not loaded", Reason = why }
+                        : item;
+            }
+
+            items.Add(item);
+        }
+
+        return items;
+    }
+
+    /// <summary>A congestion control that the kernel offers, built in or not.</summary>
+    private bool IsBuiltIn(string module) =>
+        module.StartsWith("tcp_", StringComparison.Ordinal)
+        && new ProcSysctls(host.Sysctls).TryRead("net.ipv4.tcp_available_congestion_control", out var offered)
+        && offered.Split(' ').Contains(module["tcp_".Length..], StringComparer.Ordinal);
+
+    private static TuningItem Judge(
+        string name,
+        string wanted,
+        Dictionary<string, string> actual,
+        Dictionary<string, string> conflicts,
+        string? problem,
+        TuningMode mode
+    )
+    {
+        var item = new TuningItem { Name = name, State = TuningState.Tuned, Wanted = SysctlValue.Normalize(wanted) };
+        if (!SysctlTable.TryFind(name, out var definition) || !definition.IsForNodes)
+        {
+            return item with { State = TuningState.Refused, Reason = "not a setting of a node that Mooring knows" };
+        }
+
+        if (!actual.TryGetValue(name, out var value))
+        {
+            return item with { State = TuningState.Missing, Reason = "the kernel does not have it (a module may be missing)" };
+        }
+
+        item = item with { Actual = value };
+        if (SysctlValue.Satisfies(definition, value, wanted))
+        {
+            return item;
+        }
+
+        if (conflicts.TryGetValue(name, out var why))
+        {
+            return why.StartsWith(RefusedPrefix, StringComparison.Ordinal)
+                ? item with { State = TuningState.Refused, Reason = why[RefusedPrefix.Length..] }
+                : item with { State = TuningState.Conflict, Reason = why };
+        }
+
+        return problem is not null ? item with { State = TuningState.Refused, Reason = problem }
+            : mode == TuningMode.Observe ? item with { State = TuningState.Differs, Reason = "only observed" }
+            : item with { State = TuningState.Refused, Reason = "the kernel took the value and shows another" };
+    }
+}

@@ -1,0 +1,65 @@
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Gateways;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>Says whether nodes, pods and processes let a fleet be what its spec asks for: the conditions NodesTuned and LimitsSufficient.</summary>
+internal static class LimitConditions
+{
+    public static IEnumerable<Condition> Calculate(StatusInput input, TuningStatus? tuning)
+    {
+        if (tuning is not null)
+        {
+            yield return ConditionCalculator.Write(FleetConditions.NodesTuned, NodesTuned(input, tuning), input);
+        }
+
+        if (input.View is { } view && input.Plan is not null)
+        {
+            yield return ConditionCalculator.Write(FleetConditions.LimitsSufficient, LimitsSufficient(input, view), input);
+        }
+    }
+
+    private static ConditionCalculator.Finding NodesTuned(StatusInput input, TuningStatus tuning)
+    {
+        if (tuning.ProblemCount > 0)
+        {
+            var first = tuning.Problems![0];
+            var place = string.IsNullOrEmpty(first.Node) ? "the gateways' pods" : $"node {first.Node}";
+            var more = tuning.ProblemCount > 1 ? $" (and {tuning.ProblemCount - 1} more: status.tuning.problems)" : "";
+            return new(
+                FleetConditions.False,
+                FleetConditions.SettingsDiffer,
+                $"{place}: {first.Name} is not {first.Wanted}: {first.Reason}{more}"
+            );
+        }
+
+        return input.Plan!.Tuning.HasTuners && (tuning.Nodes == 0 || tuning.Tuned < tuning.Nodes)
+            ? new(FleetConditions.Unknown, FleetConditions.TunersPending, $"{tuning.Summary} nodes have reported")
+            : new(FleetConditions.True, FleetConditions.AsWanted, $"{tuning.Summary} nodes are as wanted");
+    }
+
+    private static ConditionCalculator.Finding LimitsSufficient(StatusInput input, FleetView view)
+    {
+        var wanted = input.Plan!.Config.Capacity.MaxConnections;
+        var reporting = view.Gateways.Where(gateway => gateway.Report is { Capacity: > 0 } && gateway.ConfigHash == view.DesiredHash).ToList();
+        if (reporting.Count == 0)
+        {
+            return new(FleetConditions.Unknown, FleetConditions.NoReports, "no gateway has reported with the wanted config yet");
+        }
+
+        var capped = reporting.Where(gateway => gateway.Report!.Capacity < wanted).ToList();
+        if (capped.Count == 0)
+        {
+            return new(FleetConditions.True, FleetConditions.AsWanted, "");
+        }
+
+        var least = capped.MinBy(gateway => gateway.Report!.Capacity)!;
+        return new(
+            FleetConditions.False,
+            FleetConditions.CapacityCapped,
+            $"{capped.Count} of {reporting.Count} gateways take fewer than the {wanted} connections asked for; {least.Name} takes {least.Report!.Capacity}"
+                + (least.Hello.Limits is { MaxOpenFiles: > 0 } limits ? $" with {limits.MaxOpenFiles} open files" : "")
+        );
+    }
+}

@@ -1,0 +1,182 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Mooring.Contracts.Stream;
+using Mooring.Contracts.Tuning;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Planning.Tuning;
+
+/// <summary>What a fleet wants of the kernel, sorted by who can set it. Pure.</summary>
+public sealed record NodeTuningPlan
+{
+    /// <summary>Nothing wanted, and nothing to be put back.</summary>
+    public static NodeTuningPlan None { get; } = new();
+
+    /// <summary>For the tuners of the nodes; null: the fleet has none.</summary>
+    public TuningMessage? Message { get; init; }
+
+    /// <summary>The DaemonSet is to be there.</summary>
+    public bool HasTuners => Message is not null;
+
+    /// <summary>What the gateways' pods set for themselves.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> PodSysctls { get; init; } = [];
+
+    /// <summary>What a trial pod is to set before the gateways' may; empty: no trial.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Trial { get; init; } = [];
+
+    /// <summary>What the pods do not get, and why.</summary>
+    public IReadOnlyList<PodTuningProblem> PodProblems { get; init; } = [];
+
+    /// <summary>Name of the trial's pod: another set of settings is another trial.</summary>
+    public static string TrialName(ConnectionFleet fleet, IReadOnlyList<KeyValuePair<string, string>> trial)
+    {
+        var text = string.Join('\n', trial.Select(pair => $"{pair.Key}={pair.Value}"));
+        return ResourceNames.SysctlTrial(fleet.Metadata.Name!, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8]);
+    }
+
+    internal static NodeTuningPlan Of(FleetInput input)
+    {
+        if (input.Platform == FleetPlatform.Host)
+        {
+            return None;
+        }
+
+        var spec = input.Fleet.Spec.NodeTuning;
+        if (spec is null or { Mode: "Off" })
+        {
+            return input.Tuner is { } left && !IsRestored(left) ? new NodeTuningPlan { Message = Off() } : None;
+        }
+
+        var (sysctls, modules) = TuningProfiles.Of(spec);
+        var isApply = spec.Mode == nameof(TuningMode.Apply);
+        var forNodes = sysctls.Where(pair => Row(pair.Key).IsForNodes).ToDictionary(StringComparer.Ordinal);
+        var forPods = sysctls.Where(pair => Row(pair.Key).IsForPods).ToList();
+        var safe = forPods.Where(pair => Row(pair.Key).IsSafeInPod).ToList();
+        var tooOld = safe.Where(pair => input.Tuner?.OldestKernel is { } kernel && kernel < Row(pair.Key).SafeSince).ToList();
+        var unsafeOnes = forPods.Where(pair => !Row(pair.Key).IsSafeInPod).ToList();
+        var trial = isApply && spec.AllowUnsafePodSysctls ? unsafeOnes : [];
+        var verdict = trial.Count == 0 ? TrialVerdict.None : Judge(input, trial);
+        List<KeyValuePair<string, string>> podSysctls = isApply
+            ? [.. safe.Except(tooOld), .. verdict == TrialVerdict.Allowed ? trial : []]
+            : [];
+        Reserve(podSysctls, input.Fleet);
+        return new NodeTuningPlan
+        {
+            // Without a stream nobody could tell a tuner what to do.
+            Message = input.Stream is null ? null : Compose(isApply ? TuningMode.Apply : TuningMode.Observe, forNodes, modules),
+            PodSysctls = [.. podSysctls.OrderBy(pair => pair.Key, StringComparer.Ordinal)],
+            Trial = trial,
+            PodProblems =
+            [
+                .. tooOld.Select(pair => new PodTuningProblem(pair.Key, pair.Value, $"needs kernel {Row(pair.Key).SafeSince} on every node")),
+                .. isApply ? unsafeOnes.Where(_ => verdict != TrialVerdict.Allowed).Select(pair => new PodTuningProblem(pair.Key, pair.Value, Why(verdict))) : [],
+            ],
+        };
+    }
+
+    private static SysctlDefinition Row(string name) =>
+        SysctlTable.TryFind(name, out var row) ? row : throw new ArgumentException($"the schema lets no {name} through", nameof(name));
+
+    internal static TuningMessage Off() => Compose(TuningMode.Off, new Dictionary<string, string>(), []);
+
+    private static TuningMessage Compose(TuningMode mode, IReadOnlyDictionary<string, string> sysctls, IReadOnlyList<string> modules)
+    {
+        var text = $"{mode}\n{string.Join('\n', sysctls.Select(pair => $"{pair.Key}={pair.Value}"))}\n{string.Join('\n', modules)}";
+        return new TuningMessage
+        {
+            Hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..16],
+            Mode = mode,
+            Sysctls = sysctls,
+            Modules = modules,
+        };
+    }
+
+    /// <summary>The tuners have put back what they changed: those that run; a node that is down keeps it until it comes back or is gone.</summary>
+    internal static bool IsRestored(TunerObservation tuner)
+    {
+        var off = Off().Hash;
+        return tuner.Reports.Count >= tuner.Ready && tuner.Reports.All(report => report.Hash == off && report.Items.Count == 0);
+    }
+
+    /// <summary>Ports that the fleet listens on are kept from outgoing connections where the range now covers them.</summary>
+    private static void Reserve(List<KeyValuePair<string, string>> sysctls, ConnectionFleet fleet)
+    {
+        if (
+            sysctls.Find(pair => pair.Key == "net.ipv4.ip_local_port_range").Value is not { } range
+            || sysctls.Exists(pair => pair.Key == "net.ipv4.ip_local_reserved_ports")
+        )
+        {
+            return;
+        }
+
+        var bounds = range.Split(' ').Select(part => long.Parse(part, CultureInfo.InvariantCulture)).ToList();
+        var ports = BindPorts
+            .Choose(fleet.Spec.Listeners.Select(listener => listener.Port))
+            .Values.Where(port => port >= bounds[0] && port <= bounds[1])
+            .Distinct()
+            .Order()
+            .ToList();
+        if (ports.Count > 0)
+        {
+            sysctls.Add(KeyValuePair.Create("net.ipv4.ip_local_reserved_ports", string.Join(',', ports)));
+        }
+    }
+
+    private static TrialVerdict Judge(FleetInput input, IReadOnlyList<KeyValuePair<string, string>> trial)
+    {
+        var pod = input.SysctlTrials.FirstOrDefault(pod => pod.Metadata.Name == TrialName(input.Fleet, trial));
+        return pod?.Status switch
+        {
+            { Phase: "Running" or "Succeeded" } => TrialVerdict.Allowed,
+            { Phase: "Failed", Reason: "SysctlForbidden" } => TrialVerdict.Forbidden,
+            { Phase: "Failed" } => TrialVerdict.Failed,
+            _ => TrialVerdict.Pending,
+        };
+    }
+
+    private static string Why(TrialVerdict verdict) =>
+        verdict switch
+        {
+            TrialVerdict.None => "unsafe in a pod: set allowUnsafePodSysctls, and allow it in the kubelet (--allowed-unsafe-sysctls)",
+            TrialVerdict.Forbidden => "the kubelet forbids it: --allowed-unsafe-sysctls",
+            TrialVerdict.Failed => "the trial pod failed",
+            _ => "a trial pod is under way",
+        };
+
+    private enum TrialVerdict
+    {
+        None,
+        Pending,
+        Allowed,
+        Forbidden,
+        Failed,
+    }
+}
+
+/// <summary>A setting that the gateways' pods do not get.</summary>
+public sealed record PodTuningProblem(string Name, string Wanted, string Reason);
+
+/// <summary>The tuners of a fleet as last seen.</summary>
+public sealed record TunerObservation
+{
+    /// <summary>Nodes that the DaemonSet is to run on.</summary>
+    public int Desired { get; init; }
+
+    /// <summary>Tuners that run.</summary>
+    public int Ready { get; init; }
+
+    /// <summary>The last report of each connected tuner.</summary>
+    public IReadOnlyList<TuningReport> Reports { get; init; } = [];
+
+    /// <summary>Of the nodes that report; null: none does.</summary>
+    public Version? OldestKernel =>
+        Reports.Select(report => ParseKernel(report.Kernel)).Where(version => version is not null).Order().FirstOrDefault();
+
+    private static Version? ParseKernel(string release)
+    {
+        var numbers = new string([.. release.TakeWhile(letter => char.IsAsciiDigit(letter) || letter == '.')]).Trim('.').Split('.');
+        return numbers.Length >= 2 && Version.TryParse($"{numbers[0]}.{numbers[1]}", out var version) ? version : null;
+    }
+}

@@ -1,0 +1,92 @@
+using Mooring.Contracts.Stream;
+using Mooring.Operator.Entities.Status;
+
+namespace Mooring.Operator.Planning.Tuning;
+
+/// <summary>Says how far nodes and pods are from what a fleet wants of the kernel. Pure.</summary>
+internal static class TuningStatusCalculator
+{
+    private const int MaxProblems = 20;
+    private const int MaxText = 1024;
+
+    /// <summary>Null where the fleet wants nothing of the kernel.</summary>
+    public static TuningStatus? Calculate(StatusInput input)
+    {
+        if (input.Plan?.Tuning is not { } plan || (plan.Message is null && plan.PodProblems.Count == 0 && plan.PodSysctls.Count == 0))
+        {
+            return null;
+        }
+
+        var current = (input.Input.Tuner?.Reports ?? []).Where(report => report.Hash == plan.Message?.Hash).ToList();
+        var problems = current
+            .OrderBy(report => report.Node, StringComparer.Ordinal)
+            .SelectMany(report =>
+                report
+                    .Items.Where(item => item.State != TuningState.Tuned)
+                    .Select(item => new TuningProblem
+                    {
+                        Node = Cut(report.Node, 253),
+                        Name = Cut(item.Name, 253),
+                        Wanted = Cut(item.Wanted, MaxText),
+                        Actual = Cut(item.Actual, MaxText),
+                        Reason = Cut($"{item.State}: {item.Reason}", MaxText),
+                    })
+            )
+            .Concat(
+                plan.PodProblems.Select(problem => new TuningProblem
+                {
+                    Node = "",
+                    Name = problem.Name,
+                    Wanted = problem.Wanted,
+                    Actual = "",
+                    Reason = problem.Reason,
+                })
+            )
+            .Concat(NotInForce(input, plan))
+            .ToList();
+        var nodes = input.Input.Tuner?.Desired ?? 0;
+        var tuned = Math.Min(nodes, current.Count(report => report.Items.All(item => item.State == TuningState.Tuned)));
+        return new TuningStatus
+        {
+            Nodes = nodes,
+            Tuned = tuned,
+            Summary = $"{tuned}/{nodes}",
+            Problems = problems.Take(MaxProblems).ToList(),
+            ProblemCount = problems.Count,
+        };
+    }
+
+    /// <summary>What the pods of the wanted revision were given and, by what they read back, do not have.</summary>
+    private static IEnumerable<TuningProblem> NotInForce(StatusInput input, NodeTuningPlan plan)
+    {
+        foreach (var gateway in input.View?.Gateways ?? [])
+        {
+            // A gateway of an older revision has the older settings, and goes soon.
+            if (gateway.Hello.Limits?.Sysctls is not { } seen || !gateway.Name.StartsWith(input.Plan!.GatewayDeployment + "-", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            foreach (var (name, wanted) in plan.PodSysctls)
+            {
+                if (
+                    Contracts.Tuning.SysctlTable.TryFind(name, out var row)
+                    && seen.TryGetValue(name, out var actual)
+                    && !Contracts.Tuning.SysctlValue.Satisfies(row, actual, wanted)
+                )
+                {
+                    yield return new TuningProblem
+                    {
+                        Node = "",
+                        Name = name,
+                        Wanted = wanted,
+                        Actual = Cut(actual, MaxText),
+                        Reason = $"the pod {gateway.Name} has another",
+                    };
+                }
+            }
+        }
+    }
+
+    private static string Cut(string text, int limit) => text.Length <= limit ? text : text[..limit];
+}

@@ -1,0 +1,142 @@
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Tuning;
+
+namespace Mooring.Gateway.Tests.Tuning;
+
+public sealed class NodeTunerTests
+{
+    private static CancellationToken Deadline => new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token;
+
+    [Fact]
+    public async Task Run_Apply_WritesReportsAndRestores()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        host.Set("net.core.rmem_max", "9999999");
+
+        var report = await Tuner(host).RunAsync("h1", Apply(("fs.nr_open", "2000"), ("net.core.rmem_max", "5")), Deadline);
+
+        (report.Hash, report.Node, report.Kernel).ShouldBe(("h1", "node-1", "6.1.0-test"));
+        report.Items.ShouldAllBe(item => item.State == TuningState.Tuned);
+        (host.Get("fs.nr_open"), host.Get("net.core.rmem_max")).ShouldBe(("2000", "9999999"));
+
+        // Another process, as after the pod was replaced: what was there before is on the host.
+        var restored = await Tuner(host).RunAsync("off", new NodeSettings { Mode = TuningMode.Off }, Deadline);
+
+        restored.Items.ShouldBeEmpty();
+        (host.Get("fs.nr_open"), host.Get("net.core.rmem_max")).ShouldBe(("1000", "9999999"));
+    }
+
+    [Fact]
+    public async Task Run_Observe_WritesNothing()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+
+        var report = await Tuner(host)
+            .RunAsync("h", Apply(("fs.nr_open", "2000")) with { Mode = TuningMode.Observe, Modules = ["tcp_bbr"] }, Deadline);
+
+        host.Get("fs.nr_open").ShouldBe("1000");
+        report
+            .Items.Select(item => (item.Name, item.State, item.Actual))
+            .ShouldBe([("module:tcp_bbr", TuningState.Differs, "not loaded"), ("fs.nr_open", TuningState.Differs, "1000")]);
+    }
+
+    [Fact]
+    public async Task Run_KeyThatTheKernelLacks_IsReportedAndTheRestIsDone()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+
+        var report = await Tuner(host).RunAsync("h", Apply(("fs.nr_open", "2000"), ("net.netfilter.nf_conntrack_max", "5")), Deadline);
+
+        report
+            .Items.Select(item => (item.Name, item.State))
+            .ShouldBe([("fs.nr_open", TuningState.Tuned), ("net.netfilter.nf_conntrack_max", TuningState.Missing)]);
+    }
+
+    [Fact]
+    public async Task Run_WhatNobodyMaySet_IsRefusedAndNotWritten()
+    {
+        using var host = new FakeHost();
+        host.Set("net.ipv4.ip_forward", "1");
+        host.Set("net.core.somaxconn", "128");
+
+        var report = await Tuner(host)
+            .RunAsync("h", Apply(("net.ipv4.ip_forward", "0"), ("net.core.somaxconn", "9")) with { Modules = ["evil"] }, Deadline);
+
+        report.Items.Select(item => item.State).ShouldBe([TuningState.Refused, TuningState.Refused, TuningState.Refused]);
+        (host.Get("net.ipv4.ip_forward"), host.Get("net.core.somaxconn")).ShouldBe(("1", "128"));
+    }
+
+    [Fact]
+    public async Task Run_AdministratorsFile_IsNotFought()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        host.Write("root/etc/sysctl.d/10-site.conf", "fs.nr_open = 1000\n");
+
+        var item = (await Tuner(host).RunAsync("h", Apply(("fs.nr_open", "2000")), Deadline)).Items.ShouldHaveSingleItem();
+
+        (item.State, item.Reason).ShouldBe((TuningState.Conflict, "the node's /etc/sysctl.d/10-site.conf sets 1000"));
+        host.Get("fs.nr_open").ShouldBe("1000");
+    }
+
+    [Fact]
+    public async Task Run_SomethingKeepsChangingIt_GivesUpAndSaysSo()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        var tuner = Tuner(host);
+        var settings = Apply(("fs.nr_open", "2000"));
+        var states = new List<TuningState>();
+        for (var i = 0; i <= NodeTuner.MaxRewrites + 1; i++)
+        {
+            states.Add((await tuner.RunAsync("h", settings, Deadline)).Items[0].State);
+            host.Set("fs.nr_open", "1000");
+        }
+
+        states.ShouldBe([.. Enumerable.Repeat(TuningState.Tuned, NodeTuner.MaxRewrites + 1), TuningState.Conflict]);
+    }
+
+    [Fact]
+    public async Task Run_LedgerIsGarbage_IsReportedAndLeftForAPerson()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        host.Write("state/tuning.json", "{ not json");
+
+        var item = (await Tuner(host).RunAsync("h", Apply(("fs.nr_open", "2000")), Deadline)).Items.ShouldHaveSingleItem();
+
+        item.State.ShouldBe(TuningState.Refused);
+        item.Reason.ShouldContain("tuning.json");
+        host.Get("fs.nr_open").ShouldBe("1000", "what was there before could not be kept");
+        File.ReadAllText(host.Path("state/tuning.json")).ShouldBe("{ not json");
+    }
+
+    [Fact]
+    public async Task Run_TwoFleetsAtOnce_BothGetTheirWay()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        host.Set("fs.file-max", "1000");
+        var a = new NodeTuner("shop/a", "node-1", host.Paths, TimeProvider.System);
+        var b = new NodeTuner("shop/b", "node-1", host.Paths, TimeProvider.System);
+
+        await Task.WhenAll(
+            a.RunAsync("h", Apply(("fs.nr_open", "2000"), ("fs.file-max", "5000")), Deadline),
+            b.RunAsync("h", Apply(("fs.nr_open", "3000")), Deadline)
+        );
+        (host.Get("fs.nr_open"), host.Get("fs.file-max")).ShouldBe(("3000", "5000"));
+
+        await b.RunAsync("off", new NodeSettings { Mode = TuningMode.Off }, Deadline);
+        (host.Get("fs.nr_open"), host.Get("fs.file-max")).ShouldBe(("2000", "5000"));
+        await a.RunAsync("off", new NodeSettings { Mode = TuningMode.Off }, Deadline);
+        (host.Get("fs.nr_open"), host.Get("fs.file-max")).ShouldBe(("1000", "1000"));
+    }
+
+    private static NodeTuner Tuner(FakeHost host) => new("shop/small", "node-1", host.Paths, TimeProvider.System);
+
+    private static NodeSettings Apply(params (string Name, string Value)[] sysctls) =>
+        new() { Mode = TuningMode.Apply, Sysctls = sysctls.ToDictionary(pair => pair.Name, pair => pair.Value) };
+}

@@ -1,0 +1,79 @@
+using Mooring.Contracts.Tuning;
+using Mooring.Gateway.Tuning;
+
+namespace Mooring.Gateway.Tests.Tuning;
+
+public sealed class SysctlTests
+{
+    [Fact]
+    public void Table_NothingThatTheClustersNetworkStandsOn()
+    {
+        SysctlTable.All.ShouldNotContain(row =>
+            row.Name.Contains("forward", StringComparison.Ordinal)
+            || row.Name.Contains("rp_filter", StringComparison.Ordinal)
+            || row.Name.Contains("bridge", StringComparison.Ordinal)
+        );
+        SysctlTable.All.ShouldAllBe(row => row.Source.Length > 0);
+    }
+
+    [Theory]
+    [InlineData("fs.nr_open", "1000", null)]
+    [InlineData("fs.nr_open", "-1", "must be one whole number of at least 0")]
+    [InlineData("fs.nr_open", "1 2", "must be one whole number of at least 0")]
+    [InlineData("net.ipv4.tcp_mem", "1 2 3", null)]
+    [InlineData("net.ipv4.tcp_mem", "1\t2\t3", null)]
+    [InlineData("net.ipv4.tcp_mem", "1 2", "must be 3 whole numbers of at least 0 with blanks between them")]
+    [InlineData("net.ipv4.tcp_mem", "3 2 1", "its numbers must not fall from one to the next")]
+    [InlineData("net.core.default_qdisc", "fq", null)]
+    [InlineData("net.core.default_qdisc", "fq; reboot", "must be one word of letters, digits, '_', '-' and ','")]
+    public void Check_Value_SaysWhatIsWrong(string name, string value, string? problem)
+    {
+        SysctlTable.TryFind(name, out var row).ShouldBeTrue();
+
+        SysctlValue.Check(row!, value).ShouldBe(problem);
+    }
+
+    [Fact]
+    public void Parse_SysctlFile_AsSysctlReadsIt()
+    {
+        const string text = """
+            # a comment
+            ; another
+            fs.nr_open = 1000
+            -net/core/rmem_max=  2000
+            net.ipv4.conf.eth0/1.rp_filter = 1
+            net/ipv4/conf/eth0.1/rp_filter = 2
+            no setting here
+            = 5
+            net.ipv4.tcp_mem = 1	2   3
+            """;
+
+        HostSysctlFiles
+            .Parse(text)
+            .ShouldBe([
+                ("fs.nr_open", "1000"),
+                ("net.core.rmem_max", "2000"),
+                ("net.ipv4.conf.eth0/1.rp_filter", "1"),
+                ("net.ipv4.conf.eth0/1.rp_filter", "2"),
+                ("net.ipv4.tcp_mem", "1 2 3"),
+            ]);
+    }
+
+    [Fact]
+    public void Read_SameFileInTwoDirectories_TheFirstHidesTheOther()
+    {
+        using var host = new FakeHost();
+        host.Write("root/usr/lib/sysctl.d/50-a.conf", "fs.nr_open = 1\nfs.file-max = 1\n");
+        host.Write("root/etc/sysctl.d/50-a.conf", "fs.nr_open = 2\n");
+        host.Write("root/run/sysctl.d/60-b.conf", "fs.nr_open = 3\n");
+
+        var settings = HostSysctlFiles.Read(host.Path("root"));
+
+        settings.ShouldBe(new Dictionary<string, HostSetting> { ["fs.nr_open"] = new("3", "/run/sysctl.d/60-b.conf") });
+    }
+
+    [Theory]
+    [InlineData("kernel/net/ipv4/tcp_bbr.ko.zst", "tcp_bbr")]
+    [InlineData("kernel/net/netfilter/nf-conntrack.ko", "nf_conntrack")]
+    public void NameOf_ModuleFile_IsTheModules(string file, string name) => KernelModules.NameOf(file).ShouldBe(name);
+}
