@@ -211,6 +211,8 @@ internal sealed class TestCluster : IAsyncDisposable
             "-f",
             await FileAsync("node.json", $$$"""{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "{{{Node}}}"}}""")
         );
+        // A new Node is tainted as not ready, which no kubelet is there to take back; DaemonSets would pass it by.
+        await Kubectl.RunAsync("patch", "node", Node, "--type=merge", "-p", """{"spec":{"taints":null}}""");
     }
 
     private async Task<string> FileAsync(string name, string text)
@@ -230,8 +232,8 @@ internal sealed class TestCluster : IAsyncDisposable
                 $"--secure-port={Ports.Free()}",
                 $"--service-account-private-key-file={InFolder("accounts.key")}",
                 $"--root-ca-file={InFolder("ca.crt")}",
-                "--controllers=garbage-collector-controller,deployment-controller,replicaset-controller,daemonset-controller,disruption-controller,endpointslice-controller,"
-                    + "serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller",
+                "--controllers=garbage-collector-controller,deployment-controller,replicaset-controller,daemonset-controller,disruption-controller,"
+                    + "endpointslice-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller",
                 "--kube-api-qps=200",
                 "--kube-api-burst=400",
             ]

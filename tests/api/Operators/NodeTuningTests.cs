@@ -97,7 +97,7 @@ public sealed class NodeTuningTests(SharedCluster shared)
                 var pods = (await fleet.Kubectl.GetAsync("pods", "-n", fleet.Namespace, "-l", "mooring.dev/role=tuner"))["items"]!.AsArray();
                 var sets = await fleet.ListAsync("daemonsets");
                 pod = (string?)pods.FirstOrDefault()?["metadata"]!["name"] ?? "";
-                return sets is [var set] && (int?)set["status"]?["numberReady"] == 1 && pod.Length > 0 ? null : $"{fleet.Operator.Log}";
+                return sets is [var set] && (int?)set["status"]?["numberReady"] == 1 && pod.Length > 0 ? null : $"{pods.ToJsonString()}\n{string.Join(',', sets.Select(one => one.ToJsonString()))}\n{fleet.Operator.Log}";
             },
             TimeSpan.FromSeconds(30)
         );

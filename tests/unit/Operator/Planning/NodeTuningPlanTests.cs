@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Mooring.Contracts.Stream;
 using Mooring.Contracts.Tuning;
 using Mooring.Kubernetes.Models;
@@ -29,6 +30,19 @@ public sealed class NodeTuningPlanTests
             SysctlTable.TryFind(name, out var row).ShouldBeTrue(name);
             SysctlValue.Check(row!, value).ShouldBeNull(name);
         }
+    }
+
+    [Fact]
+    public void SettingsFile_OfConfig_IsTheNodesPartOfTheProfile()
+    {
+        using var file = JsonDocument.Parse(File.ReadAllText(Repository.PathOf("config", "tuning", "high-concurrency.json")));
+        var message = FleetPlanner.Plan(Input(Apply)).Tuning.Message!;
+
+        file.RootElement.GetProperty("sysctls")
+            .EnumerateObject()
+            .ToDictionary(one => one.Name, one => one.Value.GetString()!)
+            .ShouldBe(message.Sysctls.ToDictionary(), ignoreOrder: true);
+        file.RootElement.GetProperty("modules").EnumerateArray().Select(one => one.GetString()!).ShouldBe(message.Modules);
     }
 
     [Fact]
