@@ -3,7 +3,12 @@ using Mooring.Gateway.Bench;
 using Mooring.Gateway.Serving;
 using Mooring.Gateway.Tuning;
 
-var root = new RootCommand("Mooring gateway: carries long-lived connections") { ServeCommand.Create(), TuneNodeCommand.Create(), BenchCommand.Create() };
+var root = new RootCommand("Mooring gateway: carries long-lived connections")
+{
+    ServeCommand.Create(),
+    TuneNodeCommand.Create(),
+    BenchCommand.Create(),
+};
 
 // Each verb handles its own signals: a drain takes longer than the library's two seconds.
 return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

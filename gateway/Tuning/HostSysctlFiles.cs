@@ -15,7 +15,14 @@ internal static class HostSysctlFiles
     private const long MaxFileBytes = 256 * 1024;
 
     // sysctl.d(5): the first directory that has a file of a name hides those of the others.
-    private static readonly string[] Directories = ["etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d", "lib/sysctl.d"];
+    private static readonly string[] Directories =
+    [
+        "etc/sysctl.d",
+        "run/sysctl.d",
+        "usr/local/lib/sysctl.d",
+        "usr/lib/sysctl.d",
+        "lib/sysctl.d",
+    ];
 
     /// <summary>The settings by name; files that cannot be read are passed over.</summary>
     /// <param name="hostRoot">The host's root directory, such as <c>/proc/1/root</c>.</param>

@@ -81,8 +81,18 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
                 .. settings.Mode == TuningMode.Off
                     ? problem is null
                         ? []
-                        : [new TuningItem { Name = "restore", State = TuningState.Refused, Reason = problem }]
-                    : settings.Sysctls.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => Judge(pair.Key, pair.Value, actual, conflicts, problem, settings.Mode)),
+                        :
+                        [
+                            new TuningItem
+                            {
+                                Name = "restore",
+                                State = TuningState.Refused,
+                                Reason = problem,
+                            },
+                        ]
+                    : settings
+                        .Sysctls.OrderBy(pair => pair.Key, StringComparer.Ordinal)
+                        .Select(pair => Judge(pair.Key, pair.Value, actual, conflicts, problem, settings.Mode)),
             ],
         };
     }
@@ -132,7 +142,11 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         && plan.Ledger.Written.Count == ledger.Written.Count
         && plan.Ledger.Claims.Count == ledger.Claims.Count
         && plan.Ledger.Claims.Zip(ledger.Claims)
-            .All(pair => pair.First.Fleet == pair.Second.Fleet && pair.First.Sysctls.OrderBy(x => x.Key, StringComparer.Ordinal).SequenceEqual(pair.Second.Sysctls.OrderBy(x => x.Key, StringComparer.Ordinal)));
+            .All(pair =>
+                pair.First.Fleet == pair.Second.Fleet
+                && pair.First.Sysctls.OrderBy(x => x.Key, StringComparer.Ordinal)
+                    .SequenceEqual(pair.Second.Sysctls.OrderBy(x => x.Key, StringComparer.Ordinal))
+            );
 
     private async Task WriteAsync(TuningPlan plan, bool isTuning, Dictionary<string, string> conflicts)
     {
@@ -227,18 +241,23 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         var items = new List<TuningItem>();
         foreach (var module in settings.Mode == TuningMode.Off ? [] : settings.Modules)
         {
-            var item = new TuningItem { Name = "module:" + module, State = TuningState.Tuned, Wanted = "loaded", Actual = "loaded" };
+            var item = new TuningItem
+            {
+                Name = "module:" + module,
+                State = TuningState.Tuned,
+                Wanted = "loaded",
+                Actual = "loaded",
+            };
             if (!SysctlTable.Modules.Contains(module, StringComparer.Ordinal))
             {
                 item = item with { State = TuningState.Refused, Actual = "", Reason = "not a module that a fleet may load" };
             }
             else if (!modules.IsPresent(module) && !IsBuiltIn(module))
             {
-                item = settings.Mode == TuningMode.Observe
-                    ? item with { State = TuningState.Differs, Actual = "not loaded" }
-                    : modules.Load(module) is { } why
-                        ? item with { State = TuningState.Refused, Actual = "not loaded", Reason = why }
-                        : item;
+                item =
+                    settings.Mode == TuningMode.Observe ? item with { State = TuningState.Differs, Actual = "not loaded" }
+                    : modules.Load(module) is { } why ? item with { State = TuningState.Refused, Actual = "not loaded", Reason = why }
+                    : item;
             }
 
             items.Add(item);
@@ -262,7 +281,12 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         TuningMode mode
     )
     {
-        var item = new TuningItem { Name = name, State = TuningState.Tuned, Wanted = SysctlValue.Normalize(wanted) };
+        var item = new TuningItem
+        {
+            Name = name,
+            State = TuningState.Tuned,
+            Wanted = SysctlValue.Normalize(wanted),
+        };
         if (!SysctlTable.TryFind(name, out var definition) || !definition.IsForNodes)
         {
             return item with { State = TuningState.Refused, Reason = "not a setting of a node that Mooring knows" };
@@ -282,8 +306,16 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         if (conflicts.TryGetValue(name, out var why))
         {
             return why.StartsWith(RefusedPrefix, StringComparison.Ordinal)
-                ? item with { State = TuningState.Refused, Reason = why[RefusedPrefix.Length..] }
-                : item with { State = TuningState.Conflict, Reason = why };
+                ? item with
+                {
+                    State = TuningState.Refused,
+                    Reason = why[RefusedPrefix.Length..],
+                }
+                : item with
+                {
+                    State = TuningState.Conflict,
+                    Reason = why,
+                };
         }
 
         return problem is not null ? item with { State = TuningState.Refused, Reason = problem }

@@ -25,9 +25,18 @@ internal static class TuneNodeCommand
         DefaultValueFactory = _ => "local/hand",
     };
     private static readonly Option<string?> Name = new("--name") { Description = "Name of this tuner: its pod's; by default the host's" };
-    private static readonly Option<string?> Node = new("--node") { Description = "Name of the node; by default NODE_NAME, else the host's" };
-    private static readonly Option<string?> Stream = new("--stream") { Description = "Operator to take orders from: wss://HOST:PORT/stream/v1" };
-    private static readonly Option<string?> StreamCa = new("--stream-ca") { Description = "PEM file of the CA of the operator's certificate" };
+    private static readonly Option<string?> Node = new("--node")
+    {
+        Description = "Name of the node; by default NODE_NAME, else the host's",
+    };
+    private static readonly Option<string?> Stream = new("--stream")
+    {
+        Description = "Operator to take orders from: wss://HOST:PORT/stream/v1",
+    };
+    private static readonly Option<string?> StreamCa = new("--stream-ca")
+    {
+        Description = "PEM file of the CA of the operator's certificate",
+    };
     private static readonly Option<string?> TokenFile = new("--token-file") { Description = "File with the token that proves this tuner" };
     private static readonly Option<string> HostRoot = new("--host-root")
     {

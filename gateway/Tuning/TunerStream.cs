@@ -91,7 +91,10 @@ internal sealed class TunerStream(StreamDialer dialer, NodeTuner tuner, HelloMes
                 )
                 : tuner.Idle();
             await SendAsync(socket, report, cancellation);
-            var text = string.Join("; ", report.Items.Where(item => item.State != TuningState.Tuned).Select(item => $"{item.Name} {item.State}"));
+            var text = string.Join(
+                "; ",
+                report.Items.Where(item => item.State != TuningState.Tuned).Select(item => $"{item.Name} {item.State}")
+            );
             if (_wanted is not null && text != logged)
             {
                 logged = text;

@@ -93,11 +93,7 @@ internal static class TuningPlanner
         return new TuningPlan(new TuningLedger { Claims = claims, Written = written }, writes, conflicts);
     }
 
-    private static List<TuningClaim> Claims(
-        IReadOnlyList<TuningClaim> before,
-        string fleet,
-        IReadOnlyDictionary<string, string>? wanted
-    )
+    private static List<TuningClaim> Claims(IReadOnlyList<TuningClaim> before, string fleet, IReadOnlyDictionary<string, string>? wanted)
     {
         var claims = before.ToList();
         var place = claims.FindIndex(claim => claim.Fleet == fleet);

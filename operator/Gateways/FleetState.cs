@@ -106,8 +106,7 @@ internal sealed class FleetState
     }
 
     /// <summary>Returns false for a session that was replaced or never joined.</summary>
-    public bool Leave(GatewaySession session) =>
-        session.Hello.Role == StreamRole.Tuner ? Tuners.Leave(session) : LeaveGateway(session);
+    public bool Leave(GatewaySession session) => session.Hello.Role == StreamRole.Tuner ? Tuners.Leave(session) : LeaveGateway(session);
 
     private bool LeaveGateway(GatewaySession session) =>
         _members.TryGetValue(session.Hello.Gateway, out var member)

@@ -42,7 +42,9 @@ internal static class LimitConditions
     private static ConditionCalculator.Finding LimitsSufficient(StatusInput input, FleetView view)
     {
         var wanted = input.Plan!.Config.Capacity.MaxConnections;
-        var reporting = view.Gateways.Where(gateway => gateway.Report is { Capacity: > 0 } && gateway.ConfigHash == view.DesiredHash).ToList();
+        var reporting = view
+            .Gateways.Where(gateway => gateway.Report is { Capacity: > 0 } && gateway.ConfigHash == view.DesiredHash)
+            .ToList();
         if (reporting.Count == 0)
         {
             return new(FleetConditions.Unknown, FleetConditions.NoReports, "no gateway has reported with the wanted config yet");

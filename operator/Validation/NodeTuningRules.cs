@@ -16,7 +16,10 @@ internal sealed class NodeTuningRules : AbstractValidator<NodeTuningSpec>
                     .Custom(
                         (value, context) =>
                         {
-                            if (SysctlTable.TryFind(context.InstanceToValidate.Name, out var row) && SysctlValue.Check(row, value) is { } problem)
+                            if (
+                                SysctlTable.TryFind(context.InstanceToValidate.Name, out var row)
+                                && SysctlValue.Check(row, value) is { } problem
+                            )
                             {
                                 context.AddFailure(problem);
                             }

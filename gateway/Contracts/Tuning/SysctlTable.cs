@@ -24,7 +24,10 @@ public static class SysctlTable
         Host("net.ipv4.tcp_max_orphans", $"{Ip}: one count for the host"),
         Host("net.ipv4.tcp_mem", $"{Ip}: pages, one account for the host", numbers: 3),
         Host("net.ipv4.udp_mem", $"{Ip}: pages, one account for the host", numbers: 3),
-        Host("net.netfilter.nf_conntrack_max", "kernel Documentation/networking/nf_conntrack-sysctl.rst: writable in the initial namespace alone"),
+        Host(
+            "net.netfilter.nf_conntrack_max",
+            "kernel Documentation/networking/nf_conntrack-sysctl.rst: writable in the initial namespace alone"
+        ),
         Inherited("net.ipv4.tcp_congestion_control", null, 0, $"{Ip}; net/ipv4/tcp_ipv4.c tcp_sk_init: copied from the initial namespace"),
         Inherited("net.ipv4.tcp_rmem", new Version(4, 15), 3, $"{Ip}; tcp_sk_init copies it; {Safe}"),
         Inherited("net.ipv4.tcp_wmem", new Version(4, 15), 3, $"{Ip}; tcp_sk_init copies it; {Safe}"),
@@ -35,7 +38,13 @@ public static class SysctlTable
         Pod("net.ipv4.tcp_keepalive_intvl", new Version(4, 5), SysctlComparison.Exact, 1, Safe),
         Pod("net.ipv4.tcp_keepalive_probes", new Version(4, 5), SysctlComparison.Exact, 1, Safe),
         Pod("net.ipv4.tcp_keepalive_time", new Version(4, 5), SysctlComparison.Exact, 1, Safe),
-        Pod("net.core.somaxconn", null, SysctlComparison.AtLeast, 1, $"{Sysctl}/net.rst; net/core/net_namespace.c: 4096 in each new namespace"),
+        Pod(
+            "net.core.somaxconn",
+            null,
+            SysctlComparison.AtLeast,
+            1,
+            $"{Sysctl}/net.rst; net/core/net_namespace.c: 4096 in each new namespace"
+        ),
         Pod("net.ipv4.tcp_max_syn_backlog", null, SysctlComparison.AtLeast, 1, $"{Ip}; tcp_sk_init: by memory, in each new namespace"),
         Pod("net.ipv4.tcp_max_tw_buckets", null, SysctlComparison.AtLeast, 1, $"{Ip}; tcp_sk_init"),
         Pod("net.ipv4.tcp_tw_reuse", null, SysctlComparison.Exact, 1, $"{Ip}; tcp_sk_init: 2, loopback only, in each new namespace"),
@@ -47,10 +56,15 @@ public static class SysctlTable
     /// <summary>Kernel modules that the tuner may load.</summary>
     public static IReadOnlyList<string> Modules { get; } = ["nf_conntrack", "sch_fq", "tcp_bbr"];
 
-    public static bool TryFind(string name, [NotNullWhen(true)] out SysctlDefinition? definition) => ByName.TryGetValue(name, out definition);
+    public static bool TryFind(string name, [NotNullWhen(true)] out SysctlDefinition? definition) =>
+        ByName.TryGetValue(name, out definition);
 
-    private static SysctlDefinition Host(string name, string source, SysctlComparison comparison = SysctlComparison.AtLeast, int numbers = 1) =>
-        new(name, SysctlScope.Host, comparison, numbers, null, source);
+    private static SysctlDefinition Host(
+        string name,
+        string source,
+        SysctlComparison comparison = SysctlComparison.AtLeast,
+        int numbers = 1
+    ) => new(name, SysctlScope.Host, comparison, numbers, null, source);
 
     private static SysctlDefinition Inherited(string name, Version? safeSince, int numbers, string source) =>
         new(name, SysctlScope.Inherited, SysctlComparison.Exact, numbers, safeSince, source);

@@ -64,7 +64,10 @@ public static class SysctlValue
         }
 
         return definition.Comparison == SysctlComparison.AtLeast
-            ? string.Join(' ', first.Split(' ').Zip(second.Split(' ')).Select(pair => Number(pair.First) >= Number(pair.Second) ? pair.First : pair.Second))
+            ? string.Join(
+                ' ',
+                first.Split(' ').Zip(second.Split(' ')).Select(pair => Number(pair.First) >= Number(pair.Second) ? pair.First : pair.Second)
+            )
             : null;
     }
 

@@ -49,7 +49,10 @@ internal sealed class TokenAuthenticator(KubernetesClient client) : IGatewayAuth
 
         var slash = hello.Fleet.IndexOf('/');
         var (ns, fleet) = (hello.Fleet[..slash], hello.Fleet[(slash + 1)..]);
-        if (verdict.User?.Username != $"system:serviceaccount:{ns}:{(hello.Role == StreamRole.Tuner ? ResourceNames.Tuner(fleet) : ResourceNames.Gateway(fleet))}")
+        if (
+            verdict.User?.Username
+            != $"system:serviceaccount:{ns}:{(hello.Role == StreamRole.Tuner ? ResourceNames.Tuner(fleet) : ResourceNames.Gateway(fleet))}"
+        )
         {
             return "the token is of another ServiceAccount";
         }

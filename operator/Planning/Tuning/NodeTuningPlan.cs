@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Mooring.Contracts.Stream;
 using Mooring.Contracts.Tuning;
-using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 
 namespace Mooring.Operator.Planning.Tuning;
@@ -33,7 +32,10 @@ public sealed record NodeTuningPlan
     public static string TrialName(ConnectionFleet fleet, IReadOnlyList<KeyValuePair<string, string>> trial)
     {
         var text = string.Join('\n', trial.Select(pair => $"{pair.Key}={pair.Value}"));
-        return ResourceNames.SysctlTrial(fleet.Metadata.Name!, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8]);
+        return ResourceNames.SysctlTrial(
+            fleet.Metadata.Name!,
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8]
+        );
     }
 
     internal static NodeTuningPlan Of(FleetInput input)
@@ -70,8 +72,16 @@ public sealed record NodeTuningPlan
             Trial = trial,
             PodProblems =
             [
-                .. tooOld.Select(pair => new PodTuningProblem(pair.Key, pair.Value, $"needs kernel {Row(pair.Key).SafeSince} on every node")),
-                .. isApply ? unsafeOnes.Where(_ => verdict != TrialVerdict.Allowed).Select(pair => new PodTuningProblem(pair.Key, pair.Value, Why(verdict))) : [],
+                .. tooOld.Select(pair => new PodTuningProblem(
+                    pair.Key,
+                    pair.Value,
+                    $"needs kernel {Row(pair.Key).SafeSince} on every node"
+                )),
+                .. isApply
+                    ? unsafeOnes
+                        .Where(_ => verdict != TrialVerdict.Allowed)
+                        .Select(pair => new PodTuningProblem(pair.Key, pair.Value, Why(verdict)))
+                    : [],
             ],
         };
     }

@@ -1,5 +1,4 @@
 using Mooring.Kubernetes.Models;
-using Mooring.Operator.Entities;
 
 namespace Mooring.Operator.Planning.Tuning;
 

@@ -1,4 +1,3 @@
-using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 
@@ -39,7 +38,11 @@ internal static class TunerRenderer
                 Containers = [Container(input, stream)],
                 Volumes =
                 [
-                    new Volume { Name = "config", ConfigMap = new ConfigMapVolumeSource { Name = ResourceNames.Gateway(name) } },
+                    new Volume
+                    {
+                        Name = "config",
+                        ConfigMap = new ConfigMapVolumeSource { Name = ResourceNames.Gateway(name) },
+                    },
                     new Volume
                     {
                         Name = "state",
@@ -93,7 +96,10 @@ internal static class TunerRenderer
                 new EnvVar
                 {
                     Name = "NODE_NAME",
-                    ValueFrom = new EnvVarSource { FieldRef = new ObjectFieldSelector { ApiVersion = "v1", FieldPath = "spec.nodeName" } },
+                    ValueFrom = new EnvVarSource
+                    {
+                        FieldRef = new ObjectFieldSelector { ApiVersion = "v1", FieldPath = "spec.nodeName" },
+                    },
                 },
             ],
             Resources = new ResourceRequirements
@@ -111,9 +117,19 @@ internal static class TunerRenderer
             },
             VolumeMounts =
             [
-                new VolumeMount { Name = "config", MountPath = ConfigDirectory, ReadOnly = true },
+                new VolumeMount
+                {
+                    Name = "config",
+                    MountPath = ConfigDirectory,
+                    ReadOnly = true,
+                },
                 new VolumeMount { Name = "state", MountPath = StateDirectory },
-                new VolumeMount { Name = "token", MountPath = TokenDirectory, ReadOnly = true },
+                new VolumeMount
+                {
+                    Name = "token",
+                    MountPath = TokenDirectory,
+                    ReadOnly = true,
+                },
             ],
         };
 }

@@ -62,7 +62,10 @@ internal static class TuningStatusCalculator
         foreach (var gateway in input.View?.Gateways ?? [])
         {
             // A gateway of an older revision has the older settings, and goes soon.
-            if (gateway.Hello.Limits?.Sysctls is not { } seen || !gateway.Name.StartsWith(input.Plan!.GatewayDeployment + "-", StringComparison.Ordinal))
+            if (
+                gateway.Hello.Limits?.Sysctls is not { } seen
+                || !gateway.Name.StartsWith(input.Plan!.GatewayDeployment + "-", StringComparison.Ordinal)
+            )
             {
                 continue;
             }

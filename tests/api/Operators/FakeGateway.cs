@@ -36,7 +36,14 @@ internal sealed class FakeGateway : IAsyncDisposable
     }
 
     /// <summary>Dials and says hello.</summary>
-    public static async Task<FakeGateway> ConnectAsync(int port, string authorities, string? token, string fleet, string pod, StreamRole role = StreamRole.Gateway)
+    public static async Task<FakeGateway> ConnectAsync(
+        int port,
+        string authorities,
+        string? token,
+        string fleet,
+        string pod,
+        StreamRole role = StreamRole.Gateway
+    )
     {
         var gateway = new FakeGateway(port, authorities);
         gateway._socket.Options.AddSubProtocol(StreamLimits.Subprotocol);

@@ -19,8 +19,23 @@ public sealed class NodeTuningTests(SharedCluster shared)
         var wanted = (await tuner.ReceiveAsync<TuningMessage>()).ShouldNotBeNull();
         (wanted.Mode, wanted.Sysctls["fs.nr_open"]).ShouldBe((TuningMode.Apply, "3000000"));
 
-        await tuner.SendAsync(Report(wanted.Hash, new TuningItem { Name = "fs.nr_open", State = TuningState.Conflict, Wanted = "3000000", Actual = "1", Reason = "a file" }));
-        await StatusAsync(fleet, status => (string?)status["tuning"]?["summary"] == "0/1" && Condition(status) == ("False", "SettingsDiffer"));
+        await tuner.SendAsync(
+            Report(
+                wanted.Hash,
+                new TuningItem
+                {
+                    Name = "fs.nr_open",
+                    State = TuningState.Conflict,
+                    Wanted = "3000000",
+                    Actual = "1",
+                    Reason = "a file",
+                }
+            )
+        );
+        await StatusAsync(
+            fleet,
+            status => (string?)status["tuning"]?["summary"] == "0/1" && Condition(status) == ("False", "SettingsDiffer")
+        );
         await tuner.SendAsync(Report(wanted.Hash, new TuningItem { Name = "fs.nr_open", State = TuningState.Tuned }));
         // What the kubelet calls unsafe is not allowed here, and that stays a problem of the pods.
         await StatusAsync(fleet, status => (string?)status["tuning"]?["summary"] == "1/1" && (int?)status["tuning"]?["problemCount"] == 4);
@@ -94,10 +109,14 @@ public sealed class NodeTuningTests(SharedCluster shared)
         await Eventually.HoldsAsync(
             async () =>
             {
-                var pods = (await fleet.Kubectl.GetAsync("pods", "-n", fleet.Namespace, "-l", "mooring.dev/role=tuner"))["items"]!.AsArray();
+                var pods = (await fleet.Kubectl.GetAsync("pods", "-n", fleet.Namespace, "-l", "mooring.dev/role=tuner"))[
+                    "items"
+                ]!.AsArray();
                 var sets = await fleet.ListAsync("daemonsets");
                 pod = (string?)pods.FirstOrDefault()?["metadata"]!["name"] ?? "";
-                return sets is [var set] && (int?)set["status"]?["numberReady"] == 1 && pod.Length > 0 ? null : $"{pods.ToJsonString()}\n{string.Join(',', sets.Select(one => one.ToJsonString()))}\n{fleet.Operator.Log}";
+                return sets is [var set] && (int?)set["status"]?["numberReady"] == 1 && pod.Length > 0
+                    ? null
+                    : $"{pods.ToJsonString()}\n{string.Join(',', sets.Select(one => one.ToJsonString()))}\n{fleet.Operator.Log}";
             },
             TimeSpan.FromSeconds(30)
         );

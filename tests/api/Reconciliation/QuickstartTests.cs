@@ -27,7 +27,8 @@ public sealed class QuickstartTests(SharedCluster shared)
 
         var lines = (await Kubectl.RunAsync("get", "fleets", "-n", fleet.Namespace)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-        Columns(lines[0]).ShouldBe(["NAME", "GATEWAYS", "BACKENDS", "CONNECTIONS", "CAPACITY", "UTIL", "DRAINING", "TUNED", "PHASE", "AGE"]);
+        Columns(lines[0])
+            .ShouldBe(["NAME", "GATEWAYS", "BACKENDS", "CONNECTIONS", "CAPACITY", "UTIL", "DRAINING", "TUNED", "PHASE", "AGE"]);
         Columns(lines[1])[..^1].ShouldBe(["quickstart", "2/2", "4/4", "0", "0", "0", "0", "Ready"]);
         var wide = (await Kubectl.RunAsync("get", "cf", "-o", "wide", "-n", fleet.Namespace)).Split('\n');
         Columns(wide[0])[^3..].ShouldBe(["IMAGE", "REASON", "MESSAGE"]);

@@ -13,19 +13,19 @@ public sealed class GatewayLogTests
     public async Task Access_IsOneLineOfJson()
     {
         var lines = await WriteEntriesAsync(
-                new AccessEntry
-                {
-                    Time = Time,
-                    Listener = "live",
-                    ClientAddress = IPAddress.IPv6Loopback,
-                    ClientPort = 1234,
-                    Backend = "app",
-                    Endpoint = "app-0",
-                    ReceivedBytes = 5,
-                    SentBytes = 7,
-                    Duration = TimeSpan.FromMilliseconds(1500.9),
-                    Reason = "client",
-                }
+            new AccessEntry
+            {
+                Time = Time,
+                Listener = "live",
+                ClientAddress = IPAddress.IPv6Loopback,
+                ClientPort = 1234,
+                Backend = "app",
+                Endpoint = "app-0",
+                ReceivedBytes = 5,
+                SentBytes = 7,
+                Duration = TimeSpan.FromMilliseconds(1500.9),
+                Reason = "client",
+            }
         );
 
         lines

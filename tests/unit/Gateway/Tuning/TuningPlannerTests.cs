@@ -85,7 +85,10 @@ public sealed class TuningPlannerTests
         var ledger = Plan(TuningLedger.Empty, "a/a", new() { ["fs.nr_open"] = "2000" }, new() { ["fs.nr_open"] = "1000" }).Ledger;
         var files = new Dictionary<string, HostSetting> { ["fs.nr_open"] = new("900", "/etc/sysctl.conf") };
 
-        TuningPlanner.Plan(ledger, "a/a", Map("fs.nr_open", "2000"), Map("fs.nr_open", "2000"), files).Writes["fs.nr_open"].ShouldBe("1000");
+        TuningPlanner
+            .Plan(ledger, "a/a", Map("fs.nr_open", "2000"), Map("fs.nr_open", "2000"), files)
+            .Writes["fs.nr_open"]
+            .ShouldBe("1000");
     }
 
     [Fact]
@@ -122,46 +125,50 @@ public sealed class TuningPlannerTests
             from value in Gen.Choose(1, 50)
             from isGone in Gen.Choose(0, 4)
             select isGone == 0 ? null : list.ToDictionary(name => name, _ => $"{value}");
-        var step =
-            from fleet in Gen.Elements("a/a", "b/b", "c/c")
-            from map in wanted
-            select (Fleet: fleet, Map: map);
+        var step = from fleet in Gen.Elements("a/a", "b/b", "c/c") from map in wanted select (Fleet: fleet, Map: map);
         var gone = new[] { "a/a", "b/b", "c/c" }.Select(fleet => (Fleet: fleet, Map: (Dictionary<string, string>?)null));
         Prop.ForAll(
-            step.ListOf().ToArbitrary(),
-            steps =>
-            {
-                var found = names.ToDictionary(name => name, _ => "20");
-                var host = new Dictionary<string, string>(found);
-                var ledger = TuningLedger.Empty;
-                foreach (var (fleet, map) in steps.Concat(gone))
+                step.ListOf().ToArbitrary(),
+                steps =>
                 {
-                    var plan = TuningPlanner.Plan(ledger, fleet, map, host, NoFiles);
-                    foreach (var (name, value) in plan.Writes)
+                    var found = names.ToDictionary(name => name, _ => "20");
+                    var host = new Dictionary<string, string>(found);
+                    var ledger = TuningLedger.Empty;
+                    foreach (var (fleet, map) in steps.Concat(gone))
                     {
-                        host[name] = value;
+                        var plan = TuningPlanner.Plan(ledger, fleet, map, host, NoFiles);
+                        foreach (var (name, value) in plan.Writes)
+                        {
+                            host[name] = value;
+                        }
+
+                        ledger = plan.Ledger;
+                        if (TuningPlanner.Plan(ledger, fleet, map, host, NoFiles).Writes.Count > 0)
+                        {
+                            return false;
+                        }
+
+                        var claims = ledger
+                            .Claims.SelectMany(claim => claim.Sysctls)
+                            .ToLookup(pair => pair.Key, pair => int.Parse(pair.Value));
+                        if (names.Exists(name => int.Parse(host[name]) != Math.Max(20, claims[name].DefaultIfEmpty().Max())))
+                        {
+                            return false;
+                        }
                     }
 
-                    ledger = plan.Ledger;
-                    if (TuningPlanner.Plan(ledger, fleet, map, host, NoFiles).Writes.Count > 0)
-                    {
-                        return false;
-                    }
-
-                    var claims = ledger.Claims.SelectMany(claim => claim.Sysctls).ToLookup(pair => pair.Key, pair => int.Parse(pair.Value));
-                    if (names.Exists(name => int.Parse(host[name]) != Math.Max(20, claims[name].DefaultIfEmpty().Max())))
-                    {
-                        return false;
-                    }
+                    return host.OrderBy(pair => pair.Key).SequenceEqual(found.OrderBy(pair => pair.Key)) && ledger.Written.Count == 0;
                 }
-
-                return host.OrderBy(pair => pair.Key).SequenceEqual(found.OrderBy(pair => pair.Key)) && ledger.Written.Count == 0;
-            }
-        ).QuickCheckThrowOnFailure();
+            )
+            .QuickCheckThrowOnFailure();
     }
 
-    private static TuningPlan Plan(TuningLedger ledger, string fleet, Dictionary<string, string>? wanted, Dictionary<string, string> actual) =>
-        TuningPlanner.Plan(ledger, fleet, wanted, actual, NoFiles);
+    private static TuningPlan Plan(
+        TuningLedger ledger,
+        string fleet,
+        Dictionary<string, string>? wanted,
+        Dictionary<string, string> actual
+    ) => TuningPlanner.Plan(ledger, fleet, wanted, actual, NoFiles);
 
     private static Dictionary<string, string> Map(string name, string value) => new() { [name] = value };
 }

@@ -234,7 +234,8 @@ public sealed class StreamTests
     [InlineData(
         """{"type":"report","state":"Serving","connections":1,"capacity":1,"listeners":[{"name":"a","refusedTotal":{"x":-1}}]}""",
         "$.listeners[0].refusedTotal.x: negative"
-    )]    [InlineData(
+    )]
+    [InlineData(
         """{"type":"report","state":"Serving","connections":1,"capacity":1,"backends":[{"name":"a","traffic":{"connect":{"counts":[1,-1]}}}]}""",
         "$.backends[0].traffic.connect.counts[1]: negative"
     )]
@@ -246,7 +247,6 @@ public sealed class StreamTests
         """{"type":"report","state":"Serving","connections":1,"capacity":1,"listeners":[{"name":"a","traffic":{"closedTotal":{"x":-1}}}]}""",
         "$.listeners[0].traffic.closedTotal.x: negative"
     )]
-
     public async Task Session_BadMessage_EndsTheStream(string text, string expected)
     {
         await using var stream = await StreamFixture.StartAsync();

@@ -102,10 +102,20 @@ public sealed class HostOutputTests
             Connections = 0,
             Capacity = 1,
             Listeners = [new ListenerLoad { Name = "edge", Traffic = traffic }],
-            Backends = [new BackendLoad { Name = "app", SentBytesTotal = 7, Traffic = traffic }],
+            Backends =
+            [
+                new BackendLoad
+                {
+                    Name = "app",
+                    SentBytesTotal = 7,
+                    Traffic = traffic,
+                },
+            ],
         };
 
-        var text = HostMetrics.Write([], [
+        var text = HostMetrics.Write(
+            [],
+            [
                 new FleetView
                 {
                     Fleet = "default/a",
@@ -125,7 +135,8 @@ public sealed class HostOutputTests
                         },
                     ],
                 },
-            ]);
+            ]
+        );
 
         const string Of = "fleet=\"default/a\",gateway=\"gw-0\"";
         text.ShouldContain($"mooring_gateway_backend_sent_bytes_total{{{Of},backend=\"app\"}} 7\n");

@@ -78,7 +78,9 @@ public sealed class NodeTuningPlanTests
         pods.ShouldContainKeyAndValue("net.ipv4.tcp_keepalive_time", "60");
         pods.ShouldContainKey("net.ipv4.tcp_rmem");
         pods.ShouldNotContainKey("net.core.somaxconn");
-        plan.Tuning.PodProblems.ShouldContain(problem => problem.Name == "net.core.somaxconn" && problem.Reason.Contains("allowUnsafePodSysctls"));
+        plan.Tuning.PodProblems.ShouldContain(problem =>
+            problem.Name == "net.core.somaxconn" && problem.Reason.Contains("allowUnsafePodSysctls")
+        );
     }
 
     [Fact]
@@ -93,12 +95,19 @@ public sealed class NodeTuningPlanTests
     [Fact]
     public void Plan_KernelTooOldForASetting_LeavesItOutAndSaysSo()
     {
-        var old = new TunerObservation { Desired = 1, Ready = 1, Reports = [Report("x", kernel: "4.14.0-generic")] };
+        var old = new TunerObservation
+        {
+            Desired = 1,
+            Ready = 1,
+            Reports = [Report("x", kernel: "4.14.0-generic")],
+        };
 
         var plan = FleetPlanner.Plan(Input(Apply) with { Tuner = old });
 
         Sysctls(plan)!.ShouldNotContainKey("net.ipv4.tcp_rmem");
-        plan.Tuning.PodProblems.ShouldContain(problem => problem.Name == "net.ipv4.tcp_rmem" && problem.Reason == "needs kernel 4.15 on every node");
+        plan.Tuning.PodProblems.ShouldContain(problem =>
+            problem.Name == "net.ipv4.tcp_rmem" && problem.Reason == "needs kernel 4.15 on every node"
+        );
     }
 
     [Theory]
@@ -111,7 +120,8 @@ public sealed class NodeTuningPlanTests
     {
         var input = Input(Apply with { AllowUnsafePodSysctls = true });
         var trial = FleetPlanner.Plan(input).Objects.OfType<Pod>().ShouldHaveSingleItem();
-        trial.Spec!.SecurityContext!.Sysctls!.Select(sysctl => sysctl.Name)
+        trial
+            .Spec!.SecurityContext!.Sysctls!.Select(sysctl => sysctl.Name)
             .ShouldBe(["net.core.somaxconn", "net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_max_tw_buckets", "net.ipv4.tcp_tw_reuse"]);
         trial.Status = phase is null ? null : new PodStatus { Phase = phase, Reason = reason };
 
@@ -125,7 +135,12 @@ public sealed class NodeTuningPlanTests
     [Fact]
     public void Plan_TuningTakenAway_TunersStayUntilTheNodesAreAsBefore()
     {
-        var running = new TunerObservation { Desired = 2, Ready = 2, Reports = [Report("x"), Report("y")] };
+        var running = new TunerObservation
+        {
+            Desired = 2,
+            Ready = 2,
+            Reports = [Report("x"), Report("y")],
+        };
 
         var plan = FleetPlanner.Plan(Input(null) with { Tuner = running });
 
@@ -153,24 +168,58 @@ public sealed class NodeTuningPlanTests
         var bad = Report(plan.Tuning.Message!.Hash) with
         {
             Node = "n2",
-            Items = [new TuningItem { Name = "fs.nr_open", State = TuningState.Conflict, Wanted = "2", Actual = "1", Reason = "the node's file" }],
+            Items =
+            [
+                new TuningItem
+                {
+                    Name = "fs.nr_open",
+                    State = TuningState.Conflict,
+                    Wanted = "2",
+                    Actual = "1",
+                    Reason = "the node's file",
+                },
+            ],
         };
         var input = Input(Apply with { Profile = "None" }) with
         {
-            Tuner = new TunerObservation { Desired = 3, Ready = 3, Reports = [bad, Report(plan.Tuning.Message.Hash), Report("older")] },
+            Tuner = new TunerObservation
+            {
+                Desired = 3,
+                Ready = 3,
+                Reports = [bad, Report(plan.Tuning.Message.Hash), Report("older")],
+            },
         };
 
-        var status = FleetStatusCalculator.Calculate(new StatusInput { Input = input, Plan = plan, Now = DateTimeOffset.UnixEpoch });
+        var status = FleetStatusCalculator.Calculate(
+            new StatusInput
+            {
+                Input = input,
+                Plan = plan,
+                Now = DateTimeOffset.UnixEpoch,
+            }
+        );
 
         (status.Tuning!.Summary, status.Tuning.ProblemCount).ShouldBe(("1/3", 1));
-        status.Tuning.Problems!.Single().ShouldBe(new() { Node = "n2", Name = "fs.nr_open", Wanted = "2", Actual = "1", Reason = "Conflict: the node's file" });
+        status
+            .Tuning.Problems!.Single()
+            .ShouldBe(
+                new()
+                {
+                    Node = "n2",
+                    Name = "fs.nr_open",
+                    Wanted = "2",
+                    Actual = "1",
+                    Reason = "Conflict: the node's file",
+                }
+            );
         var condition = status.Conditions!.Single(condition => condition.Type == FleetConditions.NodesTuned);
         (condition.Status, condition.Reason).ShouldBe(("False", "SettingsDiffer"));
         condition.Message.ShouldBe("node n2: fs.nr_open is not 2: Conflict: the node's file");
     }
 
     private static Dictionary<string, string>? Sysctls(FleetPlan plan) =>
-        plan.Objects.OfType<Deployment>()
+        plan
+            .Objects.OfType<Deployment>()
             .Single(deployment => deployment.Metadata.Name == plan.GatewayDeployment)
             .Spec!.Template!.Spec!.SecurityContext!.Sysctls?.ToDictionary(sysctl => sysctl.Name!, sysctl => sysctl.Value!);
 
