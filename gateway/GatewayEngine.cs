@@ -8,6 +8,7 @@ using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.Transport.Tls;
 using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway;
@@ -24,6 +25,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     private readonly ChannelTable _table;
     private readonly RelayLoop[] _loops;
     private readonly ListenerHost _host;
+    private readonly TlsStore _tls;
     private readonly SemaphoreSlim _applying = new(1);
     private readonly Lock _endpoints = new();
     private readonly Dictionary<string, ushort> _backendIndexes = [];
@@ -38,7 +40,13 @@ internal sealed class GatewayEngine : IAsyncDisposable
     {
         _options = options;
         OpenFiles = ProcessLimits.RaiseOpenFiles();
-        _state = new EngineState { AccessLog = options.AccessLog, Sides = new DescriptorTable<ConnectionSide>(OpenFiles) };
+        _state = new EngineState
+        {
+            AccessLog = options.AccessLog,
+            Sides = new DescriptorTable<ConnectionSide>(OpenFiles),
+            Tls = new DescriptorTable<TlsState>(OpenFiles),
+        };
+        _tls = new TlsStore(options.Time);
         _table = new ChannelTable(OpenFiles);
         _host = new ListenerHost(options.BindAddress, options.BindsListeners);
         var count = options.Loops > 0 ? options.Loops : Environment.ProcessorCount;
@@ -97,6 +105,12 @@ internal sealed class GatewayEngine : IAsyncDisposable
 
             var errors = _options.Upgrades is null ? WithoutUpgrades(snapshot) : [];
             errors = errors.Count > 0 ? errors : TooManyNames(snapshot);
+            TlsPlan? plan = null;
+            if (errors.Count == 0)
+            {
+                (plan, errors) = _tls.Prepare(snapshot);
+            }
+
             errors = errors.Count > 0 ? errors : _host.Open(snapshot.Listeners);
             if (errors.Count > 0)
             {
@@ -104,8 +118,9 @@ internal sealed class GatewayEngine : IAsyncDisposable
             }
 
             _state.Share.Begin(config.Capacity.Fleet);
-            SetBackends(snapshot);
-            SetListeners(snapshot);
+            _tls.Commit(plan!);
+            SetBackends(snapshot, plan!);
+            SetListeners(snapshot, plan!);
             _state.Snapshot = snapshot;
             await WatchAsync();
             _resolveNow.Release();
@@ -151,6 +166,61 @@ internal sealed class GatewayEngine : IAsyncDisposable
             _applying.Release();
         }
     }
+
+    /// <summary>
+    /// Looks at the files of certificates again. New connections get what has changed; open ones keep what they have. A file that is no
+    /// good any more changes nothing. Returns what is wrong with the files now.
+    /// </summary>
+    public async Task<CertificateReload> ReloadCertificatesAsync()
+    {
+        await _applying.WaitAsync();
+        try
+        {
+            if (_state.Snapshot is not { } snapshot)
+            {
+                return new CertificateReload(false, []);
+            }
+
+            _tls.RotateTickets();
+            var (plan, errors) = _tls.Prepare(snapshot);
+            if (plan is null)
+            {
+                return new CertificateReload(false, errors);
+            }
+
+            _tls.Commit(plan);
+            var changed = false;
+            foreach (var config in snapshot.Backends)
+            {
+                var tls = _state.Backends[config.Name].Tls;
+                changed |= tls.Client != plan.Of(config);
+                tls.Client = plan.Of(config);
+            }
+
+            foreach (var config in snapshot.Listeners.Where(listener => listener.Tls is not null))
+            {
+                var state = _state.Listeners.First(listener => listener.Name == config.Name);
+                var tls = plan.Of(config)!;
+                if (state.Setup is { } setup && setup.Tls?.Server != tls.Server)
+                {
+                    changed = true;
+                    state.Setup = setup with { Tls = tls };
+                }
+            }
+
+            return new CertificateReload(changed, plan.Problems);
+        }
+        finally
+        {
+            _applying.Release();
+        }
+    }
+
+    /// <summary>Files of certificates that are no good at present, while their last good content serves on.</summary>
+    public IReadOnlyList<string> CertificateProblems => _tls.Problems;
+
+    /// <summary>When each certificate in force expires, by its name.</summary>
+    public IReadOnlyDictionary<string, DateTimeOffset> CertificateExpiries => _tls.Expiries;
 
     /// <summary>Names of listeners whose socket was not handed over yet.</summary>
     public IReadOnlyList<string> WaitingListeners =>
@@ -220,6 +290,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
         _host.Dispose();
         _table.Dispose();
         _state.Sides.Dispose();
+        _state.Tls.Dispose();
         _applying.Dispose();
         _resolveNow.Dispose();
         _stop.Dispose();
@@ -246,7 +317,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
                 .Select(item => $"listeners[{item.i}].protocol: WebSocket is not served here"),
         ];
 
-    private void SetBackends(GatewaySnapshot snapshot)
+    private void SetBackends(GatewaySnapshot snapshot, TlsPlan tls)
     {
         var now = EventLoop.Clock();
         lock (_endpoints)
@@ -258,6 +329,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
                 var backend = before.TryGetValue(config.Name, out var known)
                     ? known
                     : new BackendState(config.Name, _state.Endpoints) { Index = BackendIndex(config.Name) };
+                backend.Tls.Client = tls.Of(config);
                 backend.Configure(config, PoliciesOf(snapshot, config.Name), now);
                 if (config.Source == EndpointSource.Static && EndpointResolver.WithoutDns(config) is { } endpoints)
                 {
@@ -293,7 +365,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     private static HashSet<BalancingPolicy> PoliciesOf(GatewaySnapshot snapshot, string backend) =>
         [.. snapshot.Listeners.Where(listener => listener.BackendNames.Contains(backend)).Select(listener => listener.Balancing)];
 
-    private void SetListeners(GatewaySnapshot snapshot)
+    private void SetListeners(GatewaySnapshot snapshot, TlsPlan tls)
     {
         var states = _state.Listeners.ToList();
         var byName = states.ToDictionary(state => state.Name);
@@ -312,6 +384,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
                 Config = config,
                 Backend = config.Backend is null ? null : _state.Backends[config.Backend],
                 Upgrade = config.Protocol == ListenerProtocol.WebSocket ? _options.Upgrades!(config) : null,
+                Tls = tls.Of(config),
             };
             byName.Remove(config.Name);
         }
@@ -432,9 +505,16 @@ internal sealed record EngineOptions
     /// <summary>Told when active checks put an endpoint out (with why) or back (null). On any thread.</summary>
     public Action<EndpointState, string?>? EndpointTurned { get; init; }
 
+    /// <summary>For what goes by the wall clock: ticket keys.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>Gets every ended connection; null: none. Not disposed by the engine.</summary>
     public AccessLog? AccessLog { get; init; }
 }
+
+/// <param name="Changed">Something was replaced.</param>
+/// <param name="Problems">What is wrong with the files, each with where it is named.</param>
+internal sealed record CertificateReload(bool Changed, IReadOnlyList<string> Problems);
 
 /// <param name="Hash">Of the config in force now; null where it was refused.</param>
 /// <param name="Errors">Why, each with its path; empty where it was accepted.</param>

@@ -48,6 +48,7 @@ internal sealed class BackendState
     }
 
     public RetryBudget Retries => _retries;
+    public BackendTls Tls { get; } = new();
 
     /// <summary>A push has come: DNS has nothing to say any more.</summary>
     public bool Pushed { get; private set; }
@@ -221,6 +222,8 @@ internal sealed class BackendState
             MaxConnections = Config.MaxConnectionsPerEndpoint,
             MaxFails = Config.MaxFails,
             FailTimeoutMicroseconds = Config.FailTimeoutMicroseconds,
+            Tls = Tls,
+            TlsHost = Config.TlsHost(endpoint),
         };
 }
 

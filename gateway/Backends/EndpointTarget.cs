@@ -26,4 +26,10 @@ internal sealed record EndpointTarget
     public required long FailTimeoutMicroseconds { get; init; }
 
     public BackendFeatures Features { get; init; } = BackendFeatures.None;
+
+    /// <summary>The backend's.</summary>
+    public BackendTls Tls { get; init; } = new();
+
+    /// <summary>Who the endpoint's certificate must be for where the backend's TLS does not say: host name or IP address.</summary>
+    public string TlsHost { get; init; } = "";
 }

@@ -33,6 +33,7 @@ internal static class BackendCompiler
             errors.Range($"{path}.connectTimeout", backend.ConnectTimeout, TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10));
             errors.Range($"{path}.passiveHealth.maxFails", backend.PassiveHealth.MaxFails, 0, 1_000);
             errors.Range($"{path}.passiveHealth.failTimeout", backend.PassiveHealth.FailTimeout, TimeSpan.Zero, TimeSpan.FromHours(24));
+            TlsCompiler.Check(path, backend.Tls, errors);
             result.Add(
                 new BackendSnapshot
                 {
@@ -47,6 +48,7 @@ internal static class BackendCompiler
                     FailTimeoutMicroseconds = (long)backend.PassiveHealth.FailTimeout.TotalMicroseconds,
                     ProxyOut = ProxyOutSnapshot.Compile($"{path}.proxyProtocol", backend.ProxyProtocol, errors),
                     Features = BackendFeatureCompiler.Compile(path, backend, errors),
+                    Tls = backend.Tls,
                 }
             );
         }

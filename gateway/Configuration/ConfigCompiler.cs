@@ -21,6 +21,7 @@ internal static class ConfigCompiler
         for (var i = 0; i < config.Listeners.Count; i++)
         {
             errors.NoNulls($"listeners[{i}].webSocket.routes", config.Listeners[i]?.WebSocket?.Routes ?? []);
+            errors.NoNulls($"listeners[{i}].tls.certificates", config.Listeners[i]?.Tls?.Certificates ?? []);
         }
 
         for (var i = 0; i < config.Backends.Count; i++)

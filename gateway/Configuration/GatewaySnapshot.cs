@@ -63,9 +63,14 @@ internal sealed record ListenerSnapshot
     /// <summary>Null: no PROXY headers are taken.</summary>
     public required ProxySnapshot? Proxy { get; init; }
 
+    public TlsListenerConfig? Tls { get; init; }
+
     /// <summary>Every backend that a connection of this listener may go to.</summary>
     public IEnumerable<string> BackendNames =>
-        (WebSocket?.Routes.Select(route => route.Backend) ?? []).Concat(Backend is null ? [] : [Backend]).Distinct();
+        (WebSocket?.Routes.Select(route => route.Backend) ?? [])
+            .Concat(Tls?.Routes.Select(route => route.Backend) ?? [])
+            .Concat(Backend is null ? [] : [Backend])
+            .Distinct();
 }
 
 internal sealed record BackendSnapshot
@@ -109,6 +114,12 @@ internal sealed record BackendSnapshot
     public ProxyOutSnapshot? ProxyOut { get; init; }
 
     public BackendFeatures Features { get; init; } = BackendFeatures.None;
+
+    public BackendTlsConfig? Tls { get; init; }
+
+    /// <summary>Who an endpoint's certificate must be for where <see cref="Tls"/> does not say.</summary>
+    public string TlsHost(Backends.ResolvedEndpoint endpoint) =>
+        Addresses.FirstOrDefault(address => address.Text == endpoint.Id)?.Host ?? DnsName ?? endpoint.Address.ToString();
 }
 
 /// <param name="Text">As configured: the endpoint's id.</param>

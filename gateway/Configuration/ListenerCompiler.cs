@@ -43,6 +43,7 @@ internal static class ListenerCompiler
                 errors.Add($"{path}.backend", $"there is no backend '{listener.Backend}'");
             }
 
+            TlsCompiler.Check(path, listener, backends, errors);
             switch (listener.Protocol)
             {
                 case ListenerProtocol.TCP:
@@ -76,7 +77,7 @@ internal static class ListenerCompiler
 
     private static void CheckTcp(string path, ListenerConfig listener, ErrorList errors)
     {
-        if (listener.Backend is null)
+        if (listener.Backend is null && listener.Tls?.Mode != TlsMode.Passthrough)
         {
             errors.Add($"{path}.backend", "is required");
         }
@@ -221,6 +222,7 @@ internal static class ListenerCompiler
             ),
             WebSocket = socket,
             Proxy = ProxySnapshot.Compile($"{path}.proxyProtocol", listener.ProxyProtocol, errors),
+            Tls = listener.Tls,
         };
     }
 }

@@ -50,6 +50,18 @@ internal enum RefusalReason
 
     /// <summary>A trusted peer sent no PROXY header, a broken one, or one of a version that is not taken.</summary>
     ProxyHeader,
+
+    /// <summary>Not TLS, or no handshake that both ends agree on.</summary>
+    TlsHandshake,
+
+    /// <summary>The TLS handshake was not over in time.</summary>
+    TlsTimeout,
+
+    /// <summary>The client's certificate is missing or not good.</summary>
+    ClientCertificate,
+
+    /// <summary>Passthrough: no route takes the server name, and the listener has no backend of its own.</summary>
+    ServerName,
 }
 
 internal static class RefusalReasons
@@ -76,6 +88,10 @@ internal static class RefusalReasons
             RefusalReason.Resources => "resources",
             RefusalReason.UntrustedProxy => "untrusted_proxy",
             RefusalReason.ProxyHeader => "proxy_header",
+            RefusalReason.TlsHandshake => "tls_handshake",
+            RefusalReason.TlsTimeout => "tls_timeout",
+            RefusalReason.ClientCertificate => "client_certificate",
+            RefusalReason.ServerName => "server_name",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

@@ -148,6 +148,19 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     /// <summary>The client is admitted, and what stood before its protocol is done: its first byte is the protocol's.</summary>
     public void Serve(int client, Channel* channel, ListenerSetup setup)
     {
+        if (setup.Tls is { } tls)
+        {
+            loop.TlsAcceptor.Start(client, channel, tls);
+        }
+        else
+        {
+            ServeInside(client, channel, setup);
+        }
+    }
+
+    /// <summary>Takes a client into what the listener is for: at once, or once its TLS stands.</summary>
+    public void ServeInside(int client, Channel* channel, ListenerSetup setup)
+    {
         channel->Phase = ChannelPhase.Connecting;
         if (setup.Config.Protocol == ListenerProtocol.WebSocket)
         {

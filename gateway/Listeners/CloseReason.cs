@@ -54,6 +54,12 @@ internal enum CloseReason : byte
     /// <summary>Over a limit, which showed only once the client was known.</summary>
     Refused,
 
+    /// <summary>The TLS handshake with the client failed.</summary>
+    TlsFailed,
+
+    /// <summary>The TLS handshake with the client was not over in time.</summary>
+    TlsTimeout,
+
     /// <summary>A bug in the gateway; standard error says which.</summary>
     Fault,
 }

@@ -33,6 +33,11 @@ internal sealed unsafe class Closer(RelayLoop loop)
         }
 
         DropPending(client);
+        if (client->Has(ChannelFlags.Tls))
+        {
+            loop.Tls.Free(descriptor, reset);
+        }
+
         if (reset)
         {
             Libc.ResetOnClose(descriptor);
@@ -74,6 +79,11 @@ internal sealed unsafe class Closer(RelayLoop loop)
         }
 
         loop.Engine.Endpoints[upstream->Endpoint].Release();
+        if (upstream->Has(ChannelFlags.Tls))
+        {
+            loop.Tls.Free(descriptor, reset);
+        }
+
         if (reset)
         {
             Libc.ResetOnClose(descriptor);

@@ -52,22 +52,44 @@ internal sealed unsafe class Connector(RelayLoop loop)
                 return;
             }
         }
-        else if ((events & Epoll.Out) == 0)
+        else if ((events & Epoll.Out) == 0 && !upstream->Has(ChannelFlags.Tls))
         {
             return;
         }
 
         var client = upstream->Peer;
         var channel = loop.Table[client];
-        loop.Traffic.Connected(channel, upstream);
-        if (BackendOf(client, channel)?.Config.ProxyOut is { } proxy && !loop.Greeting.Send(proxy, client, channel, descriptor, upstream))
+        // Before TLS, and so once only.
+        if (
+            !upstream->Has(ChannelFlags.Tls)
+            && BackendOf(client, channel)?.Config.ProxyOut is { } proxy
+            && !loop.Greeting.Send(proxy, client, channel, descriptor, upstream)
+        )
         {
             OnFailure(descriptor, upstream);
             return;
         }
 
-        _routed.Remove(client);
         var endpoint = loop.Engine.Endpoints[upstream->Endpoint];
+        if (endpoint.Target.Tls.Client is not null || upstream->Has(ChannelFlags.Tls))
+        {
+            var progress = loop.TlsConnector.Advance(descriptor, upstream, endpoint);
+            if (progress != TlsProgress.Done)
+            {
+                if (progress == TlsProgress.Failed)
+                {
+                    OnFailure(descriptor, upstream);
+                }
+
+                return;
+            }
+
+            // What came behind the handshake may be in OpenSSL's hands already.
+            events |= Epoll.In;
+        }
+
+        loop.Traffic.Connected(channel, upstream);
+        _routed.Remove(client);
         var isUpgrade = loop.Upgrader.OnConnected(client, channel, descriptor, upstream);
         endpoint.ConnectSucceeded(loop.Now, handshake: !isUpgrade);
         if (isUpgrade)
@@ -83,7 +105,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
 
         channel->Phase = upstream->Phase = ChannelPhase.Relaying;
         loop.StartIdleTimer(client, channel);
-        if (!loop.Register(client))
+        if (!loop.Watch(client, channel))
         {
             loop.Closer.Close(client, CloseReason.Resources, reset: true);
             return;

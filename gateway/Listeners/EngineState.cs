@@ -4,6 +4,7 @@ using Mooring.Gateway.Limits;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.Transport.Tls;
 
 namespace Mooring.Gateway.Listeners;
 
@@ -55,6 +56,8 @@ internal sealed class EngineState
     }
 
     public EndpointRegistry Endpoints { get; } = new();
+
+    public required DescriptorTable<TlsState> Tls { get; init; }
 
     /// <summary>Open client connections.</summary>
     public ConnectionLimit Connections { get; } = new();

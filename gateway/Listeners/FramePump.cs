@@ -104,7 +104,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         for (var reads = 0; reads < MaxReads; reads++)
         {
             var wanted = loop.Pump.ReadSize;
-            var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)wanted, 0);
+            var count = loop.Receive(descriptor, source, wanted);
             if (count <= 0)
             {
                 OnNoData(descriptor, source, count == 0 ? 0 : Libc.LastError);
@@ -216,7 +216,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
 
         fixed (byte* data = bytes)
         {
-            var written = (int)Libc.Send(descriptor, data, (nuint)bytes.Length, SocketFlag.NoSignal);
+            var written = loop.Send(descriptor, channel, data, bytes.Length);
             if (written < 0)
             {
                 if (Libc.LastError != Errno.EAGAIN)

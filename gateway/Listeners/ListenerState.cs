@@ -27,6 +27,8 @@ internal sealed class ListenerState(string name, ushort index)
         set => Volatile.Write(ref _setup, value);
     }
 
+    public TlsTotals Tls { get; } = new();
+
     public void CountRefusal(RefusalReason reason) => Interlocked.Increment(ref _refused[(int)reason]);
 
     public long Refused(RefusalReason reason) => Volatile.Read(ref _refused[(int)reason]);
@@ -42,4 +44,7 @@ internal sealed record ListenerSetup
 
     /// <summary>Of a WebSocket listener.</summary>
     public required IUpgradeHandler? Upgrade { get; init; }
+
+    /// <summary>Null: no TLS.</summary>
+    public ListenerTls? Tls { get; init; }
 }

@@ -34,6 +34,7 @@ internal static unsafe class LoadReader
                     ReceivedBytesTotal = sum.Received,
                     SentBytesTotal = sum.Sent,
                     Traffic = sum.Load,
+                    Tls = listener.Tls.Read(),
                 }
             );
         }
@@ -53,6 +54,7 @@ internal static unsafe class LoadReader
         return new BackendLoad
         {
             Name = backend.Name,
+            Tls = backend.Tls.Totals.Read(),
             Queue = backend.Config.Features.Queue is null ? null : backend.Queue.Read(),
             Breaker = backend.Breaker?.Read(now),
             RetriesTotal = backend.Retries.Taken,

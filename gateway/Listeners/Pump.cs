@@ -89,7 +89,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
             }
 
             var wanted = ReadSize;
-            var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)wanted, 0);
+            var count = loop.Receive(descriptor, source, wanted);
             if (count <= 0)
             {
                 OnNoData(descriptor, source, count == 0 ? 0 : Libc.LastError);
@@ -102,7 +102,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
                 SetNoDelay(target, sink);
             }
 
-            var written = (int)Libc.Send(target, loop.ReadBuffer, (nuint)count, SocketFlag.NoSignal);
+            var written = loop.Send(target, sink, loop.ReadBuffer, count);
             if (written < count)
             {
                 if (written < 0)
@@ -195,7 +195,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
         var left = loop.Pending.Peek(channel->Pending);
         fixed (byte* data = left)
         {
-            var written = (int)Libc.Send(descriptor, data, (nuint)left.Length, SocketFlag.NoSignal);
+            var written = loop.Send(descriptor, channel, data, left.Length);
             if (written < 0)
             {
                 if (Libc.LastError != Errno.EAGAIN)
@@ -244,7 +244,8 @@ internal sealed unsafe class Pump(RelayLoop loop)
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool Splice(int from, Channel* source, int to, Channel* sink)
     {
-        var handle = loop.Pipes.Rent();
+        // What goes through TLS has to come up here.
+        var handle = ((source->Flags | sink->Flags) & ChannelFlags.Tls) != 0 ? 0 : loop.Pipes.Rent();
         if (handle == 0)
         {
             source->Flags &= ~ChannelFlags.Bulk;
@@ -363,7 +364,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
             return false;
         }
 
-        _ = Libc.Shutdown(descriptor, SocketFlag.ShutdownWrite);
+        loop.EndOutput(descriptor, channel);
         return true;
     }
 

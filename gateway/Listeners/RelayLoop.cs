@@ -1,5 +1,7 @@
 // Hot path: every event. See tests/benchmarks.
+using System.Runtime.CompilerServices;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.Transport.Tls;
 
 namespace Mooring.Gateway.Listeners;
 
@@ -27,6 +29,9 @@ internal sealed unsafe class RelayLoop : EventLoop
         Proxy = new ProxyStage(this);
         Greeting = new ProxyGreeting(this);
         Connections = new ConnectionList(this);
+        Tls = new TlsIo(this, engine.Tls);
+        TlsAcceptor = new TlsAcceptor(this, engine.Tls);
+        TlsConnector = new TlsConnector(this, engine.Tls);
     }
 
     /// <summary>What stands for this loop in the channels it owns.</summary>
@@ -62,6 +67,50 @@ internal sealed unsafe class RelayLoop : EventLoop
 
     public ConnectionList Connections { get; }
 
+    public TlsIo Tls { get; }
+
+    public TlsAcceptor TlsAcceptor { get; }
+
+    public TlsConnector TlsConnector { get; }
+
+    /// <summary>Watches a client's socket. One that is watched already, and so may have had its edge, is looked at in the next turn.</summary>
+    public bool Watch(int client, Channel* channel)
+    {
+        if (channel->Has(ChannelFlags.Watched))
+        {
+            Queue(client);
+            return true;
+        }
+
+        channel->Flags |= ChannelFlags.Watched;
+        return Register(client);
+    }
+
+    /// <summary>As <c>recv</c> into <see cref="EventLoop.ReadBuffer"/>, of what is inside where the socket speaks TLS.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Receive(int descriptor, Channel* channel, int length) =>
+        channel->Has(ChannelFlags.Tls) ? Tls.Receive(descriptor, length) : (int)Libc.Receive(descriptor, ReadBuffer, (nuint)length, 0);
+
+    /// <summary>As <c>send</c>, sealed where the socket speaks TLS.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Send(int descriptor, Channel* channel, byte* data, int length) =>
+        channel->Has(ChannelFlags.Tls)
+            ? Tls.Send(descriptor, data, length)
+            : (int)Libc.Send(descriptor, data, (nuint)length, SocketFlag.NoSignal);
+
+    /// <summary>Ends what is written to a socket.</summary>
+    public void EndOutput(int descriptor, Channel* channel)
+    {
+        if (channel->Has(ChannelFlags.Tls))
+        {
+            Tls.EndOutput(descriptor);
+        }
+        else
+        {
+            _ = Libc.Shutdown(descriptor, SocketFlag.ShutdownWrite);
+        }
+    }
+
     /// <summary>64 fresh random bits (xorshift64*): for balancing, not for secrets.</summary>
     public ulong NextRandom()
     {
@@ -77,6 +126,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Acceptor.Free();
         Frames.Dispose();
         Sides.Dispose();
+        TlsConnector.Dispose();
     }
 
     protected override void OnEvent(int descriptor, uint events)
@@ -86,6 +136,11 @@ internal sealed unsafe class RelayLoop : EventLoop
         {
             // Closed earlier in this turn.
             return;
+        }
+
+        if (channel->Has(ChannelFlags.Tls))
+        {
+            events = Tls.Translate(descriptor, events);
         }
 
         if (channel->Phase == ChannelPhase.Relaying)
@@ -112,6 +167,10 @@ internal sealed unsafe class RelayLoop : EventLoop
             else if (channel->Phase == ChannelPhase.ProxyHeader)
             {
                 Proxy.OnEvent(descriptor, channel, events);
+            }
+            else if (channel->Phase == ChannelPhase.Securing)
+            {
+                TlsAcceptor.OnEvent(descriptor, channel, events);
             }
             else
             {
@@ -150,6 +209,9 @@ internal sealed unsafe class RelayLoop : EventLoop
                     break;
                 case ChannelPhase.Relaying:
                     OnIdleTimer(descriptor, client);
+                    break;
+                case ChannelPhase.Securing:
+                    TlsAcceptor.OnTimer(descriptor, client);
                     break;
                 default:
                     Upgrader.OnTimer(descriptor, client);

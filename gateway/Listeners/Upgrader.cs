@@ -28,7 +28,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         channel->Phase = ChannelPhase.Head;
         _handshakes[client] = new Handshake(setup.Upgrade!, setup.Config.Port, setup.Config.HandshakeTicks);
         loop.Timers.Arm(client, loop.Tick + setup.Config.HandshakeTicks);
-        if (!loop.Register(client))
+        if (!loop.Watch(client, channel))
         {
             loop.Closer.Close(client, CloseReason.Resources, reset: true);
         }
@@ -158,7 +158,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         while (true)
         {
             var room = IUpgradeHandler.MaxHeadBytes - handshake.PartialLength;
-            var count = (int)Libc.Receive(client, loop.ReadBuffer, (nuint)room, 0);
+            var count = loop.Receive(client, channel, room);
             if (count <= 0)
             {
                 if (count == 0 || Libc.LastError is not (Errno.EAGAIN or Errno.EINTR))
@@ -224,7 +224,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         for (var reads = 0; reads < MaxReads; reads++)
         {
             var room = IUpgradeHandler.MaxHeadBytes - handshake.PartialLength;
-            var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)room, 0);
+            var count = loop.Receive(descriptor, upstream, room);
             if (count <= 0)
             {
                 if (count == 0 || Libc.LastError is not (Errno.EAGAIN or Errno.EINTR))
@@ -373,7 +373,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
                 return;
             }
 
-            var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)loop.Pump.ReadSize, 0);
+            var count = loop.Receive(descriptor, upstream, loop.Pump.ReadSize);
             if (count < 0)
             {
                 if (Libc.LastError is not (Errno.EAGAIN or Errno.EINTR))
@@ -446,14 +446,14 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         if (channel->Pending == 0 && !channel->Has(ChannelFlags.WriteEnded))
         {
             channel->Flags |= ChannelFlags.WriteEnded;
-            _ = Libc.Shutdown(client, SocketFlag.ShutdownWrite);
+            loop.EndOutput(client, channel);
             loop.Timers.Arm(client, loop.Tick + LingerTicks);
         }
 
         // One buffer's worth per event: a client that goes on sending is reset when the time is up.
         if (
             readable
-            && Libc.Receive(client, loop.ReadBuffer, (nuint)loop.ReadBytes, 0) is var count
+            && loop.Receive(client, channel, loop.ReadBytes) is var count
             && (count == 0 || (count < 0 && Libc.LastError != Errno.EAGAIN))
             && channel->Pending == 0
         )

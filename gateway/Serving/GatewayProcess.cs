@@ -81,9 +81,11 @@ internal static class GatewayProcess
             var reloading = file is null
                 ? Task.CompletedTask
                 : ConfigReloader.RunAsync(file, configs, () => status.Stream?.IsConnected == true, reloads, log, end.Token);
+            var certificates = CertificateReloader.RunAsync(engine, log, time, end.Token);
             await ServeAsync(options, endpoint, engine, status, drain, log, error, stopNow);
             await end.CancelAsync();
             await reloading;
+            await certificates;
         }
 
         var left = engine.Connections;

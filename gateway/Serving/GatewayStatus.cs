@@ -88,6 +88,7 @@ internal sealed class GatewayStatus(
             Listeners = _rates.Of(engine.ListenerLoads()),
             Backends = _rates.Of(engine.BackendLoads()),
             Registry = RegistryLoads.Of(registry.View()),
+            Problems = [.. engine.CertificateProblems.Take(ReportMessage.MaxProblems)],
         };
     }
 
@@ -116,6 +117,7 @@ internal sealed class GatewayStatus(
             StreamConnected = Stream?.IsConnected,
             LogLinesDropped = log.Dropped,
             Registry = Registry,
+            CertificateExpiries = engine.CertificateExpiries,
             Report = Report(),
             Process = ProcessUsage.Read(engine.OpenFiles, _startTime),
         };

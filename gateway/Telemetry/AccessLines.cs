@@ -70,6 +70,8 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.Resources => "resources",
             CloseReason.ProxyHeader => "proxy_header",
             CloseReason.Refused => "refused",
+            CloseReason.TlsFailed => "tls_failed",
+            CloseReason.TlsTimeout => "tls_timeout",
             CloseReason.Fault => "fault",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };

@@ -27,6 +27,9 @@ internal sealed record MetricSource
     /// <summary>Null before the first config.</summary>
     public RegistryView? Registry { get; init; }
 
+    /// <summary>By the name that the user gave the certificate.</summary>
+    public IReadOnlyDictionary<string, DateTimeOffset> CertificateExpiries { get; init; } = new Dictionary<string, DateTimeOffset>();
+
     public required ReportMessage Report { get; init; }
 
     public required ProcessUsage Process { get; init; }

@@ -33,6 +33,9 @@ internal enum ChannelPhase : byte
     /// <summary>Both ends speak WebSocket; frames are followed, not read.</summary>
     WebSocket,
 
+    /// <summary>Only on a client: its TLS handshake is under way, or its ClientHello is looked at.</summary>
+    Securing,
+
     /// <summary>An answer of our own was sent; what the client still sends is dropped, so that no RST overtakes the answer.</summary>
     Lingering,
 
@@ -74,6 +77,12 @@ internal enum ChannelFlags : ushort
 
     /// <summary>Only on the client: it has a side (PROXY header, bandwidth, country).</summary>
     Side = 0x4000,
+
+    /// <summary>Only on a client: watched from before its upstream stood, so that its edge may be spent.</summary>
+    Watched = 0x2000,
+
+    /// <summary>Speaks TLS: <see cref="Tls.TlsState"/> is its state, and <see cref="Listeners.TlsIo"/> its calls.</summary>
+    Tls = 0x8000,
 }
 
 /// <summary>The state of one descriptor: one cache line, in native memory, without any reference.</summary>

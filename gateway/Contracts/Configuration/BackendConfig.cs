@@ -66,6 +66,9 @@ public sealed record BackendConfig
 
     /// <summary>Of the sockets to endpoints. Null: the kernel's defaults, without keepalive.</summary>
     public SocketConfig? Socket { get; init; }
+
+    /// <summary>Null: no TLS.</summary>
+    public BackendTlsConfig? Tls { get; init; }
 }
 
 public sealed record AddressConfig

@@ -46,6 +46,9 @@ public sealed record ListenerConfig
     /// <summary>Client connections at most on this listener of one gateway. 0: only the gateway's own limit.</summary>
     public int MaxConnections { get; init; }
 
+    /// <summary>Null: no TLS. For <see cref="ListenerProtocol.TCP"/> and <see cref="ListenerProtocol.WebSocket"/>.</summary>
+    public TlsListenerConfig? Tls { get; init; }
+
     /// <summary>For <see cref="ListenerProtocol.TCP"/>.</summary>
     public TcpListenerConfig? Tcp { get; init; }
 

@@ -191,6 +191,11 @@ public sealed record ReportMessage : GatewayMessage
     /// <summary>Null where the gateway shares no registry with others.</summary>
     public RegistryLoad? Registry { get; init; }
 
+    /// <summary>What is wrong with files that the config names, such as a certificate, while their last good content serves on. At most <see cref="MaxProblems"/>.</summary>
+    public IReadOnlyList<string> Problems { get; set; } = [];
+
+    public const int MaxProblems = 20;
+
     public IReadOnlyList<ListenerLoad> Listeners { get; set; } = [];
 
     public IReadOnlyList<BackendLoad> Backends { get; set; } = [];
@@ -215,6 +220,9 @@ public sealed record ListenerLoad
     public long SentBytesTotal { get; init; }
 
     public TrafficLoad Traffic { get; set; } = new();
+
+    /// <summary>Null without TLS.</summary>
+    public TlsLoad? Tls { get; init; }
 }
 
 public sealed record BackendLoad
@@ -242,6 +250,9 @@ public sealed record BackendLoad
 
     /// <summary>Retries that the budget did not allow.</summary>
     public long RetriesDeniedTotal { get; init; }
+
+    /// <summary>Null without TLS.</summary>
+    public TlsLoad? Tls { get; init; }
 }
 
 public sealed record EndpointLoad

@@ -1,0 +1,30 @@
+namespace Mooring.Contracts.Stream;
+
+/// <summary>TLS handshakes of a listener (as server) or a backend (as client) since the process's start.</summary>
+public sealed record TlsLoad
+{
+    public long FullHandshakesTotal { get; init; }
+
+    /// <summary>With a session ticket: no certificate, and no signature.</summary>
+    public long ResumedHandshakesTotal { get; init; }
+
+    /// <summary>Of a listener, by reason, see <see cref="ListenerLoad.RefusedTotal"/>.</summary>
+    public long FailedHandshakesTotal { get; init; }
+
+    /// <summary>Clients that named a server that no certificate has, and so got the first.</summary>
+    public long UnknownServerNamesTotal { get; init; }
+
+    public IReadOnlyList<TlsCipherLoad> HandshakesByCipher { get; set; } = [];
+}
+
+/// <summary>Handshakes that ended in one version and cipher.</summary>
+public sealed record TlsCipherLoad
+{
+    /// <summary><c>TLSv1.2</c> or <c>TLSv1.3</c>.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>OpenSSL's name.</summary>
+    public required string Cipher { get; init; }
+
+    public required long HandshakesTotal { get; init; }
+}

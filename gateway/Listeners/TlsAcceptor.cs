@@ -1,0 +1,196 @@
+// Hot path: per connection. See tests/benchmarks.
+using Mooring.Gateway.Limits;
+using Mooring.Gateway.Transport;
+using Mooring.Gateway.Transport.Tls;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>Takes clients of listeners with TLS through the handshake, or reads where a ClientHello wants to go.</summary>
+/// <remarks>
+/// Begins where accept, and the PROXY header where there is one, are over, and ends in <see cref="Acceptor.ServeInside"/>. What a stranger can
+/// make the gateway hold: nothing before its first nine bytes have come and begin a ClientHello of at most
+/// <see cref="ClientHello.MaxBytes"/>; then one <c>SSL</c> with buffers, some 45 KiB, until the handshake's time is up. Passthrough holds
+/// nothing: the bytes stay in the kernel until the backend is known.
+/// </remarks>
+internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsState> table)
+{
+    /// <summary>Steps of handshakes in one turn, some 0.3 ms each: the connections being served get theirs in between.</summary>
+    private const int MaxStepsPerTurn = 16;
+
+    private readonly byte[] _joined = new byte[ClientHello.MaxBytes + 4];
+    private uint _turn;
+    private int _steps;
+
+    /// <summary>A client has come to the point where its handshake begins.</summary>
+    public void Start(int client, Channel* channel, ListenerTls tls)
+    {
+        channel->Phase = ChannelPhase.Securing;
+        loop.Timers.Arm(client, loop.Tick + tls.HandshakeTicks);
+        if (!loop.Watch(client, channel))
+        {
+            loop.Closer.Close(client, CloseReason.Resources, reset: true);
+        }
+    }
+
+    public void OnEvent(int client, Channel* channel, uint events)
+    {
+        if ((events & Epoll.Error) != 0)
+        {
+            Refuse(client, channel, RefusalReason.TlsHandshake, CloseReason.ClientReset);
+            return;
+        }
+
+        if (_turn != loop.Turn)
+        {
+            (_turn, _steps) = (loop.Turn, 0);
+        }
+
+        if (++_steps > MaxStepsPerTurn)
+        {
+            loop.Queue(client);
+            return;
+        }
+
+        var listener = loop.Engine.Listeners[channel->Listener];
+        if (listener.Setup is not { Tls: { } tls } setup)
+        {
+            // Removed, or without TLS, since this client came.
+            Refuse(client, channel, RefusalReason.NoBackend, CloseReason.NoBackend);
+        }
+        else if (tls.Routes is not null)
+        {
+            Route(client, channel, setup, tls);
+        }
+        else if (channel->Has(ChannelFlags.Tls) || Begin(client, channel, tls))
+        {
+            Shake(client, channel, listener, setup, tls);
+        }
+    }
+
+    /// <summary>The time is up.</summary>
+    public void OnTimer(int client, Channel* channel) =>
+        Refuse(client, channel, RefusalReason.TlsTimeout, CloseReason.TlsTimeout);
+
+    /// <summary>Makes the <c>SSL</c> once a ClientHello has begun. False: not yet, or the client is gone.</summary>
+    private bool Begin(int client, Channel* channel, ListenerTls tls)
+    {
+        var count = (int)Libc.Receive(client, loop.ReadBuffer, ClientHello.HeaderBytes, SocketFlag.Peek);
+        if (count <= 0)
+        {
+            OnNothing(client, channel, count);
+            return false;
+        }
+
+        var first = new ReadOnlySpan<byte>(loop.ReadBuffer, count);
+        var verdict = ClientHello.Begins(first);
+        if (verdict == HelloVerdict.More)
+        {
+            return false;
+        }
+
+        if (verdict == HelloVerdict.Refused || !ClientHello.HeaderInFirstRecord(first))
+        {
+            Refuse(client, channel, RefusalReason.TlsHandshake, CloseReason.TlsFailed);
+            return false;
+        }
+
+        var context = tls.Server!.Default;
+        var ssl = OpenSsl.New(context.Value);
+        GC.KeepAlive(context);
+        if (ssl == 0 || OpenSsl.SetDescriptor(ssl, client) != 1)
+        {
+            OpenSsl.Free(ssl);
+            Refuse(client, channel, RefusalReason.Resources, CloseReason.Resources);
+            return false;
+        }
+
+        OpenSsl.SetAccept(ssl);
+        *table.Claim(client) = new TlsState { Ssl = ssl };
+        channel->Flags |= ChannelFlags.Tls;
+        return true;
+    }
+
+    private void Shake(int client, Channel* channel, ListenerState listener, ListenerSetup setup, ListenerTls tls)
+    {
+        var ssl = table[client]->Ssl;
+        TlsCallbacks.Server = tls.Server;
+        TlsCallbacks.NameUnknown = false;
+        OpenSsl.ClearErrors();
+        var result = OpenSsl.Handshake(ssl);
+        TlsCallbacks.Server = null;
+        if (TlsCallbacks.NameUnknown)
+        {
+            listener.Tls.CountUnknownName();
+        }
+
+        if (result == 1)
+        {
+            listener.Tls.Count(ssl);
+            loop.Acceptor.ServeInside(client, channel, setup);
+            return;
+        }
+
+        if (OpenSsl.GetError(ssl, result) is SslError.WantRead or SslError.WantWrite)
+        {
+            // Either way an event of the socket comes.
+            return;
+        }
+
+        listener.Tls.CountFailed();
+        var certificate = SslReason.Of(OpenSsl.TakeError()) is SslReason.CertificateVerifyFailed or SslReason.PeerDidNotReturnCertificate;
+        // Not by RST: the alert is on its way.
+        Refuse(
+            client,
+            channel,
+            certificate ? RefusalReason.ClientCertificate : RefusalReason.TlsHandshake,
+            CloseReason.TlsFailed,
+            reset: false
+        );
+    }
+
+    private void Route(int client, Channel* channel, ListenerSetup setup, ListenerTls tls)
+    {
+        // Looked at and left: the backend is to get all of it. A ClientHello that comes in pieces is read from its start each time.
+        var count = (int)Libc.Receive(client, loop.ReadBuffer, (nuint)loop.ReadBytes, SocketFlag.Peek);
+        if (count <= 0)
+        {
+            OnNothing(client, channel, count);
+            return;
+        }
+
+        var verdict = ClientHello.Read(new ReadOnlySpan<byte>(loop.ReadBuffer, count), _joined, out var name);
+        if (verdict == HelloVerdict.More && count < loop.ReadBytes)
+        {
+            return;
+        }
+
+        if (verdict != HelloVerdict.Whole)
+        {
+            Refuse(client, channel, RefusalReason.TlsHandshake, CloseReason.TlsFailed);
+            return;
+        }
+
+        var backend = tls.Routes!.Find(name) is { } route ? loop.Engine.Backends.GetValueOrDefault(route) : setup.Backend;
+        if (backend is null)
+        {
+            Refuse(client, channel, RefusalReason.ServerName, CloseReason.NoBackend);
+            return;
+        }
+
+        loop.Connector.Start(client, channel, backend);
+    }
+
+    private void OnNothing(int client, Channel* channel, int count)
+    {
+        if (count == 0 || Libc.LastError is not (Errno.EAGAIN or Errno.EINTR))
+        {
+            Refuse(client, channel, RefusalReason.TlsHandshake, CloseReason.ClientClosed);
+        }
+    }
+
+    private void Refuse(int client, Channel* channel, RefusalReason refusal, CloseReason reason, bool reset = true)
+    {
+        loop.Engine.Listeners[channel->Listener].CountRefusal(refusal);
+        loop.Closer.Close(client, reason, reset);
+    }
+}
