@@ -17,6 +17,8 @@ internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> tab
     {
         var state = table[descriptor];
         var total = 0;
+        // What OpenSSL has already may be of a read that was not short.
+        var fresh = OpenSsl.HasPending(state->Ssl) == 0;
         var before = OpenSsl.BytesRead(OpenSsl.ReadBio(state->Ssl));
         while (total < length)
         {
@@ -25,7 +27,7 @@ internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> tab
             if (count > 0)
             {
                 total += count;
-                if (IsDrained(state->Ssl, before))
+                if (fresh && IsDrained(state->Ssl, before))
                 {
                     break;
                 }

@@ -1,0 +1,61 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Mooring.Gateway.Tests.Transport.Tls;
+
+namespace Mooring.Gateway.Tests.Listeners.Tls;
+
+/// <summary>Sends through a gateway in both directions at once, and compares what comes out by hash.</summary>
+internal static class TlsTransfer
+{
+    /// <summary>A client's end: plain, or TLS with a test's CA.</summary>
+    public static async Task<Stream> ConnectAsync(TlsHarness gateway, bool tls) =>
+        tls
+            ? await TlsStreams.ConnectAsync(gateway.Port, gateway.Authority)
+            : new NetworkStream(await EngineHarness.ConnectAsync(gateway.Port), ownsSocket: true);
+
+    /// <summary>Writes random bytes, half-closes, and reads until the echo has ended.</summary>
+    public static async Task EchoAsync(Stream stream, int bytes, int piece, int seed)
+    {
+        var data = new byte[bytes];
+        new Random(seed).NextBytes(data);
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        var reading = HashAsync(stream, limit.Token);
+        for (var at = 0; at < bytes; at += piece)
+        {
+            await stream.WriteAsync(data.AsMemory(at, Math.Min(piece, bytes - at)), limit.Token);
+        }
+
+        await EndAsync(stream);
+        var (length, hash) = await reading;
+        length.ShouldBe(bytes);
+        hash.ShouldBe(SHA256.HashData(data));
+    }
+
+    /// <summary>Ends the writing side alone.</summary>
+    public static async Task EndAsync(Stream stream)
+    {
+        if (stream is SslStream tls)
+        {
+            await tls.ShutdownAsync();
+        }
+        else
+        {
+            ((NetworkStream)stream).Socket.Shutdown(SocketShutdown.Send);
+        }
+    }
+
+    public static async Task<(long Length, byte[] Hash)> HashAsync(Stream stream, CancellationToken cancellation)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[64 * 1024];
+        var length = 0L;
+        while (await stream.ReadAsync(buffer, cancellation) is > 0 and var count)
+        {
+            hash.AppendData(buffer, 0, count);
+            length += count;
+        }
+
+        return (length, hash.GetHashAndReset());
+    }
+}
