@@ -4,6 +4,7 @@ using Mooring.Contracts.Stream;
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Backends.Checks;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
@@ -26,6 +27,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     private readonly RelayLoop[] _loops;
     private readonly ListenerHost _host;
     private readonly TlsStore _tls;
+    private readonly DatagramHost _datagrams;
     private readonly SemaphoreSlim _applying = new(1);
     private readonly Lock _endpoints = new();
     private readonly Dictionary<string, ushort> _backendIndexes = [];
@@ -33,6 +35,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     private readonly Task _resolving;
     private readonly Task _keeping;
     private readonly SemaphoreSlim _resolveNow = new(0);
+    private bool _ending;
 
     /// <summary>Starts the loops.</summary>
     /// <exception cref="IOException">The kernel refuses what a loop needs.</exception>
@@ -50,6 +53,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
         _table = new ChannelTable(OpenFiles);
         _host = new ListenerHost(options.BindAddress, options.BindsListeners);
         var count = options.Loops > 0 ? options.Loops : Environment.ProcessorCount;
+        _datagrams = new DatagramHost(options.BindAddress, options.BindsListeners, count);
         _loops = [.. Enumerable.Range(0, count).Select(i => new RelayLoop(i, _state, _table, Math.Max(1, options.MaxPipes / count)))];
         foreach (var loop in _loops)
         {
@@ -112,8 +116,11 @@ internal sealed class GatewayEngine : IAsyncDisposable
             }
 
             errors = errors.Count > 0 ? errors : _host.Open(snapshot.Listeners);
+            errors = errors.Count > 0 ? errors : _datagrams.Open(snapshot.Listeners);
             if (errors.Count > 0)
             {
+                // What was opened for nothing.
+                _host.CloseUnused(Ports(_state.Snapshot, udp: false));
                 return new ApplyResult(null, errors);
             }
 
@@ -158,7 +165,9 @@ internal sealed class GatewayEngine : IAsyncDisposable
         await _applying.WaitAsync();
         try
         {
-            _host.Adopt(descriptors);
+            var datagrams = descriptors.Where(DatagramSocket.Is).ToList();
+            _datagrams.Adopt(datagrams);
+            _host.Adopt([.. descriptors.Except(datagrams)]);
             await WatchAsync();
         }
         finally
@@ -224,7 +233,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
 
     /// <summary>Names of listeners whose socket was not handed over yet.</summary>
     public IReadOnlyList<string> WaitingListeners =>
-        [.. _state.Snapshot?.Listeners.Where(listener => _host[listener.BindPort] is null).Select(listener => listener.Name) ?? []];
+        [.. _state.Snapshot?.Listeners.Where(listener => !HasSocket(listener)).Select(listener => listener.Name) ?? []];
 
     /// <summary>Names of backends that live on pushes, have no DNS name to go by meanwhile, and have had no push yet.</summary>
     public IReadOnlyList<string> WaitingBackends =>
@@ -268,7 +277,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
     }
 
     /// <summary>Load of each listener in the config. Reads no lock that a loop takes.</summary>
-    public IReadOnlyList<ListenerLoad> ListenerLoads() => LoadReader.Listeners(_state, _loops);
+    public IReadOnlyList<ListenerLoad> ListenerLoads() => LoadReader.Listeners(_state, _loops, _datagrams.ReceiveDrops);
 
     /// <summary>Load of each backend in the config.</summary>
     public IReadOnlyList<BackendLoad> BackendLoads() => LoadReader.Backends(_state, _loops);
@@ -279,6 +288,8 @@ internal sealed class GatewayEngine : IAsyncDisposable
         await _stop.CancelAsync();
         await _resolving;
         await _keeping;
+
+        _ending = true;
         await SetModeAsync(AcceptMode.Pause);
         var open = await ListConnectionsAsync();
         await CloseAsync(open, new CloseOrder(CloseReason.DrainDeadline, null));
@@ -288,6 +299,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
         }
 
         _host.Dispose();
+        _datagrams.Dispose();
         _table.Dispose();
         _state.Sides.Dispose();
         _state.Tls.Dispose();
@@ -400,8 +412,19 @@ internal sealed class GatewayEngine : IAsyncDisposable
     {
         var snapshot = _state.Snapshot;
         var wanted = new Dictionary<ushort, Watch>();
+        var sockets = _loops.Select(_ => new Dictionary<DatagramSocket, ushort>()).ToList();
         foreach (var state in _state.Listeners)
         {
+            if (state.Setup?.Config is { Protocol: ListenerProtocol.UDP } udp)
+            {
+                foreach (var datagrams in _state.Mode == AcceptMode.Pause ? [] : _datagrams[udp.BindPort])
+                {
+                    sockets[datagrams.Loop].Add(datagrams, state.Index);
+                }
+
+                continue;
+            }
+
             if (state.Setup is { } setup && _state.Mode != AcceptMode.Pause && _host[setup.Config.BindPort] is { } socket)
             {
                 socket.Configure(setup.Config.Socket);
@@ -410,16 +433,20 @@ internal sealed class GatewayEngine : IAsyncDisposable
         }
 
         await Task.WhenAll(
-            _loops.Select(loop =>
-                loop.InvokeAsync(() =>
-                {
-                    loop.Acceptor.Watch(wanted);
-                    return true;
-                })
+            _loops.Select(
+                (loop, i) =>
+                    loop.InvokeAsync(() =>
+                    {
+                        loop.Acceptor.Watch(wanted);
+                        var datagrams = sockets[i].Count > 0 ? loop.StartDatagrams() : loop.Datagrams;
+                        datagrams?.Shards.Watch(sockets[i], keepFlows: !_ending);
+                        return true;
+                    })
             )
         );
         // What was handed over is kept for a listener that may come.
-        _host.CloseUnused(snapshot?.Listeners.Select(listener => listener.BindPort).ToHashSet() ?? []);
+        _host.CloseUnused(Ports(snapshot, udp: false));
+        _datagrams.CloseUnused(Ports(snapshot, udp: true));
     }
 
     /// <summary>Endpoints that drain or are gone, where connections to them are to be closed some time.</summary>
@@ -448,6 +475,19 @@ internal sealed class GatewayEngine : IAsyncDisposable
                 })
             )
         );
+
+    private bool HasSocket(ListenerSnapshot listener) =>
+        // Of a UDP port a gateway on a host may rightly have no socket: there are some for each port, and they are shared out.
+        listener.Protocol == ListenerProtocol.UDP
+            ? !_options.BindsListeners || _datagrams[listener.BindPort].Count > 0
+            : _host[listener.BindPort] is not null;
+
+    private static HashSet<int> Ports(GatewaySnapshot? snapshot, bool udp) =>
+        [
+            .. (snapshot?.Listeners ?? [])
+                .Where(listener => (listener.Protocol == ListenerProtocol.UDP) == udp)
+                .Select(listener => listener.BindPort),
+        ];
 
     /// <summary>Keeps the endpoints that come from DNS up to date.</summary>
     private async Task ResolveAsync(CancellationToken cancel)

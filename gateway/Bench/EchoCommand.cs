@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 
 namespace Mooring.Gateway.Bench;
 
-/// <summary><c>gateway bench echo</c>: sends back what it gets, over TCP or WebSocket.</summary>
+/// <summary><c>gateway bench echo</c>: sends back what it gets, over TCP, WebSocket or UDP.</summary>
 internal static class EchoCommand
 {
     // Connections that do not finish their goodbye within this are cut off.
@@ -14,16 +14,27 @@ internal static class EchoCommand
     public static Command Create()
     {
         var webSocket = new Option<bool>("--websocket") { Description = "Speak WebSocket on every path instead of plain TCP" };
+        var udp = new Option<bool>("--udp") { Description = "UDP instead of TCP" };
         var host = new Option<string?>("--host") { Description = "IP address to bind; by default the environment's HOST, else 0.0.0.0" };
         var command = new Command("echo", "Echo server on the port that the environment's PORT names (0: any free one)")
         {
             webSocket,
+            udp,
             host,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(webSocket) && result.GetValue(udp))
+            {
+                result.AddError("--websocket and --udp exclude each other");
+            }
+        });
         command.SetAction(
             (parse, cancellation) =>
                 RunAsync(
-                    parse.GetValue(webSocket),
+                    parse.GetValue(udp) ? EchoKind.Udp
+                        : parse.GetValue(webSocket) ? EchoKind.WebSocket
+                        : EchoKind.Tcp,
                     parse.GetValue(host) ?? Environment.GetEnvironmentVariable("HOST"),
                     Environment.GetEnvironmentVariable("PORT"),
                     parse.InvocationConfiguration.Output,
@@ -35,7 +46,7 @@ internal static class EchoCommand
     }
 
     internal static async Task<int> RunAsync(
-        bool webSocket,
+        EchoKind kind,
         string? host,
         string? port,
         TextWriter output,
@@ -60,6 +71,16 @@ internal static class EchoCommand
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, stop));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, stop));
+        if (kind == EchoKind.Udp)
+        {
+            using var datagrams = new UdpEcho(new IPEndPoint(address, number));
+            await output.WriteLineAsync($"listening on {datagrams.EndPoint} (UDP echo)");
+            await output.FlushAsync(CancellationToken.None);
+            await datagrams.RunAsync(stop.Token);
+            return 0;
+        }
+
+        var webSocket = kind == EchoKind.WebSocket;
         using var server = new EchoServer(new IPEndPoint(address, number), webSocket ? WebSocketEcho.RunAsync : TcpEcho.RunAsync);
         await output.WriteLineAsync($"listening on {server.EndPoint} ({(webSocket ? "WebSocket" : "TCP")} echo)");
         await output.FlushAsync(CancellationToken.None);
@@ -72,4 +93,12 @@ internal static class EchoCommand
         context.Cancel = true;
         stop.Cancel();
     }
+}
+
+/// <summary>What an echo server speaks.</summary>
+internal enum EchoKind
+{
+    Tcp,
+    WebSocket,
+    Udp,
 }

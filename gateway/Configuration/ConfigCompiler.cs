@@ -51,6 +51,9 @@ internal static class ConfigCompiler
         }
 
         var wanted = config.Capacity.MaxConnections;
+        // A UDP flow has one socket, where a proxied connection has two.
+        var udpOnly = listeners.Count > 0 && listeners.All(listener => listener.Protocol == ListenerProtocol.UDP);
+        processConnections *= udpOnly ? 2 : 1;
         var capacity = wanted == 0 ? processConnections : Math.Min(wanted, processConnections);
         return new CompileResult(
             new GatewaySnapshot

@@ -57,6 +57,9 @@ internal sealed record ListenerSnapshot
     /// <summary>Of the sockets to clients.</summary>
     public required TcpSocketOptions Socket { get; init; }
 
+    /// <summary>Of a UDP listener.</summary>
+    public required UdpListenerConfig? Udp { get; init; }
+
     /// <summary>Of a WebSocket listener.</summary>
     public required WebSocketListenerConfig? WebSocket { get; init; }
 

@@ -24,7 +24,7 @@ internal static class ListenerCompiler
         }
 
         var names = new HashSet<string>();
-        var ports = new Dictionary<int, string>();
+        var ports = new Dictionary<(bool Datagram, int Port), string>();
         var result = new List<ListenerSnapshot>(listeners.Count);
         for (var i = 0; i < listeners.Count; i++)
         {
@@ -49,29 +49,39 @@ internal static class ListenerCompiler
                 case ListenerProtocol.TCP:
                     CheckTcp(path, listener, errors);
                     break;
+                case ListenerProtocol.UDP:
+                    UdpListenerCompiler.Check(path, listener, errors);
+                    break;
                 case ListenerProtocol.WebSocket:
                     CheckWebSocket(path, listener, backends, errors);
                     break;
                 default:
-                    errors.Add($"{path}.protocol", $"{listener.Protocol} is not served by this version; TCP and WebSocket are");
+                    errors.Add($"{path}.protocol", $"{listener.Protocol} is not served by this version; TCP, UDP and WebSocket are");
                     break;
             }
 
+            UdpListenerCompiler.CheckAbsent(path, listener, errors);
             result.Add(Describe(path, listener, errors));
         }
 
         return result;
     }
 
-    private static void CheckPorts(string path, ListenerConfig listener, Dictionary<int, string> ports, ErrorList errors)
+    private static void CheckPorts(
+        string path,
+        ListenerConfig listener,
+        Dictionary<(bool Datagram, int Port), string> ports,
+        ErrorList errors
+    )
     {
         errors.Range($"{path}.port", listener.Port, 1, 65_535);
         errors.Range($"{path}.bindPort", listener.BindPort, 0, 65_535);
         var field = listener.BindPort == 0 ? "port" : "bindPort";
         var bind = BindPort(listener);
-        if (!ports.TryAdd(bind, listener.Name))
+        if (!ports.TryAdd((listener.Protocol == ListenerProtocol.UDP, bind), listener.Name))
         {
-            errors.Add($"{path}.{field}", $"port {bind} is taken by listener '{ports[bind]}'");
+            var owner = ports[(listener.Protocol == ListenerProtocol.UDP, bind)];
+            errors.Add($"{path}.{field}", $"port {bind} is taken by listener '{owner}'");
         }
     }
 
@@ -202,7 +212,8 @@ internal static class ListenerCompiler
     {
         var socket = listener.Protocol == ListenerProtocol.WebSocket ? listener.WebSocket ?? new WebSocketListenerConfig() : null;
         var kind = $"{path}.{(socket is null ? "tcp" : "webSocket")}";
-        var idle = socket?.IdleTimeout ?? listener.Tcp?.IdleTimeout ?? TimeSpan.Zero;
+        var udp = listener.Protocol == ListenerProtocol.UDP ? listener.Udp ?? new UdpListenerConfig() : null;
+        var idle = udp?.SessionTimeout ?? socket?.IdleTimeout ?? listener.Tcp?.IdleTimeout ?? TimeSpan.Zero;
         return new ListenerSnapshot
         {
             Name = listener.Name,
@@ -211,7 +222,9 @@ internal static class ListenerCompiler
             BindPort = BindPort(listener),
             Backend = listener.Backend,
             MaxConnections = listener.MaxConnections,
-            Balancing = socket?.Balancing ?? listener.Tcp?.Balancing ?? BalancingPolicy.LeastConnections,
+            Balancing = udp is not null
+                ? BalancingPolicy.ConsistentHash
+                : socket?.Balancing ?? listener.Tcp?.Balancing ?? BalancingPolicy.LeastConnections,
             IdleTicks = idle > TimeSpan.Zero ? TimerWheel.Ticks(idle) : 0,
             HandshakeTicks = TimerWheel.Ticks(socket?.HandshakeTimeout ?? TimeSpan.FromSeconds(10)),
             Lifetime = SocketCompiler.Compile($"{kind}.lifetime", socket is null ? listener.Tcp?.Lifetime : socket.Lifetime, errors),
@@ -220,6 +233,7 @@ internal static class ListenerCompiler
                 (socket?.Socket ?? listener.Tcp?.Socket) ?? new TcpListenerConfig().Socket,
                 errors
             ),
+            Udp = udp,
             WebSocket = socket,
             Proxy = ProxySnapshot.Compile($"{path}.proxyProtocol", listener.ProxyProtocol, errors),
             Tls = listener.Tls,

@@ -45,6 +45,9 @@ internal enum CloseReason : byte
     /// <summary>Closed at the drain's deadline, or because the process ends.</summary>
     DrainDeadline,
 
+    /// <summary>A UDP flow of one datagram only made room for another: the gateway or the listener was full.</summary>
+    Evicted,
+
     /// <summary>Descriptors, memory or local ports ran out.</summary>
     Resources,
 

@@ -19,6 +19,7 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
             );
         }
 
+        loop.Datagrams?.Shards.List(result);
         return result;
     }
 
@@ -29,6 +30,12 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
         foreach (var connection in connections)
         {
             var client = loop.Table[connection.Descriptor];
+            if (client->Kind == ChannelKind.Datagram && client->Phase == ChannelPhase.Flow && client->Loop == loop.Owner)
+            {
+                count += loop.Datagrams!.Shards.Close(connection, client->Peer, order.Reason) ? 1 : 0;
+                continue;
+            }
+
             if (client->Kind != ChannelKind.Client || client->Loop != loop.Owner || client->Started != connection.Started)
             {
                 continue;
@@ -65,6 +72,7 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
     /// <summary>Closes every connection to an endpoint.</summary>
     public void CloseTo(EndpointState endpoint)
     {
+        loop.Datagrams?.Shards.CloseTo(endpoint.Index, CloseReason.EndpointDrained);
         foreach (var descriptor in loop.Table.ClientsOf(loop.Owner))
         {
             var client = loop.Table[descriptor];

@@ -60,7 +60,11 @@ internal sealed class ListenerHost(IPAddress address, bool bindsItself) : IDispo
         for (var i = 0; i < listeners.Count; i++)
         {
             var listener = listeners[i];
-            if (!bindsItself || _sockets.ContainsKey(listener.BindPort))
+            if (
+                !bindsItself
+                || listener.Protocol == Contracts.Configuration.ListenerProtocol.UDP
+                || _sockets.ContainsKey(listener.BindPort)
+            )
             {
                 continue;
             }

@@ -1,4 +1,5 @@
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Telemetry;
 
@@ -9,7 +10,10 @@ internal static unsafe class LoadReader
 {
     private static readonly CloseReason[] Reasons = Enum.GetValues<CloseReason>();
 
-    public static IReadOnlyList<ListenerLoad> Listeners(EngineState engine, IReadOnlyList<RelayLoop> loops)
+    /// <param name="engine">The shared state.</param>
+    /// <param name="loops">The loops.</param>
+    /// <param name="receiveDrops">Datagrams that the kernel dropped of a port's sockets.</param>
+    public static IReadOnlyList<ListenerLoad> Listeners(EngineState engine, IReadOnlyList<RelayLoop> loops, Func<int, long> receiveDrops)
     {
         var result = new List<ListenerLoad>();
         foreach (var listener in engine.Listeners)
@@ -35,6 +39,7 @@ internal static unsafe class LoadReader
                     SentBytesTotal = sum.Sent,
                     Traffic = sum.Load,
                     Tls = listener.Tls.Read(),
+                    Datagrams = DatagramLoads.Read(listener, loops, receiveDrops),
                 }
             );
         }

@@ -1,5 +1,6 @@
 // Hot path: every event. See tests/benchmarks.
 using System.Runtime.CompilerServices;
+using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.Transport.Tls;
 
@@ -111,6 +112,12 @@ internal sealed unsafe class RelayLoop : EventLoop
         }
     }
 
+    /// <summary>The UDP side; null as long as the loop has had no UDP socket.</summary>
+    public DatagramLoop? Datagrams { get; private set; }
+
+    /// <summary>The UDP side, made where there is none.</summary>
+    public DatagramLoop StartDatagrams() => Datagrams ??= new DatagramLoop(this);
+
     /// <summary>64 fresh random bits (xorshift64*): for balancing, not for secrets.</summary>
     public ulong NextRandom()
     {
@@ -127,6 +134,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Frames.Dispose();
         Sides.Dispose();
         TlsConnector.Dispose();
+        Datagrams?.Dispose();
     }
 
     protected override void OnEvent(int descriptor, uint events)
@@ -157,6 +165,12 @@ internal sealed unsafe class RelayLoop : EventLoop
     /// <remarks>Where what a peer sends is parsed: a bug there must end that connection and not the thread, with all the others.</remarks>
     private void OnEarlyEvent(int descriptor, Channel* channel, uint events)
     {
+        if (channel->Kind == ChannelKind.Datagram)
+        {
+            Datagrams!.OnEvent(descriptor, channel, events);
+            return;
+        }
+
         var client = channel->Kind == ChannelKind.Client ? descriptor : channel->Peer;
         try
         {
@@ -213,6 +227,9 @@ internal sealed unsafe class RelayLoop : EventLoop
                 case ChannelPhase.Securing:
                     TlsAcceptor.OnTimer(descriptor, client);
                     break;
+                case ChannelPhase.Flow:
+                    Datagrams!.OnTimer(descriptor, client);
+                    break;
                 default:
                     Upgrader.OnTimer(descriptor, client);
                     break;
@@ -224,7 +241,11 @@ internal sealed unsafe class RelayLoop : EventLoop
         }
     }
 
-    protected override void OnTurnEnd() => Acceptor.OnTurnEnd();
+    protected override void OnTurnEnd()
+    {
+        Acceptor.OnTurnEnd();
+        Datagrams?.OnTurnEnd();
+    }
 
     protected override void OnDescriptorsFreed() => Acceptor.OnDescriptorsFreed();
 

@@ -67,6 +67,7 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.ProtocolError => "protocol_error",
             CloseReason.Drained => "drained",
             CloseReason.DrainDeadline => "drain_deadline",
+            CloseReason.Evicted => "evicted",
             CloseReason.Resources => "resources",
             CloseReason.ProxyHeader => "proxy_header",
             CloseReason.Refused => "refused",

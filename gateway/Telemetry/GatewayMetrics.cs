@@ -158,6 +158,7 @@ internal static class GatewayMetrics
             Backend,
             s => Durations(s.Report.Backends, b => b.Name, b => b.Traffic.Session, DurationLoad.SessionBounds)
         ),
+        .. DatagramMetrics.All,
         new(
             "mooring_gateway_endpoint_connections",
             Gauge,

@@ -10,6 +10,9 @@ internal enum ChannelKind : byte
     None,
     Client,
     Upstream,
+
+    /// <summary>A UDP socket: see <see cref="ChannelPhase.Flow"/> and <see cref="ChannelPhase.Shard"/>.</summary>
+    Datagram,
 }
 
 /// <summary>Where a connection stands. Both of its channels carry the same phase.</summary>
@@ -41,6 +44,12 @@ internal enum ChannelPhase : byte
 
     /// <summary>A client behind a proxy whose PROXY header has not come whole yet; comes before every other phase.</summary>
     ProxyHeader,
+
+    /// <summary>A UDP flow's socket to its endpoint; its peer is the flow's handle.</summary>
+    Flow,
+
+    /// <summary>A UDP socket that clients' datagrams come in by; its peer is the shard's number.</summary>
+    Shard,
 }
 
 [Flags]

@@ -130,6 +130,13 @@ internal abstract unsafe class EventLoop : IDisposable
             || (Libc.LastError == Errno.EEXIST && Libc.EpollCtl(_epoll, Epoll.Modify, descriptor, _registration) == 0);
     }
 
+    /// <summary>Watches a socket for input alone, as UDP sockets are: one that can be written to again has nobody waiting for it.</summary>
+    public bool RegisterInput(int descriptor, bool edge)
+    {
+        EpollEvent.Write(_registration, Epoll.In | (edge ? Epoll.EdgeTriggered : 0), (uint)descriptor);
+        return Libc.EpollCtl(_epoll, Epoll.Add, descriptor, _registration) == 0;
+    }
+
     /// <summary>Watches a connection's socket for input, or no more. Input that waits gives an event.</summary>
     public void WatchInput(int descriptor, bool watch)
     {

@@ -34,6 +34,35 @@ internal unsafe struct KernelAddress
         return result;
     }
 
+    /// <summary>An address of the kernel's, as it stands.</summary>
+    public static KernelAddress Copy(byte* address)
+    {
+        var result = default(KernelAddress);
+        result.Length = address[0] == SocketFlag.Inet6 ? 28u : 16u;
+        Buffer.MemoryCopy(address, result._bytes, MaxBytes, result.Length);
+        return result;
+    }
+
+    /// <summary>An address for a socket of the family; all zero: every address of the host.</summary>
+    public static KernelAddress Of(NetworkAddress address, int family, int port, ulong scope)
+    {
+        var result = default(KernelAddress);
+        result._bytes[0] = (byte)family;
+        BinaryPrimitives.WriteUInt16BigEndian(new Span<byte>(result._bytes + 2, 2), (ushort)port);
+        if (family == SocketFlag.Inet)
+        {
+            *(uint*)(result._bytes + 4) = (uint)(address.Low >> 32);
+            result.Length = 16;
+            return result;
+        }
+
+        *(ulong*)(result._bytes + 8) = address.High;
+        *(ulong*)(result._bytes + 16) = address.Low;
+        *(uint*)(result._bytes + 24) = (uint)scope;
+        result.Length = 28;
+        return result;
+    }
+
     /// <summary>Reads what <c>accept4</c> or <c>getsockname</c> wrote.</summary>
     public static (NetworkAddress Address, ushort Port) Read(byte* address)
     {

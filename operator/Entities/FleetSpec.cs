@@ -30,9 +30,12 @@ public sealed record FleetSpec
     [Description("Kernel settings of the nodes and pods that the gateways run on. Left out: none.")]
     public NodeTuningSpec? NodeTuning { get; set; }
 
-    [Description("Where clients arrive. Names and ports are unique. At most 64.")]
+    [Description("Where clients arrive. Names are unique, and so are ports among the UDP listeners and among the others. At most 64.")]
     [Required, Items(1, 64), ListMapKey("name")]
-    [ValidationRule("self.all(l, self.exists_one(o, o.port == l.port))", "two listeners must not share a port")]
+    [ValidationRule(
+        "self.all(l, self.exists_one(o, o.port == l.port && (o.protocol == 'UDP') == (l.protocol == 'UDP')))",
+        "two listeners must not share a port, unless just one of them is UDP"
+    )]
     public IReadOnlyList<ListenerSpec> Listeners { get; set; } = [];
 
     [Description("What the listeners' connections are carried to. At most 64.")]

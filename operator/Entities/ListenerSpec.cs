@@ -4,6 +4,12 @@ namespace Mooring.Operator.Entities;
 
 [Description("One place where clients arrive: a port, what it speaks, and the backend behind it.")]
 [ValidationRule("self.protocol == 'TCP' || !has(self.tcp)", "tcp is only for protocol TCP", FieldPath = ".tcp")]
+[ValidationRule("self.protocol == 'UDP' || !has(self.udp)", "udp is only for protocol UDP", FieldPath = ".udp")]
+[ValidationRule(
+    "self.protocol != 'UDP' || !has(self.proxyProtocol)",
+    "proxyProtocol is not for protocol UDP",
+    FieldPath = ".proxyProtocol"
+)]
 [ValidationRule(
     "self.protocol == 'WebSocket' || !has(self.webSocket)",
     "webSocket is only for protocol WebSocket",
@@ -20,12 +26,12 @@ public sealed record ListenerSpec
     [Required, Length(1, 63), Pattern(Patterns.DnsLabel, Patterns.DnsLabelMeaning)]
     public string Name { get; set; } = "";
 
-    [Description("What the listener speaks: TCP or WebSocket.")]
-    [Required, AllowedValues(Protocols.Tcp, Protocols.WebSocket)]
+    [Description("What the listener speaks: TCP, UDP or WebSocket.")]
+    [Required, AllowedValues(Protocols.Tcp, Protocols.Udp, Protocols.WebSocket)]
     public string Protocol { get; set; } = "";
 
     [Description(
-        "Port that clients use, 1 to 65535, unique in the fleet. One below 1024 is bound higher inside the pod, which so needs no privilege."
+        "Port that clients use, 1 to 65535, unique among the fleet's UDP listeners and among the others. One below 1024 is bound higher inside the pod, which so needs no privilege."
     )]
     [Required, RangeMinimum(1), RangeMaximum(65535)]
     public int Port { get; set; }
@@ -34,12 +40,15 @@ public sealed record ListenerSpec
     [Length(1, 63), Pattern(Patterns.DnsLabel, Patterns.DnsLabelMeaning)]
     public string? Backend { get; set; }
 
-    [Description("Client connections at most on this listener of one gateway. Left out: only the gateway's own limit.")]
+    [Description("Client connections (UDP: flows) at most on this listener of one gateway. Left out: only the gateway's own limit.")]
     [RangeMinimum(1), RangeMaximum(10_000_000)]
     public int? MaxConnections { get; set; }
 
     [Description("Settings of protocol TCP.")]
     public TcpListenerSpec? Tcp { get; set; }
+
+    [Description("Settings of protocol UDP.")]
+    public UdpListenerSpec? Udp { get; set; }
 
     [Description("Settings of protocol WebSocket.")]
     public WebSocketListenerSpec? WebSocket { get; set; }
@@ -52,6 +61,7 @@ public sealed record ListenerSpec
 public static class Protocols
 {
     public const string Tcp = "TCP";
+    public const string Udp = "UDP";
     public const string WebSocket = "WebSocket";
 }
 

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Handover;
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
@@ -19,6 +21,10 @@ internal sealed class FleetRuntime : IAsyncDisposable
     private bool _applied;
     private FleetDesired? _told;
     private DateTimeOffset? _stopAt;
+    private readonly ShardAssignment _shards = new();
+    private IReadOnlyList<System.Runtime.InteropServices.SafeHandle> _handles = [];
+    private HandoverMessage? _set;
+    private long _published;
 
     public FleetRuntime(HostFleet fleet, int number, HostContext host, DateTimeOffset now)
     {
@@ -86,7 +92,9 @@ internal sealed class FleetRuntime : IAsyncDisposable
     {
         if (sockets.Set(Key) is { } set)
         {
-            _handover.Publish(set, sockets.Handles(set));
+            (_set, _handles) = (set, sockets.Handles(set));
+            Assign(_host.Hub.View(Key), _host.Time.GetUtcNow());
+            Publish();
         }
     }
 
@@ -98,6 +106,10 @@ internal sealed class FleetRuntime : IAsyncDisposable
     {
         var view = _host.Hub.View(Key);
         Gateways.Step(view, now, _stopAt);
+        if (Assign(view, now))
+        {
+            Publish();
+        }
 
         // Workloads outlive the gateways, whose connections end there.
         var stopWorkloads = IsStopping && Gateways.Slots.Count == 0;
@@ -122,6 +134,51 @@ internal sealed class FleetRuntime : IAsyncDisposable
     {
         _host.Hub.Remove(Key);
         await _handover.DisposeAsync();
+    }
+
+    /// <summary>Shares the sockets of the UDP ports out among the gateways that take new clients; true when something changed.</summary>
+    private bool Assign(FleetView view, DateTimeOffset now)
+    {
+        if (_set is null || Numbered(_set) is not { Count: > 0 } shards)
+        {
+            return false;
+        }
+
+        var serving = Gateways
+            .Slots.Where(slot =>
+                slot is { Phase: SlotPhase.Ready, Process: not null }
+                && view.Gateways.Any(gateway => gateway.Hello.ProcessId == slot.Process.Id && gateway.Report?.State == GatewayState.Serving)
+            )
+            .Select(static slot => slot.Process!.Id)
+            .ToList();
+        var living = Gateways.Slots.Where(static slot => slot.Process is not null).Select(static slot => slot.Process!.Id).ToList();
+        return _shards.Update([.. shards.Where(static shard => shard.Port > 0)], serving, living, now);
+    }
+
+    private void Publish()
+    {
+        var owners = Numbered(_set!).Select(shard => shard.Port > 0 ? _shards[shard.Port, shard.Number] : (int?)null).ToList();
+        _handover.Publish(_set! with { Sequence = ++_published }, _handles, owners);
+    }
+
+    /// <summary>Port and number of each UDP socket of a set; zeros for the others.</summary>
+    private static List<(int Port, int Number)> Numbered(HandoverMessage set)
+    {
+        var next = new Dictionary<int, int>();
+        return
+        [
+            .. set.Listeners.Select(listener =>
+            {
+                if (listener.Protocol != ListenerProtocol.UDP)
+                {
+                    return default;
+                }
+
+                var number = next.GetValueOrDefault(listener.Port);
+                next[listener.Port] = number + 1;
+                return (listener.Port, number);
+            }),
+        ];
     }
 
     private FleetPlan Unchanged() => _applied ? Fleet.Plan : Fleet.Plan with { GatewayReplicas = 0, Workloads = [] };

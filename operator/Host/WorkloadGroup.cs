@@ -157,15 +157,16 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
         }
     }
 
-    /// <summary>Ready is what accepts a connection on its port.</summary>
+    /// <summary>Ready is what accepts a connection on its port, or has bound it where only datagrams go there: what comes then waits for it.</summary>
     private async Task ProbeAsync(ChildSlot slot, ChildProcess process)
     {
+        var udp = _plan?.UdpOnly == true;
         while (!process.Exited.IsCompleted)
         {
             using var limit = new CancellationTokenSource(ProbeTimeout, host.Time);
             try
             {
-                if (await FreePorts.AcceptsAsync(slot.Port, limit.Token))
+                if (udp ? UdpPorts.IsBound(slot.Port) : await FreePorts.AcceptsAsync(slot.Port, limit.Token))
                 {
                     host.Post(() =>
                     {

@@ -22,7 +22,7 @@ internal static class BackendDeploymentRenderer
                 AutomountServiceAccountToken = false,
                 EnableServiceLinks = false,
                 SecurityContext = PodTemplates.PodRights(restricted),
-                Containers = [Container(workload, restricted)],
+                Containers = [Container(workload, restricted, BackendTransport.Of(fleet.Spec, backend.Name))],
             },
         };
         return new Deployment
@@ -38,7 +38,7 @@ internal static class BackendDeploymentRenderer
         };
     }
 
-    private static Container Container(WorkloadSpec workload, bool restricted) =>
+    private static Container Container(WorkloadSpec workload, bool restricted, BackendTransport transport) =>
         new()
         {
             Name = "backend",
@@ -55,21 +55,28 @@ internal static class BackendDeploymentRenderer
             ],
             Ports =
             [
-                new ContainerPort
-                {
-                    Name = "app",
-                    Number = workload.Port,
-                    Protocol = "TCP",
-                },
+                .. transport.Tcp ? [Port("app", "TCP", workload)] : Array.Empty<ContainerPort>(),
+                .. transport.Udp ? [Port("app-udp", "UDP", workload)] : Array.Empty<ContainerPort>(),
             ],
             Resources = PodTemplates.Resources(workload.Resources),
-            ReadinessProbe = new Probe
-            {
-                TcpSocket = new TcpSocketAction { Port = "app" },
-                PeriodSeconds = 2,
-                TimeoutSeconds = 2,
-                FailureThreshold = 2,
-            },
+            // Kubernetes cannot ask a UDP port: such a pod is ready once it runs, and passive health sees the rest.
+            ReadinessProbe = transport.Tcp
+                ? new Probe
+                {
+                    TcpSocket = new TcpSocketAction { Port = "app" },
+                    PeriodSeconds = 2,
+                    TimeoutSeconds = 2,
+                    FailureThreshold = 2,
+                }
+                : null,
             SecurityContext = PodTemplates.ContainerRights(restricted, readOnly: false),
+        };
+
+    private static ContainerPort Port(string name, string protocol, WorkloadSpec workload) =>
+        new()
+        {
+            Name = name,
+            Number = workload.Port,
+            Protocol = protocol,
         };
 }

@@ -17,17 +17,33 @@ internal static class BackendServiceRenderer
                 Type = "ClusterIP",
                 ClusterIP = "None",
                 Selector = ResourceLabels.BackendMatch(name, backend.Name),
-                Ports =
-                [
-                    new ServicePort
-                    {
-                        Name = "app",
-                        Protocol = "TCP",
-                        Port = backend.Workload!.Port,
-                        TargetPort = backend.Workload.Port,
-                    },
-                ],
+                Ports = Ports(BackendTransport.Of(fleet.Spec, backend.Name), backend.Workload!.Port),
             },
         };
     }
+
+    private static List<ServicePort> Ports(BackendTransport transport, int port)
+    {
+        var ports = new List<ServicePort>();
+        if (transport.Tcp)
+        {
+            ports.Add(Port("app", "TCP", port));
+        }
+
+        if (transport.Udp)
+        {
+            ports.Add(Port("app-udp", "UDP", port));
+        }
+
+        return ports;
+    }
+
+    private static ServicePort Port(string name, string protocol, int port) =>
+        new()
+        {
+            Name = name,
+            Protocol = protocol,
+            Port = port,
+            TargetPort = port,
+        };
 }

@@ -19,7 +19,7 @@ public static class EndpointResolver
     public static IReadOnlyList<EndpointInfo> Resolve(EndpointSourcePlan source, Service? service, IEnumerable<EndpointSlice> slices)
     {
         if (
-            service?.Spec?.Ports?.FirstOrDefault(port => port.Port == source.ServicePort && port.Protocol is null or "TCP")
+            service?.Spec?.Ports?.FirstOrDefault(port => port.Port == source.ServicePort && (port.Protocol ?? "TCP") == source.Protocol)
             is not { } servicePort
         )
         {

@@ -72,7 +72,8 @@ public sealed record RetiringDeployment(string Name, int Replicas);
 /// <param name="Backend">Name of the backend.</param>
 /// <param name="Service">Name of the Service, in the fleet's namespace.</param>
 /// <param name="ServicePort">Port of the Service.</param>
-public sealed record EndpointSourcePlan(string Backend, string Service, int ServicePort);
+/// <param name="Protocol">TCP or UDP: the port's.</param>
+public sealed record EndpointSourcePlan(string Backend, string Service, int ServicePort, string Protocol = "TCP");
 
 /// <summary>A backend that the fleet runs itself.</summary>
 public sealed record WorkloadPlan
@@ -95,4 +96,7 @@ public sealed record WorkloadPlan
     public required int Port { get; init; }
 
     public required int Replicas { get; init; }
+
+    /// <summary>Only datagrams go there: that it accepts connections cannot be asked for.</summary>
+    public bool UdpOnly { get; init; }
 }

@@ -65,13 +65,16 @@ public static class FleetPlanner
         var sources = new List<EndpointSourcePlan>();
         foreach (var backend in fleet.Spec.Backends)
         {
+            var protocol = BackendTransport.Of(fleet.Spec, backend.Name).Tcp ? "TCP" : "UDP";
             if (backend.ServiceRef is { } service)
             {
-                sources.Add(new EndpointSourcePlan(backend.Name, service.Name, service.Port));
+                sources.Add(new EndpointSourcePlan(backend.Name, service.Name, service.Port, protocol));
             }
             else if (backend.Workload is { } workload)
             {
-                sources.Add(new EndpointSourcePlan(backend.Name, ResourceNames.Backend(fleet.Metadata.Name!, backend.Name), workload.Port));
+                sources.Add(
+                    new EndpointSourcePlan(backend.Name, ResourceNames.Backend(fleet.Metadata.Name!, backend.Name), workload.Port, protocol)
+                );
             }
         }
 
@@ -90,6 +93,7 @@ public static class FleetPlanner
                 Env = backend.Workload.Env.Select(variable => KeyValuePair.Create(variable.Name, variable.Value)).ToList(),
                 Port = backend.Workload.Port,
                 Replicas = backend.Workload.Replicas,
+                UdpOnly = !BackendTransport.Of(fleet.Spec, backend.Name).Tcp,
             })
             .ToList();
 }

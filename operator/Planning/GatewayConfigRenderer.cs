@@ -60,6 +60,7 @@ internal static class GatewayConfigRenderer
             Backend = listener.Backend,
             MaxConnections = listener.MaxConnections ?? 0,
             Tcp = listener.Protocol == Protocols.Tcp ? Tcp(listener.Tcp ?? new TcpListenerSpec()) : null,
+            Udp = listener.Protocol == Protocols.Udp ? Udp(listener.Udp ?? new UdpListenerSpec()) : null,
             WebSocket = listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) : null,
             ProxyProtocol = ProxyProtocolRenderer.Render(listener.ProxyProtocol),
         };
@@ -72,6 +73,9 @@ internal static class GatewayConfigRenderer
             Lifetime = ConnectionFeaturesRenderer.Lifetime(spec.Lifetime),
             Socket = ConnectionFeaturesRenderer.ClientSocket(spec.Socket),
         };
+
+    private static UdpListenerConfig Udp(UdpListenerSpec spec) =>
+        new() { SessionTimeout = Duration.Parse(spec.SessionTimeout), Responses = spec.Responses ?? 0 };
 
     private static WebSocketListenerConfig WebSocket(WebSocketListenerSpec spec) =>
         new()

@@ -33,7 +33,7 @@ internal static class GatewayServiceRenderer
         new()
         {
             Name = listener.Name,
-            Protocol = "TCP",
+            Protocol = listener.Protocol == ListenerProtocol.UDP ? "UDP" : "TCP",
             // Kubernetes' own word for WebSocket over cleartext (KEP-3726).
             AppProtocol = listener.Protocol == ListenerProtocol.WebSocket ? "kubernetes.io/ws" : null,
             Port = listener.Port,

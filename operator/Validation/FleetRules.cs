@@ -12,6 +12,7 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         RuleFor(spec => spec.Gateway).SetValidator(new GatewayRules());
         RuleFor(spec => spec.NodeTuning!).SetValidator(new NodeTuningRules()).When(spec => spec.NodeTuning is not null);
         RuleForEach(spec => spec.Listeners).SetValidator(new ListenerRules());
+        RuleForEach(spec => spec.Listeners).SetValidator(new UdpRules());
         RuleForEach(spec => spec.Backends).SetValidator(new BackendRules());
         RuleFor(spec => spec).Custom(PortsAreUnique);
         RuleFor(spec => spec).Custom(BackendsExist);
@@ -20,12 +21,13 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
 
     private static void PortsAreUnique(FleetSpec spec, ValidationContext<FleetSpec> context)
     {
-        var owners = new Dictionary<int, string>();
+        var owners = new Dictionary<(bool Udp, int Port), string>();
         foreach (var (index, listener) in spec.Listeners.Index())
         {
-            if (listener.Port is >= 1 and <= 65535 && !owners.TryAdd(listener.Port, listener.Name))
+            var key = (listener.Protocol == Protocols.Udp, listener.Port);
+            if (listener.Port is >= 1 and <= 65535 && !owners.TryAdd(key, listener.Name))
             {
-                context.AddFailure($"Listeners[{index}].Port", $"port {listener.Port} is taken by the listener '{owners[listener.Port]}'");
+                context.AddFailure($"Listeners[{index}].Port", $"port {listener.Port} is taken by the listener '{owners[key]}'");
             }
         }
     }
@@ -63,11 +65,11 @@ internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
     {
         RuleFor(listener => listener.Tcp)
             .Null()
-            .When(listener => listener.Protocol == Protocols.WebSocket)
+            .When(listener => listener.Protocol is Protocols.WebSocket or Protocols.Udp)
             .WithMessage("is only for protocol TCP");
         RuleFor(listener => listener.WebSocket)
             .Null()
-            .When(listener => listener.Protocol == Protocols.Tcp)
+            .When(listener => listener.Protocol is Protocols.Tcp or Protocols.Udp)
             .WithMessage("is only for protocol WebSocket");
         RuleFor(listener => listener.Backend)
             .NotNull()

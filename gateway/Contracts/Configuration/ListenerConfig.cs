@@ -34,7 +34,7 @@ public sealed record ListenerConfig
 
     public required ListenerProtocol Protocol { get; init; }
 
-    /// <summary>Port that clients use, 1 to 65535.</summary>
+    /// <summary>Port that clients use, 1 to 65535. A UDP listener may have the same as one of the others.</summary>
     public required int Port { get; init; }
 
     /// <summary>Port that the process binds: above 1023 in a pod, so that it needs no privilege. 0: the same as <see cref="Port"/>.</summary>
@@ -43,7 +43,7 @@ public sealed record ListenerConfig
     /// <summary>Name of the backend of connections that no route takes.</summary>
     public string? Backend { get; init; }
 
-    /// <summary>Client connections at most on this listener of one gateway. 0: only the gateway's own limit.</summary>
+    /// <summary>Client connections (of UDP: flows) at most on this listener of one gateway. 0: only the gateway's own limit.</summary>
     public int MaxConnections { get; init; }
 
     /// <summary>Null: no TLS. For <see cref="ListenerProtocol.TCP"/> and <see cref="ListenerProtocol.WebSocket"/>.</summary>
@@ -51,6 +51,9 @@ public sealed record ListenerConfig
 
     /// <summary>For <see cref="ListenerProtocol.TCP"/>.</summary>
     public TcpListenerConfig? Tcp { get; init; }
+
+    /// <summary>For <see cref="ListenerProtocol.UDP"/>.</summary>
+    public UdpListenerConfig? Udp { get; init; }
 
     /// <summary>For <see cref="ListenerProtocol.WebSocket"/>.</summary>
     public WebSocketListenerConfig? WebSocket { get; init; }

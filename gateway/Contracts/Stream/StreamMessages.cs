@@ -223,6 +223,9 @@ public sealed record ListenerLoad
 
     /// <summary>Null without TLS.</summary>
     public TlsLoad? Tls { get; init; }
+
+    /// <summary>Of a UDP listener, whose flows count as connections.</summary>
+    public DatagramLoad? Datagrams { get; init; }
 }
 
 public sealed record BackendLoad

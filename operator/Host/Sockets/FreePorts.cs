@@ -17,7 +17,7 @@ internal static class FreePorts
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
             var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
-            if (!taken.Contains(port))
+            if (!taken.Contains(port) && !UdpPorts.IsBound(port))
             {
                 return port;
             }

@@ -20,6 +20,7 @@ internal sealed class HandoverServer : IAsyncDisposable
     private readonly Task _accepting;
     private HandoverMessage _message = new() { Sequence = 0 };
     private IReadOnlyList<SafeHandle> _handles = [];
+    private IReadOnlyList<int?> _owners = [];
 
     /// <param name="path">Path of the Unix socket, at most 107 bytes; removed at the end.</param>
     /// <param name="time">For the bound on a slow gateway.</param>
@@ -32,11 +33,14 @@ internal sealed class HandoverServer : IAsyncDisposable
     }
 
     /// <summary>Sets the complete set. The handles have to stay open until the next set has been published.</summary>
-    public void Publish(HandoverMessage message, IReadOnlyList<SafeHandle> handles)
+    /// <param name="message">What each socket is for.</param>
+    /// <param name="handles">The sockets.</param>
+    /// <param name="owners">Who gets each: the process of that id alone; null: every one. Left out: every one gets all.</param>
+    public void Publish(HandoverMessage message, IReadOnlyList<SafeHandle> handles, IReadOnlyList<int?>? owners = null)
     {
         lock (_lock)
         {
-            (_message, _handles) = (message, handles);
+            (_message, _handles, _owners) = (message, handles, owners ?? new int?[handles.Count]);
             foreach (var peer in _peers)
             {
                 peer.Changed.TrySetResult();
@@ -80,7 +84,7 @@ internal sealed class HandoverServer : IAsyncDisposable
     private async Task ServeAsync(Socket socket)
     {
         using var _ = socket;
-        if (PeerProcess.OfSameUser(socket) is null)
+        if (PeerProcess.OfSameUser(socket) is not { } process)
         {
             return;
         }
@@ -97,7 +101,7 @@ internal sealed class HandoverServer : IAsyncDisposable
                 {
                     peer.Changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                     _peers.Add(peer);
-                    (message, handles) = (_message, _handles);
+                    (message, handles) = PartOf(process);
                 }
 
                 // Sequence 0 is no set yet.
@@ -131,6 +135,12 @@ internal sealed class HandoverServer : IAsyncDisposable
                 _peers.Remove(peer);
             }
         }
+    }
+
+    private (HandoverMessage Message, IReadOnlyList<SafeHandle> Handles) PartOf(int process)
+    {
+        var mine = Enumerable.Range(0, _handles.Count).Where(i => _owners[i] is null || _owners[i] == process).ToList();
+        return (_message with { Listeners = [.. mine.Select(i => _message.Listeners[i])] }, [.. mine.Select(i => _handles[i])]);
     }
 
     private async Task WaitForCloseAsync(Socket socket)

@@ -8,22 +8,34 @@ namespace Mooring.Operator.Host.Sockets;
 
 /// <summary>The listening sockets of all fleets, each bound once, for as long as the manifest names its port.</summary>
 /// <remarks>
-/// Nobody accepts here: the gateways do, on descriptors of the same open socket, so their deaths never close it. Without SO_REUSEPORT, so a port that
-/// someone else listens on is an error and not half of the connections. Not thread-safe.
+/// Nobody accepts here: the gateways do, on descriptors of the same open socket, so their deaths never close it. TCP is without SO_REUSEPORT, so a port
+/// that someone else listens on is an error and not half of the connections. A UDP port has several sockets, each for one gateway at a time
+/// (<see cref="ShardAssignment"/>). Not thread-safe.
 /// </remarks>
 internal sealed class ListenerSockets(IPAddress address) : IDisposable
 {
     // Capped by net.core.somaxconn.
     private const int Backlog = 65535;
-    private readonly Dictionary<(bool Datagram, int Port), Socket> _sockets = [];
+    private readonly Dictionary<(bool Datagram, int Port), List<Socket>> _sockets = [];
     private readonly Dictionary<string, HandoverMessage> _sets = new(StringComparer.Ordinal);
 
     /// <summary>The complete set of a fleet, as its gateways are to have it; null for a fleet without one.</summary>
     public HandoverMessage? Set(string fleet) => _sets.GetValueOrDefault(fleet);
 
-    /// <summary>The socket of each listener of a set.</summary>
-    public IReadOnlyList<SafeHandle> Handles(HandoverMessage set) =>
-        [.. set.Listeners.Select(listener => (SafeHandle)_sockets[Key(listener.Protocol, listener.Port)].SafeHandle)];
+    /// <summary>The sockets of a set: one for each of its entries.</summary>
+    public IReadOnlyList<SafeHandle> Handles(HandoverMessage set)
+    {
+        var seen = new Dictionary<(bool, int), int>();
+        var handles = new List<SafeHandle>(set.Listeners.Count);
+        foreach (var key in set.Listeners.Select(static listener => Key(listener.Protocol, listener.Port)))
+        {
+            var number = seen.GetValueOrDefault(key);
+            handles.Add(_sockets[key][number].SafeHandle);
+            seen[key] = number + 1;
+        }
+
+        return handles;
+    }
 
     /// <summary>Binds what is new. Nothing changes when anything fails.</summary>
     /// <returns>An error for each listener whose port cannot be had, by its place in <paramref name="listeners"/>; empty: all are bound.</returns>
@@ -31,6 +43,7 @@ internal sealed class ListenerSockets(IPAddress address) : IDisposable
     {
         var errors = new List<(int, string)>();
         var bound = new List<(bool, int)>();
+        var datagramSockets = DatagramSockets.Count(listeners.Count(static listener => listener.Protocol == ListenerProtocol.UDP));
         for (var i = 0; i < listeners.Count; i++)
         {
             var key = Key(listeners[i].Protocol, listeners[i].Port);
@@ -41,7 +54,7 @@ internal sealed class ListenerSockets(IPAddress address) : IDisposable
 
             try
             {
-                _sockets.Add(key, Bind(key.Datagram, key.Port));
+                _sockets.Add(key, key.Datagram ? DatagramSockets.Bind(address, key.Port, datagramSockets) : [Listen(key.Port)]);
                 bound.Add(key);
             }
             catch (SocketException exception)
@@ -65,13 +78,16 @@ internal sealed class ListenerSockets(IPAddress address) : IDisposable
     {
         List<HandoverListener> next =
         [
-            .. listeners.Select(listener => new HandoverListener
-            {
-                Name = listener.Name,
-                Protocol = listener.Protocol,
-                Address = address.ToString(),
-                Port = listener.Port,
-            }),
+            .. listeners.SelectMany(listener =>
+                _sockets[Key(listener.Protocol, listener.Port)]
+                    .Select(_ => new HandoverListener
+                    {
+                        Name = listener.Name,
+                        Protocol = listener.Protocol,
+                        Address = address.ToString(),
+                        Port = listener.Port,
+                    })
+            ),
         ];
         var before = _sets.GetValueOrDefault(fleet);
         if (before is not null && next.SequenceEqual(before.Listeners))
@@ -105,19 +121,13 @@ internal sealed class ListenerSockets(IPAddress address) : IDisposable
         CloseUnused();
     }
 
-    private Socket Bind(bool datagram, int port)
+    private Socket Listen(int port)
     {
-        var socket = datagram
-            ? new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp)
-            : new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
             socket.Bind(new IPEndPoint(address, port));
-            if (!datagram)
-            {
-                socket.Listen(Backlog);
-            }
-
+            socket.Listen(Backlog);
             return socket;
         }
         catch
@@ -129,9 +139,9 @@ internal sealed class ListenerSockets(IPAddress address) : IDisposable
 
     private void Close((bool, int) key)
     {
-        if (_sockets.Remove(key, out var socket))
+        if (_sockets.Remove(key, out var sockets))
         {
-            socket.Dispose();
+            sockets.ForEach(static socket => socket.Dispose());
         }
     }
 

@@ -17,7 +17,7 @@ public sealed class EchoCommandTests
     {
         using var error = new StringWriter();
 
-        (await EchoCommand.RunAsync(false, null, port, TextWriter.Null, error, default)).ShouldBe(2);
+        (await EchoCommand.RunAsync(EchoKind.Tcp, null, port, TextWriter.Null, error, default)).ShouldBe(2);
         error.ToString().ShouldContain(message);
     }
 
@@ -26,7 +26,7 @@ public sealed class EchoCommandTests
     {
         using var error = new StringWriter();
 
-        (await EchoCommand.RunAsync(false, "nowhere", "0", TextWriter.Null, error, default)).ShouldBe(2);
+        (await EchoCommand.RunAsync(EchoKind.Tcp, "nowhere", "0", TextWriter.Null, error, default)).ShouldBe(2);
         error.ToString().ShouldContain("HOST 'nowhere'");
     }
 

@@ -69,7 +69,7 @@ public sealed class ConfigCompilerTests
                 },
                 Tcp("media", 9002) with
                 {
-                    Protocol = ListenerProtocol.UDP,
+                    Protocol = ListenerProtocol.Tunnel,
                 },
             ],
             Backends = [Static("relay", "127.0.0.1:0"), Static("relay", "x:1") with { ConnectTimeout = TimeSpan.Zero }],

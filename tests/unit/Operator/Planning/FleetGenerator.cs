@@ -137,6 +137,13 @@ internal static class FleetGenerator
             return Some(random, listener, "name", "port", "backend", "protocol");
         }
 
+        if (random.Next(3) == 0)
+        {
+            listener["protocol"] = "UDP";
+            listener["udp"] = Some(random, new JsonObject { ["sessionTimeout"] = "90s", ["responses"] = 1 + random.Next(9) });
+            return Some(random, listener, "name", "port", "backend", "protocol");
+        }
+
         listener["protocol"] = "WebSocket";
         listener["webSocket"] = Some(
             random,

@@ -1,0 +1,28 @@
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Datagrams;
+
+/// <summary>What this kernel can do for UDP, tried once: both came with Linux 4.18 and 5.0, and a sandbox may lack them.</summary>
+internal static class DatagramSupport
+{
+    /// <summary>UDP_SEGMENT: one call and one trip through the stack for many datagrams to one peer.</summary>
+    public static bool Segmentation { get; } = Has(UdpOption.Segment);
+
+    /// <summary>UDP_GRO: datagrams that arrived as one bundle are received as one.</summary>
+    public static bool Coalescing { get; } = Has(UdpOption.Gro);
+
+    private static unsafe bool Has(int option)
+    {
+        var socket = Libc.Socket(SocketFlag.Inet, 2 | SocketFlag.CloseOnExec, 0);
+        if (socket < 0)
+        {
+            return false;
+        }
+
+        var value = 0;
+        uint length = sizeof(int);
+        var has = Libc.GetSocketOption(socket, UdpLevel.Udp, option, &value, &length) == 0;
+        _ = Libc.Close(socket);
+        return has;
+    }
+}
