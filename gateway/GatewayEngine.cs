@@ -5,6 +5,7 @@ using Mooring.Gateway.Backends;
 using Mooring.Gateway.Backends.Checks;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Datagrams;
+using Mooring.Gateway.Handover;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
@@ -19,7 +20,7 @@ namespace Mooring.Gateway;
 /// Thread-safe. Starts empty; a config makes it serve. Configs and endpoints are applied one after the other; the loops never wait for
 /// them, nor for DNS.
 /// </remarks>
-internal sealed class GatewayEngine : IAsyncDisposable
+internal sealed partial class GatewayEngine : IAsyncDisposable
 {
     private readonly EngineOptions _options;
     private readonly EngineState _state;
@@ -60,6 +61,7 @@ internal sealed class GatewayEngine : IAsyncDisposable
             loop.Start();
         }
 
+        Arrivals = new ArrivalDesk(_state, _table, _loops, _endpoints, name => HasRoomForBackend(name) ? BackendIndex(name) : null);
         _resolving = Task.Run(() => ResolveAsync(_stop.Token));
         var keeper = new BackendKeeper(
             () => _state.Backends.Values,

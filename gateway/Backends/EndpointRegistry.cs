@@ -11,12 +11,22 @@ internal sealed class EndpointRegistry
     private readonly List<(int Index, long Since)> _retired = [];
     private readonly Stack<int> _free = new();
     private EndpointState?[] _slots = new EndpointState?[64];
+    private readonly Dictionary<(string Backend, string Id), int> _retiredByName = [];
     private int _top;
 
     public EndpointState this[int index] => Volatile.Read(ref _slots)[index]!;
 
+    /// <summary>Adds an endpoint; one of the same name that was retired and is still known comes back, with its counts.</summary>
     public EndpointState Add(string id, EndpointTarget target, string backend = "", ushort backendIndex = 0)
     {
+        if (_retiredByName.Remove((backend, id), out var known))
+        {
+            _retired.RemoveAll(entry => entry.Index == known);
+            var revived = _slots[known]!;
+            revived.Target = target;
+            return revived;
+        }
+
         if (!_free.TryPop(out var index))
         {
             index = _top++;
@@ -34,7 +44,25 @@ internal sealed class EndpointRegistry
     }
 
     /// <summary>The endpoint is in no set any more. It stays while connections to it are open.</summary>
-    public void Retire(EndpointState endpoint, long now) => _retired.Add((endpoint.Index, now));
+    public void Retire(EndpointState endpoint, long now)
+    {
+        _retired.Add((endpoint.Index, now));
+        _retiredByName.TryAdd((endpoint.Backend, endpoint.Id), endpoint.Index);
+    }
+
+    /// <summary>The retired endpoint of this name, made up where there is none: a connection that was taken over goes there.</summary>
+    public EndpointState Remember(string backend, string id, EndpointTarget target, ushort backendIndex, long now)
+    {
+        if (_retiredByName.TryGetValue((backend, id), out var known))
+        {
+            return _slots[known]!;
+        }
+
+        var endpoint = Add(id, target, backend, backendIndex);
+        endpoint.LeavingSince = now;
+        Retire(endpoint, now);
+        return endpoint;
+    }
 
     /// <summary>The retired ones that still have connections.</summary>
     public IEnumerable<EndpointState> Leaving => _retired.Select(entry => _slots[entry.Index]!).Where(endpoint => endpoint.Connections > 0);
@@ -47,6 +75,12 @@ internal sealed class EndpointRegistry
             if (now - entry.Since < GraceMicroseconds || _slots[entry.Index]!.Connections > 0)
             {
                 return false;
+            }
+
+            var gone = _slots[entry.Index]!;
+            if (_retiredByName.TryGetValue((gone.Backend, gone.Id), out var named) && named == entry.Index)
+            {
+                _retiredByName.Remove((gone.Backend, gone.Id));
             }
 
             _slots[entry.Index] = null;

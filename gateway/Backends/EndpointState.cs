@@ -87,6 +87,9 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     /// <summary>Takes a place; false at the endpoint's limit.</summary>
     public bool TryAcquire() => _connections.TryAcquire(Target.MaxConnections);
 
+    /// <summary>Takes a place whatever the limit: for a connection that is open already.</summary>
+    public void AcquireAlways() => _connections.TryAcquire(0);
+
     /// <summary>As <see cref="TryAcquire"/>, and passes the breaker, where a half-open one counts it as a trial.</summary>
     public bool TryEnter(long now)
     {

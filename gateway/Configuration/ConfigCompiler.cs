@@ -7,7 +7,7 @@ namespace Mooring.Gateway.Configuration;
 /// <summary>Turns a config into a snapshot, or into all of its errors at once, each with its path. Pure.</summary>
 internal static class ConfigCompiler
 {
-    public const int MaxListeners = 64;
+    public const int MaxListeners = 1024;
     public const int MaxBackends = 64;
     private const int MaxNumber = 10_000_000;
 

@@ -32,9 +32,13 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     private readonly HashSet<(int Descriptor, long Started)> _told = [];
     private DrainConfig _config = new();
     private DrainDecision _decision = Serving;
+    private bool _shared = shared;
     private TimeSpan? _closingAll;
     private TimeSpan _listed = TimeSpan.MinValue;
     private int _cutOff;
+
+    /// <summary>Says whether connections are about to be handed over, so that closing them can wait; null: nobody hands over.</summary>
+    public Func<bool>? HoldsCloses { get; set; }
 
     /// <summary>What is in force.</summary>
     public DrainDecision Decision
@@ -71,7 +75,7 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     {
         lock (_gate)
         {
-            _config = shared ? config with { LameDuck = TimeSpan.Zero } : config;
+            _config = _shared ? config with { LameDuck = TimeSpan.Zero } : config;
             _planner.Configure(_config);
         }
     }
@@ -98,6 +102,15 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
 
         _wake.Release();
         return outcome;
+    }
+
+    /// <summary>Another process accepts from the same queues from now on: see <c>shared</c>.</summary>
+    public void Share()
+    {
+        lock (_gate)
+        {
+            _shared = true;
+        }
     }
 
     /// <summary>The process is to end.</summary>
@@ -157,14 +170,14 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         string reason;
         lock (_gate)
         {
-            decision = _planner.Step(Now, new DrainCounts(engine.Connections, _closable.Count, _told.Count));
+            decision = _planner.Step(Now, new DrainCounts(engine.Connections, HoldsCloses?.Invoke() == true ? 0 : _closable.Count, _told.Count));
             reason = _planner.Reason;
             _decision = decision;
         }
 
         if (decision.AcceptNew != before.AcceptNew)
         {
-            var stopped = shared ? AcceptMode.Pause : AcceptMode.Refuse;
+            var stopped = _shared ? AcceptMode.Pause : AcceptMode.Refuse;
             await engine.SetModeAsync(decision.AcceptNew ? AcceptMode.Accept : stopped);
         }
 

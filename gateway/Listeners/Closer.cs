@@ -16,6 +16,40 @@ internal sealed unsafe class Closer(RelayLoop loop)
         var client = loop.Table[descriptor];
         var endpoint = -1;
         long sent = 0;
+        loop.Traffic.Closed(client, reason);
+        if (client->Peer >= 0)
+        {
+            var upstream = loop.Table[client->Peer];
+            endpoint = upstream->Endpoint;
+            sent = upstream->Received;
+        }
+
+        var engine = loop.Engine;
+        engine.AccessLog?.Offer(
+            new AccessRecord
+            {
+                Listener = engine.Listeners[client->Listener],
+                Endpoint = endpoint >= 0 ? engine.Endpoints[endpoint] : null,
+                ClientAddress = client->Address,
+                ClientPort = client->Port,
+                Started = client->Started,
+                DurationMicroseconds = loop.Now - client->Started,
+                Received = client->Received,
+                Sent = sent,
+                Reason = reason,
+                Proxy = client->Has(ChannelFlags.Side) ? ProxyLog.Of(loop.Sides.ProxyOf(descriptor, client)) : null,
+            }
+        );
+        GiveBack(descriptor, client, reset);
+    }
+
+    /// <summary>Lets go of a connection that goes on in another process: this one's descriptors are closed, the connection is not touched.</summary>
+    /// <param name="descriptor">The client's.</param>
+    public void Leave(int descriptor) => GiveBack(descriptor, loop.Table[descriptor], reset: false);
+
+    /// <summary>Gives back whatever the connection holds here.</summary>
+    private void GiveBack(int descriptor, Channel* client, bool reset)
+    {
         loop.Timers.Disarm(descriptor);
         if (client->Phase != ChannelPhase.Relaying)
         {
@@ -23,13 +57,9 @@ internal sealed unsafe class Closer(RelayLoop loop)
             loop.Connector.Forget(descriptor);
         }
 
-        loop.Traffic.Closed(client, reason);
         if (client->Peer >= 0)
         {
-            var upstream = loop.Table[client->Peer];
-            endpoint = upstream->Endpoint;
-            sent = upstream->Received;
-            CloseUpstream(client->Peer, upstream, reset);
+            CloseUpstream(client->Peer, loop.Table[client->Peer], reset);
         }
 
         DropPending(client);
@@ -43,24 +73,7 @@ internal sealed unsafe class Closer(RelayLoop loop)
             Libc.ResetOnClose(descriptor);
         }
 
-        var engine = loop.Engine;
-        var listener = engine.Listeners[client->Listener];
         loop.Admission.Release(client);
-        engine.AccessLog?.Offer(
-            new AccessRecord
-            {
-                Listener = listener,
-                Endpoint = endpoint >= 0 ? engine.Endpoints[endpoint] : null,
-                ClientAddress = client->Address,
-                ClientPort = client->Port,
-                Started = client->Started,
-                DurationMicroseconds = loop.Now - client->Started,
-                Received = client->Received,
-                Sent = sent,
-                Reason = reason,
-                Proxy = client->Has(ChannelFlags.Side) ? ProxyLog.Of(loop.Sides.ProxyOf(descriptor, client)) : null,
-            }
-        );
         if (client->Has(ChannelFlags.Side))
         {
             loop.Sides.Forget(descriptor);

@@ -200,6 +200,22 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         upstream->Frames = 0;
     }
 
+    /// <summary>Where both directions stand, for another process to go on from; false where the connection is being closed by close frames.</summary>
+    public bool TryRead(Channel* upstream, out FrameTracker fromClient, out FrameTracker fromBackend)
+    {
+        var state = _frames[upstream->Frames];
+        (fromClient, fromBackend) = (state->FromClient, state->FromBackend);
+        return !state->Closing;
+    }
+
+    /// <summary>Goes on where another process was.</summary>
+    public void Resume(Channel* upstream, FrameTracker fromClient, FrameTracker fromBackend)
+    {
+        upstream->Frames = _frames.Rent();
+        var state = _frames[upstream->Frames];
+        (state->FromClient, state->FromBackend) = (fromClient, fromBackend);
+    }
+
     /// <summary>Writes, or keeps what the socket does not take. False when the socket failed.</summary>
     public bool Send(int descriptor, Channel* channel, ReadOnlySpan<byte> bytes)
     {

@@ -62,9 +62,7 @@ internal sealed unsafe class ListenSocket
     /// <exception cref="IOException">It is no listening socket.</exception>
     public static ListenSocket Adopt(int descriptor)
     {
-        var accepts = 0;
-        uint length = sizeof(int);
-        if (Libc.GetSocketOption(descriptor, SocketLevel.Socket, SocketOption.AcceptsConnections, &accepts, &length) < 0 || accepts == 0)
+        if (!Listens(descriptor))
         {
             throw new IOException($"descriptor {descriptor} is no listening socket");
         }
@@ -76,7 +74,27 @@ internal sealed unsafe class ListenSocket
     /// <summary>Sets options of the connections accepted from now on. Those of all processes that have the socket: they share the config.</summary>
     public void Configure(TcpSocketOptions options) => options.Apply(Descriptor);
 
+    /// <summary>Takes a predecessor's socket as this process's own; null, leaving it to the caller, where it does not listen at <paramref name="address"/>.</summary>
+    public static ListenSocket? TryInherit(int descriptor, IPAddress address)
+    {
+        var bound = stackalloc byte[KernelAddress.MaxBytes];
+        uint length = KernelAddress.MaxBytes;
+        return Listens(descriptor)
+            && Libc.GetSocketName(descriptor, bound, &length) == 0
+            && KernelAddress.Read(bound).Address is var actual
+            && (actual == NetworkAddress.From(address) || (address.Equals(IPAddress.IPv6Any) && actual == NetworkAddress.From(IPAddress.Any)))
+            ? Prepare(descriptor, adopted: false)
+            : null;
+    }
+
     public void Close() => _ = Libc.Close(Descriptor);
+
+    private static bool Listens(int descriptor)
+    {
+        var accepts = 0;
+        uint length = sizeof(int);
+        return Libc.GetSocketOption(descriptor, SocketLevel.Socket, SocketOption.AcceptsConnections, &accepts, &length) == 0 && accepts != 0;
+    }
 
     private static ListenSocket Prepare(int socket, bool adopted)
     {

@@ -52,6 +52,25 @@ internal sealed class ListenerHost(IPAddress address, bool bindsItself) : IDispo
         }
     }
 
+    /// <summary>Takes sockets of a predecessor as if they had been bound here, those of another address aside; returns how many.</summary>
+    public int Inherit(IReadOnlyCollection<int> descriptors)
+    {
+        var count = 0;
+        foreach (var descriptor in descriptors)
+        {
+            if (ListenSocket.TryInherit(descriptor, address) is { } socket && _sockets.TryAdd(socket.Port, socket))
+            {
+                count++;
+            }
+            else
+            {
+                _ = Libc.Close(descriptor);
+            }
+        }
+
+        return count;
+    }
+
     /// <summary>Opens what the listeners need and is not open. All or nothing: on any error what was opened is closed again.</summary>
     public IReadOnlyList<string> Open(IReadOnlyList<ListenerSnapshot> listeners)
     {

@@ -1,7 +1,8 @@
 using System.Net;
 using System.Runtime.InteropServices;
-using Mooring.Gateway.Admin;
 using Mooring.Gateway.Draining;
+using Mooring.Gateway.Handover;
+using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Streams;
 using Mooring.Gateway.Telemetry;
@@ -12,7 +13,7 @@ namespace Mooring.Gateway.Serving;
 /// <summary>Puts the rooms of a gateway together and keeps them running until a signal.</summary>
 /// <remarks>
 /// Exit codes: 0 after a drain that left nothing, 1 when it cut connections off or the start failed, 2 for bad options or a bad config.
-/// The first SIGTERM or SIGINT drains, the second ends at once.
+/// The first SIGTERM or SIGINT drains, the second ends at once. SIGUSR2 starts a successor.
 /// </remarks>
 internal static class GatewayProcess
 {
@@ -55,39 +56,59 @@ internal static class GatewayProcess
             }
         );
         using var drain = new DrainController(engine, options.Handover is not null, log, time);
+        using var handover = new HandoverDispatcher(engine, log, time);
+        drain.HoldsCloses = () => handover.IsPending;
         var source = new RegistrySource(options, engine, drain, time);
         await using var registry = new RegistryService(engine.Share, source.Record, environment, log, time);
         var configs = new ConfigApplier(engine, drain, registry, log);
-        var status = new GatewayStatus(options, engine, configs, drain, registry, log, time);
+        var status = new GatewayStatus(options, engine, configs, drain, handover, registry, log, time);
         using var reloads = new SemaphoreSlim(0);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopNow.Token);
-        using var signals = new Signals(drain, stopNow, reloads);
+        var successor = new SuccessorStart(options.Takeover is not null, log);
+        using var signals = new Signals(drain, stopNow, reloads, successor);
+        await using var admin = new AdminSlot(options.Admin, status);
+        Succession? succession = null;
+        try
+        {
+            succession = await BeginAsync(options.Takeover, engine, stopNow.Token);
+        }
+        catch (IOException refused)
+        {
+            await error.WriteLineAsync($"--takeover {options.Takeover}: {refused.Message}");
+            return 1;
+        }
+
+        using var _ = succession;
         var file = options.ConfigFile is null ? null : new ConfigFile(options.ConfigFile, time);
         if (file is not null && await LoadFirstAsync(file, configs, error, stopNow.Token) is var exit and not 0)
         {
             return exit;
         }
 
-        var (admin, failure) = await StartAdminAsync(options, status, stopNow.Token);
-        if (failure is not null)
+        if (await StandAsync(succession, engine, admin, stopNow.Token) is { } failure)
         {
             await error.WriteLineAsync(failure);
             return 1;
         }
 
-        await using (admin)
-        {
-            log.Event("started", ("version", GatewayVersion.Text), ("gateway", options.Name), ("admin", admin?.Address));
-            var reloading = file is null
-                ? Task.CompletedTask
-                : ConfigReloader.RunAsync(file, configs, () => status.Stream?.IsConnected == true, reloads, log, end.Token);
-            var certificates = CertificateReloader.RunAsync(engine, log, time, end.Token);
-            await ServeAsync(options, endpoint, engine, status, drain, log, error, stopNow);
-            await end.CancelAsync();
-            await reloading;
-            await certificates;
-        }
-
+        var predecessor = new Predecessor(options.Takeover ?? "", engine, drain, handover, admin, log);
+        await using var takeover = options.Takeover is { } path ? new TakeoverServer(path, engine, log, predecessor.SucceedAsync) : null;
+        log.Event(
+            "started",
+            ("version", GatewayVersion.Text),
+            ("gateway", options.Name),
+            ("admin", admin.Address),
+            ("socketsTakenOver", succession?.Sockets)
+        );
+        var reloading = file is null
+            ? Task.CompletedTask
+            : ConfigReloader.RunAsync(file, configs, () => status.Stream?.IsConnected == true, reloads, log, end.Token);
+        var certificates = CertificateReloader.RunAsync(engine, log, time, end.Token);
+        var giving = handover.RunAsync(end.Token);
+        var taking = succession is null ? Task.CompletedTask : TakeAsync(succession, engine, log, end.Token);
+        await ServeAsync(options, endpoint, engine, status, drain, log, error, stopNow);
+        await end.CancelAsync();
+        await Task.WhenAll(reloading, certificates, giving, taking);
         var left = engine.Connections;
         log.Event("stopped", ("cutOff", drain.CutOff + left));
         return drain.CutOff + left == 0 ? 0 : 1;
@@ -130,24 +151,65 @@ internal static class GatewayProcess
         await Task.WhenAll(tasks);
     }
 
-    private static async Task<(AdminServer? Server, string? Failure)> StartAdminAsync(
-        ServeOptions options,
-        IGatewayView view,
+    /// <summary>Takes the sockets of the gateway that serves, where there is one, and does not accept from them yet.</summary>
+    private static async Task<Succession?> BeginAsync(string? path, GatewayEngine engine, CancellationToken cancellation)
+    {
+        var succession = path is null ? null : await Succession.BeginAsync(path, engine, cancellation);
+        if (succession is not null)
+        {
+            await engine.SetModeAsync(AcceptMode.Pause);
+        }
+
+        return succession;
+    }
+
+    /// <summary>Serves and has its admin address; a predecessor accepts no more from here on. Returns what stands against it.</summary>
+    private static async Task<string?> StandAsync(
+        Succession? succession,
+        GatewayEngine engine,
+        AdminSlot admin,
         CancellationToken cancellation
     )
     {
-        if (options.Admin is null)
+        if (succession is null)
         {
-            return default;
+            return await admin.StartAsync(cancellation);
         }
 
         try
         {
-            return (await AdminServer.StartAsync(IPEndPoint.Parse(options.Admin), view, cancellation), null);
+            // Until then the predecessor is the better one to accept.
+            await engine.ResolvedAsync(TimeSpan.FromSeconds(5), cancellation);
+            await engine.SetModeAsync(AcceptMode.Accept);
+            await succession.ReadyAsync(cancellation);
+            var failure = await admin.StartAsync(cancellation);
+            if (failure is null)
+            {
+                await succession.GoAsync(cancellation);
+            }
+
+            return failure;
         }
-        catch (Exception failure) when (failure is IOException or System.Net.Sockets.SocketException)
+        catch (Exception broken) when (broken is IOException or System.Net.Sockets.SocketException or InvalidDataException)
         {
-            return (null, $"--admin {options.Admin}: {failure.Message}");
+            return $"--takeover: {broken.Message}";
+        }
+    }
+
+    /// <summary>Takes the predecessor's connections. What it does not hand over stays its own, so nothing depends on how this ends.</summary>
+    private static async Task TakeAsync(Succession succession, GatewayEngine engine, GatewayLog log, CancellationToken cancellation)
+    {
+        try
+        {
+            log.Event("taken_over", ("connections", await succession.RunAsync(engine, cancellation)));
+        }
+        catch (Exception broken) when (broken is IOException or System.Net.Sockets.SocketException or InvalidDataException)
+        {
+            log.Event("handover_broken", ("reason", broken.Message));
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The gateway stops.
         }
     }
 
@@ -178,12 +240,14 @@ internal static class GatewayProcess
         return errors.Count == 0 ? 0 : 2;
     }
 
-    /// <summary>SIGTERM and SIGINT drain, then end at once; SIGHUP reads the config file again.</summary>
+    /// <summary>SIGTERM and SIGINT drain, then end at once; SIGHUP reads the config file again; SIGUSR2 starts a successor.</summary>
     private sealed class Signals : IDisposable
     {
+        // .NET has no name for it; Linux' number on x86-64 and arm64.
+        private const PosixSignal User2 = (PosixSignal)12;
         private readonly PosixSignalRegistration[] _registrations;
 
-        public Signals(DrainController drain, CancellationTokenSource stopNow, SemaphoreSlim reloads)
+        public Signals(DrainController drain, CancellationTokenSource stopNow, SemaphoreSlim reloads, SuccessorStart successor)
         {
             var stopping = 0;
             _registrations =
@@ -196,6 +260,14 @@ internal static class GatewayProcess
                     {
                         context.Cancel = true;
                         reloads.Release();
+                    }
+                ),
+                PosixSignalRegistration.Create(
+                    User2,
+                    context =>
+                    {
+                        context.Cancel = true;
+                        successor.Start();
                     }
                 ),
             ];

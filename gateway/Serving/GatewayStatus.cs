@@ -2,6 +2,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Admin;
 using Mooring.Gateway.Draining;
+using Mooring.Gateway.Handover;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Streams;
 using Mooring.Gateway.Telemetry;
@@ -14,6 +15,7 @@ internal sealed class GatewayStatus(
     GatewayEngine engine,
     ConfigApplier configs,
     DrainController drain,
+    HandoverDispatcher handover,
     RegistryService registry,
     GatewayLog log,
     TimeProvider time
@@ -57,7 +59,13 @@ internal sealed class GatewayStatus(
         }
     }
 
-    public void ApplyDirective(DirectiveMessage message) => drain.Apply(message);
+    public void ApplyDirective(DirectiveMessage message)
+    {
+        if (drain.Apply(message) is DirectiveOutcome.Accepted or DirectiveOutcome.Repeated)
+        {
+            handover.Direct(message.Kind == DirectiveKind.Drain ? message.HandOverTo : []);
+        }
+    }
 
     public LoadGlance Glance()
     {

@@ -20,15 +20,7 @@ internal static class HandoverClient
             try
             {
                 using var socket = await HandoverReceiver.ConnectAsync(path, cancel);
-                var receiver = new HandoverReceiver(socket);
-                while (await receiver.ReceiveAsync(cancel) is { } set)
-                {
-                    using (set)
-                    {
-                        await ServableAsync(engine, time, cancel);
-                        await engine.AdoptAsync([.. set.Sockets.Select(descriptor => descriptor.Release())]);
-                    }
-                }
+                await TakeAsync(new HandoverReceiver(socket), engine, time, cancel);
             }
             catch (OperationCanceledException) when (cancel.IsCancellationRequested)
             {
@@ -47,6 +39,54 @@ internal static class HandoverClient
             {
                 return;
             }
+        }
+    }
+
+    /// <summary>
+    /// Reads on while connections cannot be carried yet, and puts the latest set in force once they can: descriptors that nobody reads count
+    /// against the supervisor's limit of open files.
+    /// </summary>
+    private static async Task TakeAsync(HandoverReceiver receiver, GatewayEngine engine, TimeProvider time, CancellationToken cancel)
+    {
+        HandoverSet? latest = null;
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var servable = Task.CompletedTask;
+        Task<HandoverSet?>? next = null;
+        try
+        {
+            while (true)
+            {
+                next ??= receiver.ReceiveAsync(ended.Token);
+                if (latest is not null && !next.IsCompleted)
+                {
+                    await Task.WhenAny(next, servable);
+                }
+
+                if (latest is not null && !next.IsCompleted)
+                {
+                    await servable;
+                    await engine.AdoptAsync([.. latest.Sockets.Select(descriptor => descriptor.Release())]);
+                    latest = null;
+                    continue;
+                }
+
+                var set = await next;
+                next = null;
+                latest?.Dispose();
+                latest = set;
+                if (set is null)
+                {
+                    return;
+                }
+
+                servable = servable.IsCompleted ? ServableAsync(engine, time, ended.Token) : servable;
+            }
+        }
+        finally
+        {
+            latest?.Dispose();
+            await ended.CancelAsync();
+            await Task.WhenAll(servable, next ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -7,6 +7,9 @@ namespace Mooring.Gateway.Serving;
 /// <summary><c>gateway serve</c>: carries connections until it is told to stop.</summary>
 internal static class ServeCommand
 {
+    // sockaddr_un has room for 107 bytes, of which a process id and a dot go off while the socket is made.
+    private const int MaxSocketPath = 96;
+
     private static readonly Option<string?> Config = new("--config")
     {
         Description = "Config file (JSON); read again on SIGHUP and when it changes",
@@ -32,6 +35,11 @@ internal static class ServeCommand
     {
         Description = "Unix socket that hands over the listening sockets",
     };
+    private static readonly Option<string?> Takeover = new("--takeover")
+    {
+        Description =
+            "Unix socket by which gateways take over from one another: with one that serves there, this one takes its sockets and open connections, and it ends",
+    };
     private static readonly Option<string?> Admin = new("--admin") { Description = "address:port of health and metrics; by default none" };
     private static readonly Option<string> Access = new("--access-log")
     {
@@ -53,6 +61,7 @@ internal static class ServeCommand
             StreamCa,
             TokenFile,
             Handover,
+            Takeover,
             Admin,
             Access,
             Loops,
@@ -86,6 +95,13 @@ internal static class ServeCommand
                 result.AddError("--admin must be address:port, such as 127.0.0.1:9090");
             }
         });
+        Takeover.Validators.Add(result =>
+        {
+            if (System.Text.Encoding.UTF8.GetByteCount(result.GetValueOrDefault<string>() ?? "") > MaxSocketPath)
+            {
+                result.AddError($"--takeover must be a path of at most {MaxSocketPath} bytes");
+            }
+        });
         command.Validators.Add(result =>
         {
             if (result.GetValue(Config) is null && result.GetValue(Stream) is null)
@@ -105,6 +121,7 @@ internal static class ServeCommand
                         StreamCaFile = parse.GetValue(StreamCa),
                         TokenFile = parse.GetValue(TokenFile),
                         Handover = parse.GetValue(Handover),
+                        Takeover = parse.GetValue(Takeover),
                         Admin = parse.GetValue(Admin),
                         AccessLog = AccessLogMode.TryParse(parse.GetRequiredValue(Access), out var access) ? access : default,
                         Loops = parse.GetValue(Loops),

@@ -26,6 +26,12 @@ internal sealed record ServeOptions
     /// <summary>Unix socket of the supervisor that hands over the listening sockets; null: this process binds them.</summary>
     public string? Handover { get; init; }
 
+    /// <summary>
+    /// Unix socket at which gateways of the same user take over from one another; null: nobody can. A gateway that serves there already is
+    /// succeeded.
+    /// </summary>
+    public string? Takeover { get; init; }
+
     /// <summary>Where health and metrics are served, as <c>address:port</c>; null: nowhere, and no web server is loaded.</summary>
     public string? Admin { get; init; }
 

@@ -162,16 +162,8 @@ internal abstract unsafe class EventLoop : IDisposable
     public void CloseLater(int descriptor)
     {
         var channel = Table[descriptor];
-        if (channel->Has(ChannelFlags.Queued))
-        {
-            // Or the next turn would serve whoever has the number by then, perhaps on another loop.
-            var at = Array.IndexOf(_queued, descriptor, 0, _queuedCount);
-            if (at >= 0)
-            {
-                _queued[at] = -1;
-            }
-        }
-
+        // Or the next turn would serve whoever has the number by then, perhaps on another loop.
+        Unqueue(descriptor);
         channel->Kind = ChannelKind.None;
         channel->Flags = ChannelFlags.None;
         channel->Loop = 0;
@@ -199,6 +191,23 @@ internal abstract unsafe class EventLoop : IDisposable
         }
 
         _queued[_queuedCount++] = descriptor;
+    }
+
+    /// <summary>Takes back <see cref="Queue"/>.</summary>
+    public void Unqueue(int descriptor)
+    {
+        var channel = Table[descriptor];
+        if (!channel->Has(ChannelFlags.Queued))
+        {
+            return;
+        }
+
+        channel->Flags &= ~ChannelFlags.Queued;
+        var at = Array.IndexOf(_queued, descriptor, 0, _queuedCount);
+        if (at >= 0)
+        {
+            _queued[at] = -1;
+        }
     }
 
     /// <summary>Makes sure that a turn starts in about that many microseconds, whatever happens.</summary>

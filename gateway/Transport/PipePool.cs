@@ -10,12 +10,13 @@ internal sealed unsafe class PipePool : IDisposable
 {
     public const int PipeBytes = 1 << 20;
 
-    private readonly Pipe[] _pipes;
     private readonly Stack<int> _free = new();
+    private readonly int _capacity;
+    private Pipe[] _pipes;
     private int _made;
 
     /// <param name="capacity">Pipes at most.</param>
-    public PipePool(int capacity) => _pipes = new Pipe[capacity + 1];
+    public PipePool(int capacity) => (_capacity, _pipes) = (capacity, new Pipe[capacity + 1]);
 
     /// <summary>Pipes that exist.</summary>
     public int Open => _made - _vacant.Count;
@@ -30,16 +31,12 @@ internal sealed unsafe class PipePool : IDisposable
             return handle;
         }
 
-        if (!_vacant.TryPop(out handle))
+        if (Open >= _capacity)
         {
-            if (_made + 1 >= _pipes.Length)
-            {
-                return 0;
-            }
-
-            handle = ++_made;
+            return 0;
         }
 
+        handle = Vacant();
         var ends = stackalloc int[2];
         if (Libc.Pipe(ends, SocketFlag.NonBlocking | SocketFlag.CloseOnExec) < 0)
         {
@@ -52,13 +49,26 @@ internal sealed unsafe class PipePool : IDisposable
         return handle;
     }
 
+    /// <summary>Takes in a pipe with bytes in it, made elsewhere, be it over the cap: those bytes have nowhere else to be.</summary>
+    public int Adopt(int readEnd, int writeEnd, int filled)
+    {
+        var handle = Vacant();
+        _pipes[handle] = new Pipe
+        {
+            ReadEnd = readEnd,
+            WriteEnd = writeEnd,
+            Filled = filled,
+        };
+        return handle;
+    }
+
     public ref Pipe this[int handle] => ref _pipes[handle];
 
     /// <summary>Gives a pipe back; one with bytes left in it is closed instead, as they belong to a connection that is gone.</summary>
     public void Return(int handle)
     {
         ref var pipe = ref _pipes[handle];
-        if (pipe.Filled == 0)
+        if (pipe.Filled == 0 && Open <= _capacity)
         {
             _free.Push(handle);
             return;
@@ -74,6 +84,22 @@ internal sealed unsafe class PipePool : IDisposable
         {
             Close(ref pipe);
         }
+    }
+
+    private int Vacant()
+    {
+        if (_vacant.TryPop(out var handle))
+        {
+            return handle;
+        }
+
+        handle = ++_made;
+        if (handle == _pipes.Length)
+        {
+            Array.Resize(ref _pipes, handle * 2);
+        }
+
+        return handle;
     }
 
     private static void Close(ref Pipe pipe)

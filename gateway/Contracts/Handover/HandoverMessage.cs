@@ -4,17 +4,20 @@ namespace Mooring.Contracts.Handover;
 
 /// <summary>The listening sockets that a process may accept on; descriptor <c>i</c> of the message belongs to listener <c>i</c>.</summary>
 /// <remarks>
-/// On the wire: 4 bytes of length, little-endian, then that many bytes of JSON; the descriptors travel as SCM_RIGHTS with the first byte.
-/// Each message holds the complete set: a listener that is missing from it is to be let go (its socket closed here, never shut down,
-/// since every process shares one open file description).
+/// In the form of <see cref="DescriptorReader"/>, as JSON. One message, or several where there are more than 253, hold the complete set: a
+/// listener that is missing from it is to be let go (its socket closed here, never shut down, since every process shares one open file
+/// description).
 /// </remarks>
 public sealed record HandoverMessage
 {
     /// <summary>Rises by at least one with each message of one owner.</summary>
     public required long Sequence { get; init; }
 
-    /// <summary>At most <see cref="HandoverLimits.MaxDescriptors"/>.</summary>
+    /// <summary>On the wire at most <see cref="HandoverLimits.MaxDescriptors"/>, in all at most <see cref="HandoverLimits.MaxListeners"/>.</summary>
     public IReadOnlyList<HandoverListener> Listeners { get; set; } = [];
+
+    /// <summary>The set goes on in the next message.</summary>
+    public bool More { get; init; }
 }
 
 /// <summary>What a handed socket is for.</summary>
@@ -38,6 +41,9 @@ public static class HandoverLimits
 {
     /// <summary>Descriptors at most in one message: SCM_MAX_FD of the Linux kernel.</summary>
     public const int MaxDescriptors = 253;
+
+    /// <summary>Listeners at most in one set, over all its messages.</summary>
+    public const int MaxListeners = 4096;
 
     /// <summary>JSON at most in one message, in bytes: room for 253 listeners of 250 bytes each.</summary>
     public const int MaxMessageBytes = 64 * 1024;

@@ -13,6 +13,7 @@ internal static unsafe partial class HandoverNative
     public const int MsgCmsgCloexec = 0x40000000;
     public const int Eintr = 4;
     public const int Eagain = 11;
+    public const int Etoomanyrefs = 109;
 
     [StructLayout(LayoutKind.Sequential)]
     public struct IoVector

@@ -1,7 +1,4 @@
-using System.Buffers.Binary;
-using System.ComponentModel;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Mooring.Contracts.Handover;
@@ -16,8 +13,7 @@ namespace Mooring.Contracts.Handover;
 public sealed class HandoverReceiver(Socket socket, int maxDescriptors = HandoverLimits.MaxDescriptors)
 {
     private const int MaxNameLength = 63;
-    private readonly byte[] _header = new byte[sizeof(int)];
-    private readonly List<DescriptorHandle> _received = [];
+    private readonly DescriptorReader _reader = new(socket, HandoverLimits.MaxMessageBytes, maxDescriptors);
 
     /// <summary>Connects to the owner's socket.</summary>
     /// <exception cref="SocketException">No one listens there.</exception>
@@ -36,41 +32,51 @@ public sealed class HandoverReceiver(Socket socket, int maxDescriptors = Handove
         }
     }
 
-    /// <summary>Waits for the next complete set; null when the owner has closed the connection.</summary>
-    /// <exception cref="InvalidDataException">The message is not of the form; says what and where.</exception>
+    /// <summary>Waits for the next complete set, in however many messages it comes; null when the owner has closed the connection.</summary>
+    /// <exception cref="InvalidDataException">A message is not of the form; says what and where.</exception>
     /// <exception cref="SocketException">The connection broke.</exception>
-    /// <exception cref="IOException">The kernel refused, or the connection ended within a message.</exception>
+    /// <exception cref="IOException">The kernel refused, or the connection ended within a set.</exception>
     public async Task<HandoverSet?> ReceiveAsync(CancellationToken cancellation)
     {
+        var listeners = new List<HandoverListener>();
+        var sockets = new List<DescriptorHandle>();
         try
         {
-            if (!await FillAsync(_header, mayEnd: true, cancellation))
+            while (await _reader.ReadAsync(cancellation) is { } part)
             {
-                return null;
+                sockets.AddRange(part.Descriptors);
+                var message = Parse(part.Bytes);
+                if (message.Listeners.Count != part.Descriptors.Count)
+                {
+                    throw new InvalidDataException(
+                        $"handover of {message.Listeners.Count} listeners came with {part.Descriptors.Count} descriptors"
+                    );
+                }
+
+                listeners.AddRange(message.Listeners);
+                if (listeners.Count > HandoverLimits.MaxListeners)
+                {
+                    throw new InvalidDataException($"handover of more than {HandoverLimits.MaxListeners} listeners");
+                }
+
+                if (!message.More)
+                {
+                    var set = new HandoverSet(message with { Listeners = [.. listeners] }, [.. sockets]);
+                    sockets.Clear();
+                    return set;
+                }
+
+                if (message.Listeners.Count == 0)
+                {
+                    throw new InvalidDataException("handover message says that more follows, and brings nothing");
+                }
             }
 
-            var length = BinaryPrimitives.ReadInt32LittleEndian(_header);
-            if (length is <= 0 or > HandoverLimits.MaxMessageBytes)
-            {
-                throw new InvalidDataException($"handover length {length} is not within 1 and {HandoverLimits.MaxMessageBytes}");
-            }
-
-            var json = new byte[length];
-            await FillAsync(json, mayEnd: false, cancellation);
-            var message = Parse(json);
-            if (message.Listeners.Count != _received.Count)
-            {
-                throw new InvalidDataException($"handover of {message.Listeners.Count} listeners came with {_received.Count} descriptors");
-            }
-
-            var set = new HandoverSet(message, [.. _received]);
-            _received.Clear();
-            return set;
+            return listeners.Count == 0 ? null : throw new IOException("the connection ended within a set of listeners");
         }
         finally
         {
-            _received.ForEach(static descriptor => descriptor.Dispose());
-            _received.Clear();
+            sockets.ForEach(static descriptor => descriptor.Dispose());
         }
     }
 
@@ -103,113 +109,5 @@ public sealed class HandoverReceiver(Socket socket, int maxDescriptors = Handove
         }
 
         return message;
-    }
-
-    /// <summary>Returns false when the peer closed before the first byte and <paramref name="mayEnd"/>.</summary>
-    private async Task<bool> FillAsync(byte[] buffer, bool mayEnd, CancellationToken cancellation)
-    {
-        var filled = 0;
-        while (filled < buffer.Length)
-        {
-            var read = TryReceive(buffer.AsSpan(filled));
-            if (read < 0)
-            {
-                // Completes when there is something to read, and reads nothing.
-                await socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.None, cancellation);
-                continue;
-            }
-
-            if (read == 0)
-            {
-                return mayEnd && filled == 0 ? false : throw new IOException("the connection ended within a handover message");
-            }
-
-            filled += read;
-        }
-
-        return true;
-    }
-
-    /// <summary>Returns the bytes read, 0 at the end, -1 when there is nothing yet; adds the descriptors that came along.</summary>
-    private unsafe int TryReceive(Span<byte> buffer)
-    {
-        var space = HandoverNative.ControlSpace(maxDescriptors);
-        var control = stackalloc byte[space];
-        var held = false;
-        try
-        {
-            socket.SafeHandle.DangerousAddRef(ref held);
-            fixed (byte* start = buffer)
-            {
-                while (true)
-                {
-                    var vector = new HandoverNative.IoVector { Base = start, Length = (nuint)buffer.Length };
-                    var message = new HandoverNative.MessageHeader
-                    {
-                        Vectors = &vector,
-                        VectorCount = 1,
-                        Control = control,
-                        ControlLength = (nuint)space,
-                    };
-                    var read = (int)
-                        HandoverNative.ReceiveMessage(
-                            (int)socket.SafeHandle.DangerousGetHandle(),
-                            &message,
-                            HandoverNative.MsgDontwait | HandoverNative.MsgCmsgCloexec
-                        );
-                    if (read >= 0)
-                    {
-                        TakeDescriptors(control, (int)message.ControlLength);
-                        return (message.Flags & HandoverNative.MsgCtrunc) == 0
-                            ? read
-                            : throw new InvalidDataException(
-                                $"handover descriptors were cut off: more than {maxDescriptors}, or this process is out of descriptors"
-                            );
-                    }
-
-                    switch (Marshal.GetLastPInvokeError())
-                    {
-                        case HandoverNative.Eintr:
-                            continue;
-                        case HandoverNative.Eagain:
-                            return -1;
-                        case var error:
-                            throw new IOException($"recvmsg: {new Win32Exception(error).Message}", new Win32Exception(error));
-                    }
-                }
-            }
-        }
-        finally
-        {
-            if (held)
-            {
-                socket.SafeHandle.DangerousRelease();
-            }
-        }
-    }
-
-    private unsafe void TakeDescriptors(byte* control, int length)
-    {
-        var offset = 0;
-        while (offset + sizeof(HandoverNative.ControlHeader) <= length)
-        {
-            var header = (HandoverNative.ControlHeader*)(control + offset);
-            var size = (int)Math.Min(header->Length, (nuint)(length - offset));
-            if (size < sizeof(HandoverNative.ControlHeader))
-            {
-                return;
-            }
-
-            if (header->Level == HandoverNative.SolSocket && header->Type == HandoverNative.ScmRights)
-            {
-                var count = (size - sizeof(HandoverNative.ControlHeader)) / sizeof(int);
-                for (var i = 0; i < count; i++)
-                {
-                    _received.Add(new DescriptorHandle(((int*)(header + 1))[i]));
-                }
-            }
-
-            offset += HandoverNative.Align(size);
-        }
     }
 }

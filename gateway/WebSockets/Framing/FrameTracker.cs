@@ -57,7 +57,7 @@ internal enum FrameError : byte
 /// 16 bytes, no allocation; <c>default</c> follows a client without extensions. Lengths in a longer form than needed pass: they are
 /// unambiguous, and refusing them is for the endpoint to decide. Not thread-safe.
 /// </remarks>
-internal struct FrameTracker
+internal partial struct FrameTracker
 {
     private ulong _remaining; // payload bytes to come; while the length is being read, the part of it seen
     private byte _lengthLeft; // bytes of the extended length to come

@@ -114,21 +114,59 @@ public sealed class HandoverTests : IDisposable
         await Should.ThrowAsync<OperationCanceledException>(receive);
     }
 
-    [Fact]
-    public async Task SendAsync_TooManyDescriptors_IsRefusedBeforeAnythingIsSent()
+    [Theory]
+    [InlineData(HandoverLimits.MaxDescriptors + 1)]
+    [InlineData(600)]
+    public async Task SendAsync_MoreThanOneMessageTakes_ComesAsOneSet(int count)
     {
         using var listener = Listen();
-        var message = Message([.. Enumerable.Repeat(1, HandoverLimits.MaxDescriptors + 1)]);
+        var send = HandoverSender.SendAsync(
+            _owner,
+            Message([.. Enumerable.Range(1, count)]),
+            [.. Enumerable.Repeat<SafeHandle>(listener.SafeHandle, count)],
+            _deadline.Token
+        );
+        using (var set = await new HandoverReceiver(_worker).ReceiveAsync(_deadline.Token))
+        {
+            await send;
+            set.ShouldNotBeNull().Sockets.Count.ShouldBe(count);
+            set.Message.Listeners.Select(static l => l.Port).ShouldBe(Enumerable.Range(1, count));
+            set.Message.More.ShouldBeFalse();
+            Sharing(listener).ShouldBe(1 + count);
+        }
+
+        Sharing(listener).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task SendAsync_TooManyListeners_IsRefusedBeforeAnythingIsSent()
+    {
+        using var listener = Listen();
+        const int Count = HandoverLimits.MaxListeners + 1;
         var error = await Should.ThrowAsync<ArgumentException>(
             HandoverSender.SendAsync(
                 _owner,
-                message,
-                [.. Enumerable.Repeat<SafeHandle>(listener.SafeHandle, message.Listeners.Count)],
+                Message([.. Enumerable.Repeat(1, Count)]),
+                [.. Enumerable.Repeat<SafeHandle>(listener.SafeHandle, Count)],
                 _deadline.Token
             )
         );
-        error.Message.ShouldContain("254 descriptors; one message takes 253");
+        error.Message.ShouldContain("4097 listeners; one set takes 4096");
         _worker.Available.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task ReceiveAsync_EndBetweenTheMessagesOfASet_IsAnErrorThatLeaksNothing()
+    {
+        using var listener = Listen();
+        await HandoverSender.SendAsync(_owner, Message(1, 2), [listener.SafeHandle, listener.SafeHandle], _deadline.Token);
+        var part = """{"sequence":7,"listeners":[{"name":"a","protocol":"TCP","address":"::","port":1}],"more":true}"""u8.ToArray();
+        await DescriptorWriter.SendAsync(_owner, part, [listener.SafeHandle], _deadline.Token);
+        _owner.Dispose();
+        var receiver = new HandoverReceiver(_worker);
+        (await receiver.ReceiveAsync(_deadline.Token)).ShouldNotBeNull().Dispose();
+        (await Should.ThrowAsync<IOException>(receiver.ReceiveAsync(_deadline.Token))).Message.ShouldContain("within a set");
+        Sharing(listener).ShouldBe(1);
     }
 
     [Fact]

@@ -1,0 +1,64 @@
+using System.Net;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Handover;
+
+/// <summary>All that one process has to tell another about a connection, besides its descriptors, so that the other can go on with it.</summary>
+/// <remarks>Times are of the machine's monotonic clock, which both processes share. A cold object: it lives while the connection is on its way.</remarks>
+internal sealed record ConnectionRecord
+{
+    /// <summary>Name of the listener that accepted it, at most 63 bytes.</summary>
+    public required string Listener { get; init; }
+
+    /// <summary>Name of the backend, at most 63 bytes; empty where it is not known.</summary>
+    public required string Backend { get; init; }
+
+    /// <summary>Id of the endpoint, at most 253 bytes.</summary>
+    public required string Endpoint { get; init; }
+
+    /// <summary>Address and port of the endpoint.</summary>
+    public required IPEndPoint EndpointAddress { get; init; }
+
+    /// <summary>Both directions of a WebSocket's frames, saved; null: plain TCP.</summary>
+    public byte[]? Frames { get; init; }
+
+    public required SideRecord Client { get; init; }
+
+    public required SideRecord Upstream { get; init; }
+
+    /// <summary>The client's address, as limits and logs have it.</summary>
+    public required NetworkAddress Address { get; init; }
+
+    public required ushort Port { get; init; }
+
+    /// <summary>Tick of the last byte in either direction.</summary>
+    public required uint LastActive { get; init; }
+
+    /// <summary>Tick at which the connection's timer is due; null: none is armed.</summary>
+    public required uint? TimerDeadline { get; init; }
+
+    /// <summary>TCP_NODELAY is set on the upstream.</summary>
+    public required bool NoDelay { get; init; }
+
+    /// <summary>Descriptors that go with it: the client's, the upstream's, and the two ends of each pipe.</summary>
+    public int Descriptors => 2 + (Client.PipeBytes > 0 ? 2 : 0) + (Upstream.PipeBytes > 0 ? 2 : 0);
+}
+
+/// <summary>One of the two sockets of a connection.</summary>
+internal sealed record SideRecord
+{
+    /// <summary>What of the channel's flags outlives the process.</summary>
+    public required ChannelFlags Flags { get; init; }
+
+    /// <summary>Microseconds at accept (client) or connect (upstream).</summary>
+    public required long Started { get; init; }
+
+    /// <summary>Bytes read from here.</summary>
+    public required long Received { get; init; }
+
+    /// <summary>Bytes that wait to be written to here; empty where there are none or they are in a pipe.</summary>
+    public required byte[] Pending { get; init; }
+
+    /// <summary>Bytes in the pipe whose ends come along; 0: there is none.</summary>
+    public required int PipeBytes { get; init; }
+}

@@ -1,0 +1,199 @@
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text;
+using Mooring.Gateway.Transport;
+using Mooring.Gateway.WebSockets.Framing;
+
+namespace Mooring.Gateway.Handover;
+
+/// <summary>Connections as bytes. Each has its length in front, so that a later version may add fields at the end. Pure.</summary>
+/// <remarks>
+/// Little-endian, fields in the order below. The reader comes from the same user's process, but perhaps from an older or newer program: it
+/// checks every value and reads nothing beyond a record's end.
+/// </remarks>
+internal static class RecordCodec
+{
+    /// <summary>Connections at most in one batch: with their pipes, six descriptors each, they may be fewer.</summary>
+    public const int MaxConnections = 64;
+
+    /// <summary>Bytes at most that wait in one direction of a connection that is handed over; more has to be written first.</summary>
+    public const int MaxPending = 512 * 1024;
+
+    /// <summary>A batch is closed when it has this many bytes.</summary>
+    public const int FullBatch = 256 * 1024;
+
+    /// <summary>A batch at most: the last connection may bring <see cref="MaxPending"/> each way.</summary>
+    public const int MaxBatch = FullBatch + (2 * MaxPending) + (64 * 1024);
+
+    private const int MaxName = 253;
+    private const ChannelFlags Kept =
+        ChannelFlags.ReadEnded | ChannelFlags.ReadPaused | ChannelFlags.ShutdownAfterFlush | ChannelFlags.Bulk | ChannelFlags.WriteEnded;
+
+    /// <summary>What of a channel's flags means something in another process.</summary>
+    public static ChannelFlags Keep(ChannelFlags flags) => flags & Kept;
+
+    public static byte[] Write(IReadOnlyList<ConnectionRecord> records)
+    {
+        using var stream = new MemoryStream();
+        using var writer = new BinaryWriter(stream, Encoding.UTF8);
+        writer.Write((ushort)records.Count);
+        foreach (var record in records)
+        {
+            writer.Flush();
+            var start = stream.Position;
+            writer.Write(0);
+            Write(writer, record);
+            writer.Flush();
+            var end = stream.Position;
+            stream.Position = start;
+            writer.Write((int)(end - start) - sizeof(int));
+            writer.Flush();
+            stream.Position = end;
+        }
+
+        return stream.ToArray();
+    }
+
+    /// <exception cref="InvalidDataException">Not of this form; names the connection and the field.</exception>
+    public static IReadOnlyList<ConnectionRecord> Read(byte[] bytes)
+    {
+        using var reader = new BinaryReader(new MemoryStream(bytes, writable: false), Encoding.UTF8);
+        var at = -1;
+        try
+        {
+            var count = reader.ReadUInt16();
+            var records = new List<ConnectionRecord>(Math.Min((int)count, MaxConnections));
+            for (at = 0; at < count; at++)
+            {
+                var length = reader.ReadInt32();
+                if (at >= MaxConnections || length < 0 || length > reader.BaseStream.Length - reader.BaseStream.Position)
+                {
+                    throw new InvalidDataException($"length {length} is beyond the batch, or there are more than {MaxConnections}");
+                }
+
+                using var part = new BinaryReader(
+                    new MemoryStream(bytes, (int)reader.BaseStream.Position, length, writable: false),
+                    Encoding.UTF8
+                );
+                records.Add(ReadOne(part));
+                reader.BaseStream.Position += length;
+            }
+
+            return records;
+        }
+        catch (Exception problem) when (problem is EndOfStreamException or InvalidDataException or FormatException)
+        {
+            throw new InvalidDataException($"batch of connections, [{at}]: {problem.Message}", problem);
+        }
+    }
+
+    private static void Write(BinaryWriter writer, ConnectionRecord record)
+    {
+        writer.Write(record.Listener);
+        writer.Write(record.Backend);
+        writer.Write(record.Endpoint);
+        writer.Write(record.EndpointAddress.ToString());
+        writer.Write(record.Frames is not null);
+        writer.Write(record.Frames ?? []);
+        Write(writer, record.Address);
+        writer.Write(record.Port);
+        writer.Write(record.LastActive);
+        writer.Write(record.TimerDeadline is not null);
+        writer.Write(record.TimerDeadline ?? 0);
+        writer.Write(record.NoDelay);
+        Write(writer, record.Client);
+        Write(writer, record.Upstream);
+    }
+
+    private static void Write(BinaryWriter writer, SideRecord side)
+    {
+        writer.Write((ushort)side.Flags);
+        writer.Write(side.Started);
+        writer.Write(side.Received);
+        writer.Write(side.PipeBytes);
+        writer.Write(side.Pending.Length);
+        writer.Write(side.Pending);
+    }
+
+    private static void Write<T>(BinaryWriter writer, T value)
+        where T : unmanaged => writer.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
+
+    private static ConnectionRecord ReadOne(BinaryReader reader)
+    {
+        var (listener, backend, endpoint) = (Name(reader, "listener"), Name(reader, "backend"), Name(reader, "endpoint"));
+        var address = IPEndPoint.TryParse(Name(reader, "endpointAddress"), out var parsed)
+            ? parsed
+            : throw new InvalidDataException("endpointAddress is no address and port");
+        var frames = reader.ReadBoolean() ? Frames(reader) : null;
+        var client = Value<NetworkAddress>(reader);
+        var port = reader.ReadUInt16();
+        var active = reader.ReadUInt32();
+        var armed = reader.ReadBoolean();
+        var deadline = reader.ReadUInt32();
+        return new ConnectionRecord
+        {
+            Listener = listener.Length > 0 ? listener : throw new InvalidDataException("listener is empty"),
+            Backend = backend,
+            Endpoint = endpoint,
+            EndpointAddress = address,
+            Frames = frames,
+            Address = client,
+            Port = port,
+            LastActive = active,
+            TimerDeadline = armed ? deadline : null,
+            NoDelay = reader.ReadBoolean(),
+            Client = Side(reader, "client"),
+            Upstream = Side(reader, "upstream"),
+        };
+    }
+
+    private static SideRecord Side(BinaryReader reader, string name)
+    {
+        var flags = (ChannelFlags)reader.ReadUInt16();
+        var started = reader.ReadInt64();
+        var received = reader.ReadInt64();
+        var pipe = reader.ReadInt32();
+        var pending = reader.ReadInt32();
+        if ((flags & ~Kept) != 0 || received < 0)
+        {
+            throw new InvalidDataException($"{name} has flags {(int)flags} and {received} bytes received");
+        }
+
+        if (pipe is < 0 or > PipePool.PipeBytes || pending is < 0 or > MaxPending || (pipe > 0 && pending > 0))
+        {
+            throw new InvalidDataException($"{name} has {pipe} bytes in a pipe and {pending} in a buffer");
+        }
+
+        return new SideRecord
+        {
+            Flags = flags,
+            Started = started,
+            Received = received,
+            PipeBytes = pipe,
+            Pending = Bytes(reader, pending),
+        };
+    }
+
+    private static byte[] Frames(BinaryReader reader)
+    {
+        var bytes = Bytes(reader, 2 * FrameTracker.SavedBytes);
+        FrameTracker.Restore(bytes);
+        FrameTracker.Restore(bytes.AsSpan(FrameTracker.SavedBytes));
+        return bytes;
+    }
+
+    private static string Name(BinaryReader reader, string field)
+    {
+        var text = reader.ReadString();
+        return text.Length <= MaxName ? text : throw new InvalidDataException($"{field} is longer than {MaxName} characters");
+    }
+
+    private static byte[] Bytes(BinaryReader reader, int count)
+    {
+        var bytes = reader.ReadBytes(count);
+        return bytes.Length == count ? bytes : throw new EndOfStreamException();
+    }
+
+    private static unsafe T Value<T>(BinaryReader reader)
+        where T : unmanaged => MemoryMarshal.Read<T>(Bytes(reader, sizeof(T)));
+}

@@ -1,0 +1,111 @@
+using System.Net;
+using FsCheck;
+using FsCheck.Fluent;
+using Mooring.Gateway.Handover;
+using Mooring.Gateway.Transport;
+using Mooring.Gateway.WebSockets.Framing;
+
+namespace Mooring.Gateway.Tests.Handover;
+
+public sealed class RecordCodecTests
+{
+    internal static ConnectionRecord Sample(int seed = 1)
+    {
+        var random = new Random(seed);
+        byte[]? frames = null;
+        if (random.Next(2) == 0)
+        {
+            frames = new byte[2 * FrameTracker.SavedBytes];
+            var tracker = new FrameTracker(FrameSender.Client, FrameExtensions.Deflate);
+            tracker.Advance([0x82, 0xFE, 0x01], StopAt.End);
+            tracker.Save(frames);
+            new FrameTracker(FrameSender.Server, FrameExtensions.None).Save(frames.AsSpan(FrameTracker.SavedBytes));
+        }
+
+        return new ConnectionRecord
+        {
+            Listener = "edge",
+            Backend = random.Next(2) == 0 ? "relay" : "",
+            Endpoint = new string('é', random.Next(200)),
+            EndpointAddress = new IPEndPoint(random.Next(2) == 0 ? IPAddress.Loopback : IPAddress.IPv6Loopback, random.Next(65536)),
+            Frames = frames,
+            Client = Side(random),
+            Upstream = Side(random),
+            Address = NetworkAddress.From(IPAddress.Parse("2001:db8::1")),
+            Port = (ushort)random.Next(65536),
+            LastActive = (uint)random.NextInt64(uint.MaxValue),
+            TimerDeadline = random.Next(2) == 0 ? (uint)random.NextInt64(uint.MaxValue) : null,
+            NoDelay = random.Next(2) == 0,
+        };
+    }
+
+    [Fact]
+    public void Read_WhatWriteWrote_IsTheSame()
+    {
+        for (var seed = 0; seed < 50; seed++)
+        {
+            ConnectionRecord[] records = [.. Enumerable.Range(0, seed % 5).Select(i => Sample(seed + i))];
+            var bytes = RecordCodec.Write(records);
+            var read = RecordCodec.Read(bytes);
+            read.Count.ShouldBe(records.Length);
+            RecordCodec.Write(read).ShouldBe(bytes);
+            for (var i = 0; i < records.Length; i++)
+            {
+                (read[i] with { Frames = null, Client = records[i].Client, Upstream = records[i].Upstream }).ShouldBe(
+                    records[i] with
+                    {
+                        Frames = null,
+                    }
+                );
+                read[i].Client.Pending.ShouldBe(records[i].Client.Pending);
+            }
+        }
+    }
+
+    [Fact]
+    public void Read_RecordWithMoreFieldsThanKnown_SkipsThem()
+    {
+        var bytes = RecordCodec.Write([Sample()]).ToList();
+        bytes.AddRange([1, 2, 3]);
+        bytes[2] += 3;
+        RecordCodec.Read([.. bytes]).ShouldHaveSingleItem().Listener.ShouldBe("edge");
+    }
+
+    [Fact]
+    public void Read_AnyBytes_GivesRecordsOrSaysWhatIsWrong()
+    {
+        var good = RecordCodec.Write([Sample(2), Sample(3)]);
+        Prop.ForAll<int, byte, int>(
+                (at, value, cut) =>
+                {
+                    byte[] bytes = [.. good];
+                    bytes[(int)((uint)at % (uint)bytes.Length)] = value;
+                    bytes = bytes[..(int)((uint)cut % (uint)(bytes.Length + 1))];
+                    try
+                    {
+                        return RecordCodec.Read(bytes).Count <= 2;
+                    }
+                    catch (InvalidDataException problem)
+                    {
+                        return problem.Message.StartsWith("batch of connections, [", StringComparison.Ordinal);
+                    }
+                }
+            )
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(2000));
+    }
+
+    private static SideRecord Side(Random random)
+    {
+        var pipe = random.Next(3) == 0 ? random.Next(1, PipePool.PipeBytes) : 0;
+        var pending = new byte[pipe > 0 ? 0 : random.Next(300)];
+        random.NextBytes(pending);
+        return new SideRecord
+        {
+            Flags = RecordCodec.Keep((ChannelFlags)random.Next(512)),
+            Started = random.NextInt64(),
+            Received = random.NextInt64(),
+            Pending = pending,
+            PipeBytes = pipe,
+        };
+    }
+}
