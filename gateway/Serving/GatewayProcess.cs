@@ -154,10 +154,17 @@ internal static class GatewayProcess
     /// <summary>Takes the sockets of the gateway that serves, where there is one, and does not accept from them yet.</summary>
     private static async Task<Succession?> BeginAsync(string? path, GatewayEngine engine, CancellationToken cancellation)
     {
-        var succession = path is null ? null : await Succession.BeginAsync(path, engine, cancellation);
-        if (succession is not null)
+        if (path is null)
         {
-            await engine.SetModeAsync(AcceptMode.Pause);
+            return null;
+        }
+
+        // Before there are sockets: until the first config, those that are not watched count as unused.
+        await engine.SetModeAsync(AcceptMode.Pause);
+        var succession = await Succession.BeginAsync(path, engine, cancellation);
+        if (succession is null)
+        {
+            await engine.SetModeAsync(AcceptMode.Accept);
         }
 
         return succession;

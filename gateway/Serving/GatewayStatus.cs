@@ -126,6 +126,8 @@ internal sealed class GatewayStatus(
             LogLinesDropped = log.Dropped,
             Registry = Registry,
             CertificateExpiries = engine.CertificateExpiries,
+            HandedIn = engine.Arrivals.Settled,
+            HandedOut = handover.Given,
             Report = Report(),
             Process = ProcessUsage.Read(engine.OpenFiles, _startTime),
         };

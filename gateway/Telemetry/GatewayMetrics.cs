@@ -71,6 +71,13 @@ internal static class GatewayMetrics
             None,
             s => [new(s.LogLinesDropped)]
         ),
+        new(
+            "mooring_gateway_handover_connections_total",
+            Counter,
+            "Open connections taken over from another gateway (in) or handed over to one (out).",
+            ["direction"],
+            s => [new(s.HandedIn, "in"), new(s.HandedOut, "out")]
+        ),
         new("mooring_gateway_connections", Gauge, "Open client connections.", Listener, s => Listeners(s, l => l.Connections)),
         new("mooring_gateway_accepted_total", Counter, "Client connections accepted.", Listener, s => Listeners(s, l => l.AcceptedTotal)),
         new(

@@ -30,6 +30,12 @@ internal sealed record MetricSource
     /// <summary>By the name that the user gave the certificate.</summary>
     public IReadOnlyDictionary<string, DateTimeOffset> CertificateExpiries { get; init; } = new Dictionary<string, DateTimeOffset>();
 
+    /// <summary>Open connections taken over from another gateway.</summary>
+    public long HandedIn { get; init; }
+
+    /// <summary>Open connections handed over to another gateway.</summary>
+    public long HandedOut { get; init; }
+
     public required ReportMessage Report { get; init; }
 
     public required ProcessUsage Process { get; init; }

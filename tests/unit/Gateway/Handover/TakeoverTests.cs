@@ -1,0 +1,118 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using Mooring.Contracts;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Tests.Listeners;
+
+namespace Mooring.Gateway.Tests.Handover;
+
+/// <summary>Gateways by hand that take over from one another: the program itself.</summary>
+public sealed class TakeoverTests : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mooring-takeover-");
+
+    private string Config => Path.Combine(_directory.FullName, "gateway.json");
+
+    private string TakeoverPath => Path.Combine(_directory.FullName, "takeover.sock");
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Fact]
+    public async Task Takeover_SameCommandAgainFiveTimes_EveryConnectionMovesAndTheFormerEnds()
+    {
+        using var server = new TestServer();
+        var (port, other, admin) = (EngineProbes.ClosedPort(), EngineProbes.ClosedPort(), EngineProbes.ClosedPort());
+        await WriteAsync(server.Port, port, other);
+        var gateway = Start(admin);
+        await gateway.EventAsync("started");
+        var chatters = new List<Chatter>();
+        for (var i = 0; i < 200; i++)
+        {
+            chatters.Add(new Chatter(await EngineHarness.ConnectAsync(i % 2 == 0 ? port : other), i, 3000, TimeSpan.FromMilliseconds(20)));
+        }
+
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{admin}") };
+        for (var upgrade = 0; upgrade < 5; upgrade++)
+        {
+            if (upgrade == 3)
+            {
+                // A reload that removes a listener keeps its connections, and so does the successor.
+                await WriteAsync(server.Port, port);
+            }
+
+            var next = Start(admin);
+            await next.EventAsync("started");
+            (await gateway.ExitAsync()).ShouldBe(0, gateway.Output);
+            (await next.EventAsync("taken_over")).GetProperty("connections").GetInt32().ShouldBe(200);
+            (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).ShouldContain(
+                "mooring_gateway_handover_connections_total{direction=\"in\"} 200\n"
+            );
+            gateway.Dispose();
+            gateway = next;
+            using var another = await EngineHarness.ConnectAsync(port);
+            await TcpRelayTests.ExchangeAsync(another, 1000, 1000, upgrade);
+        }
+
+        await Task.WhenAll(chatters.Select(chatter => chatter.EndAsync()));
+        chatters.ForEach(chatter => chatter.Dispose());
+        gateway.Signal(15);
+        (await gateway.ExitAsync()).ShouldBe(0);
+        File.Exists(TakeoverPath).ShouldBeFalse();
+        gateway.Dispose();
+    }
+
+    [Fact]
+    public async Task Takeover_SuccessorWithABadConfig_TheFormerServesOn()
+    {
+        using var server = new TestServer();
+        var (port, admin) = (EngineProbes.ClosedPort(), EngineProbes.ClosedPort());
+        await WriteAsync(server.Port, port);
+        using var gateway = Start(admin);
+        await gateway.EventAsync("started");
+        using var client = await EngineHarness.ConnectAsync(port);
+        await client.SendAsync(new byte[1]);
+        var good = await File.ReadAllTextAsync(Config);
+        await File.WriteAllTextAsync(Config, "{");
+        using (var bad = Start(admin))
+        {
+            (await bad.ExitAsync()).ShouldBe(2);
+        }
+
+        await gateway.EventAsync("takeover_failed");
+        await File.WriteAllTextAsync(Config, good);
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{admin}") };
+        (await http.GetAsync(new Uri("/health/ready", UriKind.Relative))).IsSuccessStatusCode.ShouldBeTrue();
+        (await EngineProbes.CountServedAsync(await EngineProbes.ConnectManyAsync(port, 3))).ShouldBe(3);
+        (await client.ReceiveAsync(new byte[1])).ShouldBe(1);
+
+        // SIGUSR2: the same command, started by the gateway itself.
+        gateway.Signal(12);
+        var successor = (await gateway.EventAsync("successor_started")).GetProperty("process").GetInt32();
+        try
+        {
+            await gateway.EventAsync("taken_over");
+            (await gateway.ExitAsync()).ShouldBe(0);
+            await client.SendAsync(new byte[1]);
+            (await client.ReceiveAsync(new byte[1])).ShouldBe(1);
+        }
+        finally
+        {
+            GatewayRun.End(successor);
+        }
+    }
+
+    private GatewayRun Start(int admin) =>
+        new("--config", Config, "--bind", "127.0.0.1", "--takeover", TakeoverPath, "--admin", $"127.0.0.1:{admin}", "--access-log", "off");
+
+    private Task WriteAsync(int backend, params int[] ports) =>
+        File.WriteAllTextAsync(
+            Config,
+            JsonSerializer.Serialize(
+                EngineHarness.Config(ports[0], backend) with
+                {
+                    Listeners = [.. ports.Select((port, i) => EngineHarness.Listener($"l{i}", port))],
+                },
+                ContractsJson.Default.GatewayConfig
+            )
+        );
+}
