@@ -38,6 +38,11 @@ internal static unsafe class Arrivals
             loop.Frames.Resume(upstream, FrameTracker.Restore(frames), FrameTracker.Restore(frames.AsSpan(FrameTracker.SavedBytes)));
         }
 
+        if (record.Proxy is { } proxy)
+        {
+            ProxySide.Restore(loop, descriptor, client, proxy);
+        }
+
         // Registered anew, each socket tells at once what is ready: the edges of what came while it was on its way.
         if (!loop.Register(descriptor) || !loop.Register(peer))
         {

@@ -22,6 +22,9 @@ internal sealed record ConnectionRecord
     /// <summary>Both directions of a WebSocket's frames, saved; null: plain TCP.</summary>
     public byte[]? Frames { get; init; }
 
+    /// <summary>What the client's PROXY header said; null: it had none, or nothing worth keeping.</summary>
+    public ProxyRecord? Proxy { get; init; }
+
     public required SideRecord Client { get; init; }
 
     public required SideRecord Upstream { get; init; }
@@ -62,3 +65,17 @@ internal sealed record SideRecord
     /// <summary>Bytes in the pipe whose ends come along; 0: there is none.</summary>
     public required int PipeBytes { get; init; }
 }
+
+/// <summary>What is kept of a PROXY header.</summary>
+/// <param name="Sender">Who sent it: the other end of the socket.</param>
+/// <param name="SenderPort">Its port.</param>
+/// <param name="Destination">Where the client came to, in the sender's eyes; null: it did not say.</param>
+/// <param name="DestinationPort">Its port.</param>
+/// <param name="Header">The header itself, where its TLVs are kept; else empty. At most 4 KiB.</param>
+internal sealed record ProxyRecord(
+    NetworkAddress Sender,
+    ushort SenderPort,
+    NetworkAddress? Destination,
+    ushort DestinationPort,
+    byte[] Header
+);

@@ -117,6 +117,7 @@ internal sealed unsafe class Departures(RelayLoop loop)
             LastActive = client->LastActive,
             TimerDeadline = deadline,
             NoDelay = upstream->NoDelay,
+            Proxy = ProxySide.Read(loop, descriptor, client),
             Client = Describe(client),
             Upstream = Describe(upstream),
         };

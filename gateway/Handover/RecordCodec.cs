@@ -103,6 +103,17 @@ internal static class RecordCodec
         writer.Write(record.NoDelay);
         Write(writer, record.Client);
         Write(writer, record.Upstream);
+        writer.Write(record.Proxy is not null);
+        if (record.Proxy is { } proxy)
+        {
+            Write(writer, proxy.Sender);
+            writer.Write(proxy.SenderPort);
+            writer.Write(proxy.Destination is not null);
+            Write(writer, proxy.Destination ?? default);
+            writer.Write(proxy.DestinationPort);
+            writer.Write((ushort)proxy.Header.Length);
+            writer.Write(proxy.Header);
+        }
     }
 
     private static void Write(BinaryWriter writer, SideRecord side)
@@ -144,7 +155,22 @@ internal static class RecordCodec
             NoDelay = reader.ReadBoolean(),
             Client = Side(reader, "client"),
             Upstream = Side(reader, "upstream"),
+            Proxy = reader.ReadBoolean() ? Proxy(reader) : null,
         };
+    }
+
+    private static ProxyRecord Proxy(BinaryReader reader)
+    {
+        var (sender, port) = (Value<NetworkAddress>(reader), reader.ReadUInt16());
+        var known = reader.ReadBoolean();
+        var (destination, destinationPort) = (Value<NetworkAddress>(reader), reader.ReadUInt16());
+        var header = Bytes(reader, reader.ReadUInt16());
+        if (header.Length > 0 && !ProxySide.TryParse(header, out _))
+        {
+            throw new InvalidDataException("proxy.header is no PROXY header");
+        }
+
+        return new ProxyRecord(sender, port, known ? destination : null, destinationPort, header);
     }
 
     private static SideRecord Side(BinaryReader reader, string name)

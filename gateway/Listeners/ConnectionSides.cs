@@ -53,6 +53,21 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
     public ProxyDetails* ProxyOf(int client, Channel* channel) =>
         channel->Has(ChannelFlags.Side) && loop.Engine.Sides[client]->Proxy is > 0 and var handle ? _proxies[handle] : null;
 
+    /// <summary>Keeps what another process has kept.</summary>
+    /// <param name="client">The client's descriptor.</param>
+    /// <param name="channel">Its channel.</param>
+    /// <param name="details">Without its header.</param>
+    /// <param name="header">The header's bytes; empty where none are kept.</param>
+    public void Restore(int client, Channel* channel, ProxyDetails details, ReadOnlySpan<byte> header)
+    {
+        var side = Claim(client, channel);
+        side->Proxy = _proxies.Rent();
+        details.Length = header.Length;
+        details.Header = header.IsEmpty ? null : (byte*)NativeMemory.Alloc((nuint)header.Length);
+        header.CopyTo(new Span<byte>(details.Header, header.Length));
+        *_proxies[side->Proxy] = details;
+    }
+
     /// <summary>The connection ends: takes everything back.</summary>
     public void Forget(int client)
     {

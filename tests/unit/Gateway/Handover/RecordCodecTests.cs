@@ -3,6 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Mooring.Gateway.Handover;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.Transport.ProxyProtocol;
 using Mooring.Gateway.WebSockets.Framing;
 
 namespace Mooring.Gateway.Tests.Handover;
@@ -29,6 +30,7 @@ public sealed class RecordCodecTests
             Endpoint = new string('é', random.Next(200)),
             EndpointAddress = new IPEndPoint(random.Next(2) == 0 ? IPAddress.Loopback : IPAddress.IPv6Loopback, random.Next(65536)),
             Frames = frames,
+            Proxy = Proxy(random),
             Client = Side(random),
             Upstream = Side(random),
             Address = NetworkAddress.From(IPAddress.Parse("2001:db8::1")),
@@ -51,10 +53,11 @@ public sealed class RecordCodecTests
             RecordCodec.Write(read).ShouldBe(bytes);
             for (var i = 0; i < records.Length; i++)
             {
-                (read[i] with { Frames = null, Client = records[i].Client, Upstream = records[i].Upstream }).ShouldBe(
+                (read[i] with { Frames = null, Proxy = null, Client = records[i].Client, Upstream = records[i].Upstream }).ShouldBe(
                     records[i] with
                     {
                         Frames = null,
+                        Proxy = null,
                     }
                 );
                 read[i].Client.Pending.ShouldBe(records[i].Client.Pending);
@@ -92,6 +95,19 @@ public sealed class RecordCodecTests
                 }
             )
             .Check(Config.QuickThrowOnFailure.WithMaxTest(2000));
+    }
+
+    private static ProxyRecord? Proxy(Random random)
+    {
+        if (random.Next(2) == 0)
+        {
+            return null;
+        }
+
+        var header = new byte[ProxyHeader.MaxWrittenBytes];
+        var (one, two) = (NetworkAddress.From(IPAddress.Loopback), NetworkAddress.From(IPAddress.IPv6Loopback));
+        var length = ProxyHeaderWriter.WriteV2(new ProxyAddresses(one, 1, two, 2), "name"u8, "id"u8, crc32C: true, header);
+        return new ProxyRecord(one, 7, random.Next(2) == 0 ? two : null, 8, random.Next(2) == 0 ? header[..length] : []);
     }
 
     private static SideRecord Side(Random random)
