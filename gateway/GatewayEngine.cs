@@ -6,6 +6,7 @@ using Mooring.Gateway.Backends.Checks;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Handover;
+using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
@@ -130,7 +131,9 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             _tls.Commit(plan!);
             SetBackends(snapshot, plan!);
             SetListeners(snapshot, plan!);
+            _state.AddressRates ??= snapshot.NewPerAddress.IsSet ? new AddressRates() : null;
             _state.Snapshot = snapshot;
+            await LimitAsync(snapshot);
             await WatchAsync();
             _resolveNow.Release();
             return new ApplyResult(snapshot.Hash, []);
@@ -407,6 +410,26 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         {
             gone.Setup = null;
         }
+    }
+
+    /// <summary>Lets limits that need state of their own hold for the connections that are open too.</summary>
+    private Task LimitAsync(GatewaySnapshot snapshot)
+    {
+        if (snapshot.PerPrefix is null || _state.Prefixes?.Matches(snapshot.PerPrefix) != true)
+        {
+            _state.Prefixes = snapshot.PerPrefix is { } limit ? new PrefixTable(limit.Ipv4Bits, limit.Ipv6Bits) : null;
+        }
+
+        return Task.WhenAll(
+            _loops.Select(loop =>
+                loop.InvokeAsync(() =>
+                {
+                    loop.Admission.UsePrefixes(_state.Prefixes);
+                    loop.Shaper.Attach();
+                    return true;
+                })
+            )
+        );
     }
 
     /// <summary>Brings what the loops watch in line with the listeners, and closes sockets that no listener needs.</summary>

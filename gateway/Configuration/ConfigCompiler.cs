@@ -43,6 +43,8 @@ internal static class ConfigCompiler
         CheckCapacity(config.Capacity, errors);
         CheckDrain(config.Drain, errors);
         RegistryCompiler.Check(config, errors);
+        var perPrefix = LimitsSnapshot.Prefix("capacity.perPrefix", config.Capacity.PerPrefix, errors);
+        var newPerAddress = LimitsSnapshot.Rate("capacity.newPerAddress", config.Capacity.NewPerAddress, errors);
         var backends = BackendCompiler.Compile(config.Backends, errors);
         var listeners = ListenerCompiler.Compile(config.Listeners, [.. config.Backends.Select(b => b.Name)], errors);
         if (errors.Count > 0)
@@ -64,6 +66,8 @@ internal static class ConfigCompiler
                 // At least one, or a small gateway with a reserve would serve nobody.
                 AdmitUpTo = (int)Math.Max(1, (long)capacity * (100 - config.Capacity.ReservedPercent) / 100),
                 PerAddress = config.Capacity.PerAddress,
+                PerPrefix = perPrefix,
+                NewPerAddress = newPerAddress,
                 Listeners = listeners,
                 Backends = backends,
             },

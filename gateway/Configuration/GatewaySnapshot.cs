@@ -1,4 +1,5 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
 
@@ -20,6 +21,12 @@ internal sealed record GatewaySnapshot
 
     /// <summary>0: no limit.</summary>
     public required int PerAddress { get; init; }
+
+    /// <summary>Null: no limit.</summary>
+    public required PrefixLimit? PerPrefix { get; init; }
+
+    /// <summary>New connections by client address.</summary>
+    public required RateLimit NewPerAddress { get; init; }
 
     public required IReadOnlyList<ListenerSnapshot> Listeners { get; init; }
 
@@ -67,6 +74,8 @@ internal sealed record ListenerSnapshot
     public required ProxySnapshot? Proxy { get; init; }
 
     public TlsListenerConfig? Tls { get; init; }
+
+    public required LimitsSnapshot Limits { get; init; }
 
     /// <summary>Every backend that a connection of this listener may go to.</summary>
     public IEnumerable<string> BackendNames =>

@@ -237,6 +237,7 @@ internal static class ListenerCompiler
             WebSocket = socket,
             Proxy = ProxySnapshot.Compile($"{path}.proxyProtocol", listener.ProxyProtocol, errors),
             Tls = listener.Tls,
+            Limits = LimitsSnapshot.Compile($"{path}.limits", listener, errors),
         };
     }
 }

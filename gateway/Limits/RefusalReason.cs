@@ -1,6 +1,6 @@
 namespace Mooring.Gateway.Limits;
 
-/// <summary>Why a new connection was not served. TCP clients get RST; WebSocket clients an HTTP answer where their request was read.</summary>
+/// <summary>Why a new connection was not served. Clients get what their listener's limits say; WebSocket clients an HTTP answer where their request was read.</summary>
 internal enum RefusalReason
 {
     /// <summary>The gateway's own limit, less its reserve.</summary>
@@ -62,6 +62,15 @@ internal enum RefusalReason
 
     /// <summary>Passthrough: no route takes the server name, and the listener has no backend of its own.</summary>
     ServerName,
+
+    /// <summary>The client's network has its limit of connections.</summary>
+    PerPrefix,
+
+    /// <summary>The client's address has made too many new connections.</summary>
+    AddressRate,
+
+    /// <summary>The listener takes no more new connections at this rate.</summary>
+    ListenerRate,
 }
 
 internal static class RefusalReasons
@@ -92,6 +101,9 @@ internal static class RefusalReasons
             RefusalReason.TlsTimeout => "tls_timeout",
             RefusalReason.ClientCertificate => "client_certificate",
             RefusalReason.ServerName => "server_name",
+            RefusalReason.PerPrefix => "per_prefix",
+            RefusalReason.AddressRate => "address_rate",
+            RefusalReason.ListenerRate => "listener_rate",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

@@ -184,7 +184,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
             : loop.Admission.Take(listener, setup, address, behindProxy);
         if (refusal is not null)
         {
-            Refuse(client, listener, refusal.Value);
+            loop.Refuser.Refuse(client, listener, refusal.Value);
             return;
         }
 
@@ -204,15 +204,6 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         {
             Serve(client, channel, setup!);
         }
-    }
-
-    /// <summary>RST: unlike FIN, it tells the client at once that it was not served, and leaves nothing in TIME_WAIT.</summary>
-    private static void Refuse(int client, ListenerState listener, RefusalReason reason)
-    {
-        listener.CountRefusal(reason);
-        Libc.ResetOnClose(client);
-        // Not registered anywhere and without a channel, so it need not wait for the turn's end.
-        _ = Libc.Close(client);
     }
 }
 

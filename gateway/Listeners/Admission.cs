@@ -9,6 +9,9 @@ namespace Mooring.Gateway.Listeners;
 /// <remarks>A client behind a proxy counts for its gateway and listener at once, and for its own address once its PROXY header has said it.</remarks>
 internal sealed unsafe class Admission(RelayLoop loop)
 {
+    /// <summary>Null: nobody asked for a limit by network.</summary>
+    private PrefixTable? _prefixes;
+
     /// <summary>A client was accepted. Null when it was taken everywhere; else which count had no place left.</summary>
     /// <param name="listener">Where.</param>
     /// <param name="setup">What the listener does; null: it is gone.</param>
@@ -34,39 +37,104 @@ internal sealed unsafe class Admission(RelayLoop loop)
             return RefusalReason.ListenerCapacity;
         }
 
-        if (TakeAddress(snapshot, address, behindProxy) is { } refusal)
+        // The rate last: a token is not taken by what another limit refuses.
+        var rate = setup.Config.Limits.NewConnections;
+        var refusal = TakeAddress(snapshot, address, behindProxy);
+        if (refusal is null && rate.IsSet && !rate.TryTakeShared(ref listener.Buckets.NewConnections, loop.Now))
+        {
+            ReleaseAddress(address);
+            refusal = RefusalReason.ListenerRate;
+        }
+
+        if (refusal is not null)
         {
             listener.Connections.Release();
             engine.Connections.Release();
-            return refusal;
         }
 
-        return null;
+        return refusal;
     }
 
     /// <summary>The client behind a proxy is known: counts it by its own address from now on. Where that is refused, nothing has changed.</summary>
-    public RefusalReason? Identify(Channel* client, ListenerSetup setup, NetworkAddress address)
+    public RefusalReason? Identify(Channel* client, NetworkAddress address)
     {
-        var engine = loop.Engine;
-        if (TakeAddress(engine.Snapshot!, address, behindProxy: false) is { } refusal)
+        if (TakeAddress(loop.Engine.Snapshot!, address, behindProxy: false) is { } refusal)
         {
             return refusal;
         }
 
-        engine.Addresses.Release(client->Address.ClientKey);
+        ReleaseAddress(client->Address);
         client->Address = address;
         return null;
+    }
+
+    /// <summary>Counts a connection that another process accepted, whatever the limits say.</summary>
+    public void Adopt(Channel* client)
+    {
+        var engine = loop.Engine;
+        engine.Connections.TryAcquire(0);
+        engine.Listeners[client->Listener].Connections.TryAcquire(0);
+        engine.Addresses.TryAcquire(client->Address.ClientKey, 0);
+        _prefixes?.TryAcquire(client->Address, 0);
     }
 
     /// <summary>The connection has ended.</summary>
     public void Release(Channel* client)
     {
-        var engine = loop.Engine;
-        engine.Addresses.Release(client->Address.ClientKey);
-        engine.Listeners[client->Listener].Connections.Release();
-        engine.Connections.Release();
+        ReleaseAddress(client->Address);
+        loop.Engine.Listeners[client->Listener].Connections.Release();
+        loop.Engine.Connections.Release();
     }
 
-    private RefusalReason? TakeAddress(GatewaySnapshot snapshot, NetworkAddress address, bool behindProxy) =>
-        loop.Engine.Addresses.TryAcquire(address.ClientKey, behindProxy ? 0 : snapshot.PerAddress) ? null : RefusalReason.PerAddress;
+    /// <summary>Counts this loop's connections by network in another table from now on, or in none.</summary>
+    /// <remarks>Each loop goes over by itself, with all its connections, so a table is exact for the loops that use it, and soon for all.</remarks>
+    public void UsePrefixes(PrefixTable? table)
+    {
+        if (table == _prefixes)
+        {
+            return;
+        }
+
+        _prefixes = table;
+        if (table is not null)
+        {
+            foreach (var client in loop.Table.ClientsOf(loop.Owner))
+            {
+                table.TryAcquire(loop.Table[client]->Address, 0);
+            }
+        }
+    }
+
+    private RefusalReason? TakeAddress(GatewaySnapshot snapshot, NetworkAddress address, bool behindProxy)
+    {
+        var engine = loop.Engine;
+        if (!engine.Addresses.TryAcquire(address.ClientKey, behindProxy ? 0 : snapshot.PerAddress))
+        {
+            return RefusalReason.PerAddress;
+        }
+
+        if (_prefixes is not null && !_prefixes.TryAcquire(address, behindProxy ? 0 : snapshot.PerPrefix?.Connections ?? 0))
+        {
+            engine.Addresses.Release(address.ClientKey);
+            return RefusalReason.PerPrefix;
+        }
+
+        if (
+            snapshot.NewPerAddress.IsSet
+            && !behindProxy
+            && !engine.AddressRates!.TryTake(address.ClientKey, snapshot.NewPerAddress, loop.Now)
+        )
+        {
+            ReleaseAddress(address);
+            return RefusalReason.AddressRate;
+        }
+
+        return null;
+    }
+
+    private void ReleaseAddress(NetworkAddress address)
+    {
+        loop.Engine.Addresses.Release(address.ClientKey);
+        _prefixes?.Release(address);
+    }
 }

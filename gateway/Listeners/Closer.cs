@@ -14,6 +14,13 @@ internal sealed unsafe class Closer(RelayLoop loop)
     public void Close(int descriptor, CloseReason reason, bool reset)
     {
         var client = loop.Table[descriptor];
+        if (client->Phase == ChannelPhase.Refused)
+        {
+            // It holds nothing that is counted.
+            loop.Refuser.End(descriptor);
+            return;
+        }
+
         var endpoint = -1;
         long sent = 0;
         loop.Traffic.Closed(client, reason);

@@ -5,4 +5,7 @@ internal struct ConnectionSide
 {
     /// <summary>Handle of what its PROXY header said; 0: nothing.</summary>
     public int Proxy;
+
+    /// <summary>Handle of its limits of bandwidth; 0: none.</summary>
+    public int Shape;
 }

@@ -78,6 +78,11 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
             _proxies.Return(side->Proxy);
         }
 
+        if (side->Shape > 0)
+        {
+            loop.Shaper.Forget(side->Shape);
+        }
+
         *side = default;
     }
 

@@ -67,6 +67,12 @@ internal sealed class EngineState
 
     public AddressTable Addresses { get; } = new();
 
+    /// <summary>By network; null where there is no such limit.</summary>
+    public PrefixTable? Prefixes { get; set; }
+
+    /// <summary>Null until there is such a limit.</summary>
+    public AddressRates? AddressRates { get; set; }
+
     /// <summary>What some connections have beyond their channels.</summary>
     public required DescriptorTable<ConnectionSide> Sides { get; init; }
 

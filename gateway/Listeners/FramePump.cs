@@ -104,6 +104,11 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         for (var reads = 0; reads < MaxReads; reads++)
         {
             var wanted = loop.Pump.ReadSize;
+            if (source->Has(ChannelFlags.Shaped) && (wanted = loop.Shaper.Allow(descriptor, source, wanted)) == 0)
+            {
+                return;
+            }
+
             var count = loop.Receive(descriptor, source, wanted);
             if (count <= 0)
             {

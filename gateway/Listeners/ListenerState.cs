@@ -20,6 +20,9 @@ internal sealed class ListenerState(string name, ushort index)
     /// <summary>Open connections.</summary>
     public ConnectionLimit Connections { get; } = new();
 
+    /// <summary>Buckets of its limits. See <see cref="RateLimit"/> and <see cref="ByteRate"/>.</summary>
+    public ListenerBuckets Buckets { get; } = new();
+
     /// <summary>Null once the listener is in the config no more; its connections stay until they end.</summary>
     public ListenerSetup? Setup
     {

@@ -36,6 +36,9 @@ internal struct ListenerTotals
 {
     public TrafficTotals Traffic;
 
+    /// <summary>Times that reading waited for a limit of bandwidth.</summary>
+    public long Pauses;
+
     /// <summary>Connections that a turn right after <see cref="LastTurn"/> tries to accept.</summary>
     public int Batch;
 

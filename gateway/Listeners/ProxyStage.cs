@@ -103,7 +103,7 @@ internal sealed unsafe class ProxyStage(RelayLoop loop)
         }
 
         var address = _header.HasAddresses ? _header.Source : channel->Address;
-        if (loop.Admission.Identify(channel, listener.Setup!, address) is { } refusal)
+        if (loop.Admission.Identify(channel, address) is { } refusal)
         {
             Refuse(client, channel, refusal);
             return;
@@ -119,7 +119,10 @@ internal sealed unsafe class ProxyStage(RelayLoop loop)
 
     private void Refuse(int client, Channel* channel, RefusalReason reason)
     {
-        loop.Engine.Listeners[channel->Listener].CountRefusal(reason);
-        loop.Closer.Close(client, reason == RefusalReason.ProxyHeader ? CloseReason.ProxyHeader : CloseReason.Refused, reset: true);
+        var listener = loop.Engine.Listeners[channel->Listener];
+        listener.CountRefusal(reason);
+        var broken = reason == RefusalReason.ProxyHeader;
+        var answered = !broken && Refuser.TryAnswer(client, listener.Setup!.Config, reason);
+        loop.Closer.Close(client, broken ? CloseReason.ProxyHeader : CloseReason.Refused, reset: !answered);
     }
 }

@@ -89,6 +89,11 @@ internal sealed unsafe class Pump(RelayLoop loop)
             }
 
             var wanted = ReadSize;
+            if (source->Has(ChannelFlags.Shaped) && (wanted = loop.Shaper.Allow(descriptor, source, wanted)) == 0)
+            {
+                return;
+            }
+
             var count = loop.Receive(descriptor, source, wanted);
             if (count <= 0)
             {
@@ -255,8 +260,14 @@ internal sealed unsafe class Pump(RelayLoop loop)
         for (var moves = 0; moves < MaxReads; moves++)
         {
             ref var pipe = ref loop.Pipes[handle];
-            var count = (int)
-                Libc.Splice(from, null, pipe.WriteEnd, null, PipePool.PipeBytes, PipeFlag.SpliceMove | PipeFlag.SpliceNonBlocking);
+            var wanted = PipePool.PipeBytes;
+            if (source->Has(ChannelFlags.Shaped) && (wanted = loop.Shaper.Allow(from, source, wanted)) == 0)
+            {
+                loop.Pipes.Return(handle);
+                return false;
+            }
+
+            var count = (int)Libc.Splice(from, null, pipe.WriteEnd, null, (nuint)wanted, PipeFlag.SpliceMove | PipeFlag.SpliceNonBlocking);
             if (count <= 0)
             {
                 var error = count == 0 ? 0 : Libc.LastError;

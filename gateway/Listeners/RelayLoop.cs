@@ -29,6 +29,8 @@ internal sealed unsafe class RelayLoop : EventLoop
         Admission = new Admission(this);
         Proxy = new ProxyStage(this);
         Greeting = new ProxyGreeting(this);
+        Refuser = new Refuser(this);
+        Shaper = new Shaper(this);
         Connections = new ConnectionList(this);
         Tls = new TlsIo(this, engine.Tls);
         TlsAcceptor = new TlsAcceptor(this, engine.Tls);
@@ -65,6 +67,10 @@ internal sealed unsafe class RelayLoop : EventLoop
     public ProxyStage Proxy { get; }
 
     public ProxyGreeting Greeting { get; }
+
+    public Refuser Refuser { get; }
+
+    public Shaper Shaper { get; }
 
     public ConnectionList Connections { get; }
 
@@ -135,6 +141,8 @@ internal sealed unsafe class RelayLoop : EventLoop
         Sides.Dispose();
         TlsConnector.Dispose();
         Datagrams?.Dispose();
+        Refuser.Dispose();
+        Shaper.Dispose();
     }
 
     protected override void OnEvent(int descriptor, uint events)
@@ -186,6 +194,10 @@ internal sealed unsafe class RelayLoop : EventLoop
             {
                 TlsAcceptor.OnEvent(descriptor, channel, events);
             }
+            else if (channel->Phase == ChannelPhase.Refused)
+            {
+                Refuser.OnEvent(descriptor);
+            }
             else
             {
                 Upgrader.OnEvent(descriptor, channel, events);
@@ -221,6 +233,9 @@ internal sealed unsafe class RelayLoop : EventLoop
                 case ChannelPhase.ProxyHeader:
                     Proxy.OnTimer(descriptor, client);
                     break;
+                case ChannelPhase.Refused:
+                    Refuser.End(descriptor);
+                    break;
                 case ChannelPhase.Relaying:
                     OnIdleTimer(descriptor, client);
                     break;
@@ -245,6 +260,7 @@ internal sealed unsafe class RelayLoop : EventLoop
     {
         Acceptor.OnTurnEnd();
         Datagrams?.OnTurnEnd();
+        Shaper.OnTurnEnd();
     }
 
     protected override void OnDescriptorsFreed() => Acceptor.OnDescriptorsFreed();
@@ -254,6 +270,11 @@ internal sealed unsafe class RelayLoop : EventLoop
     {
         client->LastActive = Tick;
         var config = Engine.Listeners[client->Listener].Setup?.Config;
+        if (config?.Limits.IsShaped == true)
+        {
+            Shaper.Attach(descriptor, client);
+        }
+
         var wait = config is null ? 0 : config.IdleTicks;
         if (config?.Lifetime is { } lifetime)
         {

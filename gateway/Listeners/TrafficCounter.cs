@@ -13,6 +13,11 @@ internal sealed unsafe class TrafficCounter(RelayLoop loop)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Received(Channel* source, int count)
     {
+        if (source->Has(ChannelFlags.Shaped))
+        {
+            loop.Shaper.Charge(source, count);
+        }
+
         if (source->Kind == ChannelKind.Client)
         {
             source->Received += count;

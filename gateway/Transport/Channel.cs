@@ -50,6 +50,9 @@ internal enum ChannelPhase : byte
 
     /// <summary>A UDP socket that clients' datagrams come in by; its peer is the shard's number.</summary>
     Shard,
+
+    /// <summary>Was refused with an answer, and is let go of once it has read that.</summary>
+    Refused,
 }
 
 [Flags]
@@ -92,6 +95,9 @@ internal enum ChannelFlags : ushort
 
     /// <summary>Speaks TLS: <see cref="Tls.TlsState"/> is its state, and <see cref="Listeners.TlsIo"/> its calls.</summary>
     Tls = 0x8000,
+
+    /// <summary>What is read from here is limited in bandwidth.</summary>
+    Shaped = 0x1000,
 }
 
 /// <summary>The state of one descriptor: one cache line, in native memory, without any reference.</summary>

@@ -74,6 +74,12 @@ public sealed record CapacitySpec
     [Description("Connections at most from one client address on one gateway; an IPv6 client counts by its /64. 0: no limit. Default 0.")]
     [RangeMinimum(0), RangeMaximum(10_000_000)]
     public int? PerAddress { get; set; }
+
+    [Description("Connections at most from one network on one gateway. Left out: no limit.")]
+    public PrefixLimitSpec? PerPrefix { get; set; }
+
+    [Description("New connections of one client address on one gateway; an IPv6 client counts by its /64. Left out: no limit.")]
+    public RateSpec? NewPerAddress { get; set; }
 }
 
 [Description("How a gateway lets go of its connections when it has to stop.")]

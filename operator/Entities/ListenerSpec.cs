@@ -55,6 +55,9 @@ public sealed record ListenerSpec
 
     [Description("PROXY headers from the proxies in front. Left out: clients connect by themselves.")]
     public ProxyProtocolSpec? ProxyProtocol { get; set; }
+
+    [Description("Limits of rate and bandwidth, and what refused clients get.")]
+    public ListenerLimitsSpec? Limits { get; set; }
 }
 
 /// <summary>Values of <see cref="ListenerSpec.Protocol"/>.</summary>

@@ -15,7 +15,7 @@ internal static class GatewayConfigRenderer
         return new GatewayConfig
         {
             Fleet = $"{fleet.Metadata.Namespace ?? "default"}/{fleet.Metadata.Name}",
-            Capacity = Capacity(fleet.Spec.Gateway.Capacity),
+            Capacity = LimitsRenderer.Render(fleet.Spec.Gateway.Capacity),
             Drain = Drain(fleet.Spec.Gateway),
             // On a host the supervisor binds, and hands the sockets over.
             Listeners = fleet
@@ -26,14 +26,6 @@ internal static class GatewayConfigRenderer
             Backends = fleet.Spec.Backends.Select(backend => Backend(fleet, backend, onHost)).ToList(),
         };
     }
-
-    private static CapacityConfig Capacity(CapacitySpec? spec) =>
-        new()
-        {
-            MaxConnections = (int)(spec?.MaxConnections?.Number ?? 0),
-            ReservedPercent = spec?.ReservedPercent ?? 0,
-            PerAddress = spec?.PerAddress ?? 0,
-        };
 
     private static DrainConfig Drain(GatewaySpec gateway)
     {
@@ -63,6 +55,7 @@ internal static class GatewayConfigRenderer
             Udp = listener.Protocol == Protocols.Udp ? Udp(listener.Udp ?? new UdpListenerSpec()) : null,
             WebSocket = listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) : null,
             ProxyProtocol = ProxyProtocolRenderer.Render(listener.ProxyProtocol),
+            Limits = LimitsRenderer.Render(listener.Limits),
         };
 
     private static TcpListenerConfig Tcp(TcpListenerSpec spec) =>

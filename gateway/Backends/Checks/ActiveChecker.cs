@@ -66,7 +66,12 @@ internal sealed class ActiveChecker(Action<EndpointState, string?>? turned, Rand
         await Task.Yield();
         try
         {
-            var error = await EndpointProbe.RunAsync(IPEndPoint.Parse(endpoint.Target.Text), plan, cancel);
+            var error = await EndpointProbe.RunAsync(
+                IPEndPoint.Parse(endpoint.Target.Text),
+                plan,
+                cancel,
+                plan.Port == 0 ? backend.Config.ProxyOut : null
+            );
             // A reload may have ended or changed the checks meanwhile.
             if (backend.Config.Features.Check == plan && endpoint.NoteCheck(error, plan, EventLoop.Clock()))
             {

@@ -6,6 +6,7 @@ using System.Security.Authentication;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Transport.ProxyProtocol;
 
 namespace Mooring.Gateway.Backends.Checks;
 
@@ -19,7 +20,7 @@ internal static class EndpointProbe
     private const int MaxError = 200;
 
     /// <summary>Null when the endpoint is well, else why not, at most 200 characters.</summary>
-    public static async Task<string?> RunAsync(IPEndPoint endpoint, CheckPlan plan, CancellationToken cancel)
+    public static async Task<string?> RunAsync(IPEndPoint endpoint, CheckPlan plan, CancellationToken cancel, ProxyOutSnapshot? proxy = null)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(plan.Timeout);
@@ -30,6 +31,7 @@ internal static class EndpointProbe
             await socket.ConnectAsync(address, limit.Token);
             // RST instead of FIN: thousands of checks leave nothing in TIME_WAIT, as HAProxy's don't.
             socket.LingerState = new LingerOption(true, 0);
+            await GreetAsync(socket, proxy, limit.Token);
             return plan.Type switch
             {
                 HealthCheckType.TCP => await ExchangeAsync(socket, plan, limit.Token),
@@ -44,6 +46,17 @@ internal static class EndpointProbe
         catch (Exception error) when (error is SocketException or IOException or AuthenticationException or InvalidOperationException)
         {
             return Shorten(error.InnerException is SocketException inner ? inner.Message : error.Message);
+        }
+    }
+
+    /// <summary>Where connections begin with a PROXY header, checks do too: with one that says that nobody is behind it.</summary>
+    private static async Task GreetAsync(Socket socket, ProxyOutSnapshot? proxy, CancellationToken cancel)
+    {
+        if (proxy is not null)
+        {
+            var header = new byte[ProxyHeader.MaxWrittenBytes];
+            var length = proxy.Version == 1 ? ProxyHeaderWriter.WriteUnknown(header) : ProxyHeaderWriter.WriteLocal(header);
+            await socket.SendAsync(header.AsMemory(0, length), cancel);
         }
     }
 

@@ -40,6 +40,12 @@ public sealed record CapacityConfig
 
     /// <summary>Of all gateways together; null: no limit.</summary>
     public FleetCapacityConfig? Fleet { get; init; }
+
+    /// <summary>Null: no limit.</summary>
+    public PrefixLimitConfig? PerPrefix { get; init; }
+
+    /// <summary>New connections of one client address, an IPv6 client counting by its /64. Null: no limit.</summary>
+    public RateConfig? NewPerAddress { get; init; }
 }
 
 /// <summary>How a gateway lets go of its connections.</summary>

@@ -60,6 +60,9 @@ public sealed record ListenerConfig
 
     /// <summary>For TCP and WebSocket. Null: clients connect by themselves.</summary>
     public ProxyProtocolConfig? ProxyProtocol { get; init; }
+
+    /// <summary>For TCP and WebSocket. Null: none.</summary>
+    public ListenerLimitsConfig? Limits { get; init; }
 }
 
 public sealed record TcpListenerConfig

@@ -58,6 +58,10 @@ public sealed class RangeMaximumAttribute(long value) : Attribute
     public long Value { get; } = value;
 }
 
+/// <summary>A number or a text such as <c>500m</c> or <c>64Mi</c>.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class QuantityAttribute : Attribute;
+
 /// <summary>The values that a string may have.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class AllowedValuesAttribute(params string[] values) : Attribute

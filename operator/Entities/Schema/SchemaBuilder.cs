@@ -87,7 +87,8 @@ public static class SchemaBuilder
 
         if (type == typeof(IntOrString))
         {
-            return new SchemaNode { Type = SchemaType.IntegerOrText, Rules = rules };
+            var isQuantity = property.IsDefined(typeof(QuantityAttribute));
+            return new SchemaNode { Type = isQuantity ? SchemaType.Quantity : SchemaType.IntegerOrText, Rules = rules };
         }
 
         if (type == typeof(JsonObject))

@@ -1,0 +1,177 @@
+// Hot path: per read of limited connections.
+using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Limits;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Listeners;
+
+/// <summary>Limits of bandwidth of one loop's connections: how much a read may take, and when reading goes on.</summary>
+/// <remarks>
+/// Only reading is held up: what is not read waits with its sender, by TCP's own window, and costs nothing here. A connection without
+/// such limits has no state for them. Limits are looked up at each read, so a reload holds for the buckets of open connections at once.
+/// </remarks>
+internal sealed unsafe class Shaper : IDisposable
+{
+    private const int FromClient = 0;
+    private const int FromUpstream = 1;
+
+    private readonly RelayLoop _loop;
+    private readonly NativeSlab<Shape> _shapes = new();
+    private readonly PauseWheel _pauses;
+    private readonly Action<int> _resume;
+
+    public Shaper(RelayLoop loop)
+    {
+        _loop = loop;
+        _pauses = new PauseWheel(NodeOf);
+        _resume = Resume;
+    }
+
+    /// <summary>Connections with limits.</summary>
+    public int Count => _shapes.Count;
+
+    /// <summary>Gives limits to connections of this loop that were open before their listener had any.</summary>
+    public void Attach()
+    {
+        foreach (var client in _loop.Table.ClientsOf(_loop.Owner))
+        {
+            var channel = _loop.Table[client];
+            var carries = channel->Phase is ChannelPhase.Relaying or ChannelPhase.WebSocket;
+            if (carries && _loop.Engine.Listeners[channel->Listener].Setup?.Config.Limits.IsShaped == true)
+            {
+                Attach(client, channel);
+            }
+        }
+    }
+
+    /// <summary>From now on the connection has limits, if its listener has.</summary>
+    public void Attach(int client, Channel* channel)
+    {
+        if (channel->Peer < 0 || channel->Has(ChannelFlags.Shaped))
+        {
+            return;
+        }
+
+        var handle = _shapes.Rent();
+        _shapes[handle]->Client = client;
+        _loop.Sides.Claim(client, channel)->Shape = handle;
+        channel->Flags |= ChannelFlags.Shaped;
+        _loop.Table[channel->Peer]->Flags |= ChannelFlags.Shaped;
+    }
+
+    /// <summary>Bytes that may be read from a side now, at most <paramref name="wanted"/>; 0: not now, reading goes on by itself.</summary>
+    public int Allow(int descriptor, Channel* source, int wanted)
+    {
+        var fromClient = source->Kind == ChannelKind.Client;
+        var client = fromClient ? descriptor : source->Peer;
+        var handle = _loop.Engine.Sides[client]->Shape;
+        var shape = _shapes[handle];
+        var state = _loop.Engine.Listeners[_loop.Table[client]->Listener];
+        var limits = state.Setup?.Config.Limits ?? LimitsSnapshot.None;
+        var now = _loop.Now;
+        long wait = 0;
+        Ask(fromClient ? limits.ConnectionReceive : limits.ConnectionSend, fromClient ? shape->Receive : shape->Send);
+        Ask(
+            fromClient ? limits.ListenerReceive : limits.ListenerSend,
+            Volatile.Read(ref fromClient ? ref state.Buckets.Receive : ref state.Buckets.Send)
+        );
+        if (wait > 0)
+        {
+            Pause((handle * 2) + (fromClient ? FromClient : FromUpstream), wait);
+            _loop.Counters[state.Index]->Pauses++;
+            return 0;
+        }
+
+        return wanted;
+
+        void Ask(ByteRate rate, long bucket)
+        {
+            if (!rate.IsSet)
+            {
+                return;
+            }
+
+            wanted = Math.Min(wanted, rate.Available(bucket, now));
+            wait = wanted == 0 ? Math.Max(wait, rate.Wait(bucket, now)) : wait;
+        }
+    }
+
+    /// <summary>Bytes were read from a side.</summary>
+    public void Charge(Channel* source, int count)
+    {
+        var fromClient = source->Kind == ChannelKind.Client;
+        var client = fromClient ? _loop.Table[source->Peer]->Peer : source->Peer;
+        var shape = _shapes[_loop.Engine.Sides[client]->Shape];
+        var state = _loop.Engine.Listeners[_loop.Table[client]->Listener];
+        var limits = state.Setup?.Config.Limits ?? LimitsSnapshot.None;
+        var own = fromClient ? limits.ConnectionReceive : limits.ConnectionSend;
+        if (own.IsSet)
+        {
+            own.Charge(ref fromClient ? ref shape->Receive : ref shape->Send, _loop.Now, count);
+        }
+
+        var shared = fromClient ? limits.ListenerReceive : limits.ListenerSend;
+        if (shared.IsSet)
+        {
+            shared.ChargeShared(ref fromClient ? ref state.Buckets.Receive : ref state.Buckets.Send, _loop.Now, count);
+        }
+    }
+
+    /// <summary>Resumes what is due, and makes sure that the loop wakes for the next.</summary>
+    public void OnTurnEnd()
+    {
+        if (_pauses.Count == 0)
+        {
+            return;
+        }
+
+        _pauses.Advance(_loop.Tick, _resume);
+        if (_pauses.TicksToNext(_loop.Tick) is >= 0 and var ticks)
+        {
+            _loop.WakeAfter(Math.Max(1, ticks) * TimerWheel.TickMilliseconds * 1000L);
+        }
+    }
+
+    /// <summary>The connection has ended.</summary>
+    public void Forget(int handle)
+    {
+        _pauses.Remove((handle * 2) + FromClient);
+        _pauses.Remove((handle * 2) + FromUpstream);
+        _shapes.Return(handle);
+    }
+
+    public void Dispose() => _shapes.Dispose();
+
+    private void Pause(int index, long microseconds)
+    {
+        if (!NodeOf(index)->IsWaiting)
+        {
+            const long Tick = TimerWheel.TickMilliseconds * 1000;
+            _pauses.Add(index, _loop.Tick, (int)Math.Min(PauseWheel.MaxTicks, (microseconds + Tick - 1) / Tick));
+        }
+    }
+
+    /// <summary>As if it had become readable: in the next turn, to its end.</summary>
+    private void Resume(int index)
+    {
+        var client = _shapes[index / 2]->Client;
+        _loop.Queue(index % 2 == FromClient ? client : _loop.Table[client]->Peer);
+    }
+
+    private PauseNode* NodeOf(int index)
+    {
+        var shape = _shapes[index / 2];
+        return index % 2 == FromClient ? &shape->ClientPause : &shape->UpstreamPause;
+    }
+}
+
+/// <summary>A connection's limits of bandwidth, in native memory.</summary>
+internal struct Shape
+{
+    /// <summary>Buckets of what comes from the client, and of what goes to it.</summary>
+    public long Receive;
+    public long Send;
+    public PauseNode ClientPause;
+    public PauseNode UpstreamPause;
+    public int Client;
+}
