@@ -41,4 +41,7 @@ public sealed record FleetSpec
     [Description("What the listeners' connections are carried to. At most 64.")]
     [Items(0, 64), ListMapKey("name")]
     public IReadOnlyList<BackendSpec> Backends { get; set; } = [];
+
+    [Description("Where the gateways keep the state that makes them one fleet. Left out: nowhere.")]
+    public RegistrySpec? Registry { get; set; }
 }

@@ -80,6 +80,13 @@ public sealed record CapacitySpec
 
     [Description("New connections of one client address on one gateway; an IPv6 client counts by its /64. Left out: no limit.")]
     public RateSpec? NewPerAddress { get; set; }
+
+    [Description(
+        "Client connections at most on all gateways together: 1 to 1000000000. With a registry each gateway leases what it needs of it, and the sum is never more; "
+            + "without one, and while it is away, each has an even share. Left out: no limit."
+    )]
+    [RangeMinimum(1), RangeMaximum(1_000_000_000)]
+    public int? FleetConnections { get; set; }
 }
 
 [Description("How a gateway lets go of its connections when it has to stop.")]

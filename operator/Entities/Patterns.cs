@@ -6,6 +6,10 @@ public static class Patterns
     public const string DnsLabel = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
     public const string DnsLabelMeaning = "a DNS label: lower-case letters, digits and '-', beginning and ending with a letter or digit";
 
+    public const string DnsSubdomain = @"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+    public const string DnsSubdomainMeaning =
+        "a DNS name: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit";
+
     public const string Duration = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
     public const string DurationMeaning = "a duration such as 10s, 1h30m or 250ms";
 

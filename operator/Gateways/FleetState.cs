@@ -183,6 +183,7 @@ internal sealed class FleetState
         before is not null
         && before.State == after.State
         && before.Capacity == after.Capacity
+        && before.Registry?.Connected == after.Registry?.Connected
         && before.DirectiveEpoch == after.DirectiveEpoch
         && before.DirectiveSequence == after.DirectiveSequence;
 

@@ -136,6 +136,8 @@ internal static class StreamCodec
         NotNegative(report.Connections, "connections");
         NotNegative(report.Capacity, "capacity");
         NotNegative(report.ResidentBytes, "residentBytes");
+        Text(report.Registry?.Problem ?? "", MaxText, "registry.problem");
+        NotNegative(report.Registry?.FleetShare ?? 0, "registry.fleetShare");
         List(
             report.Listeners,
             MaxListeners,

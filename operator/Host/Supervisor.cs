@@ -17,6 +17,7 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly ListenerSockets _sockets;
     private readonly Dictionary<string, FleetRuntime> _fleets = new(StringComparer.Ordinal);
     private readonly Action<IReadOnlyList<FleetOverview>> _onTurn;
+    private readonly HostRedis _redis;
     private int _nextNumber;
     private bool _stopping;
 
@@ -27,6 +28,7 @@ internal sealed class Supervisor : IAsyncDisposable
     {
         (_host, _posted, _onTurn) = (host, posted, onTurn);
         _sockets = new ListenerSockets(host.Options.Bind);
+        _redis = new HostRedis(host);
     }
 
     /// <summary>The fleets as of the last turn, ordered by key.</summary>
@@ -37,9 +39,9 @@ internal sealed class Supervisor : IAsyncDisposable
 
     /// <summary>Restarts of all children that run now. For the loop only.</summary>
     public IEnumerable<ChildSlot> Children =>
-        _fleets.Values.SelectMany(static fleet =>
-            fleet.Gateways.Slots.Concat(fleet.Workloads.Values.SelectMany(static group => group.Slots))
-        );
+        _fleets
+            .Values.SelectMany(static fleet => fleet.Gateways.Slots.Concat(fleet.Workloads.Values.SelectMany(static group => group.Slots)))
+            .Concat(_redis.Slot is { } redis ? [redis] : []);
 
     /// <summary>Makes the manifest what is wanted, as a whole or not at all. Returns what stands against it. For the loop only.</summary>
     public IReadOnlyList<string> Apply(HostManifest manifest)
@@ -81,7 +83,7 @@ internal sealed class Supervisor : IAsyncDisposable
             gone.Stop(now + gone.Fleet.Plan.Config.Drain.Deadline);
         }
 
-        foreach (var wanted in manifest.Fleets)
+        foreach (var wanted in manifest.Fleets.Select(_redis.Adapt))
         {
             if (!_fleets.TryGetValue(wanted.Key, out var fleet))
             {
@@ -143,7 +145,7 @@ internal sealed class Supervisor : IAsyncDisposable
             }
 
             await StepAsync();
-            if (_stopping && _fleets.Count == 0)
+            if (_stopping && _fleets.Count == 0 && _redis.Slot is null)
             {
                 return;
             }
@@ -188,6 +190,8 @@ internal sealed class Supervisor : IAsyncDisposable
             }
         }
 
+        // After the gateways, which take themselves out of it as they end.
+        _redis.Step(now, wanted: _fleets.Values.Any(fleet => _redis.Serves(fleet.Fleet.Plan)));
         Overviews =
         [
             .. _fleets

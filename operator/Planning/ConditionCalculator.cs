@@ -21,6 +21,9 @@ internal static class ConditionCalculator
             Write(FleetConditions.Ready, ready, input),
             Write(FleetConditions.Progressing, progressing, input),
             Write(FleetConditions.Degraded, degraded, input),
+            .. RegistryCondition.Of(input) is { } registry
+                ? [Write(FleetConditions.RegistryConnected, new Finding(registry.Status, registry.Reason, registry.Message), input)]
+                : Array.Empty<Condition>(),
         ];
         return (conditions, Phase(input, ready, degraded));
     }

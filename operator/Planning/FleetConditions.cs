@@ -18,6 +18,12 @@ public static class FleetConditions
     /// <summary>Every gateway takes the connections that the spec asks of it: no limit of its process, pod or node is in the way.</summary>
     public const string LimitsSufficient = "LimitsSufficient";
 
+    /// <summary>The gateways reach the registry that they share; absent where they share none. Its reasons.</summary>
+    public const string RegistryConnected = "RegistryConnected";
+    public const string RegistryDegraded = "RegistryDegraded";
+    public const string RegistryNotConfigured = "RegistryNotConfigured";
+    public const string RegistryNotReported = "RegistryNotReported";
+
     public const string True = "True";
     public const string False = "False";
 

@@ -15,7 +15,8 @@ internal static class GatewayConfigRenderer
         return new GatewayConfig
         {
             Fleet = $"{fleet.Metadata.Namespace ?? "default"}/{fleet.Metadata.Name}",
-            Capacity = LimitsRenderer.Render(fleet.Spec.Gateway.Capacity),
+            Capacity = LimitsRenderer.Render(fleet.Spec.Gateway.Capacity) with { Fleet = RegistryRenderer.Limit(fleet.Spec.Gateway) },
+            Registry = RegistryRenderer.Config(fleet.Spec.Registry),
             Drain = Drain(fleet.Spec.Gateway),
             // On a host the supervisor binds, and hands the sockets over.
             Listeners = fleet

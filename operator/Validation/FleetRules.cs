@@ -14,6 +14,7 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         RuleForEach(spec => spec.Listeners).SetValidator(new ListenerRules());
         RuleForEach(spec => spec.Listeners).SetValidator(new UdpRules());
         RuleForEach(spec => spec.Backends).SetValidator(new BackendRules());
+        RuleFor(spec => spec.Registry!).SetValidator(new RegistryRules()).When(spec => spec.Registry is not null);
         RuleFor(spec => spec).Custom(PortsAreUnique);
         RuleFor(spec => spec).Custom(BackendsExist);
         RuleFor(spec => spec).Custom(BackendFeatureRules.BackupsExist);
@@ -205,9 +206,6 @@ internal static class DurationRules
             .WithMessage($"must be more than 0s and at most {Duration.Format(greatest)}");
 
     /// <summary>As <see cref="MustBeDuration"/>, where the least is more than the shortest there is.</summary>
-    public static IRuleBuilderOptions<T, string?> MustBeBetween<T>(
-        this IRuleBuilder<T, string?> rule,
-        TimeSpan least,
-        TimeSpan greatest
-    ) => rule.MustBeDuration(least, greatest).WithMessage($"must be {Duration.Format(least)} to {Duration.Format(greatest)}");
+    public static IRuleBuilderOptions<T, string?> MustBeBetween<T>(this IRuleBuilder<T, string?> rule, TimeSpan least, TimeSpan greatest) =>
+        rule.MustBeDuration(least, greatest).WithMessage($"must be {Duration.Format(least)} to {Duration.Format(greatest)}");
 }

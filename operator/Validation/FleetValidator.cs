@@ -44,6 +44,7 @@ public static class FleetValidator
             }
         }
 
+        errors.AddRange(RegistryRules.CheckForHost(fleet.Spec.Registry));
         return errors;
     }
 

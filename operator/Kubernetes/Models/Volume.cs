@@ -34,6 +34,8 @@ public sealed class ProjectedVolumeSource
 public sealed class VolumeProjection
 {
     public ServiceAccountTokenProjection? ServiceAccountToken { get; set; }
+
+    public SecretProjection? Secret { get; set; }
 }
 
 public sealed class ServiceAccountTokenProjection

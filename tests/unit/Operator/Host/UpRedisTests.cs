@@ -1,0 +1,89 @@
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Mooring.Operator.Host.Processes;
+
+namespace Mooring.Operator.Tests.Host;
+
+/// <summary>Several gateway processes of a host that share a limit: real processes, and a real redis-server that the supervisor starts.</summary>
+public sealed partial class UpRedisTests
+{
+    [Fact]
+    public async Task Up_FleetLimit_HoldsOverTheGatewaysAndThroughTheDeathOfRedis()
+    {
+        await using var up = new UpProcess(Manifest);
+        await up.ReadyAsync();
+        await up.UntilAsync(static fleet => Registry(fleet) == "True", "the registry is connected");
+        var redis = RedisProcess(up);
+
+        var clients = new List<TcpClient>();
+        while (clients.Count < 40)
+        {
+            // Who is refused comes again, as clients do: a gateway that has used its share up needs a moment to lease more.
+            clients.AddRange(await AddAsync(up, 40 - clients.Count));
+            up.Deadline.ThrowIfCancellationRequested();
+        }
+
+        (await AddAsync(up, 20)).ShouldBeEmpty("the limit is reached");
+
+        Libc.Kill(redis, Libc.SigKill).ShouldBe(0);
+        await up.UntilAsync(() => up.Errors.Contains("redis") && RedisProcess(up) != redis, "another redis");
+        await up.UntilAsync(static fleet => Registry(fleet) == "True", "the registry is connected again");
+        foreach (var client in clients)
+        {
+            (await up.EchoesAsync(client)).ShouldBeTrue();
+        }
+
+        (await AddAsync(up, 20)).ShouldBeEmpty("an empty Redis gives nothing that others hold");
+        clients.ForEach(static client => client.Dispose());
+
+        up.Signal(15);
+        (await up.ExitAsync()).ShouldBe(0);
+        UpProcess.Runs(RedisProcess(up)).ShouldBeFalse();
+        up.Children.Where(UpProcess.Runs).ShouldBeEmpty();
+    }
+
+    private static string? Registry(Mooring.Operator.Dashboard.FleetOverview fleet) =>
+        fleet.Conditions.FirstOrDefault(condition => condition.Type == "RegistryConnected")?.Status;
+
+    /// <summary>Those of so many new clients that are served.</summary>
+    private static async Task<List<TcpClient>> AddAsync(UpProcess up, int count)
+    {
+        var served = new List<TcpClient>();
+        for (var i = 0; i < count; i++)
+        {
+            var client = await up.ConnectAsync();
+            if (await up.EchoesAsync(client))
+            {
+                served.Add(client);
+            }
+            else
+            {
+                client.Dispose();
+            }
+        }
+
+        return served;
+    }
+
+    private static int RedisProcess(UpProcess up) => int.Parse(Started().Matches(up.Errors)[^1].Groups[1].ValueSpan);
+
+    [GeneratedRegex(@"redis \(process ([0-9]+)\) on")]
+    private static partial Regex Started();
+
+    private static string Manifest(UpProcess up) =>
+        $$"""
+            apiVersion: mooring.dev/v1alpha1
+            kind: ConnectionFleet
+            metadata: {name: limited}
+            spec:
+              gateway:
+                replicas: 2
+                capacity:
+                  fleetConnections: 40
+              listeners:
+              - {name: edge, protocol: TCP, port: {{up.TcpPort}}, backend: echo}
+              backends:
+              - name: echo
+                workload: {image: unused, command: [gateway, bench, echo], replicas: 1}
+            """;
+}
