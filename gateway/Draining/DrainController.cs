@@ -52,6 +52,18 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         }
     }
 
+    /// <summary>Closes per second in force; 0 while none are closed.</summary>
+    public double Pace
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _planner.Pace;
+            }
+        }
+    }
+
     /// <summary>Fence of the directive in force, why, and when what is left is closed.</summary>
     public (long Epoch, long Sequence, string Reason, DateTimeOffset? Deadline) Status
     {

@@ -43,6 +43,11 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
     /// <summary>When what is left is closed; null when not draining.</summary>
     public TimeSpan? Deadline => _kind == DirectiveKind.Drain ? _deadline : null;
 
+    /// <summary>Closes per second in force; 0 while none are closed.</summary>
+    public double Pace => _kind is DirectiveKind.Drain or DirectiveKind.Shed ? EffectivePace : 0;
+
+    private double EffectivePace => _pace > 0 ? _pace : _config.ClosesPerSecond;
+
     /// <summary>A new config. The deadline of a drain under way stays; pace, jitter and lame-duck time follow it.</summary>
     public void Configure(DrainConfig value) => _config = value;
 
@@ -151,7 +156,7 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
         return surplus > 0 ? Take(now, Math.Min(counts.Closable, surplus)) : 0;
     }
 
-    private int Take(TimeSpan now, int wanted) => _pacer.Take(now, wanted, _pace > 0 ? _pace : _config.ClosesPerSecond, _config.Jitter);
+    private int Take(TimeSpan now, int wanted) => _pacer.Take(now, wanted, EffectivePace, _config.Jitter);
 
     private void Begin(DirectiveKind kind, TimeSpan now)
     {

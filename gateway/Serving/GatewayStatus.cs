@@ -91,6 +91,7 @@ internal sealed class GatewayStatus(
             Connections = engine.Connections,
             Capacity = engine.Snapshot?.Capacity ?? 0,
             DrainDeadline = deadline,
+            ClosesPerSecond = drain.Pace,
             ResidentBytes = Environment.WorkingSet,
             CpuSeconds = Environment.CpuUsage.TotalTime.TotalSeconds,
             Listeners = _rates.Of(engine.ListenerLoads()),

@@ -13,4 +13,10 @@ public static class FleetDefaults
 
     /// <summary>Clients of the whole fleet sent away per second.</summary>
     public const int ReconnectsPerSecond = 200;
+
+    /// <summary>Gateways beyond those wanted, in percent of these.</summary>
+    public const int MaxSurgePercent = 25;
+
+    /// <summary>A rollout that makes no progress for so long is degraded.</summary>
+    public static readonly TimeSpan ProgressDeadline = TimeSpan.FromMinutes(10);
 }

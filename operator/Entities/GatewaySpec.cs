@@ -28,6 +28,9 @@ public sealed record GatewaySpec
 
     [Description("How a gateway lets go of its connections when it has to stop.")]
     public DrainSpec? Drain { get; set; }
+
+    [Description("How gateways of a new pod template take the place of the older ones.")]
+    public RolloutSpec? Rollout { get; set; }
 }
 
 [Description("The Service that clients reach the gateways by.")]

@@ -6,12 +6,14 @@ namespace Mooring.Operator.Gateways;
 internal sealed class FleetState
 {
     private readonly SortedDictionary<string, Member> _members = new(StringComparer.Ordinal);
+    private const int MaxDeparted = 1000;
+    private readonly Dictionary<string, DateTimeOffset> _departed = new(StringComparer.Ordinal);
     private string? _hash;
     private ReadOnlyMemory<byte> _config;
     private Dictionary<string, ReadOnlyMemory<byte>> _endpoints = new(StringComparer.Ordinal);
 
     /// <summary>The directive given last, by gateway; outlives a reconnect.</summary>
-    public Dictionary<string, (DirectiveMessage Directive, ReadOnlyMemory<byte> Message)> Directives { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, (DirectiveMessage Directive, ReadOnlyMemory<byte> Message, DateTimeOffset At)> Directives { get; } = new(StringComparer.Ordinal);
 
     /// <summary>The tuners of the fleet's nodes, which are no gateways.</summary>
     public TunerState Tuners { get; } = new();
@@ -47,14 +49,14 @@ internal sealed class FleetState
         (_hash, _config, _endpoints) = (hash, config, endpoints);
     }
 
-    public bool Direct(string gateway, DirectiveMessage directive, ReadOnlyMemory<byte> message)
+    public bool Direct(string gateway, DirectiveMessage directive, ReadOnlyMemory<byte> message, DateTimeOffset now)
     {
         if (Directives.TryGetValue(gateway, out var last) && !IsNewer(directive, last.Directive))
         {
             return false;
         }
 
-        Directives[gateway] = (directive, message);
+        Directives[gateway] = (directive, message, now);
         if (_members.TryGetValue(gateway, out var member))
         {
             member.Session.Outbox.PutDirective(message);
@@ -83,6 +85,7 @@ internal sealed class FleetState
                 ConfigHash = session.Hello.ConfigHash,
             }
         );
+        _departed.Remove(name);
         if (_hash is not null)
         {
             // A gateway that has the config already only loses by being told again.
@@ -106,12 +109,26 @@ internal sealed class FleetState
     }
 
     /// <summary>Returns false for a session that was replaced or never joined.</summary>
-    public bool Leave(GatewaySession session) => session.Hello.Role == StreamRole.Tuner ? Tuners.Leave(session) : LeaveGateway(session);
+    public bool Leave(GatewaySession session, DateTimeOffset now) =>
+        session.Hello.Role == StreamRole.Tuner ? Tuners.Leave(session) : LeaveGateway(session, now);
 
-    private bool LeaveGateway(GatewaySession session) =>
-        _members.TryGetValue(session.Hello.Gateway, out var member)
-        && ReferenceEquals(member.Session, session)
-        && _members.Remove(session.Hello.Gateway);
+    private bool LeaveGateway(GatewaySession session, DateTimeOffset now)
+    {
+        var name = session.Hello.Gateway;
+        if (!_members.TryGetValue(name, out var member) || !ReferenceEquals(member.Session, session))
+        {
+            return false;
+        }
+
+        _members.Remove(name);
+        if (_departed.Count >= MaxDeparted)
+        {
+            _departed.Remove(_departed.MinBy(static pair => pair.Value).Key);
+        }
+
+        _departed[name] = now;
+        return true;
+    }
 
     public GatewayChange? Note(GatewaySession session, GatewayMessage message, DateTimeOffset now)
     {
@@ -162,10 +179,25 @@ internal sealed class FleetState
             Gateways =
             [
                 .. _members.Select(pair =>
-                    Directives.TryGetValue(pair.Key, out var last) ? pair.Value.View with { Directive = last.Directive } : pair.Value.View
+                    Directives.TryGetValue(pair.Key, out var last) ? pair.Value.View with { Directive = last.Directive, DirectedAt = last.At } : pair.Value.View
                 ),
             ],
+            Departed =
+            [
+                .. _departed.Select(pair => new DepartedGateway(
+                    pair.Key,
+                    pair.Value,
+                    Directives.TryGetValue(pair.Key, out var last) ? last.Directive : null
+                )),
+            ],
         };
+
+    /// <summary>Forgets a gateway that is gone for good.</summary>
+    public void Forget(string gateway)
+    {
+        Directives.Remove(gateway);
+        _departed.Remove(gateway);
+    }
 
     /// <summary>Forgets all but the connected gateways.</summary>
     public void Clear()
@@ -174,6 +206,7 @@ internal sealed class FleetState
         _endpoints.Clear();
         Directives.Clear();
         Tuners.Clear();
+        _departed.Clear();
     }
 
     private static bool IsNewer(DirectiveMessage directive, DirectiveMessage last) =>

@@ -25,6 +25,9 @@ public sealed record FleetView
     /// <summary>Connected gateways, ordered by name.</summary>
     public required IReadOnlyList<GatewayView> Gateways { get; init; }
 
+    /// <summary>Gateways whose stream ended since this operator serves it, and that have not come back; the newest 1,000.</summary>
+    public IReadOnlyList<DepartedGateway> Departed { get; init; } = [];
+
     /// <summary>Gateways that have <see cref="DesiredHash"/> in force.</summary>
     public int AckedCount => Gateways.Count(gateway => DesiredHash is not null && gateway.ConfigHash == DesiredHash);
 
@@ -37,6 +40,12 @@ public sealed record FleetView
     /// <summary>Connections that the serving gateways take.</summary>
     public long Capacity => Gateways.Sum(static gateway => gateway.State == GatewayState.Serving ? gateway.Report?.Capacity ?? 0L : 0L);
 }
+
+/// <summary>A gateway whose stream has ended.</summary>
+/// <param name="Name">Of the gateway.</param>
+/// <param name="At">When it ended.</param>
+/// <param name="Directive">What it was told last; null: nothing.</param>
+public sealed record DepartedGateway(string Name, DateTimeOffset At, DirectiveMessage? Directive);
 
 /// <summary>One connected gateway at one moment. Immutable.</summary>
 public sealed record GatewayView
@@ -68,6 +77,9 @@ public sealed record GatewayView
     public DirectiveMessage? Directive { get; init; }
 
     public GatewayState? State => Report?.State;
+
+    /// <summary>When <see cref="Directive"/> was given; null without one.</summary>
+    public DateTimeOffset? DirectedAt { get; init; }
 
     /// <summary>The gateway has taken the directive that was given last (or none was given).</summary>
     public bool DirectiveTaken =>

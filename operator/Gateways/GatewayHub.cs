@@ -80,7 +80,7 @@ public sealed class GatewayHub(TimeProvider time)
         var message = StreamCodec.Encode(directive);
         lock (_lock)
         {
-            return Fleet(fleet).Direct(gateway, directive, message);
+            return Fleet(fleet).Direct(gateway, directive, message, time.GetUtcNow());
         }
     }
 
@@ -91,7 +91,7 @@ public sealed class GatewayHub(TimeProvider time)
         {
             if (_fleets.TryGetValue(fleet, out var state))
             {
-                state.Directives.Remove(gateway);
+                state.Forget(gateway);
             }
         }
     }
@@ -144,9 +144,10 @@ public sealed class GatewayHub(TimeProvider time)
     /// <summary>Lets a gateway go; does nothing for one that was replaced.</summary>
     internal void Leave(GatewaySession session)
     {
+        var now = time.GetUtcNow();
         lock (_lock)
         {
-            if (!_fleets.TryGetValue(session.Hello.Fleet, out var state) || !state.Leave(session))
+            if (!_fleets.TryGetValue(session.Hello.Fleet, out var state) || !state.Leave(session, now))
             {
                 return;
             }

@@ -138,6 +138,11 @@ internal static class StreamCodec
         NotNegative(report.ResidentBytes, "residentBytes");
         Text(report.Registry?.Problem ?? "", MaxText, "registry.problem");
         NotNegative(report.Registry?.FleetShare ?? 0, "registry.fleetShare");
+        if (!(report.ClosesPerSecond is >= 0 and <= 1_000_000))
+        {
+            throw new JsonException("$.closesPerSecond: not 0 to 1000000");
+        }
+
         List(
             report.Listeners,
             MaxListeners,

@@ -1,4 +1,5 @@
 using Mooring.Kubernetes.Models;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Planning;
 
@@ -58,12 +59,17 @@ internal static class ConditionCalculator
             );
         }
 
+        if (input.Plan is { } plan && RolloutStall.Find(input.Input, plan) is { } stalled)
+        {
+            return Missing(FleetConditions.RolloutStalled, stalled);
+        }
+
         if (figures.GatewaysReady < desired)
         {
             return Missing(FleetConditions.GatewaysNotReady, $"{figures.GatewaysReady} of {desired} gateways are ready");
         }
 
-        if (input.Plan?.Rollout == RolloutPhase.Surging)
+        if (input.Plan?.Rollout == SequencePhase.Surging)
         {
             return Missing(FleetConditions.RolloutSurging, $"gateways of revision {input.Plan.Revision} are starting");
         }
@@ -89,7 +95,11 @@ internal static class ConditionCalculator
                 condition is { Type: FleetConditions.Ready or FleetConditions.Degraded, Status: FleetConditions.True }
             );
         var isFault =
-            shortfall?.Reason is FleetConditions.ApplyFailed or FleetConditions.ConfigRefused or FleetConditions.Invalid
+            shortfall?.Reason
+                is FleetConditions.ApplyFailed
+                    or FleetConditions.ConfigRefused
+                    or FleetConditions.Invalid
+                    or FleetConditions.RolloutStalled
             || (wasReady && shortfall?.Reason is FleetConditions.GatewaysNotReady or FleetConditions.BackendsNotReady);
         return isFault
             ? shortfall! with
@@ -111,13 +121,20 @@ internal static class ConditionCalculator
             return shortfall with { Status = FleetConditions.True };
         }
 
-        return input.Plan?.Rollout == RolloutPhase.Draining
-            ? new Finding(
+        return input.Plan?.Rollout switch
+        {
+            SequencePhase.Draining => new Finding(
                 FleetConditions.True,
                 FleetConditions.RolloutDraining,
-                $"{figures.GatewaysOld} gateways of older revisions are being emptied"
-            )
-            : new Finding(FleetConditions.False, isDegraded ? shortfall!.Reason : FleetConditions.Complete, "");
+                $"{figures.GatewaysOld} gateways of older revisions are left"
+            ),
+            SequencePhase.ScalingIn => new Finding(
+                FleetConditions.True,
+                FleetConditions.ScalingIn,
+                $"{figures.GatewaysDraining} surplus gateways are being emptied"
+            ),
+            _ => new Finding(FleetConditions.False, isDegraded ? shortfall!.Reason : FleetConditions.Complete, ""),
+        };
     }
 
     private static string Phase(StatusInput input, Finding ready, Finding degraded) =>

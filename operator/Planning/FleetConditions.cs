@@ -64,6 +64,13 @@ public static class FleetConditions
     public const string NoReports = "NoReports";
 
     public const string Unknown = "Unknown";
+
+    /// <summary>Surplus gateways are being emptied.</summary>
+    public const string ScalingIn = "ScalingIn";
+
+    /// <summary>A rollout makes no progress; the message says why. Older gateways serve on.</summary>
+    public const string RolloutStalled = "RolloutStalled";
+
     public const string Paused = "Paused";
     public const string Deleting = "Deleting";
     public const string Serving = "Serving";

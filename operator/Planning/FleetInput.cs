@@ -1,6 +1,7 @@
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Planning.Tuning;
+using Mooring.Operator.Gateways;
 
 namespace Mooring.Operator.Planning;
 
@@ -27,6 +28,18 @@ public sealed record FleetInput
 
     /// <summary>Pods that try unsafe kernel settings.</summary>
     public IReadOnlyList<Pod> SysctlTrials { get; init; } = [];
+
+    /// <summary>The fleet's pods as last seen.</summary>
+    public IReadOnlyList<Pod> Pods { get; init; } = [];
+
+    /// <summary>What the gateways say of themselves; null where there is no stream.</summary>
+    public FleetView? View { get; init; }
+
+    /// <summary>The time.</summary>
+    public DateTimeOffset Now { get; init; }
+
+    /// <summary>Since when this operator serves the stream: a gateway that has not come since then is away.</summary>
+    public DateTimeOffset ListeningSince { get; init; }
 }
 
 public enum FleetPlatform

@@ -1,6 +1,7 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Planning.Tuning;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Planning;
 
@@ -37,8 +38,17 @@ public sealed record FleetPlan
     /// <summary>Gateways wanted, surge not counted.</summary>
     public required int GatewayReplicas { get; init; }
 
-    /// <summary>Where the rollout of <see cref="Revision"/> stands.</summary>
-    public required RolloutPhase Rollout { get; init; }
+    /// <summary>Where the sequence to <see cref="Revision"/> and <see cref="GatewayReplicas"/> stands.</summary>
+    public required SequencePhase Rollout { get; init; }
+
+    /// <summary>Marks to write on gateways' pods, or to take from them, before anything is lowered.</summary>
+    public IReadOnlyList<MarkChange> Marks { get; init; } = [];
+
+    /// <summary>What connected gateways are to be told, by the marks that are written.</summary>
+    public IReadOnlyList<GatewayOrder> Orders { get; init; } = [];
+
+    /// <summary>How far the fullest gateway is above its share of the connections, in percent of that share.</summary>
+    public int SkewPercent { get; init; }
 
     /// <summary>The backends whose endpoints the operator pushes, by name of the backend.</summary>
     public required IReadOnlyList<EndpointSourcePlan> EndpointSources { get; init; }
@@ -51,18 +61,6 @@ public sealed record FleetPlan
 
     /// <summary>When to plan again though nothing was seen to change; null: only when something changes.</summary>
     public TimeSpan? RequeueAfter { get; init; }
-}
-
-public enum RolloutPhase
-{
-    /// <summary>Every gateway is of the wanted revision.</summary>
-    Complete,
-
-    /// <summary>Gateways of the wanted revision are starting; older ones serve on.</summary>
-    Surging,
-
-    /// <summary>Older gateways are being emptied.</summary>
-    Draining,
 }
 
 /// <summary>A gateway Deployment of an older revision.</summary>

@@ -17,10 +17,14 @@ public static class FleetPlanner
         var tuning = NodeTuningPlan.Of(input);
         var revision = onHost ? null : GatewayRevision.Of(input, tuning.PodSysctls);
         var rollout = GatewayRollout.Decide(input, revision?.Name);
+        var orders = FleetOrders.Decide(input, rollout.Step.Phase);
         return new FleetPlan
         {
-            Objects = revision is null ? [] : Render(input, config, revision, tuning),
+            Objects = revision is null ? [] : Render(input, config, revision, rollout.Replicas, tuning),
             Retiring = rollout.Retiring,
+            Marks = fleet.Spec.Paused ? [] : rollout.Step.Marks,
+            Orders = orders.Orders,
+            SkewPercent = orders.SkewPercent,
             Paused = fleet.Spec.Paused,
             Config = config,
             ConfigHash = ContractsJson.Hash(config),
@@ -28,10 +32,11 @@ public static class FleetPlanner
             GatewayDeployment = revision is null ? "" : ResourceNames.GatewayDeployment(fleet.Metadata.Name!, revision.Name),
             GatewayImage = fleet.Spec.Gateway.Image ?? input.DefaultGatewayImage,
             GatewayReplicas = fleet.Spec.Gateway.Replicas,
-            Rollout = rollout.Phase,
+            Rollout = rollout.Step.Phase,
             EndpointSources = onHost ? [] : EndpointSources(fleet),
             Workloads = Workloads(fleet, onHost),
             Tuning = tuning,
+            RequeueAfter = rollout.Step.After,
         };
     }
 
@@ -40,6 +45,7 @@ public static class FleetPlanner
         FleetInput input,
         Contracts.Configuration.GatewayConfig config,
         GatewayRevision revision,
+        int replicas,
         NodeTuningPlan tuning
     )
     {
@@ -56,7 +62,7 @@ public static class FleetPlanner
                 ? new IKubernetesObject[] { TunerRenderer.RenderAccount(input.Fleet), TunerRenderer.Render(input, stream) }
                 : [],
             .. tuning.Trial.Count > 0 ? [SysctlTrialRenderer.Render(input, tuning.Trial)] : Array.Empty<IKubernetesObject>(),
-            GatewayDeploymentRenderer.Render(input.Fleet, revision),
+            GatewayDeploymentRenderer.Render(input.Fleet, revision, replicas),
         ];
     }
 

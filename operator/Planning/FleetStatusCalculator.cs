@@ -1,7 +1,9 @@
+using System.Globalization;
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning.Tuning;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Planning;
 
@@ -35,13 +37,17 @@ public static class FleetStatusCalculator
                 Ready = figures.BackendsReady,
                 Summary = $"{figures.BackendsReady}/{figures.BackendsDesired}",
             },
-            Connections = Connections(input.View, figures.GatewaysReady, last?.Connections),
+            Connections = Connections(input, figures.GatewaysReady, last?.Connections),
             Rollout = input.Plan is { Revision.Length: > 0 } plan
                 ? new RolloutStatus
                 {
                     Revision = plan.Revision,
                     Phase = plan.Rollout.ToString(),
-                    Remaining = figures.GatewaysOld,
+                    Updated = figures.GatewaysUpdated,
+                    Outdated = figures.GatewaysOld,
+                    Draining = figures.GatewaysDraining,
+                    Remaining = figures.Remaining,
+                    Deadline = Text(figures.Deadline),
                 }
                 : last?.Rollout,
             Tuning = tuning,
@@ -54,8 +60,12 @@ public static class FleetStatusCalculator
     private static string? Acked(FleetView? view, Figures figures) =>
         view is null ? null : $"{view.AckedCount}/{Math.Max(view.Gateways.Count, figures.GatewaysReady)}";
 
-    private static ConnectionsStatus? Connections(FleetView? view, int gatewaysReady, ConnectionsStatus? last)
+    private static string? Text(DateTimeOffset? moment) =>
+        moment?.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    private static ConnectionsStatus? Connections(StatusInput input, int gatewaysReady, ConnectionsStatus? last)
     {
+        var view = input.View;
         if (view is null)
         {
             return last;
@@ -76,6 +86,7 @@ public static class FleetStatusCalculator
             Capacity = capacity,
             Available = Clamp(serving.Sum(gateway => Math.Max(0L, gateway.Report!.Capacity - (long)gateway.Report.Connections))),
             UtilizationPercent = capacity == 0 ? 0 : Clamp(100L * current / capacity),
+            SkewPercent = input.Plan?.SkewPercent ?? 0,
         };
     }
 
@@ -92,6 +103,15 @@ internal sealed record Figures
 
     /// <summary>Gateways of older revisions that are still there.</summary>
     public required int GatewaysOld { get; init; }
+
+    /// <summary>Serving gateways of the wanted revision.</summary>
+    public required int GatewaysUpdated { get; init; }
+
+    /// <summary>Connections on gateways that are being emptied.</summary>
+    public required int Remaining { get; init; }
+
+    /// <summary>When the last drain closes what is left; null while none drains.</summary>
+    public required DateTimeOffset? Deadline { get; init; }
 
     public required int BackendsDesired { get; init; }
 
@@ -110,18 +130,25 @@ internal sealed record Figures
             .ToList();
         var old = gateways.Where(deployment => input.Plan is not null && deployment.Metadata.Name != input.Plan.GatewayDeployment).ToList();
         var speaking = input.View?.Gateways ?? [];
+        var pods = GatewayObserver.Gateways(input.Input with { View = input.View });
+        var draining = pods.Where(static pod => pod.Mark is not null || pod.Stage == GatewayStage.Terminating).ToList();
         var ready =
             input.Input.Platform == FleetPlatform.Host
                 ? speaking.Count(gateway => gateway.State is null or GatewayState.Serving)
-                : gateways.Where(deployment => deployment.Spec?.Replicas != 0).Sum(deployment => deployment.Status?.ReadyReplicas ?? 0);
+                // A cordoned one may still be ready: until its probe has failed.
+                : gateways.Where(deployment => deployment.Spec?.Replicas != 0).Sum(deployment => deployment.Status?.ReadyReplicas ?? 0)
+                    - draining.Count(static pod => pod.Stage == GatewayStage.Ready);
         var backends = fleet.Spec.Backends.Select(backend => BackendFigures.Of(backend, input)).ToList();
         return new Figures
         {
-            GatewaysReady = Math.Min(ready, fleet.Spec.Gateway.Replicas),
+            GatewaysReady = Math.Clamp(ready, 0, fleet.Spec.Gateway.Replicas),
             GatewaysDraining = Math.Max(
                 speaking.Count(gateway => gateway.State is GatewayState.Cordoned or GatewayState.Draining or GatewayState.Drained),
-                gateways.Sum(deployment => deployment.Status?.TerminatingReplicas ?? 0)
+                draining.Count
             ),
+            GatewaysUpdated = pods.Count(pod => IsServing(pod) && pod.Revision == input.Plan?.Revision),
+            Remaining = (int)Math.Min(int.MaxValue, draining.Sum(static pod => (long)(pod.Load?.Connections ?? 0))),
+            Deadline = draining.Max(static pod => pod.Mark?.Deadline),
             GatewaysOld = old.Sum(deployment => (deployment.Status?.Replicas ?? 0) + (deployment.Status?.TerminatingReplicas ?? 0)),
             BackendsDesired = backends.Sum(backend => backend.Desired),
             BackendsReady = backends.Sum(backend => backend.Ready),
@@ -131,4 +158,6 @@ internal sealed record Figures
                 .ToList(),
         };
     }
+
+    private static bool IsServing(SequenceGateway pod) => pod is { Stage: GatewayStage.Ready, Mark: null };
 }

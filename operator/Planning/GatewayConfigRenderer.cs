@@ -31,17 +31,19 @@ internal static class GatewayConfigRenderer
     private static DrainConfig Drain(GatewaySpec gateway)
     {
         var defaults = new DrainConfig();
-        var pace = gateway.Drain?.ReconnectsPerSecond ?? FleetDefaults.ReconnectsPerSecond;
         return new DrainConfig
         {
             LameDuck = Parse(gateway.Drain?.LameDuck) ?? FleetDefaults.LameDuck,
             Deadline = Parse(gateway.Drain?.Deadline) ?? FleetDefaults.DrainDeadline,
-            // The spec's pace is the whole fleet's; a gateway that drains with no operator to pace it takes its share.
-            ClosesPerSecond = Math.Max(1, pace / Math.Max(1, gateway.Replicas)),
+            ClosesPerSecond = PaceAlone(gateway),
             Jitter = Parse(gateway.Drain?.Jitter) ?? TimeSpan.Zero,
             CloseCode = gateway.Drain?.CloseCode ?? defaults.CloseCode,
         };
     }
+
+    /// <summary>The spec's pace is the whole fleet's; a gateway that drains with no operator to pace it takes its share.</summary>
+    public static int PaceAlone(GatewaySpec gateway) =>
+        Math.Max(1, (gateway.Drain?.ReconnectsPerSecond ?? FleetDefaults.ReconnectsPerSecond) / Math.Max(1, gateway.Replicas));
 
     private static ListenerConfig Listener(ListenerSpec listener, int bindPort) =>
         new()

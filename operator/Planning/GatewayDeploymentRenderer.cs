@@ -1,3 +1,4 @@
+using Mooring.Contracts.Text;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 
@@ -6,7 +7,7 @@ namespace Mooring.Operator.Planning;
 /// <summary>Renders the Deployment of one revision of the gateways. Its template never changes: another template is another revision.</summary>
 internal static class GatewayDeploymentRenderer
 {
-    public static Deployment Render(ConnectionFleet fleet, GatewayRevision revision)
+    public static Deployment Render(ConnectionFleet fleet, GatewayRevision revision, int replicas)
     {
         var labels = ResourceLabels.ForGateway(fleet.Metadata.Name!);
         labels[ResourceLabels.Revision] = revision.Name;
@@ -15,11 +16,15 @@ internal static class GatewayDeploymentRenderer
             Metadata = ObjectMetadata.For(fleet, ResourceNames.GatewayDeployment(fleet.Metadata.Name!, revision.Name), labels),
             Spec = new DeploymentSpec
             {
-                Replicas = fleet.Spec.Gateway.Replicas,
+                Replicas = replicas,
+                ProgressDeadlineSeconds = (int)ProgressDeadline(fleet).TotalSeconds,
                 RevisionHistoryLimit = 1,
                 Selector = new LabelSelector { MatchLabels = ResourceLabels.GatewayMatch(fleet.Metadata.Name!, revision.Name) },
                 Template = revision.Template,
             },
         };
     }
+
+    private static TimeSpan ProgressDeadline(ConnectionFleet fleet) =>
+        fleet.Spec.Gateway.Rollout?.ProgressDeadline is { } text ? Duration.Parse(text) : FleetDefaults.ProgressDeadline;
 }

@@ -1,46 +1,43 @@
 using Mooring.Kubernetes.Models;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Planning;
 
-/// <summary>Decides how many gateways of older revisions stay while those of a new one start.</summary>
-internal sealed record GatewayRollout(RolloutPhase Phase, IReadOnlyList<RetiringDeployment> Retiring)
+/// <summary>The next step of the gateways' sequence, as Deployments and pods.</summary>
+/// <param name="Replicas">Of the Deployment of the wanted revision.</param>
+/// <param name="Retiring">Deployments of older revisions that are still needed.</param>
+/// <param name="Step">The step that both follow from.</param>
+internal sealed record GatewayRollout(int Replicas, IReadOnlyList<RetiringDeployment> Retiring, SequenceStep Step)
 {
-    /// <summary>
-    /// Older gateways all serve until the new ones are ready, and are then let go together: each drains by itself within its grace period. An old Deployment
-    /// is kept until it has no pod that is not terminating.
-    /// </summary>
+    private static readonly SequenceStep Nothing = new()
+    {
+        Targets = [],
+        Marks = [],
+        Phase = SequencePhase.Complete,
+    };
+
     public static GatewayRollout Decide(FleetInput input, string? revision)
     {
-        var older = input
+        if (revision is null)
+        {
+            return new GatewayRollout(input.Fleet.Spec.Gateway.Replicas, [], Nothing);
+        }
+
+        var observed = GatewayObserver.Observe(input, revision);
+        var step = DrainSequence.Decide(observed);
+        var retiring = input
             .Deployments.Where(deployment =>
-                Label(deployment, ResourceLabels.Role) == ResourceLabels.GatewayRole
-                && Label(deployment, ResourceLabels.Revision) != revision
+                Label(deployment, ResourceLabels.Role) == ResourceLabels.GatewayRole && Label(deployment, ResourceLabels.Revision) != revision
             )
-            .OrderBy(deployment => deployment.Metadata.Name, StringComparer.Ordinal)
+            .OrderBy(static deployment => deployment.Metadata.Name, StringComparer.Ordinal)
+            .Where(static deployment => deployment.Spec?.Replicas != 0 || IsStale(deployment) || deployment.Status?.Replicas > 0)
+            .Select(deployment => new RetiringDeployment(
+                deployment.Metadata.Name!,
+                step.TargetOf(Label(deployment, ResourceLabels.Revision) ?? "")
+            ))
             .ToList();
-        if (revision is null || older.Count == 0)
-        {
-            return new GatewayRollout(RolloutPhase.Complete, []);
-        }
-
-        var current = input.Deployments.FirstOrDefault(deployment => Label(deployment, ResourceLabels.Revision) == revision);
-        if (!IsReady(current, input.Fleet.Spec.Gateway.Replicas))
-        {
-            return new GatewayRollout(
-                RolloutPhase.Surging,
-                older.Select(deployment => new RetiringDeployment(deployment.Metadata.Name!, deployment.Spec?.Replicas ?? 0)).ToList()
-            );
-        }
-
-        var retiring = older
-            .Where(deployment => deployment.Spec?.Replicas != 0 || IsStale(deployment) || deployment.Status?.Replicas > 0)
-            .Select(deployment => new RetiringDeployment(deployment.Metadata.Name!, 0))
-            .ToList();
-        return new GatewayRollout(retiring.Count == 0 ? RolloutPhase.Complete : RolloutPhase.Draining, retiring);
+        return new GatewayRollout(step.TargetOf(revision), retiring, step);
     }
-
-    private static bool IsReady(Deployment? deployment, int wanted) =>
-        deployment is not null && !IsStale(deployment) && (deployment.Status?.ReadyReplicas ?? 0) >= wanted;
 
     // A status from before the last change of the spec says nothing of it.
     private static bool IsStale(Deployment deployment) =>

@@ -10,6 +10,9 @@ public static class StatusWriteRule
     /// <summary>Time at least between two writes that only bring figures.</summary>
     public static readonly TimeSpan FigureInterval = TimeSpan.FromSeconds(10);
 
+    // Skew is a percentage already, and wavers with few connections.
+    private const int SkewPoints = 1;
+
     // A change by more than this part of what was written is news.
     private const double NewsFraction = 0.01;
 
@@ -25,7 +28,7 @@ public static class StatusWriteRule
             return TimeSpan.Zero;
         }
 
-        if (!IsNews(written.Connections, next.Connections))
+        if (!IsNews(written.Connections, next.Connections) && !IsNews(written.Rollout?.Remaining ?? 0, next.Rollout?.Remaining ?? 0))
         {
             return null;
         }
@@ -37,7 +40,7 @@ public static class StatusWriteRule
     private static bool SameState(FleetStatus left, FleetStatus right) => Text(left).SequenceEqual(Text(right));
 
     private static byte[] Text(FleetStatus status) =>
-        JsonSerializer.SerializeToUtf8Bytes(status with { Connections = null }, FleetJson.Default.FleetStatus);
+        JsonSerializer.SerializeToUtf8Bytes(status with { Connections = null, Rollout = status.Rollout is null ? null : status.Rollout with { Remaining = 0 } }, FleetJson.Default.FleetStatus);
 
     private static bool IsNews(ConnectionsStatus? written, ConnectionsStatus? next)
     {
@@ -46,7 +49,9 @@ public static class StatusWriteRule
             return written != next;
         }
 
-        return IsNews(written.Current, next.Current) || IsNews(written.Capacity, next.Capacity);
+        return IsNews(written.Current, next.Current)
+            || IsNews(written.Capacity, next.Capacity)
+            || Math.Abs(written.SkewPercent - next.SkewPercent) > SkewPoints;
     }
 
     private static bool IsNews(int written, int next) => Math.Abs((double)next - written) > NewsFraction * written;

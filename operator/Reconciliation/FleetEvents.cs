@@ -3,6 +3,7 @@ using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Reconciliation;
 
@@ -29,6 +30,22 @@ internal sealed class FleetEvents(EventRecorder recorder)
         ReportRollout(fleet, status);
     }
 
+    /// <summary>Tells what becomes of single gateways.</summary>
+    public void Report(ConnectionFleet fleet, IReadOnlyList<MarkChange> marks)
+    {
+        foreach (var mark in marks)
+        {
+            var (reason, what) = mark switch
+            {
+                { After: null } => ("GatewayUncordoned", "is wanted again"),
+                { After.Drained: true } => ("GatewayDrained", "is empty or past its deadline, and goes"),
+                { After.DrainStartedAt: not null } => ("GatewayDraining", $"drains until {mark.After.Deadline:u} ({mark.After.Cause})"),
+                _ => ("GatewayCordoned", $"takes no new connections from now on ({mark.After.Cause})"),
+            };
+            recorder.Publish(fleet, EventType.Normal, reason, Action, $"{mark.Gateway} {what}");
+        }
+    }
+
     private void ReportReady(ConnectionFleet fleet, Condition? before, Condition? now)
     {
         if (now is null || (before?.Status == now.Status && before.Reason == now.Reason))
@@ -40,7 +57,7 @@ internal sealed class FleetEvents(EventRecorder recorder)
         {
             recorder.Publish(fleet, EventType.Normal, "Ready", Action, now.Message);
         }
-        else if (now.Reason is FleetConditions.Invalid or FleetConditions.ApplyFailed or FleetConditions.ConfigRefused)
+        else if (now.Reason is FleetConditions.Invalid or FleetConditions.ApplyFailed or FleetConditions.ConfigRefused or FleetConditions.RolloutStalled)
         {
             recorder.Publish(fleet, EventType.Warning, now.Reason, Action, now.Message);
         }
@@ -63,7 +80,7 @@ internal sealed class FleetEvents(EventRecorder recorder)
             EventType.Normal,
             $"Rollout{now.Phase}",
             Action,
-            $"revision {now.Revision}, {now.Remaining} older gateways left"
+            $"revision {now.Revision}, {now.Outdated} older gateways left"
         );
     }
 

@@ -23,13 +23,22 @@ internal sealed class FleetGatherer(
     // By uid: a fleet that was deleted and made again starts without the other's past.
     private readonly ConcurrentDictionary<ObjectKey, (string Uid, FleetSpec Spec)> _lastGood = new();
 
+    // Made when this operator begins to lead.
+    private readonly DateTimeOffset _listeningSince = stream.Endpoint is null ? DateTimeOffset.MinValue : time.GetUtcNow();
+
     public FleetObservation Gather(ConnectionFleet fleet)
     {
         var key = ObjectKey.Of(fleet);
         var errors = FleetValidator.Validate(fleet);
+        var view = stream.Endpoint is null ? null : hub.View(key.ToString());
+        var now = time.GetUtcNow();
         var seen = new FleetInput
         {
             Fleet = fleet,
+            Now = now,
+            ListeningSince = _listeningSince,
+            View = view,
+            Pods = caches.Pods.OfFleet(key),
             DefaultGatewayImage = options.GatewayImage,
             Stream = stream.Endpoint,
             // One that only bears the fleet's label, or is a namesake's, is no gateway of it: a rollout would wait for it for ever.
@@ -42,8 +51,8 @@ internal sealed class FleetGatherer(
             Seen = seen,
             Errors = errors,
             Input = Effective(key, fleet, errors.Count == 0) is { } effective ? seen with { Fleet = effective } : null,
-            View = stream.Endpoint is null ? null : hub.View(key.ToString()),
-            Now = time.GetUtcNow(),
+            View = view,
+            Now = now,
         };
     }
 

@@ -4,6 +4,7 @@ using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Metrics;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Reconciliation;
 
@@ -15,15 +16,20 @@ internal sealed class FleetReconciler(
     StatusWriter statuses,
     FleetEvents events,
     FleetMetrics metrics,
-    GatewayHub hub
+    GatewayHub hub,
+    FreshLook fresh,
+    MarkWriter marks,
+    DirectiveSender directives
 ) : IEntityController<ConnectionFleet>
 {
     /// <inheritdoc/>
     public async Task<ReconciliationResult<ConnectionFleet>> ReconcileAsync(ConnectionFleet entity, CancellationToken cancellationToken)
     {
         var observed = gatherer.Gather(statuses.WithNewestStatus(entity));
-        var plan = observed.Input is null ? null : FleetPlanner.Plan(observed.Input);
+        var plan = observed.Input is null ? null : await PlanAsync(observed.Input, cancellationToken);
+        var renewal = plan is null ? null : Direct(observed, plan);
         var outcome = await ApplyAsync(observed, plan, cancellationToken);
+        plan = plan is null ? null : plan with { RequeueAfter = Earlier(plan.RequeueAfter, renewal) };
         return await ConcludeAsync(observed, FleetStatusCalculator.Calculate(outcome.Status), outcome.Report, plan, cancellationToken);
     }
 
@@ -37,6 +43,29 @@ internal sealed class FleetReconciler(
         statuses.Forget(key);
         metrics.Forget(key);
         return Task.FromResult(ReconciliationResult<ConnectionFleet>.Success(entity));
+    }
+
+    private async Task<FleetPlan> PlanAsync(FleetInput input, CancellationToken cancellation)
+    {
+        var plan = FleetPlanner.Plan(input);
+        return FreshLook.Lowers(input, plan) ? FleetPlanner.Plan(await fresh.TakeAsync(input, cancellation)) : plan;
+    }
+
+    /// <summary>Tells gateways what the marks on their pods mean. Returns when it has to be told again.</summary>
+    private TimeSpan? Direct(FleetObservation observed, FleetPlan plan)
+    {
+        if (observed.View is not { } view)
+        {
+            return null;
+        }
+
+        var fleet = observed.Key.ToString();
+        foreach (var gone in view.Departed.Where(gone => !observed.Seen.Pods.Any(pod => pod.Metadata.Name == gone.Name)))
+        {
+            hub.Forget(fleet, gone.Name);
+        }
+
+        return directives.Send(fleet, plan.Orders, view);
     }
 
     private async Task<(ApplyReport Report, StatusInput Status)> ApplyAsync(
@@ -56,6 +85,7 @@ internal sealed class FleetReconciler(
         // Gateways first: a change of config is in force there before the API server has answered.
         var endpoints = gatherer.Endpoints(observed.Key, plan);
         var refused = publisher.Publish(observed.Key, plan, endpoints);
+        await marks.WriteAsync(observed.Key.Namespace, plan.Marks, cancellation);
         var report = await applier.ApplyAsync(observed.Fleet, plan, cancellation);
         report = refused is null ? report : report with { Problems = [.. report.Problems, refused] };
         return (report, observed.StatusAfter(plan, endpoints, report));
@@ -71,6 +101,7 @@ internal sealed class FleetReconciler(
     {
         var again = await statuses.WriteAsync(observed.Fleet, status, cancellation);
         events.Report(observed.Fleet, status, report);
+        events.Report(observed.Fleet, plan?.Marks ?? []);
         metrics.Note(observed.Key, status, report);
         if (report.Problems.Count > 0)
         {

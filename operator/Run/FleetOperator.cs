@@ -10,6 +10,7 @@ using Mooring.Operator.Gateways.InCluster;
 using Mooring.Operator.Metrics;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Reconciliation;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Run;
 
@@ -90,7 +91,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     {
         await _caches.WaitForSyncAsync(ended);
         await using var stream = await StartStreamAsync(ended);
-        var reconciler = CreateReconciler(out var finalizer);
+        var reconciler = CreateReconciler(epoch, out var finalizer);
         _controllers =
         [
             .. _caches.Fleets.SharedInformers.Select(informer => new Controller<ConnectionFleet>(
@@ -124,7 +125,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         _certificates.Dispose();
     }
 
-    private FleetReconciler CreateReconciler(out FleetFinalizer finalizer)
+    private FleetReconciler CreateReconciler(long epoch, out FleetFinalizer finalizer)
     {
         var time = TimeProvider.System;
         var applier = new PlanApplier(_client, _caches, time);
@@ -138,7 +139,10 @@ internal sealed class FleetOperator : IAsyncDisposable
             statuses,
             new FleetEvents(_recorder),
             _metrics,
-            _hub
+            _hub,
+            new FreshLook(_client),
+            new MarkWriter(_client, _caches),
+            new DirectiveSender(_hub, epoch, time)
         );
     }
 

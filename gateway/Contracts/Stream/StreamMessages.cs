@@ -188,6 +188,9 @@ public sealed record ReportMessage : GatewayMessage
     /// <summary>When the drain closes what is left; null when not draining.</summary>
     public DateTimeOffset? DrainDeadline { get; init; }
 
+    /// <summary>Pace of closes in force; 0: none are being closed. The operator divides the fleet's rate by what is in force.</summary>
+    public double ClosesPerSecond { get; init; }
+
     /// <summary>Resident set size of the process, bytes.</summary>
     public long ResidentBytes { get; init; }
 

@@ -94,6 +94,9 @@ public sealed record ConnectionsStatus
 
     [Description("Open in percent of the capacity.")]
     public int UtilizationPercent { get; set; }
+
+    [Description("How far the fullest gateway is above its share of the connections, in percent of that share.")]
+    public int SkewPercent { get; set; }
 }
 
 [Description("The change of the gateways' pod template.")]
@@ -103,12 +106,27 @@ public sealed record RolloutStatus
     [Length(0, 63)]
     public string? Revision { get; set; }
 
-    [Description("Complete, Surging (the new gateways are starting) or Draining (the old ones are being emptied).")]
+    [Description(
+        "Complete, Surging (gateways of the revision are starting), Draining (older ones are being emptied) or ScalingIn (surplus ones are being emptied)."
+    )]
     [Length(0, 63)]
     public string? Phase { get; set; }
 
-    [Description("Old gateways that are still there.")]
+    [Description("Gateways of the revision that serve.")]
+    public int Updated { get; set; }
+
+    [Description("Gateways of older revisions that are still there.")]
+    public int Outdated { get; set; }
+
+    [Description("Gateways that are being emptied.")]
+    public int Draining { get; set; }
+
+    [Description("Connections that are left on gateways that are being emptied.")]
     public int Remaining { get; set; }
+
+    [Description("When the last of those drains closes what is left.")]
+    [Length(0, 63)]
+    public string? Deadline { get; set; }
 }
 
 [Description("The gateways' config.")]

@@ -9,7 +9,7 @@ using Mooring.Operator.Validation;
 namespace Mooring.Operator.Tests.Planning;
 
 /// <summary>
-/// Each <c>Golden/NAME.in.yaml</c> holds a fleet and the Deployments that are there; <c>NAME.out.yaml</c> is the whole plan. MOORING_GOLDEN=1 writes the
+/// Each <c>Golden/NAME.in.yaml</c> holds a fleet and the Deployments and pods that are there; <c>NAME.out.yaml</c> is the whole plan. MOORING_GOLDEN=1 writes the
 /// latter anew.
 /// </summary>
 public sealed class FleetPlannerGoldenTests
@@ -57,6 +57,12 @@ public sealed class FleetPlannerGoldenTests
         {
             Fleet = Fleets.Load(text),
             Stream = new StreamEndpoint("wss://mooring-stream.mooring-system.svc:8443/stream/v1", "-----BEGIN CERTIFICATE-----\n"),
+            Now = DateTimeOffset.UnixEpoch,
+            Pods = YamlReader
+                .Read(text)
+                .Where(document => (string?)document.Value!["kind"] == "Pod")
+                .Select(document => document.Value.Deserialize(ResourcesJson.Default.Pod)!)
+                .ToList(),
             Deployments = YamlReader
                 .Read(text)
                 .Where(document => (string?)document.Value!["kind"] == "Deployment")
@@ -73,6 +79,7 @@ public sealed class FleetPlannerGoldenTests
             ["rollout"] = plan.Rollout.ToString(),
             ["paused"] = plan.Paused,
             ["retiring"] = new JsonObject(plan.Retiring.Select(one => KeyValuePair.Create(one.Name, (JsonNode?)one.Replicas))),
+            ["marks"] = new JsonObject(plan.Marks.Select(one => KeyValuePair.Create(one.Gateway, (JsonNode?)one.After?.ToString()))),
             ["endpointSources"] = new JsonObject(
                 plan.EndpointSources.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)$"{one.Service}:{one.ServicePort}"))
             ),

@@ -1,0 +1,88 @@
+using Mooring.Contracts.Text;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Scaling;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>Reads a fleet's pods, Deployments and streams as <see cref="DrainSequence"/> sees gateways. Pure.</summary>
+internal static class GatewayObserver
+{
+    public static SequenceInput Observe(FleetInput input, string revision)
+    {
+        var groups = Groups(input);
+        return new SequenceInput
+        {
+            Now = input.Now,
+            Wanted = input.Fleet.Spec.Gateway.Replicas,
+            Revision = revision,
+            Groups = groups,
+            Gateways = Gateways(input),
+            Pace = Pace(input.Fleet.Spec.Gateway),
+        };
+    }
+
+    /// <summary>The fleet's gateway pods, ordered by name; ones that have failed carry nobody, and their Deployment leaves them where they are.</summary>
+    public static IReadOnlyList<SequenceGateway> Gateways(FleetInput input)
+    {
+        var views = (input.View?.Gateways ?? []).ToDictionary(static view => view.Name, StringComparer.Ordinal);
+        var departed = (input.View?.Departed ?? []).ToDictionary(static one => one.Name, static one => one.At, StringComparer.Ordinal);
+        return
+        [
+            .. input
+                .Pods.Where(static pod =>
+                    pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole
+                    && pod.Status?.Phase is not ("Failed" or "Succeeded")
+                )
+                .OrderBy(static pod => pod.Metadata.Name, StringComparer.Ordinal)
+                .Select(pod => new SequenceGateway
+                {
+                    Name = pod.Metadata.Name!,
+                    Revision = pod.Metadata.Labels!.GetValueOrDefault(ResourceLabels.Revision) ?? "",
+                    Stage = StageOf(pod),
+                    CreatedAt = pod.Metadata.CreationTimestamp ?? input.Now,
+                    Mark = DrainAnnotations.Read(pod.Metadata.Annotations),
+                    Load = LoadOf(views.GetValueOrDefault(pod.Metadata.Name!)),
+                    UnheardSince = departed.TryGetValue(pod.Metadata.Name!, out var since) ? since : input.ListeningSince,
+                }),
+        ];
+    }
+
+    public static SequencePace Pace(GatewaySpec gateway) =>
+        new()
+        {
+            LameDuck = Read(gateway.Drain?.LameDuck) ?? FleetDefaults.LameDuck,
+            Deadline = Read(gateway.Drain?.Deadline) ?? FleetDefaults.DrainDeadline,
+            SurgePercent = gateway.Rollout?.MaxSurgePercent ?? FleetDefaults.MaxSurgePercent,
+            MinFreePercent = gateway.Rollout?.MinFreePercent,
+        };
+
+    public static GatewayLoad? LoadOf(GatewayView? view) =>
+        view?.Report is { } report ? new GatewayLoad(report.Connections, report.Capacity, report.State) : null;
+
+    private static List<RevisionGroup> Groups(FleetInput input) =>
+        input
+            .Deployments.Where(static deployment =>
+                deployment.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole
+            )
+            .OrderBy(static deployment => deployment.Metadata.Name, StringComparer.Ordinal)
+            .Select(static deployment => new RevisionGroup(
+                deployment.Metadata.Labels!.GetValueOrDefault(ResourceLabels.Revision) ?? "",
+                deployment.Spec?.Replicas ?? 0,
+                deployment.Status?.Replicas ?? 0
+            ))
+            .ToList();
+
+    private static GatewayStage StageOf(Pod pod) =>
+        pod switch
+        {
+            { Metadata.DeletionTimestamp: not null } => GatewayStage.Terminating,
+            { Spec.NodeName: null or "" } => GatewayStage.Unassigned,
+            { Status: null or { Phase: null or "Pending" } } => GatewayStage.Pending,
+            _ when pod.Status?.Conditions?.Any(static condition => condition is { Type: "Ready", Status: "True" }) == true => GatewayStage.Ready,
+            _ => GatewayStage.NotReady,
+        };
+
+    private static TimeSpan? Read(string? text) => text is null ? null : Duration.Parse(text);
+}

@@ -1,0 +1,66 @@
+using Mooring.Kubernetes.Models;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>Says why a rollout makes no progress, once the cluster has given up waiting for it (<c>progressDeadlineSeconds</c>). Pure.</summary>
+internal static class RolloutStall
+{
+    private const int MaxPods = 3;
+
+    // Waiting for no fault of its own.
+    private static readonly string[] Normal = ["ContainerCreating", "PodInitializing"];
+
+    /// <summary>Null: it goes on, or is complete.</summary>
+    public static string? Find(FleetInput input, FleetPlan plan)
+    {
+        var deployment = input.Deployments.FirstOrDefault(deployment => deployment.Metadata.Name == plan.GatewayDeployment);
+        var gaveUp = deployment?.Status?.Conditions?.Find(static condition =>
+            condition is { Type: "Progressing", Status: "False", Reason: "ProgressDeadlineExceeded" }
+        );
+        if (gaveUp is null || (deployment!.Status!.ReadyReplicas ?? 0) >= (deployment.Spec?.Replicas ?? 0))
+        {
+            return null;
+        }
+
+        var reasons = input
+            .Pods.Where(pod =>
+                pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Revision) == plan.Revision && pod.Metadata.DeletionTimestamp is null
+            )
+            .OrderBy(static pod => pod.Metadata.Name, StringComparer.Ordinal)
+            .Select(static pod => (pod.Metadata.Name, Reason: ReasonOf(pod)))
+            .Where(static one => one.Reason is not null)
+            .Take(MaxPods)
+            .Select(static one => $"{one.Name}: {one.Reason}")
+            .ToList();
+        var why = reasons.Count > 0 ? string.Join("; ", reasons) : gaveUp.Message ?? "its pods do not become ready";
+        return $"revision {plan.Revision} makes no progress: {why}";
+    }
+
+    private static string? ReasonOf(Pod pod)
+    {
+        var conditions = pod.Status?.Conditions ?? [];
+        if (conditions.Find(static condition => condition is { Type: "PodScheduled", Status: "False" }) is { } unscheduled)
+        {
+            return Join(unscheduled.Reason, unscheduled.Message);
+        }
+
+        foreach (var container in pod.Status?.ContainerStatuses ?? [])
+        {
+            if (container.State?.Waiting is { Reason: { Length: > 0 } reason } waiting && !Normal.Contains(reason, StringComparer.Ordinal))
+            {
+                return Join(reason, waiting.Message);
+            }
+        }
+
+        if (pod.Status is { Phase: "Failed" } failed)
+        {
+            return Join(failed.Reason ?? "Failed", failed.Message);
+        }
+
+        return conditions.Find(static condition => condition is { Type: "Ready", Status: "False" }) is { } unready
+            ? Join(unready.Reason ?? "NotReady", unready.Message)
+            : null;
+    }
+
+    private static string Join(string? reason, string? message) => string.IsNullOrEmpty(message) ? reason ?? "" : $"{reason}: {message}";
+}

@@ -1,0 +1,43 @@
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Planning;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Reads a fleet's gateways from the API server itself, just before fewer of them are asked for.</summary>
+/// <remarks>
+/// The caches may be a moment behind, and in that moment a pod may have come that the cluster would remove before the drained one.
+/// </remarks>
+internal sealed class FreshLook(KubernetesClient client)
+{
+    /// <summary>Whether the plan asks a Deployment of gateways for fewer.</summary>
+    public static bool Lowers(FleetInput input, FleetPlan plan) =>
+        !plan.Paused
+        && (
+            plan.Retiring.Any(retiring => Asked(input, retiring.Name) > retiring.Replicas)
+            || plan.Objects.OfType<Deployment>().FirstOrDefault(one => one.Metadata.Name == plan.GatewayDeployment) is { } current
+                && Asked(input, plan.GatewayDeployment) > current.Spec!.Replicas
+        );
+
+    /// <summary>The input as it is now.</summary>
+    public async Task<FleetInput> TakeAsync(FleetInput input, CancellationToken cancellation)
+    {
+        var ns = input.Fleet.Metadata.Namespace;
+        var options = new ListOptions { LabelSelector = $"{ResourceLabels.ManagedSelector},{ResourceLabels.GatewaySelector(input.Fleet.Metadata.Name!)}" };
+        var deployments = await client.ListAsync(ClusterResources.Deployments, ns, options, cancellation);
+        // Pods last: they are what must not be older than the rest.
+        var pods = await client.ListAsync(ClusterResources.Pods, ns, options, cancellation);
+        var fresh = deployments.Items.Where(deployment => FleetOwner.Owns(input.Fleet, deployment)).ToList();
+        return input with
+        {
+            Deployments = [.. input.Deployments.Where(static deployment => !IsGateway(deployment)), .. fresh],
+            Pods = [.. input.Pods.Where(static pod => !IsGateway(pod)), .. pods.Items],
+        };
+    }
+
+    private static int Asked(FleetInput input, string deployment) =>
+        input.Deployments.FirstOrDefault(one => one.Metadata.Name == deployment)?.Spec?.Replicas ?? 0;
+
+    private static bool IsGateway(IKubernetesObject value) =>
+        value.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole;
+}

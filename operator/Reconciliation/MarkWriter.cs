@@ -1,0 +1,58 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Scaling;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Writes marks on gateways' pods, as annotations. Thread-safe for different fleets.</summary>
+internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
+{
+    /// <summary>Writes what is to change. A pod that is gone, or was replaced under its name, is passed over.</summary>
+    public async Task WriteAsync(string ns, IReadOnlyList<MarkChange> marks, CancellationToken cancellation)
+    {
+        foreach (var mark in marks)
+        {
+            if (caches.Pods.Find(new ObjectKey(ns, mark.Gateway)) is not { } pod)
+            {
+                continue;
+            }
+
+            try
+            {
+                await client.PatchAsync(
+                    ClusterResources.Pods,
+                    ns,
+                    mark.Gateway,
+                    Patch.Merge(JsonSerializer.SerializeToUtf8Bytes(Body(pod, mark), KubernetesNodeJson.Default.JsonObject)),
+                    cancellationToken: cancellation
+                );
+            }
+            catch (KubernetesException error) when (error.IsNotFound || error.IsConflict)
+            {
+                // Its event brings the fleet here again.
+            }
+        }
+    }
+
+    // The version too: between two leaders, the one that has seen less must not write over the other's mark.
+    private static JsonObject Body(Pod pod, MarkChange mark)
+    {
+        var annotations = new JsonObject();
+        foreach (var (name, value) in DrainAnnotations.Write(mark.After))
+        {
+            annotations[name] = value;
+        }
+
+        return new JsonObject
+        {
+            ["metadata"] = new JsonObject
+            {
+                ["uid"] = pod.Metadata.Uid,
+                ["resourceVersion"] = pod.Metadata.ResourceVersion,
+                ["annotations"] = annotations,
+            },
+        };
+    }
+}

@@ -1,0 +1,289 @@
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Operator.Scaling;
+
+/// <summary>
+/// The one sequence of rollout, rollback and scale-in: surge against free capacity, cordon the least loaded, drain, and only then ask the cluster for
+/// fewer, by exactly those that are empty. Pure and level-based: it goes on from whatever it finds.
+/// </summary>
+/// <remarks>
+/// What it promises, at each step: as many gateways ready as wanted (or, with <see cref="SequencePace.MinFreePercent"/>, that share of slots free) wherever
+/// that many can be; no gateway with connections asked away before its deadline; and an end, once what it sees stops changing by itself.
+/// </remarks>
+public static class DrainSequence
+{
+    // A pod that has not started for so long will not soon: one that is to stay must not keep drained ones waiting.
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(60);
+
+    public static SequenceStep Decide(SequenceInput input)
+    {
+        var step = new Builder(input);
+        step.TakeBack();
+        step.Advance();
+        step.Choose();
+        return step.Build();
+    }
+
+    private sealed class Builder
+    {
+        private readonly SequenceInput _input;
+        private readonly List<SequenceGateway> _live;
+        private readonly Dictionary<string, DrainMark?> _marks;
+        private readonly HashSet<string> _expendable = new(StringComparer.Ordinal);
+        private readonly Capacity _capacity;
+        private TimeSpan? _after;
+
+        public Builder(SequenceInput input)
+        {
+            _input = input;
+            _live = input
+                .Gateways.Where(static gateway => gateway.Stage != GatewayStage.Terminating)
+                .OrderBy(static gateway => gateway.Name, StringComparer.Ordinal)
+                .ToList();
+            _marks = _live.ToDictionary(static gateway => gateway.Name, static gateway => gateway.Mark, StringComparer.Ordinal);
+            _capacity = new Capacity(input);
+        }
+
+        private IEnumerable<SequenceGateway> Unmarked => _live.Where(gateway => _marks[gateway.Name] is null);
+
+        private IEnumerable<SequenceGateway> Serving => Unmarked.Where(static gateway => gateway.Stage == GatewayStage.Ready);
+
+        private bool IsCurrent(SequenceGateway gateway) => gateway.Revision == _input.Revision;
+
+        /// <summary>Gateways that are wanted after all: of the wanted revision first (a rollback, a scale-out), else whatever the capacity is short of.</summary>
+        public void TakeBack()
+        {
+            var missing = _input.Wanted - Unmarked.Count(IsCurrent);
+            foreach (var gateway in Marked(IsCurrent).Take(Math.Max(0, missing)))
+            {
+                _marks[gateway.Name] = null;
+            }
+
+            // A serving gateway died while others were on their way out: those can still serve.
+            var coming = Unmarked.Where(static gateway => gateway.Stage == GatewayStage.Ready || gateway.Load is not null).ToList();
+            if (_capacity.Suffices(coming))
+            {
+                return;
+            }
+
+            var short_ = _input.Wanted - coming.Count;
+            foreach (var gateway in Marked(gateway => gateway.Load is not null && gateway.Mark is { Drained: false }).Take(Math.Max(0, short_)))
+            {
+                _marks[gateway.Name] = null;
+            }
+        }
+
+        /// <summary>Cordoned ones begin to drain when load balancers had their time; empty or overdue ones are done.</summary>
+        public void Advance()
+        {
+            foreach (var gateway in _live)
+            {
+                if (_marks[gateway.Name] is not { Drained: false } mark)
+                {
+                    continue;
+                }
+
+                if (mark.DrainStartedAt is null && IsDue(mark.CordonedAt + _input.Pace.LameDuck))
+                {
+                    mark = mark with { DrainStartedAt = Whole(_input.Now), Deadline = Whole(_input.Now + _input.Pace.Deadline) };
+                }
+
+                _marks[gateway.Name] = IsDone(gateway, mark) ? mark with { Drained = true } : mark;
+            }
+        }
+
+        /// <summary>Cordons what is to go and can be spared, the least loaded first.</summary>
+        public void Choose()
+        {
+            var unneeded = new List<SequenceGateway>();
+            foreach (var group in Unmarked.GroupBy(static gateway => gateway.Revision).ToList())
+            {
+                var surplus = Surplus(group.Key);
+
+                // What the cluster removes first anyway, and what carries nobody, needs no drain.
+                var starting = group.Where(static gateway => gateway.Stage is GatewayStage.Unassigned or GatewayStage.Pending).Take(surplus).ToList();
+                _expendable.UnionWith(starting.Select(static gateway => gateway.Name));
+                unneeded.AddRange(
+                    group
+                        .Except(starting)
+                        .OrderBy(static gateway => gateway.Stage)
+                        .ThenBy(static gateway => gateway.Load?.Connections ?? 0)
+                        .ThenBy(static gateway => gateway.Name, StringComparer.Ordinal)
+                        .Take(surplus - starting.Count)
+                );
+            }
+
+            // Older revisions before surplus of the new one.
+            foreach (
+                var gateway in unneeded
+                    .OrderBy(static gateway => gateway.Stage)
+                    .ThenBy(IsCurrent)
+                    .ThenBy(static gateway => gateway.Load?.Connections ?? 0)
+            )
+            {
+                if (gateway.Stage != GatewayStage.Ready || _capacity.Suffices(Serving.Where(other => other != gateway).ToList()))
+                {
+                    _marks[gateway.Name] = new DrainMark(
+                        IsCurrent(gateway) ? DrainCauses.ScaleIn : DrainCauses.Rollout,
+                        Whole(_input.Now)
+                    );
+                    IsDue(_input.Now + _input.Pace.LameDuck);
+                }
+            }
+        }
+
+        public SequenceStep Build() =>
+            new()
+            {
+                Targets = Targets(),
+                Marks =
+                [
+                    .. _live
+                        .Where(gateway => gateway.Mark != _marks[gateway.Name])
+                        .Select(gateway => new MarkChange(gateway.Name, gateway.Mark, _marks[gateway.Name])),
+                ],
+                Phase = Phase(),
+                After = _after,
+            };
+
+        private IEnumerable<SequenceGateway> Marked(Func<SequenceGateway, bool> which) =>
+            _live
+                .Where(gateway => _marks[gateway.Name] is not null && which(gateway))
+                .OrderByDescending(IsCurrent)
+                .ThenBy(static gateway => gateway.Mark!.Drained)
+                .ThenByDescending(static gateway => gateway.Load?.Connections ?? 0)
+                .ToList();
+
+        private bool IsDone(SequenceGateway gateway, DrainMark mark)
+        {
+            // Nobody was ever let in.
+            if (gateway.Stage is GatewayStage.Unassigned or GatewayStage.Pending)
+            {
+                return true;
+            }
+
+            if (gateway.Load is null)
+            {
+                // Nothing can be told it: being removed makes it drain by itself.
+                return IsDue(gateway.UnheardSince + _input.Pace.UnheardLimit);
+            }
+
+            return mark.Deadline is { } deadline
+                && (gateway.Load is { Connections: 0, State: GatewayState.Drained } || IsDue(deadline + _input.Pace.DeadlineMargin));
+        }
+
+        private int Surplus(string revision)
+        {
+            var unmarked = Unmarked.Count(gateway => gateway.Revision == revision);
+            return revision == _input.Revision ? Math.Max(0, unmarked - _input.Wanted) : unmarked;
+        }
+
+        private List<GroupTarget> Targets()
+        {
+            var groups = _input.Groups.Any(group => group.Revision == _input.Revision)
+                ? _input.Groups
+                : [.. _input.Groups, new RevisionGroup(_input.Revision, 0, 0)];
+            return groups.Select(group => new GroupTarget(group.Revision, Target(group))).ToList();
+        }
+
+        private int Target(RevisionGroup group)
+        {
+            var members = _live.Where(gateway => gateway.Revision == group.Revision).ToList();
+            var isCurrent = group.Revision == _input.Revision;
+            if (members.Count > group.Replicas)
+            {
+                // The cluster is about to remove some: which, the next look tells. More may be asked for, never less.
+                return isCurrent ? Math.Max(group.Replicas, Raised(members.Count(gateway => _marks[gateway.Name] is not null))) : group.Replicas;
+            }
+
+            // Asked for and not made yet: nobody's loss.
+            var unmade = Math.Max(0, group.Replicas - Math.Max(members.Count, group.Existing));
+            var kept = isCurrent ? Math.Max(0, members.Count(gateway => _marks[gateway.Name] is null) - _expendable.Count) : 0;
+            var dropped = isCurrent ? Math.Min(unmade, Math.Max(0, kept + unmade - _input.Wanted)) : unmade;
+            var victims = Victims(members);
+            if (victims + dropped > 0)
+            {
+                return group.Replicas - dropped - victims;
+            }
+
+            return isCurrent ? Math.Max(group.Replicas, Raised(members.Count(gateway => _marks[gateway.Name] is not null))) : group.Replicas;
+        }
+
+        /// <summary>How many of a revision can be asked away so that the cluster picks only such as may go.</summary>
+        private int Victims(List<SequenceGateway> members)
+        {
+            // By the mark that is written, not by one that this step only asks for: the cluster has to see the cost first.
+            bool MayGo(SequenceGateway gateway) =>
+                _expendable.Contains(gateway.Name) || (gateway.Mark?.Drained == true && _marks[gateway.Name] is not null);
+
+            var free = DeletionOrder.Free(members, MayGo);
+            if (free > 0 || !members.Any(MayGo))
+            {
+                return free;
+            }
+
+            // Ones that do not start, and are to stay, are picked before any that is drained. They carry nobody: they go along, and come anew.
+            bool IsStuck(SequenceGateway gateway) =>
+                gateway.Stage is GatewayStage.Unassigned or GatewayStage.Pending && IsDue(gateway.CreatedAt + StuckAfter);
+
+            return DeletionOrder.Free(members, gateway => MayGo(gateway) || IsStuck(gateway));
+        }
+
+        /// <summary>Replicas of the wanted revision as far as the surge allows: draining ones have their own room.</summary>
+        private int Raised(int marked)
+        {
+            var older = Unmarked.Count(gateway => !IsCurrent(gateway));
+            var surge = Math.Max(1, ((_input.Wanted * _input.Pace.SurgePercent) + 99) / 100);
+            return Math.Clamp(_input.Wanted + surge - older, 0, _input.Wanted) + marked;
+        }
+
+        private SequencePhase Phase()
+        {
+            var older = _live.Where(gateway => !IsCurrent(gateway)).ToList();
+            if (older.Count > 0 || _input.Groups.Any(group => group.Revision != _input.Revision && group.Replicas > 0))
+            {
+                return older.Any(gateway => _marks[gateway.Name] is not null) ? SequencePhase.Draining : SequencePhase.Surging;
+            }
+
+            return _live.Any(gateway => _marks[gateway.Name] is not null) ? SequencePhase.ScalingIn : SequencePhase.Complete;
+        }
+
+        /// <summary>Whether the moment has come; one that has not is when to look again.</summary>
+        private bool IsDue(DateTimeOffset moment)
+        {
+            if (moment <= _input.Now)
+            {
+                return true;
+            }
+
+            _after = _after is { } sooner && sooner <= moment - _input.Now ? sooner : moment - _input.Now;
+            return false;
+        }
+
+        // As it is written down: a mark must not differ from itself when it is read again.
+        private static DateTimeOffset Whole(DateTimeOffset moment) => DateTimeOffset.FromUnixTimeMilliseconds(moment.ToUnixTimeMilliseconds());
+    }
+
+    /// <summary>Whether some gateways suffice for the fleet.</summary>
+    private sealed class Capacity(SequenceInput input)
+    {
+        private readonly long _connections = input.Gateways.Sum(static gateway => (long)(gateway.Load?.Connections ?? 0));
+
+        public bool Suffices(IReadOnlyCollection<SequenceGateway> serving)
+        {
+            if (serving.Count >= input.Wanted)
+            {
+                return true;
+            }
+
+            if (input.Pace.MinFreePercent is not { } percent || serving.Count == 0 || serving.Any(static one => one.Load is not { Capacity: > 0 }))
+            {
+                return false;
+            }
+
+            var capacity = serving.Sum(static one => (long)one.Load!.Capacity);
+            var wanted = (decimal)capacity / serving.Count * input.Wanted;
+            return capacity - _connections >= wanted * percent / 100;
+        }
+    }
+}

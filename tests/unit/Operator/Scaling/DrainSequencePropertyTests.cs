@@ -1,0 +1,175 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Mooring.Operator.Scaling;
+
+namespace Mooring.Operator.Tests.Scaling;
+
+/// <summary>The sequence's promises, on simulated fleets to which anything may happen.</summary>
+public sealed class DrainSequencePropertyTests
+{
+    private const int Disturbed = 150;
+    private const int Patience = 1500;
+    private const int MostAtOnce = 24;
+
+    private static readonly Gen<(int Wanted, int Load, int Seed)> Starts =
+        from wanted in Gen.Choose(1, 8)
+        from load in Gen.Choose(0, 700)
+        from seed in Gen.Choose(0, int.MaxValue)
+        select (wanted, load, seed);
+
+    [Fact]
+    public void Rollout_Undisturbed_NeverHasFewerReadyThanWanted_AndEnds() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                var fleet = new SimulatedFleet(seed, wanted, wanted * load).Settle();
+                fleet.Revision = "b";
+                Run(fleet, () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted));
+
+                // Not one pod more than needed, and every client was moved at most a few times.
+                fleet.Made.ShouldBe(2 * wanted);
+                fleet.Faults.ShouldBeEmpty();
+            }
+        );
+
+    [Fact]
+    public void Rollout_WithAShareToKeepFree_KeepsIt() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                const int Percent = 20;
+                var fleet = new SimulatedFleet(seed, wanted, wanted * load, Percent).Settle();
+                fleet.Revision = "b";
+                Run(
+                    fleet,
+                    () =>
+                    {
+                        var free = (fleet.Ready * SimulatedFleet.Capacity) - fleet.Pods.Sum(static pod => pod.Connections);
+                        (fleet.Ready >= wanted || free * 100 >= wanted * SimulatedFleet.Capacity * Percent).ShouldBeTrue(
+                            $"{fleet.Ready} of {wanted} ready, {free} free"
+                        );
+                    }
+                );
+                fleet.Faults.ShouldBeEmpty();
+            }
+        );
+
+    [Fact]
+    public void ScaleIn_RemovesOnlyEmptyOnes_AndStopsAtWhatIsWanted() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                var fleet = new SimulatedFleet(seed, wanted + 4, (wanted + 4) * load / 3).Settle();
+                fleet.Wanted = wanted;
+                Run(fleet, () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted));
+                fleet.Made.ShouldBe(wanted + 4);
+                fleet.Faults.ShouldBeEmpty();
+            }
+        );
+
+    [Fact]
+    public void Rollout_RevertedOnTheWay_RestartsNoneThatIsOfTheOldRevision() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                var fleet = new SimulatedFleet(seed, wanted, wanted * load).Settle();
+                fleet.Revision = "b";
+                foreach (var _ in Enumerable.Range(0, seed % 12))
+                {
+                    fleet.Step();
+                }
+
+                var left = fleet.Pods.Count(static pod => pod is { Revision: "a", Stage: not GatewayStage.Terminating });
+                var made = fleet.Made;
+                fleet.Revision = "a";
+                var newer = fleet.Pods.Count(static pod => pod.Revision == "b");
+                Run(fleet, () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted));
+                fleet.Faults.ShouldBeEmpty();
+                (fleet.Made - made).ShouldBeLessThanOrEqualTo(wanted - left + newer);
+            }
+        );
+
+    [Fact]
+    public void AnythingGoes_EndsAsWanted_AtThePace_AndRemovesNobodyBeforeTheDeadline() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                var random = new Random(seed);
+                var fleet = new SimulatedFleet(seed, wanted, wanted * load).Settle();
+                for (var turn = 0; turn < Disturbed; turn++)
+                {
+                    switch (random.Next(25))
+                    {
+                        case 0:
+                            fleet.KillOne();
+                            break;
+                        case 1:
+                            fleet.Wanted = random.Next(1, 9);
+                            break;
+                        case 2:
+                            fleet.Revision = random.Next(3) switch
+                            {
+                                0 => "a",
+                                1 => "b",
+                                _ => "c",
+                            };
+                            break;
+                        case 3:
+                            fleet.PodsStart = !fleet.PodsStart;
+                            break;
+                        default:
+                            fleet.Drift();
+                            break;
+                    }
+
+                    // Without a leader for a while now and then: the next goes on from what is written.
+                    fleet.Step(isLed: turn % 40 < 32);
+                }
+
+                fleet.PodsStart = true;
+                Run(fleet, static () => { });
+                fleet.Faults.ShouldBeEmpty();
+                // Each may carry less than one over from the second before.
+                fleet.MostClosedInASecond.ShouldBeLessThan(SimulatedFleet.Rate + MostAtOnce);
+            }
+        );
+
+    [Fact]
+    public void Decide_Twice_IsDeciding() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                var fleet = new SimulatedFleet(seed, wanted, wanted * load).Settle();
+                fleet.Revision = "b";
+                for (var turn = 0; turn < 30; turn++)
+                {
+                    fleet.Do(DrainSequence.Decide(fleet.See()));
+                    var again = DrainSequence.Decide(fleet.See());
+                    again.Marks.ShouldAllBe(change => change.Before != null && change.After != null, "a choice is made once");
+                    fleet.Step();
+                }
+            }
+        );
+
+    private static void Run(SimulatedFleet fleet, Action check)
+    {
+        for (var turn = 0; turn < Patience; turn++)
+        {
+            if (fleet.IsSettled)
+            {
+                return;
+            }
+
+            fleet.Step();
+            check();
+        }
+
+        fleet.IsSettled.ShouldBeTrue(
+            $"not settled: {string.Join(", ", fleet.Pods.Select(pod => $"{pod.Name} {pod.Stage} {pod.Connections} {pod.Mark}"))}"
+        );
+    }
+
+    private static void ForAll(Action<int, int, int> check) =>
+        Prop.ForAll(Starts.ToArbitrary(), start => check(start.Wanted, start.Load, start.Seed))
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(60));
+}
