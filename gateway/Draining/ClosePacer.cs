@@ -1,9 +1,10 @@
 namespace Mooring.Gateway.Draining;
 
-/// <summary>Tells how many connections to close by now: a token bucket, each close then put off by a random part of the jitter.</summary>
+/// <summary>Tells how many connections to close by now: a token bucket, each close put off by a random part of the jitter.</summary>
 /// <remarks>
-/// The rate bounds how fast clients come back elsewhere; the jitter keeps them from doing so in step. Pure but for the random source, which is
-/// an argument. Not thread-safe.
+/// The rate bounds how fast clients come back elsewhere; the jitter keeps them from doing so in step. In no second are there more closes than the rate
+/// (one, where that is less than one): the bucket is filled so much slower as its burst is large, and closes that the jitter heaps up pass it once more.
+/// Pure but for the random source, which is an argument. Not thread-safe.
 /// </remarks>
 internal sealed class ClosePacer(Random random)
 {
@@ -11,14 +12,15 @@ internal sealed class ClosePacer(Random random)
     private const double BurstSeconds = 0.1;
 
     private readonly PriorityQueue<TimeSpan, TimeSpan> _due = new();
-    private double _tokens;
+    private double _planned;
+    private double _released;
     private TimeSpan _filled;
 
     /// <summary>Starts anew: the first close is due at once, plus jitter.</summary>
     public void Restart(TimeSpan now)
     {
         _due.Clear();
-        _tokens = 1;
+        (_planned, _released) = (1, 1);
         _filled = now;
     }
 
@@ -29,23 +31,27 @@ internal sealed class ClosePacer(Random random)
     /// <param name="jitter">0 or more.</param>
     public int Take(TimeSpan now, int wanted, double perSecond, TimeSpan jitter)
     {
-        var burst = Math.Max(1, perSecond * BurstSeconds);
-        _tokens = Math.Min(burst, _tokens + ((now - _filled).TotalSeconds * perSecond));
+        var rate = perSecond / (1 + BurstSeconds);
+        var burst = Math.Max(1, rate * BurstSeconds);
+        var filling = (now - _filled).TotalSeconds * rate;
         _filled = now;
-        while (_tokens >= 1 && _due.Count < wanted)
+        _planned = Math.Min(burst, _planned + filling);
+        _released = Math.Min(burst, _released + filling);
+        while (_planned >= 1 && _due.Count < wanted)
         {
-            _tokens--;
+            _planned--;
             var due = now + (jitter * random.NextDouble());
             _due.Enqueue(due, due);
         }
 
         var count = 0;
-        while (_due.TryPeek(out var due, out _) && due <= now)
+        while (_released >= 1 && count < wanted && _due.TryPeek(out var due, out _) && due <= now)
         {
             _due.Dequeue();
+            _released--;
             count++;
         }
 
-        return Math.Min(count, wanted);
+        return count;
     }
 }

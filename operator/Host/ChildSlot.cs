@@ -1,4 +1,5 @@
 using Mooring.Operator.Host.Processes;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Host;
 
@@ -51,6 +52,9 @@ internal sealed class ChildSlot(string name, int number, string specHash)
 
     /// <summary>End of a drain, or (when stopping) the moment of the kill.</summary>
     public DateTimeOffset Deadline { get; private set; }
+
+    /// <summary>That it is to go, and how far it is; null: it is wanted. Of gateways only.</summary>
+    public DrainMark? Mark { get; set; }
 
     /// <summary>The port that a workload was given; 0 for a gateway.</summary>
     public int Port { get; private set; }

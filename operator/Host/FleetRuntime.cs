@@ -69,7 +69,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
         fleet.Fleet.Metadata.Generation = _generation;
         fleet.Fleet.Metadata.CreationTimestamp = _createdAt;
         Entity = fleet.Fleet with { Status = Entity.Status };
-        Gateways.Apply(plan.GatewayReplicas, plan.Config.Drain);
+        Gateways.Apply(fleet.Fleet, plan.GatewayReplicas, plan.Config.Drain);
         var drain = plan.Config.Drain.Deadline;
         foreach (var workload in plan.Workloads)
         {
@@ -197,7 +197,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
                 new StatusInput
                 {
                     Input = new FleetInput { Fleet = Entity, Platform = FleetPlatform.Host },
-                    Plan = Fleet.Plan,
+                    Plan = Fleet.Plan with { SkewPercent = Gateways.SkewPercent },
                     View = _host.Hub.View(Key),
                     Endpoints = Endpoints(),
                     Now = now,

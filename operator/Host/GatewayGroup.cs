@@ -1,7 +1,10 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
+using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Processes;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Host;
 
@@ -13,7 +16,9 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     private readonly ChildRunner _runner = new(host);
     private readonly List<ChildSlot> _slots = [];
     private DrainConfig _drain = new();
-    private long _sequence;
+    // There is one supervisor, and its gateways are its children: no other epoch can be.
+    private readonly DirectiveSender _sender = new(host.Hub, epoch: 1, host.Time);
+    private ConnectionFleet _fleet = new();
     private bool _drainedForStop;
 
     public IReadOnlyList<ChildSlot> Slots => _slots;
@@ -24,7 +29,11 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
 
     public int Draining => _slots.Count(static slot => slot.Phase is SlotPhase.Draining or SlotPhase.Stopping);
 
-    public void Apply(int replicas, DrainConfig drain) => (Desired, _drain, _drainedForStop) = (replicas, drain, false);
+    /// <summary>How far the fullest gateway is above its share of the connections, in percent of that share.</summary>
+    public int SkewPercent { get; private set; }
+
+    public void Apply(ConnectionFleet wanted, int replicas, DrainConfig drain) =>
+        (_fleet, Desired, _drain, _drainedForStop) = (wanted, replicas, drain, false);
 
     /// <summary>The slot that runs this process; null for a stranger.</summary>
     public ChildSlot? Find(int processId) => _slots.Find(slot => slot.Process?.Id == processId);
@@ -37,16 +46,16 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     {
         if (stopAt is { } deadline)
         {
-            DrainAll(deadline, now);
+            DrainAll(view, deadline, now);
         }
         else
         {
-            Scale(now);
+            Scale(view, now);
         }
 
         foreach (var slot in _slots)
         {
-            var gateway = view.Gateways.FirstOrDefault(gateway => gateway.Name == slot.Name && gateway.Hello.ProcessId == slot.Process?.Id);
+            var gateway = Find(view, slot);
             switch (slot.Phase)
             {
                 case SlotPhase.Waiting when now >= slot.NotBefore:
@@ -55,7 +64,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                 case SlotPhase.Starting when gateway?.Report is not null && gateway.ConfigHash is not null:
                     slot.Ready(now);
                     break;
-                case SlotPhase.Draining when now >= slot.Deadline || IsDrained(gateway):
+                case SlotPhase.Draining when stopAt is not null && (now >= slot.Deadline || IsDrained(gateway)):
                     slot.Stop(now + host.Options.KillAfter, now);
                     break;
                 case SlotPhase.Stopping when now >= slot.Deadline:
@@ -75,27 +84,91 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     private static bool IsDrained(GatewayView? gateway) =>
         gateway is { DirectiveTaken: true, Report: { Connections: 0, State: GatewayState.Drained or GatewayState.Draining } };
 
-    private void Scale(DateTimeOffset now)
+    /// <summary>The same sequence as in a cluster: the least loaded go, at the fleet's pace, and only when they are empty.</summary>
+    private void Scale(FleetView view, DateTimeOffset now)
     {
-        var decision = GroupPlanner.Decide(_slots, Spec, Desired);
-        foreach (var slot in decision.TakeBack)
+        var gateways = See(view);
+        var living = gateways.Count(static gateway => gateway.Stage != GatewayStage.Terminating);
+        var step = DrainSequence.Decide(
+            new SequenceInput
+            {
+                Now = now,
+                Wanted = Desired,
+                Revision = Spec,
+                Gateways = gateways,
+                Groups = [new RevisionGroup(Spec, living, living)],
+                // No load balancer has to notice: the sockets are shared with the others.
+                Pace = new SequencePace { LameDuck = TimeSpan.Zero, Deadline = _drain.Deadline },
+            }
+        );
+        foreach (var change in step.Marks)
         {
-            Direct(slot, DirectiveKind.Serve, "scale-out", null);
-            slot.Ready(now);
+            Mark(_slots.Find(slot => slot.Name == change.Gateway)!, change.After, now);
         }
 
-        foreach (var slot in decision.Drain)
+        // What has not started yet carries nobody.
+        var surplus = living - step.TargetOf(Spec);
+        foreach (
+            var slot in _slots.Where(static slot => slot.Phase is SlotPhase.Waiting or SlotPhase.Starting).Reverse().Take(Math.Max(0, surplus)).ToList()
+        )
         {
-            Drain(slot, now + _drain.LameDuck + _drain.Deadline, "scale-in", now);
+            slot.Stop(now + host.Options.KillAfter, now);
         }
 
-        foreach (var number in decision.Start)
+        var taken = _slots.Where(static slot => slot.Phase != SlotPhase.Gone).Select(static slot => slot.Number).ToHashSet();
+        foreach (var number in Enumerable.Range(0, int.MaxValue).Where(number => !taken.Contains(number)).Take(Math.Max(0, -surplus)))
         {
             _slots.Add(new ChildSlot($"{fleet.Split('/')[1]}-gateway-{number}", number, Spec));
         }
+
+        var orders = FleetOrders.Decide(_fleet, See(view), view, step.Phase != SequencePhase.Complete);
+        _sender.Send(fleet, orders.Orders, view);
+        SkewPercent = orders.SkewPercent;
     }
 
-    private void DrainAll(DateTimeOffset deadline, DateTimeOffset now)
+    private void Mark(ChildSlot slot, DrainMark? mark, DateTimeOffset now)
+    {
+        slot.Mark = mark;
+        switch (mark)
+        {
+            case null:
+                slot.Ready(now);
+                break;
+            case { Drained: true }:
+                slot.Stop(now + host.Options.KillAfter, now);
+                break;
+            default:
+                slot.Drain(mark.Deadline ?? now + _drain.Deadline, now);
+                break;
+        }
+    }
+
+    private List<SequenceGateway> See(FleetView view) =>
+        [
+            .. _slots
+                .Where(static slot => slot.Phase != SlotPhase.Gone)
+                .Select(slot => new SequenceGateway
+                {
+                    Name = slot.Name,
+                    Revision = slot.SpecHash,
+                    Stage = slot.Phase switch
+                    {
+                        SlotPhase.Waiting or SlotPhase.Starting => GatewayStage.Pending,
+                        SlotPhase.Ready => GatewayStage.Ready,
+                        SlotPhase.Draining => GatewayStage.NotReady,
+                        _ => GatewayStage.Terminating,
+                    },
+                    CreatedAt = slot.Since,
+                    Mark = slot.Mark,
+                    Load = GatewayObserver.LoadOf(Find(view, slot)),
+                    UnheardSince = slot.Since,
+                }),
+        ];
+
+    private static GatewayView? Find(FleetView view, ChildSlot slot) =>
+        view.Gateways.FirstOrDefault(gateway => gateway.Name == slot.Name && gateway.Hello.ProcessId == slot.Process?.Id);
+
+    private void DrainAll(FleetView view, DateTimeOffset deadline, DateTimeOffset now)
     {
         if (_drainedForStop)
         {
@@ -105,37 +178,17 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
         _drainedForStop = true;
         foreach (var slot in _slots.Where(static slot => slot.Phase is not (SlotPhase.Stopping or SlotPhase.Gone)))
         {
-            Drain(slot, deadline, "stop", now);
-        }
-    }
-
-    private void Drain(ChildSlot slot, DateTimeOffset deadline, string reason, DateTimeOffset now)
-    {
-        if (slot.Phase is SlotPhase.Ready or SlotPhase.Draining)
-        {
-            Direct(slot, DirectiveKind.Drain, reason, deadline);
-            slot.Drain(deadline, now);
-        }
-        else
-        {
-            slot.Stop(now + host.Options.KillAfter, now);
-        }
-    }
-
-    private void Direct(ChildSlot slot, DirectiveKind kind, string reason, DateTimeOffset? deadline) =>
-        host.Hub.Direct(
-            fleet,
-            slot.Name,
-            new DirectiveMessage
+            if (slot.Phase is SlotPhase.Ready or SlotPhase.Draining)
             {
-                Kind = kind,
-                // There is one supervisor, and its gateways are its children: no other epoch can be.
-                Epoch = 1,
-                Sequence = ++_sequence,
-                Reason = reason,
-                Deadline = deadline,
+                _sender.Send(fleet, [new GatewayOrder(slot.Name, DirectiveKind.Drain, "stop", deadline)], view);
+                slot.Drain(deadline, now);
             }
-        );
+            else
+            {
+                slot.Stop(now + host.Options.KillAfter, now);
+            }
+        }
+    }
 
     private void Start(ChildSlot slot, DateTimeOffset now) =>
         _runner.TryStart(

@@ -25,7 +25,14 @@ internal static class ConfigMapRenderer
         var name = input.Fleet.Metadata.Name!;
         return new ConfigMap
         {
-            Metadata = ObjectMetadata.For(input.Fleet, ResourceNames.Gateway(name), ResourceLabels.ForGateway(name)),
+            Metadata = ObjectMetadata.For(
+                input.Fleet,
+                ResourceNames.Gateway(name),
+                ResourceLabels.ForGateway(name),
+                LastGoodSpec.Write(input.Fleet.Spec) is { } spec
+                    ? new Dictionary<string, string> { [LastGoodSpec.Annotation] = spec }
+                    : null
+            ),
             Data = data,
         };
     }

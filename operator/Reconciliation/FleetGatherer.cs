@@ -106,6 +106,16 @@ internal sealed class FleetGatherer(
             }
             : null;
 
+    /// <summary>The spec that was in force last, as it stands on the fleet's ConfigMap; null where there is none, or it is good no more.</summary>
+    private FleetSpec? Kept(ConnectionFleet fleet)
+    {
+        var map = caches.ConfigMaps.Find(new ObjectKey(fleet.Metadata.Namespace ?? "", ResourceNames.Gateway(fleet.Metadata.Name!)));
+        return map is not null && FleetOwner.Owns(fleet, map) && LastGoodSpec.Read(map) is { } spec
+            && FleetValidator.Validate(fleet with { Spec = spec }).Count == 0
+                ? spec
+                : null;
+    }
+
     private ConnectionFleet? Effective(ObjectKey key, ConnectionFleet fleet, bool isGood)
     {
         var uid = fleet.Metadata.Uid ?? "";
@@ -113,6 +123,12 @@ internal sealed class FleetGatherer(
         {
             _lastGood[key] = (uid, fleet.Spec);
             return fleet;
+        }
+
+        // An operator that was started just now knows only what its predecessor left.
+        if (!_lastGood.ContainsKey(key) && Kept(fleet) is { } kept)
+        {
+            _lastGood.TryAdd(key, (uid, kept));
         }
 
         // While it is paused, what is in force is the spec from before the pause.

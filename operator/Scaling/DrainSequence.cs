@@ -29,7 +29,6 @@ public static class DrainSequence
         private readonly SequenceInput _input;
         private readonly List<SequenceGateway> _live;
         private readonly Dictionary<string, DrainMark?> _marks;
-        private readonly HashSet<string> _expendable = new(StringComparer.Ordinal);
         private readonly Capacity _capacity;
         private TimeSpan? _after;
 
@@ -100,9 +99,9 @@ public static class DrainSequence
             {
                 var surplus = Surplus(group.Key);
 
-                // What the cluster removes first anyway, and what carries nobody, needs no drain.
+                // What the cluster removes first anyway, and carries nobody, needs no drain; but the mark, for it may have started by then.
                 var starting = group.Where(static gateway => gateway.Stage is GatewayStage.Unassigned or GatewayStage.Pending).Take(surplus).ToList();
-                _expendable.UnionWith(starting.Select(static gateway => gateway.Name));
+                starting.ForEach(gateway => _marks[gateway.Name] = Mark(gateway) with { Drained = true });
                 unneeded.AddRange(
                     group
                         .Except(starting)
@@ -123,10 +122,7 @@ public static class DrainSequence
             {
                 if (gateway.Stage != GatewayStage.Ready || _capacity.Suffices(Serving.Where(other => other != gateway).ToList()))
                 {
-                    _marks[gateway.Name] = new DrainMark(
-                        IsCurrent(gateway) ? DrainCauses.ScaleIn : DrainCauses.Rollout,
-                        Whole(_input.Now)
-                    );
+                    _marks[gateway.Name] = Mark(gateway);
                     IsDue(_input.Now + _input.Pace.LameDuck);
                 }
             }
@@ -145,6 +141,9 @@ public static class DrainSequence
                 Phase = Phase(),
                 After = _after,
             };
+
+        private DrainMark Mark(SequenceGateway gateway) =>
+            new(IsCurrent(gateway) ? DrainCauses.ScaleIn : DrainCauses.Rollout, Whole(_input.Now));
 
         private IEnumerable<SequenceGateway> Marked(Func<SequenceGateway, bool> which) =>
             _live
@@ -198,7 +197,7 @@ public static class DrainSequence
 
             // Asked for and not made yet: nobody's loss.
             var unmade = Math.Max(0, group.Replicas - Math.Max(members.Count, group.Existing));
-            var kept = isCurrent ? Math.Max(0, members.Count(gateway => _marks[gateway.Name] is null) - _expendable.Count) : 0;
+            var kept = isCurrent ? members.Count(gateway => _marks[gateway.Name] is null) : 0;
             var dropped = isCurrent ? Math.Min(unmade, Math.Max(0, kept + unmade - _input.Wanted)) : unmade;
             var victims = Victims(members);
             if (victims + dropped > 0)
@@ -213,8 +212,7 @@ public static class DrainSequence
         private int Victims(List<SequenceGateway> members)
         {
             // By the mark that is written, not by one that this step only asks for: the cluster has to see the cost first.
-            bool MayGo(SequenceGateway gateway) =>
-                _expendable.Contains(gateway.Name) || (gateway.Mark?.Drained == true && _marks[gateway.Name] is not null);
+            bool MayGo(SequenceGateway gateway) => gateway.Mark?.Drained == true && _marks[gateway.Name] is not null;
 
             var free = DeletionOrder.Free(members, MayGo);
             if (free > 0 || !members.Any(MayGo))

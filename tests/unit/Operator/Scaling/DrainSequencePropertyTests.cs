@@ -171,5 +171,5 @@ public sealed class DrainSequencePropertyTests
 
     private static void ForAll(Action<int, int, int> check) =>
         Prop.ForAll(Starts.ToArbitrary(), start => check(start.Wanted, start.Load, start.Seed))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(60));
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(100));
 }

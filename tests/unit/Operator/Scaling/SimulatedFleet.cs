@@ -149,7 +149,7 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
         {
             pod.Budget += pod.InForce;
             var now = Math.Min(pod.Connections, (int)pod.Budget);
-            pod.Budget -= now;
+            pod.Budget = (pod.Budget - now) % 1;
             pod.Connections -= now;
             closed += now;
             if (Now >= pod.EndsAt)
