@@ -30,12 +30,10 @@ public sealed record FleetSpec
     [Description("Kernel settings of the nodes and pods that the gateways run on. Left out: none.")]
     public NodeTuningSpec? NodeTuning { get; set; }
 
-    [Description("Where clients arrive. Names are unique, and so are ports among the UDP listeners and among the others. At most 64.")]
-
     [Description("How the fleet's load is spread over its gateways.")]
     public ScalingSpec? Scaling { get; set; }
 
-    [Description("Where clients arrive. Names and ports are unique. At most 64.")]
+    [Description("Where clients arrive. Names are unique, and so are ports among the UDP listeners and among the others. At most 64.")]
     [Required, Items(1, 64), ListMapKey("name")]
     [ValidationRule(
         "self.all(l, self.exists_one(o, o.port == l.port && (o.protocol == 'UDP') == (l.protocol == 'UDP')))",
