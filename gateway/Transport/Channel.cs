@@ -87,6 +87,9 @@ internal enum ChannelFlags : ushort
     /// <summary>Input is not watched for, as it would wake the loop for nothing: see <see cref="ReadPaused"/>.</summary>
     Muted = 256,
 
+    /// <summary>Bulk was written to here before, and how the kernel paces it was looked at.</summary>
+    PaceChosen = 512,
+
     /// <summary>Only on the client: it has a side (PROXY header, bandwidth, country).</summary>
     Side = 0x4000,
 

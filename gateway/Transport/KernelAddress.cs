@@ -63,6 +63,18 @@ internal unsafe struct KernelAddress
         return result;
     }
 
+    /// <summary>127.0.0.0/8 or ::1.</summary>
+    public bool IsLoopback
+    {
+        get
+        {
+            fixed (byte* bytes = _bytes)
+            {
+                return Read(bytes).Address.IsLoopback;
+            }
+        }
+    }
+
     /// <summary>Reads what <c>accept4</c> or <c>getsockname</c> wrote.</summary>
     public static (NetworkAddress Address, ushort Port) Read(byte* address)
     {

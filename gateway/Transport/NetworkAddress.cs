@@ -14,6 +14,9 @@ internal readonly record struct NetworkAddress(ulong High, ulong Low)
 
     public bool IsIPv4 => High == 0 && BinaryPrimitives.ReverseEndianness((uint)Low) == MappedPrefix;
 
+    /// <summary>127.0.0.0/8 or ::1.</summary>
+    public bool IsLoopback => IsIPv4 ? (byte)(Low >> 32) == 127 : High == 0 && Low == 1ul << 56;
+
     /// <summary>
     /// What counts as one client: an IPv4 address, or an IPv6 /64, which is what one customer is usually given. The two cannot
     /// collide: the key of an IPv4 address is a prefix in 0000::/8, from which no IPv6 client comes.
