@@ -57,6 +57,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         var count = options.Loops > 0 ? options.Loops : Environment.ProcessorCount;
         _datagrams = new DatagramHost(options.BindAddress, options.BindsListeners, count);
         _loops = [.. Enumerable.Range(0, count).Select(i => new RelayLoop(i, _state, _table, Math.Max(1, options.MaxPipes / count)))];
+        _state.Loops = _loops;
         foreach (var loop in _loops)
         {
             loop.Start();

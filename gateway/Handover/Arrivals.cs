@@ -19,6 +19,7 @@ internal static unsafe class Arrivals
         var (descriptor, peer) = (arrival.Descriptors[0].Release(), arrival.Descriptors[1].Release());
         var client = loop.Table.Claim(descriptor, ChannelKind.Client, phase);
         var upstream = loop.Table.Claim(peer, ChannelKind.Upstream, phase);
+        loop.Balance.Opened();
         client->Loop = loop.Owner;
         client->Peer = peer;
         client->Address = record.Address;

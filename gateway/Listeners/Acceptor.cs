@@ -68,7 +68,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
             if (client >= 0)
             {
                 accepted++;
-                Admit(client, (ushort)listener, totals);
+                Assign(client, (ushort)listener);
                 continue;
             }
 
@@ -172,10 +172,25 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         }
     }
 
-    private void Admit(int client, ushort index, ListenerTotals* totals)
+    private void Assign(int client, ushort listener)
     {
-        var listener = loop.Engine.Listeners[index];
         var (address, port) = KernelAddress.Read(_address);
+        var accepted = new Accepted(client, listener, address, port);
+        if (loop.Engine.Loops.Length > 1 && loop.Balance.Choose() is var chosen && chosen != loop)
+        {
+            chosen.Balance.Give(accepted);
+        }
+        else
+        {
+            Admit(accepted);
+        }
+    }
+
+    /// <summary>Serves a connection on this loop, or refuses it.</summary>
+    public void Admit(in Accepted accepted)
+    {
+        var (client, index, address, port) = accepted;
+        var listener = loop.Engine.Listeners[index];
         var setup = listener.Setup;
         var behindProxy = setup?.Config.Proxy is { } proxy && proxy.Trusts(address);
         var refusal =
@@ -188,7 +203,8 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
             return;
         }
 
-        totals->Traffic.Connections++;
+        loop.Counters[index]->Traffic.Connections++;
+        loop.Balance.Opened();
         var channel = loop.Table.Claim(client, ChannelKind.Client, ChannelPhase.Connecting);
         channel->Loop = loop.Owner;
         channel->Started = loop.Now;

@@ -81,6 +81,7 @@ internal sealed unsafe class Closer(RelayLoop loop)
         }
 
         loop.Admission.Release(client);
+        loop.Balance.Closed();
         if (client->Has(ChannelFlags.Side))
         {
             loop.Sides.Forget(descriptor);

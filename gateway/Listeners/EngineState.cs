@@ -25,6 +25,7 @@ internal sealed class EngineState
 {
     private volatile AcceptMode _mode;
     private ListenerState[] _listeners = [];
+    private RelayLoop[] _loops = [];
     private GatewaySnapshot? _snapshot;
     private IReadOnlyDictionary<string, BackendState> _backends = new Dictionary<string, BackendState>();
 
@@ -53,6 +54,13 @@ internal sealed class EngineState
     {
         get => Volatile.Read(ref _backends);
         set => Volatile.Write(ref _backends, value);
+    }
+
+    /// <summary>The loops of the engine; set before any listener is watched.</summary>
+    public RelayLoop[] Loops
+    {
+        get => Volatile.Read(ref _loops);
+        set => Volatile.Write(ref _loops, value);
     }
 
     public EndpointRegistry Endpoints { get; } = new();

@@ -18,6 +18,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Engine = engine;
         _random = ((ulong)Clock() << 8) ^ ((ulong)number * 0x9E37_79B9_7F4A_7C15) | 1;
         Traffic = new TrafficCounter(this);
+        Balance = new LoopBalance(this);
         Closer = new Closer(this);
         Pump = new Pump(this);
         Connector = new Connector(this);
@@ -45,6 +46,8 @@ internal sealed unsafe class RelayLoop : EventLoop
     public LoopCounters Counters { get; } = new();
 
     public TrafficCounter Traffic { get; }
+
+    public LoopBalance Balance { get; }
 
     public Closer Closer { get; }
 
@@ -136,6 +139,7 @@ internal sealed unsafe class RelayLoop : EventLoop
     public override void Dispose()
     {
         base.Dispose();
+        Balance.Dispose();
         Acceptor.Free();
         Frames.Dispose();
         Sides.Dispose();
@@ -255,6 +259,8 @@ internal sealed unsafe class RelayLoop : EventLoop
             OnFault(descriptor, error);
         }
     }
+
+    protected override void OnWoken() => Balance.TakeGiven();
 
     protected override void OnTurnEnd()
     {

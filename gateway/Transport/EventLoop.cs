@@ -87,6 +87,12 @@ internal abstract unsafe class EventLoop : IDisposable
     public void Post(Action command)
     {
         _commands.Enqueue(command);
+        Wake();
+    }
+
+    /// <summary>Makes the loop run <see cref="OnWoken"/> in its next turn. Thread-safe.</summary>
+    public void Wake()
+    {
         // One write wakes the loop for any number of commands.
         if (Interlocked.Exchange(ref _wakeupPending, 1) == 0)
         {
@@ -237,6 +243,9 @@ internal abstract unsafe class EventLoop : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>Another thread has something for the loop.</summary>
+    protected virtual void OnWoken() { }
+
     /// <summary>A connection's socket is ready for something.</summary>
     protected abstract void OnEvent(int descriptor, uint events);
 
@@ -364,6 +373,7 @@ internal abstract unsafe class EventLoop : IDisposable
         // Cleared before the queue is looked at: a command that comes after that wakes the loop again.
         Volatile.Write(ref _wakeupPending, 0);
         Interlocked.MemoryBarrier();
+        OnWoken();
         while (_commands.TryDequeue(out var command))
         {
             command();
