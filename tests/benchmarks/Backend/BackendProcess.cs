@@ -24,12 +24,14 @@ internal sealed class BackendProcess : IAsyncDisposable
     /// <summary>Addresses with ports that send bytes on request.</summary>
     public IReadOnlyList<string> Bulk { get; }
 
-    public static async Task<BackendProcess> StartAsync(CancellationToken cancellation)
+    /// <param name="cancellation">Ends the wait for it.</param>
+    /// <param name="cores">Where it runs; null: the load's core.</param>
+    public static async Task<BackendProcess> StartAsync(CancellationToken cancellation, string? cores = null)
     {
         var echo = Endpoints(Ports.Free());
         var bulk = Endpoints(Ports.Free());
         string[] arguments = [.. Self.Arguments, "backend", "--echo", .. echo, "--bulk", .. bulk];
-        var process = ChildProcess.Start("backend", Cores.Load, Self.File, arguments, keepOutput: false);
+        var process = ChildProcess.Start("backend", cores ?? $"{Cores.Load}", Self.File, arguments, keepOutput: false);
         if (await process.Output.ReadLineAsync(cancellation) is not "ready")
         {
             await process.DisposeAsync();

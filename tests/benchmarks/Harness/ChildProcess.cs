@@ -45,9 +45,13 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// <summary>Starts a process pinned to a core.</summary>
     /// <param name="keepOutput">Standard output goes into <see cref="Log"/>, as standard error always does.</param>
     /// <exception cref="BenchmarkException">The file is not there or cannot be run.</exception>
-    public static ChildProcess Start(string name, int core, string file, IEnumerable<string> arguments, bool keepOutput)
+    public static ChildProcess Start(string name, int core, string file, IEnumerable<string> arguments, bool keepOutput) =>
+        Start(name, $"{core}", file, arguments, keepOutput);
+
+    /// <summary>As the other, with a list of cores such as <c>0-1</c>.</summary>
+    public static ChildProcess Start(string name, string cores, string file, IEnumerable<string> arguments, bool keepOutput)
     {
-        var (pinnedFile, pinnedArguments) = Cores.Pinned(core, file, arguments);
+        var (pinnedFile, pinnedArguments) = Cores.Pinned(cores, file, arguments);
         var start = new ProcessStartInfo(pinnedFile, pinnedArguments)
         {
             RedirectStandardInput = true,
@@ -80,6 +84,9 @@ internal sealed class ChildProcess : IAsyncDisposable
 
         return [.. found];
     }
+
+    /// <summary>Sends a signal.</summary>
+    public void Signal(int number) => _ = Libc.Kill(Id, number);
 
     public async ValueTask DisposeAsync()
     {

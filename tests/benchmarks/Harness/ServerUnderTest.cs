@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Mooring.Benchmarks.Sockets;
 
 namespace Mooring.Benchmarks.Harness;
 
@@ -28,6 +29,19 @@ internal abstract class ServerUnderTest(string name)
         IReadOnlyDictionary<string, int> ports
     );
 
+    /// <summary>Cores that it may run on.</summary>
+    protected virtual string CoreList => $"{Cores.Server}";
+
+    /// <summary>Signal upon which it takes on its config file anew. Default: SIGHUP.</summary>
+    protected virtual int ReloadSignal => Libc.SIGHUP;
+
+    /// <summary>Writes another config over the first. Returns the signal that makes the server take it on.</summary>
+    internal int Reconfigure(string directory, IReadOnlyList<ListenerPlan> listeners, IReadOnlyDictionary<string, int> ports)
+    {
+        _ = Configure(directory, listeners, ports);
+        return ReloadSignal;
+    }
+
     /// <summary>Starts the server on its core and waits until every listener accepts.</summary>
     /// <exception cref="BenchmarkException">It ended, or does not listen within 20 s; the message has its last output.</exception>
     public async Task<RunningServer> StartAsync(IReadOnlyList<ListenerPlan> listeners, CancellationToken cancellation)
@@ -35,15 +49,15 @@ internal abstract class ServerUnderTest(string name)
         var directory = Directory.CreateTempSubdirectory($"mooring-bench-{Name}-").FullName;
         var ports = listeners.ToDictionary(listener => listener.Name, _ => Ports.Free());
         var (file, arguments) = Configure(directory, listeners, ports);
-        var process = ChildProcess.Start(Name, Cores.Server, file, arguments, keepOutput: true);
+        var process = ChildProcess.Start(Name, CoreList, file, arguments, keepOutput: true);
         try
         {
             foreach (var port in ports.Values)
             {
-                await WaitUntilListeningAsync(process, port, cancellation);
+                await WaitUntilListeningAsync(process, port, TimeSpan.FromMilliseconds(50), cancellation);
             }
 
-            return new RunningServer(this, process, directory, ports);
+            return new RunningServer(this, process, directory, listeners, ports);
         }
         catch
         {
@@ -53,9 +67,9 @@ internal abstract class ServerUnderTest(string name)
         }
     }
 
-    private static async Task WaitUntilListeningAsync(ChildProcess process, int port, CancellationToken cancellation)
+    internal static async Task WaitUntilListeningAsync(ChildProcess process, int port, TimeSpan pause, CancellationToken cancellation)
     {
-        for (var tries = 0; tries < 400; tries++)
+        for (var tries = 0; tries < TimeSpan.FromSeconds(20) / pause; tries++)
         {
             if (process.HasExited)
             {
@@ -70,7 +84,7 @@ internal abstract class ServerUnderTest(string name)
             }
             catch (SocketException)
             {
-                await Task.Delay(50, cancellation);
+                await Task.Delay(pause, cancellation);
             }
         }
 
@@ -79,8 +93,13 @@ internal abstract class ServerUnderTest(string name)
 }
 
 /// <summary>A started server. Disposing stops it, and removes its directory.</summary>
-internal sealed class RunningServer(ServerUnderTest server, ChildProcess process, string directory, IReadOnlyDictionary<string, int> ports)
-    : IAsyncDisposable
+internal sealed class RunningServer(
+    ServerUnderTest server,
+    ChildProcess process,
+    string directory,
+    IReadOnlyList<ListenerPlan> listeners,
+    IReadOnlyDictionary<string, int> ports
+) : IAsyncDisposable
 {
     public string Name => server.Name;
 
@@ -89,6 +108,22 @@ internal sealed class RunningServer(ServerUnderTest server, ChildProcess process
 
     /// <summary>Address and port of a listener.</summary>
     public string Target(string listener) => $"127.0.0.1:{ports[listener]}";
+
+    /// <summary>Gives the server a config with one listener more, and waits until that accepts. Returns how long it took.</summary>
+    /// <exception cref="BenchmarkException">It does not within 20 s, or ended.</exception>
+    public async Task<TimeSpan> ReloadAsync(ListenerPlan added, CancellationToken cancellation)
+    {
+        var port = Ports.Free();
+        var signal = server.Reconfigure(
+            directory,
+            [.. listeners, added],
+            new Dictionary<string, int>(ports) { [added.Name] = port }
+        );
+        var began = System.Diagnostics.Stopwatch.GetTimestamp();
+        process.Signal(signal);
+        await ServerUnderTest.WaitUntilListeningAsync(process, port, TimeSpan.FromMilliseconds(2), cancellation);
+        return System.Diagnostics.Stopwatch.GetElapsedTime(began);
+    }
 
     /// <summary>Throws when the server is gone.</summary>
     /// <exception cref="BenchmarkException">The server has ended by itself.</exception>

@@ -6,7 +6,7 @@ namespace Mooring.Benchmarks.L4;
 /// <summary>What an idle connection costs in memory: opened, used once, then left alone.</summary>
 internal static class IdleMemory
 {
-    private const int Connections = 5_000;
+    private const int Connections = 9_000;
 
     /// <summary>Opened and closed before the base is read, so that code and tables every server sets up once are not counted.</summary>
     private const int WarmUpConnections = 200;
@@ -32,6 +32,7 @@ internal static class IdleMemory
 
         var userBase = MemoryMeter.UserBytes(server.Processes);
         var slabBase = MemoryMeter.SlabBytes();
+        var bufferBase = MemoryMeter.SocketBufferBytes();
         samples.Add("idle/base", server.Name, userBase / 1e6);
         samples.Add("idle/resident", server.Name, MemoryMeter.ResidentBytes(server.Processes) / 1e6);
         await IdleAsync(
@@ -41,6 +42,7 @@ internal static class IdleMemory
                 await server.QuietAsync(Quiet, cancellation);
                 samples.Add("idle/user", server.Name, Each(MemoryMeter.UserBytes(server.Processes) - userBase));
                 samples.Add("idle/kernel", server.Name, Each(MemoryMeter.SlabBytes() - slabBase));
+                samples.Add("idle/buffers", server.Name, Each(MemoryMeter.SocketBufferBytes() - bufferBase));
             }
         );
 

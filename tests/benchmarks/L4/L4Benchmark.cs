@@ -30,9 +30,34 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
         ListenerPlan[] listeners = [new(Echo, backend.Echo), new(Bulk, backend.Bulk, LargeTransfers: true)];
 
         await TakeTimedAsync(backend, load, listeners, cancellation);
-        if (Wanted("idle"))
+        if (options.Wants("reload") && !SkippedAsQuick)
         {
-            for (var round = 0; round < (options.Quick ? 1 : Math.Min(3, options.Rounds)); round++)
+            var reload = new ReloadUnderLoad(backend, load, _samples, options.Quick);
+            for (var round = 0; round < FewRounds; round++)
+            {
+                foreach (var server in InTurn(servers, round))
+                {
+                    await reload.MeasureAsync(ReloadUnderLoad.Reloadable(server), listeners, cancellation);
+                    progress.WriteLine($"  reload, {server.Name}");
+                }
+            }
+        }
+
+        if (options.Wants("loops") && !SkippedAsQuick)
+        {
+            await new LoopScaling(options, _samples, _notes).MeasureAsync(cancellation);
+            progress.WriteLine("  two loops beside one");
+        }
+
+        if (options.Wants("gc") && !SkippedAsQuick)
+        {
+            await new CollectionPauses(options, _samples, _notes).MeasureAsync(listeners, load, cancellation);
+            progress.WriteLine("  collections");
+        }
+
+        if (options.Wants("idle"))
+        {
+            for (var round = 0; round < FewRounds; round++)
             {
                 foreach (var server in InTurn(servers, round))
                 {
@@ -49,6 +74,12 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
         return (_samples, _notes);
     }
 
+    /// <summary>Rounds of what is steady, or takes long.</summary>
+    private int FewRounds => options.Quick ? 1 : Math.Min(2, options.Rounds);
+
+    /// <summary>A quick run of everything leaves out what takes long; one that asks for it does not.</summary>
+    private bool SkippedAsQuick => options.Quick && options.Only.Count == 0;
+
     private async Task TakeTimedAsync(
         BackendProcess backend,
         LoadProcess load,
@@ -56,7 +87,9 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
         CancellationToken cancellation
     )
     {
-        var steps = L4Steps.All.Where(step => Wanted(step.Key)).ToArray();
+        var steps = L4Steps
+            .All.Where(step => options.Wants(step.Key) && !(SkippedAsQuick && (step.Connections > 1_000 || step.MessageBytes > 64)))
+            .ToArray();
         if (steps.Length == 0)
         {
             return;
@@ -137,6 +170,7 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
             Kind = step.Kind,
             Target = server.Target(step.Kind == LoadKind.Bulk ? Bulk : Echo),
             Connections = step.Connections,
+            MessageBytes = step.MessageBytes,
             SettleMilliseconds = settleMilliseconds,
             MeasureMilliseconds = measureMilliseconds,
             Processes = server.Processes,
@@ -169,8 +203,6 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
             );
         }
     }
-
-    private bool Wanted(string key) => key.StartsWith(options.Only, StringComparison.Ordinal);
 
     private static IEnumerable<T> InTurn<T>(IReadOnlyList<T> items, int round) =>
         Enumerable.Range(0, items.Count).Select(i => items[(i + round) % items.Count]);

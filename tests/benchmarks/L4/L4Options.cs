@@ -5,8 +5,8 @@ internal sealed record L4Options
     /// <summary>Ends within 90 s, with coarser figures.</summary>
     public bool Quick { get; init; }
 
-    /// <summary>Only metrics whose key begins with this; empty for all.</summary>
-    public string Only { get; init; } = "";
+    /// <summary>Only metrics with these keys, or that begin with one and a dash; empty for all.</summary>
+    public IReadOnlyList<string> Only { get; init; } = [];
 
     /// <summary>Only these servers; empty for all.</summary>
     public IReadOnlyList<string> Servers { get; init; } = [];
@@ -22,6 +22,10 @@ internal sealed record L4Options
 
     /// <summary>Where <c>l4.json</c> goes.</summary>
     public required string Output { get; init; }
+
+    /// <summary>Whether a measurement is wanted, by its key: what comes before the slash in its metrics' keys.</summary>
+    public bool Wants(string key) =>
+        Only.Count == 0 || Only.Any(only => key == only || key.StartsWith(only + "-", StringComparison.Ordinal));
 
     public int SettleMilliseconds => Quick ? 150 : 500;
 

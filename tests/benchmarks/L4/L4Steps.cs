@@ -4,7 +4,7 @@ namespace Mooring.Benchmarks.L4;
 
 /// <summary>One timed measurement, and the metrics that come of it.</summary>
 /// <param name="Key">What the keys of its metrics begin with.</param>
-internal sealed record L4Step(string Key, LoadKind Kind, int Connections)
+internal sealed record L4Step(string Key, LoadKind Kind, int Connections, int MessageBytes = 64)
 {
     /// <summary>Adds the metrics of one round.</summary>
     /// <exception cref="Harness.BenchmarkException">Nothing completed in the time that counts.</exception>
@@ -53,9 +53,9 @@ internal static class L4Steps
     public static IReadOnlyList<L4Step> All { get; } =
     [
         new("bulk", LoadKind.Bulk, BulkConnections),
-        new("rt-1", LoadKind.RoundTrips, 1),
-        new("rt-50", LoadKind.RoundTrips, 50),
-        new("rt-1000", LoadKind.RoundTrips, 1_000),
+        .. L4Metrics.RoundTripConnections.SelectMany(connections =>
+            L4Metrics.MessageBytes.Select(bytes => new L4Step(L4Metrics.RoundTripKey(connections, bytes), LoadKind.RoundTrips, connections, bytes))
+        ),
         new("connect", LoadKind.Connects, ConcurrentConnects),
     ];
 

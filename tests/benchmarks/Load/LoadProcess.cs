@@ -4,11 +4,12 @@ using Mooring.Benchmarks.Harness;
 namespace Mooring.Benchmarks.Load;
 
 /// <summary>The load generator, as the benchmark that drives it sees it.</summary>
-internal sealed class LoadProcess : IAsyncDisposable
+/// <param name="cores">Where it runs; null: the load's core.</param>
+internal sealed class LoadProcess(string? cores = null) : IAsyncDisposable
 {
     private readonly ChildProcess _process = ChildProcess.Start(
         "load generator",
-        Cores.Load,
+        cores ?? $"{Cores.Load}",
         Self.File,
         [.. Self.Arguments, "load"],
         keepOutput: false

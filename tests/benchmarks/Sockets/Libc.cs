@@ -32,6 +32,8 @@ internal static unsafe partial class Libc
     public const uint EPOLLRDHUP = 0x2000;
     public const uint EPOLLET = 1u << 31;
 
+    public const int SIGHUP = 1;
+    public const int SIGUSR2 = 12;
     public const int SIGTERM = 15;
     public const int SIGKILL = 9;
 

@@ -1,9 +1,11 @@
 using Mooring.Benchmarks.Harness;
+using Mooring.Benchmarks.Sockets;
 
 namespace Mooring.Benchmarks.L4.Servers;
 
 /// <summary>HAProxy in TCP mode, tuned for each listener's traffic: pipes of 1 MiB, spliced always where transfers are large.</summary>
-internal sealed class HaproxyServer() : ServerUnderTest("haproxy")
+/// <param name="reloads">With a master, which a reload needs.</param>
+internal sealed class HaproxyServer(bool reloads = false) : ServerUnderTest("haproxy")
 {
     private static readonly string? Program = Programs.Find("haproxy");
 
@@ -11,6 +13,8 @@ internal sealed class HaproxyServer() : ServerUnderTest("haproxy")
         Programs.Output(Program, "-v")?.Split(' ') is ["HAProxy", "version", var version, ..] ? version : null;
 
     public override string HowToInstall => "apt-get install haproxy";
+
+    protected override int ReloadSignal => Libc.SIGUSR2;
 
     protected override (string File, string[] Arguments) Configure(
         string directory,
@@ -26,8 +30,8 @@ internal sealed class HaproxyServer() : ServerUnderTest("haproxy")
             """
             global
               nbthread 1
-              maxconn 9000
-              maxpipes 400
+              maxconn 9300
+              maxpipes 300
               tune.pipesize 1048576
             defaults
               mode tcp
@@ -52,7 +56,7 @@ internal sealed class HaproxyServer() : ServerUnderTest("haproxy")
             }
         }
 
-        // -db: in the foreground, without a master.
-        return (Program!, ["-db", "-f", path]);
+        // -db: in the foreground, without a master. -W: with one, which takes on its config anew upon SIGUSR2.
+        return (Program!, [reloads ? "-W" : "-db", "-f", path]);
     }
 }
