@@ -34,6 +34,9 @@ public sealed record BackendSpec
     [ValidationRule("duration(self) > duration('0s') && duration(self) <= duration('10m')", "must be more than 0s and at most 10m")]
     public string? ConnectTimeout { get; set; }
 
+    [Description("TLS to the endpoints. Left out: none.")]
+    public BackendTlsSpec? Tls { get; set; }
+
     [Description("How endpoints that fail are found and left out.")]
     public HealthSpec? Health { get; set; }
 

@@ -16,9 +16,20 @@ namespace Mooring.Operator.Entities;
     FieldPath = ".webSocket"
 )]
 [ValidationRule(
-    "has(self.backend) || (self.protocol == 'WebSocket' && has(self.webSocket) && has(self.webSocket.routes) && size(self.webSocket.routes) > 0)",
-    "a listener needs a backend, or (WebSocket) routes",
+    "has(self.backend) || (self.protocol == 'WebSocket' && has(self.webSocket) && has(self.webSocket.routes) && size(self.webSocket.routes) > 0)"
+        + " || (has(self.tls) && self.tls.mode == 'Passthrough' && has(self.tls.routes) && size(self.tls.routes) > 0)",
+    "a listener needs a backend, or (WebSocket, or TLS passed through) routes",
     FieldPath = ".backend"
+)]
+[ValidationRule(
+    "self.protocol == 'TCP' || !has(self.tls) || self.tls.mode != 'Passthrough'",
+    "Passthrough is only for protocol TCP",
+    FieldPath = ".tls.mode"
+)]
+[ValidationRule(
+    "self.protocol != 'WebSocket' || !has(self.tls) || !has(self.tls.alpn) || self.tls.alpn.all(p, p == 'http/1.1')",
+    "only http/1.1 is spoken by protocol WebSocket",
+    FieldPath = ".tls.alpn"
 )]
 public sealed record ListenerSpec
 {
@@ -52,6 +63,9 @@ public sealed record ListenerSpec
 
     [Description("Settings of protocol WebSocket.")]
     public WebSocketListenerSpec? WebSocket { get; set; }
+
+    [Description("TLS on the listener. Left out: none.")]
+    public TlsListenerSpec? Tls { get; set; }
 
     [Description("PROXY headers from the proxies in front. Left out: clients connect by themselves.")]
     public ProxyProtocolSpec? ProxyProtocol { get; set; }

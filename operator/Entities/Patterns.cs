@@ -50,6 +50,15 @@ public static class Patterns
     public const string CookiePath = "^/[ -:<-~]*$";
     public const string CookiePathMeaning = "a path that begins with '/', without ';'";
 
+    public const string SecretName = "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
+    public const string SecretNameMeaning = "a Secret's name: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit";
+
+    public const string SecretKey = "^[A-Za-z0-9_][-A-Za-z0-9_.]*$";
+    public const string SecretKeyMeaning = "a key: letters, digits, '-', '_' and '.', not beginning with '-' or '.'";
+
+    public const string HostNameOrAddress = "^[A-Za-z0-9:]([-A-Za-z0-9.:]{0,251}[A-Za-z0-9])?$";
+    public const string HostNameOrAddressMeaning = "a host name or an IP address, without a port";
+
     public const string EnvName = "^[A-Za-z_][A-Za-z0-9_]*$";
     public const string EnvNameMeaning = "a variable's name: letters, digits and '_', not beginning with a digit";
 

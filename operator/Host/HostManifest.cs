@@ -10,6 +10,8 @@ internal sealed record HostFleet(ConnectionFleet Fleet, FleetPlan Plan)
 {
     /// <summary><c>namespace/name</c>.</summary>
     public string Key => Plan.Config.Fleet;
+
+    public string Namespace => Fleet.Metadata.Namespace ?? "default";
 }
 
 /// <summary>The whole manifest, or everything that is wrong with it.</summary>
@@ -17,10 +19,16 @@ internal sealed record HostFleet(ConnectionFleet Fleet, FleetPlan Plan)
 /// <param name="Errors">Each with its fleet (where there are several), line and path.</param>
 internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyList<string> Errors)
 {
+    /// <summary>The manifest's Secrets; empty where there are errors.</summary>
+    public IReadOnlyList<ManifestSecret> Secrets { get; init; } = [];
+
     private const int MaxBytes = 4 * 1024 * 1024;
 
     /// <summary>Reads the file, and finds what is wrong with it in general and on this machine.</summary>
-    public static async Task<HostManifest> ReadAsync(string path, CancellationToken cancellation)
+    /// <param name="path">The file.</param>
+    /// <param name="folders">Where Secrets are.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    public static async Task<HostManifest> ReadAsync(string path, SecretFolders folders, CancellationToken cancellation)
     {
         try
         {
@@ -29,7 +37,12 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
                 return new HostManifest([], [$"{path}: longer than {MaxBytes} bytes"]);
             }
 
-            return Parse(await File.ReadAllTextAsync(path, cancellation), path);
+            var manifest = Parse(await File.ReadAllTextAsync(path, cancellation), path, folders);
+            var missing = manifest
+                .Fleets.SelectMany(fleet => folders.Missing(fleet.Fleet, folders.Of(fleet.Namespace, manifest.Secrets)))
+                .Select(error => $"{path}: {error}")
+                .ToList();
+            return missing.Count == 0 ? manifest : new HostManifest([], missing);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -40,10 +53,12 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
     /// <summary>Parses a manifest. Pure.</summary>
     /// <param name="text">YAML or JSON, one or more documents.</param>
     /// <param name="path">For the errors.</param>
-    public static HostManifest Parse(string text, string path)
+    /// <param name="folders">Where Secrets are.</param>
+    public static HostManifest Parse(string text, string path, SecretFolders folders)
     {
+        var (secrets, secretErrors) = ManifestSecret.ReadAll(text, path);
         var loaded = FleetManifest.LoadAll(text);
-        var errors = new List<string>();
+        var errors = secretErrors.ToList();
         var fleets = new List<HostFleet>();
         if (loaded.Count == 0)
         {
@@ -56,7 +71,15 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
             if (one.Fleet is { } fleet)
             {
                 found.AddRange(FleetValidator.ValidateForHost(fleet));
-                fleets.Add(new HostFleet(fleet, FleetPlanner.Plan(new FleetInput { Fleet = fleet, Platform = FleetPlatform.Host })));
+                var space = fleet.Metadata.Namespace ?? "default";
+                errors.AddRange(SecretFolders.Lacking(fleet, space, secrets).Select(error => $"{path}: {error}"));
+                var input = new FleetInput
+                {
+                    Fleet = fleet,
+                    Platform = FleetPlatform.Host,
+                    Secrets = folders.Of(space, secrets),
+                };
+                fleets.Add(new HostFleet(fleet, FleetPlanner.Plan(input)));
             }
 
             var prefix = loaded.Count > 1 && one.Name.Length > 0 ? $"{one.Name}: " : "";
@@ -64,7 +87,7 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
         }
 
         errors.AddRange(CheckTogether(fleets).Select(error => $"{path}: {error}"));
-        return new HostManifest(errors.Count == 0 ? fleets : [], errors);
+        return new HostManifest(errors.Count == 0 ? fleets : [], errors) { Secrets = errors.Count == 0 ? secrets : [] };
     }
 
     private static IEnumerable<string> CheckTogether(List<HostFleet> fleets)

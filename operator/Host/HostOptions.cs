@@ -14,7 +14,17 @@ internal sealed record HostOptions
     /// <summary>Where health, metrics and the dashboard are served; null: nowhere.</summary>
     public IPEndPoint? Http { get; init; } = new(IPAddress.Loopback, 8099);
 
-    /// <summary>Holds the Unix sockets. Created, for this user only, when it is not there, and then removed at the end.</summary>
+    /// <summary>The user's folder of Secrets: a folder for each, with a file for each key, as a Secret is mounted. Default: <c>secrets</c> beside the manifest.</summary>
+    public string? SecretsDirectory { get; init; }
+
+    /// <summary>Where Secrets are.</summary>
+    public SecretFolders Secrets =>
+        new(
+            Path.Combine(StateDirectory, "secrets"),
+            SecretsDirectory ?? Path.Combine(Path.GetDirectoryName(Path.GetFullPath(ManifestPath))!, "secrets")
+        );
+
+    /// <summary>Holds the Unix sockets, and the manifest's Secrets under <c>secrets</c>. Created, for this user only, when it is not there, and then removed at the end.</summary>
     public required string StateDirectory { get; init; }
 
     /// <summary>The gateway's program.</summary>

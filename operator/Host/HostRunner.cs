@@ -24,7 +24,7 @@ internal static class HostRunner
     public static async Task<int> RunAsync(HostOptions options, HostOutput output, CancellationToken cancellation)
     {
         var time = TimeProvider.System;
-        var manifest = await HostManifest.ReadAsync(options.ManifestPath, cancellation);
+        var manifest = await HostManifest.ReadAsync(options.ManifestPath, options.Secrets, cancellation);
         if (manifest.Errors.Count > 0)
         {
             SayAll(output, manifest.Errors);
@@ -93,7 +93,7 @@ internal static class HostRunner
             () => supervisor.Overviews,
             host.Say
         );
-        var errors = supervisor.Apply(manifest);
+        var errors = Apply(host, supervisor, manifest);
         if (errors.Count > 0)
         {
             SayAll(output, errors);
@@ -149,10 +149,10 @@ internal static class HostRunner
 
     private static async Task ReloadAsync(HostContext host, Supervisor supervisor, HostOutput output)
     {
-        var manifest = await HostManifest.ReadAsync(host.Options.ManifestPath, CancellationToken.None);
+        var manifest = await HostManifest.ReadAsync(host.Options.ManifestPath, host.Options.Secrets, CancellationToken.None);
         host.Post(() =>
         {
-            var errors = supervisor.Apply(manifest);
+            var errors = Apply(host, supervisor, manifest);
             if (errors.Count > 0)
             {
                 SayAll(output, errors);
@@ -163,6 +163,24 @@ internal static class HostRunner
                 output.Say($"{host.Options.ManifestPath} applied");
             }
         });
+    }
+
+    /// <summary>The Secrets first, since gateways read them as soon as they have their config.</summary>
+    private static IReadOnlyList<string> Apply(HostContext host, Supervisor supervisor, HostManifest manifest)
+    {
+        try
+        {
+            if (manifest.Errors.Count == 0)
+            {
+                host.Options.Secrets.Write(manifest.Secrets);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return [$"the manifest's Secrets cannot be written: {exception.Message}"];
+        }
+
+        return supervisor.Apply(manifest);
     }
 
     private static Task<T> AskAsync<T>(HostContext host, Func<T> question)

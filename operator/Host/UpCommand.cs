@@ -45,6 +45,12 @@ public static class UpCommand
                 "Directory of the Unix sockets; created, and then removed, where it is not there. Default: one of its own in $XDG_RUNTIME_DIR or /tmp",
             HelpName = "DIR",
         };
+        var secrets = new Option<string>("--secrets")
+        {
+            Description =
+                "Directory with a directory for each Secret that is not in the manifest (NAME/tls.crt, NAME/tls.key). Default: secrets beside the manifest",
+            HelpName = "DIR",
+        };
         var output = new Option<string>("--output", "-o")
         {
             Description = "table or json (one object a line and change)",
@@ -79,6 +85,7 @@ public static class UpCommand
             bind,
             http,
             state,
+            secrets,
             output,
             gateway,
             drain,
@@ -117,6 +124,7 @@ public static class UpCommand
                         Bind = parsed.GetValue(bind)!,
                         Http = web == "none" ? null : IPEndPoint.Parse(web),
                         StateDirectory = parsed.GetValue(state) is { } directory ? Path.GetFullPath(directory) : DefaultState(),
+                        SecretsDirectory = parsed.GetValue(secrets) is { } folder ? Path.GetFullPath(folder) : null,
                         GatewayPath = program,
                         StopDrain = Duration.Parse(parsed.GetValue(drain)!),
                         Verbose = parsed.GetValue(verbose),

@@ -66,7 +66,7 @@ internal static class ConditionCalculator
 
         if (figures.GatewaysReady < desired)
         {
-            return Missing(FleetConditions.GatewaysNotReady, $"{figures.GatewaysReady} of {desired} gateways are ready");
+            return Missing(FleetConditions.GatewaysNotReady, $"{figures.GatewaysReady} of {desired} gateways are ready{Mounts(input)}");
         }
 
         if (input.Plan?.Rollout == SequencePhase.Surging)
@@ -101,13 +101,26 @@ internal static class ConditionCalculator
                     or FleetConditions.Invalid
                     or FleetConditions.RolloutStalled
             || (wasReady && shortfall?.Reason is FleetConditions.GatewaysNotReady or FleetConditions.BackendsNotReady);
-        return isFault
-            ? shortfall! with
-            {
-                Status = FleetConditions.True,
-            }
+        if (isFault)
+        {
+            return shortfall! with { Status = FleetConditions.True };
+        }
+
+        // They serve on with what was good before, until it expires.
+        return input.View?.Gateways.FirstOrDefault(gateway => gateway.Report is { Problems.Count: > 0 }) is { } troubled
+            ? new Finding(
+                FleetConditions.True,
+                FleetConditions.CertificatesRejected,
+                $"{troubled.Name} serves on with what it had before: {string.Join("; ", troubled.Report!.Problems)}"
+            )
             : new Finding(FleetConditions.False, FleetConditions.AsWanted, "");
     }
+
+    /// <summary>Without its Secrets a pod does not start, and only its own events say so.</summary>
+    private static string Mounts(StatusInput input) =>
+        input.Input.Platform == FleetPlatform.Kubernetes && SecretPaths.Used(input.Input.Fleet.Spec) is { Count: > 0 } secrets
+            ? $"; no pod of them starts without the Secrets {string.Join(", ", secrets.Select(static secret => secret.Name).Order(StringComparer.Ordinal))}"
+            : "";
 
     private static Finding Progressing(StatusInput input, Figures figures, Finding? shortfall, bool isDegraded)
     {

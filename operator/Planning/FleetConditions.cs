@@ -42,6 +42,9 @@ public static class FleetConditions
     /// <summary>A gateway refused the config; the message has its errors.</summary>
     public const string ConfigRefused = "ConfigRefused";
 
+    /// <summary>A certificate's or CA's new content is no good; the message has which and why. What was before serves on.</summary>
+    public const string CertificatesRejected = "CertificatesRejected";
+
     /// <summary>A gateway has not yet said that the config is in force.</summary>
     public const string ConfigPending = "ConfigPending";
 

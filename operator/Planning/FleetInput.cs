@@ -14,6 +14,9 @@ public sealed record FleetInput
     /// <summary>Where it runs.</summary>
     public FleetPlatform Platform { get; init; } = FleetPlatform.Kubernetes;
 
+    /// <summary>Where the gateways find Secrets.</summary>
+    public SecretPaths Secrets { get; init; } = SecretPaths.Mounted;
+
     /// <summary>Image of gateways whose fleet names none: the one that came with the operator.</summary>
     public string DefaultGatewayImage { get; init; } = "mooring/gateway:dev";
 

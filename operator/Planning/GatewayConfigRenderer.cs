@@ -21,10 +21,10 @@ internal static class GatewayConfigRenderer
             // On a host the supervisor binds, and hands the sockets over.
             Listeners = fleet
                 .Spec.Listeners.Select(listener =>
-                    Listener(listener, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
+                    Listener(listener, input.Secrets, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
                 )
                 .ToList(),
-            Backends = fleet.Spec.Backends.Select(backend => Backend(fleet, backend, onHost)).ToList(),
+            Backends = fleet.Spec.Backends.Select(backend => Backend(fleet, backend, input.Secrets, onHost)).ToList(),
         };
     }
 
@@ -45,7 +45,7 @@ internal static class GatewayConfigRenderer
     public static int PaceAlone(GatewaySpec gateway) =>
         Math.Max(1, (gateway.Drain?.ReconnectsPerSecond ?? FleetDefaults.ReconnectsPerSecond) / Math.Max(1, gateway.Replicas));
 
-    private static ListenerConfig Listener(ListenerSpec listener, int bindPort) =>
+    private static ListenerConfig Listener(ListenerSpec listener, SecretPaths secrets, int bindPort) =>
         new()
         {
             Name = listener.Name,
@@ -57,6 +57,7 @@ internal static class GatewayConfigRenderer
             Tcp = listener.Protocol == Protocols.Tcp ? Tcp(listener.Tcp ?? new TcpListenerSpec()) : null,
             Udp = listener.Protocol == Protocols.Udp ? Udp(listener.Udp ?? new UdpListenerSpec()) : null,
             WebSocket = listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) : null,
+            Tls = TlsRenderer.Render(listener.Tls, secrets),
             ProxyProtocol = ProxyProtocolRenderer.Render(listener.ProxyProtocol),
             Limits = LimitsRenderer.Render(listener.Limits),
         };
@@ -101,7 +102,7 @@ internal static class GatewayConfigRenderer
             Socket = ConnectionFeaturesRenderer.ClientSocket(spec.Socket),
         };
 
-    private static BackendConfig Backend(ConnectionFleet fleet, BackendSpec backend, bool onHost)
+    private static BackendConfig Backend(ConnectionFleet fleet, BackendSpec backend, SecretPaths secrets, bool onHost)
     {
         var defaults = new BackendConfig { Name = backend.Name };
         var (service, port) = backend switch
@@ -128,6 +129,7 @@ internal static class GatewayConfigRenderer
             DnsPort = port,
             MaxConnectionsPerEndpoint = backend.MaxConnectionsPerEndpoint ?? 0,
             ConnectTimeout = Parse(backend.ConnectTimeout) ?? defaults.ConnectTimeout,
+            Tls = TlsRenderer.Render(backend.Tls, secrets),
             ProxyProtocol = ProxyProtocolRenderer.Render(backend.ProxyProtocol),
         };
         return ConnectionFeaturesRenderer.Add(config, backend);

@@ -93,6 +93,7 @@ internal static class GatewayPodRenderer
                             ReadOnly = true,
                         },
                     },
+                .. SecretVolumes.Mounts(input),
             ],
         };
 
@@ -136,6 +137,7 @@ internal static class GatewayPodRenderer
             volumes.Add(secrets);
         }
 
+        volumes.AddRange(SecretVolumes.Volumes(input));
         return volumes;
     }
 

@@ -39,6 +39,11 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         foreach (var (index, listener) in spec.Listeners.Index())
         {
             Check($"Listeners[{index}].Backend", listener.Backend);
+            foreach (var (number, route) in (listener.Tls?.Routes ?? []).Index())
+            {
+                Check($"Listeners[{index}].Tls.Routes[{number}].Backend", route.Backend);
+            }
+
             foreach (var (number, route) in (listener.WebSocket?.Routes ?? []).Index())
             {
                 Check($"Listeners[{index}].WebSocket.Routes[{number}].Backend", route.Backend);
@@ -75,13 +80,22 @@ internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
         RuleFor(listener => listener.Backend)
             .NotNull()
             .When(listener =>
-                listener.Protocol == Protocols.Tcp
+                (listener.Protocol == Protocols.Tcp && listener.Tls is not { Mode: "Passthrough", Routes.Count: > 0 })
                 || (listener.Protocol == Protocols.WebSocket && listener.WebSocket is null or { Routes.Count: 0 })
             )
             .WithMessage(listener => listener.Protocol == Protocols.Tcp ? "required" : "required where there are no routes");
         RuleFor(listener => listener.WebSocket!.HandshakeTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10))
             .When(listener => listener.WebSocket is not null);
+        RuleFor(listener => listener.Tls!).SetValidator(new TlsRules()).When(listener => listener.Tls is not null);
+        RuleFor(listener => listener.Tls!.Mode)
+            .NotEqual("Passthrough")
+            .When(listener => listener.Tls is not null && listener.Protocol == Protocols.WebSocket)
+            .WithMessage("Passthrough is only for protocol TCP");
+        RuleFor(listener => listener.Tls!.Alpn)
+            .Must(static alpn => alpn.All(static protocol => protocol == "http/1.1"))
+            .When(listener => listener.Tls is not null && listener.Protocol == Protocols.WebSocket)
+            .WithMessage("only http/1.1 is spoken by protocol WebSocket");
         RuleFor(listener => listener.ProxyProtocol!)
             .SetValidator(new ProxyProtocolRules())
             .When(listener => listener.ProxyProtocol is not null);
@@ -125,6 +139,7 @@ internal sealed class BackendRules : AbstractValidator<BackendSpec>
         RuleFor(backend => backend.Health!.Passive!.FailTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1))
             .When(backend => backend.Health?.Passive is not null);
+        RuleFor(backend => backend.Tls!).SetValidator(new BackendTlsRules()).When(backend => backend.Tls is not null);
         RuleFor(backend => backend.ProxyProtocol!)
             .SetValidator(new BackendProxyProtocolRules())
             .When(backend => backend.ProxyProtocol is not null);

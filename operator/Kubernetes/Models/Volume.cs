@@ -9,6 +9,8 @@ public sealed class Volume
 
     public ProjectedVolumeSource? Projected { get; set; }
 
+    public SecretVolumeSource? Secret { get; set; }
+
     public EmptyDirVolumeSource? EmptyDir { get; set; }
 
     public HostPathVolumeSource? HostPath { get; set; }
@@ -17,6 +19,16 @@ public sealed class Volume
 public sealed class ConfigMapVolumeSource
 {
     public string? Name { get; set; }
+
+    /// <summary>File mode bits, as the decimal number of JSON.</summary>
+    public int? DefaultMode { get; set; }
+
+    public bool? Optional { get; set; }
+}
+
+public sealed class SecretVolumeSource
+{
+    public string? SecretName { get; set; }
 
     /// <summary>File mode bits, as the decimal number of JSON.</summary>
     public int? DefaultMode { get; set; }

@@ -4,6 +4,8 @@ namespace Mooring.Operator.Tests.Host;
 
 public sealed class HostManifestTests
 {
+    private static readonly SecretFolders Folders = new("/state/secrets", "/no/such/secrets");
+
     private const string Good = """
         apiVersion: mooring.dev/v1alpha1
         kind: ConnectionFleet
@@ -16,7 +18,7 @@ public sealed class HostManifestTests
     [Fact]
     public void Parse_GoodFleet_IsPlannedForTheHost()
     {
-        var manifest = HostManifest.Parse(Good, "f.yaml");
+        var manifest = HostManifest.Parse(Good, "f.yaml", Folders);
         manifest.Errors.ShouldBeEmpty();
         var fleet = manifest.Fleets.Single();
         fleet.Key.ShouldBe("default/edge");
@@ -38,7 +40,7 @@ public sealed class HostManifestTests
     [InlineData("kind: ConnectionFleet", "kind: Fleet", "kind")]
     public void Parse_BadEdit_NamesTheField(string from, string to, string path)
     {
-        var manifest = HostManifest.Parse(Good.Replace(from, to, StringComparison.Ordinal), "f.yaml");
+        var manifest = HostManifest.Parse(Good.Replace(from, to, StringComparison.Ordinal), "f.yaml", Folders);
         manifest.Fleets.ShouldBeEmpty();
         manifest.Errors.ShouldContain(error =>
             error.StartsWith("f.yaml", StringComparison.Ordinal) && error.Contains(path, StringComparison.Ordinal)
@@ -48,7 +50,7 @@ public sealed class HostManifestTests
     [Fact]
     public void Parse_TwoFleetsOnOnePort_NamesBoth() =>
         HostManifest
-            .Parse($"{Good}\n---\n{Good.Replace("name: edge", "name: other", StringComparison.Ordinal)}", "f.yaml")
+            .Parse($"{Good}\n---\n{Good.Replace("name: edge", "name: other", StringComparison.Ordinal)}", "f.yaml", Folders)
             .Errors.ShouldBe([
                 "f.yaml: default/edge spec.listeners[0].port and default/other spec.listeners[0].port: two fleets of one machine must not share port 9000",
             ]);
@@ -56,12 +58,12 @@ public sealed class HostManifestTests
     [Fact]
     public void Parse_TwoFleetsOfOneName_IsRefused() =>
         HostManifest
-            .Parse($"{Good}\n---\n{Good.Replace("9000", "9001", StringComparison.Ordinal)}", "f.yaml")
+            .Parse($"{Good}\n---\n{Good.Replace("9000", "9001", StringComparison.Ordinal)}", "f.yaml", Folders)
             .Errors.ShouldBe(["f.yaml: metadata.name: there are 2 fleets default/edge"]);
 
     [Fact]
     public async Task ReadAsync_NoFile_SaysSo() =>
-        (await HostManifest.ReadAsync("/no/such/file.yaml", CancellationToken.None)).Errors.Single().ShouldContain("/no/such/file.yaml");
+        (await HostManifest.ReadAsync("/no/such/file.yaml", Folders, CancellationToken.None)).Errors.Single().ShouldContain("/no/such/file.yaml");
 
     [Fact]
     public async Task Watcher_FileReplacedAndWritten_TellsOfEachOnce()
