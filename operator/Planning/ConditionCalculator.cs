@@ -146,7 +146,7 @@ internal static class ConditionCalculator
                 FleetConditions.ScalingIn,
                 $"{figures.GatewaysDraining} surplus gateways are being emptied"
             ),
-            _ => new Finding(FleetConditions.False, isDegraded ? shortfall!.Reason : FleetConditions.Complete, ""),
+            _ => new Finding(FleetConditions.False, isDegraded && shortfall is not null ? shortfall.Reason : FleetConditions.Complete, ""),
         };
     }
 

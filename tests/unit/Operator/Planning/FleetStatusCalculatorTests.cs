@@ -106,6 +106,26 @@ public sealed class FleetStatusCalculatorTests
     }
 
     [Fact]
+    public void Calculate_CertificateNoGood_IsDegradedButReady()
+    {
+        var status = Calculate(
+            gatewaysReady: 2,
+            endpoints: 2,
+            view: hash =>
+            {
+                var troubled = Gateway("g-1", hash, connections: 1, capacity: 2);
+                return View(hash, Gateway("g-0", hash), troubled with { Report = troubled.Report! with { Problems = ["web: no key"] } });
+            }
+        );
+
+        Condition(status, "Ready").Status.ShouldBe("True");
+        Condition(status, "Degraded").ShouldBe(("True", "CertificatesRejected"));
+        status
+            .Conditions!.First(condition => condition.Type == "Degraded")
+            .Message.ShouldBe("g-1 serves on with what it had before: web: no key");
+    }
+
+    [Fact]
     public void Calculate_Reports_GiveConnections()
     {
         var status = Calculate(
