@@ -107,6 +107,10 @@ internal sealed class BackendState
             : null;
     }
 
+    /// <summary>The config of the backend that an endpoint is of: this one, or its backup.</summary>
+    public BackendSnapshot ConfigOf(EndpointState endpoint) =>
+        endpoint.Backend == Name || Backup is not { } backup ? Config : backup.Config;
+
     /// <summary>Asks for one more endpoint to be tried after one has failed.</summary>
     public bool TryRetry(long now)
     {

@@ -59,10 +59,11 @@ internal sealed unsafe class Connector(RelayLoop loop)
 
         var client = upstream->Peer;
         var channel = loop.Table[client];
+        var endpoint = loop.Engine.Endpoints[upstream->Endpoint];
         // Before TLS, and so once only.
         if (
             !upstream->Has(ChannelFlags.Tls)
-            && BackendOf(client, channel)?.Config.ProxyOut is { } proxy
+            && BackendOf(client, channel)?.ConfigOf(endpoint).ProxyOut is { } proxy
             && !loop.Greeting.Send(proxy, client, channel, descriptor, upstream)
         )
         {
@@ -70,7 +71,6 @@ internal sealed unsafe class Connector(RelayLoop loop)
             return;
         }
 
-        var endpoint = loop.Engine.Endpoints[upstream->Endpoint];
         if (endpoint.Target.Tls.Client is not null || upstream->Has(ChannelFlags.Tls))
         {
             var progress = loop.TlsConnector.Advance(descriptor, upstream, endpoint);

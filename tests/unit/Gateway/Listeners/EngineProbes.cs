@@ -72,6 +72,9 @@ internal static class EngineProbes
         return served.Count(one => one);
     }
 
+    /// <summary>One byte there and back; the connection stays.</summary>
+    public static async Task PingAsync(Socket client) => (await CountServedAsync([client])).ShouldBe(1);
+
     public static async Task IsResetAsync(int port)
     {
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);

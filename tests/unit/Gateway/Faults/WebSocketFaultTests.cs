@@ -1,0 +1,132 @@
+using System.Net.WebSockets;
+using System.Security.Cryptography;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Tests.WebSockets;
+using Mooring.Testing;
+using Mooring.Testing.Faults;
+
+namespace Mooring.Gateway.Tests.Faults;
+
+/// <summary>WebSockets through the same faults: messages of random sizes, echoed while more are sent.</summary>
+public sealed class WebSocketFaultTests
+{
+    [Fact]
+    public async Task AnyMessages_DelayedStalledAndInPieces_ComeBackToTheByte()
+    {
+        await using var backend = await EchoBackend.StartAsync();
+        using var behind = new FaultProxy(backend.Port, number => TcpFaultTests.Lossless(number, 5));
+        await using var gateway = await ProxyGateway.StartAsync(new WebSocketListenerConfig(), "app", Backend(behind.Port));
+        using var front = new FaultProxy(gateway.Port, number => TcpFaultTests.Lossless(number, 6));
+        await Task.WhenAll(
+            Enumerable
+                .Range(1, 32)
+                .Select(async seed =>
+                {
+                    var (sent, received, error) = await EchoAsync(front.Port, seed);
+                    error.ShouldBeNull($"seed {seed}");
+                    Convert.ToHexString(SHA256.HashData(received)).ShouldBe(Convert.ToHexString(SHA256.HashData(sent)), $"seed {seed}");
+                })
+        );
+        await Until.TrueAsync(() => gateway.Engine.Connections == 0, TimeSpan.FromSeconds(30), "none is left");
+    }
+
+    [Fact]
+    public async Task OneByteAtATime_HandshakeAndFrames_ComeBackToTheByte()
+    {
+        var slow = new FaultPlan { MaxPiece = 1 };
+        await using var backend = await EchoBackend.StartAsync();
+        using var behind = new FaultProxy(backend.Port, _ => (slow, slow));
+        await using var gateway = await ProxyGateway.StartAsync(new WebSocketListenerConfig(), "app", Backend(behind.Port));
+        using var front = new FaultProxy(gateway.Port, _ => (slow, slow));
+        var (sent, received, error) = await EchoAsync(front.Port, seed: 3, maxMessage: 200);
+        error.ShouldBeNull();
+        received.ShouldBe(sent);
+    }
+
+    [Fact]
+    public async Task ResetOrTruncated_AnywhereOnEitherSide_OnlyPrefixesComeBackAndNothingIsLeftOver()
+    {
+        await using var backend = await EchoBackend.StartAsync();
+        using var behind = new FaultProxy(backend.Port, number => number % 3 == 1 ? Lossy(number, 7) : TcpFaultTests.Lossless(number, 7));
+        await using var gateway = await ProxyGateway.StartAsync(new WebSocketListenerConfig { HandshakeTimeout = TimeSpan.FromSeconds(2) }, "app", Backend(behind.Port));
+        using var front = new FaultProxy(gateway.Port, number => number % 3 == 0 ? Lossy(number, 8) : TcpFaultTests.Lossless(number, 8));
+        var whole = 0;
+        await Task.WhenAll(
+            Enumerable
+                .Range(100, 36)
+                .Select(async seed =>
+                {
+                    var (sent, received, error) = await EchoAsync(front.Port, seed, maxMessage: 20_000);
+                    received.Length.ShouldBeLessThanOrEqualTo(sent.Length);
+                    received.AsSpan().SequenceEqual(sent.AsSpan(0, received.Length)).ShouldBeTrue($"seed {seed}: {error}");
+                    if (error is null)
+                    {
+                        Interlocked.Increment(ref whole);
+                    }
+                })
+        );
+        whole.ShouldBeGreaterThanOrEqualTo(6);
+        await Until.TrueAsync(() => gateway.Engine.Connections == 0, TimeSpan.FromSeconds(60), "none is left");
+        gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBe(0);
+    }
+
+    private static (FaultPlan Up, FaultPlan Down) Lossy(int number, int salt)
+    {
+        var random = new Random((number * 41) + salt);
+        return random.Next(2) == 0
+            ? (FaultPlan.Lossy(random, 20_000), FaultPlan.Lossless(random, 20_000))
+            : (FaultPlan.Lossless(random, 20_000), FaultPlan.Lossy(random, 20_000));
+    }
+
+    // Faults of the test must not put its one endpoint out.
+    private static BackendConfig Backend(int port) =>
+        ProxyGateway.Backend("app", port) with
+        {
+            PassiveHealth = new PassiveHealthConfig { MaxFails = 0 },
+        };
+
+    /// <summary>Sends messages and reads their echoes at the same time, then closes.</summary>
+    private static async Task<(byte[] Sent, byte[] Received, string? Error)> EchoAsync(int port, int seed, int maxMessage = 100_000)
+    {
+        var random = new Random(seed);
+        var messages = Enumerable.Range(0, random.Next(1, 12)).Select(_ => new byte[(int)Math.Pow(maxMessage, random.NextDouble())]).ToList();
+        messages.ForEach(random.NextBytes);
+        var sent = messages.SelectMany(message => message).ToArray();
+        using var received = new MemoryStream();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var client = new ClientWebSocket();
+        try
+        {
+            await client.ConnectAsync(new Uri($"ws://127.0.0.1:{port}/"), limit.Token);
+            var reading = ReadAsync(client, received, sent.Length, limit.Token);
+            foreach (var message in messages)
+            {
+                await client.SendAsync(message, WebSocketMessageType.Binary, endOfMessage: true, limit.Token);
+            }
+
+            await reading;
+            await client.CloseAsync(WebSocketCloseStatus.NormalClosure, null, limit.Token);
+            return (sent, received.ToArray(), null);
+        }
+        catch (Exception error) when (error is WebSocketException or IOException or System.Net.Sockets.SocketException)
+        {
+            client.Abort();
+            return (sent, received.ToArray(), error.Message);
+        }
+    }
+
+    private static async Task ReadAsync(ClientWebSocket client, MemoryStream received, int length, CancellationToken cancel)
+    {
+        var buffer = new byte[16 * 1024];
+        while (received.Length < length)
+        {
+            var result = await client.ReceiveAsync(buffer.AsMemory(), cancel);
+            if (result.MessageType == WebSocketMessageType.Close)
+            {
+                throw new WebSocketException("closed early");
+            }
+
+            received.Write(buffer, 0, result.Count);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using System.Net.Sockets;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Testing;
+using static Mooring.Gateway.Tests.Listeners.EngineProbes;
+
+namespace Mooring.Gateway.Tests.Listeners;
+
+/// <summary>Connections that wait for a place at a backend that is full.</summary>
+public sealed class EngineQueueTests
+{
+    [Fact]
+    public async Task Queue_PlacesComeFree_WaitersAreServedInOrder()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness(loops: 2);
+        var port = await ServeAsync(gateway, server.Port, new QueueConfig { MaxLength = 10, Timeout = TimeSpan.FromMinutes(1) });
+        using var holder = await EngineHarness.ConnectAsync(port);
+        await PingAsync(holder);
+        var waiting = new List<Socket>();
+        for (var i = 0; i < 5; i++)
+        {
+            waiting.Add(await EngineHarness.ConnectAsync(port));
+            var length = i + 1;
+            await Until.TrueAsync(() => Queue(gateway).Length == length, EngineHarness.Patience, $"{length} wait");
+        }
+
+        holder.Dispose();
+        for (var i = 0; i < 5; i++)
+        {
+            await PingAsync(waiting[i]);
+            gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBe(1);
+            Queue(gateway).Length.ShouldBe(4 - i);
+            waiting[i].Dispose();
+        }
+
+        await gateway.NoneOpenAsync();
+        Queue(gateway).ShouldBe(new QueueLoad { Length = 0, WaitedTotal = 5, ServedTotal = 5 });
+        gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Queue_FullOrTooSlow_IsRefusedAndCounted()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness();
+        var port = await ServeAsync(gateway, server.Port, new QueueConfig { MaxLength = 1, Timeout = TimeSpan.FromMilliseconds(300) });
+        using var holder = await EngineHarness.ConnectAsync(port);
+        await PingAsync(holder);
+        using var waiter = await TryConnectAsync(port);
+        await Until.TrueAsync(() => Queue(gateway) is { WaitedTotal: 1 }, EngineHarness.Patience, "one waits");
+        await IsResetAsync(port);
+        (await CountServedAsync([waiter])).ShouldBe(0);
+        var refused = gateway.Engine.ListenerLoads()[0].RefusedTotal;
+        (refused.GetValueOrDefault("queue_timeout") + refused.GetValueOrDefault("queue_full")).ShouldBe(2);
+        refused["queue_timeout"].ShouldBeGreaterThan(0);
+        Queue(gateway).Length.ShouldBe(0);
+        await PingAsync(holder);
+    }
+
+    [Fact]
+    public async Task Queue_WaiterLeaves_ItsPlaceGoesToTheNextOne()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness();
+        var port = await ServeAsync(gateway, server.Port, new QueueConfig { Timeout = TimeSpan.FromMinutes(1) });
+        using var holder = await EngineHarness.ConnectAsync(port);
+        await PingAsync(holder);
+        using var first = await EngineHarness.ConnectAsync(port);
+        await Until.TrueAsync(() => Queue(gateway).Length == 1, EngineHarness.Patience, "the first waits");
+        using var second = await EngineHarness.ConnectAsync(port);
+        await Until.TrueAsync(() => Queue(gateway).Length == 2, EngineHarness.Patience, "the second waits");
+        first.LingerState = new LingerOption(true, 0);
+        first.Dispose();
+        holder.Dispose();
+        await TcpRelayTests.ExchangeAsync(second, 1000, 1000, 1);
+        server.Accepted.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Queue_ManyClientsOnFewPlaces_AllAreServed()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness(loops: 2);
+        var port = await ServeAsync(gateway, server.Port, new QueueConfig { MaxLength = 1000, Timeout = TimeSpan.FromMinutes(1) }, places: 3);
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 100)
+                .Select(async i =>
+                {
+                    using var client = await EngineHarness.ConnectAsync(port);
+                    await TcpRelayTests.ExchangeAsync(client, 2000, 500, i);
+                    gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBeLessThanOrEqualTo(3);
+                })
+        );
+        await gateway.NoneOpenAsync();
+        gateway.Engine.ListenerLoads()[0].RefusedTotal.ShouldBeEmpty();
+        Queue(gateway).Length.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Queue_GatewayLetsGoOfWaiters_NothingIsLeft()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness();
+        var port = await ServeAsync(gateway, server.Port, new QueueConfig { Timeout = TimeSpan.FromMinutes(1) });
+        using var holder = await EngineHarness.ConnectAsync(port);
+        await PingAsync(holder);
+        using var waiter = await EngineHarness.ConnectAsync(port);
+        await Until.TrueAsync(() => Queue(gateway).Length == 1, EngineHarness.Patience, "one waits");
+        var open = await gateway.Engine.ListConnectionsAsync();
+        (await gateway.Engine.CloseAsync(open, new(Gateway.Listeners.CloseReason.Drained, null))).ShouldBe(2);
+        await gateway.NoneOpenAsync();
+        Queue(gateway).ShouldSatisfyAllConditions(queue => queue.Length.ShouldBe(0), queue => queue.WaitedTotal.ShouldBe(1));
+        gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBe(0);
+    }
+
+    private static QueueLoad Queue(EngineHarness gateway) => gateway.Engine.BackendLoads()[0].Queue!;
+
+    private static async Task<int> ServeAsync(EngineHarness gateway, int backend, QueueConfig queue, int places = 1)
+    {
+        var port = (await gateway.ListenAsync())[0];
+        var config = EngineHarness.Config(port, backend);
+        await gateway.ApplyAsync(
+            config with
+            {
+                Backends = [config.Backends[0] with { MaxConnectionsPerEndpoint = places, Queue = queue }],
+            }
+        );
+        return port;
+    }
+}
