@@ -75,17 +75,31 @@ public sealed class FaultProxy : IDisposable
             Prepare(server, up.BufferBytes, down.BufferBytes);
             await server.ConnectAsync(new IPEndPoint(IPAddress.Loopback, _target), _stop.Token);
             await Task.WhenAll(
-                CarryAsync(client, server, up, new Random(number)),
-                CarryAsync(server, client, down, new Random(number + 1_000_000))
+                RunAsync(client, server, up, new Random(number)),
+                RunAsync(server, client, down, new Random(number + 1_000_000))
             );
             client.Dispose();
             server.Dispose();
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // A peer's reset, or the plan's: for both ends.
+            // The target does not answer.
             Reset(client);
             Reset(server);
+        }
+    }
+
+    private async Task RunAsync(Socket from, Socket to, FaultPlan plan, Random random)
+    {
+        try
+        {
+            await CarryAsync(from, to, plan, random);
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // A peer's reset, or the plan's: for both ends, and at once, since the other direction may wait for a peer that waits for us.
+            Reset(from);
+            Reset(to);
         }
     }
 
