@@ -13,9 +13,9 @@ internal sealed class FaultRig : IAsyncDisposable
     private readonly FaultProxy _behind;
     private readonly EngineHarness _gateway;
     private readonly FaultProxy _front;
-    private readonly ClientWrapper _wrapper;
+    private readonly StreamWrapper _wrapper;
 
-    private FaultRig(TestServer server, FaultProxy behind, EngineHarness gateway, FaultProxy front, ClientWrapper wrapper) =>
+    private FaultRig(TestServer server, FaultProxy behind, EngineHarness gateway, FaultProxy front, StreamWrapper wrapper) =>
         (_server, _behind, _gateway, _front, _wrapper) = (server, behind, gateway, front, wrapper);
 
     /// <summary>What came at the backend, by seed.</summary>
@@ -25,16 +25,16 @@ internal sealed class FaultRig : IAsyncDisposable
 
     /// <param name="front">Faults between clients and gateway, by the connection's number.</param>
     /// <param name="behind">Faults between gateway and backend.</param>
-    /// <param name="wrapper">What the client speaks around the bytes: nothing, or TLS.</param>
+    /// <param name="wrapper">What client and backend speak around the bytes: nothing, or TLS.</param>
     public static async Task<FaultRig> StartAsync(
         Func<int, (FaultPlan Up, FaultPlan Down)> front,
         Func<int, (FaultPlan Up, FaultPlan Down)> behind,
-        ClientWrapper? wrapper = null
+        StreamWrapper? wrapper = null
     )
     {
-        wrapper ??= ClientWrapper.Plain;
+        wrapper ??= StreamWrapper.Plain;
         var received = new ConcurrentDictionary<int, Received>();
-        var server = new TestServer(socket => Transfer.ServeAsync(socket, received));
+        var server = new TestServer(socket => wrapper.ServeAsync(socket, received));
         var back = new FaultProxy(server.Port, behind);
         var gateway = new EngineHarness(loops: 2);
         var port = (await gateway.ListenAsync())[0];
@@ -52,7 +52,7 @@ internal sealed class FaultRig : IAsyncDisposable
         using var socket = await EngineHarness.ConnectAsync(_front.Port);
         try
         {
-            await using var stream = await _wrapper.Wrap(new NetworkStream(socket), limit.Token);
+            await using var stream = await _wrapper.Client(new NetworkStream(socket), limit.Token);
             return await transfer.RunClientAsync(stream, () => _wrapper.EndWriting(stream, socket), limit.Token);
         }
         catch (Exception error) when (error is IOException or SocketException)
@@ -69,26 +69,4 @@ internal sealed class FaultRig : IAsyncDisposable
         _behind.Dispose();
         _server.Dispose();
     }
-}
-
-/// <summary>What a client puts around its bytes, and what the gateway needs in its config for that.</summary>
-internal sealed record ClientWrapper
-{
-    public static readonly ClientWrapper Plain = new()
-    {
-        Wrap = (stream, _) => Task.FromResult<Stream>(stream),
-        EndWriting = (_, socket) =>
-        {
-            socket.Shutdown(SocketShutdown.Send);
-            return Task.CompletedTask;
-        },
-        Configure = config => config,
-    };
-
-    public required Func<NetworkStream, CancellationToken, Task<Stream>> Wrap { get; init; }
-
-    /// <summary>Ends the sending direction: a FIN, or TLS's close_notify.</summary>
-    public required Func<Stream, Socket, Task> EndWriting { get; init; }
-
-    public required Func<GatewayConfig, GatewayConfig> Configure { get; init; }
 }

@@ -1,3 +1,4 @@
+using Mooring.Gateway.Tests.Listeners.Tls;
 using Mooring.Testing;
 using Mooring.Testing.Faults;
 
@@ -77,6 +78,52 @@ public sealed class TcpFaultTests
         var transfer = new Transfer(77, 4_000, 2_000_000);
         Transfer.ShouldBeWhole(await rig.RunAsync(transfer), ~transfer.Seed, transfer.Down);
         await rig.Gateway.NoneOpenAsync();
+    }
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task OverTls_DelayedStalledAndInPieces_ArrivesToTheByte(bool client, bool backend)
+    {
+        var transfers = Enumerable.Range(2001, 16).Select(seed => Transfer.Random(seed, MaxBytes)).ToList();
+        await using var tls = new TlsHarness();
+        await using var rig = await FaultRig.StartAsync(
+            number => Lossless(number, 11),
+            number => Lossless(number, 12),
+            StreamWrapper.Tls(tls, client, backend)
+        );
+        await RunAllAsync(rig, transfers);
+        foreach (var transfer in transfers)
+        {
+            Transfer.ShouldBeWhole(rig.AtBackend[transfer.Seed], transfer.Seed, transfer.Up);
+        }
+
+        await rig.Gateway.NoneOpenAsync();
+    }
+
+    [Fact]
+    public async Task OverTls_ResetOrTruncated_OnlyPrefixesArriveAndNothingIsLeftOver()
+    {
+        var transfers = Enumerable.Range(3000, 24).Select(seed => Transfer.Random(seed, 200_000)).ToList();
+        await using var tls = new TlsHarness();
+        await using var rig = await FaultRig.StartAsync(
+            number => number % 3 == 0 ? Lossy(number, 13) : Lossless(number, 13),
+            number => number % 3 == 1 ? Lossy(number, 14) : Lossless(number, 14),
+            StreamWrapper.Tls(tls, client: true, backend: true)
+        );
+        var atClient = await Task.WhenAll(transfers.Select(rig.RunAsync));
+        await rig.Gateway.NoneOpenAsync();
+        foreach (var (transfer, received) in transfers.Zip(atClient))
+        {
+            Transfer.ShouldBePrefix(received, ~transfer.Seed, transfer.Down);
+            if (rig.AtBackend.TryGetValue(transfer.Seed, out var up))
+            {
+                Transfer.ShouldBePrefix(up, transfer.Seed, transfer.Up);
+            }
+        }
+
+        rig.Gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBe(0);
     }
 
     internal static (FaultPlan Up, FaultPlan Down) Lossless(int number, int salt)

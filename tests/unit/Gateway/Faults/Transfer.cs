@@ -48,10 +48,12 @@ internal sealed record Transfer(int Seed, int Up, int Down)
     }
 
     /// <summary>A server's side of any number of transfers: serves one connection, and notes what came under its seed.</summary>
-    public static async Task ServeAsync(Socket socket, ConcurrentDictionary<int, Received> received)
+    /// <param name="stream">From the gateway, wrapped as the backend's config asks for.</param>
+    /// <param name="endWriting">Ends the sending direction.</param>
+    /// <param name="received">Where it is noted.</param>
+    public static async Task ServeAsync(Stream stream, Func<Task> endWriting, ConcurrentDictionary<int, Received> received)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(120));
-        await using var stream = new NetworkStream(socket);
         var header = new byte[HeaderBytes];
         if (await stream.ReadAtLeastAsync(header, HeaderBytes, throwOnEndOfStream: false, limit.Token) < HeaderBytes)
         {
@@ -65,7 +67,7 @@ internal sealed record Transfer(int Seed, int Up, int Down)
         try
         {
             await SendAsync(stream, ~seed, down, limit.Token);
-            socket.Shutdown(SocketShutdown.Send);
+            await endWriting();
         }
         catch (Exception error) when (error is IOException or SocketException)
         {
