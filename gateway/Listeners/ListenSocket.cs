@@ -79,10 +79,14 @@ internal sealed unsafe class ListenSocket
     {
         var bound = stackalloc byte[KernelAddress.MaxBytes];
         uint length = KernelAddress.MaxBytes;
-        return Listens(descriptor)
+        return
+            Listens(descriptor)
             && Libc.GetSocketName(descriptor, bound, &length) == 0
             && KernelAddress.Read(bound).Address is var actual
-            && (actual == NetworkAddress.From(address) || (address.Equals(IPAddress.IPv6Any) && actual == NetworkAddress.From(IPAddress.Any)))
+            && (
+                actual == NetworkAddress.From(address)
+                || (address.Equals(IPAddress.IPv6Any) && actual == NetworkAddress.From(IPAddress.Any))
+            )
             ? Prepare(descriptor, adopted: false)
             : null;
     }
@@ -93,7 +97,8 @@ internal sealed unsafe class ListenSocket
     {
         var accepts = 0;
         uint length = sizeof(int);
-        return Libc.GetSocketOption(descriptor, SocketLevel.Socket, SocketOption.AcceptsConnections, &accepts, &length) == 0 && accepts != 0;
+        return Libc.GetSocketOption(descriptor, SocketLevel.Socket, SocketOption.AcceptsConnections, &accepts, &length) == 0
+            && accepts != 0;
     }
 
     private static ListenSocket Prepare(int socket, bool adopted)

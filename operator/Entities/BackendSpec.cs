@@ -56,7 +56,9 @@ public sealed record BackendSpec
     [Description("Other endpoints that a connection is tried at while nothing was sent.")]
     public RetrySpec? Retry { get; set; }
 
-    [Description("Where connections wait while every endpoint is full; needs maxConnectionsPerEndpoint. Left out: they are refused at once.")]
+    [Description(
+        "Where connections wait while every endpoint is full; needs maxConnectionsPerEndpoint. Left out: they are refused at once."
+    )]
     public QueueSpec? Queue { get; set; }
 
     [Description("Name of the backend that takes over while no endpoint of this one can be used. It must have no backup itself.")]

@@ -2,7 +2,9 @@ using Mooring.Operator.Entities.Attributes;
 
 namespace Mooring.Operator.Entities;
 
-[Description("Other endpoints that a connection is tried at while nothing was sent, within a budget of the whole backend, so that an outage is not multiplied.")]
+[Description(
+    "Other endpoints that a connection is tried at while nothing was sent, within a budget of the whole backend, so that an outage is not multiplied."
+)]
 public sealed record RetrySpec
 {
     [Description("Endpoints tried for one connection, the first included.")]

@@ -8,7 +8,9 @@ public sealed record SocketSpec
     [Description("Probes of an idle connection, which find a peer that is gone. Left out: on for clients, off for backends.")]
     public KeepAliveSpec? KeepAlive { get; set; }
 
-    [Description("TCP_USER_TIMEOUT: what was sent and is not acknowledged for this long ends the connection. Left out: the kernel's own time.")]
+    [Description(
+        "TCP_USER_TIMEOUT: what was sent and is not acknowledged for this long ends the connection. Left out: the kernel's own time."
+    )]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
     [ValidationRule("duration(self) > duration('0s') && duration(self) <= duration('24h')", "must be more than 0s and at most 24h")]
     public string? UserTimeout { get; set; }
@@ -20,7 +22,9 @@ public sealed record KeepAliveSpec
     [Description("Whether idle connections are probed.")]
     public bool Enabled { get; set; } = true;
 
-    [Description("Silence before the first probe, in whole seconds. The default is below the 240 s after which cloud load balancers forget a flow.")]
+    [Description(
+        "Silence before the first probe, in whole seconds. The default is below the 240 s after which cloud load balancers forget a flow."
+    )]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
     [ValidationRule("duration(self) >= duration('1s') && duration(self) <= duration('9h')", "must be 1s to 9h")]
     public string Idle { get; set; } = "2m";

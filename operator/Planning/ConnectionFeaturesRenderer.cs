@@ -21,7 +21,9 @@ internal static class ConnectionFeaturesRenderer
                     MinRetriesPerSecond = retry.MinRetriesPerSecond,
                 }
                 : config.Retry,
-            Queue = spec.Queue is { } queue ? new QueueConfig { MaxLength = queue.MaxLength, Timeout = Duration.Parse(queue.Timeout) } : null,
+            Queue = spec.Queue is { } queue
+                ? new QueueConfig { MaxLength = queue.MaxLength, Timeout = Duration.Parse(queue.Timeout) }
+                : null,
             SlowStart = Parse(spec.SlowStart) ?? TimeSpan.Zero,
             Backup = spec.Backup,
             DrainTimeout = Parse(spec.DrainTimeout) ?? TimeSpan.Zero,

@@ -81,9 +81,7 @@ internal sealed class SocketRules : AbstractValidator<SocketSpec>
     public SocketRules()
     {
         RuleFor(socket => socket.UserTimeout).MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(24));
-        RuleFor(socket => socket.KeepAlive!.Idle)
-            .MustBeBetween(Second, TimeSpan.FromHours(9))
-            .When(socket => socket.KeepAlive is not null);
+        RuleFor(socket => socket.KeepAlive!.Idle).MustBeBetween(Second, TimeSpan.FromHours(9)).When(socket => socket.KeepAlive is not null);
         RuleFor(socket => socket.KeepAlive!.Interval)
             .MustBeBetween(Second, TimeSpan.FromHours(9))
             .When(socket => socket.KeepAlive is not null);
@@ -92,6 +90,5 @@ internal sealed class SocketRules : AbstractValidator<SocketSpec>
 
 internal sealed class LifetimeRules : AbstractValidator<LifetimeSpec>
 {
-    public LifetimeRules() =>
-        RuleFor(lifetime => lifetime.MaxDuration).MustBeBetween(TimeSpan.FromSeconds(1), TimeSpan.FromHours(720));
+    public LifetimeRules() => RuleFor(lifetime => lifetime.MaxDuration).MustBeBetween(TimeSpan.FromSeconds(1), TimeSpan.FromHours(720));
 }

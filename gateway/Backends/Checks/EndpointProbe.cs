@@ -20,7 +20,12 @@ internal static class EndpointProbe
     private const int MaxError = 200;
 
     /// <summary>Null when the endpoint is well, else why not, at most 200 characters.</summary>
-    public static async Task<string?> RunAsync(IPEndPoint endpoint, CheckPlan plan, CancellationToken cancel, ProxyOutSnapshot? proxy = null)
+    public static async Task<string?> RunAsync(
+        IPEndPoint endpoint,
+        CheckPlan plan,
+        CancellationToken cancel,
+        ProxyOutSnapshot? proxy = null
+    )
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         limit.CancelAfter(plan.Timeout);

@@ -16,7 +16,16 @@ public sealed class BackendFeatureTests
     [Fact]
     public void Acquire_Backups_OnlyWhileNoPrimaryCanBeUsed()
     {
-        var backend = Backend(new BackendConfig { Name = "b", PassiveHealth = new PassiveHealthConfig { MaxFails = 1 } }, "a", "b", "spare!");
+        var backend = Backend(
+            new BackendConfig
+            {
+                Name = "b",
+                PassiveHealth = new PassiveHealthConfig { MaxFails = 1 },
+            },
+            "a",
+            "b",
+            "spare!"
+        );
         Shares(backend, 300).Keys.Order().ShouldBe(["a", "b"]);
         Endpoint(backend, "a").ConnectFailed(Second);
         Shares(backend, 300, Second).Keys.ShouldBe(["b"]);
@@ -70,7 +79,15 @@ public sealed class BackendFeatureTests
     [Fact]
     public void Acquire_BreakerOfOneEndpointOpens_OthersServe()
     {
-        var backend = Backend(new BackendConfig { Name = "b", CircuitBreaker = new CircuitBreakerConfig { FailureThreshold = 2 } }, "a", "b");
+        var backend = Backend(
+            new BackendConfig
+            {
+                Name = "b",
+                CircuitBreaker = new CircuitBreakerConfig { FailureThreshold = 2 },
+            },
+            "a",
+            "b"
+        );
         Endpoint(backend, "a").ConnectFailed(0);
         Endpoint(backend, "a").ConnectFailed(0);
         Shares(backend, 100).Keys.ShouldBe(["b"]);
@@ -117,7 +134,16 @@ public sealed class BackendFeatureTests
         Endpoint(backend, "a").NoteCheck("refused", plan, 0).ShouldBeTrue();
         Acquire(backend).ShouldBeNull();
         backend.WhyNone(0).ShouldBe(RefusalReason.NoBackend);
-        Endpoint(backend, "a").ReadChecks().ShouldBe(new() { Up = false, FailedTotal = 1, LastError = "refused" });
+        Endpoint(backend, "a")
+            .ReadChecks()
+            .ShouldBe(
+                new()
+                {
+                    Up = false,
+                    FailedTotal = 1,
+                    LastError = "refused",
+                }
+            );
         Endpoint(backend, "a").NoteCheck(null, plan, 0).ShouldBeFalse();
         Endpoint(backend, "a").NoteCheck(null, plan, 0).ShouldBeTrue();
         Acquire(backend)!.Id.ShouldBe("a");
@@ -187,7 +213,18 @@ public sealed class BackendFeatureTests
         served.ShouldBe([0, 2]);
         busy.Release();
         (busy.Connections, backend.Queue.IsEmpty).ShouldBe((0, true));
-        backend.Queue.Read().ShouldBe(new() { Length = 0, WaitedTotal = 3, ServedTotal = 2, TimedOutTotal = 1, OverflowedTotal = 1 });
+        backend
+            .Queue.Read()
+            .ShouldBe(
+                new()
+                {
+                    Length = 0,
+                    WaitedTotal = 3,
+                    ServedTotal = 2,
+                    TimedOutTotal = 1,
+                    OverflowedTotal = 1,
+                }
+            );
     }
 
     [Fact]
@@ -219,7 +256,10 @@ public sealed class BackendFeatureTests
                             }
                             else
                             {
-                                backend.Queue.TryJoin(new Waiter(i, default, 0, (ulong)i, w => ThreadPool.QueueUserWorkItem(_ => Serve(w.Endpoint!))), 100_000);
+                                backend.Queue.TryJoin(
+                                    new Waiter(i, default, 0, (ulong)i, w => ThreadPool.QueueUserWorkItem(_ => Serve(w.Endpoint!))),
+                                    100_000
+                                );
                             }
                         }
                     })

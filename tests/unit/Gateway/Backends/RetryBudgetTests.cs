@@ -39,8 +39,7 @@ public sealed class RetryBudgetTests
     }
 
     [Fact]
-    public void TryTake_NothingAllowed_AllowsOneAndNoMore() =>
-        Take(new RetryBudget(), 100, perSecond: 0, connects: 0, now: 0).ShouldBe(1);
+    public void TryTake_NothingAllowed_AllowsOneAndNoMore() => Take(new RetryBudget(), 100, perSecond: 0, connects: 0, now: 0).ShouldBe(1);
 
     [Fact]
     public void TryTake_ConnectsFallAsEndpointsGo_TakesNothingAway()

@@ -40,7 +40,10 @@ internal sealed class FaultRig : IAsyncDisposable
         var port = (await gateway.ListenAsync())[0];
         var config = EngineHarness.Config(port, back.Port);
         // Faults of the test must not put its one endpoint out.
-        var backend = config.Backends[0] with { PassiveHealth = new PassiveHealthConfig { MaxFails = 0 } };
+        var backend = config.Backends[0] with
+        {
+            PassiveHealth = new PassiveHealthConfig { MaxFails = 0 },
+        };
         await gateway.ApplyAsync(wrapper.Configure(config with { Backends = [backend] }));
         return new FaultRig(server, back, gateway, new FaultProxy(port, front), wrapper) { AtBackend = received };
     }

@@ -14,8 +14,8 @@ internal sealed record StreamWrapper
     public static readonly StreamWrapper Plain = new();
 
     /// <summary>Of a client, over its connection to the gateway.</summary>
-    public Func<NetworkStream, CancellationToken, Task<Stream>> Client { get; private init; } = static (stream, _) =>
-        Task.FromResult<Stream>(stream);
+    public Func<NetworkStream, CancellationToken, Task<Stream>> Client { get; private init; } =
+        static (stream, _) => Task.FromResult<Stream>(stream);
 
     /// <summary>Of the backend, over a connection from the gateway.</summary>
     public Func<NetworkStream, Task<Stream>> Server { get; private init; } = Task.FromResult<Stream>;
@@ -36,12 +36,7 @@ internal sealed record StreamWrapper
                     Backends = [config.Backends[0] with { Tls = backend ? harness.ClientTls() : null }],
                 },
         };
-        wrapper = !client
-            ? wrapper
-            : wrapper with
-            {
-                Client = async (stream, _) => await TlsStreams.OverAsync(stream, harness.Authority),
-            };
+        wrapper = !client ? wrapper : wrapper with { Client = async (stream, _) => await TlsStreams.OverAsync(stream, harness.Authority) };
         return !backend
             ? wrapper
             : wrapper with

@@ -48,7 +48,11 @@ public sealed class WebSocketFaultTests
     {
         await using var backend = await EchoBackend.StartAsync();
         using var behind = new FaultProxy(backend.Port, number => number % 3 == 1 ? Lossy(number, 7) : TcpFaultTests.Lossless(number, 7));
-        await using var gateway = await ProxyGateway.StartAsync(new WebSocketListenerConfig { HandshakeTimeout = TimeSpan.FromSeconds(2) }, "app", Backend(behind.Port));
+        await using var gateway = await ProxyGateway.StartAsync(
+            new WebSocketListenerConfig { HandshakeTimeout = TimeSpan.FromSeconds(2) },
+            "app",
+            Backend(behind.Port)
+        );
         using var front = new FaultProxy(gateway.Port, number => number % 3 == 0 ? Lossy(number, 8) : TcpFaultTests.Lossless(number, 8));
         var whole = 0;
         await Task.WhenAll(
@@ -89,7 +93,10 @@ public sealed class WebSocketFaultTests
     private static async Task<(byte[] Sent, byte[] Received, string? Error)> EchoAsync(int port, int seed, int maxMessage = 100_000)
     {
         var random = new Random(seed);
-        var messages = Enumerable.Range(0, random.Next(1, 12)).Select(_ => new byte[(int)Math.Pow(maxMessage, random.NextDouble())]).ToList();
+        var messages = Enumerable
+            .Range(0, random.Next(1, 12))
+            .Select(_ => new byte[(int)Math.Pow(maxMessage, random.NextDouble())])
+            .ToList();
         messages.ForEach(random.NextBytes);
         var sent = messages.SelectMany(message => message).ToArray();
         using var received = new MemoryStream();
@@ -119,7 +126,12 @@ public sealed class WebSocketFaultTests
 
     // What .NET's client says of a connection that broke depends on what it was doing.
     private static bool IsCut(Exception error) =>
-        error is WebSocketException or IOException or System.Net.Sockets.SocketException or InvalidOperationException or OperationCanceledException;
+        error
+            is WebSocketException
+                or IOException
+                or System.Net.Sockets.SocketException
+                or InvalidOperationException
+                or OperationCanceledException;
 
     private static async Task ReadAsync(ClientWebSocket client, MemoryStream received, int length, CancellationToken cancel)
     {

@@ -23,8 +23,11 @@ public sealed class EngineHealthTests
         using var good = new TestServer();
         var closed = ClosedPort();
         var turned = new List<(string, bool)>();
-        await using var gateway = new EngineHarness(
-            change: options => options with { EndpointTurned = (endpoint, why) => Add(turned, endpoint.Id, why is null) }
+        await using var gateway = new EngineHarness(change: options =>
+            options with
+            {
+                EndpointTurned = (endpoint, why) => Add(turned, endpoint.Id, why is null),
+            }
         );
         var port = await ServeAsync(gateway, Fast, good.Port, closed);
         await UpAsync(gateway, 0, true);
@@ -144,10 +147,11 @@ public sealed class EngineHealthTests
         var load = gateway.Engine.BackendLoads()[0];
         // Five failures open it; each of those connections went on to the backup by a retry, the others at once.
         load.Endpoints[0].FailuresTotal.ShouldBe(5);
-        load.Endpoints[0].Breaker!.ShouldSatisfyAllConditions(
-            breaker => breaker.State.ShouldBe(BreakerStateName.Open),
-            breaker => breaker.OpenedTotal.ShouldBe(1)
-        );
+        load.Endpoints[0]
+            .Breaker!.ShouldSatisfyAllConditions(
+                breaker => breaker.State.ShouldBe(BreakerStateName.Open),
+                breaker => breaker.OpenedTotal.ShouldBe(1)
+            );
         load.RetriesTotal.ShouldBe(5);
         server.Accepted.ShouldBe(8);
     }
@@ -241,7 +245,10 @@ public sealed class EngineHealthTests
 
     private static Task UpAsync(EngineHarness gateway, int endpoint, bool up) =>
         Until.TrueAsync(
-            () => gateway.Engine.BackendLoads()[0].Endpoints[endpoint].Check is { } check && check.Up == up && check.PassedTotal + check.FailedTotal > 0,
+            () =>
+                gateway.Engine.BackendLoads()[0].Endpoints[endpoint].Check is { } check
+                && check.Up == up
+                && check.PassedTotal + check.FailedTotal > 0,
             EngineHarness.Patience,
             $"endpoint {endpoint} is {(up ? "up" : "down")}"
         );

@@ -35,7 +35,15 @@ public sealed class EngineQueueTests
         }
 
         await gateway.NoneOpenAsync();
-        Queue(gateway).ShouldBe(new QueueLoad { Length = 0, WaitedTotal = 5, ServedTotal = 5 });
+        Queue(gateway)
+            .ShouldBe(
+                new QueueLoad
+                {
+                    Length = 0,
+                    WaitedTotal = 5,
+                    ServedTotal = 5,
+                }
+            );
         gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBe(0);
     }
 
@@ -82,7 +90,12 @@ public sealed class EngineQueueTests
     {
         using var server = new TestServer();
         await using var gateway = new EngineHarness(loops: 2);
-        var port = await ServeAsync(gateway, server.Port, new QueueConfig { MaxLength = 1000, Timeout = TimeSpan.FromMinutes(1) }, places: 3);
+        var port = await ServeAsync(
+            gateway,
+            server.Port,
+            new QueueConfig { MaxLength = 1000, Timeout = TimeSpan.FromMinutes(1) },
+            places: 3
+        );
         await Task.WhenAll(
             Enumerable
                 .Range(0, 100)
