@@ -3,7 +3,6 @@ using Mooring.Contracts.Stream;
 using Mooring.Gateway.Balancing;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Limits;
-using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Backends;
