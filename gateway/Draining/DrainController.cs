@@ -40,6 +40,9 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     /// <summary>Says whether connections are about to be handed over, so that closing them can wait; null: nobody hands over.</summary>
     public Func<bool>? HoldsCloses { get; set; }
 
+    /// <summary>Told of each change of state, between two steps; null: nobody is.</summary>
+    public Action<GatewayState>? StateChanged { get; set; }
+
     /// <summary>What is in force.</summary>
     public DrainDecision Decision
     {
@@ -196,6 +199,7 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         if (decision.State != before.State)
         {
             log.Event("state", ("state", decision.State), ("reason", reason), ("connections", engine.Connections));
+            StateChanged?.Invoke(decision.State);
         }
 
         if (decision.CloseAll)
@@ -203,7 +207,7 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
             _closingAll ??= Now;
             await CloseAllAsync(Now - _closingAll > LastGrace);
         }
-        else if (decision.CloseNow > 0)
+        else if (decision.CloseNow > 0 && HoldsCloses?.Invoke() != true)
         {
             await CloseAsync(decision.CloseNow);
         }

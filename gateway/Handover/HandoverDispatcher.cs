@@ -18,7 +18,7 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
     private static readonly TimeSpan Redial = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long the drain's closes wait for a target that cannot be reached: one that died is replaced in less.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly HandoverGiver _giver = new(engine);
     private readonly SemaphoreSlim _wake = new(0);
@@ -88,7 +88,7 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
         var (given, told) = (_giver.Given, -1L);
         while (targets.Count > 0)
         {
-            await DialAsync(targets, cancel);
+            var unreachable = await DialAsync(targets, cancel);
             var links = _links.Values.ToList();
             if (links.Count > 0)
             {
@@ -102,7 +102,7 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
             }
 
             // A whole pass is through: what is still here cannot be moved, or not yet.
-            _pending = links.Count == 0 && time.GetElapsedTime(lastLink) < Patience;
+            _pending = links.Count == 0 && unreachable && time.GetElapsedTime(lastLink) < Patience;
             if (_giver.Given - given is var count && count != told && links.Count > 0)
             {
                 told = count;
@@ -124,18 +124,30 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
         }
     }
 
-    private async Task DialAsync(IReadOnlyList<string> targets, CancellationToken cancel)
+    /// <summary>Dials those without a link; true when one did not answer, as when it has just died and is about to be started again.</summary>
+    private async Task<bool> DialAsync(IReadOnlyList<string> targets, CancellationToken cancel)
     {
+        var unreachable = false;
         foreach (var target in targets)
         {
-            if (_links.ContainsKey(target) || (_failed.TryGetValue(target, out var at) && time.GetElapsedTime(at) < Redial))
+            if (_links.ContainsKey(target))
             {
+                continue;
+            }
+
+            if (_failed.TryGetValue(target, out var at) && time.GetElapsedTime(at) < Redial)
+            {
+                unreachable = true;
                 continue;
             }
 
             try
             {
-                _links.Add(target, await DialAsync(target, HandoverPurpose.Give, cancel));
+                if (await DialAsync(target, HandoverPurpose.Give, cancel) is { } link)
+                {
+                    _links.Add(target, link);
+                }
+
                 _failed.Remove(target);
             }
             catch (Exception problem) when (problem is SocketException or IOException or InvalidDataException)
@@ -146,14 +158,17 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
                 }
 
                 _failed[target] = time.GetTimestamp();
+                unreachable = true;
             }
         }
+
+        return unreachable;
     }
 
-    /// <summary>Connects to a gateway and exchanges hellos.</summary>
+    /// <summary>Connects to a gateway and exchanges hellos; null where it does not take connections.</summary>
     /// <exception cref="IOException">It does not answer, or is of another form.</exception>
     /// <exception cref="SocketException">Nobody listens there.</exception>
-    public static async Task<HandoverLink> DialAsync(string path, HandoverPurpose purpose, CancellationToken cancel)
+    public static async Task<HandoverLink?> DialAsync(string path, HandoverPurpose purpose, CancellationToken cancel)
     {
         var link = new HandoverLink(await HandoverReceiver.ConnectAsync(path, cancel));
         try
@@ -166,9 +181,18 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
             };
             await link.SendAsync(LinkMessage.Hello, hello.ToJson(), cancel);
             var answer = HandoverHello.Parse(await link.ExpectAsync(LinkMessage.Hello, cancel));
-            return answer.Version == HandoverHello.CurrentVersion
-                ? link
-                : throw new IOException($"the gateway at {path} speaks form {answer.Version}, this one {HandoverHello.CurrentVersion}");
+            if (answer.Version != HandoverHello.CurrentVersion)
+            {
+                throw new IOException($"the gateway at {path} speaks form {answer.Version}, this one {HandoverHello.CurrentVersion}");
+            }
+
+            if (purpose == HandoverPurpose.Take || answer.Serves)
+            {
+                return link;
+            }
+
+            link.Dispose();
+            return null;
         }
         catch
         {

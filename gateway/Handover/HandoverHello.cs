@@ -24,6 +24,9 @@ internal sealed record HandoverHello
 
     public required HandoverPurpose Purpose { get; init; }
 
+    /// <summary>Of the one who listens: it takes new connections, so it may be given open ones.</summary>
+    public bool Serves { get; init; }
+
     /// <summary>For the log.</summary>
     public required int ProcessId { get; init; }
 

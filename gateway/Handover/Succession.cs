@@ -21,13 +21,18 @@ internal sealed class Succession : IDisposable
     /// <exception cref="IOException">It does not hand over: it is of another form, or has a successor already.</exception>
     public static async Task<Succession?> BeginAsync(string path, GatewayEngine engine, CancellationToken cancel)
     {
-        HandoverLink link;
+        HandoverLink? link;
         try
         {
             link = await HandoverDispatcher.DialAsync(path, HandoverPurpose.Take, cancel);
         }
         catch (SocketException nobody)
             when (nobody.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable || !File.Exists(path))
+        {
+            return null;
+        }
+
+        if (link is null)
         {
             return null;
         }

@@ -17,6 +17,7 @@ internal sealed partial class TakeoverServer : IAsyncDisposable
     private readonly string _path;
     private readonly GatewayEngine _engine;
     private readonly GatewayLog _log;
+    private readonly Func<bool> _serves;
     private readonly Func<HandoverLink, CancellationToken, Task> _succeed;
     private readonly Task _accepting;
     private volatile bool _succeeded;
@@ -24,11 +25,18 @@ internal sealed partial class TakeoverServer : IAsyncDisposable
     /// <param name="path">Path of the socket, at most 107 bytes. One that is left behind there is replaced.</param>
     /// <param name="engine">Takes the connections.</param>
     /// <param name="log">Gets an event for each handover.</param>
+    /// <param name="serves">Says whether new connections are taken: then open ones are, too.</param>
     /// <param name="succeed">Gives a successor this process's place; the link is its to close. Throws where the successor did not get that far.</param>
     /// <exception cref="SocketException">The path cannot be bound.</exception>
-    public TakeoverServer(string path, GatewayEngine engine, GatewayLog log, Func<HandoverLink, CancellationToken, Task> succeed)
+    public TakeoverServer(
+        string path,
+        GatewayEngine engine,
+        GatewayLog log,
+        Func<bool> serves,
+        Func<HandoverLink, CancellationToken, Task> succeed
+    )
     {
-        (_path, _engine, _log, _succeed) = (path, engine, log, succeed);
+        (_path, _engine, _log, _serves, _succeed) = (path, engine, log, serves, succeed);
         // Under another name first: a predecessor's socket at the path is replaced at once, and never without anybody behind it.
         var temporary = $"{path}.{Environment.ProcessId}";
         File.Delete(temporary);
@@ -95,9 +103,14 @@ internal sealed partial class TakeoverServer : IAsyncDisposable
         try
         {
             var hello = HandoverHello.Parse(await link.ExpectAsync(LinkMessage.Hello, _stop.Token));
-            var answer = hello with { Version = HandoverHello.CurrentVersion, ProcessId = Environment.ProcessId };
+            var answer = hello with
+            {
+                Version = HandoverHello.CurrentVersion,
+                ProcessId = Environment.ProcessId,
+                Serves = _serves(),
+            };
             await link.SendAsync(LinkMessage.Hello, answer.ToJson(), _stop.Token);
-            if (hello.Version != HandoverHello.CurrentVersion)
+            if (hello.Version != HandoverHello.CurrentVersion || (hello.Purpose == HandoverPurpose.Give && !answer.Serves))
             {
                 return;
             }

@@ -92,7 +92,7 @@ internal static class GatewayProcess
         }
 
         var predecessor = new Predecessor(options.Takeover ?? "", engine, drain, handover, admin, log);
-        await using var takeover = options.Takeover is { } path ? new TakeoverServer(path, engine, log, predecessor.SucceedAsync) : null;
+        await using var takeover = options.Takeover is { } path ? new TakeoverServer(path, engine, log, () => drain.Decision.AcceptNew, predecessor.SucceedAsync) : null;
         log.Event(
             "started",
             ("version", GatewayVersion.Text),
@@ -105,10 +105,14 @@ internal static class GatewayProcess
             : ConfigReloader.RunAsync(file, configs, () => status.Stream?.IsConnected == true, reloads, log, end.Token);
         var certificates = CertificateReloader.RunAsync(engine, log, time, end.Token);
         var giving = handover.RunAsync(end.Token);
+        using var siblings = options.Siblings is { } pattern
+            ? new SiblingHandover(pattern, options.Takeover, engine, drain, handover)
+            : null;
+        var handing = siblings?.RunAsync(end.Token) ?? Task.CompletedTask;
         var taking = succession is null ? Task.CompletedTask : TakeAsync(succession, engine, log, end.Token);
         await ServeAsync(options, endpoint, engine, status, drain, log, error, stopNow);
         await end.CancelAsync();
-        await Task.WhenAll(reloading, certificates, giving, taking);
+        await Task.WhenAll(reloading, certificates, giving, handing, taking);
         var left = engine.Connections;
         log.Event("stopped", ("cutOff", drain.CutOff + left));
         return drain.CutOff + left == 0 ? 0 : 1;

@@ -59,13 +59,7 @@ internal sealed class GatewayStatus(
         }
     }
 
-    public void ApplyDirective(DirectiveMessage message)
-    {
-        if (drain.Apply(message) is DirectiveOutcome.Accepted or DirectiveOutcome.Repeated)
-        {
-            handover.Direct(message.Kind == DirectiveKind.Drain ? message.HandOverTo : []);
-        }
-    }
+    public void ApplyDirective(DirectiveMessage message) => drain.Apply(message);
 
     public LoadGlance Glance()
     {

@@ -40,6 +40,10 @@ internal static class ServeCommand
         Description =
             "Unix socket by which gateways take over from one another: with one that serves there, this one takes its sockets and open connections, and it ends",
     };
+    private static readonly Option<string?> Siblings = new("--siblings")
+    {
+        Description = "Takeover sockets of the other gateways of the fleet, such as /run/x/take-*.sock: a drain hands connections over to them",
+    };
     private static readonly Option<string?> Admin = new("--admin") { Description = "address:port of health and metrics; by default none" };
     private static readonly Option<string> Access = new("--access-log")
     {
@@ -62,6 +66,7 @@ internal static class ServeCommand
             TokenFile,
             Handover,
             Takeover,
+            Siblings,
             Admin,
             Access,
             Loops,
@@ -122,6 +127,7 @@ internal static class ServeCommand
                         TokenFile = parse.GetValue(TokenFile),
                         Handover = parse.GetValue(Handover),
                         Takeover = parse.GetValue(Takeover),
+                        Siblings = parse.GetValue(Siblings),
                         Admin = parse.GetValue(Admin),
                         AccessLog = AccessLogMode.TryParse(parse.GetRequiredValue(Access), out var access) ? access : default,
                         Loops = parse.GetValue(Loops),

@@ -32,6 +32,12 @@ internal sealed record ServeOptions
     /// </summary>
     public string? Takeover { get; init; }
 
+    /// <summary>
+    /// Takeover sockets of the fleet's gateways on this host, as a path whose last part may have a *: a drain hands connections over to those that
+    /// serve. Null: there are no others.
+    /// </summary>
+    public string? Siblings { get; init; }
+
     /// <summary>Where health and metrics are served, as <c>address:port</c>; null: nowhere, and no web server is loaded.</summary>
     public string? Admin { get; init; }
 

@@ -123,6 +123,11 @@ public sealed record DrainSpec
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
     public string? Jitter { get; set; }
 
+    [Description(
+        "On one machine (operator up): whether a gateway that has to stop hands its open connections over to the others, so that nobody is sent away; TLS cannot be handed over and is drained. Default true. In a cluster it does nothing: a connection cannot move to another pod."
+    )]
+    public bool? Handover { get; set; }
+
     [Description("Code of the WebSocket close frame: 1001 (going away) or 1012 (service restart). Default 1012.")]
     [AllowedNumbers(1001, 1012)]
     public int? CloseCode { get; set; }

@@ -3,6 +3,7 @@ using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Processes;
+using Mooring.Operator.Host.Sockets;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Scaling;
 
@@ -12,7 +13,7 @@ namespace Mooring.Operator.Host;
 /// <remarks>Used on the supervisor's loop only.</remarks>
 internal sealed class GatewayGroup(string fleet, string handoverPath, HostContext host)
 {
-    private const string Spec = "gateway";
+    private readonly TakeoverSockets _takeover = new(handoverPath);
     private readonly ChildRunner _runner = new(host);
     private readonly List<ChildSlot> _slots = [];
     private DrainConfig _drain = new();
@@ -22,6 +23,9 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     private bool _drainedForStop;
 
     public IReadOnlyList<ChildSlot> Slots => _slots;
+
+    /// <summary>What the gateways are to run: a slot of another revision is replaced once one of this can take its connections.</summary>
+    private string Spec => host.Revisions.Of(_fleet.Spec.Gateway);
 
     public int Desired { get; private set; }
 
@@ -73,6 +77,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
             }
         }
 
+        _takeover.Tidy(_slots);
         foreach (var slot in _slots.Where(static slot => slot.Phase == SlotPhase.Gone))
         {
             host.Hub.Forget(fleet, slot.Name);
@@ -87,16 +92,22 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     /// <summary>The same sequence as in a cluster: the least loaded go, at the fleet's pace, and only when they are empty.</summary>
     private void Scale(FleetView view, DateTimeOffset now)
     {
+        var revision = Spec;
         var gateways = See(view);
-        var living = gateways.Count(static gateway => gateway.Stage != GatewayStage.Terminating);
+        var groups = gateways
+            .Where(static gateway => gateway.Stage != GatewayStage.Terminating)
+            .CountBy(static gateway => gateway.Revision)
+            .Select(static group => new RevisionGroup(group.Key, group.Value, group.Value))
+            .ToList();
+        var living = groups.Find(group => group.Revision == revision)?.Existing ?? 0;
         var step = DrainSequence.Decide(
             new SequenceInput
             {
                 Now = now,
                 Wanted = Desired,
-                Revision = Spec,
+                Revision = revision,
                 Gateways = gateways,
-                Groups = [new RevisionGroup(Spec, living, living)],
+                Groups = groups,
                 // No load balancer has to notice: the sockets are shared with the others.
                 Pace = new SequencePace { LameDuck = TimeSpan.Zero, Deadline = _drain.Deadline },
             }
@@ -107,9 +118,13 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
         }
 
         // What has not started yet carries nobody.
-        var surplus = living - step.TargetOf(Spec);
+        var surplus = living - step.TargetOf(revision);
         foreach (
-            var slot in _slots.Where(static slot => slot.Phase is SlotPhase.Waiting or SlotPhase.Starting).Reverse().Take(Math.Max(0, surplus)).ToList()
+            var slot in _slots
+                .Where(slot => slot.SpecHash == revision && slot.Phase is (SlotPhase.Waiting or SlotPhase.Starting))
+                .Reverse()
+                .Take(Math.Max(0, surplus))
+                .ToList()
         )
         {
             slot.Stop(now + host.Options.KillAfter, now);
@@ -118,7 +133,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
         var taken = _slots.Where(static slot => slot.Phase != SlotPhase.Gone).Select(static slot => slot.Number).ToHashSet();
         foreach (var number in Enumerable.Range(0, int.MaxValue).Where(number => !taken.Contains(number)).Take(Math.Max(0, -surplus)))
         {
-            _slots.Add(new ChildSlot($"{fleet.Split('/')[1]}-gateway-{number}", number, Spec));
+            _slots.Add(new ChildSlot($"{fleet.Split('/')[1]}-gateway-{number}", number, revision));
         }
 
         var orders = FleetOrders.Decide(_fleet, See(view), view, step.Phase != SequencePhase.Complete);
@@ -208,6 +223,10 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                     $"unix:{host.StreamPath}",
                     "--handover",
                     handoverPath,
+                    "--takeover",
+                    _takeover.Next(slot),
+                    "--siblings",
+                    _takeover.Pattern,
                 ],
                 Environment = host.Environment.With(new("MOORING_FLEET", fleet), new("MOORING_NAME", slot.Name)),
             },

@@ -16,6 +16,8 @@ internal sealed record HostContext
 
     public required ChildEnvironment Environment { get; init; }
 
+    public required GatewayRevisions Revisions { get; init; }
+
     public required TimeProvider Time { get; init; }
 
     /// <summary>Runs an action on the supervisor's loop, which owns all state. For any thread.</summary>

@@ -13,8 +13,12 @@ internal static class HostRunner
 {
     // sockaddr_un has room for 108 bytes with the final zero.
     private const int MaxSocketPath = 107;
-    private const string LongestSocketName = "handover-99999999.sock";
+    // With the process id that a gateway's own socket has while it is made.
+    private const string LongestSocketName = "handover-9999-999999.sock.4194304";
     private const string StreamSocketName = "stream.sock";
+
+    // .NET has no name for it; Linux' number on x86-64 and arm64.
+    private const PosixSignal User2 = (PosixSignal)12;
 
     // timeout(1) and some terminals signal both the process and its group.
     private static readonly TimeSpan SameSignal = TimeSpan.FromMilliseconds(300);
@@ -53,6 +57,7 @@ internal static class HostRunner
             Monitor = monitor,
             Watchdog = watchdog,
             Environment = new ChildEnvironment(options.GatewayPath, mark),
+            Revisions = new GatewayRevisions(options.GatewayPath, time),
             Time = time,
             Post = action => posted.Writer.TryWrite(action),
             Say = output.Say,
@@ -124,6 +129,15 @@ internal static class HostRunner
         using var terminate = OnSignal(PosixSignal.SIGTERM);
         using var quit = OnSignal(PosixSignal.SIGQUIT);
         using var hangUp = OnSignal(PosixSignal.SIGHUP);
+        using var replace = PosixSignalRegistration.Create(
+            User2,
+            context =>
+            {
+                context.Cancel = true;
+                host.Say("replacing the gateways; connections are handed over");
+                host.Post(host.Revisions.Restart);
+            }
+        );
         await supervisor.RunAsync();
         return 0;
 

@@ -38,6 +38,7 @@ internal static class GatewayConfigRenderer
             ClosesPerSecond = PaceAlone(gateway),
             Jitter = Parse(gateway.Drain?.Jitter) ?? TimeSpan.Zero,
             CloseCode = gateway.Drain?.CloseCode ?? defaults.CloseCode,
+            Handover = gateway.Drain?.Handover,
         };
     }
 

@@ -66,6 +66,12 @@ public sealed record DrainConfig
     /// <summary>Code of the WebSocket close frame: 1001 (going away) or 1012 (service restart). Default 1012.</summary>
     public int CloseCode { get; set; } = 1012;
 
+    /// <summary>
+    /// Open connections go to the other gateways of the same host first, where there are any; what cannot go is drained. Null: true. Between pods it
+    /// does nothing.
+    /// </summary>
+    public bool? Handover { get; init; }
+
     /// <summary>Reason in the WebSocket close frame; at most 123 bytes of UTF-8 (RFC 6455 §5.5).</summary>
     public string CloseReason { get; set; } = "draining";
 }

@@ -87,12 +87,6 @@ public sealed record DirectiveMessage : OperatorMessage
 
     /// <summary>For <see cref="DirectiveKind.Shed"/>.</summary>
     public int? TargetConnections { get; init; }
-
-    /// <summary>
-    /// For <see cref="DirectiveKind.Drain"/> on one host: Unix sockets of gateways that take the open connections over, in turn; at most 64. What cannot
-    /// be handed over is drained as without.
-    /// </summary>
-    public IReadOnlyList<string> HandOverTo { get; set; } = [];
 }
 
 /// <summary>A message from a gateway to the operator.</summary>
