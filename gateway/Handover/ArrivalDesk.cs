@@ -31,7 +31,7 @@ internal sealed class ArrivalDesk(
     /// <summary>Connections taken over since the start.</summary>
     public long Settled => Interlocked.Read(ref _settled);
 
-    /// <summary>Takes a connection's places, and its descriptors; null, leaving all to the caller, where it cannot be served here.</summary>
+    /// <summary>Takes a connection's place on its endpoint, and its descriptors; null, leaving all to the caller, where it cannot be served here.</summary>
     /// <param name="record">What the other process told; its listener is known here by now.</param>
     /// <param name="descriptors">As many as the record says.</param>
     public Arrival? Admit(ConnectionRecord record, DescriptorHandle[] descriptors)
@@ -62,18 +62,12 @@ internal sealed class ArrivalDesk(
             endpoint.AcquireAlways();
         }
 
-        engine.Connections.TryAcquire(0);
-        listener.Connections.TryAcquire(0);
-        engine.Addresses.TryAcquire(record.Address.ClientKey, 0);
         return new Arrival(record, descriptors, listener, endpoint);
     }
 
-    /// <summary>Gives the places back and closes the descriptors: the other process keeps the connection after all.</summary>
+    /// <summary>Gives the place back and closes the descriptors: the other process keeps the connection after all.</summary>
     public void TurnAway(Arrival arrival)
     {
-        engine.Addresses.Release(arrival.Record.Address.ClientKey);
-        arrival.Listener.Connections.Release();
-        engine.Connections.Release();
         arrival.Endpoint.Release();
         foreach (var descriptor in arrival.Descriptors)
         {

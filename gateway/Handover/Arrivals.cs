@@ -11,7 +11,7 @@ internal static unsafe class Arrivals
 {
     /// <summary>Takes the connection on: from here on this loop reads from it and writes to it.</summary>
     /// <param name="loop">Whose it is to be.</param>
-    /// <param name="arrival">What came, with its place in every limit taken. Its descriptors are the loop's from now on.</param>
+    /// <param name="arrival">What came, with its place on the endpoint taken. Its descriptors are the loop's from now on.</param>
     public static void Settle(RelayLoop loop, Arrival arrival)
     {
         var record = arrival.Record;
@@ -43,6 +43,9 @@ internal static unsafe class Arrivals
         {
             ProxySide.Restore(loop, descriptor, client, proxy);
         }
+
+        loop.Admission.Adopt(client);
+        loop.Shaper.Resume(descriptor, client, record.Bandwidth);
 
         // Registered anew, each socket tells at once what is ready: the edges of what came while it was on its way.
         if (!loop.Register(descriptor) || !loop.Register(peer))

@@ -25,6 +25,9 @@ internal sealed record ConnectionRecord
     /// <summary>What the client's PROXY header said; null: it had none, or nothing worth keeping.</summary>
     public ProxyRecord? Proxy { get; init; }
 
+    /// <summary>Levels of its buckets of bandwidth; null: it has none.</summary>
+    public (long Receive, long Send)? Bandwidth { get; init; }
+
     public required SideRecord Client { get; init; }
 
     public required SideRecord Upstream { get; init; }

@@ -55,6 +55,7 @@ internal sealed unsafe class Departures(RelayLoop loop)
     public void PutBack(Departure departure)
     {
         Restore(departure);
+        loop.Shaper.Resume(departure.ClientDescriptor, loop.Table[departure.ClientDescriptor], departure.Record.Bandwidth);
         if (!loop.Register(departure.ClientDescriptor) || !loop.Register(departure.UpstreamDescriptor))
         {
             loop.Closer.Close(departure.ClientDescriptor, CloseReason.Resources, reset: true);
@@ -118,10 +119,12 @@ internal sealed unsafe class Departures(RelayLoop loop)
             TimerDeadline = deadline,
             NoDelay = upstream->NoDelay,
             Proxy = ProxySide.Read(loop, descriptor, client),
+            Bandwidth = loop.Shaper.Read(descriptor, client),
             Client = Describe(client),
             Upstream = Describe(upstream),
         };
         var departure = new Departure(descriptor, peer, record, *client, *upstream, Descriptors(descriptor, client, peer, upstream));
+        loop.Admission.Suspend(client);
         client->Kind = upstream->Kind = ChannelKind.None;
         client->Loop = 0;
         return departure;
@@ -136,6 +139,7 @@ internal sealed unsafe class Departures(RelayLoop loop)
         // Watched anew, for everything; what is ready by then is said at once.
         client->Flags &= ~ChannelFlags.Muted;
         upstream->Flags &= ~ChannelFlags.Muted;
+        loop.Admission.Resume(client);
     }
 
     private int[] Descriptors(int descriptor, Channel* client, int peer, Channel* upstream)

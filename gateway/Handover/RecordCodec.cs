@@ -81,7 +81,7 @@ internal static class RecordCodec
 
             return records;
         }
-        catch (Exception problem) when (problem is EndOfStreamException or InvalidDataException or FormatException)
+        catch (Exception problem) when (problem is IOException or InvalidDataException or FormatException)
         {
             throw new InvalidDataException($"batch of connections, [{at}]: {problem.Message}", problem);
         }
@@ -114,6 +114,10 @@ internal static class RecordCodec
             writer.Write((ushort)proxy.Header.Length);
             writer.Write(proxy.Header);
         }
+
+        writer.Write(record.Bandwidth is not null);
+        writer.Write(record.Bandwidth?.Receive ?? 0);
+        writer.Write(record.Bandwidth?.Send ?? 0);
     }
 
     private static void Write(BinaryWriter writer, SideRecord side)
@@ -156,7 +160,14 @@ internal static class RecordCodec
             Client = Side(reader, "client"),
             Upstream = Side(reader, "upstream"),
             Proxy = reader.ReadBoolean() ? Proxy(reader) : null,
+            Bandwidth = Bandwidth(reader),
         };
+    }
+
+    private static (long Receive, long Send)? Bandwidth(BinaryReader reader)
+    {
+        var (has, receive, send) = (reader.ReadBoolean(), reader.ReadInt64(), reader.ReadInt64());
+        return has ? (receive, send) : null;
     }
 
     private static ProxyRecord Proxy(BinaryReader reader)

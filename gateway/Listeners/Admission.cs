@@ -78,6 +78,12 @@ internal sealed unsafe class Admission(RelayLoop loop)
         _prefixes?.TryAcquire(client->Address, 0);
     }
 
+    /// <summary>The connection is in no list of this loop for a moment: what goes by those lists counts it no more. See <see cref="Resume"/>.</summary>
+    public void Suspend(Channel* client) => _prefixes?.Release(client->Address);
+
+    /// <summary>Takes back <see cref="Suspend"/>.</summary>
+    public void Resume(Channel* client) => _prefixes?.TryAcquire(client->Address, 0);
+
     /// <summary>The connection has ended.</summary>
     public void Release(Channel* client)
     {

@@ -59,6 +59,34 @@ internal sealed unsafe class Shaper : IDisposable
         _loop.Table[channel->Peer]->Flags |= ChannelFlags.Shaped;
     }
 
+    /// <summary>The buckets of a connection, for another process to go on with; null: it has none.</summary>
+    public (long Receive, long Send)? Read(int client, Channel* channel)
+    {
+        if (!channel->Has(ChannelFlags.Shaped))
+        {
+            return null;
+        }
+
+        var shape = _shapes[_loop.Engine.Sides[client]->Shape];
+        return (shape->Receive, shape->Send);
+    }
+
+    /// <summary>As <see cref="Attach(int, Channel*)"/>, where the listener has limits, with the buckets as they were in another process.</summary>
+    public void Resume(int client, Channel* channel, (long Receive, long Send)? buckets)
+    {
+        if (_loop.Engine.Listeners[channel->Listener].Setup?.Config.Limits.IsShaped != true)
+        {
+            return;
+        }
+
+        Attach(client, channel);
+        if (buckets is { } levels)
+        {
+            var shape = _shapes[_loop.Engine.Sides[client]->Shape];
+            (shape->Receive, shape->Send) = levels;
+        }
+    }
+
     /// <summary>Bytes that may be read from a side now, at most <paramref name="wanted"/>; 0: not now, reading goes on by itself.</summary>
     public int Allow(int descriptor, Channel* source, int wanted)
     {

@@ -31,6 +31,7 @@ public sealed class RecordCodecTests
             EndpointAddress = new IPEndPoint(random.Next(2) == 0 ? IPAddress.Loopback : IPAddress.IPv6Loopback, random.Next(65536)),
             Frames = frames,
             Proxy = Proxy(random),
+            Bandwidth = random.Next(2) == 0 ? (random.NextInt64(), random.NextInt64()) : null,
             Client = Side(random),
             Upstream = Side(random),
             Address = NetworkAddress.From(IPAddress.Parse("2001:db8::1")),
