@@ -59,6 +59,25 @@ internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loop
         }
     }
 
+    /// <summary>Takes sockets of a predecessor as if they had been bound here: as many as it had, or clients would change hands.</summary>
+    public void Inherit(IReadOnlyCollection<int> descriptors)
+    {
+        lock (_gate)
+        {
+            foreach (var descriptor in descriptors)
+            {
+                var socket = DatagramSocket.Adopt(descriptor, shared: false);
+                if (!_ports.TryGetValue(socket.Port, out var sockets))
+                {
+                    _ports.Add(socket.Port, sockets = []);
+                }
+
+                socket.Loop = sockets.Count % loops;
+                sockets.Add(socket);
+            }
+        }
+    }
+
     /// <summary>Opens what the listeners need and is not open. All or nothing: on any error what was opened is closed again.</summary>
     public IReadOnlyList<string> Open(IReadOnlyList<ListenerSnapshot> listeners)
     {

@@ -107,10 +107,12 @@ internal sealed unsafe class DatagramSocket
     }
 
     /// <summary>Takes over a bound socket; from now on it is this object's to close.</summary>
-    public static DatagramSocket Adopt(int descriptor)
+    /// <param name="descriptor">Of a datagram socket.</param>
+    /// <param name="shared">Other processes hold it too, for good.</param>
+    public static DatagramSocket Adopt(int descriptor, bool shared = true)
     {
         _ = Libc.Control(descriptor, FileControl.SetFlags, Libc.Control(descriptor, FileControl.GetFlags, 0) | SocketFlag.NonBlocking);
-        return new DatagramSocket(descriptor, adopted: true);
+        return new DatagramSocket(descriptor, shared);
     }
 
     /// <summary>Sets what a socket that clients' datagrams come in by needs.</summary>

@@ -1,4 +1,7 @@
+using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Handover;
+using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Handover;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
@@ -12,8 +15,13 @@ internal sealed partial class GatewayEngine
     public ArrivalDesk Arrivals { get; }
 
     /// <summary>As <see cref="AdoptAsync"/>, of sockets that are this process's own from now on, as if it had bound them. Before the first config.</summary>
-    /// <returns>How many are of the address that this gateway binds; the others are closed.</returns>
-    public int Inherit(IReadOnlyCollection<int> descriptors) => _host.Inherit(descriptors);
+    /// <returns>How many were taken; listening sockets of an address that this gateway does not bind are closed.</returns>
+    public int Inherit(IReadOnlyCollection<int> descriptors)
+    {
+        var datagrams = descriptors.Where(DatagramSocket.Is).ToList();
+        _datagrams.Inherit(datagrams);
+        return datagrams.Count + _host.Inherit([.. descriptors.Except(datagrams)]);
+    }
 
     /// <summary>The listening sockets of the config in force, each with what it is for. The descriptors stay the engine's.</summary>
     public async Task<IReadOnlyList<(HandoverListener Listener, int Descriptor)>> ListSocketsAsync()
@@ -24,8 +32,7 @@ internal sealed partial class GatewayEngine
             return
             [
                 .. from listener in _state.Snapshot?.Listeners ?? []
-                let socket = _host[listener.BindPort]
-                where socket is not null
+                from descriptor in Descriptors(listener)
                 select (
                     new HandoverListener
                     {
@@ -34,7 +41,7 @@ internal sealed partial class GatewayEngine
                         Address = _options.BindAddress.ToString(),
                         Port = listener.BindPort,
                     },
-                    socket.Descriptor
+                    descriptor
                 ),
             ];
         }
@@ -83,6 +90,11 @@ internal sealed partial class GatewayEngine
             await Task.Delay(TimeSpan.FromMilliseconds(10), cancel);
         }
     }
+
+    private IEnumerable<int> Descriptors(ListenerSnapshot listener) =>
+        listener.Protocol == ListenerProtocol.UDP ? _datagrams[listener.BindPort].Select(socket => socket.Descriptor)
+        : _host[listener.BindPort] is { } socket ? [socket.Descriptor]
+        : [];
 
     private bool HasRoomForBackend(string name) => _backendIndexes.ContainsKey(name) || _backendIndexes.Count < LoopCounters.MaxNames;
 }

@@ -110,7 +110,15 @@ public sealed class TakeoverTests : IDisposable
             JsonSerializer.Serialize(
                 EngineHarness.Config(ports[0], backend) with
                 {
-                    Listeners = [.. ports.Select((port, i) => EngineHarness.Listener($"l{i}", port))],
+                    // The same number for UDP: its sockets move too, or the successor could not bind them.
+                    Listeners =
+                    [
+                        .. ports.Select((port, i) => EngineHarness.Listener($"l{i}", port)),
+                        EngineHarness.Listener("u", ports[0]) with
+                        {
+                            Protocol = ListenerProtocol.UDP,
+                        },
+                    ],
                 },
                 ContractsJson.Default.GatewayConfig
             )
