@@ -3,6 +3,7 @@ using System.Text.Json;
 using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Tests.Listeners;
+using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Handover;
 
@@ -44,8 +45,15 @@ public sealed class TakeoverTests : IDisposable
             await next.EventAsync("started");
             (await gateway.ExitAsync()).ShouldBe(0, gateway.Output);
             (await next.EventAsync("taken_over")).GetProperty("connections").GetInt32().ShouldBe(200);
-            (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).ShouldContain(
-                "mooring_gateway_handover_connections_total{direction=\"in\"} 200\n"
+            // A kept connection was the former's: the client finds out by using it.
+            await Until.TrueAsync(
+                async () =>
+                    (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))).Contains(
+                        "mooring_gateway_handover_connections_total{direction=\"in\"} 200\n",
+                        StringComparison.Ordinal
+                    ),
+                EngineHarness.Patience,
+                "the successor's metrics"
             );
             gateway.Dispose();
             gateway = next;
