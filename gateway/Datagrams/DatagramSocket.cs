@@ -1,4 +1,5 @@
 using System.Net;
+using Mooring.Contracts.Handover;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Datagrams;
@@ -136,6 +137,21 @@ internal sealed unsafe class DatagramSocket
 
     public void Close() => _ = Libc.Close(Descriptor);
 
+    /// <summary>The port is in use, but only by sockets of single flows, of a listener that was removed a while ago.</summary>
+    private static bool BindBesidePins(int socket, KernelAddress* target, int port)
+    {
+        var error = Libc.LastError;
+        if (error == Errno.EADDRINUSE && !UdpPorts.IsOpen(port))
+        {
+            Libc.SetOption(socket, SocketLevel.Socket, UdpOption.ReusePort, 1);
+            return Libc.Bind(socket, target, target->Length) == 0;
+        }
+
+        // The look at the ports has changed it.
+        *Libc.ErrnoLocation() = error;
+        return false;
+    }
+
     /// <summary>-1: the host has no IPv6, and the address is IPv6Any.</summary>
     private static int Bind(IPAddress address, int port, bool shared)
     {
@@ -157,7 +173,7 @@ internal sealed unsafe class DatagramSocket
             Libc.SetOption(socket, SocketLevel.IPv6, SocketOption.IPv6Only, 0);
         }
 
-        if (Libc.Bind(socket, &target, target.Length) < 0)
+        if (Libc.Bind(socket, &target, target.Length) < 0 && !BindBesidePins(socket, &target, port))
         {
             var error = Libc.LastError;
             _ = Libc.Close(socket);

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using Mooring.Contracts.Handover;
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Processes;

@@ -2,12 +2,15 @@ using System.CommandLine;
 using Mooring.Benchmarks.Backend;
 using Mooring.Benchmarks.L4;
 using Mooring.Benchmarks.Load;
+using Mooring.Benchmarks.Udp;
 
 return await new RootCommand("Mooring's benchmarks, each beside the programs that people use today")
 {
     L4Command.Create(),
     LoadCommand.Create(),
     BackendCommand.Create(),
+    UdpCommand.Create(),
+    UdpLoadCommand.Create(),
 }
     .Parse(args)
     .InvokeAsync(

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Mooring.Contracts.Handover;
 
 namespace Mooring.Operator.Host.Sockets;
 
@@ -30,7 +31,17 @@ internal static class DatagramSockets
                     Share(socket);
                 }
 
-                socket.Bind(new IPEndPoint(address, port));
+                try
+                {
+                    socket.Bind(new IPEndPoint(address, port));
+                }
+                catch (SocketException exception)
+                    when (i == 0 && exception.SocketErrorCode == SocketError.AddressAlreadyInUse && !UdpPorts.IsOpen(port))
+                {
+                    // Only sockets of single flows are left there, of a listener that was removed a while ago.
+                    Share(socket);
+                    socket.Bind(new IPEndPoint(address, port));
+                }
 
                 // The first one alone is bound without it, so that a port that someone else has is an error and not a part of the clients.
                 Share(socket);

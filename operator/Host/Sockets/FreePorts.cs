@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Mooring.Contracts.Handover;
 
 namespace Mooring.Operator.Host.Sockets;
 

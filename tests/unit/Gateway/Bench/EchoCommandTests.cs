@@ -52,6 +52,26 @@ public sealed class EchoCommandTests
     }
 
     [Fact]
+    public async Task Udp_EchoesDatagramsAndEndsWhenAsked()
+    {
+        using var stop = new CancellationTokenSource();
+        using var echo = new UdpEcho(new IPEndPoint(IPAddress.Loopback, 0));
+        var running = echo.RunAsync(stop.Token);
+        using var client = new UdpClient();
+        client.Connect((IPEndPoint)echo.EndPoint);
+        foreach (var size in new[] { 0, 1, 65_507 })
+        {
+            var sent = new byte[size];
+            Random.Shared.NextBytes(sent);
+            await client.SendAsync(sent, Deadline());
+            (await client.ReceiveAsync(Deadline())).Buffer.ShouldBe(sent);
+        }
+
+        await stop.CancelAsync();
+        await running;
+    }
+
+    [Fact]
     public async Task WebSocket_EchoesMessagesOfAnySize()
     {
         await using var echo = new RunningEcho(webSocket: true);

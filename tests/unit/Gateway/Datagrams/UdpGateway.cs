@@ -117,7 +117,16 @@ internal sealed class UdpClientSocket : IDisposable
             using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
             try
             {
-                return System.Text.Encoding.UTF8.GetString(buffer, 0, await _socket.ReceiveAsync(buffer, SocketFlags.None, limit.Token));
+                while (true)
+                {
+                    var length = await _socket.ReceiveAsync(buffer, SocketFlags.None, limit.Token);
+                    var answer = System.Text.Encoding.UTF8.GetString(buffer, 0, length);
+                    // Not the late answer to a question that was asked twice.
+                    if (answer.EndsWith(text, StringComparison.Ordinal))
+                    {
+                        return answer;
+                    }
+                }
             }
             catch (OperationCanceledException)
             {

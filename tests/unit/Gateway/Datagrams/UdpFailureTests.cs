@@ -1,0 +1,203 @@
+using System.Net;
+using System.Text;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Tests.Listeners;
+using Mooring.Testing;
+
+namespace Mooring.Gateway.Tests.Datagrams;
+
+public sealed class UdpFailureTests
+{
+    [Fact]
+    public async Task Endpoint_ThatDies_GivesItsFlowsToAnother()
+    {
+        var first = UdpServer.Named("first");
+        var second = UdpServer.Named("second");
+        await using var gateway = await UdpGateway.StartAsync([first.Port, second.Port]);
+        using var client = gateway.Client();
+        var before = (await client.AskAsync("a")).Split(':')[0];
+        var (dead, alive) = before == "first" ? (first, "second") : (second, "first");
+        dead.Dispose();
+
+        // The first datagram meets a closed port; what comes after goes elsewhere.
+        (await client.AskAsync("b")).ShouldBe($"{alive}:b");
+        gateway.Engine.Connections.ShouldBe(1);
+        gateway.Load.AcceptedTotal.ShouldBe(1);
+        var endpoint = gateway.Engine.BackendLoads()[0].Endpoints.Single(load => load.Id == $"127.0.0.1:{dead.Port}");
+        endpoint.FailuresTotal.ShouldBe(1);
+        endpoint.Healthy.ShouldBeFalse();
+        endpoint.Connections.ShouldBe(0);
+
+        // While it is out, a new client of the same address is spared the try.
+        using var other = gateway.Client();
+        await other.SendAsync(Encoding.UTF8.GetBytes("c"));
+        Encoding.UTF8.GetString(await other.ReceiveAsync()).ShouldBe($"{alive}:c");
+        first.Dispose();
+        second.Dispose();
+    }
+
+    [Fact]
+    public async Task Endpoint_ThatComesBack_GetsNewFlowsOnly()
+    {
+        var first = UdpServer.Named("first");
+        var second = UdpServer.Named("second");
+        await using var gateway = await UdpGateway.StartAsync(
+            [first.Port, second.Port],
+            config => WithHealth(config, TimeSpan.FromMilliseconds(500))
+        );
+        using var client = gateway.Client();
+        var home = (await client.AskAsync("a")).Split(':')[0];
+        var (dead, alive) = home == "first" ? (first, "second") : (second, "first");
+        dead.Dispose();
+        (await client.AskAsync("b")).ShouldBe($"{alive}:b");
+        using var back = UdpServer.Named(home, dead.Port);
+        await Until.TrueAsync(
+            async () =>
+            {
+                // The old flow stays where it is, however often new ones go home.
+                (await client.AskAsync("c")).ShouldBe($"{alive}:c");
+                using var newcomer = gateway.Client();
+                return (await newcomer.AskAsync("d")).StartsWith(home);
+            },
+            EngineHarness.Patience,
+            "new flows go to the endpoint that came back"
+        );
+        (await client.AskAsync("e")).ShouldBe($"{alive}:e");
+        first.Dispose();
+        second.Dispose();
+    }
+
+    [Fact]
+    public async Task Endpoints_AllGone_DatagramsAreCountedAndFlowsEnd()
+    {
+        await using var gateway = await UdpGateway.StartAsync([UdpGateway.FreePort()]);
+        using var client = gateway.Client();
+        await Until.TrueAsync(
+            async () =>
+            {
+                await client.SendAsync([1]);
+                return gateway.Records.Any(record => record.Reason == CloseReason.BackendReset);
+            },
+            EngineHarness.Patience,
+            "a flow ends because its endpoint is gone"
+        );
+        await gateway.FlowsAsync(0);
+        gateway.Engine.BackendLoads()[0].Endpoints[0].FailuresTotal.ShouldBeGreaterThan(0);
+    }
+
+    [Fact]
+    public async Task Listener_WithAllItsFlows_RefusesAndCounts()
+    {
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync([server.Port], config => Limited(config, 3));
+        var clients = Enumerable.Range(0, 3).Select(_ => gateway.Client()).ToList();
+        foreach (var client in clients)
+        {
+            // Twice: a client of one datagram would give way.
+            (await client.AskAsync("a")).ShouldBe("a");
+            (await client.AskAsync("b")).ShouldBe("b");
+        }
+
+        using var late = gateway.Client();
+        await Until.TrueAsync(
+            async () =>
+            {
+                await late.SendAsync([1]);
+                return gateway.Load.RefusedTotal.GetValueOrDefault("listener_capacity") >= 3;
+            },
+            EngineHarness.Patience,
+            "the fourth client is refused"
+        );
+        gateway.Dropped("refused").ShouldBeGreaterThanOrEqualTo(3);
+        gateway.Engine.Connections.ShouldBe(3);
+        foreach (var client in clients)
+        {
+            (await client.AskAsync("c")).ShouldBe("c");
+            client.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task Listener_FullOfClientsOfOneDatagram_MakesRoom()
+    {
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync([server.Port], config => Limited(config, 20));
+        // As a flood from made-up addresses looks.
+        for (var i = 1; i <= 20; i++)
+        {
+            using var once = gateway.Client(from: IPAddress.Parse($"127.1.0.{i}"));
+            await once.SendAsync([1]);
+        }
+
+        await gateway.FlowsAsync(20);
+        using var client = gateway.Client();
+        (await client.AskAsync("a")).ShouldBe("a");
+        gateway.Engine.Connections.ShouldBe(20);
+        await Until.TrueAsync(
+            () => gateway.Records.Count(record => record.Reason == CloseReason.Evicted) == 1,
+            EngineHarness.Patience,
+            "one flow gave way"
+        );
+        gateway.Records[0].ClientAddress.ToString().ShouldBe("127.1.0.1");
+    }
+
+    [Fact]
+    public async Task Address_WithItsShare_IsRefusedAndOthersAreNot()
+    {
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync(
+            [server.Port],
+            config => config with { Capacity = new CapacityConfig { PerAddress = 2 } }
+        );
+        using var first = gateway.Client(from: IPAddress.Parse("127.0.3.1"));
+        using var second = gateway.Client(from: IPAddress.Parse("127.0.3.1"));
+        using var third = gateway.Client(from: IPAddress.Parse("127.0.3.1"));
+        using var other = gateway.Client(from: IPAddress.Parse("127.0.3.2"));
+        (await first.AskAsync("a")).ShouldBe("a");
+        (await second.AskAsync("b")).ShouldBe("b");
+        await Until.TrueAsync(
+            async () =>
+            {
+                await third.SendAsync([1]);
+                return gateway.Load.RefusedTotal.GetValueOrDefault("per_address") > 0;
+            },
+            EngineHarness.Patience,
+            "the third flow of the address is refused"
+        );
+        (await other.AskAsync("c")).ShouldBe("c");
+        gateway.Engine.Connections.ShouldBe(3);
+    }
+
+    [Fact]
+    public async Task SameAddress_WhateverItsPort_GoesToOneEndpoint()
+    {
+        using var first = UdpServer.Named("first");
+        using var second = UdpServer.Named("second");
+        using var third = UdpServer.Named("third");
+        await using var gateway = await UdpGateway.StartAsync([first.Port, second.Port, third.Port]);
+        for (var address = 1; address <= 10; address++)
+        {
+            var names = new HashSet<string>();
+            for (var i = 0; i < 5; i++)
+            {
+                using var client = gateway.Client(from: IPAddress.Parse($"127.0.4.{address}"));
+                names.Add(await client.AskAsync("a"));
+            }
+
+            names.Count.ShouldBe(1);
+        }
+    }
+
+    private static GatewayConfig Limited(GatewayConfig config, int flows) =>
+        config with
+        {
+            Listeners = [UdpGateway.Listener(config.Listeners[0].Port, new UdpListenerConfig(), most: flows)],
+        };
+
+    private static GatewayConfig WithHealth(GatewayConfig config, TimeSpan failTimeout) =>
+        config with
+        {
+            Backends = [config.Backends[0] with { PassiveHealth = new PassiveHealthConfig { MaxFails = 1, FailTimeout = failTimeout } }],
+        };
+}
