@@ -17,6 +17,9 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
     /// <summary>The endpoint that the hash says and two others.</summary>
     private const int MaxAttempts = 3;
 
+    /// <summary>Of a flow's socket; the kernel gives no more than net.core.rmem_max, and takes memory only as datagrams wait.</summary>
+    private const int ReceiveBytes = 1024 * 1024;
+
     /// <summary>Unconfirmed flows looked at for one of the listener that is full.</summary>
     private const int EvictionTries = 16;
 
@@ -283,6 +286,8 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
             return Discard(socket);
         }
 
+        // A burst of answers waits here while the loop is busy.
+        Libc.SetOption(socket, SocketLevel.Socket, SocketOption.ReceiveBuffer, ReceiveBytes);
         // Unreachable hosts are told too, not only closed ports.
         Libc.SetOption(
             socket,
