@@ -128,8 +128,11 @@ internal sealed class RegistryAgent : IAsyncDisposable
                     _limitInForce = limit;
                 }
 
-                await StepAsync();
-                Volatile.Write(ref _error, _known is { Generation: > 0 } ? null : _error);
+                if (await StepAsync() && _known is { Generation: > 0 })
+                {
+                    Volatile.Write(ref _error, null);
+                }
+
                 Tell();
             }
             catch (RegistryUnavailableException e)
@@ -151,8 +154,10 @@ internal sealed class RegistryAgent : IAsyncDisposable
         }
     }
 
-    private async Task StepAsync()
+    /// <summary>Does what is due. True: the registry has answered.</summary>
+    private async Task<bool> StepAsync()
     {
+        var answered = false;
         var record = _record();
         // Connected anew, the server may be another, or have lost its memory.
         var connects = _counters.Connects;
@@ -160,6 +165,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
         {
             await BeatAsync(record);
             (_state, _connects) = (record.State, connects);
+            answered = true;
         }
 
         if (_known is { Generation: > 0 } known && _leases.IsDue())
@@ -170,7 +176,10 @@ internal sealed class RegistryAgent : IAsyncDisposable
                 known.Gateways.Count,
                 record.State != GatewayState.Serving
             );
+            answered = true;
         }
+
+        return answered;
     }
 
     private async Task BeatAsync(GatewayRecord record)

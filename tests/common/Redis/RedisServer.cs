@@ -10,12 +10,14 @@ public sealed class RedisServer : IAsyncDisposable
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
     private readonly string _directory;
     private readonly string[] _arguments;
+    private readonly string? _configFile;
     private Process? _process;
 
     private RedisServer(int port, string[] arguments)
     {
         Port = port;
         _arguments = arguments;
+        _configFile = arguments is [var first, ..] && File.Exists(first) ? first : null;
         _directory = Directory.CreateTempSubdirectory("mooring-redis-").FullName;
     }
 
@@ -70,28 +72,9 @@ public sealed class RedisServer : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        string[] own = ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _directory, "--save", "", "--appendonly", "no"];
         // A config file, which Sentinel needs, comes before all options.
-        foreach (var argument in _arguments.Where(argument => File.Exists(argument)).Take(1))
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        string[] own =
-        [
-            "--port",
-            $"{Port}",
-            "--bind",
-            "127.0.0.1",
-            "--dir",
-            _directory,
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--daemonize",
-            "no",
-        ];
-        foreach (var argument in own.Concat(_arguments.Where((argument, i) => i > 0 || !File.Exists(argument))))
+        foreach (var argument in _configFile is null ? own.Concat(_arguments) : _arguments.Take(1).Concat(own).Concat(_arguments.Skip(1)))
         {
             start.ArgumentList.Add(argument);
         }
@@ -106,7 +89,7 @@ public sealed class RedisServer : IAsyncDisposable
             {
                 if (_process.HasExited)
                 {
-                    throw new InvalidOperationException($"redis-server ended with {_process.ExitCode}");
+                    return true;
                 }
 
                 using var client = new TcpClient();
@@ -116,6 +99,10 @@ public sealed class RedisServer : IAsyncDisposable
             StartLimit,
             "redis-server listens"
         );
+        if (_process.HasExited)
+        {
+            throw new InvalidOperationException($"redis-server ended with {_process.ExitCode}");
+        }
     }
 
     /// <summary>kill -9, and waits until it is gone.</summary>
@@ -161,9 +148,9 @@ public sealed class RedisServer : IAsyncDisposable
 
         _process?.Dispose();
         Directory.Delete(_directory, recursive: true);
-        foreach (var file in _arguments.Where(File.Exists).Take(1))
+        if (_configFile is not null)
         {
-            File.Delete(file);
+            File.Delete(_configFile);
         }
 
         return ValueTask.CompletedTask;
