@@ -185,7 +185,10 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         string reason;
         lock (_gate)
         {
-            decision = _planner.Step(Now, new DrainCounts(engine.Connections, HoldsCloses?.Invoke() == true ? 0 : _closable.Count, _told.Count));
+            decision = _planner.Step(
+                Now,
+                new DrainCounts(engine.Connections, HoldsCloses?.Invoke() == true ? 0 : _closable.Count, _told.Count)
+            );
             reason = _planner.Reason;
             _decision = decision;
         }

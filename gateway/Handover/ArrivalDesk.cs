@@ -66,7 +66,7 @@ internal sealed class ArrivalDesk(
     }
 
     /// <summary>Gives the place back and closes the descriptors: the other process keeps the connection after all.</summary>
-    public void TurnAway(Arrival arrival)
+    public static void TurnAway(Arrival arrival)
     {
         arrival.Endpoint.Release();
         foreach (var descriptor in arrival.Descriptors)

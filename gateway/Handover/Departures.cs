@@ -83,7 +83,7 @@ internal sealed unsafe class Departures(RelayLoop loop)
         }
 
         var upstream = loop.Table[client->Peer];
-        return ((client->Flags | upstream->Flags) & ChannelFlags.Tls) == 0
+        return ((client->Flags | upstream->Flags) & ChannelFlags.Tls) == ChannelFlags.None
             && upstream->Phase == client->Phase
             && upstream->Peer == descriptor
             && PendingBytes(client) <= RecordCodec.MaxPending

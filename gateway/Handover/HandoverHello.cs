@@ -35,7 +35,8 @@ internal sealed record HandoverHello
     {
         try
         {
-            return JsonSerializer.Deserialize(json, HandoverJson.Default.HandoverHello) ?? throw new InvalidDataException("the hello is null");
+            return JsonSerializer.Deserialize(json, HandoverJson.Default.HandoverHello)
+                ?? throw new InvalidDataException("the hello is null");
         }
         catch (JsonException problem)
         {

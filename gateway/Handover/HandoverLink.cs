@@ -69,9 +69,9 @@ internal sealed class HandoverLink(Socket socket) : IDisposable
 
             return message.Type == type ? message.Body : throw new InvalidDataException($"{message.Type} came instead of {type}");
         }
-        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
         {
-            throw new IOException($"{type} did not come within {StepTimeout.TotalSeconds:0} s");
+            throw new IOException($"{type} did not come within {StepTimeout.TotalSeconds:0} s", late);
         }
     }
 
@@ -82,7 +82,9 @@ internal sealed class HandoverLink(Socket socket) : IDisposable
         var batch = RecordCodec.Write([.. departures.Select(departure => departure.Record)]);
         DescriptorHandle[] descriptors =
         [
-            .. departures.SelectMany(departure => departure.Descriptors).Select(descriptor => new DescriptorHandle(descriptor, owned: false)),
+            .. departures
+                .SelectMany(departure => departure.Descriptors)
+                .Select(descriptor => new DescriptorHandle(descriptor, owned: false)),
         ];
         using var limit = new CancellationTokenSource(AckTimeout);
         try
@@ -115,7 +117,12 @@ internal sealed class HandoverLink(Socket socket) : IDisposable
 
     public void Dispose() => socket.Dispose();
 
-    private async Task SendAsync(LinkMessage type, ReadOnlyMemory<byte> body, IReadOnlyList<SafeHandle> descriptors, CancellationToken cancel)
+    private async Task SendAsync(
+        LinkMessage type,
+        ReadOnlyMemory<byte> body,
+        IReadOnlyList<SafeHandle> descriptors,
+        CancellationToken cancel
+    )
     {
         var bytes = new byte[1 + body.Length];
         bytes[0] = (byte)type;

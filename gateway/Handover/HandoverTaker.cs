@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Mooring.Contracts.Handover;
 
 namespace Mooring.Gateway.Handover;
@@ -66,7 +65,7 @@ internal static class HandoverTaker
         }
         catch
         {
-            arrivals.ForEach(engine.Arrivals.TurnAway);
+            arrivals.ForEach(ArrivalDesk.TurnAway);
             Close(descriptors);
             throw;
         }

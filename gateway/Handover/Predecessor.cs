@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Mooring.Contracts.Handover;
 using Mooring.Gateway.Draining;
 using Mooring.Gateway.Serving;

@@ -41,5 +41,6 @@ internal static unsafe class ProxySide
 
     /// <summary>The header itself; the ranges of its TLVs follow from it.</summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out ProxyHeader header) =>
-        ProxyHeaderParser.Parse(bytes, ProxyVersions.V1 | ProxyVersions.V2, ProxyHeader.MaxBytes, out header).Status == ProxyStatus.Complete;
+        ProxyHeaderParser.Parse(bytes, ProxyVersions.V1 | ProxyVersions.V2, ProxyHeader.MaxBytes, out header).Status
+        == ProxyStatus.Complete;
 }

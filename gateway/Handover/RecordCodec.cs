@@ -191,7 +191,7 @@ internal static class RecordCodec
         var received = reader.ReadInt64();
         var pipe = reader.ReadInt32();
         var pending = reader.ReadInt32();
-        if ((flags & ~Kept) != 0 || received < 0)
+        if ((flags & ~Kept) != ChannelFlags.None || received < 0)
         {
             throw new InvalidDataException($"{name} has flags {(int)flags} and {received} bytes received");
         }

@@ -46,10 +46,10 @@ internal sealed class Succession : IDisposable
                 ?? throw new IOException("the gateway that serves has a successor already");
             return new Succession(link, engine.Inherit([.. set.Sockets.Select(socket => socket.Release())]));
         }
-        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        catch (OperationCanceledException late) when (!cancel.IsCancellationRequested)
         {
             link.Dispose();
-            throw new IOException("the gateway that serves does not hand its sockets over");
+            throw new IOException("the gateway that serves does not hand its sockets over", late);
         }
         catch
         {

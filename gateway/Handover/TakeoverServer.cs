@@ -103,12 +103,7 @@ internal sealed partial class TakeoverServer : IAsyncDisposable
         try
         {
             var hello = HandoverHello.Parse(await link.ExpectAsync(LinkMessage.Hello, _stop.Token));
-            var answer = hello with
-            {
-                Version = HandoverHello.CurrentVersion,
-                ProcessId = Environment.ProcessId,
-                Serves = _serves(),
-            };
+            var answer = hello with { Version = HandoverHello.CurrentVersion, ProcessId = Environment.ProcessId, Serves = _serves() };
             await link.SendAsync(LinkMessage.Hello, answer.ToJson(), _stop.Token);
             if (hello.Version != HandoverHello.CurrentVersion || (hello.Purpose == HandoverPurpose.Give && !answer.Serves))
             {

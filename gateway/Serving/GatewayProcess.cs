@@ -92,7 +92,9 @@ internal static class GatewayProcess
         }
 
         var predecessor = new Predecessor(options.Takeover ?? "", engine, drain, handover, admin, log);
-        await using var takeover = options.Takeover is { } path ? new TakeoverServer(path, engine, log, () => drain.Decision.AcceptNew, predecessor.SucceedAsync) : null;
+        await using var takeover = options.Takeover is { } path
+            ? new TakeoverServer(path, engine, log, () => drain.Decision.AcceptNew, predecessor.SucceedAsync)
+            : null;
         log.Event(
             "started",
             ("version", GatewayVersion.Text),

@@ -42,7 +42,8 @@ internal static class ServeCommand
     };
     private static readonly Option<string?> Siblings = new("--siblings")
     {
-        Description = "Takeover sockets of the other gateways of the fleet, such as /run/x/take-*.sock: a drain hands connections over to them",
+        Description =
+            "Takeover sockets of the other gateways of the fleet, such as /run/x/take-*.sock: a drain hands connections over to them",
     };
     private static readonly Option<string?> Admin = new("--admin") { Description = "address:port of health and metrics; by default none" };
     private static readonly Option<string> Access = new("--access-log")

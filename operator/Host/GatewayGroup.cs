@@ -17,6 +17,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     private readonly ChildRunner _runner = new(host);
     private readonly List<ChildSlot> _slots = [];
     private DrainConfig _drain = new();
+
     // There is one supervisor, and its gateways are its children: no other epoch can be.
     private readonly DirectiveSender _sender = new(host.Hub, epoch: 1, host.Time);
     private ConnectionFleet _fleet = new();

@@ -28,7 +28,13 @@ internal sealed class GatewayRevisions(string path, TimeProvider time)
     /// <summary>The revision of a fleet's gateways: of the program on disk, of what the manifest says their pods are, and of restarts asked for.</summary>
     public string Of(GatewaySpec spec)
     {
-        var template = JsonSerializer.Serialize(new FleetSpec { Gateway = new GatewaySpec { Image = spec.Image, Template = spec.Template } }, FleetJson.Default.FleetSpec);
+        var template = JsonSerializer.Serialize(
+            new FleetSpec
+            {
+                Gateway = new GatewaySpec { Image = spec.Image, Template = spec.Template },
+            },
+            FleetJson.Default.FleetSpec
+        );
         var text = $"{Program()} {_restarts.ToString(CultureInfo.InvariantCulture)} {template}";
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8];
     }
@@ -52,8 +58,6 @@ internal sealed class GatewayRevisions(string path, TimeProvider time)
     private static string Describe(string file)
     {
         var info = new FileInfo(file);
-        return info.Exists
-            ? string.Create(CultureInfo.InvariantCulture, $"{info.Length}:{info.LastWriteTimeUtc.Ticks}")
-            : "none";
+        return info.Exists ? string.Create(CultureInfo.InvariantCulture, $"{info.Length}:{info.LastWriteTimeUtc.Ticks}") : "none";
     }
 }

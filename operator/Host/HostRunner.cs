@@ -13,6 +13,7 @@ internal static class HostRunner
 {
     // sockaddr_un has room for 108 bytes with the final zero.
     private const int MaxSocketPath = 107;
+
     // With the process id that a gateway's own socket has while it is made.
     private const string LongestSocketName = "handover-9999-999999.sock.4194304";
     private const string StreamSocketName = "stream.sock";

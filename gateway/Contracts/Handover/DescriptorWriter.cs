@@ -100,8 +100,7 @@ public static class DescriptorWriter
                             continue;
                         // The latter: the kernel lets a user have as many descriptors under way as its limit of open files, and no more
                         // until some receiver has read (unix(7)).
-                        case HandoverNative.Eagain
-                        or HandoverNative.Etoomanyrefs:
+                        case HandoverNative.Eagain or HandoverNative.Etoomanyrefs:
                             return 0;
                         case var error:
                             throw new IOException($"sendmsg: {new Win32Exception(error).Message}", new Win32Exception(error));

@@ -100,8 +100,9 @@ public sealed class BrokenHandoverTests
         using var _ = giving;
         using var __ = taking;
         await giving.SendAsync((LinkMessage)message[0], message[1..], CancellationToken.None);
-        (await Should.ThrowAsync<InvalidDataException>(HandoverTaker.RunAsync(taking, gateway.Engine, CancellationToken.None)))
-            .Message.ShouldContain(expected);
+        (
+            await Should.ThrowAsync<InvalidDataException>(HandoverTaker.RunAsync(taking, gateway.Engine, CancellationToken.None))
+        ).Message.ShouldContain(expected);
         gateway.Engine.Connections.ShouldBe(0);
     }
 
@@ -113,8 +114,9 @@ public sealed class BrokenHandoverTests
         using var _ = giving;
         using var __ = taking;
         await giving.SendAsync(LinkMessage.Batch, RecordCodec.Write([RecordCodecTests.Sample()]), CancellationToken.None);
-        (await Should.ThrowAsync<InvalidDataException>(HandoverTaker.RunAsync(taking, gateway.Engine, CancellationToken.None)))
-            .Message.ShouldContain("1 connections came with 0 descriptors");
+        (
+            await Should.ThrowAsync<InvalidDataException>(HandoverTaker.RunAsync(taking, gateway.Engine, CancellationToken.None))
+        ).Message.ShouldContain("1 connections came with 0 descriptors");
         gateway.Engine.Connections.ShouldBe(0);
     }
 
@@ -123,7 +125,9 @@ public sealed class BrokenHandoverTests
         var batch = (await taking.ReadAsync(CancellationToken.None)).ShouldNotBeNull();
         var records = RecordCodec.Read(batch.Body);
         var arrivals = records
-            .Select((record, i) => engine.Arrivals.Admit(record, [batch.Descriptors[2 * i], batch.Descriptors[(2 * i) + 1]]).ShouldNotBeNull())
+            .Select(
+                (record, i) => engine.Arrivals.Admit(record, [batch.Descriptors[2 * i], batch.Descriptors[(2 * i) + 1]]).ShouldNotBeNull()
+            )
             .ToList();
         await taking.AckAsync([], CancellationToken.None);
         await engine.Arrivals.SettleAsync(arrivals);

@@ -226,7 +226,10 @@ public sealed class ConnectionHandoverTests
 
         // It comes back to the set, and finds its connections counted.
         await two.ApplyAsync(EngineHarness.Config(port, other.Port, server.Port));
-        two.Engine.BackendLoads().Single().Endpoints.Single(e => e.Id.EndsWith($":{server.Port}", StringComparison.Ordinal)).Connections.ShouldBe(3);
+        two.Engine.BackendLoads()
+            .Single()
+            .Endpoints.Single(e => e.Id.EndsWith($":{server.Port}", StringComparison.Ordinal))
+            .Connections.ShouldBe(3);
         clients.ForEach(client => client.Dispose());
         await two.NoneOpenAsync();
         two.Engine.BackendLoads().Single().Endpoints.Sum(e => e.Connections).ShouldBe(0);

@@ -19,8 +19,8 @@ public sealed class WebSocketHandoverTests
         {
             // Half of them compressed: bits that mean something in one session are wrong in another.
             clients.Add(
-                await from.ConnectAsync(
-                    configure: options => options.DangerousDeflateOptions = i % 2 == 0 ? new WebSocketDeflateOptions() : null
+                await from.ConnectAsync(configure: options =>
+                    options.DangerousDeflateOptions = i % 2 == 0 ? new WebSocketDeflateOptions() : null
                 )
             );
         }
@@ -65,9 +65,12 @@ public sealed class WebSocketHandoverTests
             var length = await socket.ReceiveAsync(head);
             var key = System.Text.Encoding.ASCII.GetString(head, 0, length).Split("Sec-WebSocket-Key: ")[1].Split("\r\n")[0];
             var accept = Convert.ToBase64String(
-                System.Security.Cryptography.SHA1.HashData(System.Text.Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+                System.Security.Cryptography.SHA1.HashData(
+                    System.Text.Encoding.ASCII.GetBytes(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")
+                )
             );
-            var answer = $"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n";
+            var answer =
+                $"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n";
             await socket.SendAsync(System.Text.Encoding.ASCII.GetBytes(answer));
             await socket.SendAsync(new byte[] { 0x82, 8, 1 });
             await moved.Task;
@@ -124,7 +127,12 @@ public sealed class WebSocketHandoverTests
 
             async Task SendAsync()
             {
-                await client.SendAsync(message.AsMemory(0, half), WebSocketMessageType.Binary, endOfMessage: false, ProxyGateway.Deadline());
+                await client.SendAsync(
+                    message.AsMemory(0, half),
+                    WebSocketMessageType.Binary,
+                    endOfMessage: false,
+                    ProxyGateway.Deadline()
+                );
                 await client.SendAsync(message.AsMemory(half), WebSocketMessageType.Binary, endOfMessage: true, ProxyGateway.Deadline());
             }
         }

@@ -82,7 +82,9 @@ public sealed class HandoverUpTests
         var victim = up.Fleet!.Gateways.First(g => g.ProcessId > 0 && !before.Contains(g.ProcessId));
         _ = Libc.Kill(victim.ProcessId, Libc.SigKill);
         await up.UntilAsync(
-            fleet => fleet is { GatewaysReady: 2, GatewaysDraining: 0, Gateways.Count: 2 } && !fleet.Gateways.Any(g => before.Contains(g.ProcessId)),
+            fleet =>
+                fleet is { GatewaysReady: 2, GatewaysDraining: 0, Gateways.Count: 2 }
+                && !fleet.Gateways.Any(g => before.Contains(g.ProcessId)),
             "the replacement"
         );
         (await up.EchoesAsync(client)).ShouldBeTrue();
