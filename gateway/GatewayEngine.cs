@@ -10,6 +10,7 @@ using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Telemetry.Geo;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.Transport.Tls;
 using Mooring.Gateway.WebSockets;
@@ -35,6 +36,8 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
     private readonly Dictionary<string, ushort> _backendIndexes = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _resolving;
+    private readonly GeoKeeper _geo;
+    private readonly Task _geoWatching;
     private readonly Task _keeping;
     private readonly SemaphoreSlim _resolveNow = new(0);
     private bool _ending;
@@ -64,6 +67,8 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         }
 
         Arrivals = new ArrivalDesk(_state, _table, _loops, _endpoints, name => HasRoomForBackend(name) ? BackendIndex(name) : null);
+        _geo = new GeoKeeper(_loops, options.GeoDatabaseOpened);
+        _geoWatching = _geo.RunAsync(GeoKeeper.Interval, TimeProvider.System, _stop.Token);
         _resolving = Task.Run(() => ResolveAsync(_stop.Token));
         var keeper = new BackendKeeper(
             () => _state.Backends.Values,
@@ -135,6 +140,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             _state.AddressRates ??= snapshot.NewPerAddress.IsSet ? new AddressRates() : null;
             _state.Snapshot = snapshot;
             await LimitAsync(snapshot);
+            await _geo.UseAsync(config.Geo?.DatabasePath);
             await WatchAsync();
             _resolveNow.Release();
             return new ApplyResult(snapshot.Hash, []);
@@ -285,6 +291,9 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
     /// <summary>Load of each listener in the config. Reads no lock that a loop takes.</summary>
     public IReadOnlyList<ListenerLoad> ListenerLoads() => LoadReader.Listeners(_state, _loops, _datagrams.ReceiveDrops);
 
+    /// <summary>Traffic by country, where it is counted.</summary>
+    public IReadOnlyList<CountryLoad> CountryLoads() => CountryReader.Read(_loops);
+
     /// <summary>Load of each backend in the config.</summary>
     public IReadOnlyList<BackendLoad> BackendLoads() => LoadReader.Backends(_state, _loops);
 
@@ -293,6 +302,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _resolving;
+        await _geoWatching;
         await _keeping;
 
         _ending = true;
@@ -306,6 +316,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
 
         _host.Dispose();
         _datagrams.Dispose();
+        _geo.Dispose();
         _table.Dispose();
         _state.Sides.Dispose();
         _state.Tls.Dispose();
@@ -567,6 +578,9 @@ internal sealed record EngineOptions
     public Func<ListenerSnapshot, IUpgradeHandler>? Upgrades { get; init; }
 
     public EndpointResolver Resolver { get; init; } = EndpointResolver.System;
+
+    /// <summary>Told of each attempt to open a country database: its path, and why it failed (null: it did not).</summary>
+    public Action<string, string?>? GeoDatabaseOpened { get; init; }
 
     /// <summary>Told when active checks put an endpoint out (with why) or back (null). On any thread.</summary>
     public Action<EndpointState, string?>? EndpointTurned { get; init; }

@@ -43,6 +43,11 @@ internal static class ConfigCompiler
         CheckCapacity(config.Capacity, errors);
         CheckDrain(config.Drain, errors);
         RegistryCompiler.Check(config, errors);
+        if (config.Geo is { } geo && (!Path.IsPathRooted(geo.DatabasePath) || geo.DatabasePath.Length > 4096))
+        {
+            errors.Add("geo.databasePath", "must be an absolute path of at most 4096 characters");
+        }
+
         var perPrefix = LimitsSnapshot.Prefix("capacity.perPrefix", config.Capacity.PerPrefix, errors);
         var newPerAddress = LimitsSnapshot.Rate("capacity.newPerAddress", config.Capacity.NewPerAddress, errors);
         var backends = BackendCompiler.Compile(config.Backends, errors);

@@ -29,6 +29,11 @@ internal static class UdpListenerCompiler
             errors.Add($"{path}.proxyProtocol", "must not be set when protocol is UDP");
         }
 
+        if (listener.Limits is not null)
+        {
+            errors.Add($"{path}.limits", "must not be set when protocol is UDP");
+        }
+
         if (listener.Udp is { } udp)
         {
             errors.Range($"{path}.udp.sessionTimeout", udp.SessionTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(24));

@@ -46,6 +46,10 @@ internal static unsafe class Arrivals
 
         loop.Admission.Adopt(client);
         loop.Shaper.Resume(descriptor, client, record.Bandwidth);
+        if (loop.Countries.IsOn)
+        {
+            loop.Countries.Opened(descriptor, client);
+        }
 
         // Registered anew, each socket tells at once what is ready: the edges of what came while it was on its way.
         if (!loop.Register(descriptor) || !loop.Register(peer))

@@ -148,6 +148,11 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     /// <summary>The client is admitted, and what stood before its protocol is done: its first byte is the protocol's.</summary>
     public void Serve(int client, Channel* channel, ListenerSetup setup)
     {
+        if (loop.Countries.IsOn)
+        {
+            loop.Countries.Opened(client, channel);
+        }
+
         if (setup.Tls is { } tls)
         {
             loop.TlsAcceptor.Start(client, channel, tls);

@@ -8,4 +8,7 @@ internal struct ConnectionSide
 
     /// <summary>Handle of its limits of bandwidth; 0: none.</summary>
     public int Shape;
+
+    /// <summary>Number of its country, from 1 on; 0: not counted.</summary>
+    public ushort Country;
 }

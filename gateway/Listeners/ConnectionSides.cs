@@ -78,6 +78,11 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
             _proxies.Return(side->Proxy);
         }
 
+        if (side->Country > 0)
+        {
+            loop.Countries.Closed(side->Country);
+        }
+
         if (side->Shape > 0)
         {
             loop.Shaper.Forget(side->Shape);

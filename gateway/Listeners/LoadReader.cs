@@ -37,6 +37,7 @@ internal static unsafe class LoadReader
                         .ToDictionary(refused => RefusalReasons.Name(refused.reason), refused => refused.count),
                     ReceivedBytesTotal = sum.Received,
                     SentBytesTotal = sum.Sent,
+                    BandwidthPausesTotal = loops.Sum(loop => Volatile.Read(ref loop.Counters[listener.Index]->Pauses)),
                     Traffic = sum.Load,
                     Tls = listener.Tls.Read(),
                     Datagrams = DatagramLoads.Read(listener, loops, receiveDrops),

@@ -32,6 +32,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Greeting = new ProxyGreeting(this);
         Refuser = new Refuser(this);
         Shaper = new Shaper(this);
+        Countries = new CountryCounter(this);
         Connections = new ConnectionList(this);
         Tls = new TlsIo(this, engine.Tls);
         TlsAcceptor = new TlsAcceptor(this, engine.Tls);
@@ -74,6 +75,8 @@ internal sealed unsafe class RelayLoop : EventLoop
     public Refuser Refuser { get; }
 
     public Shaper Shaper { get; }
+
+    public CountryCounter Countries { get; }
 
     public ConnectionList Connections { get; }
 

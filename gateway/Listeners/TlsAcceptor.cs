@@ -68,8 +68,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
     }
 
     /// <summary>The time is up.</summary>
-    public void OnTimer(int client, Channel* channel) =>
-        Refuse(client, channel, RefusalReason.TlsTimeout, CloseReason.TlsTimeout);
+    public void OnTimer(int client, Channel* channel) => Refuse(client, channel, RefusalReason.TlsTimeout, CloseReason.TlsTimeout);
 
     /// <summary>Makes the <c>SSL</c> once a ClientHello has begun. False: not yet, or the client is gone.</summary>
     private bool Begin(int client, Channel* channel, ListenerTls tls)

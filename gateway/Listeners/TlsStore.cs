@@ -12,7 +12,9 @@ namespace Mooring.Gateway.Listeners;
 /// </remarks>
 internal sealed class TlsStore(TimeProvider time)
 {
-    private readonly Dictionary<string, (TlsListenerConfig Config, byte[]? Authorities, TlsServer Server)> _servers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (TlsListenerConfig Config, byte[]? Authorities, TlsServer Server)> _servers = new(
+        StringComparer.Ordinal
+    );
     private readonly Dictionary<string, (byte[]? Authorities, KeyPair? Pair, TlsClient Client)> _clients = new(StringComparer.Ordinal);
     private Dictionary<CertificateConfig, KeyPair> _pairs = [];
     private Dictionary<string, byte[]> _authorities = new(StringComparer.Ordinal);
@@ -23,7 +25,10 @@ internal sealed class TlsStore(TimeProvider time)
 
     /// <summary>When each certificate in force expires, by the name that the user gave it.</summary>
     public IReadOnlyDictionary<string, DateTimeOffset> Expiries =>
-        Volatile.Read(ref _pairs).GroupBy(static pair => pair.Key.Name).ToDictionary(static g => g.Key, static g => g.Min(pair => pair.Value.NotAfter));
+        Volatile
+            .Read(ref _pairs)
+            .GroupBy(static pair => pair.Key.Name)
+            .ToDictionary(static g => g.Key, static g => g.Min(pair => pair.Value.NotAfter));
 
     /// <summary>Reads all files of a config.</summary>
     /// <returns>What is to be put in force, or the errors.</returns>
@@ -143,7 +148,11 @@ internal sealed class TlsStore(TimeProvider time)
         IReadOnlyList<string> alpn = listener.Protocol == ListenerProtocol.WebSocket ? [TlsCompiler.Http11] : tls.Alpn;
         plan.Servers[listener.Name] = same
             ? before
-            : (tls, authorities, new TlsServer(listener.Name, tls, alpn, pairs, authorities, known ? before.Server : null, time.GetUtcNow()));
+            : (
+                tls,
+                authorities,
+                new TlsServer(listener.Name, tls, alpn, pairs, authorities, known ? before.Server : null, time.GetUtcNow())
+            );
     }
 
     private void Build(BackendSnapshot backend, TlsPlan plan)
@@ -180,7 +189,13 @@ internal sealed class TlsStore(TimeProvider time)
             {
                 pairsBefore.TryGetValue(files, out var before);
                 // The same object for the same content, so that nothing is made anew for it.
-                Take(path, files.Name, before, () => PemFiles.ReadPair(files) is var now && before?.IsSame(now) == true ? before : now, kept => Pairs[files] = kept);
+                Take(
+                    path,
+                    files.Name,
+                    before,
+                    () => PemFiles.ReadPair(files) is var now && before?.IsSame(now) == true ? before : now,
+                    kept => Pairs[files] = kept
+                );
             }
         }
 
@@ -193,7 +208,10 @@ internal sealed class TlsStore(TimeProvider time)
                     path,
                     name,
                     before,
-                    () => PemFiles.ReadAuthorities(file) is var now && before is not null && before.AsSpan().SequenceEqual(now) ? before : now,
+                    () =>
+                        PemFiles.ReadAuthorities(file) is var now && before is not null && before.AsSpan().SequenceEqual(now)
+                            ? before
+                            : now,
                     kept => Authorities[file] = kept
                 );
             }
@@ -221,7 +239,8 @@ internal sealed class TlsStore(TimeProvider time)
 /// <summary>What <see cref="TlsStore.Prepare"/> has made, until it is put in force.</summary>
 internal sealed record TlsPlan(Dictionary<CertificateConfig, KeyPair> Pairs, Dictionary<string, byte[]> Authorities, List<string> Problems)
 {
-    public Dictionary<string, (TlsListenerConfig Config, byte[]? Authorities, TlsServer Server)> Servers { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, (TlsListenerConfig Config, byte[]? Authorities, TlsServer Server)> Servers { get; } =
+        new(StringComparer.Ordinal);
 
     public Dictionary<string, (byte[]? Authorities, KeyPair? Pair, TlsClient Client)> Clients { get; } = new(StringComparer.Ordinal);
 

@@ -25,6 +25,11 @@ internal sealed unsafe class TrafficCounter(RelayLoop loop)
             // A request head comes before there is an endpoint to send it to.
             if (source->Peer >= 0)
             {
+                if (source->Has(ChannelFlags.Side))
+                {
+                    loop.Countries.Count(loop.Table[source->Peer]->Peer, count, fromClient: true);
+                }
+
                 loop.Counters.Backend(loop.Table[source->Peer]->Backend)->Sent += count;
             }
 
@@ -38,6 +43,11 @@ internal sealed unsafe class TrafficCounter(RelayLoop loop)
         }
 
         source->Received += count;
+        if (client->Has(ChannelFlags.Side))
+        {
+            loop.Countries.Count(source->Peer, count, fromClient: false);
+        }
+
         loop.Counters[client->Listener]->Traffic.Sent += count;
         loop.Counters.Backend(source->Backend)->Received += count;
     }

@@ -45,6 +45,8 @@ internal static class GatewayProcess
                 BindAddress = options.Bind is null ? IPAddress.IPv6Any : IPAddress.Parse(options.Bind),
                 BindsListeners = options.Handover is null,
                 Upgrades = listener => new ProxyUpgradeHandler(listener),
+                GeoDatabaseOpened = (path, problem) =>
+                    log.Event(problem is null ? "geo_database_opened" : "geo_database_failed", ("path", path), ("error", problem)),
                 AccessLog = options.AccessLog.Every > 0 ? access : null,
                 EndpointTurned = (endpoint, why) =>
                     log.Event(

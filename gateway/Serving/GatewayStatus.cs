@@ -89,6 +89,7 @@ internal sealed class GatewayStatus(
             ResidentBytes = Environment.WorkingSet,
             CpuSeconds = Environment.CpuUsage.TotalTime.TotalSeconds,
             Listeners = _rates.Of(engine.ListenerLoads()),
+            Countries = engine.CountryLoads(),
             Backends = _rates.Of(engine.BackendLoads()),
             Registry = RegistryLoads.Of(registry.View()),
             Problems = [.. engine.CertificateProblems.Take(ReportMessage.MaxProblems)],

@@ -94,6 +94,13 @@ internal static class GatewayMetrics
             Listener,
             s => Listeners(s, l => l.ReceivedBytesTotal)
         ),
+        new(
+            "mooring_gateway_bandwidth_pauses_total",
+            Counter,
+            "Times that reading waited for a limit of bandwidth.",
+            Listener,
+            s => Listeners(s, l => l.BandwidthPausesTotal)
+        ),
         new("mooring_gateway_sent_bytes_total", Counter, "Bytes sent to clients.", Listener, s => Listeners(s, l => l.SentBytesTotal)),
         new(
             "mooring_gateway_closed_total",
@@ -206,6 +213,7 @@ internal static class GatewayMetrics
         )),
         .. RegistryMetrics.All,
         .. TlsMetrics.All,
+        .. CountryMetrics.All,
         new("process_cpu_seconds_total", Counter, "User and system CPU time.", None, s => [new(s.Process.CpuSeconds)]),
         new("process_resident_memory_bytes", Gauge, "Resident memory.", None, s => [new(s.Process.ResidentBytes)]),
         new("process_open_fds", Gauge, "Open file descriptors.", None, s => [new(s.Process.OpenDescriptors)]),

@@ -22,7 +22,9 @@ internal static class TlsMetrics
             ["listener", "version", "cipher"],
             s =>
                 Listeners(s)
-                    .SelectMany(l => l.Tls!.HandshakesByCipher.Select(c => new MetricSample(c.HandshakesTotal, l.Name, c.Version, c.Cipher)))
+                    .SelectMany(l =>
+                        l.Tls!.HandshakesByCipher.Select(c => new MetricSample(c.HandshakesTotal, l.Name, c.Version, c.Cipher))
+                    )
         ),
         new(
             "mooring_gateway_tls_unknown_server_names_total",

@@ -33,6 +33,9 @@ public sealed record FleetSpec
     [Description("How the fleet's load is spread over its gateways.")]
     public ScalingSpec? Scaling { get; set; }
 
+    [Description("What is seen of the fleet from outside.")]
+    public ObservabilitySpec? Observability { get; set; }
+
     [Description("Where clients arrive. Names are unique, and so are ports among the UDP listeners and among the others. At most 64.")]
     [Required, Items(1, 64), ListMapKey("name")]
     [ValidationRule(

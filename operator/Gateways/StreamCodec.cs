@@ -15,6 +15,8 @@ internal static class StreamCodec
     private const int MaxBackends = 64;
     private const int MaxEndpoints = 10_000;
     private const int MaxEntries = 256;
+    private const int MaxCountries = 677;
+    private const int MaxCountry = 7;
     private const int MaxBuckets = 64;
     private const int MaxTuningItems = 80;
 
@@ -162,6 +164,19 @@ internal static class StreamCodec
                 }
 
                 CheckTraffic(listener.Traffic, $"{path}.traffic");
+            }
+        );
+        List(
+            report.Countries,
+            MaxCountries,
+            "countries",
+            static (country, path) =>
+            {
+                Text(country.Country, MaxCountry, $"{path}.country");
+                NotNegative(country.Connections, $"{path}.connections");
+                NotNegative(country.AcceptedTotal, $"{path}.acceptedTotal");
+                NotNegative(country.ReceivedBytesTotal, $"{path}.receivedBytesTotal");
+                NotNegative(country.SentBytesTotal, $"{path}.sentBytesTotal");
             }
         );
         List(

@@ -134,6 +134,7 @@ internal static class HostMetrics
             Listeners(gateways, static load => load.SentBytesTotal)
         );
         HostTrafficMetrics.Write(text, gateways);
+        HostCountryMetrics.Write(text, gateways);
         Gauge(
             text,
             "mooring_gateway_endpoint_connections",
@@ -211,7 +212,7 @@ internal static class HostMetrics
             )
         );
 
-    private static void Gauge(StringBuilder text, string name, string help, IEnumerable<(string, double)> samples) =>
+    internal static void Gauge(StringBuilder text, string name, string help, IEnumerable<(string, double)> samples) =>
         Family(text, name, "gauge", help, samples);
 
     internal static void Counter(StringBuilder text, string name, string help, IEnumerable<(string, double)> samples) =>

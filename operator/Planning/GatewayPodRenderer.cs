@@ -94,6 +94,7 @@ internal static class GatewayPodRenderer
                         },
                     },
                 .. SecretVolumes.Mounts(input),
+                .. GeoIpRenderer.Mounts(input.Fleet.Spec.Observability),
             ],
         };
 
@@ -138,6 +139,7 @@ internal static class GatewayPodRenderer
         }
 
         volumes.AddRange(SecretVolumes.Volumes(input));
+        volumes.AddRange(GeoIpRenderer.Volumes(input.Fleet.Spec.Observability));
         return volumes;
     }
 

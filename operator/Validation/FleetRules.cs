@@ -15,6 +15,10 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         RuleForEach(spec => spec.Listeners).SetValidator(new UdpRules());
         RuleForEach(spec => spec.Backends).SetValidator(new BackendRules());
         RuleFor(spec => spec.Registry!).SetValidator(new RegistryRules()).When(spec => spec.Registry is not null);
+        RuleFor(spec => spec.Observability!.Geoip)
+            .Must(geoip => (geoip!.DatabasePath is null) != (geoip.ConfigMapRef is null))
+            .When(spec => spec.Observability?.Geoip is not null)
+            .WithMessage("exactly one of databasePath and configMapRef must be set");
         RuleFor(spec => spec).Custom(PortsAreUnique);
         RuleFor(spec => spec).Custom(BackendsExist);
         RuleFor(spec => spec).Custom(BackendFeatureRules.BackupsExist);

@@ -29,6 +29,11 @@ public static class FleetValidator
             errors.Add(new FieldError("spec.nodeTuning", "needs a cluster: on a single machine run 'gateway tune-node --settings FILE'"));
         }
 
+        if (fleet.Spec.Observability?.Geoip?.ConfigMapRef is not null)
+        {
+            errors.Add(new FieldError("spec.observability.geoip.configMapRef", "needs a cluster: host mode takes databasePath"));
+        }
+
         foreach (var (index, backend) in fleet.Spec.Backends.Index())
         {
             if (backend.ServiceRef is not null)

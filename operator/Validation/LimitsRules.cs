@@ -10,6 +10,10 @@ internal sealed class ListenerLimitsRules : AbstractValidator<ListenerSpec>
 {
     public ListenerLimitsRules()
     {
+        RuleFor(listener => listener.Limits)
+            .Null()
+            .When(listener => listener.Protocol == Protocols.Udp)
+            .WithMessage("is not for protocol UDP");
         RuleFor(listener => listener.Limits!.Message)
             .Null()
             .When(listener => listener.Limits!.Refuse != "Message")

@@ -21,6 +21,9 @@ public sealed record GatewayConfig
     /// <summary>Null: the gateway shares nothing with others.</summary>
     public RegistryConfig? Registry { get; init; }
 
+    /// <summary>Null: countries are not counted.</summary>
+    public GeoConfig? Geo { get; init; }
+
     public IReadOnlyList<ListenerConfig> Listeners { get; set; } = [];
 
     public IReadOnlyList<BackendConfig> Backends { get; set; } = [];

@@ -202,6 +202,9 @@ public sealed record ReportMessage : GatewayMessage
     public IReadOnlyList<ListenerLoad> Listeners { get; set; } = [];
 
     public IReadOnlyList<BackendLoad> Backends { get; set; } = [];
+
+    /// <summary>Those with traffic so far; empty where countries are not counted. At most 677.</summary>
+    public IReadOnlyList<CountryLoad> Countries { get; set; } = [];
 }
 
 /// <summary>Totals count from the process's start.</summary>
@@ -221,6 +224,9 @@ public sealed record ListenerLoad
 
     /// <summary>Bytes to clients.</summary>
     public long SentBytesTotal { get; init; }
+
+    /// <summary>Times that reading waited for a limit of bandwidth.</summary>
+    public long BandwidthPausesTotal { get; init; }
 
     public TrafficLoad Traffic { get; set; } = new();
 
