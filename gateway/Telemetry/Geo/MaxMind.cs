@@ -52,7 +52,7 @@ internal static unsafe partial class MaxMind
         [FieldOffset(0)]
         public byte HasData;
 
-        [FieldOffset(4)]
+        [FieldOffset(44)]
         public uint Type;
 
         [FieldOffset(16)]
