@@ -13,7 +13,8 @@ internal sealed class FleetState
     private Dictionary<string, ReadOnlyMemory<byte>> _endpoints = new(StringComparer.Ordinal);
 
     /// <summary>The directive given last, by gateway; outlives a reconnect.</summary>
-    public Dictionary<string, (DirectiveMessage Directive, ReadOnlyMemory<byte> Message, DateTimeOffset At)> Directives { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, (DirectiveMessage Directive, ReadOnlyMemory<byte> Message, DateTimeOffset At)> Directives { get; } =
+        new(StringComparer.Ordinal);
 
     /// <summary>The tuners of the fleet's nodes, which are no gateways.</summary>
     public TunerState Tuners { get; } = new();
@@ -179,7 +180,13 @@ internal sealed class FleetState
             Gateways =
             [
                 .. _members.Select(pair =>
-                    Directives.TryGetValue(pair.Key, out var last) ? pair.Value.View with { Directive = last.Directive, DirectedAt = last.At } : pair.Value.View
+                    Directives.TryGetValue(pair.Key, out var last)
+                        ? pair.Value.View with
+                        {
+                            Directive = last.Directive,
+                            DirectedAt = last.At,
+                        }
+                        : pair.Value.View
                 ),
             ],
             Departed =

@@ -1,7 +1,7 @@
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
-using Mooring.Operator.Planning.Tuning;
 using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning.Tuning;
 
 namespace Mooring.Operator.Planning;
 

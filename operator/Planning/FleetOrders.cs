@@ -26,7 +26,9 @@ internal static class FleetOrders
                 View = view,
                 Rate = rate,
                 PaceAlone = GatewayConfigRenderer.PaceAlone(fleet.Spec.Gateway),
-                Rebalance = fleet.Spec.Scaling?.Rebalance is { } spec ? new RebalancePolicy(spec.MaxSkewPercent, spec.MovesPerSecond) : null,
+                Rebalance = fleet.Spec.Scaling?.Rebalance is { } spec
+                    ? new RebalancePolicy(spec.MaxSkewPercent, spec.MovesPerSecond)
+                    : null,
                 Unsettled =
                     unsettled || fleet.Spec.Paused || gateways.Any(static one => one.Stage != GatewayStage.Ready || one.Mark is not null),
             }

@@ -80,7 +80,8 @@ internal static class GatewayObserver
             { Metadata.DeletionTimestamp: not null } => GatewayStage.Terminating,
             { Spec.NodeName: null or "" } => GatewayStage.Unassigned,
             { Status: null or { Phase: null or "Pending" } } => GatewayStage.Pending,
-            _ when pod.Status?.Conditions?.Any(static condition => condition is { Type: "Ready", Status: "True" }) == true => GatewayStage.Ready,
+            _ when pod.Status?.Conditions?.Any(static condition => condition is { Type: "Ready", Status: "True" }) == true =>
+                GatewayStage.Ready,
             _ => GatewayStage.NotReady,
         };
 

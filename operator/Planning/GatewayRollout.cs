@@ -27,7 +27,8 @@ internal sealed record GatewayRollout(int Replicas, IReadOnlyList<RetiringDeploy
         var step = DrainSequence.Decide(observed);
         var retiring = input
             .Deployments.Where(deployment =>
-                Label(deployment, ResourceLabels.Role) == ResourceLabels.GatewayRole && Label(deployment, ResourceLabels.Revision) != revision
+                Label(deployment, ResourceLabels.Role) == ResourceLabels.GatewayRole
+                && Label(deployment, ResourceLabels.Revision) != revision
             )
             .OrderBy(static deployment => deployment.Metadata.Name, StringComparer.Ordinal)
             .Where(static deployment => deployment.Spec?.Replicas != 0 || IsStale(deployment) || deployment.Status?.Replicas > 0)

@@ -25,7 +25,8 @@ internal static class LastGoodSpec
     /// <summary>The annotation's text; null for a spec that is too long to be kept.</summary>
     public static string? Write(FleetSpec spec)
     {
-        var json = Canonical(JsonSerializer.SerializeToNode(spec, FleetJson.Default.FleetSpec), SchemaBuilder.Fleet.Find("spec")?.Schema)!.ToJsonString(Compact);
+        var json = Canonical(JsonSerializer.SerializeToNode(spec, FleetJson.Default.FleetSpec), SchemaBuilder.Fleet.Find("spec")?.Schema)!
+            .ToJsonString(Compact);
         return json.Length <= MaxLength ? json : null;
     }
 

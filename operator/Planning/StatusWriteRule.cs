@@ -40,7 +40,14 @@ public static class StatusWriteRule
     private static bool SameState(FleetStatus left, FleetStatus right) => Text(left).SequenceEqual(Text(right));
 
     private static byte[] Text(FleetStatus status) =>
-        JsonSerializer.SerializeToUtf8Bytes(status with { Connections = null, Rollout = status.Rollout is null ? null : status.Rollout with { Remaining = 0 } }, FleetJson.Default.FleetStatus);
+        JsonSerializer.SerializeToUtf8Bytes(
+            status with
+            {
+                Connections = null,
+                Rollout = status.Rollout is null ? null : status.Rollout with { Remaining = 0 },
+            },
+            FleetJson.Default.FleetStatus
+        );
 
     private static bool IsNews(ConnectionsStatus? written, ConnectionsStatus? next)
     {

@@ -57,7 +57,13 @@ internal sealed class FleetEvents(EventRecorder recorder)
         {
             recorder.Publish(fleet, EventType.Normal, "Ready", Action, now.Message);
         }
-        else if (now.Reason is FleetConditions.Invalid or FleetConditions.ApplyFailed or FleetConditions.ConfigRefused or FleetConditions.RolloutStalled)
+        else if (
+            now.Reason
+            is FleetConditions.Invalid
+                or FleetConditions.ApplyFailed
+                or FleetConditions.ConfigRefused
+                or FleetConditions.RolloutStalled
+        )
         {
             recorder.Publish(fleet, EventType.Warning, now.Reason, Action, now.Message);
         }

@@ -110,10 +110,13 @@ internal sealed class FleetGatherer(
     private FleetSpec? Kept(ConnectionFleet fleet)
     {
         var map = caches.ConfigMaps.Find(new ObjectKey(fleet.Metadata.Namespace ?? "", ResourceNames.Gateway(fleet.Metadata.Name!)));
-        return map is not null && FleetOwner.Owns(fleet, map) && LastGoodSpec.Read(map) is { } spec
+        return
+            map is not null
+            && FleetOwner.Owns(fleet, map)
+            && LastGoodSpec.Read(map) is { } spec
             && FleetValidator.Validate(fleet with { Spec = spec }).Count == 0
-                ? spec
-                : null;
+            ? spec
+            : null;
     }
 
     private ConnectionFleet? Effective(ObjectKey key, ConnectionFleet fleet, bool isGood)

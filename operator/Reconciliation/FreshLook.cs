@@ -23,7 +23,10 @@ internal sealed class FreshLook(KubernetesClient client)
     public async Task<FleetInput> TakeAsync(FleetInput input, CancellationToken cancellation)
     {
         var ns = input.Fleet.Metadata.Namespace;
-        var options = new ListOptions { LabelSelector = $"{ResourceLabels.ManagedSelector},{ResourceLabels.GatewaySelector(input.Fleet.Metadata.Name!)}" };
+        var options = new ListOptions
+        {
+            LabelSelector = $"{ResourceLabels.ManagedSelector},{ResourceLabels.GatewaySelector(input.Fleet.Metadata.Name!)}",
+        };
         var deployments = await client.ListAsync(ClusterResources.Deployments, ns, options, cancellation);
         // Pods last: they are what must not be older than the rest.
         var pods = await client.ListAsync(ClusterResources.Pods, ns, options, cancellation);

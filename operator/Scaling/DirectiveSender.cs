@@ -35,7 +35,11 @@ internal sealed class DirectiveSender(GatewayHub hub, long epoch, TimeProvider t
             }
 
             var due = gateway.DirectedAt + Renewal - now ?? TimeSpan.Zero;
-            if (gateway.Directive is null || !IsSame(gateway.Directive, order) || (due <= TimeSpan.Zero && order.Kind != DirectiveKind.Serve))
+            if (
+                gateway.Directive is null
+                || !IsSame(gateway.Directive, order)
+                || (due <= TimeSpan.Zero && order.Kind != DirectiveKind.Serve)
+            )
             {
                 hub.Direct(fleet, order.Gateway, Message(order));
                 due = Renewal;

@@ -66,7 +66,9 @@ public static class DrainSequence
             }
 
             var short_ = _input.Wanted - coming.Count;
-            foreach (var gateway in Marked(gateway => gateway.Load is not null && gateway.Mark is { Drained: false }).Take(Math.Max(0, short_)))
+            foreach (
+                var gateway in Marked(gateway => gateway.Load is not null && gateway.Mark is { Drained: false }).Take(Math.Max(0, short_))
+            )
             {
                 _marks[gateway.Name] = null;
             }
@@ -100,7 +102,10 @@ public static class DrainSequence
                 var surplus = Surplus(group.Key);
 
                 // What the cluster removes first anyway, and carries nobody, needs no drain; but the mark, for it may have started by then.
-                var starting = group.Where(static gateway => gateway.Stage is GatewayStage.Unassigned or GatewayStage.Pending).Take(surplus).ToList();
+                var starting = group
+                    .Where(static gateway => gateway.Stage is GatewayStage.Unassigned or GatewayStage.Pending)
+                    .Take(surplus)
+                    .ToList();
                 starting.ForEach(gateway => _marks[gateway.Name] = Mark(gateway) with { Drained = true });
                 unneeded.AddRange(
                     group
@@ -192,7 +197,10 @@ public static class DrainSequence
             if (members.Count > group.Replicas)
             {
                 // The cluster is about to remove some: which, the next look tells. More may be asked for, never less.
-                return isCurrent ? Math.Max(group.Replicas, Raised(members.Count(gateway => _marks[gateway.Name] is not null))) : group.Replicas;
+                var going = members.Count - group.Replicas;
+                return isCurrent
+                    ? Math.Max(group.Replicas, Raised(members.Count(gateway => _marks[gateway.Name] is not null)) - going)
+                    : group.Replicas;
             }
 
             // Asked for and not made yet: nobody's loss.
@@ -205,7 +213,9 @@ public static class DrainSequence
                 return group.Replicas - dropped - victims;
             }
 
-            return isCurrent ? Math.Max(group.Replicas, Raised(members.Count(gateway => _marks[gateway.Name] is not null))) : group.Replicas;
+            return isCurrent
+                ? Math.Max(group.Replicas, Raised(members.Count(gateway => _marks[gateway.Name] is not null)))
+                : group.Replicas;
         }
 
         /// <summary>How many of a revision can be asked away so that the cluster picks only such as may go.</summary>
@@ -259,7 +269,8 @@ public static class DrainSequence
         }
 
         // As it is written down: a mark must not differ from itself when it is read again.
-        private static DateTimeOffset Whole(DateTimeOffset moment) => DateTimeOffset.FromUnixTimeMilliseconds(moment.ToUnixTimeMilliseconds());
+        private static DateTimeOffset Whole(DateTimeOffset moment) =>
+            DateTimeOffset.FromUnixTimeMilliseconds(moment.ToUnixTimeMilliseconds());
     }
 
     /// <summary>Whether some gateways suffice for the fleet.</summary>
@@ -274,7 +285,11 @@ public static class DrainSequence
                 return true;
             }
 
-            if (input.Pace.MinFreePercent is not { } percent || serving.Count == 0 || serving.Any(static one => one.Load is not { Capacity: > 0 }))
+            if (
+                input.Pace.MinFreePercent is not { } percent
+                || serving.Count == 0
+                || serving.Any(static one => one.Load is not { Capacity: > 0 })
+            )
             {
                 return false;
             }

@@ -47,8 +47,13 @@ public static class GatewayOrders
     {
         var views = input.View.Gateways.ToDictionary(static view => view.Name, StringComparer.Ordinal);
         var orders = new List<GatewayOrder>();
-        var draining = input.Gateways.Where(static gateway => gateway.Stage == GatewayStage.Terminating || gateway.Mark?.DrainStartedAt is not null).ToList();
-        var shares = PaceShares.Divide([.. draining.Select(gateway => Paced(gateway, views.GetValueOrDefault(gateway.Name), input))], input.Rate);
+        var draining = input
+            .Gateways.Where(static gateway => gateway.Stage == GatewayStage.Terminating || gateway.Mark?.DrainStartedAt is not null)
+            .ToList();
+        var shares = PaceShares.Divide(
+            [.. draining.Select(gateway => Paced(gateway, views.GetValueOrDefault(gateway.Name), input))],
+            input.Rate
+        );
         foreach (var gateway in input.Gateways)
         {
             if (views.TryGetValue(gateway.Name, out var view) && Drain(gateway, view, shares) is { } order)
@@ -100,7 +105,8 @@ public static class GatewayOrders
         }
 
         // One that drains already keeps doing so, however small its share.
-        share = share > 0 ? share
+        share =
+            share > 0 ? share
             : view.Report?.Connections is null or 0 || view.Directive?.Kind == DirectiveKind.Drain ? Idle
             : 0;
         return mark.DrainStartedAt is null || share <= 0
@@ -111,7 +117,9 @@ public static class GatewayOrders
     private static OrdersDecision Rebalance(OrdersInput input, Dictionary<string, GatewayView> views, HashSet<string> busy)
     {
         var serving = input
-            .Gateways.Where(gateway => gateway is { Stage: GatewayStage.Ready, Mark: null, Load: { Capacity: > 0, State: GatewayState.Serving } })
+            .Gateways.Where(gateway =>
+                gateway is { Stage: GatewayStage.Ready, Mark: null, Load: { Capacity: > 0, State: GatewayState.Serving } }
+            )
             .Select(gateway => new BalancedGateway(
                 gateway.Name,
                 gateway.Load!.Connections,

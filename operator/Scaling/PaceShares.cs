@@ -24,7 +24,12 @@ public static class PaceShares
         var busy = gateways.Count(static gateway => gateway.Connections > 0);
         var fair = rate / Math.Max(1, busy);
         var committed = gateways.Sum(static gateway => gateway.InForce);
-        foreach (var gateway in gateways.Where(static gateway => gateway.Connections > 0).OrderByDescending(gateway => gateway.InForce - fair).ThenBy(static gateway => gateway.Name, StringComparer.Ordinal))
+        foreach (
+            var gateway in gateways
+                .Where(static gateway => gateway.Connections > 0)
+                .OrderByDescending(gateway => gateway.InForce - fair)
+                .ThenBy(static gateway => gateway.Name, StringComparer.Ordinal)
+        )
         {
             var share = fair;
             if (gateway.InForce < fair)

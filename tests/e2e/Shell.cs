@@ -48,6 +48,10 @@ internal static class Shell
     public static Task<string> ApplyAsync(string yaml, params string[] arguments) =>
         RunAsync(Tool("kubectl"), ["apply", "-f", "-", .. arguments], yaml);
 
+    /// <summary>Posts an object to a path of the API server.</summary>
+    public static Task<string> CreateRawAsync(string path, string json) =>
+        RunAsync(Tool("kubectl"), ["create", "--raw", path, "-f", "-"], json);
+
     public static Task<string> HelmAsync(params string[] arguments) => RunAsync(Tool("helm"), arguments, seconds: 300);
 
     /// <summary>Root of the repository.</summary>

@@ -21,12 +21,21 @@ internal sealed class FleetFixture : IAsyncDisposable
 
     public static string Quickstart => File.ReadAllText(RepositoryRoot.File("config", "samples", "quickstart.yaml"));
 
-    public static async Task<FleetFixture> StartAsync(TestCluster cluster, params IEnumerable<string> arguments)
+    public static Task<FleetFixture> StartAsync(TestCluster cluster, params IEnumerable<string> arguments) =>
+        StartAsync(cluster, static _ => true, arguments);
+
+    /// <param name="runs">Which pods the kubelet's stand-in lets run.</param>
+    public static async Task<FleetFixture> StartAsync(TestCluster cluster, Func<JsonNode, bool> runs, params IEnumerable<string> arguments)
     {
         var ns = await cluster.CreateNamespaceAsync("fleet");
         var role = await OperatorRole.CreateAsync(cluster);
         var @operator = await OperatorProcess.StartAsync(cluster, role, ["--namespace", ns, .. arguments]);
-        return new FleetFixture(cluster, ns, @operator, new StandInKubelet(cluster, ns));
+        return new FleetFixture(
+            cluster,
+            ns,
+            @operator,
+            new StandInKubelet(cluster, ns, pod => runs(pod) || pod["metadata"]!["deletionTimestamp"] is not null)
+        );
     }
 
     /// <summary>Applies the quickstart and waits until it is ready.</summary>

@@ -28,7 +28,10 @@ public sealed class RebalancerTests
     public void Decide_UnequalCapacities_MeasuresByShare() =>
         Rebalancer
             .Decide([new BalancedGateway("big", 2000, 20_000, false), new BalancedGateway("small", 1000, 10_000, false)], Policy)
-            .ShouldSatisfyAllConditions(static decision => decision.SkewPercent.ShouldBe(0), static decision => decision.Sheds.ShouldBeEmpty());
+            .ShouldSatisfyAllConditions(
+                static decision => decision.SkewPercent.ShouldBe(0),
+                static decision => decision.Sheds.ShouldBeEmpty()
+            );
 
     [Fact]
     public void Decide_WhileShedding_GoesOnWellIntoTheBand()
@@ -42,13 +45,22 @@ public sealed class RebalancerTests
     public void Decide_NoPolicy_OnlyMeasures() =>
         Rebalancer
             .Decide([new BalancedGateway("a", 2000, 10_000, false), new BalancedGateway("b", 0, 10_000, false)], null)
-            .ShouldSatisfyAllConditions(static decision => decision.SkewPercent.ShouldBe(100), static decision => decision.Sheds.ShouldBeEmpty());
+            .ShouldSatisfyAllConditions(
+                static decision => decision.SkewPercent.ShouldBe(100),
+                static decision => decision.Sheds.ShouldBeEmpty()
+            );
 
     /// <summary>Clients that are sent away come back to any gateway by chance, as behind a Service; others come and go.</summary>
     [Fact]
     public void Simulated_AfterAScaleOut_EndsInsideTheBand_AtThePace_AndStaysQuiet() =>
         Prop.ForAll(
-                (from old in Gen.Choose(1, 6) from added in Gen.Choose(1, 4) from each in Gen.Choose(200, 4000) from seed in Gen.Choose(0, int.MaxValue) select (old, added, each, seed)).ToArbitrary(),
+                (
+                    from old in Gen.Choose(1, 6)
+                    from added in Gen.Choose(1, 4)
+                    from each in Gen.Choose(200, 4000)
+                    from seed in Gen.Choose(0, int.MaxValue)
+                    select (old, added, each, seed)
+                ).ToArbitrary(),
                 start =>
                 {
                     var random = new Random(start.seed);

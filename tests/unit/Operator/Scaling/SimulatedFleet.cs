@@ -142,7 +142,10 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
     private void Close()
     {
         var draining = _pods.Where(pod => pod.Closes(Now) && pod.Connections > 0).ToList();
-        var shares = PaceShares.Divide([.. draining.Select(static pod => new PacedGateway(pod.Name, pod.Connections, pod.InForce, true))], Rate);
+        var shares = PaceShares.Divide(
+            [.. draining.Select(static pod => new PacedGateway(pod.Name, pod.Connections, pod.InForce, true))],
+            Rate
+        );
         _pods.ForEach(pod => pod.InForce = draining.Contains(pod) ? shares.GetValueOrDefault(pod.Name) : 0);
         var closed = 0;
         foreach (var pod in draining)
@@ -182,6 +185,12 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
 
         foreach (var (revision, replicas) in _replicas.ToList())
         {
+            if (_random.Next(3) == 0)
+            {
+                // The cluster takes its time.
+                continue;
+            }
+
             var living = Living(revision);
             for (var count = living.Count; count < replicas; count++)
             {

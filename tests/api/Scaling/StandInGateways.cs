@@ -1,0 +1,199 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.WebSockets;
+using Mooring.Api.Tests.Cluster;
+using Mooring.Api.Tests.Operators;
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Api.Tests.Scaling;
+
+/// <summary>Plays the gateways of a fleet's pods on the real stream: they hold connections, and close them as they are directed. They redial when the operator dies.</summary>
+internal sealed class StandInGateways : IAsyncDisposable
+{
+    private const int Capacity = 1000;
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
+    private readonly Kubectl _kubectl;
+    private readonly string _namespace;
+    private readonly string _fleet;
+    private readonly Func<int> _port;
+    private readonly int _each;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentDictionary<string, Task> _running = new();
+    private readonly Task _watching;
+
+    /// <param name="port">Of the leading operator's stream, at present.</param>
+    /// <param name="each">Connections on each gateway that is there at first; later ones begin with none.</param>
+    public StandInGateways(Kubectl kubectl, string ns, string fleet, Func<int> port, int each)
+    {
+        (_kubectl, _namespace, _fleet, _port, _each) = (kubectl, ns, fleet, port, each);
+        _watching = Task.Run(WatchAsync);
+    }
+
+    /// <summary>Connections by pod, as they are now; of pods that are gone, as they were at last.</summary>
+    public ConcurrentDictionary<string, int> Connections { get; } = new();
+
+    /// <summary>When each close was, on <see cref="Stopwatch"/>'s clock.</summary>
+    public ConcurrentQueue<long> Closes { get; } = new();
+
+    /// <summary>Gateways whose stream is open, and that have reported.</summary>
+    public int Speaking;
+
+    public int PeakPerSecond()
+    {
+        var times = Closes.Order().ToList();
+        var peak = 0;
+        for (var (first, last) = (0, 0); last < times.Count; last++)
+        {
+            while (times[last] - times[first] >= Stopwatch.Frequency)
+            {
+                first++;
+            }
+
+            peak = Math.Max(peak, last - first + 1);
+        }
+
+        return peak;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(_running.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Dispose();
+    }
+
+    private async Task WatchAsync()
+    {
+        var first = true;
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                var pods = await _kubectl.GetAsync("pods", "-n", _namespace, "-l", $"mooring.dev/fleet={_fleet},mooring.dev/role=gateway");
+                foreach (var pod in pods["items"]!.AsArray().Where(pod => (string?)pod!["status"]?["phase"] == "Running"))
+                {
+                    var name = (string)pod!["metadata"]!["name"]!;
+                    var begin = first ? _each : 0;
+                    _ = _running.GetOrAdd(name, _ => Task.Run(() => LiveAsync(name, begin)));
+                }
+
+                first &= pods["items"]!.AsArray().Count == 0 || _running.IsEmpty;
+            }
+            catch (InvalidOperationException)
+            {
+                // The API server is busy; the next look will tell.
+            }
+
+            await Task.Delay(Tick, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task LiveAsync(string pod, int connections)
+    {
+        Connections[pod] = connections;
+        var token = (
+            await _kubectl.RunAsync(
+                "create",
+                "token",
+                $"{_fleet}-gateway",
+                $"--audience={StreamLimits.TokenAudience}",
+                "--bound-object-kind=Pod",
+                $"--bound-object-name={pod}",
+                "-n",
+                _namespace
+            )
+        ).Trim();
+        var ca = (string)(await _kubectl.GetAsync("configmap", $"{_fleet}-gateway", "-n", _namespace))["data"]!["ca.crt"]!;
+        var state = new State();
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                await using var gateway = await FakeGateway.ConnectAsync(_port(), ca, token, $"{_namespace}/{_fleet}", pod);
+                Interlocked.Increment(ref Speaking);
+                try
+                {
+                    await SpeakAsync(gateway, pod, state);
+                }
+                finally
+                {
+                    Interlocked.Decrement(ref Speaking);
+                }
+            }
+            catch (Exception error) when (error is WebSocketException or HttpRequestException or OperationCanceledException or IOException)
+            {
+                await Task.Delay(Tick, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task SpeakAsync(FakeGateway gateway, string pod, State state)
+    {
+        await gateway.SendAsync(Report(pod, state));
+        var next = gateway.ReceiveAsync<DirectiveMessage>();
+        var clock = Stopwatch.StartNew();
+        while (!_stop.IsCancellationRequested)
+        {
+            await Task.WhenAny(next, Task.Delay(Tick));
+            var news = false;
+            if (next.IsCompleted)
+            {
+                if (await next is not { } directive)
+                {
+                    return;
+                }
+
+                if (
+                    state.Directive is null
+                    || (directive.Epoch, directive.Sequence).CompareTo((state.Directive.Epoch, state.Directive.Sequence)) > 0
+                )
+                {
+                    state.Directive = directive;
+                }
+
+                next = gateway.ReceiveAsync<DirectiveMessage>();
+                news = true;
+            }
+
+            var pace = state.Directive is { Kind: DirectiveKind.Drain } drain ? drain.ClosesPerSecond : 0;
+            state.Budget = Math.Min(1 + (pace * 0.1), state.Budget + (pace * clock.Elapsed.TotalSeconds * 0.9));
+            clock.Restart();
+            while (pace > 0 && state.Budget >= 1 && Connections[pod] > 0)
+            {
+                state.Budget--;
+                Connections[pod]--;
+                Closes.Enqueue(Stopwatch.GetTimestamp());
+                news = true;
+            }
+
+            if (news)
+            {
+                await gateway.SendAsync(Report(pod, state));
+            }
+        }
+    }
+
+    private ReportMessage Report(string pod, State state) =>
+        new()
+        {
+            State = state.Directive?.Kind switch
+            {
+                DirectiveKind.Cordon => GatewayState.Cordoned,
+                DirectiveKind.Drain => Connections[pod] == 0 ? GatewayState.Drained : GatewayState.Draining,
+                _ => GatewayState.Serving,
+            },
+            DirectiveEpoch = state.Directive?.Epoch ?? 0,
+            DirectiveSequence = state.Directive?.Sequence ?? 0,
+            Connections = Connections[pod],
+            Capacity = Capacity,
+            ClosesPerSecond = state.Directive is { Kind: DirectiveKind.Drain } drain ? drain.ClosesPerSecond : 0,
+        };
+
+    private sealed class State
+    {
+        public DirectiveMessage? Directive { get; set; }
+
+        public double Budget { get; set; }
+    }
+}

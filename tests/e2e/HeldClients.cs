@@ -1,0 +1,200 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Mooring.EndToEnd;
+
+/// <summary>Many WebSocket clients that do nothing but hold their connection, and come back as soon as it is closed. Notes when and how each was closed.</summary>
+/// <remarks>On bare sockets: a few hundred bytes each, and every end is seen as it is on the wire.</remarks>
+internal sealed class HeldClients(string host, int port) : IAsyncDisposable
+{
+    private static readonly byte[] Request = Encoding.ASCII.GetBytes(
+        "GET / HTTP/1.1\r\nHost: held\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+
+    private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(100);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentQueue<End> _ends = new();
+    private readonly List<Task> _running = [];
+    private int _open;
+    private int _refused;
+
+    /// <summary>Connections that are open now.</summary>
+    public int Open => Volatile.Read(ref _open);
+
+    /// <summary>Ends since the last <see cref="Take"/>, with the connects that were refused.</summary>
+    public Summary Take()
+    {
+        var ends = new List<End>();
+        while (_ends.TryDequeue(out var end))
+        {
+            ends.Add(end);
+        }
+
+        return Summary.Of(ends, Interlocked.Exchange(ref _refused, 0));
+    }
+
+    /// <summary>Starts that many, at a pace that is nobody's burden.</summary>
+    public async Task HoldAsync(int count, int perSecond)
+    {
+        for (var number = 0; number < count; number++)
+        {
+            _running.Add(Task.Run(() => RunAsync(_stop.Token)));
+            if (number % 10 == 9)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(10.0 / perSecond));
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_running);
+        _stop.Dispose();
+    }
+
+    private async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                await socket.ConnectAsync(host, port, stopping);
+                if (!await UpgradeAsync(socket, stopping))
+                {
+                    Interlocked.Increment(ref _refused);
+                    await Task.Delay(Retry, stopping);
+                    continue;
+                }
+
+                Interlocked.Increment(ref _open);
+                try
+                {
+                    _ends.Enqueue(new End(await ReadToEndAsync(socket, stopping), Stopwatch.GetTimestamp()));
+                }
+                finally
+                {
+                    Interlocked.Decrement(ref _open);
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                Interlocked.Increment(ref _refused);
+                await Task.Delay(Retry, CancellationToken.None);
+            }
+        }
+    }
+
+    private static async Task<bool> UpgradeAsync(Socket socket, CancellationToken stopping)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        limit.CancelAfter(TimeSpan.FromSeconds(15));
+        await socket.SendAsync(Request, limit.Token);
+        var buffer = new byte[1024];
+        var length = 0;
+        try
+        {
+            while (length < buffer.Length)
+            {
+                var read = await socket.ReceiveAsync(buffer.AsMemory(length), limit.Token);
+                length += read;
+                if (read == 0 || buffer.AsSpan(0, length).EndsWith("\r\n\r\n"u8))
+                {
+                    break;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
+        {
+            return false;
+        }
+
+        return buffer.AsSpan(0, length).StartsWith("HTTP/1.1 101"u8);
+    }
+
+    /// <summary>The code of the close frame (RFC 6455 §5.5.1) that ended the connection; 0: it ended without one.</summary>
+    private static async Task<int> ReadToEndAsync(Socket socket, CancellationToken stopping)
+    {
+        var buffer = new byte[256];
+        var length = 0;
+        try
+        {
+            while (true)
+            {
+                var read = await socket.ReceiveAsync(buffer.AsMemory(length), stopping);
+                length += read;
+                if (read == 0)
+                {
+                    return 0;
+                }
+
+                // Nobody sends these clients anything but control frames, which are short.
+                while (length >= 2 && length >= 2 + (buffer[1] & 0x7F))
+                {
+                    var size = 2 + (buffer[1] & 0x7F);
+                    if ((buffer[0] & 0x0F) == 8)
+                    {
+                        var code = size >= 4 ? BinaryPrimitives.ReadUInt16BigEndian(buffer.AsSpan(2)) : 1005;
+                        // Its answer, masked by zeros.
+                        await socket.SendAsync(new byte[] { 0x88, 0x82, 0, 0, 0, 0, buffer[2], buffer[3] }, stopping);
+                        return code;
+                    }
+
+                    buffer.AsSpan(size, length - size).CopyTo(buffer);
+                    length -= size;
+                }
+            }
+        }
+        catch (SocketException)
+        {
+            return 0;
+        }
+    }
+
+    internal readonly record struct End(int Code, long At);
+
+    /// <summary>How connections ended during one phase.</summary>
+    /// <param name="Codes">How many by close code; 0: without a close frame.</param>
+    /// <param name="PeakPerSecond">Most ends within any one second.</param>
+    /// <param name="Refused">Connects that were refused or not answered, and tried again.</param>
+    internal sealed record Summary(IReadOnlyDictionary<int, int> Codes, int PeakPerSecond, int Refused)
+    {
+        public int Unannounced => Codes.GetValueOrDefault(0);
+
+        public int Total => Codes.Values.Sum();
+
+        internal static Summary Of(List<End> ends, int refused)
+        {
+            var times = ends.Select(static end => end.At).Order().ToList();
+            var peak = 0;
+            for (var (first, last) = (0, 0); last < times.Count; last++)
+            {
+                while (times[last] - times[first] >= Stopwatch.Frequency)
+                {
+                    first++;
+                }
+
+                peak = Math.Max(peak, last - first + 1);
+            }
+
+            return new Summary(
+                ends.GroupBy(static end => end.Code).ToDictionary(static group => group.Key, static group => group.Count()),
+                peak,
+                refused
+            );
+        }
+
+        public override string ToString() =>
+            $"closed {Total}, unannounced {Unannounced}, codes {string.Join(" ", Codes.Select(static pair => $"{pair.Key}:{pair.Value}"))}, "
+            + $"peak {PeakPerSecond}/s, refused {Refused}";
+    }
+}
