@@ -196,17 +196,17 @@ public static class DrainSequence
             var isCurrent = group.Revision == _input.Revision;
             if (members.Count > group.Replicas)
             {
-                // The cluster is about to remove some: which, the next look tells. More may be asked for, never less.
-                var going = members.Count - group.Replicas;
-                return isCurrent
-                    ? Math.Max(group.Replicas, Raised(members.Count(gateway => _marks[gateway.Name] is not null)) - going)
-                    : group.Replicas;
+                // The cluster is about to remove some: those that are drained, and should one of them be wanted again by now, none for it.
+                var drained = members.Count(gateway => _marks[gateway.Name] is { Drained: true });
+                var kept = Math.Max(group.Replicas, members.Count - drained);
+                var going = members.Count - kept;
+                return isCurrent ? Math.Max(kept, Raised(members.Count(gateway => _marks[gateway.Name] is not null) - going)) : kept;
             }
 
             // Asked for and not made yet: nobody's loss.
             var unmade = Math.Max(0, group.Replicas - Math.Max(members.Count, group.Existing));
-            var kept = isCurrent ? members.Count(gateway => _marks[gateway.Name] is null) : 0;
-            var dropped = isCurrent ? Math.Min(unmade, Math.Max(0, kept + unmade - _input.Wanted)) : unmade;
+            var staying = isCurrent ? members.Count(gateway => _marks[gateway.Name] is null) : 0;
+            var dropped = isCurrent ? Math.Min(unmade, Math.Max(0, staying + unmade - _input.Wanted)) : unmade;
             var victims = Victims(members);
             if (victims + dropped > 0)
             {
