@@ -126,7 +126,7 @@ internal sealed unsafe class AnswerRelay : IDisposable
     private void Gather(int handle, int count)
     {
         var flow = _owner.Flows[handle];
-        if ((flow->State & FlowState.Answered) == 0)
+        if ((flow->State & FlowState.Answered) == FlowState.None)
         {
             _owner.Opener.Answered(flow);
         }
@@ -158,7 +158,7 @@ internal sealed unsafe class AnswerRelay : IDisposable
         _owner.Opener.CountAnswers(handle, flow);
     }
 
-    private void Add(int handle, Flow* flow, int slot, in SegmentRun run)
+    private void Add(int handle, Flow* flow, int slot, SegmentRun run)
     {
         var message = _messages + _count;
         var control = _controls + (_count * ControlMessages.MaxBytes);

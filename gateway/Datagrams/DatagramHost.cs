@@ -1,7 +1,6 @@
 using System.Net;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
-using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Datagrams;
 

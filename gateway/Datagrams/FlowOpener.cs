@@ -124,7 +124,7 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
     public void CountAnswers(int handle, Flow* flow)
     {
         var responses = loop.Engine.Listeners[flow->Listener].Setup?.Config.Udp?.Responses ?? 0;
-        if (responses > 0 && flow->Answers >= responses * flow->Requests && (flow->State & FlowState.Ended) == 0)
+        if (responses > 0 && flow->Answers >= responses * flow->Requests && (flow->State & FlowState.Ended) == FlowState.None)
         {
             flow->State |= FlowState.Ended;
             _ended.Add(handle);
@@ -138,7 +138,7 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
         {
             var flow = owner.Flows[handle];
             // It may have been closed for another reason meanwhile, and the place be another flow's.
-            if ((flow->State & FlowState.Ended) == 0)
+            if ((flow->State & FlowState.Ended) == FlowState.None)
             {
                 continue;
             }

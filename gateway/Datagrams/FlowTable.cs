@@ -80,7 +80,7 @@ internal sealed unsafe class FlowTable : IDisposable
     public void Confirm(int handle)
     {
         var flow = _flows[handle];
-        if ((flow->State & FlowState.Confirmed) == 0)
+        if ((flow->State & FlowState.Confirmed) == FlowState.None)
         {
             flow->State |= FlowState.Confirmed;
             UnlinkUnconfirmed(flow);
@@ -90,7 +90,7 @@ internal sealed unsafe class FlowTable : IDisposable
     public void Remove(int handle)
     {
         var flow = _flows[handle];
-        if ((flow->State & FlowState.Confirmed) == 0)
+        if ((flow->State & FlowState.Confirmed) == FlowState.None)
         {
             UnlinkUnconfirmed(flow);
         }

@@ -52,7 +52,7 @@ internal sealed unsafe class UpstreamSender : IDisposable
     }
 
     /// <summary>False: nothing was sent, and it is worth trying datagram by datagram.</summary>
-    private bool TrySendBundle(Flow* flow, int vectors, in SegmentRun run)
+    private bool TrySendBundle(Flow* flow, int vectors, SegmentRun run)
     {
         *_header = new MessageHeader
         {
@@ -83,7 +83,7 @@ internal sealed unsafe class UpstreamSender : IDisposable
     }
 
     /// <summary>False: the flow is gone, and with it what else it had.</summary>
-    private bool SendSingly(int handle, Flow* flow, int vectors, in SegmentRun run)
+    private bool SendSingly(int handle, Flow* flow, int vectors, SegmentRun run)
     {
         for (var i = 0; i < vectors; i++)
         {

@@ -45,7 +45,10 @@ internal static class UdpCommand
 
                     servers.Add(new UdpNginxServer());
                     var isQuick = parsed.GetValue(quick);
-                    var count = parsed.GetValue(rounds) is > 0 and var given ? given : isQuick ? 3 : 5;
+                    var count =
+                        parsed.GetValue(rounds) is > 0 and var given ? given
+                        : isQuick ? 3
+                        : 5;
                     var report = await RunAsync(Installed(servers), parsed.GetValue(only)!, count, isQuick, cancellation);
                     ReportTable.Print(report, UdpGatewayServer.ServerName, Console.Out, terminal: !Console.IsOutputRedirected);
                     Console.WriteLine(report.Write(parsed.GetValue(output)!));
@@ -136,7 +139,9 @@ internal static class UdpCommand
 
         if (waited > 0.05 * measured)
         {
-            notes.Add($"the machine was busy: the servers' threads waited {waited / measured:0%} of the measured time for a core that others had");
+            notes.Add(
+                $"the machine was busy: the servers' threads waited {waited / measured:0%} of the measured time for a core that others had"
+            );
         }
 
         return new Report

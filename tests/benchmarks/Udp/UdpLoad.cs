@@ -12,6 +12,7 @@ namespace Mooring.Benchmarks.Udp;
 internal sealed unsafe class UdpLoad : IDisposable
 {
     private const int BackendMark = 1 << 30;
+
     // struct epoll_event is packed on x86-64 alone.
     private static readonly int EventBytes = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
     private const int MaxEvents = 256;

@@ -17,11 +17,11 @@ internal sealed record UdpStep(string Key, string Text, int Flows, int Bytes, in
     private static readonly Goal Gathered = Goal.Relative(1 / 1.5, "nginx");
 
     public static IReadOnlyList<UdpStep> All { get; } =
-        [
-            new("mixed-64", "500 flows, 64 B", 500, 64, 1, Mixed),
-            new("mixed-1200", "500 flows, 1,200 B", 500, 1200, 1, Mixed),
-            new("burst-64", "50 flows, bursts of 16 × 64 B", 50, 64, 16, Gathered),
-            new("burst-1200", "50 flows, bursts of 16 × 1,200 B", 50, 1200, 16, Gathered),
-            new("burst-singly", "50 flows, bursts of 16 × 1,200 B, sent singly", 50, 1200, 16, Gathered, Bundled: false),
-        ];
+    [
+        new("mixed-64", "500 flows, 64 B", 500, 64, 1, Mixed),
+        new("mixed-1200", "500 flows, 1,200 B", 500, 1200, 1, Mixed),
+        new("burst-64", "50 flows, bursts of 16 × 64 B", 50, 64, 16, Gathered),
+        new("burst-1200", "50 flows, bursts of 16 × 1,200 B", 50, 1200, 16, Gathered),
+        new("burst-singly", "50 flows, bursts of 16 × 1,200 B, sent singly", 50, 1200, 16, Gathered, Bundled: false),
+    ];
 }

@@ -30,7 +30,7 @@ internal static unsafe partial class UdpNative
     }
 
     /// <summary>Bytes of each datagram of a received bundle; 0 where it is a single one.</summary>
-    public static int ReadSegment(in MessageHeader header) =>
+    public static int ReadSegment(MessageHeader header) =>
         header.ControlLength >= 20 && *(int*)(header.Control + 8) == SolUdp && *(int*)(header.Control + 12) == UdpGro
             ? *(int*)(header.Control + 16)
             : 0;

@@ -46,10 +46,7 @@ internal sealed class UdpGatewayServer(string name, string? program) : ServerUnd
                         Protocol = protocol,
                         Port = ports[listener.Name],
                         Backend = listener.Name,
-                        Udp =
-                            protocol == ListenerProtocol.UDP
-                                ? new UdpListenerConfig { SessionTimeout = TimeSpan.FromSeconds(10) }
-                                : null,
+                        Udp = protocol == ListenerProtocol.UDP ? new UdpListenerConfig { SessionTimeout = TimeSpan.FromSeconds(10) } : null,
                     })
                 ),
             ],

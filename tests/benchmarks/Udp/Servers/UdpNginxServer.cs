@@ -44,7 +44,9 @@ internal sealed class UdpNginxServer() : ServerUnderTest("nginx")
         {
             var servers = string.Concat(listener.Backends.Select(backend => $"server {backend} max_fails=0; "));
             config.WriteLine($"  upstream {listener.Name} {{ hash $remote_addr consistent; {servers}}}");
-            config.WriteLine($"  server {{ listen 127.0.0.1:{ports[listener.Name]} udp rcvbuf=4m sndbuf=4m; proxy_pass {listener.Name}; }}");
+            config.WriteLine(
+                $"  server {{ listen 127.0.0.1:{ports[listener.Name]} udp rcvbuf=4m sndbuf=4m; proxy_pass {listener.Name}; }}"
+            );
             config.WriteLine($"  server {{ listen 127.0.0.1:{ports[listener.Name]}; proxy_pass {listener.Name}; }}");
         }
 

@@ -13,7 +13,10 @@ public sealed class MaglevProperties
         from count in Gen.Choose(2, 60)
         from seed in Gen.Choose(0, 1_000_000)
         from heaviest in Gen.Elements(1, 3, 16)
-        select Enumerable.Range(0, count).Select(i => ($"10.{seed % 256}.{i}.{seed / 256}:9000", 1 + ((seed + (i * 7)) % heaviest))).ToArray()
+        select Enumerable
+            .Range(0, count)
+            .Select(i => ($"10.{seed % 256}.{i}.{seed / 256}:9000", 1 + ((seed + (i * 7)) % heaviest)))
+            .ToArray()
     ).ToArbitrary();
 
     [Fact]

@@ -198,6 +198,12 @@ public sealed class UdpFailureTests
     private static GatewayConfig WithHealth(GatewayConfig config, TimeSpan failTimeout) =>
         config with
         {
-            Backends = [config.Backends[0] with { PassiveHealth = new PassiveHealthConfig { MaxFails = 1, FailTimeout = failTimeout } }],
+            Backends =
+            [
+                config.Backends[0] with
+                {
+                    PassiveHealth = new PassiveHealthConfig { MaxFails = 1, FailTimeout = failTimeout },
+                },
+            ],
         };
 }

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Net;
-using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Testing;
