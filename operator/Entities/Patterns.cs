@@ -68,6 +68,9 @@ public static class Patterns
     public const string QualifiedName = "^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
     public const string QualifiedNameMeaning = "a key such as topology.kubernetes.io/zone";
 
+    public const string TimeOfDay = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
+    public const string TimeOfDayMeaning = "a time of day such as 08:00";
+
     /// <summary>Longest text of a duration: four parts of five digits and a unit.</summary>
     public const int DurationLength = 28;
 }

@@ -5,6 +5,7 @@ namespace Mooring.Operator.Gateways;
 /// <summary>One fleet within the hub. Not thread-safe: every member is used under the hub's lock.</summary>
 internal sealed class FleetState
 {
+    private static readonly TimeSpan RateWindow = StreamLimits.ReportInterval - TimeSpan.FromSeconds(1);
     private readonly SortedDictionary<string, Member> _members = new(StringComparer.Ordinal);
     private const int MaxDeparted = 1000;
     private readonly Dictionary<string, DateTimeOffset> _departed = new(StringComparer.Ordinal);
@@ -164,7 +165,7 @@ internal sealed class FleetState
                 break;
             case ReportMessage report:
                 change = SameState(view.Report, report) ? GatewayChange.Figures : GatewayChange.State;
-                view = view with { Report = report, ReportedAt = now };
+                view = view with { Report = report, ReportedAt = now, Rates = member.Rate(report, now) };
                 break;
         }
 
@@ -232,5 +233,32 @@ internal sealed class FleetState
         public GatewaySession Session { get; } = session;
 
         public GatewayView View { get; set; } = view;
+
+        private (ReportMessage Report, DateTimeOffset At)? _base;
+
+        /// <summary>Over windows of at least <see cref="RateWindow"/>: reports may follow each other within milliseconds.</summary>
+        public GatewayRates? Rate(ReportMessage report, DateTimeOffset now)
+        {
+            // A clock that went back, or a process that started anew, begins anew.
+            if (_base is not { } from || now < from.At || report.CpuSeconds < from.Report.CpuSeconds)
+            {
+                _base = (report, now);
+                return null;
+            }
+
+            var seconds = (now - from.At).TotalSeconds;
+            if (seconds < RateWindow.TotalSeconds)
+            {
+                return View.Rates;
+            }
+
+            _base = (report, now);
+            return new GatewayRates(
+                (report.CpuSeconds - from.Report.CpuSeconds) / seconds * 100,
+                Math.Max(0, Messages(report) - Messages(from.Report)) / seconds
+            );
+        }
+
+        private static long Messages(ReportMessage report) => report.Listeners.Sum(static listener => listener.MessagesTotal);
     }
 }

@@ -73,6 +73,9 @@ public sealed record GatewayView
     /// <summary>When <see cref="Report"/> came; null before.</summary>
     public DateTimeOffset? ReportedAt { get; init; }
 
+    /// <summary>Null until two reports are ten seconds apart.</summary>
+    public GatewayRates? Rates { get; init; }
+
     /// <summary>The directive that it was given last; null without one.</summary>
     public DirectiveMessage? Directive { get; init; }
 
@@ -86,6 +89,11 @@ public sealed record GatewayView
         Directive is null
         || (Report is not null && (Report.DirectiveEpoch, Report.DirectiveSequence).CompareTo((Directive.Epoch, Directive.Sequence)) >= 0);
 }
+
+/// <summary>What follows from two reports.</summary>
+/// <param name="CpuPercent">CPU time in percent of one core.</param>
+/// <param name="MessagesPerSecond">WebSocket messages, both directions.</param>
+public sealed record GatewayRates(double CpuPercent, double MessagesPerSecond);
 
 /// <summary>What has changed of a gateway.</summary>
 public enum GatewayChange

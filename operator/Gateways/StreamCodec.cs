@@ -156,6 +156,7 @@ internal static class StreamCodec
                 NotNegative(listener.AcceptedTotal, $"{path}.acceptedTotal");
                 NotNegative(listener.ReceivedBytesTotal, $"{path}.receivedBytesTotal");
                 NotNegative(listener.SentBytesTotal, $"{path}.sentBytesTotal");
+                NotNegative(listener.MessagesTotal, $"{path}.messagesTotal");
                 Map(listener.RefusedTotal, $"{path}.refusedTotal");
                 foreach (var (reason, count) in listener.RefusedTotal)
                 {

@@ -6,6 +6,7 @@ using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Sockets;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Scaling.Autoscaling;
 
 namespace Mooring.Operator.Host;
 
@@ -25,6 +26,10 @@ internal sealed class FleetRuntime : IAsyncDisposable
     private IReadOnlyList<System.Runtime.InteropServices.SafeHandle> _handles = [];
     private HandoverMessage? _set;
     private long _published;
+
+    /// <summary>Gateways that the load wants; null where the manifest alone says how many.</summary>
+    private int? _scaled;
+    private ScalingDecision? _scaling;
 
     public FleetRuntime(HostFleet fleet, int number, HostContext host, DateTimeOffset now)
     {
@@ -69,7 +74,18 @@ internal sealed class FleetRuntime : IAsyncDisposable
         fleet.Fleet.Metadata.Generation = _generation;
         fleet.Fleet.Metadata.CreationTimestamp = _createdAt;
         Entity = fleet.Fleet with { Status = Entity.Status };
-        Gateways.Apply(fleet.Fleet, plan.GatewayReplicas, plan.Config.Drain);
+        if (fleet.Fleet.Spec.Scaling is { Driver: ScalingDrivers.Operator })
+        {
+            // The manifest says how many to begin with; from then on the load does.
+            _scaled ??= plan.GatewayReplicas;
+            Entity = Scaled(Entity, _scaled.Value);
+        }
+        else
+        {
+            _scaled = null;
+        }
+
+        Gateways.Apply(Entity, _scaled ?? plan.GatewayReplicas, plan.Config.Drain);
         var drain = plan.Config.Drain.Deadline;
         foreach (var workload in plan.Workloads)
         {
@@ -105,6 +121,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
     public void Step(DateTimeOffset now, HashSet<int> takenPorts)
     {
         var view = _host.Hub.View(Key);
+        Scale(view, now);
         Gateways.Step(view, now, _stopAt);
         if (Assign(view, now))
         {
@@ -181,6 +198,37 @@ internal sealed class FleetRuntime : IAsyncDisposable
         ];
     }
 
+    /// <summary>Decides how many gateways the load wants, and has as many where the operator is to scale the fleet.</summary>
+    private void Scale(FleetView view, DateTimeOffset now)
+    {
+        _scaling = IsStopping ? null : FleetScaling.Decide(Input(view, now));
+        if (_scaling is not { } decision || _scaled is not { } current || decision.Recommended == current || Fleet.Plan.Paused)
+        {
+            return;
+        }
+
+        _scaled = decision.Recommended;
+        // The status first: it remembers from which number it went where.
+        UpdateStatus(now);
+        Entity = Scaled(Entity, decision.Recommended);
+        Gateways.Apply(Entity, decision.Recommended, Fleet.Plan.Config.Drain);
+    }
+
+    private FleetInput Input(FleetView view, DateTimeOffset now) =>
+        new()
+        {
+            Fleet = Entity,
+            Platform = FleetPlatform.Host,
+            View = view,
+            Now = now,
+        };
+
+    private static ConnectionFleet Scaled(ConnectionFleet fleet, int gateways) =>
+        fleet with
+        {
+            Spec = fleet.Spec with { Gateway = fleet.Spec.Gateway with { Replicas = gateways } },
+        };
+
     private FleetPlan Unchanged() => _applied ? Fleet.Plan : Fleet.Plan with { GatewayReplicas = 0, Workloads = [] };
 
     private bool IsSame(HostFleet fleet) =>
@@ -197,7 +245,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
                 new StatusInput
                 {
                     Input = new FleetInput { Fleet = Entity, Platform = FleetPlatform.Host },
-                    Plan = Fleet.Plan with { SkewPercent = Gateways.SkewPercent },
+                    Plan = Fleet.Plan with { SkewPercent = Gateways.SkewPercent, Scaling = _scaling },
                     View = _host.Hub.View(Key),
                     Endpoints = Endpoints(),
                     Now = now,

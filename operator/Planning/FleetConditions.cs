@@ -24,6 +24,9 @@ public static class FleetConditions
     public const string RegistryNotConfigured = "RegistryNotConfigured";
     public const string RegistryNotReported = "RegistryNotReported";
 
+    /// <summary>The number of gateways follows the load. Only there where somebody is to scale the fleet.</summary>
+    public const string ScalingActive = "ScalingActive";
+
     public const string True = "True";
     public const string False = "False";
 
@@ -74,6 +77,10 @@ public static class FleetConditions
     /// <summary>A rollout makes no progress; the message says why. Older gateways serve on.</summary>
     public const string RolloutStalled = "RolloutStalled";
 
+    /// <summary>What the condition goes by has not been reported yet.</summary>
+    public const string NoReports = "NoReports";
+
+    public const string Unknown = "Unknown";
     public const string Paused = "Paused";
     public const string Deleting = "Deleting";
     public const string Serving = "Serving";

@@ -38,6 +38,9 @@ public sealed record FleetInput
     /// <summary>What the gateways say of themselves; null where there is no stream.</summary>
     public FleetView? View { get; init; }
 
+    /// <summary>The fleet's HorizontalPodAutoscaler as last seen; null without one.</summary>
+    public HorizontalPodAutoscaler? Autoscaler { get; init; }
+
     /// <summary>The time.</summary>
     public DateTimeOffset Now { get; init; }
 

@@ -2,6 +2,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Planning.Tuning;
 using Mooring.Operator.Scaling;
+using Mooring.Operator.Scaling.Autoscaling;
 
 namespace Mooring.Operator.Planning;
 
@@ -58,6 +59,9 @@ public sealed record FleetPlan
 
     /// <summary>What the fleet wants of the kernel.</summary>
     public required NodeTuningPlan Tuning { get; init; }
+
+    /// <summary>How many gateways the load wants; null where nobody is to scale the fleet.</summary>
+    public ScalingDecision? Scaling { get; init; }
 
     /// <summary>When to plan again though nothing was seen to change; null: only when something changes.</summary>
     public TimeSpan? RequeueAfter { get; init; }

@@ -17,6 +17,7 @@ public static class FleetPlanner
         var tuning = NodeTuningPlan.Of(input);
         var revision = onHost ? null : GatewayRevision.Of(input, tuning.PodSysctls);
         var rollout = GatewayRollout.Decide(input, revision?.Name);
+        var scaling = FleetScaling.Decide(input);
         var orders = FleetOrders.Decide(input, rollout.Step.Phase);
         return new FleetPlan
         {
@@ -36,9 +37,12 @@ public static class FleetPlanner
             EndpointSources = onHost ? [] : EndpointSources(fleet),
             Workloads = Workloads(fleet, onHost),
             Tuning = tuning,
-            RequeueAfter = rollout.Step.After,
+            Scaling = scaling,
+            RequeueAfter = Earlier(rollout.Step.After, scaling?.After),
         };
     }
+
+    private static TimeSpan? Earlier(TimeSpan? one, TimeSpan? other) => one is null || other < one ? other ?? one : one;
 
     // What others refer to comes first: a pod whose ConfigMap is missing waits a minute for it.
     private static IReadOnlyList<IKubernetesObject> Render(
@@ -63,6 +67,9 @@ public static class FleetPlanner
                 : [],
             .. tuning.Trial.Count > 0 ? [SysctlTrialRenderer.Render(input, tuning.Trial)] : Array.Empty<IKubernetesObject>(),
             GatewayDeploymentRenderer.Render(input.Fleet, revision, replicas),
+            .. input.Fleet.Spec.Scaling is { Driver: ScalingDrivers.HorizontalPodAutoscaler } scaling
+                ? [HorizontalPodAutoscalerRenderer.Render(input.Fleet, scaling)]
+                : Array.Empty<IKubernetesObject>(),
         ];
     }
 

@@ -52,7 +52,8 @@ public static class FleetStatusCalculator
                 : last?.Rollout,
             Tuning = tuning,
             Config = new ConfigStatus { Hash = input.Plan?.ConfigHash ?? last?.Config?.Hash, Acked = Acked(input.View, figures) },
-            Conditions = [.. conditions, .. LimitConditions.Calculate(input, tuning)],
+            Scaling = FleetScaling.Status(input.Input with { Now = input.Now }, input.Plan?.Scaling),
+            Conditions = [.. conditions, .. LimitConditions.Calculate(input, tuning), .. ScalingConditions.Calculate(input)],
         };
     }
 

@@ -21,6 +21,9 @@ internal static class ClusterResources
 
     public static ResourceType<DaemonSet> DaemonSets { get; } = ResourceType.For(ResourcesJson.Default.DaemonSet);
 
+    public static ResourceType<HorizontalPodAutoscaler> Autoscalers { get; } =
+        ResourceType.For(ResourcesJson.Default.HorizontalPodAutoscaler);
+
     public static ResourceType<Pod> Pods { get; } = ResourceType.For(ResourcesJson.Default.Pod);
 
     public static ResourceType<EndpointSlice> EndpointSlices { get; } = ResourceType.For(ResourcesJson.Default.EndpointSlice);

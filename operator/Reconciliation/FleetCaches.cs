@@ -27,6 +27,7 @@ internal sealed class FleetCaches
         Budgets = Children(ClusterResources.Budgets);
         Deployments = Children(ClusterResources.Deployments);
         DaemonSets = Children(ClusterResources.DaemonSets);
+        Autoscalers = Children(ClusterResources.Autoscalers);
         Pods = Children(ClusterResources.Pods);
         // The cluster copies a Service's labels to its slices.
         EndpointSlices = Children(ClusterResources.EndpointSlices);
@@ -64,6 +65,8 @@ internal sealed class FleetCaches
 
     public WatchedKind<DaemonSet> DaemonSets { get; }
 
+    public WatchedKind<HorizontalPodAutoscaler> Autoscalers { get; }
+
     public WatchedKind<Pod> Pods { get; }
 
     public WatchedKind<EndpointSlice> EndpointSlices { get; }
@@ -79,6 +82,7 @@ internal sealed class FleetCaches
             .. Budgets.Informers,
             .. Deployments.Informers,
             .. DaemonSets.Informers,
+            .. Autoscalers.Informers,
             .. Pods.Informers,
             .. EndpointSlices.Informers,
         ];
@@ -93,6 +97,7 @@ internal sealed class FleetCaches
         Follow(Budgets);
         Follow(Deployments);
         Follow(DaemonSets);
+        Follow(Autoscalers);
         Follow(Pods);
         Follow(EndpointSlices);
 

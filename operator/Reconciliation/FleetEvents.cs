@@ -28,6 +28,7 @@ internal sealed class FleetEvents(EventRecorder recorder)
 
         ReportReady(fleet, Find(fleet.Status, FleetConditions.Ready), Find(status, FleetConditions.Ready));
         ReportRollout(fleet, status);
+        ReportScaling(fleet, status);
     }
 
     /// <summary>Tells what becomes of single gateways.</summary>
@@ -71,6 +72,22 @@ internal sealed class FleetEvents(EventRecorder recorder)
         {
             recorder.Publish(fleet, EventType.Warning, "NotReady", Action, now.Message);
         }
+    }
+
+    private void ReportScaling(ConnectionFleet fleet, FleetStatus status)
+    {
+        if (status.Scaling is not { } now || fleet.Status?.Scaling is not { } before || now.Recommended == before.Recommended)
+        {
+            return;
+        }
+
+        recorder.Publish(
+            fleet,
+            EventType.Normal,
+            now.Recommended > before.Recommended ? "ScaleUp" : "ScaleDown",
+            Action,
+            $"{now.Recommended} gateways instead of {before.Recommended}: {now.Message}"
+        );
     }
 
     private void ReportRollout(ConnectionFleet fleet, FleetStatus status)

@@ -42,6 +42,7 @@ internal sealed class FleetGatherer(
             DefaultGatewayImage = options.GatewayImage,
             Stream = stream.Endpoint,
             // One that only bears the fleet's label, or is a namesake's, is no gateway of it: a rollout would wait for it for ever.
+            Autoscaler = caches.Autoscalers.OfFleet(key).FirstOrDefault(autoscaler => FleetOwner.Owns(fleet, autoscaler)),
             Deployments = [.. caches.Deployments.OfFleet(key).Where(deployment => FleetOwner.Owns(fleet, deployment))],
             Tuner = Tuner(key),
             SysctlTrials = [.. caches.Pods.OfFleet(key).Where(pod => FleetOwner.Owns(fleet, pod))],

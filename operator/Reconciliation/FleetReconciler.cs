@@ -19,7 +19,8 @@ internal sealed class FleetReconciler(
     GatewayHub hub,
     FreshLook fresh,
     MarkWriter marks,
-    DirectiveSender directives
+    DirectiveSender directives,
+    GatewayScaler scaler
 ) : IEntityController<ConnectionFleet>
 {
     /// <inheritdoc/>
@@ -87,6 +88,7 @@ internal sealed class FleetReconciler(
         var refused = publisher.Publish(observed.Key, plan, endpoints);
         await marks.WriteAsync(observed.Key.Namespace, plan.Marks, cancellation);
         var report = await applier.ApplyAsync(observed.Fleet, plan, cancellation);
+        await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
         report = refused is null ? report : report with { Problems = [.. report.Problems, refused] };
         return (report, observed.StatusAfter(plan, endpoints, report));
     }

@@ -31,6 +31,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         new ChildKind<DaemonSet>(client, caches.DaemonSets),
         // Those that the fleet owns itself: trials. The gateways' are their Deployment's.
         new ChildKind<Pod>(client, caches.Pods),
+        new ChildKind<HorizontalPodAutoscaler>(client, caches.Autoscalers),
     ];
 
     /// <summary>Applies, scales and prunes.</summary>

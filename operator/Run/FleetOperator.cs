@@ -29,6 +29,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     private readonly ILogger _log;
     private readonly GatewayHub _hub = new(TimeProvider.System);
     private readonly StreamIdentity _identity = new();
+    private readonly RecommendedGateways _recommended = new(TimeProvider.System);
     private readonly FleetCaches _caches;
     private readonly ReferencedServices _references;
     private readonly EventRecorder _recorder;
@@ -142,7 +143,8 @@ internal sealed class FleetOperator : IAsyncDisposable
             _hub,
             new FreshLook(_client),
             new MarkWriter(_client, _caches),
-            new DirectiveSender(_hub, epoch, time)
+            new DirectiveSender(_hub, epoch, time),
+            new GatewayScaler(_client, _recommended)
         );
     }
 

@@ -11,6 +11,7 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
     {
         RuleFor(spec => spec.Gateway).SetValidator(new GatewayRules());
         RuleFor(spec => spec.NodeTuning!).SetValidator(new NodeTuningRules()).When(spec => spec.NodeTuning is not null);
+        RuleFor(spec => spec.Scaling!).SetValidator(new ScalingRules()).When(spec => spec.Scaling is not null);
         RuleForEach(spec => spec.Listeners).SetValidator(new ListenerRules());
         RuleForEach(spec => spec.Listeners).SetValidator(new UdpRules());
         RuleForEach(spec => spec.Backends).SetValidator(new BackendRules());

@@ -37,6 +37,9 @@ public sealed record FleetStatus
     [Description("Kernel settings of the nodes, where the fleet wants any.")]
     public TuningStatus? Tuning { get; set; }
 
+    [Description("How many gateways the load wants, where there is a driver to scale them.")]
+    public ScalingStatus? Scaling { get; set; }
+
     [Description("The gateways' config.")]
     public ConfigStatus? Config { get; set; }
 

@@ -1,0 +1,36 @@
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Metrics;
+using Mooring.Operator.Planning;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Puts a scaling decision into force: by the scale subresource where the operator is the driver, else as the metric that others read.</summary>
+internal sealed class GatewayScaler(KubernetesClient client, RecommendedGateways recommended)
+{
+    /// <summary>Returns whether the fleet's number of gateways was changed.</summary>
+    public async Task<bool> ScaleAsync(ConnectionFleet fleet, FleetPlan plan, CancellationToken cancellation)
+    {
+        var key = ObjectKey.Of(fleet);
+        if (plan.Scaling is not { } decision)
+        {
+            recommended.Forget(key);
+            return false;
+        }
+
+        recommended.Set(key, decision.Recommended);
+        if (
+            plan.Paused
+            || fleet.Spec.Scaling?.Driver != ScalingDrivers.Operator
+            || decision.Recommended == fleet.Spec.Gateway.Replicas
+            || fleet.Metadata.DeletionTimestamp is not null
+        )
+        {
+            return false;
+        }
+
+        await client.SetScaleAsync(ClusterResources.Fleets, key.Namespace, key.Name, decision.Recommended, cancellationToken: cancellation);
+        return true;
+    }
+}
