@@ -8,6 +8,7 @@ using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Gateways.InCluster;
 using Mooring.Operator.Metrics;
+using Mooring.Operator.Metrics.External;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Reconciliation;
 using Mooring.Operator.Scaling;
@@ -18,6 +19,9 @@ namespace Mooring.Operator.Run;
 internal sealed class FleetOperator : IAsyncDisposable
 {
     private static readonly TimeSpan CertificateCheck = TimeSpan.FromHours(6);
+
+    // The API server's own certificates for aggregation may be renewed at any time.
+    private static readonly TimeSpan MetricsApiCheck = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan CertificateRetry = TimeSpan.FromSeconds(5);
 
     // Reports of figures come from every gateway every ten seconds: one reconcile takes in what came meanwhile.
@@ -35,6 +39,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     private readonly EventRecorder _recorder;
     private readonly FleetMetrics _metrics;
     private readonly CertificateStore _certificates;
+    private readonly MetricsApiServer _metricsApi;
     private readonly Uri _streamUrl;
     private List<Controller<ConnectionFleet>> _controllers = [];
 
@@ -47,6 +52,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         _references = new ReferencedServices(client, loggers);
         _recorder = new EventRecorder(client, new EventRecorderOptions { ReportingController = "mooring.dev/operator" }, loggers);
         _metrics = new FleetMetrics(_hub);
+        _metricsApi = new MetricsApiServer(client, ownNamespace, options.StreamService);
         _certificates = new CertificateStore(
             client,
             ownNamespace,
@@ -92,6 +98,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     {
         await _caches.WaitForSyncAsync(ended);
         await using var stream = await StartStreamAsync(ended);
+        await using var metricsApi = await StartMetricsApiAsync(ended);
         var reconciler = CreateReconciler(epoch, out var finalizer);
         _controllers =
         [
@@ -172,10 +179,52 @@ internal sealed class FleetOperator : IAsyncDisposable
         return app;
     }
 
+    private async Task<WebApplication?> StartMetricsApiAsync(CancellationToken ended)
+    {
+        if (_options.MetricsApi is not { } address)
+        {
+            return null;
+        }
+
+        await RefreshMetricsApiAsync(await _certificates.EnsureAsync(ended), ended);
+        var app = HttpServers.MetricsApi(
+            address,
+            _recommended,
+            () => _certificates.Current,
+            client => _metricsApi.Proxy?.Accepts(client) == true,
+            _loggers
+        );
+        await app.StartAsync(ended);
+        Log.ServingMetricsApi(_log, HttpServers.PortOf(app));
+        return app;
+    }
+
+    /// <summary>A cluster that cannot be asked about it keeps nothing else from working.</summary>
+    private async Task RefreshMetricsApiAsync(string bundle, CancellationToken ended)
+    {
+        if (_options.MetricsApi is null)
+        {
+            return;
+        }
+
+        try
+        {
+            if (await _metricsApi.RefreshAsync(bundle, ended) is { } problem)
+            {
+                Log.MetricsApiFailed(_log, problem);
+            }
+        }
+        catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException)
+        {
+            Log.MetricsApiFailed(_log, error.Message);
+        }
+    }
+
     /// <summary>Returns whether gateways are to be told another authority.</summary>
     private async Task<bool> RefreshIdentityAsync(CancellationToken ended)
     {
         var bundle = await _certificates.EnsureAsync(ended);
+        await RefreshMetricsApiAsync(bundle, ended);
         if (_identity.Endpoint?.CaBundle == bundle)
         {
             return false;
@@ -187,7 +236,8 @@ internal sealed class FleetOperator : IAsyncDisposable
 
     private async Task RenewAsync(CancellationToken ended)
     {
-        var delay = CertificateCheck;
+        var check = _options.MetricsApi is null ? CertificateCheck : MetricsApiCheck;
+        var delay = check;
         while (_options.Stream is not null && !ended.IsCancellationRequested)
         {
             await Task.Delay(delay, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -198,7 +248,7 @@ internal sealed class FleetOperator : IAsyncDisposable
                     _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero));
                 }
 
-                delay = CertificateCheck;
+                delay = check;
             }
             catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException or IOException)
             {

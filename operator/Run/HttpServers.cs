@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Metrics;
+using Mooring.Operator.Metrics.External;
 
 namespace Mooring.Operator.Run;
 
@@ -50,11 +51,32 @@ internal static class HttpServers
         return app;
     }
 
+    /// <summary>Serves external.metrics.k8s.io to the cluster's API server, and to nobody else.</summary>
+    /// <param name="certificate">Asked for each connection.</param>
+    /// <param name="isProxy">Whether a client's certificate is the API server's.</param>
+    public static WebApplication MetricsApi(
+        IPEndPoint address,
+        RecommendedGateways recommended,
+        Func<X509Certificate2?> certificate,
+        Func<X509Certificate2, bool> isProxy,
+        ILoggerFactory loggers
+    )
+    {
+        var app = Build(address, loggers, certificate, isProxy);
+        ExternalMetricsApi.Map(app, recommended);
+        return app;
+    }
+
     /// <summary>The port that a started server got; differs from the one asked for where that was 0.</summary>
     public static int PortOf(WebApplication app) =>
         new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
 
-    private static WebApplication Build(IPEndPoint address, ILoggerFactory loggers, Func<X509Certificate2?>? certificate)
+    private static WebApplication Build(
+        IPEndPoint address,
+        ILoggerFactory loggers,
+        Func<X509Certificate2?>? certificate,
+        Func<X509Certificate2, bool>? isClient = null
+    )
     {
         // Slim, and without appsettings.json, environment variables or arguments: what is served is said here alone.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -76,7 +98,15 @@ internal static class HttpServers
                         if (certificate is not null)
                         {
                             listen.Protocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http1;
-                            listen.UseHttps(https => https.ServerCertificateSelector = (_, _) => certificate());
+                            listen.UseHttps(https =>
+                            {
+                                https.ServerCertificateSelector = (_, _) => certificate();
+                                if (isClient is not null)
+                                {
+                                    https.ClientCertificateMode = Microsoft.AspNetCore.Server.Kestrel.Https.ClientCertificateMode.RequireCertificate;
+                                    https.ClientCertificateValidation = (client, _, _) => isClient(client);
+                                }
+                            });
                         }
                     }
                 );

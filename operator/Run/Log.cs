@@ -20,4 +20,11 @@ internal static partial class Log
 
     [LoggerMessage(105, LogLevel.Warning, "Could not check the stream's certificates: {Error}; again in {Delay}")]
     public static partial void CertificatesFailed(ILogger logger, string error, TimeSpan delay);
+
+
+    [LoggerMessage(106, LogLevel.Information, "external.metrics.k8s.io on port {Port}")]
+    public static partial void ServingMetricsApi(ILogger logger, int port);
+
+    [LoggerMessage(107, LogLevel.Warning, "HorizontalPodAutoscalers cannot read how many gateways are wanted: {Problem}")]
+    public static partial void MetricsApiFailed(ILogger logger, string problem);
 }

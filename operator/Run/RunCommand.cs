@@ -43,6 +43,12 @@ public static class RunCommand
             HelpName = "URL",
             CustomParser = ParseUrl,
         };
+        var metricsApi = new Option<IPEndPoint?>("--metrics-api")
+        {
+            Description = "Where external.metrics.k8s.io is served (TLS), such as 0.0.0.0:6443, for fleets that a HorizontalPodAutoscaler scales. Default: nowhere",
+            HelpName = "ADDRESS:PORT",
+            CustomParser = ParseAddress,
+        };
         var image = new Option<string>("--gateway-image")
         {
             Description = "Image of gateways whose fleet names none. Default: GATEWAY_IMAGE, or mooring/gateway:dev",
@@ -75,6 +81,7 @@ public static class RunCommand
             noStream,
             service,
             url,
+            metricsApi,
             image,
             elect,
             lease,
@@ -97,6 +104,7 @@ public static class RunCommand
                         Stream = parsed.GetValue(noStream) ? null : parsed.GetValue(stream),
                         StreamService = parsed.GetValue(service)!,
                         StreamUrl = parsed.GetValue(url),
+                        MetricsApi = parsed.GetValue(metricsApi),
                         GatewayImage = parsed.GetValue(image)!,
                         LeaderElect = parsed.GetValue(elect),
                         LeaseName = parsed.GetValue(lease)!,

@@ -31,6 +31,9 @@ internal sealed record RunOptions
     /// <summary>What gateways dial instead of the Service; null: the Service.</summary>
     public Uri? StreamUrl { get; init; }
 
+    /// <summary>Where external.metrics.k8s.io is served; null: not at all.</summary>
+    public IPEndPoint? MetricsApi { get; init; }
+
     /// <summary>Image of gateways whose fleet names none.</summary>
     public required string GatewayImage { get; init; }
 

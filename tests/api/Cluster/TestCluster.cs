@@ -132,6 +132,13 @@ internal sealed class TestCluster : IAsyncDisposable
             [
                 // As every installer sets it: the node tuner needs it.
                 "--allow-privileged=true",
+                $"--requestheader-client-ca-file={InFolder("front-proxy-ca.crt")}",
+                "--requestheader-allowed-names=front-proxy-client",
+                "--requestheader-username-headers=X-Remote-User",
+                "--requestheader-group-headers=X-Remote-Group",
+                "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+                $"--proxy-client-cert-file={InFolder("front-proxy-client.crt")}",
+                $"--proxy-client-key-file={InFolder("front-proxy-client.key")}",
                 $"--etcd-servers=http://127.0.0.1:{_etcdPort}",
                 "--bind-address=127.0.0.1",
                 $"--secure-port={_apiPort}",
@@ -232,8 +239,9 @@ internal sealed class TestCluster : IAsyncDisposable
                 $"--secure-port={Ports.Free()}",
                 $"--service-account-private-key-file={InFolder("accounts.key")}",
                 $"--root-ca-file={InFolder("ca.crt")}",
-                "--controllers=garbage-collector-controller,deployment-controller,replicaset-controller,daemonset-controller,disruption-controller,"
+                "--controllers=garbage-collector-controller,horizontal-pod-autoscaler-controller,deployment-controller,replicaset-controller,daemonset-controller,disruption-controller,"
                     + "endpointslice-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller",
+                "--horizontal-pod-autoscaler-sync-period=1s",
                 "--kube-api-qps=200",
                 "--kube-api-burst=400",
             ]
@@ -245,6 +253,11 @@ internal sealed class TestCluster : IAsyncDisposable
         var server = _authority.Server("localhost", "kubernetes.default.svc");
         File.WriteAllText(InFolder("server.crt"), server.Certificate);
         File.WriteAllText(InFolder("server.key"), server.Key);
+        using var frontProxy = new Authority();
+        File.WriteAllText(InFolder("front-proxy-ca.crt"), frontProxy.CertificatePem);
+        var proxy = frontProxy.Client("front-proxy-client");
+        File.WriteAllText(InFolder("front-proxy-client.crt"), proxy.Certificate);
+        File.WriteAllText(InFolder("front-proxy-client.key"), proxy.Key);
         using var accounts = RSA.Create(2048);
         File.WriteAllText(InFolder("accounts.key"), accounts.ExportRSAPrivateKeyPem());
     }

@@ -26,9 +26,14 @@ internal sealed class FleetFixture : IAsyncDisposable
 
     /// <param name="runs">Which pods the kubelet's stand-in lets run.</param>
     public static async Task<FleetFixture> StartAsync(TestCluster cluster, Func<JsonNode, bool> runs, params IEnumerable<string> arguments)
+        StartAsync(cluster, static _ => Task.CompletedTask, arguments);
+
+    /// <param name="prepare">Called with the operator's account before the operator starts.</param>
+    public static async Task<FleetFixture> StartAsync(TestCluster cluster, Func<OperatorRole, Task> prepare, params IEnumerable<string> arguments)
     {
         var ns = await cluster.CreateNamespaceAsync("fleet");
         var role = await OperatorRole.CreateAsync(cluster);
+        await prepare(role);
         var @operator = await OperatorProcess.StartAsync(cluster, role, ["--namespace", ns, .. arguments]);
         return new FleetFixture(
             cluster,

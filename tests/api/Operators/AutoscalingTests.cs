@@ -1,0 +1,170 @@
+using System.Text.Json.Nodes;
+using Mooring.Api.Tests.Cluster;
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Api.Tests.Operators;
+
+/// <summary>The drivers of scaling, on a real API server with its aggregation layer and its HorizontalPodAutoscaler controller; the gateways' load is the test's.</summary>
+[Collection(ClusterCollection.Name)]
+public sealed class AutoscalingTests(SharedCluster shared)
+{
+    private const string Registration = "v1beta1.external.metrics.k8s.io";
+
+    [ClusterFact]
+    public async Task Driver_HorizontalPodAutoscaler_TheClusterScalesByTheOperatorsMetric()
+    {
+        var port = Ports.Free();
+        await using var fleet = await FleetFixture.StartAsync(
+            shared.Cluster,
+            role => RegisterAsync(role, port),
+            "--metrics-api",
+            $"127.0.0.1:{port}",
+            "--stream-service",
+            "mooring"
+        );
+        await shared.Cluster.Kubectl.RunAsync("wait", "--for=condition=Available", $"apiservice/{Registration}", "--timeout=60s");
+        await ScalingAsync(fleet, """{"driver":"HorizontalPodAutoscaler","minReplicas":2,"maxReplicas":5,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}""");
+        await using var gateways = await FakeLoad.StartAsync(fleet);
+
+        await gateways.ReportAsync(connections: 300, capacity: 100);
+
+        // 600 connections at 80 % of 100 each want eight; five is the most.
+        await ReplicasAsync(fleet, 5);
+        var scaled = await fleet.FleetAsync("quickstart");
+        ((string?)scaled["status"]!["scaling"]!["reason"]).ShouldBe("AtMaximum");
+        var autoscaler = await fleet.Kubectl.GetAsync("hpa", "quickstart-gateway", "-n", fleet.Namespace);
+        ((string?)autoscaler["status"]!["conditions"]!.AsArray().First(one => (string?)one!["type"] == "ScalingActive")!["status"]).ShouldBe("True");
+        var metric = JsonNode.Parse(
+            await fleet.Kubectl.RunAsync(
+                "get",
+                "--raw",
+                $"/apis/external.metrics.k8s.io/v1beta1/namespaces/{fleet.Namespace}/mooring_recommended_gateways?labelSelector=mooring.dev/fleet%3Dquickstart"
+            )
+        )!;
+        ((string?)metric["items"]![0]!["value"]).ShouldBe("5");
+    }
+
+    [ClusterFact]
+    public async Task MetricsApi_ACallerThatIsNotTheApiServer_IsNotAnswered()
+    {
+        var port = Ports.Free();
+        await using var fleet = await FleetFixture.StartAsync(
+            shared.Cluster,
+            role => RegisterAsync(role, port),
+            "--metrics-api",
+            $"127.0.0.1:{port}",
+            "--stream-service",
+            "mooring"
+        );
+        await shared.Cluster.Kubectl.RunAsync("wait", "--for=condition=Available", $"apiservice/{Registration}", "--timeout=60s");
+        using var handler = new SocketsHttpHandler();
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        using var http = new HttpClient(handler);
+
+        await Should.ThrowAsync<HttpRequestException>(() => http.GetAsync(new Uri($"https://127.0.0.1:{port}/apis/external.metrics.k8s.io/v1beta1")));
+
+        using var other = new Authority();
+        var stranger = other.Client("front-proxy-client");
+        using var certificate = System.Security.Cryptography.X509Certificates.X509Certificate2.CreateFromPem(stranger.Certificate, stranger.Key);
+        handler.Dispose();
+        using var second = new SocketsHttpHandler();
+        second.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        second.SslOptions.ClientCertificates = [certificate];
+        using var again = new HttpClient(second);
+        await Should.ThrowAsync<HttpRequestException>(() => again.GetAsync(new Uri($"https://127.0.0.1:{port}/apis/external.metrics.k8s.io/v1beta1")));
+    }
+
+    [ClusterFact]
+    public async Task Driver_Operator_ScalesBothWaysAndSaysSo()
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        await ScalingAsync(fleet, """{"driver":"Operator","minReplicas":2,"maxReplicas":4,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}""");
+        await using var gateways = await FakeLoad.StartAsync(fleet);
+
+        await gateways.ReportAsync(connections: 150, capacity: 100);
+        await ReplicasAsync(fleet, 4);
+
+        var status = (await fleet.FleetAsync("quickstart"))["status"]!;
+        status["scaling"]!["lastScaleUpTime"].ShouldNotBeNull();
+        var condition = status["conditions"]!.AsArray().First(one => (string?)one!["type"] == "ScalingActive")!;
+        ((string?)condition["reason"]).ShouldBeOneOf("Following", "NoReports");
+        await Eventually.HoldsAsync(
+            async () => (await fleet.Kubectl.RunAsync("get", "events", "-n", fleet.Namespace)).Contains("ScaleUp", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(20),
+            "no event tells of it"
+        );
+    }
+
+    [ClusterFact]
+    public async Task Driver_External_OnlyRecommends()
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        await ScalingAsync(fleet, """{"driver":"External","minReplicas":2,"maxReplicas":4,"scaleUpCooldown":"0s"}""");
+        await using var gateways = await FakeLoad.StartAsync(fleet);
+
+        await gateways.ReportAsync(connections: 150, capacity: 100);
+
+        await Eventually.HoldsAsync(
+            async () => (int?)(await fleet.FleetAsync("quickstart"))["status"]?["scaling"]?["recommended"] == 4,
+            TimeSpan.FromSeconds(30),
+            "nothing is recommended"
+        );
+        ((int?)(await fleet.FleetAsync("quickstart"))["spec"]!["gateway"]!["replicas"]).ShouldBe(2);
+    }
+
+    /// <summary>As the chart does; the Service leads to this machine, where the operator is.</summary>
+    private async Task RegisterAsync(OperatorRole role, int port)
+    {
+        var (ns, kubectl) = (role.Namespace, shared.Cluster.Kubectl);
+        await kubectl.ApplyAsync(
+            $$"""
+            apiVersion: rbac.authorization.k8s.io/v1
+            kind: RoleBinding
+            metadata: {name: {{ns}}-authentication-reader, namespace: kube-system}
+            roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: extension-apiserver-authentication-reader}
+            subjects: [{kind: User, name: {{role.User}}, apiGroup: rbac.authorization.k8s.io}]
+            """,
+            "kube-system"
+        );
+        await kubectl.ApplyAsync(
+            $$"""
+            apiVersion: v1
+            kind: Service
+            metadata: {name: mooring}
+            spec: {type: ExternalName, externalName: localhost, ports: [{port: {{port}}}]}
+            """,
+            ns
+        );
+        await kubectl.TryAsync("delete", "apiservice", Registration, "--ignore-not-found");
+        await kubectl.ApplyAsync(
+            $$"""
+            apiVersion: apiregistration.k8s.io/v1
+            kind: APIService
+            metadata: {name: {{Registration}}}
+            spec:
+              group: external.metrics.k8s.io
+              version: v1beta1
+              groupPriorityMinimum: 100
+              versionPriority: 100
+              service: {name: mooring, namespace: {{ns}}, port: {{port}}}
+            """,
+            ns
+        );
+    }
+
+    private static async Task ScalingAsync(FleetFixture fleet, string scaling)
+    {
+        await fleet.ApplyQuickstartAsync();
+        await fleet.Kubectl.RunAsync("patch", "fleet", "quickstart", "-n", fleet.Namespace, "--type=merge", "-p", $$$"""{"spec":{"scaling":{{{scaling}}}}}""");
+    }
+
+    private static Task ReplicasAsync(FleetFixture fleet, int replicas) =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                var entity = await fleet.FleetAsync("quickstart");
+                return (int?)entity["spec"]!["gateway"]!["replicas"] == replicas ? null : $"{entity["spec"]!["gateway"]} {entity["status"]!["scaling"]} {fleet.Operator.Log}";
+            },
+            TimeSpan.FromSeconds(60)
+        );
+}
