@@ -62,14 +62,18 @@ public sealed record ScalingSpec
     [Description("Slots that are kept free for clients to come. Left out: what the thresholds leave.")]
     public ScalingBufferSpec? Buffer { get; set; }
 
-    [Description("What else one gateway is to carry at most; of several signals, connections among them, the one that wants the most gateways wins.")]
+    [Description(
+        "What else one gateway is to carry at most; of several signals, connections among them, the one that wants the most gateways wins."
+    )]
     public ScalingSignalsSpec? Signals { get; set; }
 
     [Description("Times of the week with a minimum of their own. At most 32.")]
     [Items(0, 32), ListMapKey("name")]
     public IReadOnlyList<ScalingScheduleSpec> Schedules { get; set; } = [];
 
-    [Description("Connections are sent away from gateways that have more than their share, as after a scale-out. Left out: they stay where they are.")]
+    [Description(
+        "Connections are sent away from gateways that have more than their share, as after a scale-out. Left out: they stay where they are."
+    )]
     public RebalanceSpec? Rebalance { get; set; }
 }
 

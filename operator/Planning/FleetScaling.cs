@@ -60,8 +60,8 @@ internal static class FleetScaling
             Reason = decision.Reason.ToString(),
             Message = isSame ? last!.Message : decision.Message,
             Replicas = input.Fleet.Spec.Gateway.Replicas,
-            LastScaleUpTime = memory.LastScaleUp,
-            LastScaleDownTime = memory.LastScaleDown,
+            LastScaleUpTime = Text(memory.LastScaleUp),
+            LastScaleDownTime = Text(memory.LastScaleDown),
         };
     }
 
@@ -74,10 +74,15 @@ internal static class FleetScaling
         return last is null
             ? ScalingMemory.Nothing
             : new ScalingMemory(
-                current > last.Replicas ? now : last.LastScaleUpTime,
-                current < last.Replicas ? now : last.LastScaleDownTime
+                current > last.Replicas ? now : Read(last.LastScaleUpTime),
+                current < last.Replicas ? now : Read(last.LastScaleDownTime)
             );
     }
+
+    private static string? Text(DateTimeOffset? moment) => moment?.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    private static DateTimeOffset? Read(string? text) =>
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var moment) ? moment : null;
 
     private static ScalingRules Rules(ScalingSpec spec, bool isPaused) =>
         new()
@@ -126,7 +131,10 @@ internal static class FleetScaling
     private static MemberLoad? Member(GatewayView gateway) =>
         gateway.Report is not { } report
             ? null
-            : new MemberLoad(report.State == GatewayState.Serving, report.Connections, report.Capacity) { Signals = Signals(gateway, report) };
+            : new MemberLoad(report.State == GatewayState.Serving, report.Connections, report.Capacity)
+            {
+                Signals = Signals(gateway, report),
+            };
 
     private static Dictionary<string, double> Signals(GatewayView gateway, ReportMessage report)
     {

@@ -23,7 +23,9 @@ internal static class ScalingConditions
         }
 
         var driver = input.Input.Fleet.Spec.Scaling?.Driver;
-        var broken = input.Input.Autoscaler?.Status?.Conditions?.Find(condition => condition is { Type: "ScalingActive" or "AbleToScale", Status: "False" });
+        var broken = input.Input.Autoscaler?.Status?.Conditions?.Find(condition =>
+            condition is { Type: "ScalingActive" or "AbleToScale", Status: "False" }
+        );
         if (driver == ScalingDrivers.HorizontalPodAutoscaler && broken is not null)
         {
             return new(FleetConditions.False, "AutoscalerInactive", $"the HorizontalPodAutoscaler says {broken.Reason}: {broken.Message}");

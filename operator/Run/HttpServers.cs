@@ -103,7 +103,13 @@ internal static class HttpServers
                                 https.ServerCertificateSelector = (_, _) => certificate();
                                 if (isClient is not null)
                                 {
-                                    https.ClientCertificateMode = Microsoft.AspNetCore.Server.Kestrel.Https.ClientCertificateMode.RequireCertificate;
+                                    https.ClientCertificateMode = Microsoft
+                                        .AspNetCore
+                                        .Server
+                                        .Kestrel
+                                        .Https
+                                        .ClientCertificateMode
+                                        .RequireCertificate;
                                     https.ClientCertificateValidation = (client, _, _) => isClient(client);
                                 }
                             });

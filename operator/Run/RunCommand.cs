@@ -45,7 +45,8 @@ public static class RunCommand
         };
         var metricsApi = new Option<IPEndPoint?>("--metrics-api")
         {
-            Description = "Where external.metrics.k8s.io is served (TLS), such as 0.0.0.0:6443, for fleets that a HorizontalPodAutoscaler scales. Default: nowhere",
+            Description =
+                "Where external.metrics.k8s.io is served (TLS), such as 0.0.0.0:6443, for fleets that a HorizontalPodAutoscaler scales. Default: nowhere",
             HelpName = "ADDRESS:PORT",
             CustomParser = ParseAddress,
         };

@@ -20,8 +20,10 @@ public sealed record ScalingStatus
     public int Replicas { get; set; }
 
     [Description("When the number was last raised, by whoever it was.")]
-    public DateTimeOffset? LastScaleUpTime { get; set; }
+    [Length(0, 63)]
+    public string? LastScaleUpTime { get; set; }
 
     [Description("When the number was last lowered, by whoever it was.")]
-    public DateTimeOffset? LastScaleDownTime { get; set; }
+    [Length(0, 63)]
+    public string? LastScaleDownTime { get; set; }
 }

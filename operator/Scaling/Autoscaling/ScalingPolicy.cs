@@ -78,7 +78,12 @@ public static class ScalingPolicy
         {
             return window is null
                 ? new(input.Current, ScalingReason.AtMinimum, $"{load.Text(input.Current)}; the minimum is {minimum}", after)
-                : new(input.Current, ScalingReason.Scheduled, $"{load.Text(input.Current)}; the schedule {window.Name} wants {minimum} at least", after);
+                : new(
+                    input.Current,
+                    ScalingReason.Scheduled,
+                    $"{load.Text(input.Current)}; the schedule {window.Name} wants {minimum} at least",
+                    after
+                );
         }
 
         if (input.Rules.ScaleInPaused)
@@ -103,7 +108,9 @@ public static class ScalingPolicy
             .Rules.Schedules.Where(schedule => schedule.MinReplicas > input.Rules.MinReplicas && schedule.IsOpen(input.Now))
             .MaxBy(schedule => schedule.MinReplicas);
         // The maximum is a promise about cost, and a schedule must not break it.
-        return open is null ? (input.Rules.MinReplicas, null) : (Math.Min(open.MinReplicas, Math.Max(input.Rules.MinReplicas, input.Rules.MaxReplicas)), open);
+        return open is null
+            ? (input.Rules.MinReplicas, null)
+            : (Math.Min(open.MinReplicas, Math.Max(input.Rules.MinReplicas, input.Rules.MaxReplicas)), open);
     }
 
     /// <summary>The fewest that keep every signal within bounds.</summary>

@@ -22,8 +22,11 @@ public sealed class AutoscalingTests(SharedCluster shared)
             "--stream-service",
             "mooring"
         );
-        await shared.Cluster.Kubectl.RunAsync("wait", "--for=condition=Available", $"apiservice/{Registration}", "--timeout=60s");
-        await ScalingAsync(fleet, """{"driver":"HorizontalPodAutoscaler","minReplicas":2,"maxReplicas":5,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}""");
+        await AvailableAsync(fleet);
+        await ScalingAsync(
+            fleet,
+            """{"driver":"HorizontalPodAutoscaler","minReplicas":2,"maxReplicas":5,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}"""
+        );
         await using var gateways = await FakeLoad.StartAsync(fleet);
 
         await gateways.ReportAsync(connections: 300, capacity: 100);
@@ -33,7 +36,9 @@ public sealed class AutoscalingTests(SharedCluster shared)
         var scaled = await fleet.FleetAsync("quickstart");
         ((string?)scaled["status"]!["scaling"]!["reason"]).ShouldBe("AtMaximum");
         var autoscaler = await fleet.Kubectl.GetAsync("hpa", "quickstart-gateway", "-n", fleet.Namespace);
-        ((string?)autoscaler["status"]!["conditions"]!.AsArray().First(one => (string?)one!["type"] == "ScalingActive")!["status"]).ShouldBe("True");
+        (
+            (string?)autoscaler["status"]!["conditions"]!.AsArray().First(one => (string?)one!["type"] == "ScalingActive")!["status"]
+        ).ShouldBe("True");
         var metric = JsonNode.Parse(
             await fleet.Kubectl.RunAsync(
                 "get",
@@ -56,40 +61,55 @@ public sealed class AutoscalingTests(SharedCluster shared)
             "--stream-service",
             "mooring"
         );
-        await shared.Cluster.Kubectl.RunAsync("wait", "--for=condition=Available", $"apiservice/{Registration}", "--timeout=60s");
+        await AvailableAsync(fleet);
         using var handler = new SocketsHttpHandler();
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
         using var http = new HttpClient(handler);
 
-        await Should.ThrowAsync<HttpRequestException>(() => http.GetAsync(new Uri($"https://127.0.0.1:{port}/apis/external.metrics.k8s.io/v1beta1")));
+        await Should.ThrowAsync<HttpRequestException>(() =>
+            http.GetAsync(new Uri($"https://127.0.0.1:{port}/apis/external.metrics.k8s.io/v1beta1"))
+        );
 
         using var other = new Authority();
         var stranger = other.Client("front-proxy-client");
-        using var certificate = System.Security.Cryptography.X509Certificates.X509Certificate2.CreateFromPem(stranger.Certificate, stranger.Key);
+        using var certificate = System.Security.Cryptography.X509Certificates.X509Certificate2.CreateFromPem(
+            stranger.Certificate,
+            stranger.Key
+        );
         handler.Dispose();
         using var second = new SocketsHttpHandler();
         second.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
         second.SslOptions.ClientCertificates = [certificate];
         using var again = new HttpClient(second);
-        await Should.ThrowAsync<HttpRequestException>(() => again.GetAsync(new Uri($"https://127.0.0.1:{port}/apis/external.metrics.k8s.io/v1beta1")));
+        await Should.ThrowAsync<HttpRequestException>(() =>
+            again.GetAsync(new Uri($"https://127.0.0.1:{port}/apis/external.metrics.k8s.io/v1beta1"))
+        );
     }
 
     [ClusterFact]
     public async Task Driver_Operator_ScalesBothWaysAndSaysSo()
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
-        await ScalingAsync(fleet, """{"driver":"Operator","minReplicas":2,"maxReplicas":4,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}""");
+        await ScalingAsync(
+            fleet,
+            """{"driver":"Operator","minReplicas":2,"maxReplicas":4,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}"""
+        );
         await using var gateways = await FakeLoad.StartAsync(fleet);
 
         await gateways.ReportAsync(connections: 150, capacity: 100);
         await ReplicasAsync(fleet, 4);
 
         var status = (await fleet.FleetAsync("quickstart"))["status"]!;
-        status["scaling"]!["lastScaleUpTime"].ShouldNotBeNull();
+        await Eventually.HoldsAsync(
+            async () => (await fleet.FleetAsync("quickstart"))["status"]!["scaling"]!["lastScaleUpTime"] is not null,
+            TimeSpan.FromSeconds(20),
+            (await fleet.FleetAsync("quickstart"))["status"]!["scaling"]!.ToJsonString()
+        );
         var condition = status["conditions"]!.AsArray().First(one => (string?)one!["type"] == "ScalingActive")!;
         ((string?)condition["reason"]).ShouldBeOneOf("Following", "NoReports");
         await Eventually.HoldsAsync(
-            async () => (await fleet.Kubectl.RunAsync("get", "events", "-n", fleet.Namespace)).Contains("ScaleUp", StringComparison.Ordinal),
+            async () =>
+                (await fleet.Kubectl.RunAsync("get", "events", "-n", fleet.Namespace)).Contains("ScaleUp", StringComparison.Ordinal),
             TimeSpan.FromSeconds(20),
             "no event tells of it"
         );
@@ -152,10 +172,32 @@ public sealed class AutoscalingTests(SharedCluster shared)
         );
     }
 
+    private static Task AvailableAsync(FleetFixture fleet) =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                var service = await fleet.Kubectl.GetAsync("apiservice", Registration);
+                var available = service["status"]?["conditions"]?.AsArray().FirstOrDefault(one => (string?)one!["type"] == "Available");
+                return (string?)available?["status"] == "True"
+                    ? null
+                    : $"{available?["message"]}\n{string.Join('\n', fleet.Operator.Log.Split('\n').Where(line => !line.Contains("dbug", StringComparison.Ordinal)))}";
+            },
+            TimeSpan.FromSeconds(60)
+        );
+
     private static async Task ScalingAsync(FleetFixture fleet, string scaling)
     {
         await fleet.ApplyQuickstartAsync();
-        await fleet.Kubectl.RunAsync("patch", "fleet", "quickstart", "-n", fleet.Namespace, "--type=merge", "-p", $$$"""{"spec":{"scaling":{{{scaling}}}}}""");
+        await fleet.Kubectl.RunAsync(
+            "patch",
+            "fleet",
+            "quickstart",
+            "-n",
+            fleet.Namespace,
+            "--type=merge",
+            "-p",
+            $$$"""{"spec":{"scaling":{{{scaling}}}}}"""
+        );
     }
 
     private static Task ReplicasAsync(FleetFixture fleet, int replicas) =>
@@ -163,7 +205,9 @@ public sealed class AutoscalingTests(SharedCluster shared)
             async () =>
             {
                 var entity = await fleet.FleetAsync("quickstart");
-                return (int?)entity["spec"]!["gateway"]!["replicas"] == replicas ? null : $"{entity["spec"]!["gateway"]} {entity["status"]!["scaling"]} {fleet.Operator.Log}";
+                return (int?)entity["spec"]!["gateway"]!["replicas"] == replicas
+                    ? null
+                    : $"{entity["spec"]!["gateway"]} {entity["status"]!["scaling"]} {fleet.Operator.Log}";
             },
             TimeSpan.FromSeconds(60)
         );

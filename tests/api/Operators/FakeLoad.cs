@@ -73,7 +73,13 @@ internal sealed class FakeLoad : IAsyncDisposable
         {
             while (await gateway.ReceiveAsync<DirectiveMessage>() is not null) { }
         }
-        catch (Exception error) when (error is System.Net.WebSockets.WebSocketException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception error)
+            when (error
+                    is System.Net.WebSockets.WebSocketException
+                        or OperationCanceledException
+                        or ObjectDisposedException
+                        or InvalidOperationException
+            )
         {
             // The test has ended.
         }

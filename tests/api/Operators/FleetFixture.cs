@@ -29,7 +29,11 @@ internal sealed class FleetFixture : IAsyncDisposable
         StartAsync(cluster, static _ => Task.CompletedTask, arguments);
 
     /// <param name="prepare">Called with the operator's account before the operator starts.</param>
-    public static async Task<FleetFixture> StartAsync(TestCluster cluster, Func<OperatorRole, Task> prepare, params IEnumerable<string> arguments)
+    public static async Task<FleetFixture> StartAsync(
+        TestCluster cluster,
+        Func<OperatorRole, Task> prepare,
+        params IEnumerable<string> arguments
+    )
     {
         var ns = await cluster.CreateNamespaceAsync("fleet");
         var role = await OperatorRole.CreateAsync(cluster);

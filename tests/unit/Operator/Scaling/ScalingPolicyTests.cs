@@ -36,7 +36,10 @@ public sealed class ScalingPolicyTests
     public void Decide_Draining_ItsConnectionsCountAndItsCapacityDoesNot()
     {
         // Four serve with 700 each; a fifth drains with 900 that will be back.
-        var input = Input(4, 2800) with { Members = [.. Members(4, 2800), new MemberLoad(false, 900, 1000)] };
+        var input = Input(4, 2800) with
+        {
+            Members = [.. Members(4, 2800), new MemberLoad(false, 900, 1000)],
+        };
 
         ScalingPolicy.Decide(input).Recommended.ShouldBe(5);
         ScalingPolicy.Decide(Input(4, 2800)).Recommended.ShouldBe(4);
@@ -67,10 +70,16 @@ public sealed class ScalingPolicyTests
     [Fact]
     public void Decide_SeveralSignals_TheLargestWins()
     {
-        var rules = Rules with { Targets = new Dictionary<string, double> { ["messagesPerSecond"] = 1000, ["cpuPercent"] = 50 } };
+        var rules = Rules with
+        {
+            Targets = new Dictionary<string, double> { ["messagesPerSecond"] = 1000, ["cpuPercent"] = 50 },
+        };
         var members = Enumerable
             .Range(0, 4)
-            .Select(_ => new MemberLoad(true, 500, 1000) { Signals = new Dictionary<string, double> { ["messagesPerSecond"] = 1500, ["cpuPercent"] = 10 } })
+            .Select(_ => new MemberLoad(true, 500, 1000)
+            {
+                Signals = new Dictionary<string, double> { ["messagesPerSecond"] = 1500, ["cpuPercent"] = 10 },
+            })
             .ToList();
 
         var decision = ScalingPolicy.Decide(Input(4, 0, rules) with { Members = members });
@@ -138,7 +147,9 @@ public sealed class ScalingPolicyTests
     [InlineData("2026-01-10T06:00:00Z", false)]
     [InlineData("2026-01-10T22:30:00Z", false)]
     public void IsOpen_OverMidnight_BelongsToTheDayOnWhichItBegins(string now, bool isOpen) =>
-        new ScheduleWindow("night", [DayOfWeek.Friday], new(22, 0), new(6, 0), TimeZoneInfo.Utc, 6).IsOpen(DateTimeOffset.Parse(now)).ShouldBe(isOpen);
+        new ScheduleWindow("night", [DayOfWeek.Friday], new(22, 0), new(6, 0), TimeZoneInfo.Utc, 6)
+            .IsOpen(DateTimeOffset.Parse(now))
+            .ShouldBe(isOpen);
 
     [Fact]
     public void IsOpen_ZoneWithSummerTime_FollowsItsClock()
@@ -181,8 +192,13 @@ public sealed class ScalingPolicyTests
                     }
 
                     var last = seen[^1];
-                    var fits = last == 20 || (one.connections * 100L <= last * 1000L * one.up && one.connections + one.buffer <= last * 1000);
-                    var turns = seen.Skip(1).Zip(seen.Skip(2), (before, after) => Math.Sign(after - before)).Where(sign => sign != 0).Distinct().Count();
+                    var fits =
+                        last == 20 || (one.connections * 100L <= last * 1000L * one.up && one.connections + one.buffer <= last * 1000);
+                    var turns = seen.Skip(1)
+                        .Zip(seen.Skip(2), (before, after) => Math.Sign(after - before))
+                        .Where(sign => sign != 0)
+                        .Distinct()
+                        .Count();
                     return seen[^2] == last && last is >= 2 and <= 20 && fits && turns <= 1;
                 }
             )
@@ -200,5 +216,8 @@ public sealed class ScalingPolicyTests
         };
 
     private static List<MemberLoad> Members(int count, int connections) =>
-        Enumerable.Range(0, count).Select(i => new MemberLoad(true, (connections / count) + (i < connections % count ? 1 : 0), 1000)).ToList();
+        Enumerable
+            .Range(0, count)
+            .Select(i => new MemberLoad(true, (connections / count) + (i < connections % count ? 1 : 0), 1000))
+            .ToList();
 }
