@@ -77,10 +77,6 @@ public static class FleetConditions
     /// <summary>A rollout makes no progress; the message says why. Older gateways serve on.</summary>
     public const string RolloutStalled = "RolloutStalled";
 
-    /// <summary>What the condition goes by has not been reported yet.</summary>
-    public const string NoReports = "NoReports";
-
-    public const string Unknown = "Unknown";
     public const string Paused = "Paused";
     public const string Deleting = "Deleting";
     public const string Serving = "Serving";
