@@ -263,12 +263,13 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
     private bool Forward(int descriptor, Channel* source, int target, Channel* sink, ReadOnlySpan<byte> bytes)
     {
         var fromClient = source->Kind == ChannelKind.Client;
+        ref var messages = ref loop.Counters[(fromClient ? source : sink)->Listener]->Messages;
         var state = _frames[(fromClient ? sink : source)->Frames];
         ref var tracker = ref fromClient ? ref state->FromClient : ref state->FromBackend;
         ref var closed = ref fromClient ? ref state->BackendTold : ref state->ClientTold;
         if (!state->Closing)
         {
-            tracker.Advance(bytes, StopAt.End);
+            tracker.Advance(bytes, StopAt.End, ref messages);
             if (Send(target, sink, bytes))
             {
                 return true;
@@ -282,7 +283,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         var passed = 0;
         if (!closed)
         {
-            passed = tracker.Advance(bytes, fromClient ? StopAt.Close : StopAt.Frame);
+            passed = tracker.Advance(bytes, fromClient ? StopAt.Close : StopAt.Frame, ref messages);
             if (!Send(target, sink, bytes[..passed]))
             {
                 loop.Pump.Fail(target, sink);

@@ -38,6 +38,7 @@ internal static unsafe class LoadReader
                     ReceivedBytesTotal = sum.Received,
                     SentBytesTotal = sum.Sent,
                     BandwidthPausesTotal = loops.Sum(loop => Volatile.Read(ref loop.Counters[listener.Index]->Pauses)),
+                    MessagesTotal = loops.Sum(loop => loop.Counters[listener.Index]->Messages),
                     Traffic = sum.Load,
                     Tls = listener.Tls.Read(),
                     Datagrams = DatagramLoads.Read(listener, loops, receiveDrops),

@@ -47,6 +47,9 @@ internal struct ListenerTotals
 
     /// <summary>Connections accepted since the socket went to the end of the queue of those who wait for it.</summary>
     public int SinceRotation;
+
+    /// <summary>WebSocket messages, both directions.</summary>
+    public long Messages;
 }
 
 /// <summary>What a loop counts of a listener, or of a backend. The first cache line is what each read touches.</summary>

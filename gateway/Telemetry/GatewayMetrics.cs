@@ -103,6 +103,13 @@ internal static class GatewayMetrics
         ),
         new("mooring_gateway_sent_bytes_total", Counter, "Bytes sent to clients.", Listener, s => Listeners(s, l => l.SentBytesTotal)),
         new(
+            "mooring_gateway_messages_total",
+            Counter,
+            "WebSocket messages of both directions, control frames not counted.",
+            Listener,
+            s => Listeners(s, l => l.MessagesTotal)
+        ),
+        new(
             "mooring_gateway_closed_total",
             Counter,
             "Client connections that have ended, by why.",

@@ -19,7 +19,7 @@ internal enum FrameExtensions : byte
     Unknown,
 }
 
-/// <summary>Where <see cref="FrameTracker.Advance"/> stops before the end of the chunk.</summary>
+/// <summary>Where <see cref="FrameTracker.Advance(ReadOnlySpan{byte}, StopAt)"/> stops before the end of the chunk.</summary>
 internal enum StopAt : byte
 {
     /// <summary>Nowhere but at an error.</summary>
@@ -115,6 +115,13 @@ internal partial struct FrameTracker
     /// <summary>Follows the chunk and returns how much of it was consumed: all, up to a stop, or up to the byte that is wrong.</summary>
     public int Advance(ReadOnlySpan<byte> chunk, StopAt stop)
     {
+        var messages = 0L;
+        return Advance(chunk, stop, ref messages);
+    }
+
+    /// <summary>As <see cref="Advance(ReadOnlySpan{byte}, StopAt)"/>, and adds the messages whose last frame began in the chunk.</summary>
+    public int Advance(ReadOnlySpan<byte> chunk, StopAt stop, ref long messages)
+    {
         var at = 0;
         while (true)
         {
@@ -140,9 +147,16 @@ internal partial struct FrameTracker
                 return at;
             }
 
+            var isFirst = !_inHeader;
             if (!ReadHeaderByte(chunk[at]))
             {
                 return at;
+            }
+
+            // FIN, and no control frame (RFC 6455 §5.2).
+            if (isFirst && (chunk[at] & 0x88) == 0x80)
+            {
+                messages++;
             }
 
             at++;

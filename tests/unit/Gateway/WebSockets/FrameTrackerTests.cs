@@ -7,6 +7,23 @@ namespace Mooring.Gateway.Tests.WebSockets;
 
 public sealed class FrameTrackerTests
 {
+    [Theory]
+    // Two whole texts; a ping between two fragments of one message; a close.
+    [InlineData("8101418102 4242", 2)]
+    [InlineData("010141 8900 800142", 1)]
+    [InlineData("880203e8", 0)]
+    public void Advance_ByteByByte_CountsMessagesOnce(string hex, int expected)
+    {
+        var tracker = new FrameTracker(FrameSender.Server, FrameExtensions.None);
+        var messages = 0L;
+        foreach (var one in Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal)))
+        {
+            tracker.Advance([one], StopAt.End, ref messages).ShouldBe(1);
+        }
+
+        messages.ShouldBe(expected);
+    }
+
     [Fact]
     public void Size_Is16Bytes() => Unsafe.SizeOf<FrameTracker>().ShouldBe(16);
 
