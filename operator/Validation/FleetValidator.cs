@@ -32,6 +32,8 @@ public static class FleetValidator
         if (fleet.Spec.Observability?.Geoip?.ConfigMapRef is not null)
         {
             errors.Add(new FieldError("spec.observability.geoip.configMapRef", "needs a cluster: host mode takes databasePath"));
+        }
+
         if (fleet.Spec.Scaling is { Driver: ScalingDrivers.HorizontalPodAutoscaler })
         {
             errors.Add(new FieldError("spec.scaling.driver", "needs a cluster: host mode takes Operator, or External"));
