@@ -22,8 +22,6 @@ namespace Mooring.Operator.Entities;
 public sealed record ScalingSpec
 {
     [Description(
-        "Connections are sent away from gateways that have more than their share, as after a scale-out. Left out: they stay where they are."
-    )]
         "Who changes the number of gateways. HorizontalPodAutoscaler: one that the fleet brings along. Operator: the operator itself. External: somebody else; status.scaling says what it should be. Left out: nobody."
     )]
     [AllowedValues("HorizontalPodAutoscaler", "Operator", "External")]

@@ -201,10 +201,6 @@ public static class DrainSequence
                 var kept = Math.Max(group.Replicas, members.Count - drained);
                 var going = members.Count - kept;
                 return isCurrent ? Math.Max(kept, Raised(members.Count(gateway => _marks[gateway.Name] is not null) - going)) : kept;
-                // The cluster is about to remove some: which, the next look tells. More may be asked for, never less.
-                return isCurrent
-                    ? Math.Max(group.Replicas, Raised(members.Count(gateway => _marks[gateway.Name] is not null)))
-                    : group.Replicas;
             }
 
             // Asked for and not made yet: nobody's loss.

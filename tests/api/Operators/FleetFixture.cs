@@ -22,17 +22,21 @@ internal sealed class FleetFixture : IAsyncDisposable
     public static string Quickstart => File.ReadAllText(RepositoryRoot.File("config", "samples", "quickstart.yaml"));
 
     public static Task<FleetFixture> StartAsync(TestCluster cluster, params IEnumerable<string> arguments) =>
-        StartAsync(cluster, static _ => true, arguments);
+        StartAsync(cluster, static _ => true, static _ => Task.CompletedTask, arguments);
 
     /// <param name="runs">Which pods the kubelet's stand-in lets run.</param>
-    public static async Task<FleetFixture> StartAsync(TestCluster cluster, Func<JsonNode, bool> runs, params IEnumerable<string> arguments)
-        StartAsync(cluster, static _ => Task.CompletedTask, arguments);
+    public static Task<FleetFixture> StartAsync(TestCluster cluster, Func<JsonNode, bool> runs, params IEnumerable<string> arguments) =>
+        StartAsync(cluster, runs, static _ => Task.CompletedTask, arguments);
 
     /// <param name="prepare">Called with the operator's account before the operator starts.</param>
-    public static async Task<FleetFixture> StartAsync(
+    public static Task<FleetFixture> StartAsync(TestCluster cluster, Func<OperatorRole, Task> prepare, params IEnumerable<string> arguments) =>
+        StartAsync(cluster, static _ => true, prepare, arguments);
+
+    private static async Task<FleetFixture> StartAsync(
         TestCluster cluster,
+        Func<JsonNode, bool> runs,
         Func<OperatorRole, Task> prepare,
-        params IEnumerable<string> arguments
+        IEnumerable<string> arguments
     )
     {
         var ns = await cluster.CreateNamespaceAsync("fleet");
