@@ -1,5 +1,3 @@
-using Mooring.Operator.Gateways;
-
 namespace Mooring.Operator.Planning;
 
 /// <summary>Says how the gateways stand with the registry that they share. Pure.</summary>

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Registry;
