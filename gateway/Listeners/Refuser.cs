@@ -4,7 +4,6 @@ using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
-using Mooring.Gateway.WebSockets.Http;
 
 namespace Mooring.Gateway.Listeners;
 

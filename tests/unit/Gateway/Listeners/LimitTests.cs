@@ -1,10 +1,8 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Security.Cryptography;
-using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Listeners;
-using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
 using Mooring.Testing;
 
