@@ -123,7 +123,6 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
         foreach (
             var slot in _slots
                 .Where(slot => slot.SpecHash == revision && slot.Phase is (SlotPhase.Waiting or SlotPhase.Starting))
-                .Where(static slot => slot.Phase is SlotPhase.Waiting or SlotPhase.Starting)
                 .Reverse()
                 .Take(Math.Max(0, surplus))
                 .ToList()
