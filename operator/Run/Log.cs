@@ -21,7 +21,6 @@ internal static partial class Log
     [LoggerMessage(105, LogLevel.Warning, "Could not check the stream's certificates: {Error}; again in {Delay}")]
     public static partial void CertificatesFailed(ILogger logger, string error, TimeSpan delay);
 
-
     [LoggerMessage(106, LogLevel.Information, "external.metrics.k8s.io on port {Port}")]
     public static partial void ServingMetricsApi(ILogger logger, int port);
 

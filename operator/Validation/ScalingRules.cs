@@ -1,5 +1,4 @@
 using FluentValidation;
-using Mooring.Contracts.Text;
 using Mooring.Operator.Entities;
 
 namespace Mooring.Operator.Validation;

@@ -227,6 +227,7 @@ public sealed record ListenerLoad
 
     /// <summary>Times that reading waited for a limit of bandwidth.</summary>
     public long BandwidthPausesTotal { get; init; }
+
     /// <summary>WebSocket messages of both directions, control frames not counted; 0 for TCP.</summary>
     public long MessagesTotal { get; init; }
 

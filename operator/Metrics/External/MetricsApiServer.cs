@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using Mooring.Kubernetes.Client;
-using Mooring.Kubernetes.Models;
 using Mooring.Operator.Reconciliation;
 
 namespace Mooring.Operator.Metrics.External;

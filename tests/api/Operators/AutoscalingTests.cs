@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Mooring.Api.Tests.Cluster;
-using Mooring.Contracts.Stream;
 
 namespace Mooring.Api.Tests.Operators;
 
@@ -63,7 +62,9 @@ public sealed class AutoscalingTests(SharedCluster shared)
         );
         await AvailableAsync(fleet);
         using var handler = new SocketsHttpHandler();
+#pragma warning disable CA5359 // Whom the server refuses is asked, not who it is.
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
         using var http = new HttpClient(handler);
 
         await Should.ThrowAsync<HttpRequestException>(() =>
@@ -78,7 +79,9 @@ public sealed class AutoscalingTests(SharedCluster shared)
         );
         handler.Dispose();
         using var second = new SocketsHttpHandler();
+#pragma warning disable CA5359 // Whom the server refuses is asked, not who it is.
         second.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
         second.SslOptions.ClientCertificates = [certificate];
         using var again = new HttpClient(second);
         await Should.ThrowAsync<HttpRequestException>(() =>

@@ -29,8 +29,11 @@ internal sealed class FleetFixture : IAsyncDisposable
         StartAsync(cluster, runs, static _ => Task.CompletedTask, arguments);
 
     /// <param name="prepare">Called with the operator's account before the operator starts.</param>
-    public static Task<FleetFixture> StartAsync(TestCluster cluster, Func<OperatorRole, Task> prepare, params IEnumerable<string> arguments) =>
-        StartAsync(cluster, static _ => true, prepare, arguments);
+    public static Task<FleetFixture> StartAsync(
+        TestCluster cluster,
+        Func<OperatorRole, Task> prepare,
+        params IEnumerable<string> arguments
+    ) => StartAsync(cluster, static _ => true, prepare, arguments);
 
     private static async Task<FleetFixture> StartAsync(
         TestCluster cluster,

@@ -1,7 +1,5 @@
-using System.Net.Sockets;
 using Mooring.Gateway.Handover;
 using Mooring.Gateway.Tests.Listeners;
-using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Handover;
 
@@ -99,7 +97,7 @@ public sealed class BrokenHandoverTests
         var (giving, taking) = await HandoverPair.ConnectAsync();
         using var _ = giving;
         using var __ = taking;
-        await giving.SendAsync((LinkMessage)message[0], message[1..], CancellationToken.None);
+        await giving.SendAsync((LinkMessage)message[0], message.AsMemory(1), CancellationToken.None);
         (
             await Should.ThrowAsync<InvalidDataException>(HandoverTaker.RunAsync(taking, gateway.Engine, CancellationToken.None))
         ).Message.ShouldContain(expected);

@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using Mooring.Contracts.Configuration;
-using Mooring.Gateway.Handover;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Testing;

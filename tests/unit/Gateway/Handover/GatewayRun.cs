@@ -18,7 +18,12 @@ internal sealed partial class GatewayRun : IDisposable
         var here = AppContext.BaseDirectory.TrimEnd('/');
         var program = Path.GetFullPath(Path.Combine(here, "..", "..", "Mooring.Gateway", Path.GetFileName(here), "gateway"));
         _process = Process.Start(
-            new ProcessStartInfo(program, ["serve", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true }
+            new ProcessStartInfo(program, ["serve", .. arguments])
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            }
         )!;
         _process.OutputDataReceived += (_, line) => _lines.Enqueue(line.Data ?? "");
         _process.ErrorDataReceived += (_, line) => _lines.Enqueue(line.Data ?? "");

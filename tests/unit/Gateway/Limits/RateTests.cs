@@ -65,9 +65,7 @@ public sealed class RateTests
         var limit = RateLimit.Of(1, 5000);
         var bucket = 0L;
         var taken = await Task.WhenAll(
-            Enumerable
-                .Range(0, 4)
-                .Select(_ => Task.Run(() => Enumerable.Range(0, 5000).Count(_ => limit.TryTakeShared(ref bucket, Start))))
+            Enumerable.Range(0, 4).Select(_ => Task.Run(() => Enumerable.Range(0, 5000).Count(_ => limit.TryTakeShared(ref bucket, Start))))
         );
         taken.Sum().ShouldBe(5000);
     }

@@ -51,7 +51,10 @@ public sealed class LimitTests
         await harness.ApplyAsync(
             config with
             {
-                Capacity = new CapacityConfig { PerPrefix = new PrefixLimitConfig { Connections = 5, Ipv4Bits = 16 } },
+                Capacity = new CapacityConfig
+                {
+                    PerPrefix = new PrefixLimitConfig { Connections = 5, Ipv4Bits = 16 },
+                },
             }
         );
         using var fifth = await EngineProbes.TryConnectAsync(port);
@@ -73,13 +76,19 @@ public sealed class LimitTests
         var port = (await harness.ListenAsync())[0];
         var config = EngineHarness.Config(port, server.Port);
         // So slow that no token comes back while this runs.
-        var limits = new ListenerLimitsConfig { NewConnections = new RateConfig { PerSecond = 1, Burst = 1000 } };
+        var limits = new ListenerLimitsConfig
+        {
+            NewConnections = new RateConfig { PerSecond = 1, Burst = 1000 },
+        };
         await harness.ApplyAsync(config with { Listeners = [config.Listeners[0] with { Limits = limits }], Capacity = Rate(1, 3) });
         var clients = await EngineProbes.ConnectManyAsync(port, 20);
         (await EngineProbes.CountServedAsync(clients)).ShouldBeInRange(3, 10);
         Refused(harness, "address_rate").ShouldBeInRange(10, 17);
 
-        limits = new ListenerLimitsConfig { NewConnections = new RateConfig { PerSecond = 1, Burst = 2 } };
+        limits = new ListenerLimitsConfig
+        {
+            NewConnections = new RateConfig { PerSecond = 1, Burst = 2 },
+        };
         await harness.ApplyAsync(config with { Listeners = [config.Listeners[0] with { Limits = limits }] });
         var others = await EngineProbes.ConnectManyAsync(port, 20);
         (await EngineProbes.CountServedAsync(others)).ShouldBeLessThan(10);
@@ -89,7 +98,10 @@ public sealed class LimitTests
         await harness.NoneOpenAsync();
 
         static CapacityConfig Rate(int perSecond, int burst) =>
-            new() { NewPerAddress = new RateConfig { PerSecond = perSecond, Burst = burst } };
+            new()
+            {
+                NewPerAddress = new RateConfig { PerSecond = perSecond, Burst = burst },
+            };
     }
 
     [Theory]
@@ -102,12 +114,7 @@ public sealed class LimitTests
         var port = (await harness.ListenAsync())[0];
         var config = EngineHarness.Config(port, server.Port);
         var limits = new ListenerLimitsConfig { Refuse = refuse, Message = refuse == RefusalAnswer.Message ? "full, sorry\n" : "" };
-        await harness.ApplyAsync(
-            config with
-            {
-                Listeners = [config.Listeners[0] with { Limits = limits, MaxConnections = 1 }],
-            }
-        );
+        await harness.ApplyAsync(config with { Listeners = [config.Listeners[0] with { Limits = limits, MaxConnections = 1 }] });
         using var first = await EngineHarness.ConnectAsync(port);
         (await EngineProbes.CountServedAsync([first])).ShouldBe(1);
 
@@ -148,7 +155,13 @@ public sealed class LimitTests
             Protocol = ListenerProtocol.WebSocket,
             Limits = new ListenerLimitsConfig { Refuse = RefusalAnswer.Message },
         };
-        await harness.ApplyAsync(config with { Listeners = [listener], Capacity = new CapacityConfig { PerAddress = 1 } });
+        await harness.ApplyAsync(
+            config with
+            {
+                Listeners = [listener],
+                Capacity = new CapacityConfig { PerAddress = 1 },
+            }
+        );
         using var first = await EngineHarness.ConnectAsync(port);
         await Until.TrueAsync(() => harness.Engine.Connections == 1, EngineHarness.Patience, "the first is in");
         using var second = await EngineHarness.ConnectAsync(port);
@@ -184,9 +197,7 @@ public sealed class LimitTests
         await using var harness = new EngineHarness();
         var port = (await harness.ListenAsync())[0];
         var config = EngineHarness.Config(port, server.Port);
-        var bandwidth = download
-            ? new BandwidthConfig { SendBytesPerSecond = Rate }
-            : new BandwidthConfig { ReceiveBytesPerSecond = Rate };
+        var bandwidth = download ? new BandwidthConfig { SendBytesPerSecond = Rate } : new BandwidthConfig { ReceiveBytesPerSecond = Rate };
         var limits = perConnection
             ? new ListenerLimitsConfig { ConnectionBandwidth = bandwidth }
             : new ListenerLimitsConfig { Bandwidth = bandwidth };

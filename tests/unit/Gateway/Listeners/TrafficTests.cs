@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Testing;
 

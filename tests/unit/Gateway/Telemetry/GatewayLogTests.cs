@@ -132,7 +132,7 @@ public sealed class GatewayLogTests
         Encoding.UTF8.GetString(blocked.ToArray()).ShouldEndWith("}\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n");
     }
 
-    private static Task<string[]> WriteEntriesAsync(params AccessEntry[] entries)
+    private static async Task<string[]> WriteEntriesAsync(params AccessEntry[] entries)
     {
         var buffer = new System.Buffers.ArrayBufferWriter<byte>();
         using var json = new Utf8JsonWriter(buffer, LogSink.Options);
@@ -141,7 +141,7 @@ public sealed class GatewayLogTests
             LogSink.AppendLine(json, buffer, entry);
         }
 
-        return WriteAsync(log => log.Access(buffer.WrittenMemory, entries.Length));
+        return await WriteAsync(log => log.Access(buffer.WrittenMemory, entries.Length));
     }
 
     private static async Task<string[]> WriteAsync(Action<GatewayLog> write)

@@ -1,6 +1,5 @@
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities;
-using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
 
