@@ -58,7 +58,7 @@ e2e: build ## End-to-end tests on the cluster of KUBECONFIG
 	@.ci/test e2e
 
 .PHONY: bench
-bench: bench-l4 bench-udp ## All benchmarks; QUICK=1 for the short form
+bench: bench-l4 bench-udp bench-tls ## All benchmarks; QUICK=1 for the short form
 
 .PHONY: bench-l4
 bench-l4: sdk ## TCP path beside haproxy and nginx (QUICK=1: within 90 s)
@@ -73,6 +73,13 @@ bench-udp: sdk ## UDP path beside nginx (QUICK=1: within 60 s)
 	@dotnet build tests/benchmarks/Mooring.Benchmarks.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
 	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
 	@$(BENCHMARKS) udp --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
+
+.PHONY: bench-tls
+bench-tls: sdk ## TLS beside haproxy, nginx and Kestrel (QUICK=1: shorter)
+	@.ci/install bench
+	@dotnet build tests/benchmarks/Mooring.Benchmarks.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@$(BENCHMARKS) tls --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: lint
 lint: sdk ## Check the format (the analyzers run in the build)

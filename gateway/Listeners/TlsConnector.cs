@@ -79,11 +79,7 @@ internal sealed unsafe class TlsConnector : IDisposable
 
         var generation = (int)client.Generation;
         TlsCallbacks.Sessions = Sessions;
-        if (Sessions.Find(Key(generation, endpoint.Index)) is not 0 and var session)
-        {
-            _ = OpenSsl.SetSession(ssl, session);
-        }
-
+        Sessions.Offer(ssl, Key(generation, endpoint.Index));
         *_table.Claim(descriptor) = new TlsState { Ssl = ssl, Generation = generation };
         upstream->Flags |= ChannelFlags.Tls;
         return OpenSsl.SetDescriptor(ssl, descriptor) == 1;

@@ -3,10 +3,13 @@ using Mooring.Benchmarks.Backend;
 using Mooring.Benchmarks.L4;
 using Mooring.Benchmarks.Load;
 using Mooring.Benchmarks.Udp;
+using Mooring.Benchmarks.Tls;
 
 return await new RootCommand("Mooring's benchmarks, each beside the programs that people use today")
 {
     L4Command.Create(),
+    TlsCommand.Create(),
+    KestrelCommand.Create(),
     LoadCommand.Create(),
     BackendCommand.Create(),
     UdpCommand.Create(),

@@ -172,6 +172,9 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Ssl, EntryPoint = "SSL_SESSION_free")]
     public static partial void SessionFree(nint session);
 
+    [LibraryImport(Ssl, EntryPoint = "SSL_SESSION_get_protocol_version")]
+    public static partial int SessionVersion(nint session);
+
     [LibraryImport(Ssl, EntryPoint = "SSL_SESSION_is_resumable")]
     public static partial int SessionIsResumable(nint session);
 

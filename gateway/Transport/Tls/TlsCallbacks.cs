@@ -112,6 +112,8 @@ internal static unsafe class TlsCallbacks
             _ = OpenSsl.DecryptInit(cipher, TicketCipher, 0, key + TicketKeys.NameBytes, iv);
         }
 
+        // A client of TLS 1.3 uses a ticket once (RFC 8446 §C.4), so it needs another for the time after.
+        current &= seal != 0 || OpenSsl.Version(ssl) != SslVersion.Tls13;
         var parameters = stackalloc MacParameter[3];
         parameters[0] = MacDigest[0];
         parameters[0].Data = key + TicketKeys.NameBytes + TicketKeys.SecretBytes;

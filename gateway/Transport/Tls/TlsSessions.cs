@@ -1,16 +1,17 @@
 namespace Mooring.Gateway.Transport.Tls;
 
-/// <summary>The last session that each endpoint gave to one loop, so that the next connection to it is resumed. For the loop's thread.</summary>
+/// <summary>Sessions that endpoints gave to one loop, so that the next connections to them are resumed. For the loop's thread.</summary>
 /// <param name="endpointOf">Key of the endpoint behind a descriptor, or a negative number.</param>
 internal sealed class TlsSessions(Func<int, long> endpointOf) : IDisposable
 {
-    /// <summary>Beyond this the oldest go: a session is 1 to 4 KiB.</summary>
-    private const int MaxSessions = 1024;
+    /// <summary>Of one endpoint: connects that may be under way at a time and still each have a session.</summary>
+    private const int MaxEach = 8;
 
-    private readonly Dictionary<long, nint> _sessions = [];
+    /// <summary>Endpoints remembered; beyond, the one seen first is forgotten. A session is 1 to 4 KiB.</summary>
+    private const int MaxEndpoints = 1024;
+
+    private readonly Dictionary<long, List<nint>> _sessions = [];
     private readonly Queue<long> _order = new();
-
-    public int Count => _sessions.Count;
 
     /// <summary>Takes over a reference to a session. False: it is still the caller's.</summary>
     public bool Keep(int descriptor, nint session)
@@ -21,30 +22,57 @@ internal sealed class TlsSessions(Func<int, long> endpointOf) : IDisposable
             return false;
         }
 
-        if (_sessions.TryGetValue(endpoint, out var before))
+        if (!_sessions.TryGetValue(endpoint, out var kept))
         {
-            OpenSsl.SessionFree(before);
-        }
-        else
-        {
-            _order.Enqueue(endpoint);
-            while (_order.Count > MaxSessions)
+            if (_order.Count == MaxEndpoints)
             {
                 Drop(_order.Dequeue());
             }
+
+            _order.Enqueue(endpoint);
+            _sessions[endpoint] = kept = [];
         }
 
-        _sessions[endpoint] = session;
+        if (kept.Count == MaxEach)
+        {
+            OpenSsl.SessionFree(kept[0]);
+            kept.RemoveAt(0);
+        }
+
+        kept.Add(session);
         return true;
     }
 
-    /// <summary>The session to resume, or 0. Stays this object's.</summary>
-    public nint Find(long endpoint) =>
-        _sessions.TryGetValue(endpoint, out var session) && OpenSsl.SessionIsResumable(session) == 1 ? session : 0;
+    /// <summary>Lets a new connection resume the endpoint's last session, if there is one that can be.</summary>
+    public void Offer(nint ssl, long endpoint)
+    {
+        if (!_sessions.TryGetValue(endpoint, out var kept))
+        {
+            return;
+        }
+
+        while (kept.Count > 0)
+        {
+            var session = kept[^1];
+            var good = OpenSsl.SessionIsResumable(session) == 1 && OpenSsl.SetSession(ssl, session) == 1;
+            if (good && OpenSsl.SessionVersion(session) != SslVersion.Tls13)
+            {
+                // Before TLS 1.3 a session is good for any number of connections, and seldom renewed.
+                return;
+            }
+
+            kept.RemoveAt(kept.Count - 1);
+            OpenSsl.SessionFree(session);
+            if (good)
+            {
+                return;
+            }
+        }
+    }
 
     public void Dispose()
     {
-        foreach (var session in _sessions.Values)
+        foreach (var session in _sessions.Values.SelectMany(static kept => kept))
         {
             OpenSsl.SessionFree(session);
         }
@@ -55,9 +83,9 @@ internal sealed class TlsSessions(Func<int, long> endpointOf) : IDisposable
 
     private void Drop(long endpoint)
     {
-        if (_sessions.Remove(endpoint, out var session))
+        if (_sessions.Remove(endpoint, out var kept))
         {
-            OpenSsl.SessionFree(session);
+            kept.ForEach(OpenSsl.SessionFree);
         }
     }
 }

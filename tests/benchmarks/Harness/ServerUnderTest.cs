@@ -7,7 +7,14 @@ namespace Mooring.Benchmarks.Harness;
 /// <param name="Name">Short name: a DNS label.</param>
 /// <param name="Backends">Each <c>address:port</c>.</param>
 /// <param name="LargeTransfers">It carries bulk, for a server that must be told to be good at it.</param>
-internal sealed record ListenerPlan(string Name, IReadOnlyList<string> Backends, bool LargeTransfers = false);
+/// <param name="Tls">The server ends TLS with this certificate; null: no TLS.</param>
+internal sealed record ListenerPlan(string Name, IReadOnlyList<string> Backends, bool LargeTransfers = false, TlsFiles? Tls = null);
+
+/// <summary>A certificate for servers under test.</summary>
+/// <param name="Certificate">PEM file.</param>
+/// <param name="Key">PEM file.</param>
+/// <param name="Both">PEM file with both, for a server that wants one.</param>
+internal sealed record TlsFiles(string Certificate, string Key, string Both);
 
 /// <summary>A program that a benchmark compares: how it is found, configured and started.</summary>
 internal abstract class ServerUnderTest(string name)

@@ -21,7 +21,9 @@ internal static class IdleMemory
         string listener,
         LoadProcess load,
         Samples samples,
-        CancellationToken cancellation
+        CancellationToken cancellation,
+        LoadTls tls = LoadTls.None,
+        int connections = Connections
     )
     {
         for (var i = 0; i < WarmUps; i++)
@@ -36,7 +38,7 @@ internal static class IdleMemory
         samples.Add("idle/base", server.Name, userBase / 1e6);
         samples.Add("idle/resident", server.Name, MemoryMeter.ResidentBytes(server.Processes) / 1e6);
         await IdleAsync(
-            Connections,
+            connections,
             async () =>
             {
                 await server.QuietAsync(Quiet, cancellation);
@@ -46,15 +48,16 @@ internal static class IdleMemory
             }
         );
 
-        static double Each(long bytes) => (double)bytes / Connections;
+        double Each(long bytes) => (double)bytes / connections;
 
-        async Task IdleAsync(int connections, Func<Task> whileOpen)
+        async Task IdleAsync(int count, Func<Task> whileOpen)
         {
             var open = new LoadRequest
             {
                 Kind = LoadKind.OpenIdle,
                 Target = server.Target(listener),
-                Connections = connections,
+                Connections = count,
+                Tls = tls,
             };
             await load.RunAsync(server.Name, open, cancellation);
             await whileOpen();

@@ -73,7 +73,7 @@ internal sealed unsafe class BulkLoad : IDisposable
     {
         while (true)
         {
-            var length = (int)Libc.Recv(_clients.Descriptor(index), _buffer, Pattern.MaxSlice, 0);
+            var length = (int)_clients.Receive(index, _buffer, Pattern.MaxSlice);
             if (length < 0)
             {
                 return Libc.Errno is Libc.EAGAIN or Libc.EINTR
@@ -120,7 +120,7 @@ internal sealed unsafe class BulkLoad : IDisposable
         else if (_window.Over && _received[index] == _asked[index])
         {
             // Half-close: the backend answers with its own end, and nothing may come before that.
-            _ = Libc.Shutdown(_clients.Descriptor(index), Libc.SHUT_WR);
+            _clients.End(index);
         }
     }
 
@@ -128,7 +128,7 @@ internal sealed unsafe class BulkLoad : IDisposable
     {
         var request = stackalloc byte[sizeof(long)];
         BinaryPrimitives.WriteInt64LittleEndian(new Span<byte>(request, sizeof(long)), ChunkBytes);
-        if (Libc.Send(_clients.Descriptor(index), request, sizeof(long), Libc.MSG_NOSIGNAL) != sizeof(long))
+        if (_clients.Send(index, request, sizeof(long)) != sizeof(long))
         {
             throw new LoadFailedException(new SocketFailureException($"send on connection {index}").Message);
         }

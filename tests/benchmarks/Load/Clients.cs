@@ -19,12 +19,16 @@ internal sealed class Clients : IDisposable
     // By descriptor: descriptors are small and dense.
     private readonly int[] _indexes = new int[65_536];
     private int _connectsStarted;
+    private readonly TlsEnds? _tls;
+    private readonly bool[] _shaken;
 
     public Clients(LoadRequest request)
     {
         _target = IPEndPoint.Parse(request.Target);
         _descriptors = new int[request.Connections];
         Array.Fill(_descriptors, -1);
+        _tls = request.Tls == LoadTls.None ? null : new TlsEnds(request.Connections, request.Tls);
+        _shaken = new bool[request.Connections];
     }
 
     public Poller Poller { get; } = new();
@@ -50,7 +54,12 @@ internal sealed class Clients : IDisposable
 
             for (var remaining = Poller.Wait(100); remaining > 0; remaining--)
             {
-                CheckConnected(Poller.Descriptor(remaining - 1));
+                var index = Index(Poller.Descriptor(remaining - 1));
+                if (_shaken[index] || !Advance(index))
+                {
+                    continue;
+                }
+
                 established++;
                 watchdog.Progress(Stopwatch.GetTimestamp());
             }
@@ -65,6 +74,8 @@ internal sealed class Clients : IDisposable
         var descriptor = TcpSocket.Connect(new IPAddress([127, 0, 2, (byte)(1 + (_connectsStarted++ % SourceAddresses))]), _target);
         _descriptors[index] = descriptor;
         _indexes[descriptor] = index;
+        _shaken[index] = false;
+        _tls?.Open(index, descriptor);
         Poller.Add(descriptor, Interest);
     }
 
@@ -78,8 +89,37 @@ internal sealed class Clients : IDisposable
         }
     }
 
+    /// <summary>Goes on with opening a connection. True once it is open.</summary>
+    /// <exception cref="LoadFailedException">The connection, or its handshake, failed.</exception>
+    public bool Advance(int index)
+    {
+        if (_tls is null)
+        {
+            CheckConnected(_descriptors[index]);
+            return _shaken[index] = true;
+        }
+
+        return _shaken[index] = _tls.Shake(index);
+    }
+
+    /// <summary>As <c>send</c>.</summary>
+    public unsafe nint Send(int index, void* bytes, nint length) =>
+        _tls is null ? Libc.Send(_descriptors[index], bytes, length, Libc.MSG_NOSIGNAL) : _tls.Send(index, bytes, length);
+
+    /// <summary>As <c>recv</c>.</summary>
+    public unsafe nint Receive(int index, void* bytes, nint length) =>
+        _tls is null ? Libc.Recv(_descriptors[index], bytes, length, 0) : _tls.Receive(index, bytes, length);
+
+    /// <summary>Ends what is sent on a connection.</summary>
+    public void End(int index)
+    {
+        _tls?.End(index);
+        _ = Libc.Shutdown(_descriptors[index], Libc.SHUT_WR);
+    }
+
     public void Close(int index)
     {
+        _tls?.Close(index);
         _ = Libc.Close(_descriptors[index]);
         _descriptors[index] = -1;
     }
@@ -94,6 +134,7 @@ internal sealed class Clients : IDisposable
             }
         }
 
+        _tls?.Dispose();
         Poller.Dispose();
     }
 }

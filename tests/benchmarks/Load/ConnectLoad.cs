@@ -31,7 +31,11 @@ internal static class ConnectLoad
                 var index = clients.Index(descriptor);
                 if (!sent[index])
                 {
-                    Clients.CheckConnected(descriptor);
+                    if (!clients.Advance(index))
+                    {
+                        continue;
+                    }
+
                     messages.Send(index);
                     sent[index] = true;
                     continue;

@@ -21,7 +21,7 @@ internal sealed unsafe class EchoMessages(Clients clients, int messageBytes)
         Compose(index);
         fixed (byte* bytes = _sent)
         {
-            var length = Libc.Send(clients.Descriptor(index), bytes, messageBytes, Libc.MSG_NOSIGNAL);
+            var length = clients.Send(index, bytes, messageBytes);
             if (length != messageBytes)
             {
                 throw length < 0
@@ -38,7 +38,7 @@ internal sealed unsafe class EchoMessages(Clients clients, int messageBytes)
         var have = _receivedBytes[index];
         fixed (byte* bytes = &_received[(long)index * messageBytes])
         {
-            var length = Libc.Recv(clients.Descriptor(index), bytes + have, messageBytes - have, 0);
+            var length = clients.Receive(index, bytes + have, messageBytes - have);
             if (length <= 0)
             {
                 return length < 0 && Libc.Errno is Libc.EAGAIN or Libc.EINTR

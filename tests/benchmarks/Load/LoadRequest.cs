@@ -21,6 +21,19 @@ internal enum LoadKind
     CloseIdle,
 }
 
+/// <summary>TLS on the connections of a load.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<LoadTls>))]
+internal enum LoadTls
+{
+    None,
+
+    /// <summary>TLS 1.3, each handshake from scratch.</summary>
+    Full,
+
+    /// <summary>TLS 1.3, each with the last session ticket that the server gave.</summary>
+    Resumed,
+}
+
 /// <summary>What the load generator is to do next: one line of JSON on its input.</summary>
 internal sealed record LoadRequest
 {
@@ -30,6 +43,8 @@ internal sealed record LoadRequest
     public required string Target { get; init; }
 
     public required int Connections { get; init; }
+
+    public LoadTls Tls { get; init; }
 
     /// <summary>Bytes of a message, 16 to 65,536.</summary>
     public int MessageBytes { get; init; } = 64;

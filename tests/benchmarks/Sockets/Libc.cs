@@ -7,6 +7,7 @@ internal static unsafe partial class Libc
 {
     public const int EINTR = 4;
     public const int EAGAIN = 11;
+    public const int EPROTO = 71;
     public const int EINPROGRESS = 115;
 
     public const int AF_INET = 2;

@@ -59,6 +59,20 @@ internal sealed class GatewayServer(string name, string? program, int loops = 1,
                 {
                     Name = listener.Name,
                     Protocol = ListenerProtocol.TCP,
+                    Tls = listener.Tls is not { } tls
+                        ? null
+                        : new TlsListenerConfig
+                        {
+                            Certificates =
+                            [
+                                new CertificateConfig
+                                {
+                                    Name = listener.Name,
+                                    CertificateFile = tls.Certificate,
+                                    KeyFile = tls.Key,
+                                },
+                            ],
+                        },
                     Port = ports[listener.Name],
                     Backend = listener.Name,
                     Tcp = new TcpListenerConfig { IdleTimeout = TimeSpan.FromMinutes(10) },

@@ -46,7 +46,12 @@ internal sealed class NginxServer() : ServerUnderTest("nginx")
         {
             var servers = string.Concat(listener.Backends.Select(backend => $"server {backend}; "));
             config.WriteLine($"  upstream {listener.Name} {{ least_conn; {servers}}}");
-            config.WriteLine($"  server {{ listen 127.0.0.1:{ports[listener.Name]} backlog=4096; proxy_pass {listener.Name}; }}");
+            var tls = listener.Tls is { } files
+                ? $" ssl_certificate {files.Certificate}; ssl_certificate_key {files.Key}; ssl_protocols TLSv1.2 TLSv1.3;"
+                : "";
+            config.WriteLine(
+                $"  server {{ listen 127.0.0.1:{ports[listener.Name]}{(tls.Length > 0 ? " ssl" : "")} backlog=4096;{tls} proxy_pass {listener.Name}; }}"
+            );
         }
 
         config.WriteLine("}");
