@@ -32,6 +32,12 @@ internal static unsafe partial class OpenSsl
     [LibraryImport("libssl.so.3", EntryPoint = "SSL_CTX_ctrl")]
     public static partial long ContextControl(nint context, int command, long number, void* pointer);
 
+    /// <summary>SSL_OP_IGNORE_UNEXPECTED_EOF.</summary>
+    public const ulong IgnoreUnexpectedEnd = 1 << 7;
+
+    [LibraryImport("libssl.so.3", EntryPoint = "SSL_CTX_set_options")]
+    public static partial ulong ContextSetOptions(nint context, ulong options);
+
     [LibraryImport("libssl.so.3", EntryPoint = "SSL_CTX_set_ciphersuites", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int ContextSetSuites(nint context, string list);
 
