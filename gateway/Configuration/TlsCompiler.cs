@@ -122,7 +122,13 @@ internal static class TlsCompiler
         }
     }
 
-    private static void CheckRoute(string path, ServerNameRouteConfig? route, HashSet<string> backends, HashSet<string> taken, ErrorList errors)
+    private static void CheckRoute(
+        string path,
+        ServerNameRouteConfig? route,
+        HashSet<string> backends,
+        HashSet<string> taken,
+        ErrorList errors
+    )
     {
         if (route is null)
         {

@@ -161,9 +161,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
 
         sink->Flags |= ChannelFlags.PaceChosen;
         var local =
-            sink->Kind == ChannelKind.Client
-                ? sink->Address.IsLoopback
-                : loop.Engine.Endpoints[sink->Endpoint].Target.Address.IsLoopback;
+            sink->Kind == ChannelKind.Client ? sink->Address.IsLoopback : loop.Engine.Endpoints[sink->Endpoint].Target.Address.IsLoopback;
         if (local)
         {
             var reno = stackalloc byte[] { (byte)'r', (byte)'e', (byte)'n', (byte)'o' };
@@ -276,7 +274,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
     private bool Splice(int from, Channel* source, int to, Channel* sink)
     {
         // What goes through TLS has to come up here.
-        var handle = ((source->Flags | sink->Flags) & ChannelFlags.Tls) != 0 ? 0 : loop.Pipes.Rent();
+        var handle = source->Has(ChannelFlags.Tls) || sink->Has(ChannelFlags.Tls) ? 0 : loop.Pipes.Rent();
         if (handle == 0)
         {
             source->Flags &= ~ChannelFlags.Bulk;

@@ -2,7 +2,6 @@
 using System.Runtime.CompilerServices;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Transport;
-using Mooring.Gateway.Transport.Tls;
 
 namespace Mooring.Gateway.Listeners;
 

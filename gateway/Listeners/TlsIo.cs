@@ -126,18 +126,18 @@ internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> tab
 
         var writable = (events & Epoll.Out) != 0;
         var readable = (events & (Epoll.In | Epoll.ReadHangUp)) != 0;
-        if (writable && (state->Wants & TlsWants.Shutdown) != 0)
+        if (writable && (state->Wants & TlsWants.Shutdown) != TlsWants.None)
         {
             EndOutput(descriptor);
         }
 
-        if (writable && (state->Wants & TlsWants.ReadWrites) != 0)
+        if (writable && (state->Wants & TlsWants.ReadWrites) != TlsWants.None)
         {
             state->Wants &= ~TlsWants.ReadWrites;
             events |= Epoll.In;
         }
 
-        if (readable && (state->Wants & TlsWants.WriteReads) != 0)
+        if (readable && (state->Wants & TlsWants.WriteReads) != TlsWants.None)
         {
             state->Wants &= ~TlsWants.WriteReads;
             events |= Epoll.Out;

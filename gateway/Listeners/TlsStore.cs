@@ -1,5 +1,4 @@
 using Mooring.Contracts.Configuration;
-using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Transport.Tls;
 

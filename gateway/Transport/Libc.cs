@@ -80,6 +80,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "fcntl"), SuppressGCTransition]
     public static partial int Control(int descriptor, int command, nint argument);
 
+    /// <summary>M_TRIM_THRESHOLD is -1. Returns 1 when it was set.</summary>
+    [LibraryImport(Library, EntryPoint = "mallopt")]
+    public static partial int AllocatorOption(int option, int value);
+
     [LibraryImport(Library, EntryPoint = "getrlimit"), SuppressGCTransition]
     public static partial int GetLimit(int resource, ulong* softAndHard);
 

@@ -51,7 +51,8 @@ public static class Patterns
     public const string CookiePathMeaning = "a path that begins with '/', without ';'";
 
     public const string SecretName = "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$";
-    public const string SecretNameMeaning = "a Secret's name: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit";
+    public const string SecretNameMeaning =
+        "a Secret's name: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit";
 
     public const string SecretKey = "^[A-Za-z0-9_][-A-Za-z0-9_.]*$";
     public const string SecretKeyMeaning = "a key: letters, digits, '-', '_' and '.', not beginning with '-' or '.'";

@@ -8,10 +8,22 @@ namespace Mooring.Operator.Entities;
     "required in mode Terminate",
     FieldPath = ".certificateRefs"
 )]
-[ValidationRule("self.mode == 'Terminate' || !has(self.certificateRefs) || size(self.certificateRefs) == 0", "is only for mode Terminate", FieldPath = ".certificateRefs")]
-[ValidationRule("self.mode == 'Terminate' || !has(self.clientCertificates)", "is only for mode Terminate", FieldPath = ".clientCertificates")]
+[ValidationRule(
+    "self.mode == 'Terminate' || !has(self.certificateRefs) || size(self.certificateRefs) == 0",
+    "is only for mode Terminate",
+    FieldPath = ".certificateRefs"
+)]
+[ValidationRule(
+    "self.mode == 'Terminate' || !has(self.clientCertificates)",
+    "is only for mode Terminate",
+    FieldPath = ".clientCertificates"
+)]
 [ValidationRule("self.mode == 'Terminate' || !has(self.alpn) || size(self.alpn) == 0", "is only for mode Terminate", FieldPath = ".alpn")]
-[ValidationRule("self.mode == 'Passthrough' || !has(self.routes) || size(self.routes) == 0", "is only for mode Passthrough", FieldPath = ".routes")]
+[ValidationRule(
+    "self.mode == 'Passthrough' || !has(self.routes) || size(self.routes) == 0",
+    "is only for mode Passthrough",
+    FieldPath = ".routes"
+)]
 public sealed record TlsListenerSpec
 {
     [Description(

@@ -39,7 +39,7 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
 
             var manifest = Parse(await File.ReadAllTextAsync(path, cancellation), path, folders);
             var missing = manifest
-                .Fleets.SelectMany(fleet => folders.Missing(fleet.Fleet, folders.Of(fleet.Namespace, manifest.Secrets)))
+                .Fleets.SelectMany(fleet => SecretFolders.Missing(fleet.Fleet, folders.Of(fleet.Namespace, manifest.Secrets)))
                 .Select(error => $"{path}: {error}")
                 .ToList();
             return missing.Count == 0 ? manifest : new HostManifest([], missing);

@@ -15,11 +15,13 @@ internal sealed record SecretFolders(string State, string Given)
     public SecretPaths Of(string space, IEnumerable<ManifestSecret> secrets) =>
         new(
             Given,
-            secrets.Where(secret => secret.Namespace == space).ToDictionary(static secret => secret.Name, secret => Folder(secret), StringComparer.Ordinal)
+            secrets
+                .Where(secret => secret.Namespace == space)
+                .ToDictionary(static secret => secret.Name, secret => Folder(secret), StringComparer.Ordinal)
         );
 
     /// <summary>Secrets that a fleet names and that are nowhere, or lack a key.</summary>
-    public IEnumerable<string> Missing(ConnectionFleet fleet, SecretPaths paths)
+    public static IEnumerable<string> Missing(ConnectionFleet fleet, SecretPaths paths)
     {
         foreach (var use in SecretPaths.Used(fleet.Spec))
         {
@@ -64,7 +66,9 @@ internal sealed record SecretFolders(string State, string Given)
             }
         }
 
-        foreach (var file in Directory.EnumerateFiles(State, "*", SearchOption.AllDirectories).Where(file => !wanted.Contains(file)).ToList())
+        foreach (
+            var file in Directory.EnumerateFiles(State, "*", SearchOption.AllDirectories).Where(file => !wanted.Contains(file)).ToList()
+        )
         {
             File.Delete(file);
         }

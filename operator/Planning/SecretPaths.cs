@@ -22,7 +22,12 @@ public sealed record SecretPaths(string Root, IReadOnlyDictionary<string, string
         {
             foreach (var (j, certificate) in (listener.Tls?.CertificateRefs ?? []).Index())
             {
-                Add($"spec.listeners[{i}].tls.certificateRefs[{j}].name", certificate.Name, TlsRenderer.CertificateKey, TlsRenderer.PrivateKey);
+                Add(
+                    $"spec.listeners[{i}].tls.certificateRefs[{j}].name",
+                    certificate.Name,
+                    TlsRenderer.CertificateKey,
+                    TlsRenderer.PrivateKey
+                );
             }
 
             if (listener.Tls?.ClientCertificates?.CaRef is { } authority)
@@ -40,7 +45,12 @@ public sealed record SecretPaths(string Root, IReadOnlyDictionary<string, string
 
             if (backend.Tls?.ClientCertificateRef is { } certificate)
             {
-                Add($"spec.backends[{i}].tls.clientCertificateRef.name", certificate.Name, TlsRenderer.CertificateKey, TlsRenderer.PrivateKey);
+                Add(
+                    $"spec.backends[{i}].tls.clientCertificateRef.name",
+                    certificate.Name,
+                    TlsRenderer.CertificateKey,
+                    TlsRenderer.PrivateKey
+                );
             }
         }
 

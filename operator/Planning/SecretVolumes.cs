@@ -10,17 +10,26 @@ namespace Mooring.Operator.Planning;
 internal static class SecretVolumes
 {
     public static IEnumerable<Volume> Volumes(FleetInput input) =>
-        Used(input).Select(static (secret, i) => new Volume { Name = VolumeName(i), Secret = new SecretVolumeSource { SecretName = secret } });
+        Used(input)
+            .Select(
+                static (secret, i) =>
+                    new Volume
+                    {
+                        Name = VolumeName(i),
+                        Secret = new SecretVolumeSource { SecretName = secret },
+                    }
+            );
 
     public static IEnumerable<VolumeMount> Mounts(FleetInput input) =>
         Used(input)
-            .Select(static (secret, i) =>
-                new VolumeMount
-                {
-                    Name = VolumeName(i),
-                    MountPath = SecretPaths.Mounted.Of(secret),
-                    ReadOnly = true,
-                }
+            .Select(
+                static (secret, i) =>
+                    new VolumeMount
+                    {
+                        Name = VolumeName(i),
+                        MountPath = SecretPaths.Mounted.Of(secret),
+                        ReadOnly = true,
+                    }
             );
 
     // By name, so that the order of listeners does not roll the pods.

@@ -29,7 +29,9 @@ internal static class TlsRenderer
                         Required = clients.Mode == "Required",
                         Depth = clients.Depth,
                     },
-                HandshakeTimeout = spec.HandshakeTimeout is { } timeout ? Duration.Parse(timeout) : new TlsListenerConfig().HandshakeTimeout,
+                HandshakeTimeout = spec.HandshakeTimeout is { } timeout
+                    ? Duration.Parse(timeout)
+                    : new TlsListenerConfig().HandshakeTimeout,
                 Routes =
                 [
                     .. spec.Routes.Select(route => new ServerNameRouteConfig { ServerNames = route.ServerNames, Backend = route.Backend }),

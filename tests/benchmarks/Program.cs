@@ -2,8 +2,8 @@ using System.CommandLine;
 using Mooring.Benchmarks.Backend;
 using Mooring.Benchmarks.L4;
 using Mooring.Benchmarks.Load;
-using Mooring.Benchmarks.Udp;
 using Mooring.Benchmarks.Tls;
+using Mooring.Benchmarks.Udp;
 
 return await new RootCommand("Mooring's benchmarks, each beside the programs that people use today")
 {

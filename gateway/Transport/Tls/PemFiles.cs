@@ -38,7 +38,7 @@ internal static class PemFiles
 
         using (leaf)
         {
-            var pair = new KeyPair(certificate, key, Names(leaf), leaf.NotAfter.ToUniversalTime());
+            var pair = new KeyPair(certificate, key, Names(leaf), new DateTimeOffset(leaf.NotAfter.ToUniversalTime(), TimeSpan.Zero));
             using var trial = SslContext.Create(server: true, SslVersion.Tls12);
             SslCertificates.Use(trial, pair, files);
             return pair;
@@ -105,7 +105,8 @@ internal static class PemFiles
 
         return
         [
-            .. leaf.SubjectName.EnumerateRelativeDistinguishedNames()
+            .. leaf
+                .SubjectName.EnumerateRelativeDistinguishedNames()
                 .Where(static part => !part.HasMultipleElements && part.GetSingleElementType().Value == CommonName)
                 .Select(static part => part.GetSingleElementValue() ?? ""),
         ];

@@ -111,6 +111,7 @@ internal sealed class TicketKeys
 
     // Pinned arrays never move; whoever calls holds this object meanwhile.
     private static unsafe byte* Pointer(byte[] keys, int at) =>
-        (byte*)System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(keys))
+        (byte*)
+            System.Runtime.CompilerServices.Unsafe.AsPointer(ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(keys))
         + at;
 }

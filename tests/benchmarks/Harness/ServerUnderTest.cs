@@ -121,11 +121,7 @@ internal sealed class RunningServer(
     public async Task<TimeSpan> ReloadAsync(ListenerPlan added, CancellationToken cancellation)
     {
         var port = Ports.Free();
-        var signal = server.Reconfigure(
-            directory,
-            [.. listeners, added],
-            new Dictionary<string, int>(ports) { [added.Name] = port }
-        );
+        var signal = server.Reconfigure(directory, [.. listeners, added], new Dictionary<string, int>(ports) { [added.Name] = port });
         var began = System.Diagnostics.Stopwatch.GetTimestamp();
         process.Signal(signal);
         await ServerUnderTest.WaitUntilListeningAsync(process, port, TimeSpan.FromMilliseconds(2), cancellation);

@@ -89,7 +89,10 @@ internal static class L4Command
             if (options.Quick && options.Only.Count == 0)
             {
                 // What a quick run has no time for.
-                report = report with { Rows = [.. report.Rows.Where(row => row.Ours is not null)] };
+                report = report with
+                {
+                    Rows = [.. report.Rows.Where(row => row.Ours is not null)],
+                };
             }
 
             ReportTable.Print(report, GatewayServer.ServerName, Console.Out, terminal: !Console.IsOutputRedirected);

@@ -54,7 +54,12 @@ internal static class L4Steps
     [
         new("bulk", LoadKind.Bulk, BulkConnections),
         .. L4Metrics.RoundTripConnections.SelectMany(connections =>
-            L4Metrics.MessageBytes.Select(bytes => new L4Step(L4Metrics.RoundTripKey(connections, bytes), LoadKind.RoundTrips, connections, bytes))
+            L4Metrics.MessageBytes.Select(bytes => new L4Step(
+                L4Metrics.RoundTripKey(connections, bytes),
+                LoadKind.RoundTrips,
+                connections,
+                bytes
+            ))
         ),
         new("connect", LoadKind.Connects, ConcurrentConnects),
     ];

@@ -16,7 +16,11 @@ internal static class KestrelCommand
 {
     public static Command Create()
     {
-        var listeners = new Option<string[]>("--listen") { Description = "PORT,CERTIFICATE,KEY of each listener", AllowMultipleArgumentsPerToken = true };
+        var listeners = new Option<string[]>("--listen")
+        {
+            Description = "PORT,CERTIFICATE,KEY of each listener",
+            AllowMultipleArgumentsPerToken = true,
+        };
         var command = new Command("kestrel", "Kestrel as a peer of the TLS benchmark") { listeners };
         command.Hidden = true;
         command.SetAction((parsed, cancellation) => RunAsync(parsed.GetValue(listeners) ?? [], cancellation));
@@ -33,7 +37,11 @@ internal static class KestrelCommand
             kestrel.Limits.MaxConcurrentConnections = null;
             foreach (var listener in listeners.Select(static text => text.Split(',')))
             {
-                kestrel.Listen(IPAddress.Loopback, int.Parse(listener[0], System.Globalization.CultureInfo.InvariantCulture), listen => Use(listen, listener));
+                kestrel.Listen(
+                    IPAddress.Loopback,
+                    int.Parse(listener[0], System.Globalization.CultureInfo.InvariantCulture),
+                    listen => Use(listen, listener)
+                );
             }
         });
         await using var app = builder.Build();

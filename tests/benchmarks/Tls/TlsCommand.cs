@@ -20,7 +20,10 @@ internal static class TlsCommand
             Description = "Only these of mooring, haproxy, nginx, kestrel",
             AllowMultipleArgumentsPerToken = true,
         };
-        var gateway = new Option<string?>("--gateway") { Description = "Path of the gateway program; by default the one built beside this one" };
+        var gateway = new Option<string?>("--gateway")
+        {
+            Description = "Path of the gateway program; by default the one built beside this one",
+        };
         var rounds = new Option<int>("--rounds") { Description = "Rounds of each metric; by default 5, 3 with --quick" };
         var output = new Option<string>("--output")
         {

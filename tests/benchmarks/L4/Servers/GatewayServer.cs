@@ -11,7 +11,8 @@ namespace Mooring.Benchmarks.L4.Servers;
 /// <param name="loops">Event loops; with more than one it may run on every core.</param>
 /// <param name="everyCore">It may run on every core even with one loop, to be compared with more.</param>
 /// <param name="accessLog">The option <c>--access-log</c>; the peers have no such log.</param>
-internal sealed class GatewayServer(string name, string? program, int loops = 1, bool everyCore = false, string accessLog = "off") : ServerUnderTest(name)
+internal sealed class GatewayServer(string name, string? program, int loops = 1, bool everyCore = false, string accessLog = "off")
+    : ServerUnderTest(name)
 {
     public const string ServerName = "mooring";
 

@@ -45,7 +45,9 @@ internal sealed class HaproxyServer(bool reloads = false) : ServerUnderTest("hap
             // 2.6 does not splice a plain download by itself under splice-auto (seen by strace), and needs four times the CPU then;
             // always splicing on the other hand would cost it more on small messages. It gets what is best for each.
             config.WriteLine($"frontend {listener.Name}");
-            config.WriteLine($"  bind 127.0.0.1:{ports[listener.Name]} backlog 4096{(listener.Tls is { } tls ? $" ssl crt {tls.Both}" : "")}");
+            config.WriteLine(
+                $"  bind 127.0.0.1:{ports[listener.Name]} backlog 4096{(listener.Tls is { } tls ? $" ssl crt {tls.Both}" : "")}"
+            );
             config.WriteLine(listener.LargeTransfers ? "  option splice-request\n  option splice-response" : "  option splice-auto");
             config.WriteLine($"  default_backend {listener.Name}");
             config.WriteLine($"backend {listener.Name}");

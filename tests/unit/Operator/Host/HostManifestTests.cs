@@ -63,7 +63,9 @@ public sealed class HostManifestTests
 
     [Fact]
     public async Task ReadAsync_NoFile_SaysSo() =>
-        (await HostManifest.ReadAsync("/no/such/file.yaml", Folders, CancellationToken.None)).Errors.Single().ShouldContain("/no/such/file.yaml");
+        (await HostManifest.ReadAsync("/no/such/file.yaml", Folders, CancellationToken.None))
+            .Errors.Single()
+            .ShouldContain("/no/such/file.yaml");
 
     [Fact]
     public async Task Watcher_FileReplacedAndWritten_TellsOfEachOnce()

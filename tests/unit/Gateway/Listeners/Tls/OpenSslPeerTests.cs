@@ -56,7 +56,10 @@ public sealed class OpenSslPeerTests
     /// <summary>Sends lines one after the other, each once the one before was answered, and returns all that was said.</summary>
     private static async Task<string> TalkAsync(TlsHarness gateway, string[] options, string input, string until)
     {
-        var start = new ProcessStartInfo("openssl", ["s_client", "-connect", $"127.0.0.1:{gateway.Port}", "-CAfile", gateway.Authority.CaFile, .. options])
+        var start = new ProcessStartInfo(
+            "openssl",
+            ["s_client", "-connect", $"127.0.0.1:{gateway.Port}", "-CAfile", gateway.Authority.CaFile, .. options]
+        )
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -94,7 +97,11 @@ public sealed class OpenSslPeerTests
                 "R" => "RENEGOTIATING",
                 _ => $"\n{line}\n",
             };
-            await Until.TrueAsync(() => Said().Contains(heard, StringComparison.Ordinal) || process.HasExited, EngineHarness.Patience, heard);
+            await Until.TrueAsync(
+                () => Said().Contains(heard, StringComparison.Ordinal) || process.HasExited,
+                EngineHarness.Patience,
+                heard
+            );
         }
 
         await Until.TrueAsync(() => Said().Contains(until, StringComparison.Ordinal) || process.HasExited, EngineHarness.Patience, until);

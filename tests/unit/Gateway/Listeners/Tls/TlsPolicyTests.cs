@@ -66,7 +66,13 @@ public sealed class TlsPolicyTests
         (await engine.ApplyConfigAsync(gateway.Config with { Fleet = "default/other" })).Errors.ShouldBeEmpty();
         var never = gateway.Config with
         {
-            Listeners = [gateway.Config.Listeners[0] with { Tls = new TlsListenerConfig { Certificates = [gateway.Authority.Files("none")] } }],
+            Listeners =
+            [
+                gateway.Config.Listeners[0] with
+                {
+                    Tls = new TlsListenerConfig { Certificates = [gateway.Authority.Files("none")] },
+                },
+            ],
         };
         (await engine.ApplyConfigAsync(never)).Errors.Single().ShouldContain("listeners[0].tls.certificates[0] (none): ");
 
@@ -91,7 +97,12 @@ public sealed class TlsPolicyTests
             server.Port,
             gateway.ServerTls() with
             {
-                ClientCertificates = new ClientCertificateConfig { Name = "ca", CaFile = gateway.Authority.CaFile, Required = required },
+                ClientCertificates = new ClientCertificateConfig
+                {
+                    Name = "ca",
+                    CaFile = gateway.Authority.CaFile,
+                    Required = required,
+                },
             }
         );
         var certificate = who == "none" ? null : Load((who == "good" ? gateway.Authority : strangers).Issue("client", "client"));
@@ -212,7 +223,8 @@ public sealed class TlsPolicyTests
         await TlsTransfer.EchoAsync(client, 3_000, 1_500, seed: 7);
     }
 
-    private static X509Certificate2 Load(CertificateConfig files) => X509Certificate2.CreateFromPemFile(files.CertificateFile, files.KeyFile);
+    private static X509Certificate2 Load(CertificateConfig files) =>
+        X509Certificate2.CreateFromPemFile(files.CertificateFile, files.KeyFile);
 
     private static async Task<string> SubjectAsync(TlsHarness gateway, string name)
     {

@@ -52,7 +52,8 @@ public sealed class ClientHelloTests
     public void Read_TooManyRecords_IsRefused()
     {
         var message = Hellos.Message("a.example.com");
-        Read(Hellos.Records(message, [.. Enumerable.Repeat(1, ClientHello.MaxRecords - 1)])).ShouldBe((HelloVerdict.Whole, "a.example.com"));
+        Read(Hellos.Records(message, [.. Enumerable.Repeat(1, ClientHello.MaxRecords - 1)]))
+            .ShouldBe((HelloVerdict.Whole, "a.example.com"));
         Read(Hellos.Records(message, [.. Enumerable.Repeat(1, ClientHello.MaxRecords)])).ShouldBe((HelloVerdict.Refused, ""));
     }
 
@@ -72,10 +73,11 @@ public sealed class ClientHelloTests
     [Fact]
     public void Read_AnyRecords_GiveTheSame() =>
         Prop.ForAll(
-            Gen.Choose(1, 200).ListOf(60).ToArbitrary(),
-            Gen.Choose(0, 3000).ToArbitrary(),
-            (lengths, padding) =>
-                Read(Hellos.Records(Hellos.Message("one.example.com", padding), [.. lengths])) == (HelloVerdict.Whole, "one.example.com")
+                Gen.Choose(1, 200).ListOf(60).ToArbitrary(),
+                Gen.Choose(0, 3000).ToArbitrary(),
+                (lengths, padding) =>
+                    Read(Hellos.Records(Hellos.Message("one.example.com", padding), [.. lengths]))
+                    == (HelloVerdict.Whole, "one.example.com")
             )
             .QuickCheckThrowOnFailure();
 
@@ -83,34 +85,34 @@ public sealed class ClientHelloTests
     [Fact]
     public void Read_MutatedHello_NeverThrowsAndNeverChangesItsMind() =>
         Prop.ForAll(
-            Gen.Choose(0, int.MaxValue).ToArbitrary(),
-            seed =>
-            {
-                var random = new System.Random(seed);
-                var hello = Hellos.Records(
-                    Hellos.Message("fuzz.example.com", random.Next(300)),
-                    [.. Enumerable.Range(0, random.Next(5)).Select(_ => random.Next(1, 120))]
-                );
-                for (var changes = random.Next(1, 6); changes > 0; changes--)
+                Gen.Choose(0, int.MaxValue).ToArbitrary(),
+                seed =>
                 {
-                    hello[random.Next(hello.Length)] = (byte)random.Next(256);
-                }
-
-                var decided = HelloVerdict.More;
-                for (var length = 0; length <= hello.Length; length++)
-                {
-                    var (verdict, name) = Read(hello[..length]);
-                    if ((decided != HelloVerdict.More && verdict != decided) || name.Length > ClientHello.MaxNameBytes)
+                    var random = new System.Random(seed);
+                    var hello = Hellos.Records(
+                        Hellos.Message("fuzz.example.com", random.Next(300)),
+                        [.. Enumerable.Range(0, random.Next(5)).Select(_ => random.Next(1, 120))]
+                    );
+                    for (var changes = random.Next(1, 6); changes > 0; changes--)
                     {
-                        return false;
+                        hello[random.Next(hello.Length)] = (byte)random.Next(256);
                     }
 
-                    decided = verdict;
-                }
+                    var decided = HelloVerdict.More;
+                    for (var length = 0; length <= hello.Length; length++)
+                    {
+                        var (verdict, name) = Read(hello[..length]);
+                        if ((decided != HelloVerdict.More && verdict != decided) || name.Length > ClientHello.MaxNameBytes)
+                        {
+                            return false;
+                        }
 
-                return true;
-            }
-        )
+                        decided = verdict;
+                    }
+
+                    return true;
+                }
+            )
             .Check(Config.QuickThrowOnFailure.WithMaxTest(500));
 
     [Fact]

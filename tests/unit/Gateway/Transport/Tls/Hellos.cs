@@ -24,7 +24,23 @@ internal static class Hellos
             Extension(extensions, 21, new byte[padding]);
         }
 
-        byte[] body = [3, 3, .. new byte[32], 32, .. new byte[32], .. U16(4), 0x13, 1, 0x13, 2, 1, 0, .. U16(extensions.Count), .. extensions];
+        byte[] body =
+        [
+            3,
+            3,
+            .. new byte[32],
+            32,
+            .. new byte[32],
+            .. U16(4),
+            0x13,
+            1,
+            0x13,
+            2,
+            1,
+            0,
+            .. U16(extensions.Count),
+            .. extensions,
+        ];
         return [1, (byte)(body.Length >> 16), (byte)(body.Length >> 8), (byte)body.Length, .. body];
     }
 

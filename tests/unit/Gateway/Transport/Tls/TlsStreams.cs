@@ -50,7 +50,11 @@ internal static class TlsStreams
     }
 
     /// <summary>A backend that speaks TLS on each connection, and echoes.</summary>
-    public static TestServer Echo(CertificateConfigPair pair, Action<SslServerAuthenticationOptions>? change = null, Action<SslStream>? seen = null) =>
+    public static TestServer Echo(
+        CertificateConfigPair pair,
+        Action<SslServerAuthenticationOptions>? change = null,
+        Action<SslStream>? seen = null
+    ) =>
         new(async socket =>
         {
             await using var stream = new SslStream(new NetworkStream(socket, ownsSocket: false));
