@@ -104,9 +104,9 @@ internal static unsafe class LoadReader
             connections += Volatile.Read(ref totals->Connections);
             received += Volatile.Read(ref totals->Received);
             sent += Volatile.Read(ref totals->Sent);
-            connect.Add(in totals->Connect);
-            firstByte.Add(in totals->FirstByte);
-            session.Add(in totals->Session);
+            connect.Add(&totals->Connect);
+            firstByte.Add(&totals->FirstByte);
+            session.Add(&totals->Session);
             foreach (var reason in Reasons)
             {
                 closed[(int)reason] += Volatile.Read(ref totals->Closed[(int)reason]);
@@ -138,7 +138,7 @@ internal static unsafe class LoadReader
         private readonly long[] _counts = new long[bounds.Length + 1];
         private long _microseconds;
 
-        public void Add(in DurationHistogram histogram) => _microseconds += histogram.AddTo(_counts);
+        public void Add(DurationHistogram* histogram) => _microseconds += histogram->AddTo(_counts);
 
         public DurationLoad Load() =>
             Array.TrueForAll(_counts, static count => count == 0)

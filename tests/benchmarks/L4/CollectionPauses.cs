@@ -91,7 +91,11 @@ internal sealed class CollectionPauses(L4Options options, Samples samples, List<
         var text = await http.GetStringAsync(metrics, cancellation);
         return new Reading(
             [.. Enumerable.Range(0, 3).Select(generation => Value(text, $"dotnet_gc_collections_total{{generation=\"{generation}\"}} "))],
-            [.. Enumerable.Range(0, 3).Select(generation => Value(text, $"dotnet_gc_longest_pause_seconds{{generation=\"{generation}\"}} "))],
+            [
+                .. Enumerable
+                    .Range(0, 3)
+                    .Select(generation => Value(text, $"dotnet_gc_longest_pause_seconds{{generation=\"{generation}\"}} ")),
+            ],
             Value(text, "dotnet_gc_pause_seconds_total ")
         );
     }
