@@ -46,9 +46,9 @@ internal sealed unsafe class BackendLoop : IDisposable
     {
         while (true)
         {
-            for (var remaining = _poller.Wait(-1); remaining > 0; remaining--)
+            for (int at = 0, ready = _poller.Wait(-1); at < ready; at++)
             {
-                var descriptor = _poller.Descriptor(remaining - 1);
+                var descriptor = _poller.Descriptor(at);
                 switch (_connections[descriptor].Kind)
                 {
                     case Kind.EchoListener:
@@ -58,7 +58,7 @@ internal sealed unsafe class BackendLoop : IDisposable
                         Accept(descriptor, Kind.Bulk);
                         break;
                     case Kind.Echo:
-                        Echo(descriptor, _poller.Events(remaining - 1));
+                        Echo(descriptor, _poller.Events(at));
                         break;
                     case Kind.Bulk:
                         Bulk(descriptor);

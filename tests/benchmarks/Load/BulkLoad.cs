@@ -52,12 +52,9 @@ internal sealed unsafe class BulkLoad : IDisposable
         var watchdog = new Watchdog();
         for (var open = _clients.Count; open > 0; )
         {
-            for (var remaining = _clients.Poller.Wait(100); remaining > 0; remaining--)
+            for (int at = 0, ready = _clients.Poller.Wait(100); at < ready; at++)
             {
-                if (
-                    (_clients.Poller.Events(remaining - 1) & ~Libc.EPOLLOUT) != 0
-                    && Drain(_clients.Index(_clients.Poller.Descriptor(remaining - 1)))
-                )
+                if ((_clients.Poller.Events(at) & ~Libc.EPOLLOUT) != 0 && Drain(_clients.Index(_clients.Poller.Descriptor(at))))
                 {
                     open--;
                 }

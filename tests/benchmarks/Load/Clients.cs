@@ -52,9 +52,9 @@ internal sealed class Clients : IDisposable
                 Connect(started++);
             }
 
-            for (var remaining = Poller.Wait(100); remaining > 0; remaining--)
+            for (int at = 0, ready = Poller.Wait(100); at < ready; at++)
             {
-                var index = Index(Poller.Descriptor(remaining - 1));
+                var index = Index(Poller.Descriptor(at));
                 if (_shaken[index] || !Advance(index))
                 {
                     continue;

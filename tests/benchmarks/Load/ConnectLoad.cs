@@ -25,9 +25,9 @@ internal static class ConnectLoad
         var nanosecondsPerTick = 1e9 / Stopwatch.Frequency;
         for (var open = clients.Count; open > 0; )
         {
-            for (var remaining = poller.Wait(100); remaining > 0; remaining--)
+            for (int at = 0, ready = poller.Wait(100); at < ready; at++)
             {
-                var descriptor = poller.Descriptor(remaining - 1);
+                var descriptor = poller.Descriptor(at);
                 var index = clients.Index(descriptor);
                 if (!sent[index])
                 {

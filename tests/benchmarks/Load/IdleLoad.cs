@@ -33,12 +33,9 @@ internal sealed class IdleLoad : IDisposable
                 _messages.Send(started++);
             }
 
-            for (var remaining = poller.Wait(100); remaining > 0; remaining--)
+            for (int at = 0, ready = poller.Wait(100); at < ready; at++)
             {
-                if (
-                    (poller.Events(remaining - 1) & ~Libc.EPOLLOUT) != 0
-                    && _messages.Receive(_clients.Index(poller.Descriptor(remaining - 1)))
-                )
+                if ((poller.Events(at) & ~Libc.EPOLLOUT) != 0 && _messages.Receive(_clients.Index(poller.Descriptor(at))))
                 {
                     done++;
                     watchdog.Progress(Stopwatch.GetTimestamp());

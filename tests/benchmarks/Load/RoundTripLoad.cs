@@ -26,14 +26,14 @@ internal static class RoundTripLoad
         var nanosecondsPerTick = 1e9 / Stopwatch.Frequency;
         for (var underWay = clients.Count; underWay > 0; )
         {
-            for (var remaining = poller.Wait(100); remaining > 0; remaining--)
+            for (int at = 0, ready = poller.Wait(100); at < ready; at++)
             {
-                if ((poller.Events(remaining - 1) & ~Libc.EPOLLOUT) == 0)
+                if ((poller.Events(at) & ~Libc.EPOLLOUT) == 0)
                 {
                     continue;
                 }
 
-                var index = clients.Index(poller.Descriptor(remaining - 1));
+                var index = clients.Index(poller.Descriptor(at));
                 if (!messages.Receive(index))
                 {
                     continue;
