@@ -7,6 +7,7 @@ using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Handover;
 using Mooring.Gateway.Limits;
+using Mooring.Gateway.Limits.Overload;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
@@ -39,6 +40,8 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
     private readonly GeoKeeper _geo;
     private readonly Task _geoWatching;
     private readonly Task _keeping;
+    private readonly OverloadKeeper _overload;
+    private readonly Task _overloadWatching;
     private readonly SemaphoreSlim _resolveNow = new(0);
     private bool _ending;
 
@@ -78,6 +81,8 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             TimeProvider.System
         );
         _keeping = Task.Run(() => keeper.RunAsync(_stop.Token));
+        _overload = new OverloadKeeper(options.Memory ?? new MemoryGauge("/sys/fs/cgroup", "/proc/self").Read, _state);
+        _overloadWatching = Task.Run(() => _overload.RunAsync(TimeProvider.System, _stop.Token));
     }
 
     /// <summary>RLIMIT_NOFILE in force.</summary>
@@ -294,6 +299,9 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
     /// <summary>Traffic by country, where it is counted.</summary>
     public IReadOnlyList<CountryLoad> CountryLoads() => CountryReader.Read(_loops);
 
+    /// <summary>How short it is of memory and descriptors.</summary>
+    public OverloadLoad OverloadLoad() => _overload.Load();
+
     /// <summary>Load of each backend in the config.</summary>
     public IReadOnlyList<BackendLoad> BackendLoads() => LoadReader.Backends(_state, _loops);
 
@@ -304,6 +312,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         await _resolving;
         await _geoWatching;
         await _keeping;
+        await _overloadWatching;
 
         _ending = true;
         await SetModeAsync(AcceptMode.Pause);
@@ -587,6 +596,9 @@ internal sealed record EngineOptions
 
     /// <summary>For what goes by the wall clock: ticket keys.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Reads the memory against a limit in bytes (0: the cgroup's). Null: as this process really has it.</summary>
+    public Func<long, MemoryReading>? Memory { get; init; }
 
     /// <summary>Gets every ended connection; null: none. Not disposed by the engine.</summary>
     public AccessLog? AccessLog { get; init; }

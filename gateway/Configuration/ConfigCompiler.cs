@@ -43,6 +43,7 @@ internal static class ConfigCompiler
         CheckCapacity(config.Capacity, errors);
         CheckDrain(config.Drain, errors);
         RegistryCompiler.Check(config, errors);
+        OverloadCompiler.Check(config.Overload, errors);
         if (config.Geo is { } geo && (!Path.IsPathRooted(geo.DatabasePath) || geo.DatabasePath.Length > 4096))
         {
             errors.Add("geo.databasePath", "must be an absolute path of at most 4096 characters");

@@ -39,8 +39,8 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
         var setup = listener.Setup;
         var refusal = Take(listener, setup, key.Client.ClientKey);
         if (
-            refusal is RefusalReason.Capacity or RefusalReason.ListenerCapacity
-            && Evict(refusal == RefusalReason.Capacity ? -1 : key.Listener)
+            refusal is RefusalReason.Capacity or RefusalReason.FleetCapacity or RefusalReason.ListenerCapacity
+            && Evict(refusal == RefusalReason.ListenerCapacity ? key.Listener : -1)
         )
         {
             refusal = Take(listener, setup, key.Client.ClientKey);
@@ -192,9 +192,9 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
         }
 
         var snapshot = engine.Snapshot!;
-        if (!engine.Connections.TryAcquire(snapshot.AdmitUpTo))
+        if (engine.Share.Acquire(engine.Connections, snapshot.AdmitUpTo, loop.Now) is { } full)
         {
-            return RefusalReason.Capacity;
+            return full;
         }
 
         if (!listener.Connections.TryAcquire(setup.Config.MaxConnections))

@@ -17,13 +17,30 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     /// </summary>
     private const int RotateAfter = 4;
 
-    /// <summary>Pause of a loop that ran out of descriptors; it also goes on as soon as one of its own is closed.</summary>
+    /// <summary>Pause of a loop that ran out of descriptors; it also goes on as soon as enough of its own are closed.</summary>
     private const long ExhaustedMicroseconds = 100_000;
+
+    /// <summary>Descriptors of one connection: with fewer there is no use in trying before the pause is over.</summary>
+    private const int Enough = 2;
 
     private readonly Dictionary<ushort, Watch> _watched = [];
     private readonly byte* _address = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(KernelAddress.MaxBytes);
     private bool _exhausted;
     private long _exhaustedAt;
+    private int _freed;
+    private bool _paused;
+    private long _exhaustions;
+
+    /// <summary>A descriptor that is kept for the upstream of whoever was accepted with the last one, so that nobody is accepted only to be dropped. -1: used.</summary>
+    private int _spare = Spare();
+
+    /// <summary>Times that this loop ran out of descriptors. Thread-safe.</summary>
+    public long Exhaustions => Volatile.Read(ref _exhaustions);
+
+    /// <summary>Accepting pauses for want of descriptors. Thread-safe.</summary>
+    public bool IsExhausted => Volatile.Read(ref _exhausted);
+
+    private bool IsWatching => !_exhausted && !_paused;
 
     /// <summary>Watches exactly these sockets from now on. Once it returns, the loop accepts from no other.</summary>
     public void Watch(IReadOnlyDictionary<ushort, Watch> wanted)
@@ -33,7 +50,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
             if (!wanted.TryGetValue(listener, out var same) || same != watch)
             {
                 _watched.Remove(listener);
-                if (!_exhausted)
+                if (IsWatching)
                 {
                     loop.Unregister(watch.Descriptor);
                 }
@@ -42,7 +59,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
 
         foreach (var (listener, watch) in wanted)
         {
-            if (_watched.TryAdd(listener, watch) && !_exhausted)
+            if (_watched.TryAdd(listener, watch) && IsWatching)
             {
                 loop.RegisterListener(watch.Descriptor, listener);
             }
@@ -52,7 +69,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     public void OnAcceptable(int listener)
     {
         // The event may be of a socket that an earlier event of this turn stopped watching.
-        if (_exhausted || !_watched.TryGetValue((ushort)listener, out var watch))
+        if (!IsWatching || !_watched.TryGetValue((ushort)listener, out var watch))
         {
             return;
         }
@@ -61,7 +78,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         // One, since an accept that finds nothing is a call for nothing; but more and more while connections wait in every turn.
         var batch = totals->LastTurn + 1 == loop.Turn ? Math.Clamp(totals->Batch * 2, 1, MaxBatch) : 1;
         var accepted = 0;
-        for (var tries = 0; accepted < batch && tries < MaxBatch; tries++)
+        for (var tries = 0; accepted < batch && tries < MaxBatch && IsWatching; tries++)
         {
             uint length = KernelAddress.MaxBytes;
             var client = Libc.Accept(watch.Descriptor, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
@@ -81,7 +98,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         totals->Batch = accepted;
         totals->LastTurn = loop.Turn;
         totals->SinceRotation += accepted;
-        if (watch.Shared && totals->SinceRotation >= RotateAfter && !_exhausted)
+        if (watch.Shared && totals->SinceRotation >= RotateAfter && IsWatching)
         {
             totals->SinceRotation = 0;
             loop.Unregister(watch.Descriptor);
@@ -94,27 +111,109 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     {
         if (_exhausted && loop.Now - _exhaustedAt >= ExhaustedMicroseconds)
         {
-            OnDescriptorsFreed();
+            Recover();
         }
     }
 
-    /// <summary>Goes on accepting: there are descriptors to be had again.</summary>
-    public void OnDescriptorsFreed()
+    /// <summary>Goes on accepting where there are descriptors for another connection.</summary>
+    public void OnDescriptorsFreed(int count)
     {
+        if (_exhausted && (_freed += count) >= Enough)
+        {
+            Recover();
+        }
+    }
+
+    /// <summary>Stops or goes on accepting: there is too little memory. Whoever comes meanwhile waits in the kernel's queue.</summary>
+    public void Pause(bool paused)
+    {
+        var watched = IsWatching;
+        _paused = paused;
+        Follow(watched);
+    }
+
+    /// <summary>There was no descriptor for an upstream: nothing is accepted for a while. True: the spare one is free now, for another try.</summary>
+    public bool OnNoUpstream(int error)
+    {
+        if (error is not (Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM))
+        {
+            return false;
+        }
+
         if (!_exhausted)
+        {
+            OnExhausted();
+        }
+
+        if (_spare < 0)
+        {
+            return false;
+        }
+
+        _ = Libc.Close(_spare);
+        _spare = -1;
+        return true;
+    }
+
+    /// <summary>Watched on, the sockets would wake the loop without end. The queue keeps who waits there.</summary>
+    private void OnExhausted()
+    {
+        var watched = IsWatching;
+        _exhausted = true;
+        _exhaustedAt = loop.Now;
+        _freed = 0;
+        Volatile.Write(ref _exhaustions, _exhaustions + 1);
+        Follow(watched);
+        loop.WakeAfter(ExhaustedMicroseconds);
+    }
+
+    private void Recover()
+    {
+        if (_spare < 0 && (_spare = Spare()) < 0)
+        {
+            _exhaustedAt = loop.Now;
+            _freed = 0;
+            loop.WakeAfter(ExhaustedMicroseconds);
+            return;
+        }
+
+        var watched = IsWatching;
+        _exhausted = false;
+        Follow(watched);
+    }
+
+    /// <summary>Watches the sockets, or no more, where that has changed.</summary>
+    private void Follow(bool watched)
+    {
+        if (watched == IsWatching)
         {
             return;
         }
 
-        _exhausted = false;
         foreach (var (listener, watch) in _watched)
         {
-            loop.RegisterListener(watch.Descriptor, listener);
+            if (watched)
+            {
+                loop.Unregister(watch.Descriptor);
+            }
+            else
+            {
+                loop.RegisterListener(watch.Descriptor, listener);
+            }
         }
     }
 
     /// <summary>Gives back what is not a connection's.</summary>
-    public void Free() => System.Runtime.InteropServices.NativeMemory.Free(_address);
+    public void Free()
+    {
+        System.Runtime.InteropServices.NativeMemory.Free(_address);
+        if (_spare >= 0)
+        {
+            _ = Libc.Close(_spare);
+        }
+    }
+
+    private static int Spare() => Libc.EventFd(0, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
 
     /// <summary>True: try the next one.</summary>
     private bool OnAcceptError(int error, Watch failed)
@@ -124,16 +223,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
             case Errno.EAGAIN:
                 return false;
             case Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM:
-                // The queue keeps them. Watched on, the socket would wake the loop without end.
-                _exhausted = true;
-                _exhaustedAt = loop.Now;
-                foreach (var (listener, watch) in _watched)
-                {
-                    loop.Unregister(watch.Descriptor);
-                    loop.Engine.Listeners[listener].CountRefusal(RefusalReason.Resources);
-                }
-
-                loop.WakeAfter(ExhaustedMicroseconds);
+                OnExhausted();
                 return false;
             case Errno.EINVAL:
                 // It listens no more: its owner has shut it down. Watched on, it would wake the loop without end.

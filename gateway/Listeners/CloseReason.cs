@@ -63,6 +63,9 @@ internal enum CloseReason : byte
     /// <summary>The TLS handshake with the client was not over in time.</summary>
     TlsTimeout,
 
+    /// <summary>Memory ran short, and this one held much of it for long.</summary>
+    MemoryPressure,
+
     /// <summary>A bug in the gateway; standard error says which.</summary>
     Fault,
 }

@@ -228,6 +228,11 @@ internal sealed unsafe class Connector(RelayLoop loop)
     {
         var address = endpoint.Target.Address;
         var socket = Libc.Socket(address.Family, SocketFlag.Stream | SocketFlag.NonBlocking | SocketFlag.CloseOnExec, 0);
+        if (socket < 0 && loop.Acceptor.OnNoUpstream(Libc.LastError))
+        {
+            socket = Libc.Socket(address.Family, SocketFlag.Stream | SocketFlag.NonBlocking | SocketFlag.CloseOnExec, 0);
+        }
+
         if (socket < 0)
         {
             _exhausted = true;

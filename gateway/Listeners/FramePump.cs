@@ -137,6 +137,9 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         loop.Queue(descriptor);
     }
 
+    /// <summary>The connection is being closed by a close frame.</summary>
+    public bool IsClosing(int client) => _closing.ContainsKey(client);
+
     /// <summary>Closes both ends by close frames, the client first.</summary>
     public void BeginClose(int client, Channel* channel, WebSocketClose close, CloseReason reason)
     {

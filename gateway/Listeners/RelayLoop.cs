@@ -33,6 +33,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Shaper = new Shaper(this);
         Countries = new CountryCounter(this);
         Connections = new ConnectionList(this);
+        Scale = new ConnectionScale(this);
         Tls = new TlsIo(this, engine.Tls);
         TlsAcceptor = new TlsAcceptor(this, engine.Tls);
         TlsConnector = new TlsConnector(this, engine.Tls);
@@ -78,6 +79,8 @@ internal sealed unsafe class RelayLoop : EventLoop
     public CountryCounter Countries { get; }
 
     public ConnectionList Connections { get; }
+
+    public ConnectionScale Scale { get; }
 
     public TlsIo Tls { get; }
 
@@ -271,7 +274,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Shaper.OnTurnEnd();
     }
 
-    protected override void OnDescriptorsFreed() => Acceptor.OnDescriptorsFreed();
+    protected override void OnDescriptorsFreed(int count) => Acceptor.OnDescriptorsFreed(count);
 
     /// <summary>Starts the timer of a client that is served now, where its listener ends what is idle or old.</summary>
     public void StartIdleTimer(int descriptor, Channel* client)

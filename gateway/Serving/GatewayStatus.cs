@@ -92,6 +92,7 @@ internal sealed class GatewayStatus(
             Countries = engine.CountryLoads(),
             Backends = _rates.Of(engine.BackendLoads()),
             Registry = RegistryLoads.Of(registry.View()),
+            Overload = engine.OverloadLoad(),
             Problems = [.. engine.CertificateProblems.Take(ReportMessage.MaxProblems)],
         };
     }

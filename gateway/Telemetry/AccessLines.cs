@@ -73,6 +73,7 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.Refused => "refused",
             CloseReason.TlsFailed => "tls_failed",
             CloseReason.TlsTimeout => "tls_timeout",
+            CloseReason.MemoryPressure => "memory_pressure",
             CloseReason.Fault => "fault",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };

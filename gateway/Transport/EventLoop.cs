@@ -259,7 +259,7 @@ internal abstract unsafe class EventLoop : IDisposable
     protected abstract void OnTurnEnd();
 
     /// <summary>Descriptors of this loop were closed.</summary>
-    protected abstract void OnDescriptorsFreed();
+    protected abstract void OnDescriptorsFreed(int count);
 
     private static int Check(int result, string call) =>
         result >= 0 ? result : throw new IOException($"{call}: {Errno.Describe(Libc.LastError)}");
@@ -392,7 +392,8 @@ internal abstract unsafe class EventLoop : IDisposable
             _ = Libc.Close(_closing[i]);
         }
 
+        var closed = _closingCount;
         _closingCount = 0;
-        OnDescriptorsFreed();
+        OnDescriptorsFreed(closed);
     }
 }

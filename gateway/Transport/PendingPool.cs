@@ -63,6 +63,9 @@ internal sealed unsafe class PendingPool : IDisposable
         return new ReadOnlySpan<byte>((byte*)entry.Data + entry.Start, entry.Length - entry.Start);
     }
 
+    /// <summary>Memory of a buffer, bytes.</summary>
+    public int CapacityOf(int handle) => _entries[handle].Capacity;
+
     /// <summary>Takes written bytes off the front; true, and the handle is gone, when nothing is left.</summary>
     public bool Consume(int handle, int count)
     {

@@ -26,6 +26,9 @@ public sealed record GatewaySpec
     [Description("How many connections one gateway takes.")]
     public CapacitySpec? Capacity { get; set; }
 
+    [Description("What a gateway does when its memory runs short. Left out: the defaults in pods with a limit of memory, else nothing.")]
+    public OverloadSpec? Overload { get; set; }
+
     [Description("How a gateway lets go of its connections when it has to stop.")]
     public DrainSpec? Drain { get; set; }
 

@@ -113,8 +113,13 @@ internal static class ConditionCalculator
                 FleetConditions.CertificatesRejected,
                 $"{troubled.Name} serves on with what it had before: {string.Join("; ", troubled.Report!.Problems)}"
             )
-            : new Finding(FleetConditions.False, FleetConditions.AsWanted, "");
+            : Overloaded(input) ?? new Finding(FleetConditions.False, FleetConditions.AsWanted, "");
     }
+
+    private static Finding? Overloaded(StatusInput input) =>
+        input.View?.Gateways.FirstOrDefault(gateway => gateway.Report?.Overload?.Problem is not null) is { } overloaded
+            ? new Finding(FleetConditions.True, FleetConditions.Overloaded, $"{overloaded.Name} {overloaded.Report!.Overload!.Problem}")
+            : null;
 
     /// <summary>Without its Secrets a pod does not start, and only its own events say so.</summary>
     private static string Mounts(StatusInput input) =>

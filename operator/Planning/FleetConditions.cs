@@ -45,6 +45,9 @@ public static class FleetConditions
     /// <summary>A gateway refused the config; the message has its errors.</summary>
     public const string ConfigRefused = "ConfigRefused";
 
+    /// <summary>A gateway closes connections or accepts none, for want of memory or descriptors; the message has its figures.</summary>
+    public const string Overloaded = "Overloaded";
+
     /// <summary>A certificate's or CA's new content is no good; the message has which and why. What was before serves on.</summary>
     public const string CertificatesRejected = "CertificatesRejected";
 

@@ -18,6 +18,7 @@ internal static class GatewayConfigRenderer
             Capacity = LimitsRenderer.Render(fleet.Spec.Gateway.Capacity) with { Fleet = RegistryRenderer.Limit(fleet.Spec.Gateway) },
             Registry = RegistryRenderer.Config(fleet.Spec.Registry),
             Drain = Drain(fleet.Spec.Gateway),
+            Overload = OverloadRenderer.Render(fleet.Spec.Gateway, input.Platform),
             Geo = GeoIpRenderer.Render(fleet.Spec.Observability),
             // On a host the supervisor binds, and hands the sockets over.
             Listeners = fleet

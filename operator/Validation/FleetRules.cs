@@ -185,6 +185,7 @@ internal sealed class GatewayRules : AbstractValidator<GatewaySpec>
         RuleFor(gateway => gateway.Resources!).SetValidator(new ResourcesRules()).When(gateway => gateway.Resources is not null);
         RuleFor(gateway => gateway.Template!).SetValidator(new PodTemplateRules()).When(gateway => gateway.Template is not null);
         RuleFor(gateway => gateway.Drain!).SetValidator(new DrainRules()).When(gateway => gateway.Drain is not null);
+        RuleFor(gateway => gateway.Overload!).SetValidator(new OverloadRules()).When(gateway => gateway.Overload is not null);
         RuleFor(gateway => gateway.Rollout!).SetValidator(new RolloutRules()).When(gateway => gateway.Rollout is not null);
     }
 }

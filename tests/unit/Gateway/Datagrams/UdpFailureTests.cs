@@ -38,6 +38,29 @@ public sealed class UdpFailureTests
     }
 
     [Fact]
+    public async Task FleetShare_HoldsForFlowsToo()
+    {
+        using var server = UdpServer.Named("only");
+        await using var gateway = await UdpGateway.StartAsync([server.Port]);
+        gateway.Engine.Share.Set(1);
+        using var first = gateway.Client();
+        (await first.AskAsync("a")).ShouldBe("only:a");
+        using var second = gateway.Client();
+        await second.SendAsync("b"u8.ToArray());
+        await Until.TrueAsync(
+            () => gateway.Load.RefusedTotal.GetValueOrDefault("fleet_capacity") > 0,
+            EngineHarness.Patience,
+            "the second is refused"
+        );
+        gateway.Engine.Connections.ShouldBe(1);
+        gateway.Engine.Share.Refused.ShouldBeGreaterThan(0);
+
+        gateway.Engine.Share.Set(2);
+        (await second.AskAsync("c")).ShouldBe("only:c");
+        (await first.AskAsync("d")).ShouldBe("only:d");
+    }
+
+    [Fact]
     public async Task Endpoint_ThatComesBack_GetsNewFlowsOnly()
     {
         var first = UdpServer.Named("first");

@@ -106,6 +106,31 @@ public sealed class FleetStatusCalculatorTests
     }
 
     [Fact]
+    public void Calculate_GatewayShortOfMemory_IsDegradedButReady()
+    {
+        var status = Calculate(
+            gatewaysReady: 2,
+            endpoints: 2,
+            view: hash =>
+            {
+                var loaded = Gateway("g-1", hash, connections: 1, capacity: 2);
+                return View(
+                    hash,
+                    Gateway("g-0", hash),
+                    loaded with
+                    {
+                        Report = loaded.Report! with { Overload = new OverloadLoad { Problem = "uses 98 % of its 512 MiB of memory" } },
+                    }
+                );
+            }
+        );
+
+        Condition(status, "Ready").Status.ShouldBe("True");
+        Condition(status, "Degraded").ShouldBe(("True", "Overloaded"));
+        status.Conditions!.First(condition => condition.Type == "Degraded").Message.ShouldBe("g-1 uses 98 % of its 512 MiB of memory");
+    }
+
+    [Fact]
     public void Calculate_CertificateNoGood_IsDegradedButReady()
     {
         var status = Calculate(

@@ -1,0 +1,151 @@
+using System.Globalization;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway.Limits.Overload;
+
+/// <summary>Watches the memory once a second, closes the heaviest and slowest connections while there is too little, and pauses accepting at the last.</summary>
+/// <remarks>
+/// New connections are not refused for it: an idle one weighs next to nothing, and the memory is elsewhere. While accepting pauses they wait
+/// in the kernel's queue, or go to another process that has the socket. <see cref="Load"/> is thread-safe; <see cref="StepAsync"/> is not.
+/// </remarks>
+/// <param name="read">Reads the memory of this process against a configured limit in bytes, or that of its cgroup (0).</param>
+/// <param name="engine">Whose connections they are.</param>
+internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState engine)
+{
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    private readonly Dictionary<(int Loop, int Descriptor, long Started), long> _before = [];
+    private OverloadDecision _decision;
+    private State _state = new(default, default, 0, 0);
+    private long _lookedAt;
+
+    public async Task RunAsync(TimeProvider time, CancellationToken cancel)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancel))
+            {
+                await StepAsync();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The engine ends.
+        }
+    }
+
+    /// <summary>Looks once, and sheds what there is to shed.</summary>
+    public async Task StepAsync()
+    {
+        var state = _state;
+        if (engine.Snapshot?.Config.Overload is not { } config)
+        {
+            await TurnAsync(default);
+            _before.Clear();
+            Volatile.Write(ref _state, state with { Memory = default, Decision = default });
+            return;
+        }
+
+        var memory = read(config.MemoryLimitBytes);
+        var next = OverloadDecision.Next(_decision, memory, config);
+        if (next.Sheds && Allocator.Trim())
+        {
+            // What only the allocator still had is no reason to close anything.
+            memory = read(config.MemoryLimitBytes);
+            next = OverloadDecision.Next(_decision, memory, config);
+        }
+
+        var began = next.Pauses && !_decision.Pauses;
+        await TurnAsync(next);
+        var shed = next.Sheds ? await ShedAsync(next) : 0;
+        if (!next.Sheds)
+        {
+            _before.Clear();
+        }
+
+        Volatile.Write(ref _state, new State(memory, next, state.Shed + shed, state.Pauses + (began ? 1 : 0)));
+    }
+
+    /// <summary>As the load report says it.</summary>
+    public OverloadLoad Load()
+    {
+        var (memory, decision, shed, pauses) = Volatile.Read(ref _state);
+        return new OverloadLoad
+        {
+            MemoryBytes = memory.UsedBytes,
+            MemoryLimitBytes = memory.LimitBytes,
+            ShedTotal = shed,
+            MemoryPausesTotal = pauses,
+            DescriptorPausesTotal = engine.Loops.Sum(loop => loop.Acceptor.Exhaustions),
+            Problem = Problem(memory, decision),
+        };
+    }
+
+    private string? Problem(MemoryReading memory, OverloadDecision decision)
+    {
+        var what =
+            decision.Pauses ? "accepts nothing"
+            : decision.Sheds ? "closes the heaviest connections"
+            : null;
+        if (what is null)
+        {
+            return Array.Exists(engine.Loops, loop => loop.Acceptor.IsExhausted) ? "has no descriptors left, and accepts nothing" : null;
+        }
+
+        var percent = (100.0 * memory.UsedBytes / memory.LimitBytes).ToString("0", CultureInfo.InvariantCulture);
+        return $"uses {percent} % of its {memory.LimitBytes >> 20} MiB of memory, and {what}";
+    }
+
+    private async Task TurnAsync(OverloadDecision next)
+    {
+        var changed = next.Pauses != _decision.Pauses;
+        _decision = next;
+        if (changed)
+        {
+            await Task.WhenAll(
+                engine.Loops.Select(loop =>
+                    loop.InvokeAsync(() =>
+                    {
+                        loop.Acceptor.Pause(next.Pauses);
+                        return true;
+                    })
+                )
+            );
+        }
+    }
+
+    private async Task<long> ShedAsync(OverloadDecision decision)
+    {
+        var now = EventLoop.Clock();
+        var seconds = Math.Max(0.001, (now - _lookedAt) / 1e6);
+        var lists = await Task.WhenAll(engine.Loops.Select(loop => loop.InvokeAsync(loop.Scale.Weigh)));
+        var weighed = lists.SelectMany(list => list).ToList();
+        // How fast a connection is shows between two looks; what was fast for a week and stands still now is slow.
+        var isFirst = _before.Count == 0;
+        var chosen = isFirst && !decision.Pauses ? [] : ShedPlanner.Choose(weighed, Pace, decision.ExcessBytes);
+        var closed = await Task.WhenAll(
+            chosen
+                .GroupBy(connection => connection.Loop)
+                .Select(group => engine.Loops[group.Key].InvokeAsync(() => engine.Loops[group.Key].Scale.Drop(group, decision.Pauses)))
+        );
+        _lookedAt = now;
+        _before.Clear();
+        foreach (var connection in weighed)
+        {
+            _before[(connection.Loop, connection.Descriptor, connection.Started)] = connection.Moved;
+        }
+
+        return closed.Sum();
+
+        double Pace(HeavyConnection connection) =>
+            _before.TryGetValue((connection.Loop, connection.Descriptor, connection.Started), out var moved)
+                ? (connection.Moved - moved) / seconds
+                : connection.Moved / Math.Max(0.001, (now - connection.Started) / 1e6);
+    }
+
+    private sealed record State(MemoryReading Memory, OverloadDecision Decision, long Shed, long Pauses);
+}

@@ -1,0 +1,92 @@
+using FsCheck;
+using FsCheck.Fluent;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Limits.Overload;
+
+namespace Mooring.Gateway.Tests.Limits.Overload;
+
+public sealed class ShedPlannerTests
+{
+    private const long Limit = 1000;
+    private static readonly OverloadConfig Marks = new() { ShedAtPercent = 90, PauseAtPercent = 97 };
+
+    [Theory]
+    [InlineData(false, false, 900, false, false, 0)]
+    [InlineData(false, false, 901, true, false, 51)]
+    [InlineData(true, false, 900, true, false, 50)]
+    [InlineData(true, false, 851, true, false, 1)]
+    [InlineData(true, false, 850, false, false, 0)]
+    [InlineData(true, false, 970, true, false, 120)]
+    [InlineData(true, false, 971, true, true, 121)]
+    [InlineData(true, true, 901, true, true, 51)]
+    [InlineData(true, true, 900, true, false, 50)]
+    [InlineData(true, true, 100, false, false, 0)]
+    public void Next_ByUsage_HasHysteresis(bool shed, bool paused, long used, bool sheds, bool pauses, long excess)
+    {
+        var next = OverloadDecision.Next(new OverloadDecision(shed, paused, 0), new MemoryReading(used, Limit), Marks);
+        next.ShouldBe(new OverloadDecision(sheds, pauses, excess));
+    }
+
+    [Fact]
+    public void Next_WithoutLimit_DoesNothing() =>
+        OverloadDecision.Next(new OverloadDecision(true, true, 5), new MemoryReading(long.MaxValue, 0), Marks).ShouldBe(default);
+
+    [Fact]
+    public void Choose_TakesWhatHoldsMostForLongest()
+    {
+        // Bytes in KiB, bytes per second.
+        var connections = new (int Name, long Kilobytes, double Pace)[]
+        {
+            (1, 1024, 100e6), // Full buffers in full swing.
+            (2, 512, 0),
+            (3, 512, 64 * 1024),
+            (4, 64, 0),
+            (5, 8, 0), // Not worth it.
+        };
+
+        Chosen(connections, excess: 1).ShouldBe([2]);
+        Chosen(connections, excess: 600 * 1024).ShouldBe([2, 3]);
+        Chosen(connections, excess: long.MaxValue).ShouldBe([2, 3, 4, 1]);
+        Chosen(connections, excess: 0).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Choose_TooMany_StopsAtATenthOrSixtyFour()
+    {
+        Chosen([.. Enumerable.Range(1, 200).Select(i => (i, 1024L, 0d))], long.MaxValue).Count.ShouldBe(64);
+        Chosen([.. Enumerable.Range(1, 2000).Select(i => (i, 1024L, 0d))], long.MaxValue).Count.ShouldBe(200);
+    }
+
+    [Fact]
+    public void Choose_NeverSparesWhatIsHeavierAndSlower() =>
+        Prop.ForAll(
+                Gen.Zip(Gen.Choose(0, 5000), Gen.Choose(0, 1_000_000)).ListOf().ToArbitrary(),
+                Gen.Choose(0, 10_000).ToArbitrary(),
+                (list, kilobytes) =>
+                {
+                    var connections = list.Select((pair, i) => (Name: i, Kilobytes: (long)pair.Item1, Pace: (double)pair.Item2)).ToArray();
+                    var excess = kilobytes * 1024L;
+                    var chosen = Chosen(connections, excess).ToHashSet();
+                    var spared = connections.Where(one => !chosen.Contains(one.Name) && one.Kilobytes >= 16).ToList();
+                    var taken = connections.Where(one => chosen.Contains(one.Name)).ToList();
+                    var fair = taken.All(gone => spared.All(left => !(left.Kilobytes > gone.Kilobytes && left.Pace < gone.Pace)));
+                    var freed = taken.Sum(one => one.Kilobytes * 1024);
+                    var enough = freed >= excess || spared.Count == 0 || chosen.Count == 64;
+                    // Without the last one it would not have been enough.
+                    var frugal = taken.Count == 0 || freed - taken.Max(one => one.Kilobytes * 1024) < excess;
+                    return fair && enough && frugal && taken.All(one => one.Kilobytes >= 16);
+                }
+            )
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(300));
+
+    private static List<int> Chosen((int Name, long Kilobytes, double Pace)[] connections, long excess) =>
+        [
+            .. ShedPlanner
+                .Choose(
+                    [.. connections.Select(one => new HeavyConnection(0, one.Name, 0, one.Kilobytes * 1024, 0))],
+                    heavy => connections.First(one => one.Name == heavy.Descriptor).Pace,
+                    excess
+                )
+                .Select(heavy => heavy.Descriptor),
+        ];
+}
