@@ -7,6 +7,8 @@ namespace Mooring.Gateway.Tests.Listeners;
 /// <summary>What the engine tests ask of their clients and ports.</summary>
 internal static class EngineProbes
 {
+    private static readonly System.Collections.Concurrent.ConcurrentDictionary<int, byte> Given = new();
+
     public static EndpointsMessage Push(params (string Id, int Port, bool Draining)[] endpoints) =>
         new()
         {
@@ -23,12 +25,19 @@ internal static class EngineProbes
             ],
         };
 
-    /// <summary>A port where nothing listens.</summary>
+    /// <summary>A port where nothing listens, another each time: the kernel soon gives out one again that was just let go.</summary>
     public static int ClosedPort()
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        while (true)
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+            if (Given.TryAdd(port, 0))
+            {
+                return port;
+            }
+        }
     }
 
     public static async Task<List<Socket>> ConnectManyAsync(int port, int count) =>

@@ -13,7 +13,7 @@ public sealed class HandoverUpTests
     private const int Replace = 12;
 
     [Fact]
-    public async Task Up_GatewaysReplacedFiveTimesAndScaledIn_NoConnectionIsLost()
+    public async Task Up_GatewaysReplacedThreeTimesAndScaledIn_NoConnectionIsLost()
     {
         await using var up = new UpProcess(Manifest);
         await up.ReadyAsync();
@@ -40,7 +40,7 @@ public sealed class HandoverUpTests
         }
 
         await up.UntilAsync(static fleet => fleet.Connections == 230, "all connections");
-        for (var round = 0; round < 5; round++)
+        for (var round = 0; round < 3; round++)
         {
             var before = up.Fleet!.Gateways.Select(static gateway => gateway.ProcessId).ToHashSet();
             up.Signal(Replace);

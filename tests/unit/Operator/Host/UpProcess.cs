@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -21,9 +22,9 @@ internal sealed class UpProcess : IAsyncDisposable
 
     public UpProcess(Func<UpProcess, string> manifest, params IEnumerable<string> arguments)
     {
-        TcpPort = Port();
-        WebSocketPort = Port();
-        HttpPort = Port();
+        TcpPort = FreePorts.Find(new HashSet<int>());
+        WebSocketPort = FreePorts.Find(new HashSet<int> { TcpPort });
+        HttpPort = FreePorts.Find(new HashSet<int> { TcpPort, WebSocketPort });
         File.WriteAllText(ManifestPath, manifest(this));
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "operator"))
         {
@@ -109,6 +110,17 @@ internal sealed class UpProcess : IAsyncDisposable
         {
             return false;
         }
+    }
+
+    /// <summary>Whether the signal is ignored here, and so in all that is started here: SIGINT is, in what a script runs in the background.</summary>
+    public static bool Ignores(int signal)
+    {
+        var line = File.ReadLines("/proc/self/status").First(static line => line.StartsWith("SigIgn:", StringComparison.Ordinal));
+        return (
+                ulong.Parse(line[7..], NumberStyles.HexNumber | NumberStyles.AllowLeadingWhite, CultureInfo.InvariantCulture)
+                    >> (signal - 1)
+                & 1
+            ) == 1;
     }
 
     /// <summary>As editors do it.</summary>
@@ -218,8 +230,6 @@ internal sealed class UpProcess : IAsyncDisposable
             "the test's folder is gone"
         );
     }
-
-    private static int Port() => FreePorts.Find(new HashSet<int>());
 
     private void Take(string? line)
     {
