@@ -17,7 +17,14 @@ public sealed class RolloutTests(SharedCluster shared)
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
         await fleet.Kubectl.ApplyAsync(Manifest(3), fleet.Namespace);
         await fleet.WaitReadyAsync("roll");
-        await using var gateways = new StandInGateways(fleet.Kubectl, fleet.Namespace, "roll", () => fleet.Operator.StreamPort, each: 60);
+        await using var gateways = new StandInGateways(
+            fleet.Kubectl,
+            fleet.Namespace,
+            "roll",
+            () => fleet.Operator.StreamPort,
+            first: 3,
+            each: 60
+        );
         await SpeakingAsync(gateways, 3);
         var before = await RevisionAsync(fleet);
 
@@ -67,7 +74,7 @@ public sealed class RolloutTests(SharedCluster shared)
         await using var second = await OperatorProcess.StartAsync(shared.Cluster, role, ["--namespace", ns]);
         var leader = first;
         await shared.Cluster.Kubectl.ApplyAsync(Manifest(3), ns);
-        await using var gateways = new StandInGateways(shared.Cluster.Kubectl, ns, "roll", () => leader.StreamPort, each: 400);
+        await using var gateways = new StandInGateways(shared.Cluster.Kubectl, ns, "roll", () => leader.StreamPort, first: 3, each: 400);
         await SpeakingAsync(gateways, 3);
 
         await shared.Cluster.Kubectl.RunAsync("scale", "fleet", "roll", "--replicas=2", "-n", ns);

@@ -16,16 +16,18 @@ internal sealed class StandInGateways : IAsyncDisposable
     private readonly string _namespace;
     private readonly string _fleet;
     private readonly Func<int> _port;
+    private readonly int _first;
     private readonly int _each;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, Task> _running = new();
     private readonly Task _watching;
 
     /// <param name="port">Of the leading operator's stream, at present.</param>
-    /// <param name="each">Connections on each gateway that is there at first; later ones begin with none.</param>
-    public StandInGateways(Kubectl kubectl, string ns, string fleet, Func<int> port, int each)
+    /// <param name="first">The first so many gateways begin with <paramref name="each"/> connections, however late they come; later ones with none.</param>
+    /// <param name="each">Connections.</param>
+    public StandInGateways(Kubectl kubectl, string ns, string fleet, Func<int> port, int first, int each)
     {
-        (_kubectl, _namespace, _fleet, _port, _each) = (kubectl, ns, fleet, port, each);
+        (_kubectl, _namespace, _fleet, _port, _first, _each) = (kubectl, ns, fleet, port, first, each);
         _watching = Task.Run(WatchAsync);
     }
 
@@ -65,7 +67,6 @@ internal sealed class StandInGateways : IAsyncDisposable
 
     private async Task WatchAsync()
     {
-        var first = true;
         while (!_stop.IsCancellationRequested)
         {
             try
@@ -74,11 +75,9 @@ internal sealed class StandInGateways : IAsyncDisposable
                 foreach (var pod in pods["items"]!.AsArray().Where(pod => (string?)pod!["status"]?["phase"] == "Running"))
                 {
                     var name = (string)pod!["metadata"]!["name"]!;
-                    var begin = first ? _each : 0;
+                    var begin = _running.Count < _first ? _each : 0;
                     _ = _running.GetOrAdd(name, _ => Task.Run(() => LiveAsync(name, begin)));
                 }
-
-                first &= pods["items"]!.AsArray().Count == 0 || _running.IsEmpty;
             }
             catch (InvalidOperationException)
             {
