@@ -61,6 +61,7 @@ public sealed class OpenSslPeerTests
             ["s_client", "-connect", $"127.0.0.1:{gateway.Port}", "-CAfile", gateway.Authority.CaFile, .. options]
         )
         {
+            UseShellExecute = false,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
