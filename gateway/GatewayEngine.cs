@@ -44,6 +44,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
     private readonly Task _overloadWatching;
     private readonly SemaphoreSlim _resolveNow = new(0);
     private bool _ending;
+    private bool _waitsForDatagrams;
 
     /// <summary>Starts the loops.</summary>
     /// <exception cref="IOException">The kernel refuses what a loop needs.</exception>
@@ -463,7 +464,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         {
             if (state.Setup?.Config is { Protocol: ListenerProtocol.UDP } udp)
             {
-                foreach (var datagrams in _state.Mode == AcceptMode.Pause ? [] : _datagrams[udp.BindPort])
+                foreach (var datagrams in _state.Mode == AcceptMode.Pause || _waitsForDatagrams ? [] : _datagrams[udp.BindPort])
                 {
                     sockets[datagrams.Loop].Add(datagrams, state.Index);
                 }

@@ -39,11 +39,12 @@ internal sealed unsafe class AnswerRelay : IDisposable
             DropErrors(descriptor);
         }
 
-        var shard = _owner.Flows[handle]->Shard;
-        if (_shard?.Number != shard)
+        // Not by number: that of one that is gone is given again.
+        var shard = _owner.Shards[_owner.Flows[handle]->Shard];
+        if (_shard != shard)
         {
             Flush();
-            _shard = _owner.Shards[shard];
+            _shard = shard;
         }
 
         for (var reads = 0; ; reads++)

@@ -27,6 +27,7 @@ internal sealed unsafe class DatagramLoop : IDisposable
         Opener = new FlowOpener(loop, this);
         _sender = new UpstreamSender(loop, this);
         _shards = new ShardList(loop, this);
+        Mover = new FlowMover(loop, this);
     }
 
     public FlowTable Flows { get; } = new();
@@ -39,6 +40,8 @@ internal sealed unsafe class DatagramLoop : IDisposable
 
     public ShardList Shards => _shards;
 
+    public FlowMover Mover { get; }
+
     /// <summary>A socket of this side is ready for something.</summary>
     public void OnEvent(int descriptor, Channel* channel, uint events)
     {
@@ -48,7 +51,7 @@ internal sealed unsafe class DatagramLoop : IDisposable
         }
         else if (_shards[channel->Peer] is { } shard)
         {
-            OnClients(shard);
+            Receive(shard);
         }
     }
 
@@ -82,7 +85,8 @@ internal sealed unsafe class DatagramLoop : IDisposable
         Flows.Dispose();
     }
 
-    private void OnClients(Shard shard)
+    /// <summary>Takes a batch of clients' datagrams and passes it on. Returns how many messages it took; -1: none.</summary>
+    public int Receive(Shard shard)
     {
         var count = _batch.Receive(shard.Descriptor, 0, BatchSize);
         if (count < 0)
@@ -93,7 +97,7 @@ internal sealed unsafe class DatagramLoop : IDisposable
                 _ = Libc.TakeError(shard.Descriptor);
             }
 
-            return;
+            return count;
         }
 
         _batchNumber++;
@@ -143,20 +147,27 @@ internal sealed unsafe class DatagramLoop : IDisposable
         }
 
         _batch.Reset(0, count);
+        return count;
     }
 
     /// <summary>The flow of a datagram, a new one where there is none; 0: refused.</summary>
     private int FlowOf(Shard shard, byte* name, in NetworkAddress local)
     {
         var (client, port) = KernelAddress.Read(name);
+        var scope = name[0] == SocketFlag.Inet6 ? *(uint*)(name + 24) : 0;
         if (shard.IsPin)
         {
-            // What it took in before it was connected is somebody else's.
             var pinned = Flows[shard.Flow];
-            return pinned->Key.Client == client && pinned->Key.Port == port ? shard.Flow : 0;
+            if (pinned->Key.Client == client && pinned->Key.Port == port)
+            {
+                Flows.Confirm(shard.Flow);
+                return shard.Flow;
+            }
+
+            // What it took in before it was connected is another client's, who may be known here.
+            return Flows.Find(new FlowKey(client, pinned->Key.Local, FlowKey.Pack(port, shard.Listener, scope)));
         }
 
-        var scope = name[0] == SocketFlag.Inet6 ? *(uint*)(name + 24) : 0;
         var key = new FlowKey(client, shard.Wildcard ? local : default, FlowKey.Pack(port, shard.Listener, scope));
         var handle = Flows.Find(key);
         if (handle != 0)

@@ -186,7 +186,8 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
     private RefusalReason? Take(ListenerState listener, ListenerSetup? setup, ulong client)
     {
         var engine = loop.Engine;
-        if (setup is null || engine.Mode != AcceptMode.Accept)
+        // While paused, a shard is read only once more, when it is left: see ShardList.
+        if (setup is null || engine.Mode == AcceptMode.Refuse)
         {
             return RefusalReason.Draining;
         }

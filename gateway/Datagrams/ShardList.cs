@@ -6,11 +6,17 @@ namespace Mooring.Gateway.Datagrams;
 /// <summary>The sockets that clients' datagrams come in by at one loop. For the loop's thread only.</summary>
 /// <remarks>
 /// A socket that is taken away (its listener is gone, or a sibling process gets it) takes no flow with it: each open flow gets a pin, a
-/// socket on the same port that is connected to its client, which the kernel prefers to any other for that client's datagrams. From then
-/// on the sibling sees new clients only.
+/// socket on the same port that is connected to its client, which the kernel prefers to any other for that client's datagrams. What came
+/// before waits in the socket that is left, and is read last. From then on the sibling sees new clients only.
 /// </remarks>
 internal sealed unsafe class ShardList(RelayLoop loop, DatagramLoop owner)
 {
+    /// <summary>Batches read from a socket that is left: as many as fit in its buffer, were they of small datagrams.</summary>
+    private const int LastBatches = 256;
+
+    /// <summary>Times that flows of clients who came in between are pinned too.</summary>
+    private const int LastRounds = 4;
+
     private readonly List<Shard?> _shards = [];
     private readonly Stack<int> _free = new();
 
@@ -44,10 +50,23 @@ internal sealed unsafe class ShardList(RelayLoop loop, DatagramLoop owner)
         }
     }
 
+    /// <summary>A flow's pin that another process made, or that was released; null, leaving the socket to the caller: the kernel refuses.</summary>
+    public Shard? Attach(int descriptor, int family, ushort listener, int flow) =>
+        Add(descriptor, family, wildcard: false, listener, null, flow);
+
+    /// <summary>Lets go of a pin without closing it.</summary>
+    public void Detach(Shard pin)
+    {
+        loop.Unqueue(pin.Descriptor);
+        loop.Unregister(pin.Descriptor);
+        loop.Table[pin.Descriptor]->Kind = ChannelKind.None;
+        Free(pin);
+    }
+
     /// <summary>A flow is closed, and with it its pin.</summary>
     public void OnClosed(Flow* flow)
     {
-        if (_shards[flow->Shard] is { IsPin: true } pin)
+        if (flow->Shard >= 0 && _shards[flow->Shard] is { IsPin: true } pin)
         {
             loop.CloseLater(pin.Descriptor);
             Free(pin);
@@ -92,8 +111,14 @@ internal sealed unsafe class ShardList(RelayLoop loop, DatagramLoop owner)
     private Shard? Add(int descriptor, int family, bool wildcard, ushort listener, DatagramSocket? socket, int flow = 0)
     {
         var channel = loop.Table.Claim(descriptor, ChannelKind.Datagram, ChannelPhase.Shard);
-        if (channel == null || !loop.RegisterInput(descriptor, edge: false))
+        if (channel == null)
         {
+            return null;
+        }
+
+        if (!loop.RegisterInput(descriptor, edge: false))
+        {
+            channel->Kind = ChannelKind.None;
             return null;
         }
 
@@ -129,17 +154,54 @@ internal sealed unsafe class ShardList(RelayLoop loop, DatagramLoop owner)
     private void Leave(Shard shard, bool keepFlows)
     {
         owner.Answers.Flush();
-        foreach (var handle in owner.Flows.All())
+        if (!keepFlows)
         {
-            var flow = owner.Flows[handle];
-            if (flow->Shard == shard.Number && (!keepFlows || !Pin(handle, flow, shard)))
+            FlowsOf(shard).ForEach(handle => owner.Opener.Close(handle, CloseReason.Drained));
+            return;
+        }
+
+        var pins = new List<Shard>();
+        var newcomers = FlowsOf(shard);
+        for (var round = 0; ; round++)
+        {
+            pins.AddRange(newcomers.Select(handle => Pin(handle, shard)).OfType<Shard>());
+            if (round == LastRounds)
             {
-                owner.Opener.Close(handle, keepFlows ? CloseReason.Resources : CloseReason.Drained);
+                break;
             }
+
+            // What came before the pins stood. A sibling would take it for new clients'.
+            for (var i = 0; i < LastBatches && owner.Receive(shard) > 0; i++) { }
+
+            newcomers = FlowsOf(shard);
+            if (newcomers.Count == 0)
+            {
+                break;
+            }
+        }
+
+        // In the order in which they were made, so that what one took of the others' clients comes before what these have themselves.
+        foreach (var pin in pins.Where(pin => _shards[pin.Number] == pin))
+        {
+            owner.Receive(pin);
         }
     }
 
-    private bool Pin(int handle, Flow* flow, Shard shard)
+    private List<int> FlowsOf(Shard shard) => owner.Flows.All().FindAll(handle => owner.Flows[handle]->Shard == shard.Number);
+
+    /// <summary>Null: no such socket is to be had, and the flow is closed.</summary>
+    private Shard? Pin(int handle, Shard shard)
+    {
+        var pin = Pin(handle, owner.Flows[handle], shard);
+        if (pin is null)
+        {
+            owner.Opener.Close(handle, CloseReason.Resources);
+        }
+
+        return pin;
+    }
+
+    private Shard? Pin(int handle, Flow* flow, Shard shard)
     {
         var port = shard.Socket!.Port;
         // Never at the very address that the port's own sockets have: it would join their group, and the kernel would share the clients out
@@ -151,7 +213,7 @@ internal sealed unsafe class ShardList(RelayLoop loop, DatagramLoop owner)
         var socket = DatagramSockets.Open(shard.Family);
         if (socket < 0)
         {
-            return false;
+            return null;
         }
 
         Libc.SetOption(socket, SocketLevel.Socket, UdpOption.ReusePort, 1);
@@ -172,10 +234,10 @@ internal sealed unsafe class ShardList(RelayLoop loop, DatagramLoop owner)
         )
         {
             _ = Libc.Close(socket);
-            return false;
+            return null;
         }
 
         flow->Shard = pin.Number;
-        return true;
+        return pin;
     }
 }

@@ -34,10 +34,15 @@ internal sealed class ArrivalDesk(
     /// <summary>Takes a connection's place on its endpoint, and its descriptors; null, leaving all to the caller, where it cannot be served here.</summary>
     /// <param name="record">What the other process told; its listener is known here by now.</param>
     /// <param name="descriptors">As many as the record says.</param>
-    public Arrival? Admit(ConnectionRecord record, DescriptorHandle[] descriptors)
+    public Arrival? Admit(MovedRecord record, DescriptorHandle[] descriptors)
     {
         var listener = Array.Find(engine.Listeners, state => state.Name == record.Listener);
         if (listener is null || !Array.TrueForAll(descriptors, descriptor => table.Holds(descriptor.Descriptor)))
+        {
+            return null;
+        }
+
+        if (record is FlowRecord flow && !FlowArrivals.Fit(flow, descriptors))
         {
             return null;
         }
@@ -94,7 +99,7 @@ internal sealed class ArrivalDesk(
         );
     }
 
-    private EndpointState? Find(ConnectionRecord record)
+    private EndpointState? Find(MovedRecord record)
     {
         if (!engine.Backends.TryGetValue(record.Backend, out var backend))
         {
@@ -110,7 +115,7 @@ internal sealed class ArrivalDesk(
         return index.ById.GetValueOrDefault(record.Endpoint);
     }
 
-    private EndpointTarget TargetOf(ConnectionRecord record) =>
+    private EndpointTarget TargetOf(MovedRecord record) =>
         new()
         {
             Address = KernelAddress.From(record.EndpointAddress.Address, record.EndpointAddress.Port),

@@ -14,7 +14,13 @@ internal static unsafe class Arrivals
     /// <param name="arrival">What came, with its place on the endpoint taken. Its descriptors are the loop's from now on.</param>
     public static void Settle(RelayLoop loop, Arrival arrival)
     {
-        var record = arrival.Record;
+        if (arrival.Record is FlowRecord flow)
+        {
+            FlowArrivals.Settle(loop, arrival, flow);
+            return;
+        }
+
+        var record = (ConnectionRecord)arrival.Record;
         var phase = record.Frames is null ? ChannelPhase.Relaying : ChannelPhase.WebSocket;
         var (descriptor, peer) = (arrival.Descriptors[0].Release(), arrival.Descriptors[1].Release());
         var client = loop.Table.Claim(descriptor, ChannelKind.Client, phase);
@@ -95,7 +101,7 @@ internal static unsafe class Arrivals
 
 /// <summary>A connection that another process has handed over, not served yet.</summary>
 /// <param name="Record">What the other process told.</param>
-/// <param name="Descriptors">Client, upstream, and both ends of each pipe.</param>
+/// <param name="Descriptors">As many as the record says, in its order.</param>
 /// <param name="Listener">What accepted it, by name.</param>
 /// <param name="Endpoint">Where it goes, by id, with a place taken on it.</param>
-internal sealed record Arrival(ConnectionRecord Record, DescriptorHandle[] Descriptors, ListenerState Listener, EndpointState Endpoint);
+internal sealed record Arrival(MovedRecord Record, DescriptorHandle[] Descriptors, ListenerState Listener, EndpointState Endpoint);

@@ -1,24 +1,11 @@
-using System.Net;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Handover;
 
 /// <summary>All that one process has to tell another about a connection, besides its descriptors, so that the other can go on with it.</summary>
 /// <remarks>Times are of the machine's monotonic clock, which both processes share. A cold object: it lives while the connection is on its way.</remarks>
-internal sealed record ConnectionRecord
+internal sealed record ConnectionRecord : MovedRecord
 {
-    /// <summary>Name of the listener that accepted it, at most 63 bytes.</summary>
-    public required string Listener { get; init; }
-
-    /// <summary>Name of the backend, at most 63 bytes; empty where it is not known.</summary>
-    public required string Backend { get; init; }
-
-    /// <summary>Id of the endpoint, at most 253 bytes.</summary>
-    public required string Endpoint { get; init; }
-
-    /// <summary>Address and port of the endpoint.</summary>
-    public required IPEndPoint EndpointAddress { get; init; }
-
     /// <summary>Both directions of a WebSocket's frames, saved; null: plain TCP.</summary>
     public byte[]? Frames { get; init; }
 
@@ -47,7 +34,7 @@ internal sealed record ConnectionRecord
     public required bool NoDelay { get; init; }
 
     /// <summary>Descriptors that go with it: the client's, the upstream's, and the two ends of each pipe.</summary>
-    public int Descriptors => 2 + (Client.PipeBytes > 0 ? 2 : 0) + (Upstream.PipeBytes > 0 ? 2 : 0);
+    public override int Descriptors => 2 + (Client.PipeBytes > 0 ? 2 : 0) + (Upstream.PipeBytes > 0 ? 2 : 0);
 }
 
 /// <summary>One of the two sockets of a connection.</summary>

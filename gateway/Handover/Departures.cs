@@ -11,16 +11,30 @@ namespace Mooring.Gateway.Handover;
 /// writes to it until it is put back or has left. What it holds, its place in each limit, it holds until then. Only connections that are in
 /// between two events are taken, and those have bytes in two places at most: what waits for each side, in a buffer or a pipe.
 /// </remarks>
-internal sealed unsafe class Departures(RelayLoop loop)
+internal sealed unsafe class Departures(RelayLoop loop) : IDepartures
 {
     /// <summary>Descriptors that fit into one message, less those of one connection more.</summary>
     private const int FullDescriptors = Contracts.Handover.HandoverLimits.MaxDescriptors - 6;
 
-    /// <summary>The loop's connections that can be handed over, in no order.</summary>
     public List<OpenConnection> List() => loop.Connections.List().FindAll(open => IsMovable(open.Descriptor, loop.Table[open.Descriptor]));
 
-    /// <summary>Takes connections off <paramref name="candidates"/> until a batch is full; those that cannot be moved now are passed over.</summary>
-    public List<Departure> Take(Queue<OpenConnection> candidates)
+    public DepartureBatch? Take(Queue<OpenConnection> candidates)
+    {
+        var taken = TakeMany(candidates);
+        return taken.Count == 0
+            ? null
+            : new DepartureBatch(
+                LinkMessage.Batch,
+                taken.Count,
+                () => RecordCodec.Write([.. taken.Select(departure => departure.Record)]),
+                [.. taken.SelectMany(departure => departure.Descriptors)],
+                i => PutBack(taken[i]),
+                i => Left(taken[i])
+            );
+    }
+
+    /// <summary>Those that cannot be moved now are passed over.</summary>
+    private List<Departure> TakeMany(Queue<OpenConnection> candidates)
     {
         var taken = new List<Departure>();
         var (descriptors, bytes) = (0, 0);
@@ -52,7 +66,7 @@ internal sealed unsafe class Departures(RelayLoop loop)
     }
 
     /// <summary>Puts a connection back: nobody else has it.</summary>
-    public void PutBack(Departure departure)
+    private void PutBack(Departure departure)
     {
         Restore(departure);
         loop.Shaper.Resume(departure.ClientDescriptor, loop.Table[departure.ClientDescriptor], departure.Record.Bandwidth);
@@ -69,7 +83,7 @@ internal sealed unsafe class Departures(RelayLoop loop)
     }
 
     /// <summary>Another process has the connection: gives back what it held here.</summary>
-    public void Left(Departure departure)
+    private void Left(Departure departure)
     {
         Restore(departure);
         loop.Closer.Leave(departure.ClientDescriptor);

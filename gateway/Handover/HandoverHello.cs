@@ -18,7 +18,7 @@ internal enum HandoverPurpose
 internal sealed record HandoverHello
 {
     /// <summary>The form of what follows. Two processes of different forms do not hand over: what is open is drained then.</summary>
-    public const int CurrentVersion = 1;
+    public const int CurrentVersion = 2;
 
     public required int Version { get; init; }
 

@@ -25,6 +25,12 @@ internal enum LinkMessage : byte
 
     /// <summary>The batch's connections are the receiver's, but for those listed: 2 bytes each, little-endian, of their places in the batch.</summary>
     Ack = 6,
+
+    /// <summary>UDP flows, by <see cref="FlowCodec"/>, as <see cref="Batch"/>.</summary>
+    Flows = 7,
+
+    /// <summary>Predecessor: reads from the ports' UDP sockets no more, and its clients' datagrams do not come there any more.</summary>
+    DatagramsLeft = 8,
 }
 
 /// <summary>A Unix socket between two gateways, of which one hands over to the other.</summary>
@@ -77,24 +83,18 @@ internal sealed class HandoverLink(Socket socket) : IDisposable
 
     /// <summary>Hands connections over. Once it returns it is settled whose each of them is.</summary>
     /// <returns>Places in the batch that the other side did not take; null: it took none, and the link is of no more use.</returns>
-    public async Task<IReadOnlySet<int>?> GiveAsync(IReadOnlyList<Departure> departures)
+    public async Task<IReadOnlySet<int>?> GiveAsync(DepartureBatch batch)
     {
-        var batch = RecordCodec.Write([.. departures.Select(departure => departure.Record)]);
-        DescriptorHandle[] descriptors =
-        [
-            .. departures
-                .SelectMany(departure => departure.Descriptors)
-                .Select(descriptor => new DescriptorHandle(descriptor, owned: false)),
-        ];
+        DescriptorHandle[] descriptors = [.. batch.Descriptors.Select(descriptor => new DescriptorHandle(descriptor, owned: false))];
         using var limit = new CancellationTokenSource(AckTimeout);
         try
         {
-            await SendAsync(LinkMessage.Batch, batch, descriptors, limit.Token);
-            return await ReadAckAsync(departures.Count, limit.Token);
+            await SendAsync(batch.Kind, batch.Write(), descriptors, limit.Token);
+            return await ReadAckAsync(batch.Count, limit.Token);
         }
         catch (Exception problem) when (problem is IOException or SocketException or OperationCanceledException)
         {
-            return await GiveUpAsync(departures.Count);
+            return await GiveUpAsync(batch.Count);
         }
         catch (InvalidDataException)
         {

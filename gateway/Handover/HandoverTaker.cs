@@ -13,13 +13,19 @@ internal static class HandoverTaker
         var taken = 0;
         while (await link.ReadAsync(cancel) is { } message)
         {
-            if (message.Type != LinkMessage.Batch)
+            if (message.Type == LinkMessage.DatagramsLeft && message.Descriptors.Count == 0)
+            {
+                await engine.ReceiveDatagramsAsync();
+                continue;
+            }
+
+            if (message.Type is not (LinkMessage.Batch or LinkMessage.Flows))
             {
                 Close(message.Descriptors);
                 throw new InvalidDataException($"{message.Type} came instead of a batch");
             }
 
-            taken += await TakeAsync(link, engine, message.Body, message.Descriptors, cancel);
+            taken += await TakeAsync(link, engine, message.Type, message.Body, message.Descriptors, cancel);
         }
 
         return taken;
@@ -28,6 +34,7 @@ internal static class HandoverTaker
     private static async Task<int> TakeAsync(
         HandoverLink link,
         GatewayEngine engine,
+        LinkMessage type,
         byte[] body,
         IReadOnlyList<DescriptorHandle> descriptors,
         CancellationToken cancel
@@ -36,7 +43,7 @@ internal static class HandoverTaker
         var arrivals = new List<Arrival>();
         try
         {
-            var records = RecordCodec.Read(body);
+            IReadOnlyList<MovedRecord> records = type == LinkMessage.Flows ? FlowCodec.Read(body) : RecordCodec.Read(body);
             if (records.Sum(record => record.Descriptors) != descriptors.Count)
             {
                 throw new InvalidDataException($"{records.Count} connections came with {descriptors.Count} descriptors");

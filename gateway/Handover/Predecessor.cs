@@ -1,5 +1,6 @@
 using Mooring.Contracts.Handover;
 using Mooring.Gateway.Draining;
+using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Serving;
 using Mooring.Gateway.Telemetry;
 
@@ -51,8 +52,19 @@ internal sealed class Predecessor(
         }
 
         log.Event("succeeded", ("connections", engine.Connections));
-        dispatcher.Direct([path], link);
         drain.Share();
+        // Each UDP flow gets a socket of its own, and the port's are the successor's to read.
+        await engine.SetModeAsync(AcceptMode.Pause);
+        try
+        {
+            await link.SendAsync(LinkMessage.DatagramsLeft, default, cancel);
+        }
+        catch (Exception gone) when (gone is IOException or System.Net.Sockets.SocketException)
+        {
+            // It ends with the link; what is open here is drained.
+        }
+
+        dispatcher.Direct([path], link);
         drain.Terminate(lameDuck: false);
     }
 }

@@ -1,6 +1,3 @@
-using System.Net;
-using System.Runtime.InteropServices;
-using System.Text;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets.Framing;
 
@@ -25,77 +22,23 @@ internal static class RecordCodec
     /// <summary>A batch at most: the last connection may bring <see cref="MaxPending"/> each way.</summary>
     public const int MaxBatch = FullBatch + (2 * MaxPending) + (64 * 1024);
 
-    private const int MaxName = 253;
     private const ChannelFlags Kept =
         ChannelFlags.ReadEnded | ChannelFlags.ReadPaused | ChannelFlags.ShutdownAfterFlush | ChannelFlags.Bulk | ChannelFlags.WriteEnded;
 
     /// <summary>What of a channel's flags means something in another process.</summary>
     public static ChannelFlags Keep(ChannelFlags flags) => flags & Kept;
 
-    public static byte[] Write(IReadOnlyList<ConnectionRecord> records)
-    {
-        using var stream = new MemoryStream();
-        using var writer = new BinaryWriter(stream, Encoding.UTF8);
-        writer.Write((ushort)records.Count);
-        foreach (var record in records)
-        {
-            writer.Flush();
-            var start = stream.Position;
-            writer.Write(0);
-            Write(writer, record);
-            writer.Flush();
-            var end = stream.Position;
-            stream.Position = start;
-            writer.Write((int)(end - start) - sizeof(int));
-            writer.Flush();
-            stream.Position = end;
-        }
-
-        return stream.ToArray();
-    }
+    public static byte[] Write(IReadOnlyList<ConnectionRecord> records) => BatchForm.Write(records, Write);
 
     /// <exception cref="InvalidDataException">Not of this form; names the connection and the field.</exception>
-    public static IReadOnlyList<ConnectionRecord> Read(byte[] bytes)
-    {
-        using var reader = new BinaryReader(new MemoryStream(bytes, writable: false), Encoding.UTF8);
-        var at = -1;
-        try
-        {
-            var count = reader.ReadUInt16();
-            var records = new List<ConnectionRecord>(Math.Min((int)count, MaxConnections));
-            for (at = 0; at < count; at++)
-            {
-                var length = reader.ReadInt32();
-                if (at >= MaxConnections || length < 0 || length > reader.BaseStream.Length - reader.BaseStream.Position)
-                {
-                    throw new InvalidDataException($"length {length} is beyond the batch, or there are more than {MaxConnections}");
-                }
-
-                using var part = new BinaryReader(
-                    new MemoryStream(bytes, (int)reader.BaseStream.Position, length, writable: false),
-                    Encoding.UTF8
-                );
-                records.Add(ReadOne(part));
-                reader.BaseStream.Position += length;
-            }
-
-            return records;
-        }
-        catch (Exception problem) when (problem is IOException or InvalidDataException or FormatException)
-        {
-            throw new InvalidDataException($"batch of connections, [{at}]: {problem.Message}", problem);
-        }
-    }
+    public static IReadOnlyList<ConnectionRecord> Read(byte[] bytes) => BatchForm.Read(bytes, "connections", MaxConnections, ReadOne);
 
     private static void Write(BinaryWriter writer, ConnectionRecord record)
     {
-        writer.Write(record.Listener);
-        writer.Write(record.Backend);
-        writer.Write(record.Endpoint);
-        writer.Write(record.EndpointAddress.ToString());
+        BatchForm.WritePlace(writer, record);
         writer.Write(record.Frames is not null);
         writer.Write(record.Frames ?? []);
-        Write(writer, record.Address);
+        BatchForm.Write(writer, record.Address);
         writer.Write(record.Port);
         writer.Write(record.LastActive);
         writer.Write(record.TimerDeadline is not null);
@@ -106,10 +49,10 @@ internal static class RecordCodec
         writer.Write(record.Proxy is not null);
         if (record.Proxy is { } proxy)
         {
-            Write(writer, proxy.Sender);
+            BatchForm.Write(writer, proxy.Sender);
             writer.Write(proxy.SenderPort);
             writer.Write(proxy.Destination is not null);
-            Write(writer, proxy.Destination ?? default);
+            BatchForm.Write(writer, proxy.Destination ?? default);
             writer.Write(proxy.DestinationPort);
             writer.Write((ushort)proxy.Header.Length);
             writer.Write(proxy.Header);
@@ -130,24 +73,18 @@ internal static class RecordCodec
         writer.Write(side.Pending);
     }
 
-    private static void Write<T>(BinaryWriter writer, T value)
-        where T : unmanaged => writer.Write(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)));
-
     private static ConnectionRecord ReadOne(BinaryReader reader)
     {
-        var (listener, backend, endpoint) = (Name(reader, "listener"), Name(reader, "backend"), Name(reader, "endpoint"));
-        var address = IPEndPoint.TryParse(Name(reader, "endpointAddress"), out var parsed)
-            ? parsed
-            : throw new InvalidDataException("endpointAddress is no address and port");
+        var (listener, backend, endpoint, address) = BatchForm.ReadPlace(reader);
         var frames = reader.ReadBoolean() ? Frames(reader) : null;
-        var client = Value<NetworkAddress>(reader);
+        var client = BatchForm.Value<NetworkAddress>(reader);
         var port = reader.ReadUInt16();
         var active = reader.ReadUInt32();
         var armed = reader.ReadBoolean();
         var deadline = reader.ReadUInt32();
         return new ConnectionRecord
         {
-            Listener = listener.Length > 0 ? listener : throw new InvalidDataException("listener is empty"),
+            Listener = listener,
             Backend = backend,
             Endpoint = endpoint,
             EndpointAddress = address,
@@ -172,10 +109,10 @@ internal static class RecordCodec
 
     private static ProxyRecord Proxy(BinaryReader reader)
     {
-        var (sender, port) = (Value<NetworkAddress>(reader), reader.ReadUInt16());
+        var (sender, port) = (BatchForm.Value<NetworkAddress>(reader), reader.ReadUInt16());
         var known = reader.ReadBoolean();
-        var (destination, destinationPort) = (Value<NetworkAddress>(reader), reader.ReadUInt16());
-        var header = Bytes(reader, reader.ReadUInt16());
+        var (destination, destinationPort) = (BatchForm.Value<NetworkAddress>(reader), reader.ReadUInt16());
+        var header = BatchForm.Bytes(reader, reader.ReadUInt16());
         if (header.Length > 0 && !ProxySide.TryParse(header, out _))
         {
             throw new InvalidDataException("proxy.header is no PROXY header");
@@ -207,30 +144,15 @@ internal static class RecordCodec
             Started = started,
             Received = received,
             PipeBytes = pipe,
-            Pending = Bytes(reader, pending),
+            Pending = BatchForm.Bytes(reader, pending),
         };
     }
 
     private static byte[] Frames(BinaryReader reader)
     {
-        var bytes = Bytes(reader, 2 * FrameTracker.SavedBytes);
+        var bytes = BatchForm.Bytes(reader, 2 * FrameTracker.SavedBytes);
         FrameTracker.Restore(bytes);
         FrameTracker.Restore(bytes.AsSpan(FrameTracker.SavedBytes));
         return bytes;
     }
-
-    private static string Name(BinaryReader reader, string field)
-    {
-        var text = reader.ReadString();
-        return text.Length <= MaxName ? text : throw new InvalidDataException($"{field} is longer than {MaxName} characters");
-    }
-
-    private static byte[] Bytes(BinaryReader reader, int count)
-    {
-        var bytes = reader.ReadBytes(count);
-        return bytes.Length == count ? bytes : throw new EndOfStreamException();
-    }
-
-    private static unsafe T Value<T>(BinaryReader reader)
-        where T : unmanaged => MemoryMarshal.Read<T>(Bytes(reader, sizeof(T)));
 }

@@ -226,6 +226,12 @@ internal static class GatewayProcess
         {
             // The gateway stops.
         }
+
+        if (!cancellation.IsCancellationRequested)
+        {
+            // The predecessor is gone, whatever it said.
+            await engine.ReceiveDatagramsAsync();
+        }
     }
 
     private static bool TryEndpoint(ServeOptions options, out StreamEndpoint? endpoint, out string? problem)

@@ -74,6 +74,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "getsockname"), SuppressGCTransition]
     public static partial int GetSocketName(int socket, void* address, uint* length);
 
+    [LibraryImport(Library, EntryPoint = "getpeername"), SuppressGCTransition]
+    public static partial int GetPeerName(int socket, void* address, uint* length);
+
     [LibraryImport(Library, EntryPoint = "pipe2"), SuppressGCTransition]
     public static partial int Pipe(int* descriptors, int flags);
 

@@ -49,6 +49,9 @@ internal sealed class UdpServer : IDisposable
         await other.SendToAsync(data, SocketFlags.None, IPEndPoint.Parse(peer));
     }
 
+    /// <summary>Sends unasked.</summary>
+    public Task SendAsync(IPEndPoint peer, byte[] data) => _socket.SendToAsync(data, SocketFlags.None, peer);
+
     public void Dispose() => _socket.Dispose();
 
     private async Task ServeAsync()
