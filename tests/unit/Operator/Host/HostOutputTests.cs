@@ -101,7 +101,20 @@ public sealed class HostOutputTests
             State = GatewayState.Serving,
             Connections = 0,
             Capacity = 1,
-            Listeners = [new ListenerLoad { Name = "edge", Traffic = traffic }],
+            Listeners =
+            [
+                new ListenerLoad
+                {
+                    Name = "edge",
+                    Traffic = traffic,
+                    Datagrams = new DatagramLoad
+                    {
+                        ReceivedTotal = 9,
+                        SentTotal = 8,
+                        DroppedTotal = new Dictionary<string, long> { ["truncated"] = 1 },
+                    },
+                },
+            ],
             Backends =
             [
                 new BackendLoad
@@ -145,6 +158,9 @@ public sealed class HostOutputTests
         text.ShouldContain($"mooring_gateway_connect_duration_seconds_bucket{{{Of},listener=\"edge\",le=\"+Inf\"}} 2\n");
         text.ShouldContain($"mooring_gateway_connect_duration_seconds_sum{{{Of},listener=\"edge\"}} 0.5\n");
         text.ShouldNotContain("first_byte_seconds_bucket");
+        text.ShouldContain($"mooring_gateway_datagrams_received_total{{{Of},listener=\"edge\"}} 9\n");
+        text.ShouldContain($"mooring_gateway_datagrams_sent_total{{{Of},listener=\"edge\"}} 8\n");
+        text.ShouldContain($"mooring_gateway_datagrams_dropped_total{{{Of},listener=\"edge\",reason=\"truncated\"}} 1\n");
     }
 
     private sealed class BrokenWriter : StringWriter

@@ -1,0 +1,71 @@
+using System.Text.Json;
+using Mooring.Contracts;
+using Mooring.Gateway.Tests.Datagrams;
+using Mooring.Gateway.Tests.Listeners;
+using Mooring.Testing;
+
+namespace Mooring.Gateway.Tests.Handover;
+
+/// <summary>Gateways by hand that take over UDP listeners from one another: the program itself.</summary>
+public sealed class FlowTakeoverTests : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mooring-flows-");
+
+    public void Dispose() => _directory.Delete(recursive: true);
+
+    [Fact]
+    public async Task Takeover_OfAUdpListenerUnderTraffic_NoDatagramIsLostAndTheFormerEnds()
+    {
+        const int Flows = 50;
+        using var server = new UdpServer();
+        var (port, admin) = (UdpGateway.FreePort(), EngineProbes.ClosedPort());
+        await File.WriteAllTextAsync(
+            Path.Combine(_directory.FullName, "gateway.json"),
+            JsonSerializer.Serialize(UdpGateway.Config(port, server.Port), ContractsJson.Default.GatewayConfig)
+        );
+        var gateway = Start(admin);
+        await gateway.EventAsync("started");
+        var chatters = Enumerable.Range(0, Flows).Select(_ => new FlowChatter(port)).ToList();
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{admin}") };
+        for (var upgrade = 0; upgrade < 2; upgrade++)
+        {
+            await Until.TrueAsync(() => server.Peers.Count >= Flows, EngineHarness.Patience, "every client has its flow");
+            var next = Start(admin);
+            await next.EventAsync("started");
+            // Long before any session times out.
+            (await gateway.ExitAsync()).ShouldBe(0, gateway.Output);
+            (await next.EventAsync("taken_over")).GetProperty("connections").GetInt32().ShouldBe(Flows + upgrade);
+            await Until.TrueAsync(
+                async () =>
+                    (await http.GetStringAsync(new Uri("/metrics", UriKind.Relative))) is var metrics
+                    && metrics.Contains($"mooring_gateway_handover_connections_total{{direction=\"in\"}} {Flows + upgrade}\n")
+                    && metrics.Contains($"mooring_gateway_connections{{listener=\"media\"}} {Flows + upgrade}\n"),
+                EngineHarness.Patience,
+                "the successor's metrics"
+            );
+            gateway.Dispose();
+            gateway = next;
+            using var newcomer = new UdpClientSocket(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, port));
+            (await newcomer.AskAsync($"{upgrade}")).ShouldBe($"{upgrade}");
+        }
+
+        await Task.WhenAll(chatters.Select(chatter => chatter.EndAsync()));
+        server.Peers.Count.ShouldBe(Flows + 2);
+        chatters.ForEach(chatter => chatter.Dispose());
+        gateway.Dispose();
+    }
+
+    private GatewayRun Start(int admin) =>
+        new(
+            "--config",
+            Path.Combine(_directory.FullName, "gateway.json"),
+            "--bind",
+            "127.0.0.1",
+            "--takeover",
+            Path.Combine(_directory.FullName, "takeover.sock"),
+            "--admin",
+            $"127.0.0.1:{admin}",
+            "--access-log",
+            "off"
+        );
+}
