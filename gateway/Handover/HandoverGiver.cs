@@ -12,7 +12,9 @@ internal sealed class HandoverGiver(GatewayEngine engine)
 {
     private readonly (RelayLoop Loop, IDepartures Departures)[] _departures =
     [
-        .. engine.Loops.SelectMany(loop => new (RelayLoop, IDepartures)[] { (loop, new FlowDepartures(loop)), (loop, new Departures(loop)) }),
+        .. engine.Loops.SelectMany(loop =>
+            new (RelayLoop, IDepartures)[] { (loop, new FlowDepartures(loop)), (loop, new Departures(loop)) }
+        ),
     ];
     private long _given;
 

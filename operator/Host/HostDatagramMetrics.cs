@@ -13,35 +13,30 @@ internal static class HostDatagramMetrics
             text,
             "mooring_gateway_datagrams_received_total",
             "Datagrams received from clients of a UDP listener.",
-            Listeners(gateways, static (of, load) => [(of(null), load.ReceivedTotal)])
+            Listeners(gateways).Select(static one => (HostMetrics.Of(one.Gateway, ("listener", one.Name)), (double)one.Load.ReceivedTotal))
         );
         HostMetrics.Counter(
             text,
             "mooring_gateway_datagrams_sent_total",
             "Datagrams sent to clients of a UDP listener.",
-            Listeners(gateways, static (of, load) => [(of(null), load.SentTotal)])
+            Listeners(gateways).Select(static one => (HostMetrics.Of(one.Gateway, ("listener", one.Name)), (double)one.Load.SentTotal))
         );
         HostMetrics.Counter(
             text,
             "mooring_gateway_datagrams_dropped_total",
             "Datagrams that were not passed on.",
-            Listeners(gateways, static (of, load) => load.DroppedTotal.Select(dropped => (of(dropped.Key), (double)dropped.Value)))
+            Listeners(gateways)
+                .SelectMany(static one =>
+                    one.Load.DroppedTotal.Select(dropped =>
+                        (HostMetrics.Of(one.Gateway, ("listener", one.Name), ("reason", dropped.Key)), (double)dropped.Value)
+                    )
+                )
         );
     }
 
-    private static IEnumerable<(string, double)> Listeners(
-        IEnumerable<GatewayView> gateways,
-        Func<Func<string?, string>, DatagramLoad, IEnumerable<(string, double)>> samples
-    ) =>
+    private static IEnumerable<(GatewayView Gateway, string Name, DatagramLoad Load)> Listeners(IEnumerable<GatewayView> gateways) =>
         from gateway in gateways
         from listener in gateway.Report!.Listeners
         where listener.Datagrams is not null
-        from sample in samples(
-            reason =>
-                reason is null
-                    ? HostMetrics.Of(gateway, ("listener", listener.Name))
-                    : HostMetrics.Of(gateway, ("listener", listener.Name), ("reason", reason)),
-            listener.Datagrams
-        )
-        select sample;
+        select (gateway, listener.Name, listener.Datagrams);
 }
