@@ -1,4 +1,3 @@
-using Mooring.Gateway.Backends;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
 

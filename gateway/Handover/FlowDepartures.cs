@@ -50,7 +50,7 @@ internal sealed unsafe class FlowDepartures(RelayLoop loop) : IDepartures
             );
     }
 
-    private FlowRecord Describe(in Flow flow)
+    private FlowRecord Describe(Flow flow)
     {
         var endpoint = loop.Engine.Endpoints[flow.Endpoint];
         return new FlowRecord
