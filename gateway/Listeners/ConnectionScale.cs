@@ -1,6 +1,5 @@
 using Mooring.Gateway.Limits.Overload;
 using Mooring.Gateway.Transport;
-using Mooring.Gateway.WebSockets.Framing;
 
 namespace Mooring.Gateway.Listeners;
 

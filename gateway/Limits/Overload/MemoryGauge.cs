@@ -85,7 +85,7 @@ internal sealed class MemoryGauge(string root, string process)
             : 0;
 
     /// <summary>Null for <c>max</c>, and for a file that is not there.</summary>
-    private static long? Number(string file) => Lines(file).FirstOrDefault() is { } line ? Parse(line) : null;
+    private static long? Number(string file) => Lines(file) is [var line, ..] ? Parse(line) : null;
 
     private static long? Parse(string text) =>
         long.TryParse(text.Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
