@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Mooring.Gateway.Handover;
-using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Tests.Datagrams;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Testing;
