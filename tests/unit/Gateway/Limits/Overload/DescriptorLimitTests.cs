@@ -59,7 +59,8 @@ public sealed partial class DescriptorLimitTests : IDisposable
             EngineHarness.Patience,
             "as many are served as there are descriptors for"
         );
-        served.Count.ShouldBeLessThanOrEqualTo((room / 2) + Loops);
+        // The probe's descriptors may have counted when the limit was set, and be closed by now.
+        served.Count.ShouldBeLessThanOrEqualTo((room / 2) + Loops + 2);
 
         // The others wait in the kernel's queue: they have their turn when those go, and are never reset.
         var waiting = clients.Except(served).ToList();
