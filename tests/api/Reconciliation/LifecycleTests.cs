@@ -212,7 +212,11 @@ public sealed class LifecycleTests(SharedCluster shared)
         );
 
         await fleet.WaitReadyAsync("refers");
-        ((string?)(await fleet.FleetAsync("refers"))["status"]!["backends"]!["summary"]).ShouldBe("2/2");
+        await Eventually.HoldsAsync(
+            async () => (string?)(await fleet.FleetAsync("refers"))["status"]!["backends"]!["summary"] == "2/2",
+            Patience,
+            "one endpoint after the other, and both are seen"
+        );
         await fleet.Kubectl.RunAsync("scale", "deployment", "app", "--replicas=3", "-n", fleet.Namespace);
         await Eventually.HoldsAsync(
             async () => (string?)(await fleet.FleetAsync("refers"))["status"]!["backends"]!["summary"] == "3/3",
