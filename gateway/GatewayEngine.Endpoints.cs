@@ -1,0 +1,143 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
+using Mooring.Gateway.Backends;
+using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Transport;
+
+namespace Mooring.Gateway;
+
+/// <summary>Backends and their endpoints: set by a config, pushed, or found by DNS.</summary>
+internal sealed partial class GatewayEngine
+{
+    /// <summary>Replaces a pushed backend's endpoints. False when the config in force has no such backend that is pushed.</summary>
+    public async Task<bool> ApplyEndpointsAsync(EndpointsMessage message)
+    {
+        var resolved = await _options.Resolver.ResolveAsync(message.Endpoints, _stop.Token);
+        lock (_endpoints)
+        {
+            if (!_state.Backends.TryGetValue(message.Backend, out var backend) || backend.Config.Source != EndpointSource.Pushed)
+            {
+                return false;
+            }
+
+            backend.Replace(resolved, pushed: true, EventLoop.Clock());
+            return true;
+        }
+    }
+
+    /// <summary>Names of backends that live on pushes, have no DNS name to go by meanwhile, and have had no push yet.</summary>
+    public IReadOnlyList<string> WaitingBackends =>
+        [
+            .. _state
+                .Backends.Values.Where(backend => backend is { Pushed: false, Config: { Source: EndpointSource.Pushed, DnsName: null } })
+                .Select(backend => backend.Name),
+        ];
+
+    private void SetBackends(GatewaySnapshot snapshot, TlsPlan tls)
+    {
+        var now = EventLoop.Clock();
+        lock (_endpoints)
+        {
+            var before = _state.Backends;
+            var after = new Dictionary<string, BackendState>();
+            foreach (var config in snapshot.Backends)
+            {
+                var backend = before.TryGetValue(config.Name, out var known)
+                    ? known
+                    : new BackendState(config.Name, _state.Endpoints) { Index = BackendIndex(config.Name) };
+                backend.Tls.Client = tls.Of(config);
+                backend.Configure(config, PoliciesOf(snapshot, config.Name), now);
+                if (config.Source == EndpointSource.Static && EndpointResolver.WithoutDns(config) is { } endpoints)
+                {
+                    backend.Replace(endpoints, pushed: false, now);
+                }
+
+                after.Add(config.Name, backend);
+            }
+
+            foreach (var backend in after.Values)
+            {
+                backend.Backup = backend.Config.Features.Backup is { } backup ? after[backup] : null;
+            }
+
+            _state.Backends = after;
+            foreach (var gone in before.Values.Where(backend => !after.ContainsKey(backend.Name)))
+            {
+                gone.Retire(now);
+            }
+        }
+    }
+
+    private ushort BackendIndex(string name)
+    {
+        if (!_backendIndexes.TryGetValue(name, out var index))
+        {
+            _backendIndexes.Add(name, index = (ushort)_backendIndexes.Count);
+        }
+
+        return index;
+    }
+
+    private static HashSet<BalancingPolicy> PoliciesOf(GatewaySnapshot snapshot, string backend) =>
+        [.. snapshot.Listeners.Where(listener => listener.BackendNames.Contains(backend)).Select(listener => listener.Balancing)];
+
+    /// <summary>Endpoints that drain or are gone, where connections to them are to be closed some time.</summary>
+    private List<EndpointState> Leaving()
+    {
+        lock (_endpoints)
+        {
+            return
+            [
+                .. _state
+                    .Backends.Values.SelectMany(backend => backend.Set.Endpoints)
+                    .Where(endpoint => endpoint.LeavingSince != 0)
+                    .Concat(_state.Endpoints.Leaving)
+                    .Where(endpoint => endpoint.Target.Features.DrainMicroseconds > 0),
+            ];
+        }
+    }
+
+    private Task CloseToAsync(EndpointState endpoint) =>
+        Task.WhenAll(
+            _loops.Select(loop =>
+                loop.InvokeAsync(() =>
+                {
+                    loop.Connections.CloseTo(endpoint);
+                    return true;
+                })
+            )
+        );
+
+    /// <summary>Keeps the endpoints that come from DNS up to date.</summary>
+    private async Task ResolveAsync(CancellationToken cancel)
+    {
+        try
+        {
+            while (true)
+            {
+                await _resolveNow.WaitAsync(EndpointResolver.Interval, cancel);
+                foreach (var backend in _state.Backends.Values.Where(NeedsDns))
+                {
+                    var config = backend.Config;
+                    var resolved = await _options.Resolver.ResolveAsync(config, cancel);
+                    lock (_endpoints)
+                    {
+                        // A reload or a push may have come meanwhile.
+                        if (resolved is not null && backend.Config == config && NeedsDns(backend))
+                        {
+                            backend.Replace(resolved, pushed: false, EventLoop.Clock());
+                        }
+                    }
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested)
+        {
+            // The engine ends.
+        }
+    }
+
+    private static bool NeedsDns(BackendState backend) =>
+        !backend.Pushed && backend.Config is var config && EndpointResolver.WithoutDns(config) is null;
+}
