@@ -1,0 +1,304 @@
+// Hot path: per publication. See tests/benchmarks.
+using System.Security.Cryptography;
+
+namespace Mooring.Gateway.Hub.Delivery;
+
+/// <summary>The broker of a fleet that is one gateway: everything is in this process's memory, and ends with it.</summary>
+/// <remarks>
+/// Thread-safe. Every call is done when it returns. History is bounded in bytes over all channels: the oldest publications make room, so that who would have
+/// recovered with them is told that he cannot. Channels are bounded in number: a new one over it gets <see cref="BrokerStatus.Overloaded"/>.
+/// </remarks>
+/// <param name="time">Ages.</param>
+/// <param name="maxBytes">Bytes of history over all channels.</param>
+/// <param name="maxChannels">Channels that have subscribers, history or presence.</param>
+internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBroker.DefaultMaxBytes, int maxChannels = 1_000_000) : IHubBroker
+{
+    public const long DefaultMaxBytes = 256L * 1024 * 1024;
+
+    /// <summary>Idempotency keys that one channel knows at a time; with more, the newest are not noted.</summary>
+    private const int MaxKeys = 65_536;
+
+    private const int Stripes = 32;
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromSeconds(10);
+
+    private readonly MemoryStripe[] _stripes = [.. Enumerable.Range(0, Stripes).Select(static _ => new MemoryStripe())];
+    private readonly Lock _control = new();
+    private IHubReceiver? _receiver;
+    private ITimer? _sweeper;
+    private long _bytes;
+    private int _channels;
+
+    public bool IsAvailable => true;
+
+    /// <summary>Bytes of history held.</summary>
+    public long Bytes => Volatile.Read(ref _bytes);
+
+    private long Now => time.GetTimestamp() / (time.TimestampFrequency / 1000);
+
+    private IHubReceiver Receiver => _receiver ?? throw new InvalidOperationException("The broker was not started.");
+
+    public void Start(IHubReceiver receiver)
+    {
+        _receiver = receiver;
+        _sweeper = time.CreateTimer(_ => Sweep(), null, SweepInterval, SweepInterval);
+    }
+
+    public ValueTask<PublishResult> PublishAsync(string channel, ReadOnlyMemory<byte> payload, PublishOptions options)
+    {
+        var stripe = StripeOf(channel);
+        lock (stripe.Gate)
+        {
+            var known = stripe.Find(channel);
+            if (!options.KeepsHistory && options.IdempotencyKey is null)
+            {
+                if (known is { Subscribed: true })
+                {
+                    Receiver.OnPublication(channel, default, payload);
+                }
+
+                return ValueTask.FromResult(new PublishResult(BrokerStatus.Ok, default));
+            }
+
+            if (Ensure(stripe, channel, known) is not { } entry)
+            {
+                return ValueTask.FromResult(new PublishResult(BrokerStatus.Overloaded, default));
+            }
+
+            var now = Now;
+            if (options.IdempotencyKey is { } key && entry.Keys?.TryGetValue(key, out var before) == true && before.Expires > now)
+            {
+                return ValueTask.FromResult(new PublishResult(BrokerStatus.Ok, before.Position, Suppressed: true));
+            }
+
+            var position = options.KeepsHistory ? Store(stripe, entry, payload, options, now) : default;
+            if (options.IdempotencyKey is { } fresh && (entry.Keys ??= []).Count < MaxKeys)
+            {
+                entry.Keys[fresh] = (position, now + Milliseconds(options.IdempotencyTtl));
+            }
+
+            if (entry.Subscribed)
+            {
+                Receiver.OnPublication(channel, position, payload);
+            }
+
+            return ValueTask.FromResult(new PublishResult(BrokerStatus.Ok, position));
+        }
+    }
+
+    public ValueTask<BrokerStatus> PublishPresenceAsync(string channel, bool joined, ReadOnlyMemory<byte> info)
+    {
+        var stripe = StripeOf(channel);
+        lock (stripe.Gate)
+        {
+            if (stripe.Find(channel) is { Subscribed: true })
+            {
+                Receiver.OnPresence(channel, joined, info);
+            }
+        }
+
+        return ValueTask.FromResult(BrokerStatus.Ok);
+    }
+
+    public ValueTask<BrokerStatus> SubscribeAsync(string channel)
+    {
+        var stripe = StripeOf(channel);
+        lock (stripe.Gate)
+        {
+            if (Ensure(stripe, channel, stripe.Find(channel)) is not { } entry)
+            {
+                return ValueTask.FromResult(BrokerStatus.Overloaded);
+            }
+
+            entry.Subscribed = true;
+            return ValueTask.FromResult(BrokerStatus.Ok);
+        }
+    }
+
+    public void Unsubscribe(string channel)
+    {
+        var stripe = StripeOf(channel);
+        lock (stripe.Gate)
+        {
+            if (stripe.Find(channel) is { } entry)
+            {
+                entry.Subscribed = false;
+                DropIfEmpty(stripe, channel, entry);
+            }
+        }
+    }
+
+    public ValueTask<HistoryResult> HistoryAsync(string channel, HistoryQuery query)
+    {
+        var stripe = StripeOf(channel);
+        lock (stripe.Gate)
+        {
+            if (Ensure(stripe, channel, stripe.Find(channel)) is not { } entry)
+            {
+                return ValueTask.FromResult(HistoryResult.Failed(BrokerStatus.Overloaded));
+            }
+
+            var now = Now;
+            var stream = StreamOf(entry, now);
+            stream.MetaExpires = Math.Max(stream.MetaExpires, now + Milliseconds(query.MetaTtl));
+            if (query.Since is { Epoch: { Length: > 0 } epoch } && epoch != stream.Epoch)
+            {
+                return ValueTask.FromResult(new HistoryResult(BrokerStatus.WrongEpoch, stream.Position, []));
+            }
+
+            var read = stream.Read(query.Since, query.Limit, query.Reverse);
+            return ValueTask.FromResult(new HistoryResult(BrokerStatus.Ok, stream.Position, read));
+        }
+    }
+
+    public ValueTask<BrokerStatus> RemoveHistoryAsync(string channel)
+    {
+        var stripe = StripeOf(channel);
+        lock (stripe.Gate)
+        {
+            if (stripe.Find(channel)?.Stream is { } stream)
+            {
+                Interlocked.Add(ref _bytes, -stream.Bytes);
+                stream.Clear();
+            }
+        }
+
+        return ValueTask.FromResult(BrokerStatus.Ok);
+    }
+
+    public ValueTask<BrokerStatus> AddPresenceAsync(string channel, PresenceEntry entry, TimeSpan ttl)
+    {
+        var stripe = StripeOf(channel);
+        lock (stripe.Gate)
+        {
+            if (Ensure(stripe, channel, stripe.Find(channel)) is not { } known)
+            {
+                return ValueTask.FromResult(BrokerStatus.Overloaded);
+            }
+
+            (known.Present ??= [])[entry.Client] = (entry, Now + Milliseconds(ttl));
+            return ValueTask.FromResult(BrokerStatus.Ok);
+        }
+    }
+
+    public ValueTask<BrokerStatus> RemovePresenceAsync(string channel, string client, string user)
+    {
+        var stripe = StripeOf(channel);
+        lock (stripe.Gate)
+        {
+            if (stripe.Find(channel) is { Present: { } present } entry && present.Remove(client))
+            {
+                DropIfEmpty(stripe, channel, entry);
+            }
+        }
+
+        return ValueTask.FromResult(BrokerStatus.Ok);
+    }
+
+    public ValueTask<PresenceResult> PresenceAsync(string channel) =>
+        ValueTask.FromResult(new PresenceResult(BrokerStatus.Ok, Present(channel)));
+
+    public ValueTask<PresenceStats> PresenceStatsAsync(string channel)
+    {
+        var present = Present(channel);
+        var users = present.Select(static entry => entry.User).Distinct(StringComparer.Ordinal).Count();
+        return ValueTask.FromResult(new PresenceStats(BrokerStatus.Ok, present.Count, users));
+    }
+
+    public ValueTask<BrokerStatus> SendControlAsync(ReadOnlyMemory<byte> message)
+    {
+        lock (_control)
+        {
+            Receiver.OnControl(message);
+        }
+
+        return ValueTask.FromResult(BrokerStatus.Ok);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_sweeper is { } sweeper)
+        {
+            await sweeper.DisposeAsync();
+        }
+    }
+
+    private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
+
+    private StreamPosition Store(MemoryStripe stripe, MemoryChannel entry, ReadOnlyMemory<byte> payload, PublishOptions options, long now)
+    {
+        var stream = StreamOf(entry, now);
+        var grown = stripe.Add(entry, payload, options.HistorySize);
+        stream.Expires = now + Milliseconds(options.HistoryTtl);
+        stream.MetaExpires = Math.Max(stream.MetaExpires, now + Math.Max(Milliseconds(options.MetaTtl), Milliseconds(options.HistoryTtl)));
+        var over = Interlocked.Add(ref _bytes, grown) - maxBytes;
+        if (over > 0)
+        {
+            Interlocked.Add(ref _bytes, -stripe.Trim(over));
+        }
+
+        return stream.Position;
+    }
+
+    private ChannelStream StreamOf(MemoryChannel entry, long now)
+    {
+        var freed = entry.ExpireStream(now);
+        if (freed != 0)
+        {
+            Interlocked.Add(ref _bytes, -freed);
+        }
+
+        return entry.Stream ??= new ChannelStream(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6)));
+    }
+
+    private IReadOnlyList<PresenceEntry> Present(string channel)
+    {
+        var stripe = StripeOf(channel);
+        lock (stripe.Gate)
+        {
+            var now = Now;
+            return stripe.Find(channel)?.Present is { } present
+                ? [.. present.Values.Where(one => one.Expires > now).Select(static one => one.Entry)]
+                : [];
+        }
+    }
+
+    /// <summary>The channel, made where it is new; null: there are too many.</summary>
+    private MemoryChannel? Ensure(MemoryStripe stripe, string channel, MemoryChannel? known)
+    {
+        if (known is not null)
+        {
+            return known;
+        }
+
+        if (Interlocked.Increment(ref _channels) > maxChannels)
+        {
+            Interlocked.Decrement(ref _channels);
+            return null;
+        }
+
+        return stripe.Channels[channel] = new MemoryChannel();
+    }
+
+    private void DropIfEmpty(MemoryStripe stripe, string channel, MemoryChannel entry)
+    {
+        if (entry.IsEmpty && stripe.Channels.Remove(channel))
+        {
+            Interlocked.Decrement(ref _channels);
+        }
+    }
+
+    private void Sweep()
+    {
+        foreach (var stripe in _stripes)
+        {
+            lock (stripe.Gate)
+            {
+                var before = stripe.Channels.Count;
+                Interlocked.Add(ref _bytes, -stripe.Expire(Now));
+                Interlocked.Add(ref _channels, stripe.Channels.Count - before);
+            }
+        }
+    }
+
+    private MemoryStripe StripeOf(string channel) => _stripes[(uint)channel.GetHashCode(StringComparison.Ordinal) % Stripes];
+}
