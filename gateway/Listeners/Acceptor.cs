@@ -31,7 +31,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     private bool _paused;
     private long _exhaustions;
 
-    /// <summary>A descriptor that is kept for the upstream of whoever was accepted with the last one, so that nobody is accepted only to be dropped. -1: used.</summary>
+    /// <summary>A descriptor that is kept for the upstream of whoever was accepted with the last one. -1: used.</summary>
     private int _spare = Spare();
 
     /// <summary>Times that this loop ran out of descriptors. Thread-safe.</summary>
@@ -169,7 +169,8 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
 
     private void Recover()
     {
-        if (_spare < 0 && (_spare = Spare()) < 0)
+        // Who was accepted goes before who waits in the kernel's queue.
+        if (!loop.Connector.FeedStarved() || (_spare < 0 && (_spare = Spare()) < 0))
         {
             _exhaustedAt = loop.Now;
             _freed = 0;

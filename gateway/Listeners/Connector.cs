@@ -17,6 +17,12 @@ internal sealed unsafe class Connector(RelayLoop loop)
     /// <summary>The last attempt failed for want of descriptors or memory here: another endpoint would not help.</summary>
     private bool _exhausted;
 
+    /// <summary>
+    /// Clients for whose upstream there was no descriptor, oldest first. The spare one of each loop is no promise: another thread may get
+    /// it between its release and its use, and a client may come from another loop. Bounded by the descriptors that there are.
+    /// </summary>
+    private readonly List<int> _starved = [];
+
     /// <summary>Backends of the connects under way that are not the listener's own.</summary>
     private readonly Dictionary<int, BackendState> _routed = [];
 
@@ -125,10 +131,39 @@ internal sealed unsafe class Connector(RelayLoop loop)
         {
             OnFailure(channel->Peer, loop.Table[channel->Peer]);
         }
+        else if (_starved.Remove(client))
+        {
+            GiveUp(client, channel, 0, RefusalReason.Resources);
+        }
         else if (loop.Waiting.TryGiveUp(client))
         {
             GiveUp(client, channel, 0, RefusalReason.QueueTimeout);
         }
+    }
+
+    /// <summary>Gives those who wait for a descriptor another try. True when nobody waits any more.</summary>
+    public bool FeedStarved()
+    {
+        // Each at most once: whoever finds none goes to the end of the line.
+        for (var left = _starved.Count; left > 0 && _starved.Count > 0; left--)
+        {
+            var client = _starved[0];
+            _starved.RemoveAt(0);
+            var channel = loop.Table[client];
+            if (BackendOf(client, channel) is not { } backend)
+            {
+                GiveUp(client, channel, 0);
+                continue;
+            }
+
+            Attempt(client, channel, backend, null, Tried.None, 0);
+            if (_exhausted)
+            {
+                return false;
+            }
+        }
+
+        return _starved.Count == 0;
     }
 
     /// <summary>A client that waited has got a place.</summary>
@@ -142,6 +177,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
     public void Forget(int client)
     {
         _routed.Remove(client);
+        _ = _starved.Count > 0 && _starved.Remove(client);
         loop.Waiting.Forget(client);
     }
 
@@ -159,7 +195,6 @@ internal sealed unsafe class Connector(RelayLoop loop)
         var backend = BackendOf(client, channel);
         if (backend is null)
         {
-            _exhausted = false;
             GiveUp(client, channel, attempts);
             return;
         }
@@ -204,6 +239,13 @@ internal sealed unsafe class Connector(RelayLoop loop)
             endpoint = null;
         }
 
+        if (_exhausted)
+        {
+            // Its timer runs on.
+            _starved.Add(client);
+            return;
+        }
+
         GiveUp(client, channel, attempts);
     }
 
@@ -235,7 +277,8 @@ internal sealed unsafe class Connector(RelayLoop loop)
 
         if (socket < 0)
         {
-            _exhausted = true;
+            // Anything else is of this address: a family that the kernel lacks.
+            _exhausted = loop.Acceptor.IsExhausted;
             return false;
         }
 
@@ -289,7 +332,6 @@ internal sealed unsafe class Connector(RelayLoop loop)
         _routed.Remove(client);
         var reason =
             known is { } given ? given
-            : _exhausted ? RefusalReason.Resources
             : attempts > 0 ? RefusalReason.ConnectFailed
             : backend?.WhyNone(loop.Now) ?? RefusalReason.NoBackend;
         listener.CountRefusal(reason);

@@ -29,7 +29,7 @@ internal sealed record ProcessUsage(
         new(
             Environment.CpuUsage.TotalTime.TotalSeconds,
             Environment.WorkingSet,
-            Directory.EnumerateFileSystemEntries("/proc/self/fd").Count(),
+            CountDescriptors(maxDescriptors),
             maxDescriptors,
             startTime,
             GC.GetGCMemoryInfo().HeapSizeBytes,
@@ -37,4 +37,17 @@ internal sealed record ProcessUsage(
             [GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2)],
             [.. Enumerable.Range(0, 3).Select(generation => GcWatch.LongestPause(generation).TotalSeconds)]
         );
+
+    private static int CountDescriptors(long max)
+    {
+        try
+        {
+            return Directory.EnumerateFileSystemEntries("/proc/self/fd").Count();
+        }
+        catch (IOException)
+        {
+            // To count them takes one.
+            return (int)Math.Min(max, int.MaxValue);
+        }
+    }
 }
