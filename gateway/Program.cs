@@ -1,7 +1,11 @@
 using System.CommandLine;
+using Mooring.Contracts.Processes;
 using Mooring.Gateway.Bench;
 using Mooring.Gateway.Serving;
 using Mooring.Gateway.Tuning;
+
+// Before anything else: what comes earlier is lost to the first process of a container.
+using var early = EarlySignals.Handle();
 
 var root = new RootCommand("Mooring gateway: carries long-lived connections")
 {

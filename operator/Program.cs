@@ -1,8 +1,12 @@
 using System.CommandLine;
+using Mooring.Contracts.Processes;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Host;
 using Mooring.Operator.Run;
 using Mooring.Operator.Validation;
+
+// Before anything else: what comes earlier is lost to the first process of a container.
+using var early = EarlySignals.Handle();
 
 var root = new RootCommand("Mooring's control plane: fleets of long-lived connections")
 {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
+using Mooring.Contracts.Processes;
 
 namespace Mooring.Gateway.Bench;
 
@@ -71,6 +72,7 @@ internal static class EchoCommand
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, stop));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, stop));
+        EarlySignals.HandOver();
         if (kind == EchoKind.Udp)
         {
             using var datagrams = new UdpEcho(new IPEndPoint(address, number));

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Runtime.InteropServices;
+using Mooring.Contracts.Processes;
 using Mooring.Gateway.Draining;
 using Mooring.Gateway.Handover;
 using Mooring.Gateway.Listeners;
@@ -68,6 +69,7 @@ internal static class GatewayProcess
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopNow.Token);
         var successor = new SuccessorStart(options.Takeover is not null, log);
         using var signals = new Signals(drain, stopNow, reloads, successor);
+        EarlySignals.HandOver();
         await using var admin = new AdminSlot(options.Admin, status);
         Succession? succession = null;
         try

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Mooring.Contracts;
+using Mooring.Contracts.Processes;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Serving;
 using Mooring.Gateway.Streams;
@@ -130,6 +131,7 @@ internal static class TuneNodeCommand
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        EarlySignals.HandOver();
         await using var sink = new LogSink(Console.OpenStandardOutput());
         var log = new GatewayLog(sink, default, TimeProvider.System);
         log.Event("started", ("version", GatewayVersion.Text), ("node", node));

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading.Channels;
+using Mooring.Contracts.Processes;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Output;
 using Mooring.Operator.Host.Processes;
@@ -139,6 +140,7 @@ internal static class HostRunner
                 host.Post(host.Revisions.Restart);
             }
         );
+        EarlySignals.HandOver();
         await supervisor.RunAsync();
         return 0;
 

@@ -29,6 +29,8 @@ internal static class GatewayPodRenderer
                 ServiceAccountName = ResourceNames.Gateway(fleet.Metadata.Name!),
                 AutomountServiceAccountToken = false,
                 EnableServiceLinks = false,
+                // As the first process it would be spared a SIGTERM that comes before its handlers, and the pod would stay until its grace ends.
+                ShareProcessNamespace = true,
                 TerminationGracePeriodSeconds = GraceSeconds(gateway.Drain),
                 SecurityContext = PodTemplates.PodRights(restricted: true),
                 Containers = [Container(input)],

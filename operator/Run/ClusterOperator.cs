@@ -1,3 +1,4 @@
+using Mooring.Contracts.Processes;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
 using Mooring.Kubernetes.LeaderElection;
@@ -21,6 +22,8 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
     /// <summary>Runs until stopped. Returns the process's exit code.</summary>
     public static async Task<int> RunAsync(RunOptions options, CancellationToken stopping)
     {
+        // The command line has its own handlers in place, which cancel.
+        EarlySignals.HandOver();
         using var loggers = LoggerFactory.Create(logging => Configure(logging, options));
         var log = loggers.CreateLogger<ClusterOperator>();
         try

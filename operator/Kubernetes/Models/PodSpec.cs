@@ -22,6 +22,9 @@ public sealed class PodSpec
     /// <summary>The node's processes are in sight.</summary>
     public bool? HostPID { get; set; }
 
+    /// <summary>The containers see each other, and none of them is the first process, to which the kernel gives no signal that it has no handler for.</summary>
+    public bool? ShareProcessNamespace { get; set; }
+
     /// <summary><c>Always</c>, <c>OnFailure</c> or <c>Never</c>.</summary>
     public string? RestartPolicy { get; set; }
 
