@@ -29,9 +29,9 @@ internal static class UdpListenerCompiler
             errors.Add($"{path}.proxyProtocol", "must not be set when protocol is UDP");
         }
 
-        if (listener.Limits is not null)
+        if (listener.Limits is { } limits && limits with { NewConnections = null } != new ListenerLimitsConfig())
         {
-            errors.Add($"{path}.limits", "must not be set when protocol is UDP");
+            errors.Add($"{path}.limits", "of them, only newConnections is for protocol UDP");
         }
 
         if (listener.Udp is { } udp)

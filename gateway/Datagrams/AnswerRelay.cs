@@ -231,6 +231,11 @@ internal sealed unsafe class AnswerRelay : IDisposable
     {
         var flow = _owner.Flows[handle];
         flow->Sent += bytes;
+        if (flow->Country != 0)
+        {
+            _loop.Countries.CountBytes(flow->Country, bytes, fromClient: false);
+        }
+
         _loop.Counters[flow->Listener]->Traffic.Sent += bytes;
         _owner.Counters[flow->Listener]->Sent += datagrams;
     }

@@ -44,6 +44,9 @@ internal struct Flow
     /// <summary>Index of the backend, for the counters.</summary>
     public ushort Backend;
 
+    /// <summary>Number of its country, plus one; 0: not counted.</summary>
+    public ushort Country;
+
     public uint LastActive;
 
     public FlowState State;

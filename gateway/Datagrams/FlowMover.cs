@@ -30,6 +30,8 @@ internal sealed unsafe class FlowMover(RelayLoop loop, DatagramLoop owner)
         loop.Unregister(flow->Upstream);
         channel->Kind = ChannelKind.None;
         channel->Loop = 0;
+        loop.Countries.Left(flow->Country);
+        loop.Admission.Suspend(flow->Key.Client);
         owner.Shards.Detach(pin);
         owner.Flows.Remove(handle);
         return taken;
@@ -40,9 +42,7 @@ internal sealed unsafe class FlowMover(RelayLoop loop, DatagramLoop owner)
     {
         var flow = left.Flow;
         loop.Engine.Endpoints[flow.Endpoint].Release();
-        loop.Engine.Addresses.Release(flow.Key.Client.ClientKey);
-        loop.Engine.Listeners[flow.Listener].Connections.Release();
-        loop.Engine.Connections.Release();
+        loop.Admission.ReleaseSuspended(flow.Listener, flow.Key.Client);
         loop.CloseLater(flow.Upstream);
         loop.CloseLater(left.Pin);
     }
@@ -51,14 +51,12 @@ internal sealed unsafe class FlowMover(RelayLoop loop, DatagramLoop owner)
     public void Adopt(in DetachedFlow arrived)
     {
         var flow = arrived.Flow;
-        loop.Engine.Connections.TryAcquire(0);
-        loop.Engine.Listeners[flow.Listener].Connections.TryAcquire(0);
-        loop.Engine.Addresses.TryAcquire(flow.Key.Client.ClientKey, 0);
-        Attach(arrived);
+        loop.Admission.AdoptSuspended(flow.Listener, flow.Key.Client);
+        Attach(arrived, isNew: true);
     }
 
     /// <summary>Serves the flow from here on. Where the kernel refuses, it is closed.</summary>
-    public void Attach(in DetachedFlow arrived)
+    public void Attach(in DetachedFlow arrived, bool isNew = false)
     {
         var handle = owner.Flows.Add(arrived.Flow.Key);
         var flow = owner.Flows[handle];
@@ -68,6 +66,8 @@ internal sealed unsafe class FlowMover(RelayLoop loop, DatagramLoop owner)
         (flow->Hash, flow->Next, flow->Older, flow->Newer) = (hash, next, older, newer);
         flow->Batch = 0;
         flow->State &= FlowState.Answered;
+        loop.Admission.Resume(flow->Key.Client);
+        flow->Country = loop.Countries.IsOn ? loop.Countries.Entered(flow->Key.Client, isNew) : (ushort)0;
         if ((arrived.Flow.State & FlowState.Confirmed) != FlowState.None)
         {
             owner.Flows.Confirm(handle);

@@ -37,13 +37,13 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
         var engine = loop.Engine;
         var listener = engine.Listeners[shard.Listener];
         var setup = listener.Setup;
-        var refusal = Take(listener, setup, key.Client.ClientKey);
+        var refusal = loop.Admission.TakeFlow(listener, setup, key.Client);
         if (
             refusal is RefusalReason.Capacity or RefusalReason.FleetCapacity or RefusalReason.ListenerCapacity
             && Evict(refusal == RefusalReason.ListenerCapacity ? key.Listener : -1)
         )
         {
-            refusal = Take(listener, setup, key.Client.ClientKey);
+            refusal = loop.Admission.TakeFlow(listener, setup, key.Client);
         }
 
         if (refusal is not null)
@@ -58,6 +58,7 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
         flow->Shard = shard.Number;
         flow->Started = loop.Now;
         flow->LastActive = loop.Tick;
+        flow->Country = loop.Countries.IsOn ? loop.Countries.Entered(key.Client, isNew: true) : (ushort)0;
         flow->Upstream = -1;
         flow->Endpoint = flow->FirstTried = flow->SecondTried = -1;
         if (!Connect(handle, flow, setup!.Backend!))
@@ -182,43 +183,10 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
         owner.Flows.Remove(handle);
     }
 
-    /// <summary>Takes a place in each count, or in none of them, and says which one had none left.</summary>
-    private RefusalReason? Take(ListenerState listener, ListenerSetup? setup, ulong client)
-    {
-        var engine = loop.Engine;
-        // While paused, a shard is read only once more, when it is left: see ShardList.
-        if (setup is null || engine.Mode == AcceptMode.Refuse)
-        {
-            return RefusalReason.Draining;
-        }
-
-        var snapshot = engine.Snapshot!;
-        if (engine.Share.Acquire(engine.Connections, snapshot.AdmitUpTo, loop.Now) is { } full)
-        {
-            return full;
-        }
-
-        if (!listener.Connections.TryAcquire(setup.Config.MaxConnections))
-        {
-            engine.Connections.Release();
-            return RefusalReason.ListenerCapacity;
-        }
-
-        if (!engine.Addresses.TryAcquire(client, snapshot.PerAddress))
-        {
-            listener.Connections.Release();
-            engine.Connections.Release();
-            return RefusalReason.PerAddress;
-        }
-
-        return null;
-    }
-
     private void Release(Flow* flow)
     {
-        loop.Engine.Addresses.Release(flow->Key.Client.ClientKey);
-        loop.Engine.Listeners[flow->Listener].Connections.Release();
-        loop.Engine.Connections.Release();
+        loop.Countries.Left(flow->Country);
+        loop.Admission.Release(flow->Listener, flow->Key.Client);
     }
 
     /// <summary>Makes room: the oldest flow whose client never sent a second datagram goes. False: there is none.</summary>

@@ -32,6 +32,11 @@ internal sealed unsafe class UpstreamSender : IDisposable
             }
 
             flow->Received += run.Bytes;
+            if (flow->Country != 0)
+            {
+                _loop.Countries.CountBytes(flow->Country, run.Bytes, fromClient: true);
+            }
+
             flow->Requests += run.Count;
             _loop.Counters.Backend(flow->Backend)->Sent += run.Bytes;
             if (run.Count == 1 || !DatagramSupport.Segmentation || !TrySendBundle(flow, vectors, run))

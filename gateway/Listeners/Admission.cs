@@ -17,14 +17,18 @@ internal sealed unsafe class Admission(RelayLoop loop)
     /// <param name="setup">What the listener does; null: it is gone.</param>
     /// <param name="address">The socket's other end.</param>
     /// <param name="behindProxy">That is a proxy, and the client's own address is still to come: see <see cref="Identify"/>.</param>
-    public RefusalReason? Take(ListenerState listener, ListenerSetup? setup, NetworkAddress address, bool behindProxy)
+    public RefusalReason? Take(ListenerState listener, ListenerSetup? setup, NetworkAddress address, bool behindProxy) =>
+        setup is null || loop.Engine.Mode != AcceptMode.Accept ? RefusalReason.Draining : TakePlaces(listener, setup, address, behindProxy);
+
+    /// <summary>A UDP flow is to begin; else as the other. While accepting pauses, a shard is read only once more, when it is left.</summary>
+    public RefusalReason? TakeFlow(ListenerState listener, ListenerSetup? setup, NetworkAddress address) =>
+        setup is null || loop.Engine.Mode == AcceptMode.Refuse
+            ? RefusalReason.Draining
+            : TakePlaces(listener, setup, address, behindProxy: false);
+
+    private RefusalReason? TakePlaces(ListenerState listener, ListenerSetup setup, NetworkAddress address, bool behindProxy)
     {
         var engine = loop.Engine;
-        if (setup is null || engine.Mode != AcceptMode.Accept)
-        {
-            return RefusalReason.Draining;
-        }
-
         var snapshot = engine.Snapshot!;
         if (engine.Share.Acquire(engine.Connections, snapshot.AdmitUpTo, loop.Now) is { } full)
         {
@@ -69,26 +73,49 @@ internal sealed unsafe class Admission(RelayLoop loop)
     }
 
     /// <summary>Counts a connection that another process accepted, whatever the limits say.</summary>
-    public void Adopt(Channel* client)
+    public void Adopt(Channel* client) => Adopt(client->Listener, client->Address);
+
+    /// <summary>Counts a connection or flow that another process accepted, whatever the limits say.</summary>
+    public void Adopt(ushort listener, NetworkAddress address)
+    {
+        AdoptSuspended(listener, address);
+        Resume(address);
+    }
+
+    /// <summary>As <see cref="Adopt(ushort, NetworkAddress)"/>, for one that is in no list of this loop yet: <see cref="Resume(NetworkAddress)"/> follows.</summary>
+    public void AdoptSuspended(ushort listener, NetworkAddress address)
     {
         var engine = loop.Engine;
         engine.Connections.TryAcquire(0);
-        engine.Listeners[client->Listener].Connections.TryAcquire(0);
-        engine.Addresses.TryAcquire(client->Address.ClientKey, 0);
-        _prefixes?.TryAcquire(client->Address, 0);
+        engine.Listeners[listener].Connections.TryAcquire(0);
+        engine.Addresses.TryAcquire(address.ClientKey, 0);
     }
 
-    /// <summary>The connection is in no list of this loop for a moment: what goes by those lists counts it no more. See <see cref="Resume"/>.</summary>
-    public void Suspend(Channel* client) => _prefixes?.Release(client->Address);
+    /// <summary>The connection is in no list of this loop for a moment: what goes by those lists counts it no more. See <see cref="Resume(Channel*)"/>.</summary>
+    public void Suspend(Channel* client) => Suspend(client->Address);
 
-    /// <summary>Takes back <see cref="Suspend"/>.</summary>
-    public void Resume(Channel* client) => _prefixes?.TryAcquire(client->Address, 0);
+    public void Suspend(NetworkAddress address) => _prefixes?.Release(address);
+
+    /// <summary>Takes back <see cref="Suspend(Channel*)"/>.</summary>
+    public void Resume(Channel* client) => Resume(client->Address);
+
+    public void Resume(NetworkAddress address) => _prefixes?.TryAcquire(address, 0);
 
     /// <summary>The connection has ended.</summary>
-    public void Release(Channel* client)
+    public void Release(Channel* client) => Release(client->Listener, client->Address);
+
+    /// <summary>The connection or flow has ended.</summary>
+    public void Release(ushort listener, NetworkAddress address)
     {
-        ReleaseAddress(client->Address);
-        loop.Engine.Listeners[client->Listener].Connections.Release();
+        Suspend(address);
+        ReleaseSuspended(listener, address);
+    }
+
+    /// <summary>It has ended while it was suspended.</summary>
+    public void ReleaseSuspended(ushort listener, NetworkAddress address)
+    {
+        loop.Engine.Addresses.Release(address.ClientKey);
+        loop.Engine.Listeners[listener].Connections.Release();
         loop.Engine.Connections.Release();
     }
 
@@ -107,6 +134,11 @@ internal sealed unsafe class Admission(RelayLoop loop)
             foreach (var client in loop.Table.ClientsOf(loop.Owner))
             {
                 table.TryAcquire(loop.Table[client]->Address, 0);
+            }
+
+            foreach (var flow in loop.Datagrams?.Flows.All() ?? [])
+            {
+                table.TryAcquire(loop.Datagrams!.Flows[flow]->Key.Client, 0);
             }
         }
     }

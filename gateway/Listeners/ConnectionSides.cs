@@ -80,7 +80,7 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
 
         if (side->Country > 0)
         {
-            loop.Countries.Closed(side->Country);
+            loop.Countries.Left(side->Country);
         }
 
         if (side->Shape > 0)

@@ -35,24 +35,42 @@ internal sealed unsafe class CountryCounter(RelayLoop loop)
     }
 
     /// <summary>A client is known.</summary>
-    public void Opened(int descriptor, Channel* client)
+    public void Opened(int descriptor, Channel* client) =>
+        loop.Sides.Claim(descriptor, client)->Country = Entered(client->Address, isNew: true);
+
+    /// <summary>A connection or flow is here. Returns what tells its country: its number plus one.</summary>
+    /// <param name="address">Its client.</param>
+    /// <param name="isNew">Not one that left this loop a moment ago.</param>
+    public ushort Entered(NetworkAddress address, bool isNew)
     {
-        var index = Find(client->Address);
-        loop.Sides.Claim(descriptor, client)->Country = (ushort)(index + 1);
+        var index = Find(address);
         ref var totals = ref _totals![index];
         totals.Connections++;
-        totals.Accepted++;
+        totals.Accepted += isNew ? 1 : 0;
+        return (ushort)(index + 1);
+    }
+
+    /// <summary>Takes back <see cref="Entered"/>; nothing for 0.</summary>
+    public void Left(ushort country)
+    {
+        if (country != 0)
+        {
+            _totals![country - 1].Connections--;
+        }
     }
 
     /// <summary>Bytes were read from a client or its upstream.</summary>
     public void Count(int descriptor, int count, bool fromClient)
     {
-        var country = loop.Engine.Sides[descriptor]->Country;
-        if (country == 0)
+        if (loop.Engine.Sides[descriptor]->Country is var country and not 0)
         {
-            return;
+            CountBytes(country, count, fromClient);
         }
+    }
 
+    /// <summary>As the other, of what <see cref="Entered"/> returned.</summary>
+    public void CountBytes(ushort country, long count, bool fromClient)
+    {
         if (fromClient)
         {
             _totals![country - 1].Received += count;
@@ -62,9 +80,6 @@ internal sealed unsafe class CountryCounter(RelayLoop loop)
             _totals![country - 1].Sent += count;
         }
     }
-
-    /// <summary>A connection that was counted has ended.</summary>
-    public void Closed(ushort country) => _totals![country - 1].Connections--;
 
     private int Find(NetworkAddress address)
     {

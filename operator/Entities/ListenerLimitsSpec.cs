@@ -3,7 +3,7 @@ using Mooring.Operator.Entities.Attributes;
 
 namespace Mooring.Operator.Entities;
 
-[Description("Limits of one listener on each gateway.")]
+[Description("Limits of one listener on each gateway. Of a UDP listener, newConnections only: it counts flows.")]
 [ValidationRule("!has(self.message) || self.refuse == 'Message'", "message is only for refuse Message", FieldPath = ".message")]
 public sealed record ListenerLimitsSpec
 {

@@ -5,7 +5,12 @@ namespace Mooring.Operator.Entities;
 [Description("One place where clients arrive: a port, what it speaks, and the backend behind it.")]
 [ValidationRule("self.protocol == 'TCP' || !has(self.tcp)", "tcp is only for protocol TCP", FieldPath = ".tcp")]
 [ValidationRule("self.protocol == 'UDP' || !has(self.udp)", "udp is only for protocol UDP", FieldPath = ".udp")]
-[ValidationRule("self.protocol != 'UDP' || !has(self.limits)", "limits is not for protocol UDP", FieldPath = ".limits")]
+[ValidationRule(
+    "self.protocol != 'UDP' || !has(self.limits) || (!has(self.limits.bandwidth) && !has(self.limits.connectionBandwidth)"
+        + " && self.limits.refuse == 'Reset')",
+    "of limits, only newConnections is for protocol UDP",
+    FieldPath = ".limits"
+)]
 [ValidationRule(
     "self.protocol != 'UDP' || !has(self.proxyProtocol)",
     "proxyProtocol is not for protocol UDP",

@@ -11,9 +11,9 @@ internal sealed class ListenerLimitsRules : AbstractValidator<ListenerSpec>
     public ListenerLimitsRules()
     {
         RuleFor(listener => listener.Limits)
-            .Null()
+            .Must(limits => limits is null or { Bandwidth: null, ConnectionBandwidth: null, Refuse: "Reset" })
             .When(listener => listener.Protocol == Protocols.Udp)
-            .WithMessage("is not for protocol UDP");
+            .WithMessage("of limits, only newConnections is for protocol UDP");
         RuleFor(listener => listener.Limits!.Message)
             .Null()
             .When(listener => listener.Limits!.Refuse != "Message")

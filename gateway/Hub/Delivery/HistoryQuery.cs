@@ -10,11 +10,7 @@ internal readonly record struct HistoryQuery(StreamPosition? Since, int Limit, b
 /// <param name="Status">Whether the rest holds.</param>
 /// <param name="Top">The stream's position, read at one moment with the publications.</param>
 /// <param name="Publications">In the order asked for.</param>
-internal readonly record struct HistoryResult(
-    BrokerStatus Status,
-    StreamPosition Top,
-    IReadOnlyList<StoredPublication> Publications
-)
+internal readonly record struct HistoryResult(BrokerStatus Status, StreamPosition Top, IReadOnlyList<StoredPublication> Publications)
 {
     public static HistoryResult Failed(BrokerStatus status) => new(status, default, []);
 }

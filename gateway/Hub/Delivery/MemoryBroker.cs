@@ -11,7 +11,8 @@ namespace Mooring.Gateway.Hub.Delivery;
 /// <param name="time">Ages.</param>
 /// <param name="maxBytes">Bytes of history over all channels.</param>
 /// <param name="maxChannels">Channels that have subscribers, history or presence.</param>
-internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBroker.DefaultMaxBytes, int maxChannels = 1_000_000) : IHubBroker
+internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBroker.DefaultMaxBytes, int maxChannels = 1_000_000)
+    : IHubBroker
 {
     public const long DefaultMaxBytes = 256L * 1024 * 1024;
 

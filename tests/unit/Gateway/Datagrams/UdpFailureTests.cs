@@ -193,6 +193,77 @@ public sealed class UdpFailureTests
     }
 
     [Fact]
+    public async Task PerPrefix_SetByReload_CountsFlowsThatAreOpenAlready()
+    {
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync([server.Port], Short);
+        var clients = Enumerable.Range(1, 4).Select(i => gateway.Client(from: IPAddress.Parse($"127.0.4.{i}"))).ToList();
+        (await clients[0].AskAsync("a")).ShouldBe("a");
+        (await clients[1].AskAsync("b")).ShouldBe("b");
+        var limited = new CapacityConfig { PerPrefix = new PrefixLimitConfig { Connections = 3 } };
+        await gateway.ApplyAsync([server.Port], config => Short(config) with { Capacity = limited });
+        (await clients[2].AskAsync("c")).ShouldBe("c");
+        await RefusedAsync(gateway, clients[3], "per_prefix");
+        using var other = gateway.Client(from: IPAddress.Parse("127.0.5.1"));
+        (await other.AskAsync("d")).ShouldBe("d");
+
+        // What ends gives its place back, to the table that counts now.
+        await gateway.FlowsAsync(0);
+        foreach (var client in clients.Skip(1))
+        {
+            (await client.AskAsync("e")).ShouldBe("e");
+        }
+
+        clients.ForEach(client => client.Dispose());
+
+        static GatewayConfig Short(GatewayConfig config) =>
+            config with
+            {
+                Listeners = [config.Listeners[0] with { Udp = new UdpListenerConfig { SessionTimeout = TimeSpan.FromSeconds(2) } }],
+            };
+    }
+
+    [Fact]
+    public async Task NewConnections_FasterThanTheRate_AreRefused()
+    {
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync(
+            [server.Port],
+            config =>
+                config with
+                {
+                    Listeners =
+                    [
+                        config.Listeners[0] with
+                        {
+                            Limits = new ListenerLimitsConfig
+                            {
+                                NewConnections = new RateConfig { PerSecond = 1, Burst = 2 },
+                            },
+                        },
+                    ],
+                }
+        );
+        using var first = gateway.Client();
+        using var second = gateway.Client();
+        using var third = gateway.Client();
+        await first.SendAsync([1]);
+        await second.SendAsync([1]);
+        await RefusedAsync(gateway, third, "listener_rate");
+    }
+
+    private static Task RefusedAsync(UdpGateway gateway, UdpClientSocket client, string reason) =>
+        Until.TrueAsync(
+            async () =>
+            {
+                await client.SendAsync([1]);
+                return gateway.Load.RefusedTotal.GetValueOrDefault(reason) > 0;
+            },
+            EngineHarness.Patience,
+            $"a flow is refused: {reason}"
+        );
+
+    [Fact]
     public async Task SameAddress_WhateverItsPort_GoesToOneEndpoint()
     {
         using var first = UdpServer.Named("first");

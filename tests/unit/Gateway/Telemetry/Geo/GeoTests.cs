@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text;
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Telemetry.Geo;
+using Mooring.Gateway.Tests.Datagrams;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Gateway.Transport;
 using Mooring.Testing;
@@ -53,6 +55,43 @@ public sealed class GeoTests : IDisposable
         var names = Enumerable.Range(0, CountryNames.Count).Select(CountryNames.Of).ToList();
         names.Distinct().Count().ShouldBe(CountryNames.Count);
         names.Skip(1).ShouldAllBe(name => CountryNames.Of(CountryNames.IndexOf((ushort)(name[0] | (name[1] << 8)))) == name);
+    }
+
+    [Fact]
+    public async Task Engine_Flows_AreCountedByCountry()
+    {
+        File.WriteAllBytes(_file, MmdbWriter.Write(("127.0.4.0/24", "CH")));
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync(
+            [server.Port],
+            config =>
+                config with
+                {
+                    Geo = new GeoConfig { DatabasePath = _file },
+                    Listeners = [config.Listeners[0] with { Udp = new UdpListenerConfig { SessionTimeout = TimeSpan.FromSeconds(2) } }],
+                }
+        );
+        using var known = gateway.Client(from: IPAddress.Parse("127.0.4.1"));
+        using var unknown = gateway.Client(from: IPAddress.Parse("127.0.5.1"));
+        (await known.AskAsync("hello")).ShouldBe("hello");
+        (await unknown.AskAsync("you")).ShouldBe("you");
+        // Bytes that went out are counted when the system call returns, which may be after they came in here.
+        await Until.TrueAsync(() => Load("unknown").SentBytesTotal == 3, EngineHarness.Patience, "what was sent is counted");
+        Load("CH")
+            .ShouldBe(
+                new CountryLoad
+                {
+                    Country = "CH",
+                    Connections = Load("CH").Connections,
+                    AcceptedTotal = 1,
+                    ReceivedBytesTotal = 5,
+                    SentBytesTotal = 5,
+                }
+            );
+        await gateway.FlowsAsync(0);
+        Load("CH").Connections.ShouldBe(0);
+
+        CountryLoad Load(string country) => gateway.Engine.CountryLoads().Single(load => load.Country == country);
     }
 
     [Fact]
