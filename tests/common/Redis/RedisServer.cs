@@ -29,12 +29,15 @@ public sealed class RedisServer : IAsyncDisposable
 
     /// <summary>Starts one and waits until it answers.</summary>
     /// <param name="arguments">Further options, such as <c>--requirepass secret</c>.</param>
-    public static async Task<RedisServer> StartAsync(params string[] arguments)
+    public static Task<RedisServer> StartAsync(params string[] arguments) => StartAsync(() => arguments);
+
+    /// <summary>Likewise, with options that are made anew for each try: another port among them may be taken too.</summary>
+    public static async Task<RedisServer> StartAsync(Func<string[]> arguments)
     {
         // Between choosing the port and using it somebody else may take it.
         for (var tries = 1; ; tries++)
         {
-            var server = new RedisServer(FreePort(), arguments);
+            var server = new RedisServer(FreePort(), arguments());
             try
             {
                 await server.StartAgainAsync();

@@ -1,0 +1,61 @@
+namespace Mooring.Gateway.Hub.Resp;
+
+/// <summary>Keeps one connection for calls. Thread-safe.</summary>
+internal sealed class RespCaller(IRespLocator locator, RespSettings settings, RespCounters counters, TimeProvider time)
+    : RespKeeper(locator, settings, counters, time)
+{
+    private RespPipeline? _pipeline;
+
+    /// <summary>Calls that wait for an answer.</summary>
+    public int InFlight => Volatile.Read(ref _pipeline)?.InFlight ?? 0;
+
+    /// <summary>Bytes that wait to be sent.</summary>
+    public int Unsent => Volatile.Read(ref _pipeline)?.Transport.Unsent ?? 0;
+
+    /// <summary>The reply, which may be an error of the server's.</summary>
+    /// <param name="command">What.</param>
+    /// <param name="deadline">From now.</param>
+    /// <param name="before">A command right before it whose reply does not matter; null: none.</param>
+    /// <exception cref="RespUnavailableException">It was not sent, or nobody knows.</exception>
+    public Task<RespValue> CallAsync(RespCommand command, TimeSpan deadline, RespCommand? before = null)
+    {
+        if (Volatile.Read(ref _pipeline) is not { } pipeline)
+        {
+            Counters.CountRefusal();
+            throw new RespUnavailableException(Problem ?? "not connected", mayHaveRun: false);
+        }
+
+        return pipeline.CallAsync(command, deadline, before);
+    }
+
+    protected override async Task UseAsync(RespTransport transport)
+    {
+        using var pipeline = new RespPipeline(transport, Settings.Limits, Counters, Time);
+        transport.Start(pipeline);
+        Volatile.Write(ref _pipeline, pipeline);
+        await transport.Ended;
+        Volatile.Write(ref _pipeline, null);
+    }
+
+    protected override void Ping(RespTransport transport)
+    {
+        if (Volatile.Read(ref _pipeline) is { } pipeline)
+        {
+            try
+            {
+                _ = pipeline
+                    .CallAsync(RespCommand.Ping, Settings.Limits.DeadAfter)
+                    .ContinueWith(
+                        static done => _ = done.Exception,
+                        CancellationToken.None,
+                        TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously,
+                        TaskScheduler.Default
+                    );
+            }
+            catch (RespUnavailableException)
+            {
+                // So much waits that one more question changes nothing.
+            }
+        }
+    }
+}

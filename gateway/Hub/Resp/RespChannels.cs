@@ -1,0 +1,254 @@
+using System.Text;
+
+namespace Mooring.Gateway.Hub.Resp;
+
+/// <summary>Whom <see cref="RespChannels"/> tells; on any thread, but what concerns one channel one after the other.</summary>
+internal interface IRespChannelSink
+{
+    void Message(string channel, ReadOnlyMemory<byte> payload);
+
+    /// <summary>The channel is subscribed to again after a time without, in which messages may have been missed.</summary>
+    void Interrupted(string channel);
+}
+
+/// <summary>Subscriptions to channels of Redis, on connections of their own: one, or in a cluster one for each node that has some.</summary>
+/// <remarks>Thread-safe. Each channel is subscribed to at the node that has its slot, with SSUBSCRIBE where the cluster knows it, and follows the slot.</remarks>
+internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Place> _places = [];
+    private readonly Dictionary<RespEndpoint, RespListener> _listeners = [];
+    private readonly RespClient _client;
+    private readonly RespCounters _counters;
+    private readonly TimeProvider _time;
+    private readonly IRespChannelSink _sink;
+    private readonly RespListener? _single;
+    private bool _disposed;
+
+    public RespChannels(RespClient client, RespCounters counters, TimeProvider time, IRespChannelSink sink)
+    {
+        _client = client;
+        _counters = counters;
+        _time = time;
+        _sink = sink;
+        if (client.Cluster is null)
+        {
+            _single = new RespListener(RespClient.Locator(client.Settings, counters, time), client.Settings, counters, time, this);
+            _single.Start();
+        }
+    }
+
+    /// <summary>Why a connection is missing; null: none is.</summary>
+    public string? Problem => Listeners().Select(listener => listener.Problem).FirstOrDefault(problem => problem is not null);
+
+    /// <summary>Channels subscribed to, or being so.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _places.Count;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Completes once everything that is published comes. It is wanted from now on until <see cref="Unsubscribe"/>, also when this fails.
+    /// </summary>
+    /// <exception cref="RespException">Not by the deadline, or the server does not want to.</exception>
+    public async Task SubscribeAsync(string channel, TimeSpan deadline)
+    {
+        Task confirmed;
+        lock (_gate)
+        {
+            if (!_places.TryGetValue(channel, out var place))
+            {
+                _places[channel] = place = new Place(KeySlot.Of(Encoding.UTF8.GetBytes(channel)));
+            }
+
+            if (place.Confirmed.Task.IsFaulted)
+            {
+                // It was refused before; perhaps no more.
+                place.Confirmed = Place.NewTask();
+                place.Listener?.Unsubscribe(channel);
+                place.Listener = null;
+            }
+
+            Settle(channel, place);
+            confirmed = place.Confirmed.Task;
+        }
+
+        try
+        {
+            await confirmed.WaitAsync(deadline, _time);
+        }
+        catch (TimeoutException e)
+        {
+            throw new RespUnavailableException(Problem ?? "no answer in time", mayHaveRun: true, e);
+        }
+    }
+
+    public void Unsubscribe(string channel)
+    {
+        lock (_gate)
+        {
+            if (_places.Remove(channel, out var place))
+            {
+                place.Listener?.Unsubscribe(channel);
+            }
+        }
+    }
+
+    /// <summary>A cluster's slots may have moved.</summary>
+    public void Follow()
+    {
+        var unused = new List<RespListener>();
+        lock (_gate)
+        {
+            foreach (var (channel, place) in _places)
+            {
+                Settle(channel, place);
+            }
+
+            foreach (var (endpoint, listener) in _listeners)
+            {
+                if (listener.Count == 0 && !_client.Cluster!.Map.Masters.Contains(endpoint))
+                {
+                    _listeners.Remove(endpoint);
+                    unused.Add(listener);
+                }
+            }
+        }
+
+        foreach (var listener in unused)
+        {
+            _ = listener.DisposeAsync().AsTask();
+        }
+    }
+
+    /// <summary>Ends every connection; each is made anew, and its channels are said to be interrupted.</summary>
+    public void Drop(string why)
+    {
+        foreach (var listener in Listeners())
+        {
+            listener.Drop(why);
+        }
+    }
+
+    public void Confirmed(RespListener listener, string channel, bool again)
+    {
+        lock (_gate)
+        {
+            if (!_places.TryGetValue(channel, out var place) || place.Listener != listener)
+            {
+                return;
+            }
+
+            place.WasConfirmed = true;
+            place.Confirmed.TrySetResult();
+        }
+
+        if (again)
+        {
+            _sink.Interrupted(channel);
+        }
+    }
+
+    public void Refused(RespListener listener, string channel, string error)
+    {
+        lock (_gate)
+        {
+            if (!_places.TryGetValue(channel, out var place) || place.Listener != listener)
+            {
+                return;
+            }
+
+            if (error.StartsWith("MOVED", StringComparison.Ordinal) || error.StartsWith("CLUSTERDOWN", StringComparison.Ordinal))
+            {
+                listener.Unsubscribe(channel);
+                place.Listener = null;
+            }
+            else
+            {
+                place.Confirmed.TrySetException(new RespServerException(error));
+                _ = place.Confirmed.Task.Exception;
+                return;
+            }
+        }
+
+        // The next map says where to.
+        _client.Cluster?.Doubt();
+    }
+
+    public void Message(string channel, ReadOnlyMemory<byte> payload) => _sink.Message(channel, payload);
+
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+        }
+
+        foreach (var listener in Listeners())
+        {
+            await listener.DisposeAsync();
+        }
+    }
+
+    private List<RespListener> Listeners()
+    {
+        lock (_gate)
+        {
+            return _single is null ? [.. _listeners.Values] : [_single];
+        }
+    }
+
+    /// <summary>Subscribes where the channel belongs now, if that is not where it is.</summary>
+    private void Settle(string channel, Place place)
+    {
+        var listener = _single ?? At(_client.Cluster!.Map[place.Slot]);
+        if (listener is null || listener == place.Listener)
+        {
+            return;
+        }
+
+        place.Listener?.Unsubscribe(channel);
+        place.Listener = listener;
+        if (listener.Subscribe(channel, place.WasConfirmed))
+        {
+            place.WasConfirmed = true;
+            place.Confirmed.TrySetResult();
+        }
+    }
+
+    private RespListener? At(RespEndpoint? endpoint)
+    {
+        if (endpoint is null || _disposed)
+        {
+            return null;
+        }
+
+        if (!_listeners.TryGetValue(endpoint, out var listener))
+        {
+            listener = new RespListener(new FixedLocator(endpoint), _client.Settings, _counters, _time, this);
+            _listeners[endpoint] = listener;
+            listener.Start();
+        }
+
+        return listener;
+    }
+
+    private sealed class Place(int slot)
+    {
+        public int Slot => slot;
+
+        public RespListener? Listener { get; set; }
+
+        public bool WasConfirmed { get; set; }
+
+        public TaskCompletionSource Confirmed { get; set; } = NewTask();
+
+        public static TaskCompletionSource NewTask() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,112 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+
+namespace Mooring.Gateway.Hub.Resp;
+
+/// <summary>One argument of a command. Texts go as UTF-8, numbers as their digits.</summary>
+internal readonly struct RespArgument
+{
+    private readonly string? _text;
+    private readonly ReadOnlyMemory<byte> _bytes;
+
+    private RespArgument(string? text, ReadOnlyMemory<byte> bytes)
+    {
+        _text = text;
+        _bytes = bytes;
+    }
+
+    public int Length => _text is null ? _bytes.Length : Encoding.UTF8.GetByteCount(_text);
+
+    public static implicit operator RespArgument(string text) => new(text, default);
+
+    public static implicit operator RespArgument(byte[] bytes) => new(null, bytes);
+
+    public static implicit operator RespArgument(ReadOnlyMemory<byte> bytes) => new(null, bytes);
+
+    public static implicit operator RespArgument(long number) => new(number.ToString(CultureInfo.InvariantCulture), default);
+
+    public void CopyTo(Span<byte> target)
+    {
+        if (_text is null)
+        {
+            _bytes.Span.CopyTo(target);
+        }
+        else
+        {
+            Encoding.UTF8.GetBytes(_text, target);
+        }
+    }
+}
+
+/// <summary>A command as it goes to the server. Immutable.</summary>
+internal sealed class RespCommand
+{
+    private RespCommand(byte[] bytes, int slot)
+    {
+        Bytes = bytes;
+        Slot = slot;
+    }
+
+    public ReadOnlyMemory<byte> Bytes { get; }
+
+    /// <summary>Of its key; -1: it has none, and any node of a cluster will do.</summary>
+    public int Slot { get; }
+
+    public static RespCommand Ping { get; } = Of("PING");
+
+    public static RespCommand Asking { get; } = Of("ASKING");
+
+    /// <summary>One without a key.</summary>
+    public static RespCommand Of(params ReadOnlySpan<RespArgument> parts) => new(Encode(parts), -1);
+
+    /// <summary>One with a key, or several of one slot.</summary>
+    /// <param name="key">Any of them.</param>
+    /// <param name="parts">All of it, the name first and the keys where they belong.</param>
+    public static RespCommand For(string key, params ReadOnlySpan<RespArgument> parts) =>
+        new(Encode(parts), KeySlot.Of(Encoding.UTF8.GetBytes(key)));
+
+    private static byte[] Encode(ReadOnlySpan<RespArgument> parts)
+    {
+        var size = 1 + Digits(parts.Length) + 2;
+        foreach (var part in parts)
+        {
+            var length = part.Length;
+            size += 1 + Digits(length) + 2 + length + 2;
+        }
+
+        var bytes = new byte[size];
+        var at = Head(bytes, (byte)'*', parts.Length);
+        foreach (var part in parts)
+        {
+            var length = part.Length;
+            at += Head(bytes.AsSpan(at), (byte)'$', length);
+            part.CopyTo(bytes.AsSpan(at, length));
+            at += length;
+            "\r\n"u8.CopyTo(bytes.AsSpan(at));
+            at += 2;
+        }
+
+        return bytes;
+    }
+
+    private static int Head(Span<byte> target, byte type, int number)
+    {
+        target[0] = type;
+        Utf8Formatter.TryFormat(number, target[1..], out var written);
+        "\r\n"u8.CopyTo(target[(1 + written)..]);
+        return written + 3;
+    }
+
+    private static int Digits(int number)
+    {
+        var digits = 1;
+        while (number >= 10)
+        {
+            number /= 10;
+            digits++;
+        }
+
+        return digits;
+    }
+}

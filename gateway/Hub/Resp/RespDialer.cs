@@ -1,0 +1,174 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Mooring.Gateway.Registry.Redis;
+
+namespace Mooring.Gateway.Hub.Resp;
+
+/// <summary>What a server said of itself when it was connected to.</summary>
+/// <param name="Version">Major version; 0: it did not say.</param>
+/// <param name="IsResp3">It speaks RESP3.</param>
+/// <param name="Role"><c>master</c> or <c>replica</c>; empty: it did not say.</param>
+internal sealed record RespServer(int Version, bool IsResp3, string Role)
+{
+    /// <summary>SSUBSCRIBE and SPUBLISH came with 7.0.</summary>
+    public bool HasShardedChannels => Version >= 7;
+}
+
+/// <summary>Connects: TCP or Unix socket, TLS, HELLO with the user and password, and who the server is.</summary>
+internal static class RespDialer
+{
+    private const string ClientName = "mooring";
+
+    /// <summary>A connection that is ready for commands.</summary>
+    /// <exception cref="IOException">There is none; says why.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static async Task<RespTransport> DialAsync(
+        RespEndpoint endpoint,
+        RespSettings settings,
+        RespCounters counters,
+        TimeProvider time,
+        CancellationToken cancellation
+    )
+    {
+        using var deadline = new CancellationTokenSource(settings.Limits.ConnectTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellation);
+        Stream? stream = null;
+        try
+        {
+            var password = await settings.Password(either.Token);
+            stream = await ConnectAsync(endpoint, settings.Tls, either.Token);
+            var server = await GreetAsync(new RespDialog(stream, settings.Limits), settings.Username, password, either.Token);
+            counters.CountConnect();
+            return new RespTransport(stream, server, settings.Limits, counters, time);
+        }
+        catch (Exception e)
+        {
+            if (stream is not null)
+            {
+                await stream.DisposeAsync();
+            }
+
+            cancellation.ThrowIfCancellationRequested();
+            if (e is OperationCanceledException)
+            {
+                throw new IOException($"{endpoint}: no connection within {settings.Limits.ConnectTimeout.TotalSeconds:0.#} s", e);
+            }
+
+            if (e is IOException or SocketException or AuthenticationException)
+            {
+                throw new IOException($"{endpoint}: {Reason(e)}", e);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>One line that says why.</summary>
+    public static string Reason(Exception e) =>
+        e is OperationCanceledException or ObjectDisposedException ? "closed" : e.Message.ReplaceLineEndings(" ");
+
+    private static async Task<Stream> ConnectAsync(RespEndpoint endpoint, RedisTls? tls, CancellationToken cancellation)
+    {
+        var socket = endpoint.IsUnix
+            ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            if (endpoint.IsUnix)
+            {
+                await socket.ConnectAsync(endpoint.ToEndPoint(), cancellation);
+            }
+            else
+            {
+                await socket.ConnectAsync(endpoint.Host, endpoint.Port, cancellation);
+            }
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+
+        var raw = new NetworkStream(socket, ownsSocket: true);
+        if (tls is null)
+        {
+            return raw;
+        }
+
+        var secure = new SslStream(raw, leaveInnerStreamOpen: false, TlsTrust.Load(tls.CaFile));
+        try
+        {
+            var options = new SslClientAuthenticationOptions { TargetHost = tls.ServerName ?? endpoint.Host };
+            await secure.AuthenticateAsClientAsync(options, cancellation);
+            return secure;
+        }
+        catch
+        {
+            await secure.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async Task<RespServer> GreetAsync(RespDialog dialog, string? user, string? password, CancellationToken cancellation)
+    {
+        var plain = RespCommand.Of("HELLO", "3", "SETNAME", ClientName);
+        var hello = password is null ? plain : RespCommand.Of("HELLO", "3", "AUTH", user ?? "default", password, "SETNAME", ClientName);
+        var reply = await dialog.AskAsync(hello, cancellation);
+        if (reply.IsError && password is not null && reply.Text!.Contains("without any password", StringComparison.OrdinalIgnoreCase))
+        {
+            // A Sentinel that has no password of its own.
+            (reply, password) = (await dialog.AskAsync(plain, cancellation), null);
+        }
+
+        if (!reply.IsError)
+        {
+            return Read(reply);
+        }
+
+        var error = new RespServerException(reply.Text!);
+        if (error.Code is not ("NOPROTO" or "ERR"))
+        {
+            throw error;
+        }
+
+        // Servers before version 6, and proxies, do not know HELLO.
+        if (password is not null)
+        {
+            var login = user is null ? RespCommand.Of("AUTH", password) : RespCommand.Of("AUTH", user, password);
+            await ExpectAsync(dialog, login, cancellation);
+        }
+
+        await ExpectAsync(dialog, RespCommand.Ping, cancellation);
+        return new RespServer(0, false, "");
+    }
+
+    private static async Task ExpectAsync(RespDialog dialog, RespCommand command, CancellationToken cancellation)
+    {
+        var reply = await dialog.AskAsync(command, cancellation);
+        if (reply.IsError)
+        {
+            throw new RespServerException(reply.Text!);
+        }
+    }
+
+    private static RespServer Read(in RespValue hello)
+    {
+        var (version, role) = (0, "");
+        var items = hello.Items;
+        for (var i = 0; i + 1 < items.Length; i += 2)
+        {
+            switch (items[i].Text)
+            {
+                case "version":
+                    _ = int.TryParse(items[i + 1].Text?.Split('.')[0], out version);
+                    break;
+                case "role":
+                    role = items[i + 1].Text ?? "";
+                    break;
+            }
+        }
+
+        return new RespServer(version, true, role);
+    }
+}
