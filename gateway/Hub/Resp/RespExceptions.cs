@@ -9,6 +9,9 @@ internal abstract class RespException(string message, Exception? inner = null) :
 internal sealed class RespUnavailableException(string message, bool mayHaveRun, Exception? inner = null) : RespException(message, inner)
 {
     public bool MayHaveRun { get; } = mayHaveRun;
+
+    /// <summary>There is a connection, and too much waits on it.</summary>
+    public bool IsOverload { get; init; }
 }
 
 /// <summary>The server's own error.</summary>

@@ -58,7 +58,7 @@ internal sealed class RespPipeline : IRespReceiver, IDisposable
             if (problem is not null)
             {
                 _counters.CountRefusal();
-                throw new RespUnavailableException(problem, mayHaveRun: false);
+                throw new RespUnavailableException(problem, mayHaveRun: false) { IsOverload = !_transport.Ended.IsCompleted };
             }
 
             if (before is not null)

@@ -1,0 +1,12 @@
+using Mooring.Gateway.Hub.Resp;
+
+namespace Mooring.Gateway.Hub.Broker;
+
+/// <summary>The Lua scripts of <c>Scripts/</c>: each is one step that Redis does as a whole.</summary>
+internal static class BrokerScripts
+{
+    public static readonly RespScript Publish = RespScript.Embedded("publish");
+    public static readonly RespScript History = RespScript.Embedded("history");
+    public static readonly RespScript AddPresence = RespScript.Embedded("presence-add");
+    public static readonly RespScript Presence = RespScript.Embedded("presence");
+}

@@ -1,0 +1,344 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Resp;
+
+namespace Mooring.Gateway.Hub.Broker;
+
+/// <summary>The broker of a fleet: streams, presence and channels are in Redis, and every gateway subscribes to what its clients do.</summary>
+/// <remarks>
+/// Thread-safe. Offset and epoch travel with each publication, so that each gateway sees by itself what it has missed; after a time without
+/// its subscription a channel is said to be interrupted. Publications without history are delivered by this gateway itself while Redis is away.
+/// </remarks>
+internal sealed class RedisBroker : IHubBroker, IRespChannelSink
+{
+    /// <summary>An answer that takes longer is none.</summary>
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan SubscribeDeadline = TimeSpan.FromSeconds(2);
+
+    private readonly BrokerKeys _keys;
+    private readonly RespClient _client;
+    private readonly RespChannels _channels;
+    private readonly ConcurrentDictionary<string, string> _names = new();
+    private readonly LocalDeliveries _local = new();
+    private readonly ulong _sender = BinaryPrimitives.ReadUInt64BigEndian(RandomNumberGenerator.GetBytes(8));
+    private readonly Lock _gate = new();
+    private List<string> _interrupted = [];
+    private IHubReceiver? _receiver;
+    private ulong _numbers;
+    private bool _isTelling;
+
+    /// <summary>Begins to connect.</summary>
+    /// <param name="fleet"><c>namespace/name</c>: gateways with the same meet.</param>
+    /// <param name="settings">How Redis is reached.</param>
+    /// <param name="time">The clock.</param>
+    public RedisBroker(string fleet, RespSettings settings, TimeProvider time)
+    {
+        _keys = new BrokerKeys(fleet);
+        _client = new RespClient(settings, Counters, time, Follow);
+        _channels = new RespChannels(_client, Counters, time, this);
+    }
+
+    public RespCounters Counters { get; } = new();
+
+    /// <summary>Why it cannot be used; null: it can.</summary>
+    public string? Problem => _client.Problem ?? _channels.Problem;
+
+    public bool IsAvailable => Problem is null;
+
+    /// <summary>Calls that wait for an answer.</summary>
+    public int InFlight => _client.InFlight;
+
+    /// <summary>Bytes that wait to be sent.</summary>
+    public int Unsent => _client.Unsent;
+
+    /// <summary>Channels subscribed to.</summary>
+    public int Subscriptions => _channels.Count;
+
+    /// <summary>Publications delivered by this gateway itself because Redis was away.</summary>
+    public long DeliveredLocally { get; private set; }
+
+    private IHubReceiver Receiver => _receiver ?? throw new InvalidOperationException("The broker was not started.");
+
+    public void Start(IHubReceiver receiver)
+    {
+        _receiver = receiver;
+        _names[_keys.Control] = "";
+        _ = SubscribeToAsync(_keys.Control);
+    }
+
+    public async ValueTask<PublishResult> PublishAsync(string channel, ReadOnlyMemory<byte> payload, PublishOptions options)
+    {
+        var number = Interlocked.Increment(ref _numbers);
+        try
+        {
+            return options.KeepsHistory || options.IdempotencyKey is not null
+                ? await PublishStoredAsync(channel, payload, options, number)
+                : await PublishPlainAsync(channel, BrokerMessage.Plain(_sender, number, payload.Span));
+        }
+        catch (RespException e)
+        {
+            var status = Status(e);
+            if (status != BrokerStatus.Unavailable || options.KeepsHistory || options.IdempotencyKey is not null)
+            {
+                return new PublishResult(status, default);
+            }
+
+            // Noted first: Redis may have it, and send it at any moment.
+            _local.Add(number);
+            if (_names.ContainsKey(_keys.Channel(channel)))
+            {
+                lock (_gate)
+                {
+                    DeliveredLocally++;
+                }
+
+                Receiver.OnPublication(channel, default, payload);
+            }
+
+            return new PublishResult(BrokerStatus.Ok, default);
+        }
+    }
+
+    public async ValueTask<BrokerStatus> PublishPresenceAsync(string channel, bool joined, ReadOnlyMemory<byte> info) =>
+        await TryAsync(async () => await PublishPlainAsync(channel, BrokerMessage.Presence(joined, info.Span)));
+
+    public async ValueTask<BrokerStatus> SubscribeAsync(string channel)
+    {
+        var name = _keys.Channel(channel);
+        _names[name] = channel;
+        return await SubscribeToAsync(name);
+    }
+
+    public void Unsubscribe(string channel)
+    {
+        var name = _keys.Channel(channel);
+        _names.TryRemove(name, out _);
+        _channels.Unsubscribe(name);
+    }
+
+    public async ValueTask<HistoryResult> HistoryAsync(string channel, HistoryQuery query)
+    {
+        try
+        {
+            var reply = await _client.RunAsync(
+                BrokerScripts.History,
+                [_keys.Meta(channel), _keys.Stream(channel)],
+                [
+                    query.Since is { } since ? (long)since.Offset : "",
+                    query.Since?.Epoch ?? "",
+                    Math.Max(query.Limit, -1),
+                    query.Reverse ? 1 : 0,
+                    Milliseconds(query.MetaTtl),
+                    NewEpoch(),
+                ],
+                Deadline
+            );
+            return BrokerReplies.History(reply);
+        }
+        catch (RespException e)
+        {
+            return HistoryResult.Failed(Status(e));
+        }
+    }
+
+    public async ValueTask<BrokerStatus> RemoveHistoryAsync(string channel)
+    {
+        var key = _keys.Stream(channel);
+        return await TryAsync(() => _client.CallAsync(RespCommand.For(key, "DEL", key), Deadline));
+    }
+
+    public async ValueTask<BrokerStatus> AddPresenceAsync(string channel, PresenceEntry entry, TimeSpan ttl) =>
+        await TryAsync(() =>
+            _client.RunAsync(
+                BrokerScripts.AddPresence,
+                [_keys.Present(channel), _keys.Expiries(channel)],
+                [entry.Client, BrokerReplies.Present(entry), Milliseconds(ttl)],
+                Deadline
+            )
+        );
+
+    public async ValueTask<BrokerStatus> RemovePresenceAsync(string channel, string client, string user)
+    {
+        var (present, expiries) = (_keys.Present(channel), _keys.Expiries(channel));
+        return await TryAsync(() =>
+            Task.WhenAll(
+                _client.CallAsync(RespCommand.For(present, "HDEL", present, client), Deadline),
+                _client.CallAsync(RespCommand.For(expiries, "ZREM", expiries, client), Deadline)
+            )
+        );
+    }
+
+    public async ValueTask<PresenceResult> PresenceAsync(string channel)
+    {
+        try
+        {
+            var reply = await _client.RunAsync(BrokerScripts.Presence, [_keys.Present(channel), _keys.Expiries(channel)], [0], Deadline);
+            return BrokerReplies.Presence(reply);
+        }
+        catch (RespException e)
+        {
+            return new PresenceResult(Status(e), []);
+        }
+    }
+
+    public async ValueTask<PresenceStats> PresenceStatsAsync(string channel)
+    {
+        try
+        {
+            var reply = await _client.RunAsync(BrokerScripts.Presence, [_keys.Present(channel), _keys.Expiries(channel)], [1], Deadline);
+            return BrokerReplies.Stats(reply);
+        }
+        catch (RespException e)
+        {
+            return new PresenceStats(Status(e), 0, 0);
+        }
+    }
+
+    public async ValueTask<BrokerStatus> SendControlAsync(ReadOnlyMemory<byte> message) =>
+        await TryAsync(() => SendAsync(_keys.Control, message));
+
+    public async ValueTask DisposeAsync()
+    {
+        await _channels.DisposeAsync();
+        await _client.DisposeAsync();
+    }
+
+    void IRespChannelSink.Message(string name, ReadOnlyMemory<byte> payload)
+    {
+        if (name == _keys.Control)
+        {
+            Receiver.OnControl(payload);
+            return;
+        }
+
+        if (!_names.TryGetValue(name, out var channel) || BrokerMessage.Read(payload) is not { } message)
+        {
+            return;
+        }
+
+        switch (message.Kind)
+        {
+            case BrokerMessageKind.Publication:
+                Receiver.OnPublication(channel, message.Position, message.Payload);
+                break;
+            case BrokerMessageKind.Plain when message.Sent.Sender != _sender || !_local.Contains(message.Sent.Number):
+                Receiver.OnPublication(channel, default, message.Payload);
+                break;
+            case BrokerMessageKind.Joined or BrokerMessageKind.Left:
+                Receiver.OnPresence(channel, message.Kind == BrokerMessageKind.Joined, message.Payload);
+                break;
+        }
+    }
+
+    void IRespChannelSink.Interrupted(string name)
+    {
+        if (name == _keys.Control || !_names.TryGetValue(name, out var channel))
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            _interrupted.Add(channel);
+            if (_isTelling)
+            {
+                return;
+            }
+
+            _isTelling = true;
+        }
+
+        // Not one by one: after a restart of Redis it is all of them.
+        _ = Task.Run(TellInterrupted);
+    }
+
+    private static long Milliseconds(TimeSpan time) => Math.Max(1, (long)Math.Ceiling(time.TotalMilliseconds));
+
+    private static string NewEpoch() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
+
+    private static BrokerStatus Status(RespException e) =>
+        e is RespUnavailableException { IsOverload: true } or RespServerException { Code: "OOM" }
+            ? BrokerStatus.Overloaded
+            : BrokerStatus.Unavailable;
+
+    private static async ValueTask<BrokerStatus> TryAsync(Func<Task> call)
+    {
+        try
+        {
+            await call();
+            return BrokerStatus.Ok;
+        }
+        catch (RespException e)
+        {
+            return Status(e);
+        }
+    }
+
+    /// <summary>May be called before there is anything that could follow.</summary>
+    private void Follow() => _channels?.Follow();
+
+    private void TellInterrupted()
+    {
+        while (true)
+        {
+            List<string> channels;
+            lock (_gate)
+            {
+                if (_interrupted.Count == 0)
+                {
+                    _isTelling = false;
+                    return;
+                }
+
+                (channels, _interrupted) = (_interrupted, []);
+            }
+
+            Receiver.OnInterrupted(channels);
+        }
+    }
+
+    private async Task<BrokerStatus> SubscribeToAsync(string name) =>
+        await TryAsync(() => _channels.SubscribeAsync(name, SubscribeDeadline));
+
+    private async Task<PublishResult> PublishPlainAsync(string channel, byte[] message)
+    {
+        await SendAsync(_keys.Channel(channel), message);
+        return new PublishResult(BrokerStatus.Ok, default);
+    }
+
+    private Task<RespValue> SendAsync(string name, ReadOnlyMemory<byte> message) =>
+        _client.CallAsync(RespCommand.For(name, Verb(name), name, message), Deadline);
+
+    private async Task<PublishResult> PublishStoredAsync(string channel, ReadOnlyMemory<byte> payload, PublishOptions options, ulong number)
+    {
+        var name = _keys.Channel(channel);
+        var historyTtl = Milliseconds(options.HistoryTtl);
+        string[] keys = options.IdempotencyKey is { } key
+            ? [_keys.Meta(channel), _keys.Stream(channel), _keys.Known(channel, key)]
+            : [_keys.Meta(channel), _keys.Stream(channel)];
+        var reply = await _client.RunAsync(
+            BrokerScripts.Publish,
+            keys,
+            [
+                payload,
+                options.HistorySize,
+                historyTtl,
+                Math.Max(historyTtl, Milliseconds(options.MetaTtl)),
+                NewEpoch(),
+                name,
+                Verb(name),
+                BrokerMessage.Plain(_sender, number, default),
+                Milliseconds(options.IdempotencyTtl),
+            ],
+            Deadline
+        );
+        return BrokerReplies.Published(reply);
+    }
+
+    private string Verb(string name) =>
+        _client.Cluster is not null && _client.UsesShardedChannels(KeySlot.Of(Encoding.UTF8.GetBytes(name))) ? "SPUBLISH" : "PUBLISH";
+}
