@@ -47,6 +47,23 @@ internal static class CloseFrame
         return frame[..(size + payload.Length)].ToArray();
     }
 
+    /// <summary>A server's answer to a client's close frame: its code, or none when it had none (RFC 6455 §5.5.1).</summary>
+    /// <param name="code">As received; 1005: none.</param>
+    /// <param name="destination">At least 4 bytes.</param>
+    /// <returns>Bytes written.</returns>
+    public static int EncodeReply(int code, Span<byte> destination)
+    {
+        var empty = code == 1005;
+        var size = FrameHeader.Write(destination, 0x80 | (byte)Opcode.Close, empty ? 0 : 2, null);
+        if (empty)
+        {
+            return size;
+        }
+
+        BinaryPrimitives.WriteUInt16BigEndian(destination[size..], (ushort)code);
+        return size + 2;
+    }
+
     /// <summary>Whether RFC 6455 §7.4 and its registry let an endpoint send the code.</summary>
     public static bool MaySend(int code) => code is (>= 1000 and <= 1014 and not (1004 or 1005 or 1006)) or (>= 3000 and <= 4999);
 }

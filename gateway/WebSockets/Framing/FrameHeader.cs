@@ -15,7 +15,7 @@ internal enum Opcode : byte
 
 /// <summary>Reads and writes frame headers, for the ends of a connection. Pure.</summary>
 /// <param name="First">First byte: FIN, reserved bits and opcode.</param>
-/// <param name="PayloadLength">Bytes after the header.</param>
+/// <param name="PayloadLength">Bytes after the header; negative when the length had its top bit set, which no frame may (§5.2).</param>
 /// <param name="MaskKey">Null on an unmasked frame.</param>
 /// <param name="Size">Bytes of the header itself: 2 to 14.</param>
 internal readonly record struct FrameHeader(byte First, long PayloadLength, uint? MaskKey, int Size)
@@ -50,7 +50,7 @@ internal readonly record struct FrameHeader(byte First, long PayloadLength, uint
 
         var length = extended switch
         {
-            8 => (long)(BinaryPrimitives.ReadUInt64BigEndian(data[2..]) & long.MaxValue),
+            8 => BinaryPrimitives.ReadInt64BigEndian(data[2..]),
             2 => BinaryPrimitives.ReadUInt16BigEndian(data[2..]),
             _ => data[1] & 0x7F,
         };
