@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Text;
 using Mooring.Gateway.WebSockets.Http;
 
 namespace Mooring.Gateway.WebSockets.Deflate;

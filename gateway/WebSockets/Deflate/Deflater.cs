@@ -26,7 +26,7 @@ internal sealed unsafe class Deflater : IDisposable
         if (ZLib.DeflateInit(_stream, level, ZLib.Deflated, -windowBits, MemoryLevel, 0) != ZLib.Ok)
         {
             NativeMemory.Free(_stream);
-            throw new OutOfMemoryException("no memory to deflate with");
+            throw new InvalidOperationException("no memory to deflate with");
         }
     }
 
@@ -80,7 +80,7 @@ internal sealed unsafe class Deflater : IDisposable
 
     public void Dispose()
     {
-        ZLib.DeflateEnd(_stream);
+        _ = ZLib.DeflateEnd(_stream);
         NativeMemory.Free(_stream);
     }
 }

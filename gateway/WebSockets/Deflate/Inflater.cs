@@ -34,7 +34,7 @@ internal sealed unsafe class Inflater : IDisposable
         if (ZLib.InflateInit(_stream, WindowBits) != ZLib.Ok)
         {
             NativeMemory.Free(_stream);
-            throw new OutOfMemoryException("no memory to inflate with");
+            throw new InvalidOperationException("no memory to inflate with");
         }
     }
 
@@ -66,7 +66,7 @@ internal sealed unsafe class Inflater : IDisposable
 
     public void Dispose()
     {
-        ZLib.InflateEnd(_stream);
+        _ = ZLib.InflateEnd(_stream);
         NativeMemory.Free(_stream);
     }
 

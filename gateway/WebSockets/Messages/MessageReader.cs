@@ -151,7 +151,7 @@ internal sealed class MessageReader : IDisposable
     private static MessageError? Begin(ref MessageState state, in FrameHeader header, MessageLimits limits)
     {
         var control = (header.First & 0x08) != 0;
-        if (CheckFirst(state, header, control) is { } wrong)
+        if (CheckFirst(state.Bits, state.Message, header, control) is { } wrong)
         {
             return wrong;
         }
@@ -210,7 +210,7 @@ internal sealed class MessageReader : IDisposable
         return null;
     }
 
-    private static MessageError? CheckFirst(in MessageState state, in FrameHeader header, bool control)
+    private static MessageError? CheckFirst(MessageState.Flags bits, Opcode message, in FrameHeader header, bool control)
     {
         var opcode = header.Opcode;
         if ((header.First & 0x30) != 0)
@@ -223,7 +223,7 @@ internal sealed class MessageReader : IDisposable
             return MessageError.ReservedOpcode;
         }
 
-        if ((header.First & 0x40) != 0 && CheckCompressed(state, opcode) is { } wrong)
+        if ((header.First & 0x40) != 0 && CheckCompressed(bits, opcode) is { } wrong)
         {
             return wrong;
         }
@@ -233,7 +233,7 @@ internal sealed class MessageReader : IDisposable
             return header.IsFinal ? null : MessageError.FragmentedControl;
         }
 
-        var underWay = state.Message != Opcode.Continuation;
+        var underWay = message != Opcode.Continuation;
         if (underWay == (opcode == Opcode.Continuation))
         {
             return null;
@@ -242,9 +242,9 @@ internal sealed class MessageReader : IDisposable
         return underWay ? MessageError.MessageNotFinished : MessageError.NothingToContinue;
     }
 
-    private static MessageError? CheckCompressed(in MessageState state, Opcode opcode)
+    private static MessageError? CheckCompressed(MessageState.Flags bits, Opcode opcode)
     {
-        if (!state.Has(MessageState.Flags.Deflate))
+        if ((bits & MessageState.Flags.Deflate) == MessageState.Flags.None)
         {
             return MessageError.NotNegotiated;
         }

@@ -56,7 +56,7 @@ internal struct MessageState
     /// <summary>A message or a frame has begun and not ended: what a time limit for messages looks at.</summary>
     public readonly bool IsUnderWay => HeaderLength > 0 || Has(Flags.InPayload) || Message != Opcode.Continuation;
 
-    internal readonly bool Has(Flags flag) => (Bits & flag) != 0;
+    internal readonly bool Has(Flags flag) => (Bits & flag) != Flags.None;
 
     internal void Set(Flags flag, bool on) => Bits = on ? Bits | flag : Bits & ~flag;
 
