@@ -93,8 +93,9 @@ fmt: sdk ## Format the code
 	@dotnet csharpier format .
 
 .PHONY: crds
-crds: programs ## Generate crds/ from operator/Entities
+crds: programs ## Generate crds/ from operator/Entities, and the chart's copy
 	@$(OPERATOR) crds -o crds
+	@$(OPERATOR) crds -o charts/mooring/files/crds
 
 .PHONY: golden
 golden: build ## Refresh the golden files of the tests; read the diff before committing it

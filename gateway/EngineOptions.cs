@@ -1,6 +1,7 @@
 using System.Net;
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Overload;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.WebSockets;
@@ -38,6 +39,9 @@ internal sealed record EngineOptions
 
     /// <summary>Reads the memory against a limit in bytes (0: the cgroup's). Null: as this process really has it.</summary>
     public Func<long, MemoryReading>? Memory { get; init; }
+
+    /// <summary>What the process may use. Null: as it really is.</summary>
+    public NodeAllowance? Allowance { get; init; }
 
     /// <summary>Gets every ended connection; null: none. Not disposed by the engine.</summary>
     public AccessLog? AccessLog { get; init; }

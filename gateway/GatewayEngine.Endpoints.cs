@@ -22,8 +22,10 @@ internal sealed partial class GatewayEngine
             }
 
             backend.Replace(resolved, pushed: true, EventLoop.Clock());
-            return true;
         }
+
+        await RecountAsync(_stop.Token);
+        return true;
     }
 
     /// <summary>Names of backends that live on pushes, have no DNS name to go by meanwhile, and have had no push yet.</summary>
@@ -129,6 +131,8 @@ internal sealed partial class GatewayEngine
                             backend.Replace(resolved, pushed: false, EventLoop.Clock());
                         }
                     }
+
+                    await RecountAsync(cancel);
                 }
             }
         }

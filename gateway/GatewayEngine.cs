@@ -141,6 +141,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             SetBackends(snapshot, plan!);
             SetListeners(snapshot, plan!);
             _state.AddressRates ??= snapshot.NewPerAddress.IsSet ? new AddressRates() : null;
+            snapshot = Fit(snapshot);
             _state.Snapshot = snapshot;
             await LimitAsync(snapshot);
             await _geo.UseAsync(config.Geo?.DatabasePath);

@@ -1,6 +1,7 @@
 using System.Text;
 using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Limits;
 
 namespace Mooring.Gateway.Configuration;
 
@@ -58,27 +59,18 @@ internal static class ConfigCompiler
             return new CompileResult(null, errors.ToList());
         }
 
-        var wanted = config.Capacity.MaxConnections;
-        // A UDP flow has one socket, where a proxied connection has two.
-        var udpOnly = listeners.Count > 0 && listeners.All(listener => listener.Protocol == ListenerProtocol.UDP);
-        processConnections *= udpOnly ? 2 : 1;
-        var capacity = wanted == 0 ? processConnections : Math.Min(wanted, processConnections);
-        return new CompileResult(
-            new GatewaySnapshot
-            {
-                Config = config,
-                Hash = ContractsJson.Hash(config),
-                Capacity = capacity,
-                // At least one, or a small gateway with a reserve would serve nobody.
-                AdmitUpTo = (int)Math.Max(1, (long)capacity * (100 - config.Capacity.ReservedPercent) / 100),
-                PerAddress = config.Capacity.PerAddress,
-                PerPrefix = perPrefix,
-                NewPerAddress = newPerAddress,
-                Listeners = listeners,
-                Backends = backends,
-            },
-            []
-        );
+        var snapshot = new GatewaySnapshot
+        {
+            Config = config,
+            Hash = ContractsJson.Hash(config),
+            PerAddress = config.Capacity.PerAddress,
+            PerPrefix = perPrefix,
+            NewPerAddress = newPerAddress,
+            Listeners = listeners,
+            Backends = backends,
+        };
+        // The engine takes the rest of what the node allows into account, which changes while it runs.
+        return new CompileResult(CapacityPlanner.Fit(snapshot, new NodeAllowance(processConnections, 0, 0, 1), destinations: 1), []);
     }
 
     private static void CheckCapacity(CapacityConfig capacity, ErrorList errors)
@@ -86,6 +78,11 @@ internal static class ConfigCompiler
         errors.Range("capacity.maxConnections", capacity.MaxConnections, 0, MaxNumber);
         errors.Range("capacity.reservedPercent", capacity.ReservedPercent, 0, 90);
         errors.Range("capacity.perAddress", capacity.PerAddress, 0, MaxNumber);
+        if (capacity.Workers is { } workers)
+        {
+            errors.Range("capacity.workers.connections", workers.Connections, 1, MaxNumber);
+            errors.Range("capacity.workers.perCore", workers.PerCore, 1, 64);
+        }
     }
 
     private static void CheckDrain(DrainConfig drain, ErrorList errors)

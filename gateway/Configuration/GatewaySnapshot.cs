@@ -1,4 +1,5 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
@@ -13,11 +14,14 @@ internal sealed record GatewaySnapshot
     /// <summary><see cref="Contracts.ContractsJson.Hash(GatewayConfig)"/> of <see cref="Config"/>.</summary>
     public required string Hash { get; init; }
 
-    /// <summary>Connections this gateway takes at most: the configured number, capped by what the process can hold.</summary>
-    public required int Capacity { get; init; }
+    /// <summary>Connections this gateway takes at most; <see cref="CapacityPlanner"/> decides.</summary>
+    public int Capacity { get; init; }
+
+    /// <summary>What <see cref="Capacity"/> follows from.</summary>
+    public CapacityBound CapacityBound { get; init; }
 
     /// <summary><see cref="Capacity"/> less the reserve: at this many, new connections are refused.</summary>
-    public required int AdmitUpTo { get; init; }
+    public int AdmitUpTo { get; init; }
 
     /// <summary>0: no limit.</summary>
     public required int PerAddress { get; init; }

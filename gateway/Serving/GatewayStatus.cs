@@ -84,6 +84,7 @@ internal sealed class GatewayStatus(
             DirectiveSequence = sequence,
             Connections = engine.Connections,
             Capacity = engine.Snapshot?.Capacity ?? 0,
+            CapacityBound = engine.Snapshot?.CapacityBound ?? CapacityBound.Configured,
             DrainDeadline = deadline,
             ClosesPerSecond = drain.Pace,
             ResidentBytes = Environment.WorkingSet,

@@ -10,15 +10,26 @@ public sealed record GatewaySpec
     [RangeMinimum(0), RangeMaximum(1000)]
     public int Replicas { get; set; } = 2;
 
-    [Description("Container image. Left out: the one that came with the operator.")]
+    [Description(
+        "Container image. Left out: the one that came with the operator when the fleet was made; it stays until this names one, or imagePolicy is Follow."
+    )]
     [Length(1, 512), Pattern(Patterns.Image, Patterns.ImageMeaning)]
     public string? Image { get; set; }
+
+    [Description(
+        "What an operator that comes with another image does to a fleet that names none. Keep: nothing. Follow: its gateways roll to that image."
+    )]
+    [AllowedValues("Keep", "Follow")]
+    public string ImagePolicy { get; set; } = "Keep";
 
     [Description("CPU and memory of each gateway.")]
     public ResourcesSpec? Resources { get; set; }
 
     [Description("The Service that clients reach the gateways by.")]
     public GatewayServiceSpec Service { get; set; } = new();
+
+    [Description("What may reach the fleet's pods, as NetworkPolicies.")]
+    public FleetNetworkPolicySpec NetworkPolicy { get; set; } = new();
 
     [Description("Where the gateways' pods go, and what else they carry.")]
     public PodTemplate? Template { get; set; }
@@ -36,42 +47,22 @@ public sealed record GatewaySpec
     public RolloutSpec? Rollout { get; set; }
 }
 
-[Description("The Service that clients reach the gateways by.")]
-[ValidationRule(
-    "!has(self.externalTrafficPolicy) || self.type != 'ClusterIP'",
-    "externalTrafficPolicy needs type NodePort or LoadBalancer",
-    FieldPath = ".externalTrafficPolicy"
-)]
-[ValidationRule(
-    "!has(self.loadBalancerClass) || self.type == 'LoadBalancer'",
-    "loadBalancerClass needs type LoadBalancer",
-    FieldPath = ".loadBalancerClass"
-)]
-public sealed record GatewayServiceSpec
-{
-    [Description("ClusterIP: from inside the cluster. NodePort: by each node's address too. LoadBalancer: by one from the cloud too.")]
-    [AllowedValues("ClusterIP", "NodePort", "LoadBalancer")]
-    public string Type { get; set; } = "ClusterIP";
-
-    [Description("Annotations of the Service, which load balancers read. At most 64.")]
-    [Items(0, 64, MaxTextLength = 4096)]
-    public IReadOnlyDictionary<string, string>? Annotations { get; set; }
-
-    [Description("Local keeps the client's address and skips nodes without a gateway; Cluster spreads over all.")]
-    [AllowedValues("Cluster", "Local")]
-    public string? ExternalTrafficPolicy { get; set; }
-
-    [Description("Which load balancer implementation takes the Service.")]
-    [Length(1, 253), Pattern(Patterns.QualifiedName, Patterns.QualifiedNameMeaning)]
-    public string? LoadBalancerClass { get; set; }
-}
-
 [Description("How many connections one gateway takes.")]
+[ValidationRule(
+    "!has(self.workers) || !has(self.maxConnections) || type(self.maxConnections) != int",
+    "workers bounds Auto, and maxConnections is a number",
+    FieldPath = ".workers"
+)]
 public sealed record CapacitySpec
 {
-    [Description("Client connections at most on one gateway, 1 to 10000000, or Auto: what its process limits allow. Default Auto.")]
+    [Description(
+        "Client connections at most on one gateway, 1 to 10000000, or Auto: what descriptors, memory and ports allow where it runs. Default Auto."
+    )]
     [ValidationRule("type(self) == int ? (self >= 1 && self <= 10000000) : self == 'Auto'", "must be Auto or a number of 1 to 10000000")]
     public IntOrString? MaxConnections { get; set; }
+
+    [Description("Bounds Auto by the processors that a gateway may use. Left out: they do not bound it.")]
+    public WorkersSpec? Workers { get; set; }
 
     [Description("Share of maxConnections that is kept free from new work, in percent: 0 to 90. Default 0.")]
     [RangeMinimum(0), RangeMaximum(90)]

@@ -7,6 +7,11 @@ public sealed record ObservabilitySpec
 {
     [Description("Traffic by the clients' countries. Left out: not counted.")]
     public GeoIpSpec? Geoip { get; set; }
+
+    [Description(
+        "The gateways' metrics by a Service and a ServiceMonitor of the Prometheus operator. Where the cluster has no such kind, it is made once there is one. Left out: neither."
+    )]
+    public FleetServiceMonitorSpec? ServiceMonitor { get; set; }
 }
 
 [Description("A country or city database in MaxMind's format (MMDB); exactly one of databasePath and configMapRef says where it is.")]

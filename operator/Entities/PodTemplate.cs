@@ -38,6 +38,33 @@ public sealed record PodTemplate
     [Length(1, 253)]
     public string? RuntimeClassName { get; set; }
 
+    [Description("Scheduler of the pods. Left out: the cluster's own.")]
+    [Length(1, 253)]
+    public string? SchedulerName { get; set; }
+
+    [Description("When images are pulled. Left out: IfNotPresent, or Always where the tag is latest.")]
+    [AllowedValues("Always", "IfNotPresent", "Never")]
+    public string? ImagePullPolicy { get; set; }
+
+    [Description("How the pods resolve names. Left out: ClusterFirst.")]
+    [AllowedValues("ClusterFirst", "Default", "None")]
+    public string? DnsPolicy { get; set; }
+
+    [Description("Name servers, search domains and options, as in a pod.")]
+    public JsonObject? DnsConfig { get; set; }
+
+    [Description("User that the containers run as, 1 or more. Left out: the image's.")]
+    [RangeMinimum(1), RangeMaximum(int.MaxValue)]
+    public long? RunAsUser { get; set; }
+
+    [Description("Group that the containers run as. Left out: the image's.")]
+    [RangeMinimum(0), RangeMaximum(int.MaxValue)]
+    public long? RunAsGroup { get; set; }
+
+    [Description("Group that owns the mounted volumes. Left out: none.")]
+    [RangeMinimum(0), RangeMaximum(int.MaxValue)]
+    public long? FsGroup { get; set; }
+
     [Description("Secrets with the credentials to pull images. At most 8.")]
     [Items(0, 8), ListMapKey("name")]
     public IReadOnlyList<SecretName> ImagePullSecrets { get; set; } = [];

@@ -9,6 +9,9 @@ internal static class BindPorts
     private const int Privileged = 1024;
     private const int Step = 10_000;
 
+    /// <summary>The port that a listener binds in its pod.</summary>
+    public static int Of(Contracts.Configuration.ListenerConfig listener) => listener.BindPort == 0 ? listener.Port : listener.BindPort;
+
     /// <summary>
     /// The port to bind for each port that clients use: the same where that needs no privilege and is not the admin port, and else the first free of 10,000
     /// more, 20,000 more and so on, so that 443 becomes 10443.

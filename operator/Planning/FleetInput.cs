@@ -20,6 +20,9 @@ public sealed record FleetInput
     /// <summary>Image of gateways whose fleet names none: the one that came with the operator.</summary>
     public string DefaultGatewayImage { get; init; } = "mooring/gateway:dev";
 
+    /// <summary>The cluster has the Prometheus operator's ServiceMonitors.</summary>
+    public bool HasServiceMonitors { get; init; }
+
     /// <summary>Where the gateways find the operator; null leaves the stream out, and gateways live on their ConfigMap alone.</summary>
     public StreamEndpoint? Stream { get; init; }
 

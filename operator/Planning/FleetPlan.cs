@@ -36,6 +36,9 @@ public sealed record FleetPlan
     /// <summary>Image of the gateways.</summary>
     public required string GatewayImage { get; init; }
 
+    /// <summary>Image of the gateways while the spec names none.</summary>
+    public required string DefaultGatewayImage { get; init; }
+
     /// <summary>Gateways wanted, surge not counted.</summary>
     public required int GatewayReplicas { get; init; }
 

@@ -31,7 +31,8 @@ public static class FleetPlanner
             ConfigHash = ContractsJson.Hash(config),
             Revision = revision?.Name ?? "",
             GatewayDeployment = revision is null ? "" : ResourceNames.GatewayDeployment(fleet.Metadata.Name!, revision.Name),
-            GatewayImage = fleet.Spec.Gateway.Image ?? input.DefaultGatewayImage,
+            GatewayImage = GatewayImages.InForce(input),
+            DefaultGatewayImage = GatewayImages.Default(input),
             GatewayReplicas = fleet.Spec.Gateway.Replicas,
             Rollout = rollout.Step.Phase,
             EndpointSources = onHost ? [] : EndpointSources(fleet),
@@ -60,6 +61,8 @@ public static class FleetPlanner
             ConfigMapRenderer.Render(input, config),
             GatewayServiceRenderer.Render(input.Fleet, config),
             PodDisruptionBudgetRenderer.Render(input.Fleet),
+            .. NetworkPolicyRenderer.Render(input.Fleet, config, tuning),
+            .. MetricsRenderer.Render(input),
             .. workloads.Select(backend => BackendServiceRenderer.Render(input.Fleet, backend)),
             .. workloads.Select(backend => BackendDeploymentRenderer.Render(input.Fleet, backend)),
             .. tuning.HasTuners && input.Stream is { } stream

@@ -37,7 +37,7 @@ internal static class FleetScaling
                 Current = current,
                 Members = members,
                 Silent = Math.Max(0, current - members.Count(member => member.IsServing)),
-                AssumedCapacity = (int)(input.Fleet.Spec.Gateway.Capacity?.MaxConnections?.Number ?? 0),
+                AssumedCapacity = PlannedCapacity.Of(input.Fleet),
                 Memory = Memory(input),
             }
         );

@@ -30,6 +30,7 @@ public static class FleetStatusCalculator
                 Draining = figures.GatewaysDraining,
                 Summary = $"{figures.GatewaysReady}/{fleet.Spec.Gateway.Replicas}",
                 Image = input.Plan?.GatewayImage ?? last?.Gateways?.Image,
+                DefaultImage = input.Plan?.DefaultGatewayImage ?? last?.Gateways?.DefaultImage,
             },
             Backends = new BackendsStatus
             {

@@ -45,7 +45,7 @@ internal static class GatewayPodRenderer
         new()
         {
             Name = "gateway",
-            Image = input.Fleet.Spec.Gateway.Image ?? input.DefaultGatewayImage,
+            Image = GatewayImages.InForce(input),
             Args = Arguments(input),
             // The root file system is read-only, and the runtime would want a socket in /tmp.
             Env = [new EnvVar { Name = "DOTNET_EnableDiagnostics", Value = "0" }],

@@ -15,7 +15,7 @@ internal static class GatewayServiceRenderer
             Metadata = ObjectMetadata.For(
                 fleet,
                 ResourceNames.Gateway(fleet.Metadata.Name!),
-                ResourceLabels.ForGateway(fleet.Metadata.Name!),
+                ObjectMetadata.With(spec.Labels, ResourceLabels.ForGateway(fleet.Metadata.Name!)),
                 spec.Annotations
             ),
             Spec = new ServiceSpec
@@ -23,13 +23,22 @@ internal static class GatewayServiceRenderer
                 Type = spec.Type,
                 ExternalTrafficPolicy = spec.ExternalTrafficPolicy,
                 LoadBalancerClass = spec.LoadBalancerClass,
+                LoadBalancerSourceRanges = Some(spec.LoadBalancerSourceRanges),
+                AllocateLoadBalancerNodePorts = spec.AllocateLoadBalancerNodePorts,
+                InternalTrafficPolicy = spec.InternalTrafficPolicy,
+                TrafficDistribution = spec.TrafficDistribution,
+                SessionAffinity = spec.SessionAffinity,
+                IpFamilyPolicy = spec.IpFamilyPolicy,
+                IpFamilies = Some(spec.IpFamilies),
                 Selector = ResourceLabels.GatewayMatch(fleet.Metadata.Name!),
-                Ports = config.Listeners.Select(Port).ToList(),
+                Ports = config.Listeners.Select(listener => Port(listener, spec)).ToList(),
             },
         };
     }
 
-    private static ServicePort Port(ListenerConfig listener) =>
+    private static List<string>? Some(IReadOnlyList<string> texts) => texts.Count == 0 ? null : [.. texts];
+
+    private static ServicePort Port(ListenerConfig listener, GatewayServiceSpec spec) =>
         new()
         {
             Name = listener.Name,
@@ -37,6 +46,7 @@ internal static class GatewayServiceRenderer
             // Kubernetes' own word for WebSocket over cleartext (KEP-3726).
             AppProtocol = listener.Protocol == ListenerProtocol.WebSocket ? "kubernetes.io/ws" : null,
             Port = listener.Port,
-            TargetPort = listener.BindPort == 0 ? listener.Port : listener.BindPort,
+            TargetPort = BindPorts.Of(listener),
+            NodePort = spec.NodePorts.FirstOrDefault(port => port.Listener == listener.Name)?.Port,
         };
 }

@@ -53,7 +53,12 @@ internal static class LimitConditions
         var capped = reporting.Where(gateway => gateway.Report!.Capacity < wanted).ToList();
         if (capped.Count == 0)
         {
-            return new(FleetConditions.True, FleetConditions.AsWanted, "");
+            var lowest = reporting.MinBy(static gateway => gateway.Report!.Capacity)!.Report!;
+            return new(
+                FleetConditions.True,
+                FleetConditions.AsWanted,
+                wanted == 0 ? $"Auto: {lowest.Capacity} connections a gateway, or more, by {lowest.CapacityBound}" : ""
+            );
         }
 
         var least = capped.MinBy(gateway => gateway.Report!.Capacity)!;

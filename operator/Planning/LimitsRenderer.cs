@@ -11,6 +11,9 @@ internal static class LimitsRenderer
         new()
         {
             MaxConnections = (int)(spec?.MaxConnections?.Number ?? 0),
+            Workers = spec?.Workers is { } workers
+                ? new WorkersConfig { Connections = workers.Connections, PerCore = workers.PerCore }
+                : null,
             ReservedPercent = spec?.ReservedPercent ?? 0,
             PerAddress = spec?.PerAddress ?? 0,
             PerPrefix = spec?.PerPrefix is { } prefix

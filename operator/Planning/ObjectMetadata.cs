@@ -35,6 +35,10 @@ internal static class ObjectMetadata
                 ],
         };
 
+    /// <summary>The user's labels and the fleet's own, which win.</summary>
+    public static Dictionary<string, string> With(IReadOnlyDictionary<string, string>? user, Dictionary<string, string> own) =>
+        user is null or { Count: 0 } ? own : Ordered(own.Concat(user.Where(label => !own.ContainsKey(label.Key))));
+
     /// <summary>A copy in the order of the keys, so that equal maps come out as equal texts.</summary>
     public static Dictionary<string, string> Ordered(IEnumerable<KeyValuePair<string, string>> map) =>
         map.OrderBy(entry => entry.Key, StringComparer.Ordinal).ToDictionary(entry => entry.Key, entry => entry.Value);

@@ -34,6 +34,15 @@ internal static class PodTemplates
         spec.TopologySpreadConstraints = Spread(user?.TopologySpreadConstraints, match);
         spec.PriorityClassName = user?.PriorityClassName;
         spec.RuntimeClassName = user?.RuntimeClassName;
+        spec.SchedulerName = user?.SchedulerName;
+        spec.DnsPolicy = user?.DnsPolicy;
+        spec.DnsConfig = (JsonObject?)user?.DnsConfig?.DeepClone();
+        if (spec.SecurityContext is { } rights)
+        {
+            (rights.RunAsUser, rights.RunAsGroup, rights.FsGroup) = (user?.RunAsUser, user?.RunAsGroup, user?.FsGroup);
+        }
+
+        spec.Containers!.ForEach(container => container.ImagePullPolicy = user?.ImagePullPolicy);
         spec.ImagePullSecrets = user is { ImagePullSecrets.Count: > 0 }
             ? user.ImagePullSecrets.Select(secret => new LocalObjectReference { Name = secret.Name }).ToList()
             : null;

@@ -6,7 +6,7 @@ public static class ResourceLabels
     /// <summary>Name of the fleet.</summary>
     public const string Fleet = "mooring.dev/fleet";
 
-    /// <summary><see cref="GatewayRole"/>, <see cref="BackendRole"/>, <see cref="TunerRole"/> or <see cref="TrialRole"/>.</summary>
+    /// <summary><see cref="GatewayRole"/>, <see cref="BackendRole"/>, <see cref="TunerRole"/>, <see cref="TrialRole"/> or <see cref="MetricsRole"/>.</summary>
     public const string Role = "mooring.dev/role";
 
     /// <summary>Revision of the pod template, on gateways.</summary>
@@ -26,6 +26,9 @@ public static class ResourceLabels
     public const string TunerRole = "tuner";
 
     public const string TrialRole = "sysctl-trial";
+
+    /// <summary>Of the Service that leads to the gateways' metrics, which must not be taken for the clients'.</summary>
+    public const string MetricsRole = "metrics";
 
     /// <summary>Label selector of everything of every fleet, for watches.</summary>
     public const string ManagedSelector = ManagedBy + "=" + Manager;
@@ -53,6 +56,12 @@ public static class ResourceLabels
     internal static Dictionary<string, string> ForTuner(string fleet) => For(fleet, TunerRole, "mooring-tuner");
 
     internal static Dictionary<string, string> ForTrial(string fleet) => For(fleet, TrialRole, "mooring-sysctl-trial");
+
+    internal static Dictionary<string, string> ForMetrics(string fleet) => For(fleet, MetricsRole, "mooring-gateway");
+
+    internal static Dictionary<string, string> MetricsMatch(string fleet) => new() { [Fleet] = fleet, [Role] = MetricsRole };
+
+    internal static Dictionary<string, string> TrialMatch(string fleet) => new() { [Fleet] = fleet, [Role] = TrialRole };
 
     internal static Dictionary<string, string> TunerMatch(string fleet) => new() { [Fleet] = fleet, [Role] = TunerRole };
 

@@ -13,10 +13,13 @@ internal static class ResourceNames
 
     private const int MaxLabel = 63;
 
-    /// <summary>Of the Service, the ConfigMap, the ServiceAccount and the PodDisruptionBudget of the gateways.</summary>
+    /// <summary>Of the Service, the ConfigMap, the ServiceAccount, the NetworkPolicy and the PodDisruptionBudget of the gateways.</summary>
     public static string Gateway(string fleet) => Fit(fleet, "-gateway", MaxLabel);
 
     public static string GatewayDeployment(string fleet, string revision) => Fit(fleet, $"-gateway-{revision}", MaxDeployment);
+
+    /// <summary>Of the Service and the ServiceMonitor of the gateways' metrics.</summary>
+    public static string Metrics(string fleet) => Fit(fleet, "-metrics", MaxLabel);
 
     /// <summary>Of the DaemonSet and the ServiceAccount of the nodes' tuners.</summary>
     public static string Tuner(string fleet) => Fit(fleet, "-tuner", MaxLabel - 11);

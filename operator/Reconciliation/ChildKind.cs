@@ -27,12 +27,15 @@ internal interface IChildKind
     /// <summary>Merge patch: members are set, lists replaced whole.</summary>
     Task<IKubernetesObject> MergeAsync(ObjectKey key, JsonObject patch, CancellationToken cancellation);
 
+    /// <summary>A write was answered by 404. True where that is because the cluster has the kind no more, which is no error.</summary>
+    bool IsGone();
+
     /// <summary>Deletes exactly this object, not one that came after it under its name.</summary>
     Task DeleteAsync(IKubernetesObject value, CancellationToken cancellation);
 }
 
 /// <inheritdoc cref="IChildKind"/>
-internal sealed class ChildKind<T>(KubernetesClient client, WatchedKind<T> watched) : IChildKind
+internal sealed class ChildKind<T>(KubernetesClient client, IWatched<T> watched) : IChildKind
     where T : class, IKubernetesObject
 {
     private static readonly ApplyOptions Force = new() { Force = true, FieldValidation = "Strict" };
@@ -65,6 +68,17 @@ internal sealed class ChildKind<T>(KubernetesClient client, WatchedKind<T> watch
             Patch.Merge(JsonSerializer.SerializeToUtf8Bytes(patch, KubernetesNodeJson.Default.JsonObject)),
             cancellationToken: cancellation
         );
+
+    public bool IsGone()
+    {
+        if (watched is not OptionalKind<T> optional)
+        {
+            return false;
+        }
+
+        optional.Lost();
+        return true;
+    }
 
     public async Task DeleteAsync(IKubernetesObject value, CancellationToken cancellation)
     {

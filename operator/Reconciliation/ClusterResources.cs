@@ -17,6 +17,10 @@ internal static class ClusterResources
 
     public static ResourceType<PodDisruptionBudget> Budgets { get; } = ResourceType.For(ResourcesJson.Default.PodDisruptionBudget);
 
+    public static ResourceType<NetworkPolicy> NetworkPolicies { get; } = ResourceType.For(ResourcesJson.Default.NetworkPolicy);
+
+    public static ResourceType<ServiceMonitor> ServiceMonitors { get; } = ResourceType.For(ResourcesJson.Default.ServiceMonitor);
+
     public static ResourceType<Deployment> Deployments { get; } = ResourceType.For(ResourcesJson.Default.Deployment);
 
     public static ResourceType<DaemonSet> DaemonSets { get; } = ResourceType.For(ResourcesJson.Default.DaemonSet);

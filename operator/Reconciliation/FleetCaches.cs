@@ -10,6 +10,8 @@ namespace Mooring.Operator.Reconciliation;
 /// <remarks>Label-scoped, so that the operator's memory grows with the fleets and not with the cluster. Thread-safe.</remarks>
 internal sealed class FleetCaches
 {
+    private volatile Action _wantingMonitors = static () => { };
+
     /// <summary>Makes the informers; nothing is asked of the API server before <see cref="RunAsync"/>.</summary>
     /// <param name="namespaces">Empty: all.</param>
     public FleetCaches(KubernetesClient client, IReadOnlyList<string> namespaces, ILoggerFactory loggers)
@@ -25,6 +27,14 @@ internal sealed class FleetCaches
         ConfigMaps = Children(ClusterResources.ConfigMaps);
         Services = Children(ClusterResources.Services);
         Budgets = Children(ClusterResources.Budgets);
+        NetworkPolicies = Children(ClusterResources.NetworkPolicies);
+        ServiceMonitors = new OptionalKind<ServiceMonitor>(
+            client,
+            ClusterResources.ServiceMonitors,
+            namespaces is [var first, ..] ? first : null,
+            () => Children(ClusterResources.ServiceMonitors),
+            loggers.CreateLogger<OptionalKind<ServiceMonitor>>()
+        );
         Deployments = Children(ClusterResources.Deployments);
         DaemonSets = Children(ClusterResources.DaemonSets);
         Autoscalers = Children(ClusterResources.Autoscalers);
@@ -61,6 +71,10 @@ internal sealed class FleetCaches
 
     public WatchedKind<PodDisruptionBudget> Budgets { get; }
 
+    public WatchedKind<NetworkPolicy> NetworkPolicies { get; }
+
+    public OptionalKind<ServiceMonitor> ServiceMonitors { get; }
+
     public WatchedKind<Deployment> Deployments { get; }
 
     public WatchedKind<DaemonSet> DaemonSets { get; }
@@ -80,6 +94,7 @@ internal sealed class FleetCaches
             .. ConfigMaps.Informers,
             .. Services.Informers,
             .. Budgets.Informers,
+            .. NetworkPolicies.Informers,
             .. Deployments.Informers,
             .. DaemonSets.Informers,
             .. Autoscalers.Informers,
@@ -95,37 +110,53 @@ internal sealed class FleetCaches
         Follow(ConfigMaps);
         Follow(Services);
         Follow(Budgets);
+        Follow(NetworkPolicies);
+        ServiceMonitors.OnChange(Owners);
         Follow(Deployments);
         Follow(DaemonSets);
         Follow(Autoscalers);
         Follow(Pods);
         Follow(EndpointSlices);
 
-        // Both states: an object whose label was taken away is still its fleet's matter.
         void Follow<T>(WatchedKind<T> kind)
-            where T : class, IKubernetesObject =>
-            kind.OnChange(
-                (before, after) =>
-                {
-                    var was = before is null ? null : FleetOwner.Of(before);
-                    var now = after is null ? null : FleetOwner.Of(after);
-                    if (was is { } old)
-                    {
-                        changed(old);
-                    }
+            where T : class, IKubernetesObject => kind.OnChange(Owners);
 
-                    if (now is { } current && current != was)
-                    {
-                        changed(current);
-                    }
-                }
-            );
+        // Both states: an object whose label was taken away is still its fleet's matter.
+        void Owners(IKubernetesObject? before, IKubernetesObject? after)
+        {
+            var was = before is null ? null : FleetOwner.Of(before);
+            var now = after is null ? null : FleetOwner.Of(after);
+            if (was is { } old)
+            {
+                changed(old);
+            }
+
+            if (now is { } current && current != was)
+            {
+                changed(current);
+            }
+        }
+
+        // Once there are ServiceMonitors.
+        _wantingMonitors = () =>
+        {
+            foreach (var fleet in Fleets.List().Where(WantsMonitor))
+            {
+                changed(ObjectKey.Of(fleet));
+            }
+        };
     }
 
-    public Task RunAsync(CancellationToken stopping) => Task.WhenAll(Informers.Select(informer => informer.RunAsync(stopping)));
+    public Task RunAsync(CancellationToken stopping) =>
+        Task.WhenAll([
+            .. Informers.Select(informer => informer.RunAsync(stopping)),
+            ServiceMonitors.RunAsync(() => Fleets.List().Exists(WantsMonitor), () => _wantingMonitors(), stopping),
+        ]);
 
     public Task WaitForSyncAsync(CancellationToken cancellation) =>
         Task.WhenAll(Informers.Select(informer => informer.WaitForSyncAsync(cancellation)));
+
+    private static bool WantsMonitor(ConnectionFleet fleet) => fleet.Spec.Observability?.ServiceMonitor is not null;
 
     // kubectl's copy of a whole manifest, which nothing here reads.
     private static void DropBulk(IKubernetesObject value) =>

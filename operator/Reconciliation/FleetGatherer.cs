@@ -26,8 +26,9 @@ internal sealed class FleetGatherer(
     // Made when this operator begins to lead.
     private readonly DateTimeOffset _listeningSince = stream.Endpoint is null ? DateTimeOffset.MinValue : time.GetUtcNow();
 
-    public FleetObservation Gather(ConnectionFleet fleet)
+    public FleetObservation Gather(ConnectionFleet entity)
     {
+        var fleet = FleetPresets.Fill(entity);
         var key = ObjectKey.Of(fleet);
         var errors = FleetValidator.Validate(fleet);
         var view = stream.Endpoint is null ? null : hub.View(key.ToString());
@@ -41,6 +42,7 @@ internal sealed class FleetGatherer(
             Pods = caches.Pods.OfFleet(key),
             DefaultGatewayImage = options.GatewayImage,
             Stream = stream.Endpoint,
+            HasServiceMonitors = caches.ServiceMonitors.IsPresent,
             // One that only bears the fleet's label, or is a namesake's, is no gateway of it: a rollout would wait for it for ever.
             Autoscaler = caches.Autoscalers.OfFleet(key).FirstOrDefault(autoscaler => FleetOwner.Owns(fleet, autoscaler)),
             Deployments = [.. caches.Deployments.OfFleet(key).Where(deployment => FleetOwner.Owns(fleet, deployment))],

@@ -27,6 +27,8 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         new ChildKind<ConfigMap>(client, caches.ConfigMaps),
         new ChildKind<Service>(client, caches.Services),
         new ChildKind<PodDisruptionBudget>(client, caches.Budgets),
+        new ChildKind<NetworkPolicy>(client, caches.NetworkPolicies),
+        new ChildKind<ServiceMonitor>(client, caches.ServiceMonitors),
         new ChildKind<Deployment>(client, caches.Deployments),
         new ChildKind<DaemonSet>(client, caches.DaemonSets),
         // Those that the fleet owns itself: trials. The gateways' are their Deployment's.
@@ -105,7 +107,17 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             pass.Drift.Add(new DriftCorrection(ApplyReport.NameOf(desired), unhashed[0]));
         }
 
-        if (await GuardedApply.WriteAsync(pass.Fleet, kind, body, live, key, cancellation) is not { } answer)
+        IKubernetesObject? answer;
+        try
+        {
+            answer = await GuardedApply.WriteAsync(pass.Fleet, kind, body, live, key, cancellation);
+        }
+        catch (KubernetesException error) when (error.IsNotFound && kind.IsGone())
+        {
+            return;
+        }
+
+        if (answer is null)
         {
             pass.Problems.Add(Stranger(desired));
             return;

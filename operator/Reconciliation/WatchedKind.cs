@@ -6,7 +6,7 @@ namespace Mooring.Operator.Reconciliation;
 
 /// <summary>One resource as followed in every watched namespace: one informer where all are watched, else one a namespace.</summary>
 /// <remarks>Thread-safe. What it returns is the informers' own: never change it.</remarks>
-internal sealed class WatchedKind<T>
+internal sealed class WatchedKind<T> : IWatched<T>
     where T : class, IKubernetesObject
 {
     /// <summary>The objects of a fleet, by <c>namespace/name</c> of the fleet.</summary>

@@ -81,7 +81,7 @@ internal sealed class FleetOperator : IAsyncDisposable
                                 or "Invalid"
                         || fleet.Status.ObservedGeneration != fleet.Metadata.Generation
                             ? null
-                            : GatewayConfigRenderer.Render(new FleetInput { Fleet = fleet }),
+                            : GatewayConfigRenderer.Render(new FleetInput { Fleet = FleetPresets.Fill(fleet) }),
                         _hub.View($"{fleet.Metadata.Namespace}/{fleet.Metadata.Name}")
                     )
                 ),

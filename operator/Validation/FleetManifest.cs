@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Entities.Schema;
+using Mooring.Operator.Planning;
 
 namespace Mooring.Operator.Validation;
 
@@ -72,6 +73,7 @@ public static class FleetManifest
             return Failed(new FieldError("", error.Message) { Line = document.Line });
         }
 
+        fleet = FleetPresets.Fill(fleet);
         // A field that is already known to be wrong is not blamed twice.
         var blamed = errors.Select(error => error.Path).ToHashSet(StringComparer.Ordinal);
         errors.AddRange(

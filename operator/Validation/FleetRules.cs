@@ -20,6 +20,12 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
             .Must(geoip => (geoip!.DatabasePath is null) != (geoip.ConfigMapRef is null))
             .When(spec => spec.Observability?.Geoip is not null)
             .WithMessage("exactly one of databasePath and configMapRef must be set");
+        RuleFor(spec => spec)
+            .Custom(
+                (spec, context) =>
+                    PodTemplateRules.CheckLabels("Observability.ServiceMonitor.Labels", spec.Observability?.ServiceMonitor?.Labels, context)
+            );
+        RuleFor(spec => spec).Custom(GatewayServiceRules.NodePortsFit);
         RuleFor(spec => spec).Custom(PortsAreUnique);
         RuleFor(spec => spec).Custom(BackendsExist);
         RuleFor(spec => spec).Custom(BackendFeatureRules.BackupsExist);
@@ -168,20 +174,16 @@ internal sealed class GatewayRules : AbstractValidator<GatewaySpec>
 {
     public GatewayRules()
     {
-        RuleFor(gateway => gateway.Service.ExternalTrafficPolicy)
+        RuleFor(gateway => gateway.Service).SetValidator(new GatewayServiceRules());
+        RuleFor(gateway => gateway.NetworkPolicy).SetValidator(new NetworkPolicyRules());
+        RuleFor(gateway => gateway.Capacity!.Workers)
             .Null()
-            .When(gateway => gateway.Service.Type == "ClusterIP")
-            .WithMessage("needs type NodePort or LoadBalancer");
-        RuleFor(gateway => gateway.Service.LoadBalancerClass)
-            .Null()
-            .When(gateway => gateway.Service.Type != "LoadBalancer")
-            .WithMessage("needs type LoadBalancer");
+            .When(gateway => gateway.Capacity?.MaxConnections?.Number is not null)
+            .WithMessage("workers bounds Auto, and maxConnections is a number");
         RuleFor(gateway => gateway.Capacity!.MaxConnections)
             .Must(limit => limit is null or { Text: "Auto" } or { Number: >= 1 and <= 10_000_000 })
             .When(gateway => gateway.Capacity is not null)
             .WithMessage("must be Auto or a number of 1 to 10000000");
-        RuleFor(gateway => gateway)
-            .Custom((gateway, context) => PodTemplateRules.CheckKeys("Service.Annotations", gateway.Service.Annotations, context));
         RuleFor(gateway => gateway.Resources!).SetValidator(new ResourcesRules()).When(gateway => gateway.Resources is not null);
         RuleFor(gateway => gateway.Template!).SetValidator(new PodTemplateRules()).When(gateway => gateway.Template is not null);
         RuleFor(gateway => gateway.Drain!).SetValidator(new DrainRules()).When(gateway => gateway.Drain is not null);

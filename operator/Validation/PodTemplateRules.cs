@@ -13,21 +13,31 @@ internal sealed partial class PodTemplateRules : AbstractValidator<PodTemplate>
             .Custom(
                 (template, context) =>
                 {
-                    CheckKeys(nameof(template.Labels), template.Labels, context);
-                    CheckValues(nameof(template.Labels), template.Labels, context);
+                    CheckLabels(nameof(template.Labels), template.Labels, context);
                     CheckKeys(nameof(template.Annotations), template.Annotations, context);
-                    CheckKeys(nameof(template.NodeSelector), template.NodeSelector, context);
-                    CheckValues(nameof(template.NodeSelector), template.NodeSelector, context);
-                    foreach (
-                        var key in (template.Labels?.Keys ?? []).Where(key =>
-                            key.StartsWith(FleetApi.Group + "/", StringComparison.Ordinal)
-                        )
-                    )
+                    CheckLabelMap(nameof(template.NodeSelector), template.NodeSelector, context);
+                    if (template is { DnsPolicy: "None", DnsConfig: null })
                     {
-                        context.AddFailure($"{nameof(template.Labels)}[{key}]", $"labels of {FleetApi.Group} are the operator's own");
+                        context.AddFailure(nameof(template.DnsConfig), "required with dnsPolicy None");
                     }
                 }
             );
+    }
+
+    /// <summary>Labels that the user gives an object of the fleet.</summary>
+    internal static void CheckLabels<T>(string property, IReadOnlyDictionary<string, string>? labels, ValidationContext<T> context)
+    {
+        CheckLabelMap(property, labels, context);
+        foreach (var key in (labels?.Keys ?? []).Where(key => key.StartsWith(FleetApi.Group + "/", StringComparison.Ordinal)))
+        {
+            context.AddFailure($"{property}[{key}]", $"labels of {FleetApi.Group} are the operator's own");
+        }
+    }
+
+    internal static void CheckLabelMap<T>(string property, IReadOnlyDictionary<string, string>? map, ValidationContext<T> context)
+    {
+        CheckKeys(property, map, context);
+        CheckValues(property, map, context);
     }
 
     internal static void CheckKeys<T>(string property, IReadOnlyDictionary<string, string>? map, ValidationContext<T> context)

@@ -35,8 +35,11 @@ public sealed record GatewayConfig
 /// <summary>How many connections one gateway takes.</summary>
 public sealed record CapacityConfig
 {
-    /// <summary>Client connections at most on one gateway. 1 to 10,000,000; 0 means what the process limits allow.</summary>
+    /// <summary>Client connections at most on one gateway. 1 to 10,000,000; 0 means what descriptors, memory, ports and <see cref="Workers"/> allow.</summary>
     public int MaxConnections { get; init; }
+
+    /// <summary>Bounds the capacity where <see cref="MaxConnections"/> is 0. Null: does not.</summary>
+    public WorkersConfig? Workers { get; init; }
 
     /// <summary>Share of <see cref="MaxConnections"/> kept free from new work, in percent. 0 to 90; default 0.</summary>
     public int ReservedPercent { get; init; }

@@ -176,8 +176,11 @@ public sealed record ReportMessage : GatewayMessage
     /// <summary>Client connections open now.</summary>
     public required int Connections { get; init; }
 
-    /// <summary>Connections this gateway takes: the configured number, capped by its process limits.</summary>
+    /// <summary>Connections this gateway takes.</summary>
     public required int Capacity { get; init; }
+
+    /// <summary>What <see cref="Capacity"/> follows from.</summary>
+    public CapacityBound CapacityBound { get; init; }
 
     /// <summary>When the drain closes what is left; null when not draining.</summary>
     public DateTimeOffset? DrainDeadline { get; init; }

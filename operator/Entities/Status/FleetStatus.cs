@@ -67,6 +67,10 @@ public sealed record GatewaysStatus
     [Description("Image that they run.")]
     [Length(0, 512)]
     public string? Image { get; set; }
+
+    [Description("Image that they run while the spec names none.")]
+    [Length(0, 512)]
+    public string? DefaultImage { get; set; }
 }
 
 [Description("The backends' endpoints.")]

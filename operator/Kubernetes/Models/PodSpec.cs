@@ -43,6 +43,14 @@ public sealed class PodSpec
 
     public string? PriorityClassName { get; set; }
 
+    public string? SchedulerName { get; set; }
+
+    /// <summary><c>ClusterFirst</c>, <c>Default</c>, <c>None</c> or <c>ClusterFirstWithHostNet</c>.</summary>
+    public string? DnsPolicy { get; set; }
+
+    /// <summary>As the API has it; carried along, never looked into.</summary>
+    public JsonObject? DnsConfig { get; set; }
+
     public string? RuntimeClassName { get; set; }
 
     public List<LocalObjectReference>? ImagePullSecrets { get; set; }

@@ -13,19 +13,23 @@ namespace Mooring.Kubernetes.Models;
 [JsonSerializable(typeof(Deployment))]
 [JsonSerializable(typeof(EndpointSlice))]
 [JsonSerializable(typeof(HorizontalPodAutoscaler))]
+[JsonSerializable(typeof(NetworkPolicy))]
 [JsonSerializable(typeof(Pod))]
 [JsonSerializable(typeof(PodDisruptionBudget))]
 [JsonSerializable(typeof(Service))]
 [JsonSerializable(typeof(ServiceAccount))]
+[JsonSerializable(typeof(ServiceMonitor))]
 [JsonSerializable(typeof(KubernetesList<ConfigMap>))]
 [JsonSerializable(typeof(KubernetesList<DaemonSet>))]
 [JsonSerializable(typeof(KubernetesList<Deployment>))]
 [JsonSerializable(typeof(KubernetesList<EndpointSlice>))]
 [JsonSerializable(typeof(KubernetesList<HorizontalPodAutoscaler>))]
+[JsonSerializable(typeof(KubernetesList<NetworkPolicy>))]
 [JsonSerializable(typeof(KubernetesList<Pod>))]
 [JsonSerializable(typeof(KubernetesList<PodDisruptionBudget>))]
 [JsonSerializable(typeof(KubernetesList<Service>))]
 [JsonSerializable(typeof(KubernetesList<ServiceAccount>))]
+[JsonSerializable(typeof(KubernetesList<ServiceMonitor>))]
 public sealed partial class ResourcesJson : JsonSerializerContext
 {
     /// <summary>The object as the API server would get it.</summary>

@@ -23,6 +23,22 @@ public sealed class ServiceSpec
 
     public string? LoadBalancerClass { get; set; }
 
+    public List<string>? LoadBalancerSourceRanges { get; set; }
+
+    public bool? AllocateLoadBalancerNodePorts { get; set; }
+
+    /// <summary><c>Cluster</c> or <c>Local</c>.</summary>
+    public string? InternalTrafficPolicy { get; set; }
+
+    public string? TrafficDistribution { get; set; }
+
+    /// <summary><c>None</c> or <c>ClientIP</c>.</summary>
+    public string? SessionAffinity { get; set; }
+
+    public string? IpFamilyPolicy { get; set; }
+
+    public List<string>? IpFamilies { get; set; }
+
     /// <summary><c>Cluster</c> or <c>Local</c>; not with type ClusterIP.</summary>
     public string? ExternalTrafficPolicy { get; set; }
 

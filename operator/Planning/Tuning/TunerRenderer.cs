@@ -70,7 +70,7 @@ internal static class TunerRenderer
         new()
         {
             Name = "tuner",
-            Image = input.Fleet.Spec.Gateway.Image ?? input.DefaultGatewayImage,
+            Image = GatewayImages.InForce(input),
             Args =
             [
                 "tune-node",

@@ -42,7 +42,7 @@ internal sealed class FakeLoad : IAsyncDisposable
     }
 
     /// <summary>Each says so much.</summary>
-    public async Task ReportAsync(int connections, int capacity)
+    public async Task ReportAsync(int connections, int capacity, CapacityBound bound = CapacityBound.Configured)
     {
         foreach (var gateway in _gateways)
         {
@@ -52,6 +52,7 @@ internal sealed class FakeLoad : IAsyncDisposable
                     State = GatewayState.Serving,
                     Connections = connections,
                     Capacity = capacity,
+                    CapacityBound = bound,
                 }
             );
         }

@@ -17,7 +17,7 @@ public sealed class DriftTests(SharedCluster shared)
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
         await fleet.ApplyQuickstartAsync();
-        foreach (var kind in new[] { "serviceaccount", "configmap", "service", "poddisruptionbudget", "deployment" })
+        foreach (var kind in new[] { "serviceaccount", "configmap", "service", "poddisruptionbudget", "networkpolicy", "deployment" })
         {
             foreach (var child in await fleet.ListAsync(kind))
             {
@@ -46,6 +46,7 @@ public sealed class DriftTests(SharedCluster shared)
     [InlineData("service", "spec.ports", """{"spec":{"ports":[{"name":"more","port":9999,"protocol":"TCP"}]}}""")]
     [InlineData("configmap", "data", """{"data":{"gateway.json":"{}"}}""")]
     [InlineData("poddisruptionbudget", "spec.minAvailable", """{"spec":{"minAvailable":0}}""")]
+    [InlineData("networkpolicy", "spec.ingress", """[{"op":"replace","path":"/spec/ingress","value":[{}]}]""")]
     [InlineData("serviceaccount", "metadata.labels", """{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}}""")]
     public async Task Edit_AChild_IsPutBack(string kind, string field, string patch)
     {

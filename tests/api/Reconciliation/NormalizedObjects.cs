@@ -7,7 +7,15 @@ namespace Mooring.Api.Tests.Reconciliation;
 /// <summary>A fleet's objects as the API server has them, without what differs from run to run.</summary>
 internal static class NormalizedObjects
 {
-    private static readonly string[] Kinds = ["serviceaccounts", "configmaps", "services", "poddisruptionbudgets", "deployments"];
+    private static readonly string[] Kinds =
+    [
+        "serviceaccounts",
+        "configmaps",
+        "services",
+        "poddisruptionbudgets",
+        "networkpolicies",
+        "deployments",
+    ];
 
     private static readonly string[] ServerMetadata =
     [

@@ -56,6 +56,7 @@ public sealed class FleetPlannerGoldenTests
         new()
         {
             Fleet = Fleets.Load(text),
+            HasServiceMonitors = true,
             Stream = new StreamEndpoint("wss://mooring-stream.mooring-system.svc:8443/stream/v1", "-----BEGIN CERTIFICATE-----\n"),
             Now = DateTimeOffset.UnixEpoch,
             Pods = YamlReader

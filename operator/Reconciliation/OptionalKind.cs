@@ -1,0 +1,147 @@
+using System.Net;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Models;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>A kind of another operator's, which a cluster may have, get or lose while this one runs.</summary>
+/// <remarks>
+/// It is looked for at the start, and from then on only while somebody wants it: a cluster without it is asked nothing for nothing. Once it is there it is
+/// followed like any other, until a write finds that it has gone. Thread-safe.
+/// </remarks>
+/// <param name="client">Asks whether it is there.</param>
+/// <param name="type">The kind.</param>
+/// <param name="ns">A namespace that may be listed; null: all may.</param>
+/// <param name="make">Makes what follows the kind.</param>
+/// <param name="log">Told of a kind that may not be read.</param>
+internal sealed class OptionalKind<T>(
+    KubernetesClient client,
+    ResourceType<T> type,
+    string? ns,
+    Func<WatchedKind<T>> make,
+    ILogger<OptionalKind<T>> log
+) : IWatched<T>
+    where T : class, IKubernetesObject
+{
+    /// <summary>How long a kind that was installed meanwhile may stay unseen.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+
+    private readonly List<Action<T?, T?>> _handlers = [];
+    private volatile WatchedKind<T>? _current;
+    private CancellationTokenSource? _presence;
+    private bool _refused;
+
+    public ResourceType<T> Type => type;
+
+    /// <summary>The cluster has the kind, and what is there of it is known.</summary>
+    public bool IsPresent => _current is not null;
+
+    public T? Find(ObjectKey key) => _current?.Find(key);
+
+    public IReadOnlyList<T> OfFleet(ObjectKey fleet) => _current?.OfFleet(fleet) ?? [];
+
+    /// <summary>As <see cref="WatchedKind{T}.OnChange"/>, also for what is followed later.</summary>
+    public void OnChange(Action<T?, T?> changed)
+    {
+        lock (_handlers)
+        {
+            _handlers.Add(changed);
+            _current?.OnChange(changed);
+        }
+    }
+
+    /// <summary>The kind was found to be gone: its objects went with it.</summary>
+    public void Lost()
+    {
+        CancellationTokenSource? presence;
+        lock (_handlers)
+        {
+            (presence, _presence, _current) = (_presence, null, null);
+        }
+
+        if (presence is not null)
+        {
+            Log.OptionalKindLost(log, type.QualifiedName);
+            presence.Cancel();
+        }
+    }
+
+    /// <summary>Looks for the kind, and follows it, until stopped.</summary>
+    /// <param name="isWanted">Whether anybody has a use for it.</param>
+    /// <param name="found">Called each time that it was found.</param>
+    /// <param name="stopping">Ends it.</param>
+    public async Task RunAsync(Func<bool> isWanted, Action found, CancellationToken stopping)
+    {
+        var first = true;
+        while (!stopping.IsCancellationRequested)
+        {
+            if ((first || isWanted()) && await IsServedAsync(stopping))
+            {
+                await FollowAsync(found, stopping);
+            }
+
+            first = false;
+            await Task.Delay(Interval, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task FollowAsync(Action found, CancellationToken stopping)
+    {
+        using var presence = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var watched = make();
+        var following = Task.WhenAll(watched.Informers.Select(informer => informer.RunAsync(presence.Token)));
+        var synced = Task.WhenAll(watched.Informers.Select(informer => informer.WaitForSyncAsync(presence.Token)));
+        await synced.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (synced.IsCompletedSuccessfully)
+        {
+            lock (_handlers)
+            {
+                _presence = presence;
+                _current = watched;
+                _handlers.ForEach(watched.OnChange);
+            }
+
+            Log.OptionalKindFound(log, type.QualifiedName);
+            found();
+        }
+
+        await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_handlers)
+        {
+            (_presence, _current) = (null, null);
+        }
+    }
+
+    private async Task<bool> IsServedAsync(CancellationToken stopping)
+    {
+        try
+        {
+            await client.ListPageAsync(type, ns, new ListOptions { Limit = 1 }, stopping);
+            _refused = false;
+            return true;
+        }
+        catch (KubernetesException error) when (error.Code == HttpStatusCode.NotFound)
+        {
+            return false;
+        }
+        catch (KubernetesException error) when (error.Code == HttpStatusCode.Forbidden)
+        {
+            if (!_refused)
+            {
+                Log.OptionalKindForbidden(log, type.QualifiedName, error.Message);
+            }
+
+            _refused = true;
+            return false;
+        }
+        catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException or InvalidDataException)
+        {
+            // An API server that is away is noticed by everything else.
+            return false;
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Net;
+using FluentValidation;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Validation;
+
+/// <summary>What of a Service depends on its type, and node ports against the listeners.</summary>
+internal sealed class GatewayServiceRules : AbstractValidator<GatewayServiceSpec>
+{
+    public GatewayServiceRules()
+    {
+        RuleFor(service => service.ExternalTrafficPolicy)
+            .Null()
+            .When(service => service.Type == "ClusterIP")
+            .WithMessage("needs type NodePort or LoadBalancer");
+        RuleFor(service => service.NodePorts)
+            .Empty()
+            .When(service => service.Type == "ClusterIP")
+            .WithMessage("needs type NodePort or LoadBalancer");
+        RuleFor(service => service.LoadBalancerClass)
+            .Null()
+            .When(service => service.Type != "LoadBalancer")
+            .WithMessage("needs type LoadBalancer");
+        RuleFor(service => service.LoadBalancerSourceRanges)
+            .Empty()
+            .When(service => service.Type != "LoadBalancer")
+            .WithMessage("needs type LoadBalancer");
+        RuleFor(service => service.AllocateLoadBalancerNodePorts)
+            .Null()
+            .When(service => service.Type != "LoadBalancer")
+            .WithMessage("needs type LoadBalancer");
+        RuleForEach(service => service.LoadBalancerSourceRanges).Must(IsNetwork).WithMessage($"must be {Patterns.CidrMeaning}");
+        RuleFor(service => service).Custom((service, context) => PodTemplateRules.CheckKeys("Annotations", service.Annotations, context));
+        RuleFor(service => service).Custom((service, context) => PodTemplateRules.CheckLabels("Labels", service.Labels, context));
+    }
+
+    /// <summary>Node ports are of listeners that are there, each port once a protocol.</summary>
+    public static void NodePortsFit(FleetSpec spec, ValidationContext<FleetSpec> context)
+    {
+        var listeners = spec.Listeners.DistinctBy(listener => listener.Name).ToDictionary(listener => listener.Name);
+        var taken = new HashSet<(bool Udp, int Port)>();
+        foreach (var (index, port) in spec.Gateway.Service.NodePorts.Index())
+        {
+            var path = $"Gateway.Service.NodePorts[{index}]";
+            if (!listeners.TryGetValue(port.Listener, out var listener))
+            {
+                context.AddFailure($"{path}.Listener", $"there is no listener '{port.Listener}'");
+            }
+            else if (!taken.Add((listener.Protocol == Protocols.Udp, port.Port)))
+            {
+                context.AddFailure($"{path}.Port", $"node port {port.Port} is taken by another listener");
+            }
+        }
+    }
+
+    /// <summary>An address, or a network without bits beyond its prefix.</summary>
+    internal static bool IsNetwork(string text) =>
+        text.Contains('/', StringComparison.Ordinal) ? IPNetwork.TryParse(text, out _) : IPAddress.TryParse(text, out _);
+}
+
+/// <summary>Who may read metrics.</summary>
+internal sealed class NetworkPolicyRules : AbstractValidator<FleetNetworkPolicySpec>
+{
+    public NetworkPolicyRules()
+    {
+        RuleForEach(policy => policy.MetricsFrom)
+            .Must(peer => peer.IpBlock is not null != (peer.NamespaceSelector is not null || peer.PodSelector is not null))
+            .WithMessage("either ipBlock must be set, or namespaceSelector, podSelector or both");
+        RuleForEach(policy => policy.MetricsFrom).SetValidator(new NetworkPeerRules());
+    }
+
+    private sealed class NetworkPeerRules : AbstractValidator<NetworkPeerSpec>
+    {
+        public NetworkPeerRules()
+        {
+            RuleFor(peer => peer)
+                .Custom(
+                    (peer, context) =>
+                    {
+                        PodTemplateRules.CheckLabelMap("NamespaceSelector.MatchLabels", peer.NamespaceSelector?.MatchLabels, context);
+                        PodTemplateRules.CheckLabelMap("PodSelector.MatchLabels", peer.PodSelector?.MatchLabels, context);
+                    }
+                );
+            RuleFor(peer => peer.IpBlock!.Cidr)
+                .Must(GatewayServiceRules.IsNetwork)
+                .When(peer => peer.IpBlock is not null)
+                .WithMessage($"must be {Patterns.CidrMeaning}");
+            RuleForEach(peer => peer.IpBlock!.Except)
+                .Must(GatewayServiceRules.IsNetwork)
+                .When(peer => peer.IpBlock is not null)
+                .WithMessage($"must be {Patterns.CidrMeaning}");
+        }
+    }
+}
