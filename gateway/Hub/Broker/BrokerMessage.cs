@@ -56,6 +56,8 @@ internal readonly record struct BrokerMessage
                 return new BrokerMessage { Kind = BrokerMessageKind.Joined, Payload = bytes[1..] };
             case (byte)'l':
                 return new BrokerMessage { Kind = BrokerMessageKind.Left, Payload = bytes[1..] };
+            case (byte)'q' when span.Length == 1:
+                return new BrokerMessage { Kind = BrokerMessageKind.Work };
             default:
                 return null;
         }
@@ -93,4 +95,7 @@ internal enum BrokerMessageKind : byte
 
     Joined,
     Left,
+
+    /// <summary>The queue of that name may have something.</summary>
+    Work,
 }

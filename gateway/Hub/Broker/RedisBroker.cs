@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Queues;
 using Mooring.Gateway.Hub.Resp;
 
 namespace Mooring.Gateway.Hub.Broker;
@@ -40,9 +41,13 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
         _keys = new BrokerKeys(fleet);
         _client = new RespClient(settings, Counters, time, Follow);
         _channels = new RespChannels(_client, Counters, time, this);
+        Queues = new RedisQueues(_client, _keys);
     }
 
     public RespCounters Counters { get; } = new();
+
+    /// <summary>The queues, which are in the same Redis.</summary>
+    public RedisQueues Queues { get; }
 
     /// <summary>Why it cannot be used; null: it can.</summary>
     public string? Problem => _client.Problem ?? _channels.Problem;
@@ -228,6 +233,9 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
             case BrokerMessageKind.Plain when message.Sent.Sender != _sender || !_local.Contains(message.Sent.Number):
                 Receiver.OnPublication(channel, default, message.Payload);
                 break;
+            case BrokerMessageKind.Work:
+                Queues.Ready(channel);
+                break;
             case BrokerMessageKind.Joined or BrokerMessageKind.Left:
                 Receiver.OnPresence(channel, message.Kind == BrokerMessageKind.Joined, message.Payload);
                 break;
@@ -260,7 +268,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
 
     private static string NewEpoch() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
 
-    private static BrokerStatus Status(RespException e) =>
+    internal static BrokerStatus Status(RespException e) =>
         e is RespUnavailableException { IsOverload: true } or RespServerException { Code: "OOM" }
             ? BrokerStatus.Overloaded
             : BrokerStatus.Unavailable;

@@ -19,14 +19,20 @@ internal sealed class RespScript
 #pragma warning restore CA5350
     }
 
-    /// <summary>One of the program's own.</summary>
-    public static RespScript Embedded(string name)
+    /// <summary>One of the program's own, put together from its parts.</summary>
+    public static RespScript Embedded(params ReadOnlySpan<string> names)
     {
-        using var stream =
-            Assembly.GetExecutingAssembly().GetManifestResourceStream($"Hub.{name}.lua")
-            ?? throw new InvalidOperationException($"{name}.lua is not in the program");
-        using var reader = new StreamReader(stream);
-        return new RespScript(reader.ReadToEnd());
+        var body = new StringBuilder();
+        foreach (var name in names)
+        {
+            using var stream =
+                Assembly.GetExecutingAssembly().GetManifestResourceStream($"Hub.{name}.lua")
+                ?? throw new InvalidOperationException($"{name}.lua is not in the program");
+            using var reader = new StreamReader(stream);
+            body.Append(reader.ReadToEnd());
+        }
+
+        return new RespScript(body.ToString());
     }
 
     /// <param name="keys">All of one slot; at least one.</param>

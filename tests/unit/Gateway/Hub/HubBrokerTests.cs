@@ -27,7 +27,11 @@ public abstract class HubBrokerTests : IAsyncLifetime
     {
         _broker = Create($"h{Guid.NewGuid():N}");
         Broker.Start(Messages);
-        await Until.TrueAsync(async () => await Broker.SubscribeAsync("ready") == BrokerStatus.Ok, Limit, "the broker answers");
+        await Until.TrueAsync(
+            async () => await Broker.SubscribeAsync("ready") == BrokerStatus.Ok && Broker.IsAvailable,
+            Limit,
+            "the broker answers"
+        );
     }
 
     public async Task DisposeAsync() => await Broker.DisposeAsync();

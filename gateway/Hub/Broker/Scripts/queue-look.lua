@@ -1,0 +1,27 @@
+-- Looks at a queue, or puts dead letters back. ARGV: what (stats, dead, redrive), count, where the gateways are told, PUBLISH or SPUBLISH
+-- Returns {ready, delayed, leased, dead}; id, attempts, reason, payload of each; or how many.
+if ARGV[1] == 'stats' then
+    return {redis.call('ZCARD', READY), redis.call('ZCARD', DELAYED), redis.call('ZCARD', LEASED), redis.call('ZCARD', DEAD)}
+end
+
+local ids = redis.call('ZRANGE', DEAD, 0, tonumber(ARGV[2]) - 1)
+if ARGV[1] == 'dead' then
+    local result = {}
+    for _, id in ipairs(ids) do
+        local attempts, _, _, reason = record(id)
+        result[#result + 1] = id
+        result[#result + 1] = attempts
+        result[#result + 1] = reason
+        result[#result + 1] = redis.call('HGET', JOBS, id)
+    end
+    return result
+end
+
+for _, id in ipairs(ids) do
+    redis.call('ZREM', DEAD, id)
+    local _, priority = record(id)
+    note(id, 0, priority, num(now))
+    ready(id, priority)
+end
+redis.call(ARGV[4], ARGV[3], 'q')
+return #ids

@@ -1,0 +1,221 @@
+using System.Text;
+using Mooring.Gateway.Hub.Broker;
+using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Resp;
+
+namespace Mooring.Gateway.Hub.Queues;
+
+/// <summary>The queues of a fleet, in Redis: each step is one script, and time is the server's. Thread-safe.</summary>
+/// <remarks>What is queued lives as long as the server keeps it: with its append-only file it survives a restart, with replicas a failover but for its last moments.</remarks>
+internal sealed class RedisQueues(RespClient client, BrokerKeys keys) : IHubQueues
+{
+    private static readonly TimeSpan Deadline = RedisBroker.Deadline;
+    private static readonly RespScript Enqueue = RespScript.Embedded("queue-enqueue");
+    private static readonly RespScript Claim = RespScript.Embedded("queue-common", "queue-claim");
+    private static readonly RespScript Settle = RespScript.Embedded("queue-common", "queue-settle");
+    private static readonly RespScript Look = RespScript.Embedded("queue-common", "queue-look");
+    private Action<string>? _ready;
+
+    public void Start(Action<string> ready) => _ready = ready;
+
+    /// <summary>A message said that a queue has something. Comes for those whose channel this gateway is subscribed to.</summary>
+    public void Ready(string queue) => _ready?.Invoke(queue);
+
+    public async ValueTask<EnqueueResult> EnqueueAsync(string queue, JobDraft job, QueueOptions options)
+    {
+        var name = keys.Channel(queue);
+        var names = new List<string> { name + ":q:m", name + ":q:j", $"{name}:q:k:{job.Key}" };
+        foreach (var group in options.Groups)
+        {
+            names.AddRange($"{name}:q:r:{group}", $"{name}:q:d:{group}", $"{name}:q:a:{group}");
+        }
+
+        try
+        {
+            var reply = await client.RunAsync(
+                Enqueue,
+                [.. names],
+                [
+                    job.Payload,
+                    job.Priority,
+                    Milliseconds(job.Delay),
+                    options.Groups.Count,
+                    options.MaxJobs,
+                    options.MaxBytes,
+                    Life(options),
+                    job.Key is null ? "" : MemoryQueues.KeyLife,
+                    name,
+                    Verb(name),
+                ],
+                Deadline
+            );
+            return reply.Items switch
+            {
+                [] => new EnqueueResult(BrokerStatus.Overloaded, 0),
+                [var id, var known] => new EnqueueResult(BrokerStatus.Ok, id.Integer, known.Integer == 1),
+                _ => throw new RespShapeException("the script 'queue-enqueue' gave something else"),
+            };
+        }
+        catch (RespException e)
+        {
+            return new EnqueueResult(RedisBroker.Status(e), 0);
+        }
+    }
+
+    public async ValueTask<ClaimResult> ClaimAsync(string queue, string group, int count, QueueOptions options)
+    {
+        try
+        {
+            var reply = await client.RunAsync(
+                Claim,
+                Names(queue, group),
+                [
+                    count,
+                    Milliseconds(options.AckTimeout),
+                    options.MaxAttempts,
+                    Milliseconds(options.MinBackoff),
+                    Milliseconds(options.MaxBackoff),
+                    Milliseconds(options.JobTtl),
+                    options.MaxDead,
+                    Life(options),
+                ],
+                Deadline
+            );
+            var items = reply.Items;
+            if (items.Length % 3 != 1)
+            {
+                throw new RespShapeException("the script 'queue-claim' gave something else");
+            }
+
+            var jobs = new LeasedJob[items.Length / 3];
+            for (var i = 0; i < jobs.Length; i++)
+            {
+                var job = items.Slice(1 + (3 * i), 3);
+                jobs[i] = new LeasedJob(job[0].Integer, (int)job[1].Integer, job[2].Bytes);
+            }
+
+            var due = items[0].Integer;
+            return new ClaimResult(BrokerStatus.Ok, jobs, due < 0 ? null : TimeSpan.FromMilliseconds(due));
+        }
+        catch (RespException e)
+        {
+            return ClaimResult.Failed(RedisBroker.Status(e));
+        }
+    }
+
+    public ValueTask<SettleStatus> AckAsync(string queue, string group, long id, int attempt, QueueOptions options) =>
+        SettleAsync(queue, group, id, attempt, "ack", null, options);
+
+    public ValueTask<SettleStatus> RejectAsync(string queue, string group, long id, int attempt, TimeSpan? delay, QueueOptions options) =>
+        SettleAsync(queue, group, id, attempt, "reject", delay, options);
+
+    public ValueTask<SettleStatus> ExtendAsync(string queue, string group, long id, int attempt, QueueOptions options) =>
+        SettleAsync(queue, group, id, attempt, "extend", null, options);
+
+    public async ValueTask<QueueStats> StatsAsync(string queue, string group)
+    {
+        try
+        {
+            var reply = await LookAsync(queue, group, "stats", 0);
+            return reply.Items is [var ready, var delayed, var leased, var dead]
+                ? new QueueStats(BrokerStatus.Ok, (int)ready.Integer, (int)delayed.Integer, (int)leased.Integer, (int)dead.Integer)
+                : throw new RespShapeException("the script 'queue-look' gave something else");
+        }
+        catch (RespException e)
+        {
+            return new QueueStats(RedisBroker.Status(e), 0, 0, 0, 0);
+        }
+    }
+
+    public async ValueTask<DeadResult> DeadAsync(string queue, string group, int count)
+    {
+        try
+        {
+            var reply = await LookAsync(queue, group, "dead", count);
+            var items = reply.Items;
+            var jobs = new DeadJob[items.Length / 4];
+            for (var i = 0; i < jobs.Length; i++)
+            {
+                var job = items.Slice(4 * i, 4);
+                jobs[i] = new DeadJob(job[0].Integer, (int)job[1].Integer, job[2].Text ?? "", job[3].Bytes);
+            }
+
+            return new DeadResult(BrokerStatus.Ok, jobs);
+        }
+        catch (RespException e)
+        {
+            return new DeadResult(RedisBroker.Status(e), []);
+        }
+    }
+
+    public async ValueTask<int> RedriveAsync(string queue, string group, int count, QueueOptions options)
+    {
+        try
+        {
+            return (int)(await LookAsync(queue, group, "redrive", count)).Integer;
+        }
+        catch (RespException)
+        {
+            return -1;
+        }
+    }
+
+    private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
+
+    /// <summary>Dead letters are kept for as long again as their jobs could wait.</summary>
+    private static long Life(QueueOptions options) => 2 * Milliseconds(options.JobTtl + options.AckTimeout + options.MaxBackoff);
+
+    private Task<RespValue> LookAsync(string queue, string group, string what, int count)
+    {
+        var name = keys.Channel(queue);
+        return client.RunAsync(Look, Names(queue, group), [what, count, name, Verb(name)], Deadline);
+    }
+
+    private async ValueTask<SettleStatus> SettleAsync(
+        string queue,
+        string group,
+        long id,
+        int attempt,
+        string what,
+        TimeSpan? delay,
+        QueueOptions options
+    )
+    {
+        var name = keys.Channel(queue);
+        try
+        {
+            var reply = await client.RunAsync(
+                Settle,
+                Names(queue, group),
+                [
+                    id,
+                    attempt,
+                    what,
+                    delay is { } wait ? Milliseconds(wait) : "",
+                    Milliseconds(options.AckTimeout),
+                    options.MaxAttempts,
+                    Milliseconds(options.MinBackoff),
+                    Milliseconds(options.MaxBackoff),
+                    options.MaxDead,
+                    name,
+                    Verb(name),
+                ],
+                Deadline
+            );
+            return reply.Integer == 1 ? SettleStatus.Ok : SettleStatus.NotHeld;
+        }
+        catch (RespException)
+        {
+            return SettleStatus.Unavailable;
+        }
+    }
+
+    private string[] Names(string queue, string group)
+    {
+        var name = keys.Channel(queue) + ":q:";
+        return [name + "m", name + "j", $"{name}r:{group}", $"{name}d:{group}", $"{name}l:{group}", $"{name}a:{group}", $"{name}x:{group}"];
+    }
+
+    private string Verb(string name) =>
+        client.Cluster is not null && client.UsesShardedChannels(KeySlot.Of(Encoding.UTF8.GetBytes(name))) ? "SPUBLISH" : "PUBLISH";
+}
