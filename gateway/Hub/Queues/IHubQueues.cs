@@ -1,5 +1,3 @@
-using Mooring.Gateway.Hub.Delivery;
-
 namespace Mooring.Gateway.Hub.Queues;
 
 /// <summary>Queues of jobs that the gateways of a fleet share. A job is given out until somebody acknowledges it: at least once.</summary>

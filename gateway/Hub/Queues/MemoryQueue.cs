@@ -152,7 +152,12 @@ internal sealed class MemoryQueue
         [
             .. group
                 .Dead.Take(count)
-                .Select(dead => new DeadJob(dead.Id, group.Records[dead.Id].Attempts, group.Records[dead.Id].Reason, _jobs[dead.Id].Payload)),
+                .Select(dead => new DeadJob(
+                    dead.Id,
+                    group.Records[dead.Id].Attempts,
+                    group.Records[dead.Id].Reason,
+                    _jobs[dead.Id].Payload
+                )),
         ];
     }
 

@@ -63,7 +63,14 @@ internal sealed class MemoryQueues(TimeProvider time) : IHubQueues
     public ValueTask<SettleStatus> AckAsync(string queue, string group, long id, int attempt, QueueOptions options) =>
         Settle(queue, known => known.Ack(group, id, attempt));
 
-    public async ValueTask<SettleStatus> RejectAsync(string queue, string group, long id, int attempt, TimeSpan? delay, QueueOptions options)
+    public async ValueTask<SettleStatus> RejectAsync(
+        string queue,
+        string group,
+        long id,
+        int attempt,
+        TimeSpan? delay,
+        QueueOptions options
+    )
     {
         var status = await Settle(queue, known => known.Reject(group, id, attempt, delay, options, Now));
         _ready?.Invoke(queue);

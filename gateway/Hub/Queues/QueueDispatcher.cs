@@ -36,8 +36,11 @@ internal sealed class QueueDispatcher : IDisposable
     {
         lock (_gate)
         {
-            var feed = _feeds.GetOrAdd((queue, group), static (_, self) => new QueueFeed(self.Key, self._queues, self.Options, self.Counters, self._time),
-                (Key: (queue, group), _queues, Options: options, Counters, _time));
+            var feed = _feeds.GetOrAdd(
+                (queue, group),
+                static (_, self) => new QueueFeed(self.Key, self._queues, self.Options, self.Counters, self._time),
+                (Key: (queue, group), _queues, Options: options, Counters, _time)
+            );
             feed.Add(worker, slots);
         }
     }
@@ -56,7 +59,14 @@ internal sealed class QueueDispatcher : IDisposable
     }
 
     /// <summary>The worker's word on a job: done, not done, or it needs more time.</summary>
-    public ValueTask<SettleStatus> SettleAsync(string queue, string group, IQueueWorker worker, long id, QueueVerdict verdict, TimeSpan? delay) =>
+    public ValueTask<SettleStatus> SettleAsync(
+        string queue,
+        string group,
+        IQueueWorker worker,
+        long id,
+        QueueVerdict verdict,
+        TimeSpan? delay
+    ) =>
         _feeds.TryGetValue((queue, group), out var feed)
             ? feed.SettleAsync(worker, id, verdict, delay)
             : ValueTask.FromResult(SettleStatus.NotHeld);

@@ -189,7 +189,8 @@ internal sealed class QueueFeed : IDisposable
                 }
             }
 
-            pause = claimed.Status != BrokerStatus.Ok ? RetryPause
+            pause =
+                claimed.Status != BrokerStatus.Ok ? RetryPause
                 : claimed.NextDue is { } due && due < LongestPause ? due + TimeSpan.FromMilliseconds(1)
                 : LongestPause;
         }
@@ -259,7 +260,11 @@ internal sealed class QueueFeed : IDisposable
     {
         lock (_gate)
         {
-            if (_workers.Find(worker => worker.Client == client) is { } worker && worker.Held.TryGetValue(id, out var held) && held.Attempt == attempt)
+            if (
+                _workers.Find(worker => worker.Client == client) is { } worker
+                && worker.Held.TryGetValue(id, out var held)
+                && held.Attempt == attempt
+            )
             {
                 worker.Held.Remove(id);
             }

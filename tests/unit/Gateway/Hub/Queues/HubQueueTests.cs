@@ -133,7 +133,9 @@ public abstract class HubQueueTests : IAsyncLifetime
     {
         await EnqueueAsync("a");
         var job = (await Queues.ClaimAsync("q", Group, 1, Options)).Jobs.Single();
-        (await Queues.ExtendAsync("q", Group, job.Id, job.Attempt, Options with { AckTimeout = TimeSpan.FromHours(3) })).ShouldBe(SettleStatus.Ok);
+        (await Queues.ExtendAsync("q", Group, job.Id, job.Attempt, Options with { AckTimeout = TimeSpan.FromHours(3) })).ShouldBe(
+            SettleStatus.Ok
+        );
         (await ClaimAsync(1)).NextDue.ShouldNotBeNull().ShouldBeGreaterThan(TimeSpan.FromHours(2));
         (await Queues.ExtendAsync("q", Group, job.Id, 9, Options)).ShouldBe(SettleStatus.NotHeld);
     }
@@ -232,7 +234,11 @@ public abstract class HubQueueTests : IAsyncLifetime
         }
 
         await Until.TrueAsync(() => done.Count == 200, Limit, "all are done");
-        await Until.TrueAsync(async () => (await Queues.StatsAsync("q", Group)) is { Ready: 0, Delayed: 0, Leased: 0, Dead: 0 }, Limit, "and gone");
+        await Until.TrueAsync(
+            async () => (await Queues.StatsAsync("q", Group)) is { Ready: 0, Delayed: 0, Leased: 0, Dead: 0 },
+            Limit,
+            "and gone"
+        );
         dispatcher.Counters.Acknowledged.ShouldBe(200);
         dispatcher.Counters.Rejected.ShouldBeGreaterThan(0);
         workers.ShouldAllBe(worker => worker.MostHeld <= 3);
@@ -259,7 +265,11 @@ public abstract class HubQueueTests : IAsyncLifetime
     private async Task<LeasedJob> ClaimOneAsync()
     {
         LeasedJob? job = null;
-        await Until.TrueAsync(async () => (job = (await ClaimAsync(1)).Jobs.Cast<LeasedJob?>().FirstOrDefault()) is not null, Limit, "a job");
+        await Until.TrueAsync(
+            async () => (job = (await ClaimAsync(1)).Jobs.Cast<LeasedJob?>().FirstOrDefault()) is not null,
+            Limit,
+            "a job"
+        );
         return job!.Value;
     }
 
@@ -348,9 +358,5 @@ public sealed class ClusterQueueTests(SharedCluster cluster) : HubQueueTests, IC
     }
 
     private protected override Task PrepareAsync(string queue) =>
-        Until.TrueAsync(
-            async () => await _broker!.SubscribeAsync(queue) == BrokerStatus.Ok && _broker.IsAvailable,
-            Limit,
-            "subscribed"
-        );
+        Until.TrueAsync(async () => await _broker!.SubscribeAsync(queue) == BrokerStatus.Ok && _broker.IsAvailable, Limit, "subscribed");
 }
