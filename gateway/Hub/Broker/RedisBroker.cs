@@ -16,10 +16,12 @@ namespace Mooring.Gateway.Hub.Broker;
 internal sealed class RedisBroker : IHubBroker, IRespChannelSink
 {
     /// <summary>An answer that takes longer is none.</summary>
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan DefaultDeadline = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan SubscribeDeadline = TimeSpan.FromSeconds(2);
+    /// <summary>With no connection: it may come at any moment, but nobody counts on it.</summary>
+    private static readonly TimeSpan ShortDeadline = TimeSpan.FromMilliseconds(100);
 
+    private readonly TimeSpan _deadline;
     private readonly BrokerKeys _keys;
     private readonly RespClient _client;
     private readonly RespChannels _channels;
@@ -36,12 +38,14 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     /// <param name="fleet"><c>namespace/name</c>: gateways with the same meet.</param>
     /// <param name="settings">How Redis is reached.</param>
     /// <param name="time">The clock.</param>
-    public RedisBroker(string fleet, RespSettings settings, TimeProvider time)
+    /// <param name="deadline">An answer that takes longer is none; null: 1 s. Below 2.5 s, since clients wait for 5 s and some calls are two.</param>
+    public RedisBroker(string fleet, RespSettings settings, TimeProvider time, TimeSpan? deadline = null)
     {
+        _deadline = deadline ?? DefaultDeadline;
         _keys = new BrokerKeys(fleet);
         _client = new RespClient(settings, Counters, time, Follow);
         _channels = new RespChannels(_client, Counters, time, this);
-        Queues = new RedisQueues(_client, _keys);
+        Queues = new RedisQueues(_client, _keys, _deadline);
     }
 
     public RespCounters Counters { get; } = new();
@@ -50,7 +54,8 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     public RedisQueues Queues { get; }
 
     /// <summary>Why it cannot be used; null: it can.</summary>
-    public string? Problem => _client.Problem ?? _channels.Problem;
+    public string? Problem =>
+        _client.Problem ?? _channels.Problem ?? (_channels.IsConfirmed(_keys.Control) ? null : "not subscribed to the fleet's channel yet");
 
     public bool IsAvailable => Problem is null;
 
@@ -140,7 +145,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
                     Milliseconds(query.MetaTtl),
                     NewEpoch(),
                 ],
-                Deadline
+                _deadline
             );
             return BrokerReplies.History(reply);
         }
@@ -153,7 +158,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     public async ValueTask<BrokerStatus> RemoveHistoryAsync(string channel)
     {
         var key = _keys.Stream(channel);
-        return await TryAsync(() => _client.CallAsync(RespCommand.For(key, "DEL", key), Deadline));
+        return await TryAsync(() => _client.CallAsync(RespCommand.For(key, "DEL", key), _deadline));
     }
 
     public async ValueTask<BrokerStatus> AddPresenceAsync(string channel, PresenceEntry entry, TimeSpan ttl) =>
@@ -162,7 +167,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
                 BrokerScripts.AddPresence,
                 [_keys.Present(channel), _keys.Expiries(channel)],
                 [entry.Client, BrokerReplies.Present(entry), Milliseconds(ttl)],
-                Deadline
+                _deadline
             )
         );
 
@@ -171,8 +176,8 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
         var (present, expiries) = (_keys.Present(channel), _keys.Expiries(channel));
         return await TryAsync(() =>
             Task.WhenAll(
-                _client.CallAsync(RespCommand.For(present, "HDEL", present, client), Deadline),
-                _client.CallAsync(RespCommand.For(expiries, "ZREM", expiries, client), Deadline)
+                _client.CallAsync(RespCommand.For(present, "HDEL", present, client), _deadline),
+                _client.CallAsync(RespCommand.For(expiries, "ZREM", expiries, client), _deadline)
             )
         );
     }
@@ -181,7 +186,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     {
         try
         {
-            var reply = await _client.RunAsync(BrokerScripts.Presence, [_keys.Present(channel), _keys.Expiries(channel)], [0], Deadline);
+            var reply = await _client.RunAsync(BrokerScripts.Presence, [_keys.Present(channel), _keys.Expiries(channel)], [0], _deadline);
             return BrokerReplies.Presence(reply);
         }
         catch (RespException e)
@@ -194,7 +199,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     {
         try
         {
-            var reply = await _client.RunAsync(BrokerScripts.Presence, [_keys.Present(channel), _keys.Expiries(channel)], [1], Deadline);
+            var reply = await _client.RunAsync(BrokerScripts.Presence, [_keys.Present(channel), _keys.Expiries(channel)], [1], _deadline);
             return BrokerReplies.Stats(reply);
         }
         catch (RespException e)
@@ -310,7 +315,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     }
 
     private async Task<BrokerStatus> SubscribeToAsync(string name) =>
-        await TryAsync(() => _channels.SubscribeAsync(name, SubscribeDeadline));
+        await TryAsync(() => _channels.SubscribeAsync(name, _client.Problem is null ? 2 * _deadline : ShortDeadline));
 
     private async Task<PublishResult> PublishPlainAsync(string channel, byte[] message)
     {
@@ -319,7 +324,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     }
 
     private Task<RespValue> SendAsync(string name, ReadOnlyMemory<byte> message) =>
-        _client.CallAsync(RespCommand.For(name, Verb(name), name, message), Deadline);
+        _client.CallAsync(RespCommand.For(name, Verb(name), name, message), _deadline);
 
     private async Task<PublishResult> PublishStoredAsync(string channel, ReadOnlyMemory<byte> payload, PublishOptions options, ulong number)
     {
@@ -342,7 +347,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
                 BrokerMessage.Plain(_sender, number, default),
                 Milliseconds(options.IdempotencyTtl),
             ],
-            Deadline
+            _deadline
         );
         return BrokerReplies.Published(reply);
     }

@@ -7,9 +7,8 @@ namespace Mooring.Gateway.Hub.Queues;
 
 /// <summary>The queues of a fleet, in Redis: each step is one script, and time is the server's. Thread-safe.</summary>
 /// <remarks>What is queued lives as long as the server keeps it: with its append-only file it survives a restart, with replicas a failover but for its last moments.</remarks>
-internal sealed class RedisQueues(RespClient client, BrokerKeys keys) : IHubQueues
+internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan deadline) : IHubQueues
 {
-    private static readonly TimeSpan Deadline = RedisBroker.Deadline;
     private static readonly RespScript Enqueue = RespScript.Embedded("queue-enqueue");
     private static readonly RespScript Claim = RespScript.Embedded("queue-common", "queue-claim");
     private static readonly RespScript Settle = RespScript.Embedded("queue-common", "queue-settle");
@@ -47,7 +46,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys) : IHubQueu
                     name,
                     Verb(name),
                 ],
-                Deadline
+                deadline
             );
             return reply.Items switch
             {
@@ -79,7 +78,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys) : IHubQueu
                     options.MaxDead,
                     Life(options),
                 ],
-                Deadline
+                deadline
             );
             var items = reply.Items;
             if (items.Length % 3 != 1)
@@ -168,7 +167,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys) : IHubQueu
     private Task<RespValue> LookAsync(string queue, string group, string what, int count)
     {
         var name = keys.Channel(queue);
-        return client.RunAsync(Look, Names(queue, group), [what, count, name, Verb(name)], Deadline);
+        return client.RunAsync(Look, Names(queue, group), [what, count, name, Verb(name)], deadline);
     }
 
     private async ValueTask<SettleStatus> SettleAsync(
@@ -200,7 +199,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys) : IHubQueu
                     name,
                     Verb(name),
                 ],
-                Deadline
+                deadline
             );
             return reply.Integer == 1 ? SettleStatus.Ok : SettleStatus.NotHeld;
         }

@@ -53,6 +53,15 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         }
     }
 
+    /// <summary>Whether it was subscribed to at some time since it was asked for.</summary>
+    public bool IsConfirmed(string channel)
+    {
+        lock (_gate)
+        {
+            return _places.TryGetValue(channel, out var place) && place.Confirmed.Task.IsCompletedSuccessfully;
+        }
+    }
+
     /// <summary>
     /// Completes once everything that is published comes. It is wanted from now on until <see cref="Unsubscribe"/>, also when this fails.
     /// </summary>

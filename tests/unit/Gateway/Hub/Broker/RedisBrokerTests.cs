@@ -35,7 +35,7 @@ public sealed class RedisBrokerTests(SharedRedis redis) : HubBrokerTests, IClass
     private protected override IHubBroker Create(string space)
     {
         _space = space;
-        return new RedisBroker($"default/{space}", RespClientTests.Settings(redis.Server.Port), TimeProvider.System);
+        return new RedisBroker($"default/{space}", RespClientTests.Settings(redis.Server.Port), TimeProvider.System, Limit);
     }
 
     private RedisBroker Start(string space, out Received received)
@@ -68,6 +68,6 @@ public sealed class ClusterBrokerTests(SharedCluster cluster) : HubBrokerTests, 
             {
                 Cluster = true,
             },
-            TimeProvider.System
+            TimeProvider.System, Limit
         );
 }
