@@ -1,13 +1,3 @@
-using Mooring.Gateway.Limits;
-using Mooring.Gateway.Limits.Overload;
-using Mooring.Gateway.Listeners;
-using Mooring.Gateway.Registry.Leases;
-using Mooring.Gateway.Telemetry;
-using Mooring.Gateway.Telemetry.Geo;
-using Mooring.Gateway.Transport;
-using Mooring.Gateway.Transport.Tls;
-using Mooring.Gateway.WebSockets;
-
 namespace Mooring.Gateway;
 
 /// <summary>Certificates of listeners and backends while the engine runs.</summary>

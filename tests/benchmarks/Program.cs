@@ -2,6 +2,7 @@ using System.CommandLine;
 using Mooring.Benchmarks.Backend;
 using Mooring.Benchmarks.L4;
 using Mooring.Benchmarks.Load;
+using Mooring.Benchmarks.Million;
 using Mooring.Benchmarks.Tls;
 using Mooring.Benchmarks.Udp;
 
@@ -14,6 +15,7 @@ return await new RootCommand("Mooring's benchmarks, each beside the programs tha
     BackendCommand.Create(),
     UdpCommand.Create(),
     UdpLoadCommand.Create(),
+    HoldCommand.Create(),
 }
     .Parse(args)
     .InvokeAsync(
