@@ -87,12 +87,19 @@ internal static class ConditionCalculator
     // A fleet that is only starting, or was just changed, is not degraded: it has to have been ready as it is wanted now.
     private static Finding Degraded(StatusInput input, Finding? shortfall)
     {
+        if (input.Blind is { } blind)
+        {
+            return new Finding(FleetConditions.True, FleetConditions.Forbidden, $"the operator goes by what it saw before: {blind}");
+        }
+
         var fleet = input.Input.Fleet;
         var last = fleet.Status?.Conditions ?? [];
         var wasReady =
             fleet.Status?.ObservedGeneration == fleet.Metadata.Generation
             && last.Any(condition =>
                 condition is { Type: FleetConditions.Ready or FleetConditions.Degraded, Status: FleetConditions.True }
+                // The operator's own blindness says nothing of the fleet.
+                && condition.Reason != FleetConditions.Forbidden
             );
         var isFault =
             shortfall?.Reason

@@ -36,6 +36,9 @@ public static class FleetConditions
     /// <summary>The cluster refused a write.</summary>
     public const string ApplyFailed = "ApplyFailed";
 
+    /// <summary>The operator may not read what the fleet consists of; the message says which right is missing.</summary>
+    public const string Forbidden = "Forbidden";
+
     /// <summary>Fewer gateways are ready than wanted.</summary>
     public const string GatewaysNotReady = "GatewaysNotReady";
 

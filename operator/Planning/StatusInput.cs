@@ -19,6 +19,9 @@ public sealed record StatusInput
     /// <summary>Why the plan could not be applied as a whole; null: it was.</summary>
     public string? ApplyError { get; init; }
 
+    /// <summary>What the operator may not read of the cluster at present, so that it goes by what it saw before; null: nothing.</summary>
+    public string? Blind { get; init; }
+
     /// <summary>What the gateways say of themselves; null where there is no stream.</summary>
     public FleetView? View { get; init; }
 

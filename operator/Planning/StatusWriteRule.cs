@@ -33,8 +33,9 @@ public static class StatusWriteRule
             return null;
         }
 
+        // More than the interval: the clock was set back since.
         var wait = writtenAt + FigureInterval - now;
-        return wait > TimeSpan.Zero ? wait : TimeSpan.Zero;
+        return wait > TimeSpan.Zero && wait <= FigureInterval ? wait : TimeSpan.Zero;
     }
 
     private static bool SameState(FleetStatus left, FleetStatus right) => Text(left).SequenceEqual(Text(right));

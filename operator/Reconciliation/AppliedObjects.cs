@@ -46,7 +46,7 @@ internal sealed class AppliedObjects
 
     /// <summary>Whether somebody else keeps changing the object, so that putting it back once more has to wait.</summary>
     public bool IsContested(string kind, ObjectKey key, DateTimeOffset now) =>
-        _corrections.TryGetValue((kind, key), out var past) && now < past.Last + Pause(past.Count);
+        _corrections.TryGetValue((kind, key), out var past) && now >= past.Last && now < past.Last + Pause(past.Count);
 
     /// <summary>The object was put back as it had been applied.</summary>
     public void NoteCorrection(string kind, ObjectKey key, DateTimeOffset now) =>

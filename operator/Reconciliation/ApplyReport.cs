@@ -1,3 +1,5 @@
+using System.Net;
+using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Models;
 
 namespace Mooring.Operator.Reconciliation;
@@ -19,6 +21,9 @@ public enum ApplyProblemReason
 
     /// <summary>Any other answer of the API server.</summary>
     Failed,
+
+    /// <summary>The API server, or a webhook of it, fails or takes too long: the rest of the plan was not tried.</summary>
+    Unavailable,
 }
 
 /// <summary>One object that could not be made as planned.</summary>
@@ -28,6 +33,25 @@ public enum ApplyProblemReason
 public sealed record ApplyProblem(ApplyProblemReason Reason, string Object, string Message)
 {
     public override string ToString() => $"{Object}: {Message}";
+
+    /// <summary>What an answer of the API server means for an object.</summary>
+    internal static ApplyProblem Of(string name, KubernetesException error) =>
+        new(
+            error switch
+            {
+                { IsInvalid: true } or { Code: HttpStatusCode.BadRequest } => ApplyProblemReason.Invalid,
+                { Code: HttpStatusCode.Forbidden } => ApplyProblemReason.Forbidden,
+                { IsConflict: true } => ApplyProblemReason.Conflict,
+                _ when EndsPass(error) => ApplyProblemReason.Unavailable,
+                _ => ApplyProblemReason.Failed,
+            },
+            name,
+            error.Status.Message ?? error.Message
+        );
+
+    /// <summary>Not a matter of this object alone: a server that fails or is overloaded need not be asked about the next.</summary>
+    internal static bool EndsPass(KubernetesException error) =>
+        (int)error.Code >= 500 || error.Code is HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized;
 }
 
 /// <summary>An object that was there, but not as it had been applied.</summary>
@@ -51,6 +75,9 @@ public sealed record ApplyReport
     public IReadOnlyList<DriftCorrection> Drift { get; init; } = [];
 
     public IReadOnlyList<ApplyProblem> Problems { get; init; } = [];
+
+    /// <summary>Nothing but the server was in the way, and it ended the pass.</summary>
+    public bool WasCutShort => Problems.Any(static problem => problem.Reason == ApplyProblemReason.Unavailable);
 
     internal static string NameOf(IKubernetesObject value) => $"{value.Kind} {value.Metadata.Name}";
 }

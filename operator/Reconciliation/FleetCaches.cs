@@ -20,7 +20,8 @@ internal sealed class FleetCaches
             client,
             ClusterResources.Fleets,
             namespaces,
-            new SharedInformerOptions<ConnectionFleet> { Transform = DropBulk },
+            // Where the definition was deleted and made anew, nobody wants to wait for its fleets.
+            new SharedInformerOptions<ConnectionFleet> { Transform = DropBulk, MaxBackoff = TimeSpan.FromSeconds(10) },
             loggers
         );
         ServiceAccounts = Children(ClusterResources.ServiceAccounts);
@@ -86,6 +87,15 @@ internal sealed class FleetCaches
     public WatchedKind<EndpointSlice> EndpointSlices { get; }
 
     public bool HasSynced => Informers.All(informer => informer.HasSynced);
+
+    /// <summary>What of it may not be read at present, as the API server says; none: everything may.</summary>
+    public IReadOnlyList<string> Forbidden =>
+        [
+            .. Informers
+                .Select(static informer => informer.Problem)
+                .Where(static problem => problem is { IsForbidden: true })
+                .Select(static problem => problem!.Message),
+        ];
 
     private IEnumerable<ISharedInformer> Informers =>
         [

@@ -1,3 +1,4 @@
+using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Events;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
@@ -46,6 +47,16 @@ internal sealed class FleetEvents(EventRecorder recorder)
             recorder.Publish(fleet, EventType.Normal, reason, Action, $"{mark.Gateway} {what}");
         }
     }
+
+    /// <summary>Tells what kept a fleet from being looked at at all, and so is in none of its conditions.</summary>
+    public void Report(ConnectionFleet fleet, KubernetesException error) =>
+        recorder.Publish(
+            fleet,
+            EventType.Warning,
+            error.Code == System.Net.HttpStatusCode.Forbidden ? FleetConditions.Forbidden : "ReconcileFailed",
+            Action,
+            error.Status.Message ?? error.Message
+        );
 
     private void ReportReady(ConnectionFleet fleet, Condition? before, Condition? now)
     {

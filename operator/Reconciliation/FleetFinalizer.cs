@@ -29,6 +29,12 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
     {
         var fleet = statuses.WithNewestStatus(entity);
         var left = Deadline(fleet) - time.GetUtcNow();
+        if (!caches.HasSynced && left > TimeSpan.Zero)
+        {
+            // What may not be read is not gone: the drain is waited for as if it were there.
+            return ReconciliationResult<ConnectionFleet>.Success(fleet, left < SightedController.Retry ? left : SightedController.Retry);
+        }
+
         var tuners = RestoreNodes(fleet);
         try
         {

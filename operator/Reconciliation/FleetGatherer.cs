@@ -56,6 +56,7 @@ internal sealed class FleetGatherer(
             Input = Effective(key, fleet, errors.Count == 0) is { } effective ? seen with { Fleet = effective } : null,
             View = view,
             Now = now,
+            Forbidden = caches.Forbidden,
         };
     }
 

@@ -24,6 +24,9 @@ internal sealed record FleetObservation
 
     public required DateTimeOffset Now { get; init; }
 
+    /// <summary>What may not be read of the cluster at present, so that what was seen of it may be old.</summary>
+    public IReadOnlyList<string> Forbidden { get; init; } = [];
+
     public ConnectionFleet Fleet => Seen.Fleet;
 
     public ObjectKey Key => ObjectKey.Of(Fleet);
@@ -41,6 +44,7 @@ internal sealed record FleetObservation
             Plan = plan,
             Errors = Errors,
             ApplyError = report.Problems.Count == 0 ? null : string.Join("; ", report.Problems),
+            Blind = Forbidden.Count == 0 ? null : string.Join("; ", Forbidden),
             View = View,
             Endpoints = endpoints,
             Now = Now,

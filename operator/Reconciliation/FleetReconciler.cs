@@ -20,7 +20,8 @@ internal sealed class FleetReconciler(
     FreshLook fresh,
     MarkWriter marks,
     DirectiveSender directives,
-    GatewayScaler scaler
+    GatewayScaler scaler,
+    PassingTroubles troubles
 ) : IEntityController<ConnectionFleet>
 {
     /// <inheritdoc/>
@@ -43,6 +44,7 @@ internal sealed class FleetReconciler(
         applier.Forget(key);
         statuses.Forget(key);
         metrics.Forget(key);
+        troubles.Forget(key);
         return Task.FromResult(ReconciliationResult<ConnectionFleet>.Success(entity));
     }
 
@@ -86,10 +88,11 @@ internal sealed class FleetReconciler(
         // Gateways first: a change of config is in force there before the API server has answered.
         var endpoints = gatherer.Endpoints(observed.Key, plan);
         var refused = publisher.Publish(observed.Key, plan, endpoints);
-        await marks.WriteAsync(observed.Key.Namespace, plan.Marks, cancellation);
+        var unmarked = await marks.WriteAsync(observed.Key.Namespace, plan.Marks, cancellation);
         var report = await applier.ApplyAsync(observed.Fleet, plan, cancellation);
-        await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
-        report = refused is null ? report : report with { Problems = [.. report.Problems, refused] };
+        var unscaled = report.WasCutShort ? null : await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
+        ApplyProblem?[] others = [refused, unscaled];
+        report = report with { Problems = [.. unmarked, .. report.Problems, .. others.OfType<ApplyProblem>()] };
         return (report, observed.StatusAfter(plan, endpoints, report));
     }
 
@@ -101,6 +104,11 @@ internal sealed class FleetReconciler(
         CancellationToken cancellation
     )
     {
+        if (troubles.IsPassing(observed.Key, report))
+        {
+            return ReconciliationResult<ConnectionFleet>.Failure(observed.Fleet, string.Join("; ", report.Problems));
+        }
+
         var again = await statuses.WriteAsync(observed.Fleet, status, cancellation);
         events.Report(observed.Fleet, status, report);
         events.Report(observed.Fleet, plan?.Marks ?? []);

@@ -9,14 +9,14 @@ namespace Mooring.Operator.Reconciliation;
 /// <summary>Puts a scaling decision into force: by the scale subresource where the operator is the driver, else as the metric that others read.</summary>
 internal sealed class GatewayScaler(KubernetesClient client, RecommendedGateways recommended)
 {
-    /// <summary>Returns whether the fleet's number of gateways was changed.</summary>
-    public async Task<bool> ScaleAsync(ConnectionFleet fleet, FleetPlan plan, CancellationToken cancellation)
+    /// <summary>Returns what the API server refuses; null: nothing.</summary>
+    public async Task<ApplyProblem?> ScaleAsync(ConnectionFleet fleet, FleetPlan plan, CancellationToken cancellation)
     {
         var key = ObjectKey.Of(fleet);
         if (plan.Scaling is not { } decision)
         {
             recommended.Forget(key);
-            return false;
+            return null;
         }
 
         recommended.Set(key, decision.Recommended);
@@ -27,10 +27,23 @@ internal sealed class GatewayScaler(KubernetesClient client, RecommendedGateways
             || fleet.Metadata.DeletionTimestamp is not null
         )
         {
-            return false;
+            return null;
         }
 
-        await client.SetScaleAsync(ClusterResources.Fleets, key.Namespace, key.Name, decision.Recommended, cancellationToken: cancellation);
-        return true;
+        try
+        {
+            await client.SetScaleAsync(
+                ClusterResources.Fleets,
+                key.Namespace,
+                key.Name,
+                decision.Recommended,
+                cancellationToken: cancellation
+            );
+            return null;
+        }
+        catch (KubernetesException error) when (!ApplyProblem.EndsPass(error) && !error.IsConflict)
+        {
+            return ApplyProblem.Of("scale", error);
+        }
     }
 }

@@ -10,8 +10,10 @@ namespace Mooring.Operator.Reconciliation;
 internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
 {
     /// <summary>Writes what is to change. A pod that is gone, or was replaced under its name, is passed over.</summary>
-    public async Task WriteAsync(string ns, IReadOnlyList<MarkChange> marks, CancellationToken cancellation)
+    /// <returns>What the API server refuses: without its mark no gateway is told to go.</returns>
+    public async Task<IReadOnlyList<ApplyProblem>> WriteAsync(string ns, IReadOnlyList<MarkChange> marks, CancellationToken cancellation)
     {
+        var problems = new List<ApplyProblem>();
         foreach (var mark in marks)
         {
             if (caches.Pods.Find(new ObjectKey(ns, mark.Gateway)) is not { } pod)
@@ -33,7 +35,13 @@ internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
             {
                 // Its event brings the fleet here again.
             }
+            catch (KubernetesException error) when (!ApplyProblem.EndsPass(error))
+            {
+                problems.Add(ApplyProblem.Of(ApplyReport.NameOf(pod), error));
+            }
         }
+
+        return problems;
     }
 
     // The version too: between two leaders, the one that has seen less must not write over the other's mark.

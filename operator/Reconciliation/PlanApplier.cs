@@ -48,12 +48,18 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         var pass = new Pass(fleet);
         foreach (var desired in plan.Objects)
         {
-            await pass.TryAsync(desired, () => ApplyObjectAsync(pass, desired, cancellation));
+            if (!await pass.TryAsync(desired, () => ApplyObjectAsync(pass, desired, cancellation)))
+            {
+                return pass.Report();
+            }
         }
 
         foreach (var retiring in plan.Retiring)
         {
-            await ScaleAsync(pass, retiring, cancellation);
+            if (!await ScaleAsync(pass, retiring, cancellation))
+            {
+                return pass.Report();
+            }
         }
 
         await PruneAsync(pass, plan, cancellation);
@@ -134,15 +140,15 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             "there is one that does not belong to this fleet; delete or rename it"
         );
 
-    private async Task ScaleAsync(Pass pass, RetiringDeployment retiring, CancellationToken cancellation)
+    private async Task<bool> ScaleAsync(Pass pass, RetiringDeployment retiring, CancellationToken cancellation)
     {
         var key = new ObjectKey(pass.Fleet.Metadata.Namespace ?? "", retiring.Name);
         if (caches.Deployments.Find(key) is not { } live || live.Spec?.Replicas == retiring.Replicas || !FleetOwner.Owns(pass.Fleet, live))
         {
-            return;
+            return true;
         }
 
-        await pass.TryAsync(
+        return await pass.TryAsync(
             live,
             async () =>
             {
@@ -182,7 +188,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
                     continue;
                 }
 
-                await pass.TryAsync(
+                var goesOn = await pass.TryAsync(
                     value,
                     async () =>
                     {
@@ -191,6 +197,10 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
                         pass.Deleted++;
                     }
                 );
+                if (!goesOn)
+                {
+                    return;
+                }
             }
         }
     }
@@ -238,17 +248,24 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
 
         public List<ApplyProblem> Problems { get; } = [];
 
-        /// <summary>Goes on after an answer that concerns only this object; a server that is away or overloaded ends the pass.</summary>
-        public async Task TryAsync(IKubernetesObject value, Func<Task> write)
+        /// <summary>Notes what the API server has against this object. Returns false where a server that fails or is overloaded ends the pass.</summary>
+        /// <exception cref="HttpRequestException">The server is away.</exception>
+        public async Task<bool> TryAsync(IKubernetesObject value, Func<Task> write)
         {
             try
             {
                 await write();
+                return true;
             }
             catch (KubernetesException error)
-                when ((int)error.Code < 500 && error.Code is not (HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized))
             {
-                Problems.Add(new ApplyProblem(Reason(error), ApplyReport.NameOf(value), error.Status.Message ?? error.Message));
+                Problems.Add(ApplyProblem.Of(ApplyReport.NameOf(value), error));
+                return !ApplyProblem.EndsPass(error);
+            }
+            catch (TimeoutException error)
+            {
+                Problems.Add(new ApplyProblem(ApplyProblemReason.Unavailable, ApplyReport.NameOf(value), error.Message));
+                return false;
             }
         }
 
@@ -260,15 +277,6 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
                 Deleted = Deleted,
                 Drift = Drift,
                 Problems = Problems,
-            };
-
-        private static ApplyProblemReason Reason(KubernetesException error) =>
-            error switch
-            {
-                { IsInvalid: true } or { Code: HttpStatusCode.BadRequest } => ApplyProblemReason.Invalid,
-                { Code: HttpStatusCode.Forbidden } => ApplyProblemReason.Forbidden,
-                { IsConflict: true } => ApplyProblemReason.Conflict,
-                _ => ApplyProblemReason.Failed,
             };
     }
 }

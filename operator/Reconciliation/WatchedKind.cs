@@ -38,6 +38,8 @@ internal sealed class WatchedKind<T> : IWatched<T>
 
     public IEnumerable<ISharedInformer> Informers => _informers.Values;
 
+    public bool HasSynced => _informers.Values.All(static informer => informer.HasSynced);
+
     public IEnumerable<SharedInformer<T>> SharedInformers => _informers.Values;
 
     /// <summary>Everything of every watched namespace, in no order.</summary>

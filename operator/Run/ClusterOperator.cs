@@ -83,7 +83,11 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
         var following = work.FollowAsync(caches.Token);
         try
         {
-            return await (options.LeaderElect ? StandAsync(work, stopping) : LeadAsync(work, epoch: 1, static () => true, stopping));
+            return await (
+                options.LeaderElect
+                    ? StandAsync(work, stopping)
+                    : LeadAsync(work, TermNumber.First(TimeProvider.System.GetUtcNow()), static () => true, stopping)
+            );
         }
         finally
         {
@@ -118,6 +122,7 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
     private async Task<int> LeadAsync(FleetOperator work, long epoch, Func<bool> mayWork, CancellationToken ended)
     {
         _health.Started();
+        client.MayWrite = mayWork;
         try
         {
             await work.WorkAsync(epoch, mayWork, () => TryLabelAsync(leads: true, ended), ended);

@@ -3,6 +3,7 @@ using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Controllers;
 using Mooring.Kubernetes.Events;
 using Mooring.Kubernetes.Models;
+using Mooring.Kubernetes.Queueing;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
@@ -26,6 +27,12 @@ internal sealed class FleetOperator : IAsyncDisposable
 
     // Reports of figures come from every gateway every ten seconds: one reconcile takes in what came meanwhile.
     private static readonly TimeSpan FigureDelay = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan WorthTelling = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan CachesCheck = TimeSpan.FromMilliseconds(250);
+
+    private static readonly TimeSpan RightsCheck = TimeSpan.FromSeconds(1);
 
     private readonly RunOptions _options;
     private readonly KubernetesClient _client;
@@ -96,10 +103,11 @@ internal sealed class FleetOperator : IAsyncDisposable
     /// <param name="announce">Called once streams can be served.</param>
     public async Task WorkAsync(long epoch, Func<bool> mayWork, Func<Task> announce, CancellationToken ended)
     {
-        await _caches.WaitForSyncAsync(ended);
+        await WaitForCachesAsync(ended);
         await using var stream = await StartStreamAsync(ended);
         await using var metricsApi = await StartMetricsApiAsync(ended);
-        var reconciler = CreateReconciler(epoch, out var finalizer);
+        var events = new FleetEvents(_recorder);
+        var reconciler = CreateReconciler(epoch, events, out var finalizer);
         _controllers =
         [
             .. _caches.Fleets.SharedInformers.Select(informer => new Controller<ConnectionFleet>(
@@ -112,6 +120,9 @@ internal sealed class FleetOperator : IAsyncDisposable
                     Name = "fleets",
                     Workers = _options.Workers,
                     MayWork = mayWork,
+                    // A right that is granted or a webhook that is mended should not wait for a quarter of an hour.
+                    Queue = new WorkQueueOptions { MaxDelay = LongestRetry },
+                    Failed = (key, error, delay) => TellFailure(events, key, error, delay),
                 },
                 _loggers
             )),
@@ -121,7 +132,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), change == GatewayChange.Figures ? FigureDelay : TimeSpan.Zero);
         Log.Working(_log, epoch);
         await announce();
-        await Task.WhenAll([.. _controllers.Select(controller => controller.RunAsync(ended)), RenewAsync(ended)]);
+        await Task.WhenAll([.. _controllers.Select(controller => controller.RunAsync(ended)), RenewAsync(ended), WatchRightsAsync(ended)]);
     }
 
     public async ValueTask DisposeAsync()
@@ -133,26 +144,73 @@ internal sealed class FleetOperator : IAsyncDisposable
         _certificates.Dispose();
     }
 
-    private FleetReconciler CreateReconciler(long epoch, out FleetFinalizer finalizer)
+    private IEntityController<ConnectionFleet> CreateReconciler(long epoch, FleetEvents events, out FleetFinalizer finalizer)
     {
         var time = TimeProvider.System;
         var applier = new PlanApplier(_client, _caches, time);
         var statuses = new StatusWriter(_client, time);
         var options = new ReconciliationOptions { GatewayImage = _options.GatewayImage, Workers = _options.Workers };
         finalizer = new FleetFinalizer(_caches, applier, statuses, _hub, time);
-        return new FleetReconciler(
+        var reconciler = new FleetReconciler(
             new FleetGatherer(_caches, _references, _hub, _identity, options, time),
             applier,
             new GatewayPublisher(_hub),
             statuses,
-            new FleetEvents(_recorder),
+            events,
             _metrics,
             _hub,
             new FreshLook(_client),
             new MarkWriter(_client, _caches),
             new DirectiveSender(_hub, epoch, time),
-            new GatewayScaler(_client, _recommended)
+            new GatewayScaler(_client, _recommended),
+            new PassingTroubles(time)
         );
+        return new SightedController(reconciler, _caches, statuses, time);
+    }
+
+    /// <summary>Waits for the caches; no longer than until it is known that some of them may not be filled.</summary>
+    private async Task WaitForCachesAsync(CancellationToken ended)
+    {
+        var synced = _caches.WaitForSyncAsync(ended);
+        while (!synced.IsCompleted && !(_caches.Fleets.HasSynced && _caches.Forbidden.Count > 0))
+        {
+            await Task.WhenAny(synced, Task.Delay(CachesCheck, ended));
+            ended.ThrowIfCancellationRequested();
+        }
+
+        foreach (var missing in _caches.Forbidden)
+        {
+            Log.Blind(_log, missing);
+        }
+    }
+
+    /// <summary>Has every fleet looked at when a right to read is taken away or granted: no event would bring it about.</summary>
+    private async Task WatchRightsAsync(CancellationToken ended)
+    {
+        var before = string.Join('\n', _caches.Forbidden);
+        while (!ended.IsCancellationRequested)
+        {
+            await Task.Delay(RightsCheck, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            var now = string.Join('\n', _caches.Forbidden);
+            if (now != before)
+            {
+                before = now;
+                _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero));
+            }
+        }
+    }
+
+    // What stays away for a second or forbidden is worth an event; a server that is away could take none.
+    private void TellFailure(FleetEvents events, ObjectKey key, Exception error, TimeSpan delay)
+    {
+        if (
+            error is KubernetesException refused
+            && (refused.Code == System.Net.HttpStatusCode.Forbidden || delay >= WorthTelling)
+            && _caches.Fleets.Find(key) is { } fleet
+        )
+        {
+            events.Report(fleet, refused);
+        }
     }
 
     // Each controller knows the fleets of its informer's namespaces, and passes over the others'.

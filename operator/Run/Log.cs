@@ -26,4 +26,7 @@ internal static partial class Log
 
     [LoggerMessage(107, LogLevel.Warning, "HorizontalPodAutoscalers cannot read how many gateways are wanted: {Problem}")]
     public static partial void MetricsApiFailed(ILogger logger, string problem);
+
+    [LoggerMessage(108, LogLevel.Error, "Fleets are left as they are until this may be read: {Missing}")]
+    public static partial void Blind(ILogger logger, string missing);
 }

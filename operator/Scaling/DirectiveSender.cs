@@ -35,6 +35,8 @@ internal sealed class DirectiveSender(GatewayHub hub, long epoch, TimeProvider t
             }
 
             var due = gateway.DirectedAt + Renewal - now ?? TimeSpan.Zero;
+            // A clock that was set back must not let the orders' time to live run out.
+            due = due > Renewal ? TimeSpan.Zero : due;
             if (
                 gateway.Directive is null
                 || !IsSame(gateway.Directive, order)

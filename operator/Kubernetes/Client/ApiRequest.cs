@@ -30,5 +30,8 @@ internal sealed record ApiRequest
     /// <summary>May be sent twice without harm.</summary>
     public bool IsSafe => Verb is "get" or "list" or "watch" or "apply";
 
+    /// <summary>Changes nothing.</summary>
+    public bool IsRead => Verb is "get" or "list" or "watch";
+
     public override string ToString() => $"{Verb} {Target}";
 }

@@ -82,6 +82,7 @@ public sealed partial class KubernetesClient
             .Add("resourceVersion", options.ResourceVersion)
             .Add("timeoutSeconds", Math.Max(1, (long)options.Timeout.TotalSeconds));
         using var response = await _pipeline.OpenAsync(Request(HttpMethod.Get, "watch", type, type.Path(ns), query), cancellationToken);
+        options.Opened?.Invoke();
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         var events = WatchReader.ReadAsync(type, stream, Options.WatchIdleTimeout, Options.MaxWatchLineBytes, Time, cancellationToken);
         await foreach (var item in events.WithCancellation(cancellationToken))

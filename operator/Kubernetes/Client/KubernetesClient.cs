@@ -34,6 +34,17 @@ public sealed partial class KubernetesClient : IDisposable
 
     public KubernetesClientOptions Options { get; }
 
+    /// <summary>Asked before each try of a request that changes something; when it says no, nothing is sent. Null: nothing is asked. Default null.</summary>
+    /// <remarks>
+    /// For a leader: a process that was stopped in the middle of its work and goes on after its term writes nothing any more. The request then fails
+    /// as with a server that is away. The elector's own requests go out in any case.
+    /// </remarks>
+    public Func<bool>? MayWrite
+    {
+        get => _pipeline.MayWrite;
+        set => _pipeline.MayWrite = value;
+    }
+
     internal TimeProvider Time { get; }
 
     /// <summary>Reads an object.</summary>

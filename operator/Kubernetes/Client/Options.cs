@@ -31,6 +31,9 @@ public sealed record WatchOptions
 
     /// <summary>After this long the server ends the watch. Default 5 min; informers spread it.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Called when the server has taken the watch: its first event may be a minute away. Null: nobody asks.</summary>
+    public Action? Opened { get; init; }
 }
 
 /// <summary>How to create, replace or patch.</summary>

@@ -16,6 +16,9 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
     private readonly ConnectionHolder _connections = new(config, options);
     private readonly string _base = config.Server.GetLeftPart(UriPartial.Path).TrimEnd('/');
 
+    /// <inheritdoc cref="KubernetesClient.MayWrite"/>
+    public Func<bool>? MayWrite { get; set; }
+
     /// <summary>Sends, and reads the whole answer.</summary>
     /// <exception cref="KubernetesException">The server answered with an error, and trying again did not help.</exception>
     /// <exception cref="HttpRequestException">The server could not be reached, or the connection broke.</exception>
@@ -88,6 +91,11 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
     private async Task<Answer> AttemptAsync(ApiRequest request, Credential credential, bool readBody, CancellationToken cancellationToken)
     {
         using var activity = KubernetesMetrics.Activities.StartActivity($"k8s {request.Verb} {request.Resource}", ActivityKind.Client);
+        if (!request.IsRead && !request.Unthrottled && MayWrite is { } mayWrite && !mayWrite())
+        {
+            throw new HttpRequestException(HttpRequestError.UserAuthenticationError, $"{request}: not sent, the term of leading is over");
+        }
+
         using var message = Message(request, credential);
         using var timeout = new CancellationTokenSource(request.AttemptTimeout ?? options.AttemptTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);

@@ -259,6 +259,11 @@ public sealed partial class Controller<TEntity> : IDisposable
         }
         else
         {
+            if (error is not null)
+            {
+                _options.Failed?.Invoke(key, error, delay);
+            }
+
             LogFailed(error is KubernetesException or HttpRequestException or TimeoutException ? null : error, _name, key, message, delay);
         }
     }

@@ -1,3 +1,4 @@
+using Mooring.Kubernetes.Models;
 using Mooring.Kubernetes.Queueing;
 
 namespace Mooring.Kubernetes.Controllers;
@@ -19,4 +20,7 @@ public sealed record ControllerOptions
 
     /// <summary>Asked before each item; while false nothing is done. For leaders: <see cref="LeaderElection.Leadership.IsHeld"/>. Null: always.</summary>
     public Func<bool>? MayWork { get; init; }
+
+    /// <summary>Called after an entity's reconcile has thrown, lost races apart, with when it is tried again: to tell people. Must not throw. Null: nobody is told.</summary>
+    public Action<ObjectKey, Exception, TimeSpan>? Failed { get; init; }
 }

@@ -78,7 +78,7 @@ internal sealed class EventSeriesMemory(EventRecorderOptions options, TimeProvid
     public void Forget(SeriesKey key) => _series.Remove(key);
 
     private bool IsDue(Series series, DateTimeOffset now) =>
-        series.LastWritten is not { } written || now - written >= options.SeriesInterval;
+        series.LastWritten is not { } written || now < written || now - written >= options.SeriesInterval;
 
     private bool MayCreate(RecordedEvent item)
     {

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Models;
@@ -22,6 +23,9 @@ internal sealed partial class Reflector<T>(
     private readonly Backoff _backoff = new(options.MinBackoff, options.MaxBackoff, jitter: 1);
     private readonly TimeProvider _time = client.Time;
 
+    // What may be listed may yet not be watched: only a watch that works shows that it may.
+    private InformerProblem? _watchProblem;
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         string? version = null;
@@ -33,6 +37,7 @@ internal sealed partial class Reflector<T>(
                 if (version is null)
                 {
                     version = await ListAsync(reason, cancellationToken);
+                    informer.Problem = _watchProblem;
                     LogListed(type.QualifiedName, informer.Cache.Count, version);
                 }
 
@@ -42,6 +47,8 @@ internal sealed partial class Reflector<T>(
             {
                 version = ended.Relist ? null : ended.Version;
                 reason = ended.How;
+                _watchProblem = Problem(ended.InnerException) ?? _watchProblem;
+                informer.Problem = _watchProblem;
                 await FailedAsync(ended.How, ended.InnerException!, ended.Pause, cancellationToken);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -51,6 +58,13 @@ internal sealed partial class Reflector<T>(
             catch (Exception error) when (error is not OutOfMemoryException)
             {
                 reason = "error";
+                informer.Problem = Problem(error) ?? informer.Problem;
+                if (error is KubernetesException { IsNotFound: true } && informer.HasSynced)
+                {
+                    // The resource itself is gone, as with its definition: and with it every object, be it that the deletions were not seen.
+                    informer.Replace([]);
+                }
+
                 await FailedAsync("list", error, pause: true, cancellationToken);
             }
         }
@@ -83,6 +97,7 @@ internal sealed partial class Reflector<T>(
             FieldSelector = options.FieldSelector,
             ResourceVersion = version,
             Timeout = options.WatchTimeout * (1 + Random.Shared.NextDouble()),
+            Opened = () => _watchProblem = informer.Problem = null,
         };
         var started = _time.GetTimestamp();
         var progress = false;
@@ -117,6 +132,11 @@ internal sealed partial class Reflector<T>(
         KubernetesMetrics.InformerWatchEnded(type.QualifiedName, "server");
         return version;
     }
+
+    private static InformerProblem? Problem(Exception? error) =>
+        error is KubernetesException { IsExpired: false, Code: var code } refused && (int)code is >= 400 and < 500 and not 429
+            ? new InformerProblem(refused.Status.Message ?? refused.Message, code == HttpStatusCode.Forbidden)
+            : null;
 
     private async Task FailedAsync(string how, Exception error, bool pause, CancellationToken cancellationToken)
     {
@@ -158,8 +178,9 @@ internal sealed class WatchEndedException(string version, bool progress, Excepti
     /// <summary>Wait before going on: always but for a version that expired under a watch that worked.</summary>
     public bool Pause => !progress || How != "expired";
 
-    /// <summary>The version is of no use any more. Also after an event that cannot be read: resuming would meet it again.</summary>
-    public bool Relist => InnerException is KubernetesException { IsExpired: true } or InvalidDataException;
+    /// <summary>The version is of no use any more, or the resource is gone. Also after an event that cannot be read: resuming would meet it again.</summary>
+    public bool Relist =>
+        InnerException is KubernetesException { IsExpired: true } or KubernetesException { IsNotFound: true } or InvalidDataException;
 
     /// <summary>A word for metrics.</summary>
     public string How =>

@@ -22,6 +22,7 @@ public sealed class SharedInformer<T> : ISharedInformer
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly EventDispatcher<T> _dispatcher;
     private bool _started;
+    private volatile InformerProblem? _problem;
 
     public SharedInformer(
         KubernetesClient client,
@@ -49,6 +50,13 @@ public sealed class SharedInformer<T> : ISharedInformer
 
     /// <inheritdoc/>
     public bool HasSynced => _synced.Task.IsCompletedSuccessfully;
+
+    /// <inheritdoc/>
+    public InformerProblem? Problem
+    {
+        get => _problem;
+        internal set => _problem = value;
+    }
 
     /// <summary>Adds a handler; it first hears an Added for everything that is cached already.</summary>
     /// <returns>Takes the handler away again when disposed.</returns>

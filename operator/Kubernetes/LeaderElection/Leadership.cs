@@ -23,7 +23,7 @@ public sealed class Leadership : IDisposable
         Ended = _ended.Token;
     }
 
-    /// <summary>Grows with every term, over all holders (the lease's transitions): what a receiver fences late orders with.</summary>
+    /// <summary>Grows with every term, over all holders (the lease's transitions, see <see cref="TermNumber"/>): what a receiver fences late orders with.</summary>
     public int Epoch { get; }
 
     /// <summary>Cancelled when the term is over, or should be brought to its end.</summary>

@@ -13,6 +13,9 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
     private Lease? _seen;
     private long _seenSince;
 
+    // Of any Lease of the name: it may be deleted, and then a new one must not begin below it.
+    private int _highest;
+
     /// <summary>Who holds it, as last seen; empty for nobody.</summary>
     public string Holder => _seen?.Spec?.HolderIdentity ?? "";
 
@@ -37,7 +40,14 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
 
         // Counted up for every term, also one of the same holder: the number is what late orders are fenced with.
         var now = time.GetUtcNow();
-        await WriteAsync(Mine(now) with { AcquireTime = now, LeaseTransitions = (spec.LeaseTransitions ?? 0) + 1 }, cancellationToken);
+        await WriteAsync(
+            Mine(now) with
+            {
+                AcquireTime = now,
+                LeaseTransitions = spec.LeaseTransitions + 1 ?? TermNumber.First(now, _highest),
+            },
+            cancellationToken
+        );
         return _seen.Spec!.LeaseTransitions;
     }
 
@@ -125,7 +135,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
         var lease = new Lease
         {
             Metadata = new ObjectMeta { Namespace = options.Namespace, Name = options.Name },
-            Spec = Mine(now) with { AcquireTime = now, LeaseTransitions = 1 },
+            Spec = Mine(now) with { AcquireTime = now, LeaseTransitions = TermNumber.First(now, _highest) },
         };
         var request = Request(HttpMethod.Post, "create", Resources.Leases.Path(options.Namespace)) with
         {
@@ -156,6 +166,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
         }
 
         _seen = lease;
+        _highest = Math.Max(_highest, lease?.Spec?.LeaseTransitions ?? 0);
     }
 
     // Not held up by the client's own rate limit, and never longer than leaves time for another try.

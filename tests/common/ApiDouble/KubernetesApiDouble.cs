@@ -126,6 +126,15 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
         }
     }
 
+    /// <summary>Everything of a collection, as <c>/apis/apps/v1/deployments</c>, by name of the object.</summary>
+    public IReadOnlyList<JsonObject> List(string collection) =>
+        [
+            .. _store.List(ApiPath.Parse(collection)!, null, null, 0, null)["items"]!
+                .AsArray()
+                .Select(static item => item!.AsObject())
+                .OrderBy(static item => (string?)item["metadata"]!["name"], StringComparer.Ordinal),
+        ];
+
     /// <summary>Deletes an object as another user would.</summary>
     public void Remove(string path) => _store.Delete(ApiPath.Parse(path)!, null, null);
 

@@ -64,14 +64,16 @@ public abstract class FollowerCases(ICaseServer server) : CaseBase(server)
         var (second, _) = Stand("two", _stop.Token);
         await Until.TrueAsync(() => second.Leader == "one", Deadline, "the second sees the first");
         second.IsLeader.ShouldBeFalse();
-        (first.Leadership!.Epoch, (await LeaseAsync()).HolderIdentity).ShouldBe((1, "one"));
+        var term = first.Leadership!.Epoch;
+        var held = await LeaseAsync();
+        (held.HolderIdentity, held.LeaseTransitions).ShouldBe(("one", term));
         await firstStop.CancelAsync();
         (await firstRun.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Stopped);
         await Until.TrueAsync(() => second.IsLeader, Deadline, "the second leads");
         first.IsLeader.ShouldBeFalse();
-        second.Leadership!.Epoch.ShouldBe(2);
+        second.Leadership!.Epoch.ShouldBe(term + 1);
         var lease = await LeaseAsync();
-        (lease.HolderIdentity, lease.LeaseTransitions).ShouldBe(("two", 2));
+        (lease.HolderIdentity, lease.LeaseTransitions).ShouldBe(("two", term + 1));
         (lease.AcquireTime, lease.RenewTime).ShouldNotBe((null, null));
     }
 

@@ -30,14 +30,14 @@ public sealed class LeaderElectorTests : IAsyncLifetime
     {
         var one = Stand("one");
         await LeadsAsync(one);
-        one.Elector.Leadership!.Epoch.ShouldBe(1);
+        var first = one.Elector.Leadership!.Epoch;
         var two = Stand("two");
         await Until.TrueAsync(() => two.Elector.Leader == "one", Deadline, "two sees one");
         two.Elector.IsLeader.ShouldBeFalse();
         await one.Stop.CancelAsync();
         (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Stopped);
         await LeadsAsync(two);
-        two.Elector.Leadership!.Epoch.ShouldBe(2);
+        two.Elector.Leadership!.Epoch.ShouldBe(first + 1);
         one.Elector.IsLeader.ShouldBeFalse();
         _api.Find(LeasePath)!["spec"]!["holderIdentity"]!.ToString().ShouldBe("two");
     }
@@ -47,6 +47,7 @@ public sealed class LeaderElectorTests : IAsyncLifetime
     {
         var one = Stand("one");
         await LeadsAsync(one);
+        var first = one.Elector.Leadership!.Epoch;
         var two = Stand("two");
         await Until.TrueAsync(() => two.Elector.Leader == "one", Deadline, "two sees one");
         var both = 0;
@@ -72,7 +73,7 @@ public sealed class LeaderElectorTests : IAsyncLifetime
         both.ShouldBe(0);
         (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Lost);
         one.Ended.Task.IsCompleted.ShouldBeTrue();
-        two.Elector.Leadership!.Epoch.ShouldBe(2);
+        two.Elector.Leadership!.Epoch.ShouldBe(first + 1);
     }
 
     [Fact]
@@ -103,6 +104,43 @@ public sealed class LeaderElectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task LeaseDeleted_TheHolderEnds_AndTheNextTermIsHigher_HoweverOftenItHappens()
+    {
+        var holder = Stand("first");
+        await LeadsAsync(holder);
+        for (var i = 0; i < 3; i++)
+        {
+            var term = holder.Elector.Leadership!.Epoch;
+            var next = Stand($"next-{i}");
+            await Until.TrueAsync(() => next.Elector.Leader.Length > 0, Deadline, "the next sees the holder");
+
+            _api.Remove(LeasePath);
+
+            (await holder.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Lost);
+            await LeadsAsync(next);
+            next.Elector.Leadership!.Epoch.ShouldBeGreaterThan(term);
+            holder = next;
+        }
+    }
+
+    [Fact]
+    public async Task LeaseWithoutANumber_IsTakenWithAHighOne()
+    {
+        _api.Put(
+            "/apis/coordination.k8s.io/v1/namespaces/ns/leases",
+            new System.Text.Json.Nodes.JsonObject
+            {
+                ["apiVersion"] = "coordination.k8s.io/v1",
+                ["kind"] = "Lease",
+                ["metadata"] = new System.Text.Json.Nodes.JsonObject { ["name"] = "leader" },
+            }
+        );
+        var one = Stand("one");
+        await LeadsAsync(one);
+        one.Elector.Leadership!.Epoch.ShouldBeGreaterThan(1_000_000);
+    }
+
+    [Fact]
     public async Task LabelledMeanwhile_GoesOn()
     {
         var one = Stand("one");
@@ -123,6 +161,7 @@ public sealed class LeaderElectorTests : IAsyncLifetime
     {
         var one = Stand("one");
         await LeadsAsync(one);
+        var term = one.Elector.Leadership!.Epoch;
         _api.AddFault(new Fault { Times = 2, Status = 500 });
         var writes = _api.Requests.Count(static request => request.Method == "PUT");
         await Until.TrueAsync(
@@ -131,7 +170,7 @@ public sealed class LeaderElectorTests : IAsyncLifetime
             "renewals go on"
         );
         one.Elector.IsLeader.ShouldBeTrue();
-        one.Elector.Leadership!.Epoch.ShouldBe(1);
+        one.Elector.Leadership!.Epoch.ShouldBe(term);
     }
 
     [Fact]
