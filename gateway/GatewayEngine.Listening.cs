@@ -69,6 +69,7 @@ internal sealed partial class GatewayEngine
                 Backend = config.Backend is null ? null : _state.Backends[config.Backend],
                 Upgrade = config.Protocol == ListenerProtocol.WebSocket ? _options.Upgrades!(config) : null,
                 Tls = tls.Of(config),
+                Tunnel = Tunnels.Use(config, snapshot.Config.Capacity, () => TunnelEndpoint(config.Name)),
             };
             byName.Remove(config.Name);
         }

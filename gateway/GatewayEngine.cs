@@ -12,6 +12,7 @@ using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry.Geo;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.Transport.Tls;
+using Mooring.Gateway.Tunnels;
 
 namespace Mooring.Gateway;
 
@@ -62,6 +63,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         _datagrams = new DatagramHost(options.BindAddress, options.BindsListeners, count);
         _loops = [.. Enumerable.Range(0, count).Select(i => new RelayLoop(i, _state, _table, Math.Max(1, options.MaxPipes / count)))];
         _state.Loops = _loops;
+        _state.Tunnels = new TunnelService(_state, options.BindAddress, options.Time);
         foreach (var loop in _loops)
         {
             loop.Start();
@@ -121,6 +123,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
 
             var errors = _options.Upgrades is null ? WithoutUpgrades(snapshot) : [];
             errors = errors.Count > 0 ? errors : TooManyNames(snapshot);
+            errors = errors.Count > 0 ? errors : Tunnels.Prepare(snapshot);
             TlsPlan? plan = null;
             if (errors.Count == 0)
             {
@@ -195,6 +198,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         await _overloadWatching;
 
         _ending = true;
+        await Tunnels.DisposeAsync();
         await SetModeAsync(AcceptMode.Pause);
         var open = await ListConnectionsAsync();
         await CloseAsync(open, new CloseOrder(CloseReason.DrainDeadline, null));

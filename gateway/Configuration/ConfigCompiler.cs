@@ -44,6 +44,7 @@ internal static class ConfigCompiler
         CheckCapacity(config.Capacity, errors);
         CheckDrain(config.Drain, errors);
         RegistryCompiler.Check(config, errors);
+        TunnelCompiler.CheckCapacity(config.Capacity.Tunnels, errors);
         OverloadCompiler.Check(config.Overload, errors);
         if (config.Geo is { } geo && (!Path.IsPathRooted(geo.DatabasePath) || geo.DatabasePath.Length > 4096))
         {

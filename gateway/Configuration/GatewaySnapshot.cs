@@ -79,6 +79,9 @@ internal sealed record ListenerSnapshot
 
     public TlsListenerConfig? Tls { get; init; }
 
+    /// <summary>Of a Tunnel listener.</summary>
+    public TunnelListenerConfig? Tunnel { get; init; }
+
     public required LimitsSnapshot Limits { get; init; }
 
     /// <summary>Every backend that a connection of this listener may go to.</summary>

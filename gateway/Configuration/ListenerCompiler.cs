@@ -55,15 +55,24 @@ internal static class ListenerCompiler
                 case ListenerProtocol.WebSocket:
                     CheckWebSocket(path, listener, backends, errors);
                     break;
-                default:
-                    errors.Add($"{path}.protocol", $"{listener.Protocol} is not served by this version; TCP, UDP and WebSocket are");
+                case ListenerProtocol.Tunnel:
+                    TunnelCompiler.Check(path, listener, errors);
                     break;
+                default:
+                    errors.Add($"{path}.protocol", $"{listener.Protocol} is not served by this version");
+                    break;
+            }
+
+            if (listener.Protocol != ListenerProtocol.Tunnel && listener.Tunnel is not null)
+            {
+                errors.Add($"{path}.tunnel", $"must not be set when protocol is {listener.Protocol}");
             }
 
             UdpListenerCompiler.CheckAbsent(path, listener, errors);
             result.Add(Describe(path, listener, errors));
         }
 
+        TunnelCompiler.CheckTogether(listeners, errors);
         return result;
     }
 
@@ -237,6 +246,7 @@ internal static class ListenerCompiler
             WebSocket = socket,
             Proxy = ProxySnapshot.Compile($"{path}.proxyProtocol", listener.ProxyProtocol, errors),
             Tls = listener.Tls,
+            Tunnel = listener.Protocol == ListenerProtocol.Tunnel ? listener.Tunnel : null,
             Limits = LimitsSnapshot.Compile($"{path}.limits", listener, errors),
         };
     }

@@ -96,6 +96,12 @@ internal sealed unsafe class Departures(RelayLoop loop) : IDepartures
             return false;
         }
 
+        if (client->Has(ChannelFlags.Side) && loop.Engine.Sides[descriptor]->Tunnel != 0)
+        {
+            // A tunnel's count, and its limit of bandwidth, are this process's.
+            return false;
+        }
+
         var upstream = loop.Table[client->Peer];
         return ((client->Flags | upstream->Flags) & ChannelFlags.Tls) == ChannelFlags.None
             && upstream->Phase == client->Phase

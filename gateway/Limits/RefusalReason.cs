@@ -71,6 +71,21 @@ internal enum RefusalReason
 
     /// <summary>The listener takes no more new connections at this rate.</summary>
     ListenerRate,
+
+    /// <summary>A tunnel's client had no secret, or not the right one.</summary>
+    TunnelSecret,
+
+    /// <summary>A tunnel was not opened: a quota, the port, or the registry stood against it.</summary>
+    TunnelRefused,
+
+    /// <summary>There is no such tunnel, or it ended while its visitor waited.</summary>
+    TunnelGone,
+
+    /// <summary>A tunnel's client brought no data connection for a visitor in time.</summary>
+    TunnelTimeout,
+
+    /// <summary>A tunnel's tenant has its limit of visitors.</summary>
+    TunnelQuota,
 }
 
 internal static class RefusalReasons
@@ -104,6 +119,11 @@ internal static class RefusalReasons
             RefusalReason.PerPrefix => "per_prefix",
             RefusalReason.AddressRate => "address_rate",
             RefusalReason.ListenerRate => "listener_rate",
+            RefusalReason.TunnelSecret => "tunnel_secret",
+            RefusalReason.TunnelRefused => "tunnel_refused",
+            RefusalReason.TunnelGone => "tunnel_gone",
+            RefusalReason.TunnelTimeout => "tunnel_timeout",
+            RefusalReason.TunnelQuota => "tunnel_quota",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

@@ -262,6 +262,10 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         {
             loop.Upgrader.Start(client, channel, setup);
         }
+        else if (setup.Config.Protocol == ListenerProtocol.Tunnel)
+        {
+            loop.Tunnels.Start(client, channel, setup);
+        }
         else
         {
             loop.Connector.Start(client, channel, setup.Backend!);

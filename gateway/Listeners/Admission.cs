@@ -72,6 +72,27 @@ internal sealed unsafe class Admission(RelayLoop loop)
         return null;
     }
 
+    /// <summary>
+    /// Takes a place for a visitor of a tunnel that is open. As <see cref="Take"/>, but a gateway that drains serves those of the tunnels which it still has.
+    /// </summary>
+    public RefusalReason? TakeVisitor(ListenerState listener, NetworkAddress address)
+    {
+        if (listener.Setup is not { } setup)
+        {
+            return RefusalReason.TunnelGone;
+        }
+
+        return TakePlaces(listener, setup, address, behindProxy: false);
+    }
+
+    /// <summary>Gives back what <see cref="TakeVisitor"/> has taken.</summary>
+    public void ReleaseVisitor(ListenerState listener, NetworkAddress address)
+    {
+        ReleaseAddress(address);
+        listener.Connections.Release();
+        loop.Engine.Connections.Release();
+    }
+
     /// <summary>Counts a connection that another process accepted, whatever the limits say.</summary>
     public void Adopt(Channel* client) => Adopt(client->Listener, client->Address);
 

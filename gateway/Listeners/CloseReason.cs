@@ -66,6 +66,12 @@ internal enum CloseReason : byte
     /// <summary>Memory ran short, and this one held much of it for long.</summary>
     MemoryPressure,
 
+    /// <summary>There is no such tunnel, or no more.</summary>
+    TunnelGone,
+
+    /// <summary>A tunnel's client was silent for too long.</summary>
+    TunnelTimeout,
+
     /// <summary>A bug in the gateway; standard error says which.</summary>
     Fault,
 }

@@ -62,6 +62,7 @@ internal sealed unsafe class Closer(RelayLoop loop)
         {
             loop.Upgrader.Forget(descriptor);
             loop.Connector.Forget(descriptor);
+            loop.Tunnels.Forget(descriptor, client);
         }
 
         if (client->Peer >= 0)

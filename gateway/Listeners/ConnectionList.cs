@@ -15,7 +15,13 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
         {
             var client = loop.Table[descriptor];
             result.Add(
-                new OpenConnection(loop.Owner - 1, descriptor, client->Started, client->Listener, client->Phase == ChannelPhase.WebSocket)
+                new OpenConnection(
+                    loop.Owner - 1,
+                    descriptor,
+                    client->Started,
+                    client->Listener,
+                    client->Phase is ChannelPhase.WebSocket or ChannelPhase.TunnelControl
+                )
             );
         }
 
@@ -45,6 +51,10 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
             if (client->Phase == ChannelPhase.WebSocket && order.WebSocket is { } close)
             {
                 loop.Frames.BeginClose(connection.Descriptor, client, close, order.Reason);
+            }
+            else if (client->Phase == ChannelPhase.TunnelControl)
+            {
+                loop.Tunnels.SendAway(connection.Descriptor, client, order.Reason);
             }
             else
             {

@@ -11,4 +11,7 @@ internal struct ConnectionSide
 
     /// <summary>Number of its country, from 1 on; 0: not counted.</summary>
     public ushort Country;
+
+    /// <summary>Of a tunnel's visitor: its port's place from 1 on. -1: goes on to another gateway. 0: neither.</summary>
+    public int Tunnel;
 }

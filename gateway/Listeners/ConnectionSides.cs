@@ -88,6 +88,11 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
             loop.Shaper.Forget(side->Shape);
         }
 
+        if (side->Tunnel > 0)
+        {
+            loop.Tunnels.VisitorEnded(side->Tunnel - 1);
+        }
+
         *side = default;
     }
 

@@ -84,6 +84,9 @@ internal sealed class EngineState
     /// <summary>What some connections have beyond their channels.</summary>
     public required DescriptorTable<ConnectionSide> Sides { get; init; }
 
+    /// <summary>Set before any listener is watched.</summary>
+    public Tunnels.TunnelService? Tunnels { get; set; }
+
     /// <summary>Null: nobody wants to know.</summary>
     public AccessLog? AccessLog { get; init; }
 }

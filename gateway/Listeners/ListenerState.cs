@@ -48,6 +48,9 @@ internal sealed record ListenerSetup
     /// <summary>Of a WebSocket listener.</summary>
     public required IUpgradeHandler? Upgrade { get; init; }
 
+    /// <summary>Of a Tunnel listener where tunnels are opened.</summary>
+    public Tunnels.TunnelListener? Tunnel { get; init; }
+
     /// <summary>Null: no TLS.</summary>
     public ListenerTls? Tls { get; init; }
 }

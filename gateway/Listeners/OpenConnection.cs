@@ -5,7 +5,7 @@ namespace Mooring.Gateway.Listeners;
 /// <param name="Descriptor">The client's; with <paramref name="Started"/> the connection's name.</param>
 /// <param name="Started">Microseconds of the monotonic clock at accept.</param>
 /// <param name="Listener">Index of the listener.</param>
-/// <param name="IsWebSocket">Has been upgraded: may be closed by a close frame.</param>
+/// <param name="IsWebSocket">Has been upgraded, or is a tunnel's control connection: may be told to come again, and closed by a drain at its pace.</param>
 internal readonly record struct OpenConnection(int Loop, int Descriptor, long Started, ushort Listener, bool IsWebSocket);
 
 /// <summary>How to close connections.</summary>

@@ -2,6 +2,7 @@
 using System.Runtime.CompilerServices;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.Tunnels;
 
 namespace Mooring.Gateway.Listeners;
 
@@ -37,6 +38,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Tls = new TlsIo(this, engine.Tls);
         TlsAcceptor = new TlsAcceptor(this, engine.Tls);
         TlsConnector = new TlsConnector(this, engine.Tls);
+        Tunnels = new TunnelDesk(this);
     }
 
     /// <summary>What stands for this loop in the channels it owns.</summary>
@@ -87,6 +89,8 @@ internal sealed unsafe class RelayLoop : EventLoop
     public TlsAcceptor TlsAcceptor { get; }
 
     public TlsConnector TlsConnector { get; }
+
+    public TunnelDesk Tunnels { get; }
 
     /// <summary>Watches a client's socket. One that is watched already, and so may have had its edge, is looked at in the next turn.</summary>
     public bool Watch(int client, Channel* channel)
@@ -152,6 +156,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Datagrams?.Dispose();
         Refuser.Dispose();
         Shaper.Dispose();
+        Tunnels.Dispose();
     }
 
     protected override void OnEvent(int descriptor, uint events)
@@ -207,6 +212,10 @@ internal sealed unsafe class RelayLoop : EventLoop
             {
                 Refuser.OnEvent(descriptor);
             }
+            else if (channel->Phase >= ChannelPhase.TunnelGreeting)
+            {
+                Tunnels.OnEvent(descriptor, channel, events);
+            }
             else
             {
                 Upgrader.OnEvent(descriptor, channel, events);
@@ -227,7 +236,17 @@ internal sealed unsafe class RelayLoop : EventLoop
         }
     }
 
-    protected override void OnAcceptable(int listener) => Acceptor.OnAcceptable(listener);
+    protected override void OnAcceptable(int listener)
+    {
+        if (listener >= TunnelDesk.FirstSlot)
+        {
+            Tunnels.OnAcceptable(listener);
+        }
+        else
+        {
+            Acceptor.OnAcceptable(listener);
+        }
+    }
 
     protected override void OnTimer(int descriptor)
     {
@@ -254,6 +273,9 @@ internal sealed unsafe class RelayLoop : EventLoop
                 case ChannelPhase.Flow:
                     Datagrams!.OnTimer(descriptor, client);
                     break;
+                case >= ChannelPhase.TunnelGreeting:
+                    Tunnels.OnTimer(descriptor, client);
+                    break;
                 default:
                     Upgrader.OnTimer(descriptor, client);
                     break;
@@ -272,6 +294,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Acceptor.OnTurnEnd();
         Datagrams?.OnTurnEnd();
         Shaper.OnTurnEnd();
+        Tunnels.OnTurnEnd();
     }
 
     protected override void OnDescriptorsFreed(int count) => Acceptor.OnDescriptorsFreed(count);

@@ -17,6 +17,7 @@ internal sealed unsafe class Shaper : IDisposable
 
     private readonly RelayLoop _loop;
     private readonly NativeSlab<Shape> _shapes = new();
+    private readonly NativeSlab<TunnelShape> _tunnels = new();
     private readonly PauseWheel _pauses;
     private readonly Action<int> _resume;
 
@@ -57,6 +58,24 @@ internal sealed unsafe class Shaper : IDisposable
         _loop.Sides.Claim(client, channel)->Shape = handle;
         channel->Flags |= ChannelFlags.Shaped;
         _loop.Table[channel->Peer]->Flags |= ChannelFlags.Shaped;
+    }
+
+    /// <summary>A limit of bandwidth for all visitors of a tunnel together, in each direction.</summary>
+    public int NewTunnel(long bytesPerSecond)
+    {
+        var handle = _tunnels.Rent();
+        *_tunnels[handle] = new TunnelShape { Rate = ByteRate.Of(bytesPerSecond) };
+        return handle;
+    }
+
+    /// <summary>No connection has it any more.</summary>
+    public void ForgetTunnel(int handle) => _tunnels.Return(handle);
+
+    /// <summary>From now on the connection has its tunnel's limit too.</summary>
+    public void AttachTunnel(int client, Channel* channel, int tunnel)
+    {
+        Attach(client, channel);
+        _shapes[_loop.Engine.Sides[client]->Shape]->Tunnel = tunnel;
     }
 
     /// <summary>The buckets of a connection, for another process to go on with; null: it has none.</summary>
@@ -103,6 +122,12 @@ internal sealed unsafe class Shaper : IDisposable
             fromClient ? limits.ListenerReceive : limits.ListenerSend,
             Volatile.Read(ref fromClient ? ref state.Buckets.Receive : ref state.Buckets.Send)
         );
+        if (shape->Tunnel != 0)
+        {
+            var tunnel = _tunnels[shape->Tunnel];
+            Ask(tunnel->Rate, fromClient ? tunnel->Receive : tunnel->Send);
+        }
+
         if (wait > 0)
         {
             Pause((handle * 2) + (fromClient ? FromClient : FromUpstream), wait);
@@ -138,6 +163,12 @@ internal sealed unsafe class Shaper : IDisposable
             own.Charge(ref fromClient ? ref shape->Receive : ref shape->Send, _loop.Now, count);
         }
 
+        if (shape->Tunnel != 0)
+        {
+            var tunnel = _tunnels[shape->Tunnel];
+            tunnel->Rate.Charge(ref fromClient ? ref tunnel->Receive : ref tunnel->Send, _loop.Now, count);
+        }
+
         var shared = fromClient ? limits.ListenerReceive : limits.ListenerSend;
         if (shared.IsSet)
         {
@@ -168,7 +199,11 @@ internal sealed unsafe class Shaper : IDisposable
         _shapes.Return(handle);
     }
 
-    public void Dispose() => _shapes.Dispose();
+    public void Dispose()
+    {
+        _shapes.Dispose();
+        _tunnels.Dispose();
+    }
 
     private void Pause(int index, long microseconds)
     {
@@ -202,4 +237,15 @@ internal struct Shape
     public PauseNode ClientPause;
     public PauseNode UpstreamPause;
     public int Client;
+
+    /// <summary>Handle of its tunnel's limit; 0: none.</summary>
+    public int Tunnel;
+}
+
+/// <summary>A tunnel's limit of bandwidth, in native memory.</summary>
+internal struct TunnelShape
+{
+    public ByteRate Rate;
+    public long Receive;
+    public long Send;
 }

@@ -74,6 +74,8 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.TlsFailed => "tls_failed",
             CloseReason.TlsTimeout => "tls_timeout",
             CloseReason.MemoryPressure => "memory_pressure",
+            CloseReason.TunnelGone => "tunnel_gone",
+            CloseReason.TunnelTimeout => "tunnel_timeout",
             CloseReason.Fault => "fault",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };

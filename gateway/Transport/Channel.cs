@@ -53,6 +53,24 @@ internal enum ChannelPhase : byte
 
     /// <summary>Was refused with an answer, and is let go of once it has read that.</summary>
     Refused,
+
+    /// <summary>A client of a Tunnel listener that has not said yet what it is. This and all below are the <see cref="Tunnels.TunnelDesk"/>'s.</summary>
+    TunnelGreeting,
+
+    /// <summary>A tunnel's control connection.</summary>
+    TunnelControl,
+
+    /// <summary>A tunnel's data connection that no visitor has yet.</summary>
+    TunnelReady,
+
+    /// <summary>A tunnel's visitor that waits for a data connection.</summary>
+    TunnelVisitor,
+
+    /// <summary>A visitor who has not said yet which tunnel it wants.</summary>
+    TunnelName,
+
+    /// <summary>A visitor, or a data connection, that waits for the way to the gateway which has its tunnel.</summary>
+    TunnelForward,
 }
 
 [Flags]

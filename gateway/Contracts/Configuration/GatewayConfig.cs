@@ -55,6 +55,9 @@ public sealed record CapacityConfig
 
     /// <summary>New connections of one client address, an IPv6 client counting by its /64. Null: no limit.</summary>
     public RateConfig? NewPerAddress { get; init; }
+
+    /// <summary>Null: the defaults.</summary>
+    public TunnelCapacityConfig? Tunnels { get; init; }
 }
 
 /// <summary>How a gateway lets go of its connections.</summary>

@@ -46,7 +46,7 @@ public sealed record ListenerConfig
     /// <summary>Client connections (of UDP: flows) at most on this listener of one gateway. 0: only the gateway's own limit.</summary>
     public int MaxConnections { get; init; }
 
-    /// <summary>Null: no TLS. For <see cref="ListenerProtocol.TCP"/> and <see cref="ListenerProtocol.WebSocket"/>.</summary>
+    /// <summary>Null: no TLS. For all but <see cref="ListenerProtocol.UDP"/>.</summary>
     public TlsListenerConfig? Tls { get; init; }
 
     /// <summary>For <see cref="ListenerProtocol.TCP"/>.</summary>
@@ -58,10 +58,13 @@ public sealed record ListenerConfig
     /// <summary>For <see cref="ListenerProtocol.WebSocket"/>.</summary>
     public WebSocketListenerConfig? WebSocket { get; init; }
 
-    /// <summary>For TCP and WebSocket. Null: clients connect by themselves.</summary>
+    /// <summary>For <see cref="ListenerProtocol.Tunnel"/>.</summary>
+    public TunnelListenerConfig? Tunnel { get; init; }
+
+    /// <summary>For all but UDP. Null: clients connect by themselves.</summary>
     public ProxyProtocolConfig? ProxyProtocol { get; init; }
 
-    /// <summary>For TCP and WebSocket. Null: none.</summary>
+    /// <summary>For all but UDP. Null: none.</summary>
     public ListenerLimitsConfig? Limits { get; init; }
 }
 

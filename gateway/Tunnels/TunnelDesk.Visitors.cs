@@ -1,0 +1,423 @@
+using Mooring.Gateway.Limits;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Transport;
+using Mooring.Gateway.Tunnels.Protocol;
+
+namespace Mooring.Gateway.Tunnels;
+
+/// <summary>Public ports, and visitors from accept to where they meet a data connection.</summary>
+internal sealed unsafe partial class TunnelDesk
+{
+    /// <summary>Visitors accepted from one port in one turn.</summary>
+    private const int MaxBatch = 16;
+
+    /// <summary>Pause of the ports when descriptors ran out.</summary>
+    private const long ExhaustedMicroseconds = 100_000;
+
+    private readonly List<TunnelPort?> _ports = [];
+    private readonly Stack<int> _freeSlots = new();
+    private readonly Dictionary<ulong, Waiting> _waiting = [];
+    private readonly Dictionary<int, Waiting> _waitingByDescriptor = [];
+    private readonly byte* _address = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(KernelAddress.MaxBytes);
+    private long _resumeAt;
+
+    /// <summary>Visitors that wait for a data connection.</summary>
+    public int WaitingVisitors => _waitingByDescriptor.Count;
+
+    /// <summary>Places of ports in use: those of open tunnels, and of ended ones that still have visitors.</summary>
+    public int Slots => _ports.Count - _freeSlots.Count;
+
+    public void OnAcceptable(int number)
+    {
+        if (_resumeAt != 0 || PortAt(number - FirstSlot) is not { Socket: >= 0 } port)
+        {
+            return;
+        }
+
+        for (var accepted = 0; accepted < MaxBatch && port.Socket >= 0; accepted++)
+        {
+            uint length = KernelAddress.MaxBytes;
+            var visitor = Libc.Accept(port.Socket, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
+            if (visitor < 0)
+            {
+                if (Libc.LastError is Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM)
+                {
+                    Pause();
+                }
+
+                return;
+            }
+
+            var (address, from) = KernelAddress.Read(_address);
+            Admit(visitor, port, address, from);
+        }
+    }
+
+    /// <summary>Goes on accepting after a pause. To be called at each turn's end.</summary>
+    public void OnTurnEnd()
+    {
+        if (_resumeAt != 0 && loop.Now >= _resumeAt)
+        {
+            _resumeAt = 0;
+            foreach (var port in _ports)
+            {
+                if (port is { Socket: >= 0 })
+                {
+                    loop.RegisterListener(port.Socket, FirstSlot + port.Slot);
+                }
+            }
+        }
+    }
+
+    /// <summary>A visitor's connection has ended.</summary>
+    public void VisitorEnded(int slot)
+    {
+        var port = _ports[slot]!;
+        port.Held--;
+        port.Session.VisitorLeft();
+        port.Session.Tenant.Left();
+        if (port.Session.IsEnded)
+        {
+            FreeIfLast(port);
+        }
+    }
+
+    private void ServePorts(TunnelSession session)
+    {
+        session.IsServed = true;
+        if (session.Listener.BytesPerSecond(session.Tenant) is > 0 and var rate)
+        {
+            session.Rate = loop.Shaper.NewTunnel(rate);
+        }
+
+        foreach (var port in session.Ports)
+        {
+            if (!_freeSlots.TryPop(out var slot))
+            {
+                slot = _ports.Count;
+                _ports.Add(null);
+            }
+
+            _ports[slot] = port;
+            port.Slot = slot;
+            if (port.Socket >= 0)
+            {
+                loop.RegisterListener(port.Socket, FirstSlot + slot);
+            }
+        }
+    }
+
+    private void ClosePorts(TunnelSession session)
+    {
+        foreach (var gone in _waitingByDescriptor.Values.Where(waiting => waiting.Port.Session == session).ToList())
+        {
+            loop.Engine.Listeners[session.ListenerIndex].CountRefusal(RefusalReason.TunnelGone);
+            loop.Closer.Close(gone.Descriptor, CloseReason.TunnelGone, reset: true);
+        }
+
+        foreach (var port in session.Ports)
+        {
+            CloseSocket(port);
+            if (port.Slot >= 0)
+            {
+                FreeIfLast(port);
+            }
+        }
+    }
+
+    private void CloseSocket(TunnelPort port)
+    {
+        if (port.Socket < 0)
+        {
+            return;
+        }
+
+        loop.Unregister(port.Socket);
+        _ = Libc.Close(port.Socket);
+        port.Socket = -1;
+    }
+
+    /// <summary>A place is free once no visitor names it any more.</summary>
+    private void FreeIfLast(TunnelPort port)
+    {
+        if (port.Held > 0)
+        {
+            return;
+        }
+
+        _ports[port.Slot] = null;
+        _freeSlots.Push(port.Slot);
+        port.Slot = -1;
+        if (port.Session.Rate > 0 && port.Session.Ports.All(static one => one.Slot < 0))
+        {
+            loop.Shaper.ForgetTunnel(port.Session.Rate);
+            port.Session.Rate = 0;
+        }
+    }
+
+    private TunnelPort? PortAt(int slot) => slot >= 0 && slot < _ports.Count ? _ports[slot] : null;
+
+    private TunnelId IdOf(TunnelPort port, ulong secret) => new(Service.OwnerNumber, (byte)(loop.Owner - 1), port.Slot, secret);
+
+    private void Pause()
+    {
+        _resumeAt = loop.Now + ExhaustedMicroseconds;
+        loop.WakeAfter(ExhaustedMicroseconds);
+        foreach (var port in _ports)
+        {
+            if (port is { Socket: >= 0 })
+            {
+                loop.Unregister(port.Socket);
+            }
+        }
+    }
+
+    /// <summary>Counts a visitor of a public port, or refuses it.</summary>
+    private void Admit(int visitor, TunnelPort port, NetworkAddress address, ushort from)
+    {
+        var session = port.Session;
+        var listener = loop.Engine.Listeners[session.ListenerIndex];
+        var refusal = loop.Table.Holds(visitor) ? loop.Admission.TakeVisitor(listener, address) : RefusalReason.Resources;
+        if (refusal is null && !session.Tenant.TryVisit())
+        {
+            loop.Admission.ReleaseVisitor(listener, address);
+            refusal = RefusalReason.TunnelQuota;
+        }
+
+        if (refusal is not null)
+        {
+            listener.CountRefusal(refusal.Value);
+            Libc.ResetOnClose(visitor);
+            _ = Libc.Close(visitor);
+            return;
+        }
+
+        var channel = ClaimVisitor(visitor, session.ListenerIndex, address, from);
+        Hold(visitor, channel, port);
+    }
+
+    private Channel* ClaimVisitor(int visitor, ushort listener, NetworkAddress address, ushort from)
+    {
+        loop.Counters[listener]->Traffic.Connections++;
+        loop.Balance.Opened();
+        var channel = loop.Table.Claim(visitor, ChannelKind.Client, ChannelPhase.TunnelVisitor);
+        channel->Loop = loop.Owner;
+        channel->Started = loop.Now;
+        channel->Address = address;
+        channel->Port = from;
+        channel->Listener = listener;
+        channel->LastActive = loop.Tick;
+        if (loop.Countries.IsOn)
+        {
+            loop.Countries.Opened(visitor, channel);
+        }
+
+        return channel;
+    }
+
+    /// <summary>A visitor that is counted everywhere waits for its data connection from here on.</summary>
+    private void Hold(int visitor, Channel* channel, TunnelPort port)
+    {
+        channel->Phase = ChannelPhase.TunnelVisitor;
+        loop.Sides.Claim(visitor, channel)->Tunnel = port.Slot + 1;
+        port.Held++;
+        port.Session.VisitorCame();
+        _waitingByDescriptor[visitor] = new Waiting(visitor, port);
+        loop.Timers.Arm(visitor, loop.Tick + TimerWheel.Ticks(port.Session.Listener.Config.VisitorTimeout));
+        Dispatch(_waitingByDescriptor[visitor]);
+    }
+
+    /// <summary>The client is there (again): tells it of all who wait.</summary>
+    private void Dispatch(TunnelSession session)
+    {
+        foreach (var waiting in _waitingByDescriptor.Values.Where(waiting => waiting.Port.Session == session).ToList())
+        {
+            if (session.Control < 0)
+            {
+                return;
+            }
+
+            // What a former connection was told may have been lost with it.
+            Dispatch(waiting);
+        }
+    }
+
+    private void DispatchUnsent(TunnelSession session)
+    {
+        foreach (var waiting in _waitingByDescriptor.Values.Where(waiting => waiting.Key == 0 && waiting.Port.Session == session).ToList())
+        {
+            Dispatch(waiting);
+        }
+    }
+
+    private void Dispatch(Waiting waiting)
+    {
+        var session = waiting.Port.Session;
+        if (session.Control < 0)
+        {
+            return;
+        }
+
+        var visitor = loop.Table[waiting.Descriptor];
+        if (!session.IsBore && NextReady(session) is >= 0 and var data)
+        {
+            var visit = ServerMessage.Visit(new VisitMessage { Port = waiting.Port.Index, From = From(waiting, visitor) });
+            var channel = loop.Table[data];
+            if (Say(data, channel, visit) && channel->Pending == 0)
+            {
+                Detach(data, channel);
+                Pair(waiting, data, channel->Has(ChannelFlags.Tls), []);
+                return;
+            }
+
+            if (channel->Kind != ChannelKind.None)
+            {
+                loop.Closer.Close(data, CloseReason.ClientReset, reset: true);
+            }
+        }
+
+        Forget(waiting.Key);
+        waiting.Key = TunnelId.NewSecret();
+        _waiting[waiting.Key] = waiting;
+        var id = IdOf(waiting.Port, waiting.Key).ToGuid();
+        var message = session.IsBore
+            ? ServerMessage.Connection(id)
+            : ServerMessage.Visit(
+                new VisitMessage
+                {
+                    Id = id,
+                    Port = waiting.Port.Index,
+                    From = From(waiting, visitor),
+                }
+            );
+        _ = Say(session.Control, loop.Table[session.Control], message);
+    }
+
+    private static string? From(Waiting waiting, Channel* visitor) =>
+        waiting.Port.Protocol == TunnelProtocol.Udp
+            ? null
+            : new System.Net.IPEndPoint(visitor->Address.ToIPAddress(), visitor->Port).ToString();
+
+    /// <summary>A data connection has found its visitor, or nobody.</summary>
+    private void Join(int data, Channel* channel, TunnelId id, byte[] early)
+    {
+        if (!_waiting.TryGetValue(id.Secret, out var waiting) || waiting.Port.Slot != id.Slot)
+        {
+            loop.Closer.Close(data, CloseReason.TunnelGone, reset: false);
+            return;
+        }
+
+        Detach(data, channel);
+        Pair(waiting, data, channel->Has(ChannelFlags.Tls), early);
+    }
+
+    /// <summary>From here on they are a client and its upstream.</summary>
+    private void Pair(Waiting waiting, int data, bool tls, ReadOnlySpan<byte> early)
+    {
+        var visitor = waiting.Descriptor;
+        var channel = loop.Table[visitor];
+        var session = waiting.Port.Session;
+        Drop(waiting);
+        var upstream = loop.Table.Claim(data, ChannelKind.Upstream, ChannelPhase.Relaying);
+        upstream->Flags = tls ? ChannelFlags.Tls : ChannelFlags.None;
+        Link(visitor, channel, data, upstream, session.Listener.Endpoint);
+        if (session.Rate > 0)
+        {
+            loop.Shaper.AttachTunnel(visitor, channel, session.Rate);
+        }
+
+        Flow(visitor, channel, data, upstream, early);
+    }
+
+    private void Link(int visitor, Channel* channel, int data, Channel* upstream, Backends.EndpointState endpoint)
+    {
+        endpoint.AcquireAlways();
+        upstream->Peer = visitor;
+        upstream->Started = channel->Started;
+        upstream->Endpoint = endpoint.Index;
+        upstream->Backend = endpoint.BackendIndex;
+        upstream->NoDelay = true;
+        channel->Peer = data;
+        channel->Phase = ChannelPhase.Relaying;
+        loop.Traffic.Connected(channel, upstream);
+        loop.StartIdleTimer(visitor, channel);
+    }
+
+    private void Flow(int visitor, Channel* channel, int data, Channel* upstream, ReadOnlySpan<byte> early)
+    {
+        if (!early.IsEmpty)
+        {
+            loop.Traffic.Received(upstream, early.Length);
+            if (!loop.Frames.Send(visitor, channel, early))
+            {
+                loop.Closer.Close(visitor, CloseReason.ClientReset, reset: true);
+                return;
+            }
+        }
+
+        if (!loop.Watch(visitor, channel) || !loop.Register(data))
+        {
+            loop.Closer.Close(visitor, CloseReason.Resources, reset: true);
+            return;
+        }
+
+        if (upstream->Has(ChannelFlags.Tls))
+        {
+            // OpenSSL may have read more than was asked for.
+            loop.Queue(data);
+        }
+    }
+
+    private void OnVisitorTimer(int visitor, Channel* channel)
+    {
+        loop.Engine.Listeners[channel->Listener].CountRefusal(RefusalReason.TunnelTimeout);
+        loop.Closer.Close(visitor, CloseReason.TunnelTimeout, reset: true);
+    }
+
+    private void ForgetVisitor(int visitor)
+    {
+        if (_waitingByDescriptor.TryGetValue(visitor, out var waiting))
+        {
+            Drop(waiting);
+        }
+    }
+
+    private void Drop(Waiting waiting)
+    {
+        _waitingByDescriptor.Remove(waiting.Descriptor);
+        Forget(waiting.Key);
+    }
+
+    private void Forget(ulong key)
+    {
+        if (key != 0)
+        {
+            _waiting.Remove(key);
+        }
+    }
+
+    private void DisposePorts()
+    {
+        foreach (var port in _ports)
+        {
+            if (port is { Socket: >= 0 })
+            {
+                _ = Libc.Close(port.Socket);
+                port.Socket = -1;
+            }
+        }
+
+        System.Runtime.InteropServices.NativeMemory.Free(_address);
+    }
+
+    /// <summary>A visitor whose data connection has not come yet.</summary>
+    private sealed class Waiting(int descriptor, TunnelPort port)
+    {
+        public int Descriptor { get; } = descriptor;
+
+        public TunnelPort Port { get; } = port;
+
+        /// <summary>What the client was told to bring back; 0: it was told nothing.</summary>
+        public ulong Key { get; set; }
+    }
+}

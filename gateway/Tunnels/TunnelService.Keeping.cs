@@ -1,0 +1,184 @@
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Registry;
+using Mooring.Gateway.Tunnels.Protocol;
+
+namespace Mooring.Gateway.Tunnels;
+
+/// <summary>What keeps tunnels alive, and ends them: once a second.</summary>
+internal sealed partial class TunnelService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Renewals under way at a time.</summary>
+    private const int MaxRenewals = 64;
+
+    /// <summary>Rounds between two looks at the files of secrets.</summary>
+    private const int RoundsPerSecret = 5;
+
+    private long _generation;
+
+    private async Task RunAsync(CancellationToken cancel)
+    {
+        for (var round = 1; !cancel.IsCancellationRequested; round++)
+        {
+            try
+            {
+                await StepAsync(round);
+            }
+            catch (RegistryUnavailableException)
+            {
+                // What is open goes on; the next round tries again.
+            }
+
+            try
+            {
+                await Task.Delay(Interval, _time, cancel);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task StepAsync(int round)
+    {
+        EndOverdue();
+        if (round % RoundsPerSecret == 0)
+        {
+            ReadSecrets();
+        }
+
+        var registry = await RegistryAsync();
+        Judge(registry.Problem);
+        if (registry.Problem is null && registry.Gateway.Generation > 0)
+        {
+            await RenewAsync(registry);
+        }
+    }
+
+    /// <summary>Ends tunnels whose clients did not come back.</summary>
+    private void EndOverdue()
+    {
+        List<TunnelSession> overdue;
+        lock (_gate)
+        {
+            overdue =
+            [
+                .. _detached
+                    .Where(entry => _time.GetElapsedTime(entry.Value) >= entry.Key.Listener.Config.Grace)
+                    .Select(static entry => entry.Key),
+            ];
+        }
+
+        foreach (var session in overdue)
+        {
+            EndOnLoop(session, TunnelState.TimedOut, "the client did not come back", onlyDetached: true);
+        }
+    }
+
+    /// <summary>Ends a tunnel from any thread.</summary>
+    private static void EndOnLoop(TunnelSession session, TunnelState state, string reason, bool onlyDetached = false) =>
+        session.Loop.Post(() =>
+        {
+            if (!onlyDetached || session.Control < 0)
+            {
+                session.Loop.Tunnels.End(session, state, reason);
+            }
+        });
+
+    private void ReadSecrets()
+    {
+        List<TunnelListener> listeners;
+        lock (_gate)
+        {
+            listeners = [.. _listeners.Values];
+        }
+
+        foreach (var listener in listeners)
+        {
+            var config = listener.Config;
+            var (keys, errors) = TunnelListener.Read(config);
+            if (errors.Count == 0)
+            {
+                listener.Configure(config, listener.Capacity, keys);
+            }
+        }
+    }
+
+    /// <summary>Without the registry other gateways may not find a tunnel: it is degraded, and says so.</summary>
+    private void Judge(string? problem)
+    {
+        foreach (var session in Open())
+        {
+            if (session.State == TunnelState.Connected && problem is not null)
+            {
+                Turn(session, TunnelState.Degraded, problem);
+            }
+            else if (session.State == TunnelState.Degraded && problem is null)
+            {
+                Turn(session, TunnelState.Connected, "the registry is back");
+            }
+        }
+    }
+
+    private async Task RenewAsync(TunnelRegistry registry)
+    {
+        var anew = Interlocked.Exchange(ref _generation, registry.Gateway.Generation) != registry.Gateway.Generation;
+        List<TunnelPort> due;
+        lock (_gate)
+        {
+            due =
+            [
+                .. _sessions
+                    .Values.SelectMany(static session => session.Ports)
+                    .Where(port =>
+                        anew
+                        || _detached.ContainsKey(port.Session)
+                        || port.Ownership!.Gateway.Generation != registry.Gateway.Generation
+                        || _time.GetElapsedTime(port.Confirmed) > registry.Ttl / 4
+                    ),
+            ];
+        }
+
+        foreach (var batch in due.Chunk(MaxRenewals))
+        {
+            await Task.WhenAll(batch.Select(port => RenewAsync(port, registry)));
+        }
+    }
+
+    private async Task RenewAsync(TunnelPort port, TunnelRegistry registry)
+    {
+        var known = port.Ownership!;
+        var now = _time.GetTimestamp();
+        if (
+            known.Gateway == registry.Gateway
+            && await registry.Registry.RenewAsync(port.Thing, known, registry.Ttl)
+        )
+        {
+            port.Confirmed = now;
+            return;
+        }
+
+        // Registered anew, or the registry has lost its memory: it is still this gateway's unless somebody else has it by now.
+        var answer = await registry.Registry.ClaimAsync(port.Thing, registry.Gateway, known.Detail, registry.Ttl, force: false);
+        switch (answer.Result)
+        {
+            case ClaimResult.Owned:
+                (port.Ownership, port.Confirmed) = (answer.Ownership, now);
+                break;
+            case ClaimResult.Taken:
+                EndOnLoop(port.Session, TunnelState.Moved, "another gateway has the tunnel now");
+                break;
+        }
+    }
+
+    /// <summary>The open tunnel whose visitors ask for a host name; null: this gateway has none.</summary>
+    public TunnelPort? FindHost(string host)
+    {
+        lock (_gate)
+        {
+            return _ports.GetValueOrDefault(new OwnedThing(OwnedKind.Tunnel, $"name:{host}"));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Backends;
+using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Registry;
+using Mooring.Gateway.Transport;
+using Mooring.Gateway.Tunnels.Protocol;
+
+namespace Mooring.Gateway.Tunnels;
+
+/// <summary>The tunnels of a gateway: who may open one, what it owns in the registry, and when it ends. Thread-safe.</summary>
+/// <remarks>
+/// Decides off the loops, since it asks the registry and binds ports; the loops (<see cref="TunnelDesk"/>) have the connections. Each port has
+/// an owner, a heartbeat and an end: what a loop drops, a timeout ends, and what this process forgets, the registry's TTL.
+/// </remarks>
+internal sealed partial class TunnelService : IAsyncDisposable
+{
+    /// <summary>Ended tunnels that are still shown.</summary>
+    public const int MaxEnded = 256;
+
+    private readonly EngineState _engine;
+    private readonly IPAddress _bind;
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, TunnelListener> _listeners = [];
+    private readonly Dictionary<OwnedThing, TunnelPort?> _ports = [];
+    private readonly Dictionary<string, TunnelSession> _sessions = [];
+    private readonly Queue<TunnelSession> _ended = new();
+    private readonly Dictionary<TunnelSession, long> _detached = [];
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Lazy<Task<TunnelRegistry>> _local;
+    private readonly ConcurrentDictionary<string, long> _refused = new();
+    private Task _running = Task.CompletedTask;
+    private int _opening;
+    private bool _started;
+
+    /// <param name="engine">What the loops share.</param>
+    /// <param name="bind">Where public ports are bound.</param>
+    /// <param name="time">The clock.</param>
+    public TunnelService(EngineState engine, IPAddress bind, TimeProvider time)
+    {
+        (_engine, _bind, _time) = (engine, bind, time);
+        _local = new Lazy<Task<TunnelRegistry>>(() => TunnelRegistry.LocalAsync(time));
+        OwnerNumber = (uint)RandomNumberGenerator.GetInt32(1, int.MaxValue);
+    }
+
+    /// <summary>This gateway in the ids of visitors.</summary>
+    public uint OwnerNumber { get; }
+
+    /// <summary>This gateway's name.</summary>
+    public string Gateway { get; private set; } = "local";
+
+    /// <summary>The shared registry now; null, or an answer of null: this process's own.</summary>
+    public Func<TunnelRegistry?>? Source { get; set; }
+
+    /// <summary>Told of each turn in a tunnel's life. On any thread.</summary>
+    public Action<TunnelSession, TunnelEvent>? Turned { get; set; }
+
+    /// <summary>Open tunnels, by age.</summary>
+    public IReadOnlyList<TunnelSession> Open()
+    {
+        lock (_gate)
+        {
+            return [.. _sessions.Values.OrderBy(static session => session.Opened)];
+        }
+    }
+
+    /// <summary>The last that ended, oldest first; at most <see cref="MaxEnded"/>.</summary>
+    public IReadOnlyList<TunnelSession> Ended()
+    {
+        lock (_gate)
+        {
+            return [.. _ended];
+        }
+    }
+
+    /// <summary>Tunnels that were refused, by why.</summary>
+    public IReadOnlyDictionary<string, long> Refused => _refused;
+
+    /// <summary>Reads what the Tunnel listeners of a config name; the errors, each with its path.</summary>
+    public IReadOnlyList<string> Prepare(GatewaySnapshot snapshot) =>
+        [
+            .. snapshot.Listeners.SelectMany(
+                (listener, i) =>
+                    listener.Tunnel is { PortRange: not null } tunnel
+                        ? TunnelListener.Read(tunnel).Errors.Select(error => $"listeners[{i}].tunnel.{error}")
+                        : []
+            ),
+        ];
+
+    /// <summary>The listener's side of a config that was prepared; null where it takes no tunnels.</summary>
+    public TunnelListener? Use(ListenerSnapshot listener, CapacityConfig capacity, Func<EndpointState> endpoint)
+    {
+        if (listener.Tunnel is not { PortRange: not null } config)
+        {
+            return null;
+        }
+
+        lock (_gate)
+        {
+            if (!_listeners.TryGetValue(listener.Name, out var known))
+            {
+                _listeners.Add(listener.Name, known = new TunnelListener(listener.Name, endpoint()));
+            }
+
+            var (keys, errors) = TunnelListener.Read(config);
+            // A file that went bad meanwhile must not open the listener to everybody.
+            if (errors.Count == 0 || !known.AsksForSecret)
+            {
+                known.Configure(config, Capacity(capacity), errors.Count == 0 ? keys : [("", RandomNumberGenerator.GetBytes(32))]);
+            }
+
+            if (!_started)
+            {
+                _started = true;
+                _running = Task.Run(() => RunAsync(_stop.Token));
+            }
+
+            return known;
+        }
+    }
+
+    /// <summary>Asks for a tunnel; <paramref name="done"/> is called with what came of it, on any thread.</summary>
+    public void Open(OpenOrder order, Action<OpenResult> done) =>
+        _ = Task.Run(async () =>
+        {
+            OpenResult result;
+            try
+            {
+                result = await OpenAsync(order);
+            }
+            catch (Exception error) when (error is RegistryUnavailableException or IOException or ArgumentException)
+            {
+                result = Refuse("registry", $"the gateways' registry is away: {error.Message}");
+            }
+
+            done(result);
+        });
+
+    /// <summary>A tunnel was opened for a client that is not there any more.</summary>
+    public void Unclaimed(TunnelSession session) =>
+        session.Loop.Post(() =>
+        {
+            if (session.Control < 0)
+            {
+                session.Loop.Tunnels.End(session, TunnelState.Closed, "the client did not wait");
+            }
+        });
+
+    /// <summary>A client has its tunnel, or is back.</summary>
+    public void Attached(TunnelSession session)
+    {
+        lock (_gate)
+        {
+            _detached.Remove(session);
+        }
+
+        Turn(session, TunnelState.Connected, "");
+    }
+
+    /// <summary>A client is gone without a word; its ports are kept.</summary>
+    public void Detached(TunnelSession session)
+    {
+        lock (_gate)
+        {
+            _detached[session] = _time.GetTimestamp();
+        }
+
+        Turn(session, TunnelState.Detached, "the client's connection was lost");
+    }
+
+    /// <summary>The loop ends a tunnel: forgets it, and gives back what it owned. False: somebody was there before.</summary>
+    public bool Ended(TunnelSession session, TunnelState state, string reason)
+    {
+        if (!Turn(session, state, reason))
+        {
+            return false;
+        }
+
+        lock (_gate)
+        {
+            _sessions.Remove(session.Key);
+            _detached.Remove(session);
+            if (_ended.Count == MaxEnded)
+            {
+                _ended.Dequeue();
+            }
+
+            _ended.Enqueue(session);
+        }
+
+        session.Tenant.Closed();
+        foreach (var port in session.Ports)
+        {
+            GiveBack(port, released: state != TunnelState.Moved);
+        }
+
+        return true;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        List<TunnelPort> left;
+        lock (_gate)
+        {
+            left = [.. _sessions.Values.SelectMany(static session => session.Ports)];
+        }
+
+        await Task.WhenAll(left.Where(static port => port.TrySettle()).Select(ReleaseAsync));
+        if (_local.IsValueCreated)
+        {
+            await (await _local.Value).Registry.DisposeAsync();
+        }
+
+        _stop.Dispose();
+    }
+
+    /// <summary>The registry to ask now.</summary>
+    private async Task<TunnelRegistry> RegistryAsync()
+    {
+        var registry = Source is null ? null : Source();
+        registry ??= await _local.Value;
+        Gateway = registry.Gateway.Name;
+        return registry;
+    }
+
+    private bool Turn(TunnelSession session, TunnelState state, string reason)
+    {
+        var now = _time.GetUtcNow();
+        if (!session.Turn(state, reason, now))
+        {
+            return false;
+        }
+
+        Turned?.Invoke(session, new TunnelEvent(now, state, reason));
+        return true;
+    }
+
+    private OpenResult Refuse(string reason, string text)
+    {
+        _refused.AddOrUpdate(reason, 1, static (_, count) => count + 1);
+        return new OpenResult(null, text);
+    }
+
+    /// <summary>The port is nobody's on this gateway any more. Its socket is the loop's to close.</summary>
+    private void GiveBack(TunnelPort port, bool released)
+    {
+        if (!port.TrySettle())
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            _ports.Remove(port.Thing);
+        }
+
+        if (released)
+        {
+            _ = ReleaseAsync(port);
+        }
+    }
+
+    private async Task ReleaseAsync(TunnelPort port)
+    {
+        if (port.Ownership is not { } ownership)
+        {
+            return;
+        }
+
+        try
+        {
+            await (await RegistryAsync()).Registry.ReleaseAsync(port.Thing, ownership);
+        }
+        catch (Exception error) when (error is RegistryUnavailableException or ObjectDisposedException)
+        {
+            // Then it ends by its time to live.
+        }
+    }
+
+    private static TunnelCapacityConfig Capacity(CapacityConfig capacity) => capacity.Tunnels ?? new TunnelCapacityConfig();
+}
