@@ -20,6 +20,9 @@ internal sealed record EngineOptions
     /// <summary>Where listeners bind. Default: every address, IPv6 and IPv4.</summary>
     public IPAddress BindAddress { get; init; } = IPAddress.IPv6Any;
 
+    /// <summary>Where tunnels' public ports bind. Null: as the listeners.</summary>
+    public IPAddress? TunnelBind { get; init; }
+
     /// <summary>False where a supervisor hands over every listening socket.</summary>
     public bool BindsListeners { get; init; } = true;
 

@@ -63,7 +63,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         _datagrams = new DatagramHost(options.BindAddress, options.BindsListeners, count);
         _loops = [.. Enumerable.Range(0, count).Select(i => new RelayLoop(i, _state, _table, Math.Max(1, options.MaxPipes / count)))];
         _state.Loops = _loops;
-        _state.Tunnels = new TunnelService(_state, options.BindAddress, options.Time);
+        _state.Tunnels = new TunnelService(_state, options.TunnelBind ?? options.BindAddress, options.Time);
         foreach (var loop in _loops)
         {
             loop.Start();

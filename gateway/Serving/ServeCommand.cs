@@ -55,6 +55,11 @@ internal static class ServeCommand
     private static readonly Option<int> Loops = new("--loops") { Description = "Event loops; 0: one per processor" };
     private static readonly Option<string?> Bind = new("--bind") { Description = "IP address that listeners bind; by default all" };
 
+    private static readonly Option<string?> TunnelBind = new("--tunnel-bind")
+    {
+        Description = "IP address that tunnels' public ports bind; by default as the listeners",
+    };
+
     public static Command Create()
     {
         var command = new Command("serve", "Carry connections until told to stop")
@@ -72,6 +77,7 @@ internal static class ServeCommand
             Access,
             Loops,
             Bind,
+            TunnelBind,
         };
         Access.Validators.Add(result =>
         {
@@ -92,6 +98,13 @@ internal static class ServeCommand
             if (!IPAddress.TryParse(result.GetValueOrDefault<string>(), out _))
             {
                 result.AddError("--bind must be an IP address");
+            }
+        });
+        TunnelBind.Validators.Add(result =>
+        {
+            if (!IPAddress.TryParse(result.GetValueOrDefault<string>(), out _))
+            {
+                result.AddError("--tunnel-bind must be an IP address");
             }
         });
         Admin.Validators.Add(result =>
@@ -133,6 +146,7 @@ internal static class ServeCommand
                         AccessLog = AccessLogMode.TryParse(parse.GetRequiredValue(Access), out var access) ? access : default,
                         Loops = parse.GetValue(Loops),
                         Bind = parse.GetValue(Bind),
+                        TunnelBind = parse.GetValue(TunnelBind),
                     },
                     Console.OpenStandardOutput(),
                     parse.InvocationConfiguration.Error,

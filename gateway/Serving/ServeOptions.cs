@@ -49,4 +49,7 @@ internal sealed record ServeOptions
 
     /// <summary>Address that listeners bind; null: all.</summary>
     public string? Bind { get; init; }
+
+    /// <summary>Address that tunnels' public ports bind; null: as the listeners.</summary>
+    public string? TunnelBind { get; init; }
 }

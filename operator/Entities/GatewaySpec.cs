@@ -84,6 +84,9 @@ public sealed record CapacitySpec
     )]
     [RangeMinimum(1), RangeMaximum(1_000_000_000)]
     public int? FleetConnections { get; set; }
+
+    [Description("Tunnels of Tunnel listeners. Left out: the defaults.")]
+    public TunnelCapacitySpec? Tunnels { get; set; }
 }
 
 [Description("How a gateway lets go of its connections when it has to stop.")]

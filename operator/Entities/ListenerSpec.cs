@@ -21,8 +21,15 @@ namespace Mooring.Operator.Entities;
     "webSocket is only for protocol WebSocket",
     FieldPath = ".webSocket"
 )]
+[ValidationRule("(self.protocol == 'Tunnel') == has(self.tunnel)", "tunnel is for protocol Tunnel, which needs it", FieldPath = ".tunnel")]
+[ValidationRule("self.protocol != 'Tunnel' || !has(self.backend)", "backend is not for protocol Tunnel", FieldPath = ".backend")]
 [ValidationRule(
-    "has(self.backend) || (self.protocol == 'WebSocket' && has(self.webSocket) && has(self.webSocket.routes) && size(self.webSocket.routes) > 0)"
+    "!has(self.tunnel) || !has(self.tunnel.visitorsOf) || !has(self.tls)",
+    "tls is not for a listener of visitors: their TLS is passed through",
+    FieldPath = ".tls"
+)]
+[ValidationRule(
+    "self.protocol == 'Tunnel' || has(self.backend) || (self.protocol == 'WebSocket' && has(self.webSocket) && has(self.webSocket.routes) && size(self.webSocket.routes) > 0)"
         + " || (has(self.tls) && self.tls.mode == 'Passthrough' && has(self.tls.routes) && size(self.tls.routes) > 0)",
     "a listener needs a backend, or (WebSocket, or TLS passed through) routes",
     FieldPath = ".backend"
@@ -43,8 +50,8 @@ public sealed record ListenerSpec
     [Required, Length(1, 63), Pattern(Patterns.DnsLabel, Patterns.DnsLabelMeaning)]
     public string Name { get; set; } = "";
 
-    [Description("What the listener speaks: TCP, UDP or WebSocket.")]
-    [Required, AllowedValues(Protocols.Tcp, Protocols.Udp, Protocols.WebSocket)]
+    [Description("What the listener speaks: TCP, UDP, WebSocket or Tunnel.")]
+    [Required, AllowedValues(Protocols.Tcp, Protocols.Udp, Protocols.WebSocket, Protocols.Tunnel)]
     public string Protocol { get; set; } = "";
 
     [Description(
@@ -70,6 +77,9 @@ public sealed record ListenerSpec
     [Description("Settings of protocol WebSocket.")]
     public WebSocketListenerSpec? WebSocket { get; set; }
 
+    [Description("Settings of protocol Tunnel.")]
+    public TunnelListenerSpec? Tunnel { get; set; }
+
     [Description("TLS on the listener. Left out: none.")]
     public TlsListenerSpec? Tls { get; set; }
 
@@ -86,6 +96,7 @@ public static class Protocols
     public const string Tcp = "TCP";
     public const string Udp = "UDP";
     public const string WebSocket = "WebSocket";
+    public const string Tunnel = "Tunnel";
 }
 
 [Description("Settings of a TCP listener.")]

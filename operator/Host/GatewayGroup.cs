@@ -228,6 +228,8 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                     _takeover.Next(slot),
                     "--siblings",
                     _takeover.Pattern,
+                    "--tunnel-bind",
+                    host.Options.Bind.ToString(),
                 ],
                 Environment = host.Environment.With(new("MOORING_FLEET", fleet), new("MOORING_NAME", slot.Name)),
             },

@@ -32,7 +32,8 @@ internal sealed class HostRedis(HostContext host)
         var config = fleet.Plan.Config;
         var needs =
             fleet.Plan.GatewayReplicas > 1
-            && config is { Registry: null, Capacity.Fleet: not null }
+            && config.Registry is null
+            && (config.Capacity.Fleet is not null || HasTunnels(config))
             // The gateways inherit it and go by it.
             && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("REDIS_ADDRESSES"));
         if (!needs)
@@ -46,7 +47,10 @@ internal sealed class HostRedis(HostContext host)
             {
                 _told = true;
                 host.Say(
-                    $"{fleet.Key}: spec.gateway.capacity.fleetConnections wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
+                    HasTunnels(config)
+                        ? $"{fleet.Key}: tunnels over several gateways want a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
+                            + "a tunnel works only where its connections happen to reach the same gateway; set spec.gateway.replicas to 1"
+                        : $"{fleet.Key}: spec.gateway.capacity.fleetConnections wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
                         + "each gateway takes an even share of the limit"
                 );
             }
@@ -64,6 +68,9 @@ internal sealed class HostRedis(HostContext host)
         };
         return fleet with { Plan = fleet.Plan with { Config = adapted, ConfigHash = ContractsJson.Hash(adapted) } };
     }
+
+    private static bool HasTunnels(GatewayConfig config) =>
+        config.Listeners.Any(static listener => listener.Protocol == ListenerProtocol.Tunnel);
 
     /// <summary>Whether a plan's gateways use this Redis.</summary>
     public bool Serves(FleetPlan plan) => plan.Config.Registry?.Redis?.PasswordFile == PasswordFile;

@@ -1,3 +1,5 @@
+using Mooring.Operator.Entities;
+
 namespace Mooring.Operator.Planning;
 
 /// <summary>Chooses the ports that gateways bind in their pods.</summary>
@@ -12,12 +14,24 @@ internal static class BindPorts
     /// <summary>The port that a listener binds in its pod.</summary>
     public static int Of(Contracts.Configuration.ListenerConfig listener) => listener.BindPort == 0 ? listener.Port : listener.BindPort;
 
+    /// <inheritdoc cref="Choose(IEnumerable{int}, Func{int, bool})"/>
+    public static IReadOnlyDictionary<int, int> Choose(IReadOnlyList<ListenerSpec> listeners)
+    {
+        var ranges = listeners.Select(listener => listener.Tunnel?.PortRange).OfType<PortRangeSpec>().ToList();
+        return Choose(
+            listeners.Select(listener => listener.Port),
+            ranges.Count == 0 ? null : port => ranges.Exists(range => port >= range.Start && port <= range.End)
+        );
+    }
+
     /// <summary>
     /// The port to bind for each port that clients use: the same where that needs no privilege and is not the admin port, and else the first free of 10,000
     /// more, 20,000 more and so on, so that 443 becomes 10443.
     /// </summary>
     /// <remarks>Depends on the set alone, not its order. A port that needs none moved never moves another's owner.</remarks>
-    public static IReadOnlyDictionary<int, int> Choose(IEnumerable<int> ports)
+    /// <param name="ports">The listeners'.</param>
+    /// <param name="reserved">Ports that none may move to: tunnels' own; null: there are none.</param>
+    public static IReadOnlyDictionary<int, int> Choose(IEnumerable<int> ports, Func<int, bool>? reserved = null)
     {
         var all = ports.Distinct().Order().ToList();
         var chosen = all.Where(port => port is >= Privileged and not Admin).ToDictionary(port => port);
@@ -25,7 +39,7 @@ internal static class BindPorts
         foreach (var port in all.Where(port => !chosen.ContainsKey(port)))
         {
             var bind = port + Step;
-            while (bind > ushort.MaxValue || !taken.Add(bind))
+            while (bind > ushort.MaxValue || reserved?.Invoke(bind) == true || !taken.Add(bind))
             {
                 // Beyond the end, the next free one from 10,000 up: 64 listeners cannot take them all.
                 bind = bind + Step > ushort.MaxValue ? (bind % Step) + Step + 1 : bind + Step;

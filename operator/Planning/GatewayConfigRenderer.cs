@@ -11,7 +11,7 @@ internal static class GatewayConfigRenderer
     {
         var fleet = input.Fleet;
         var onHost = input.Platform == FleetPlatform.Host;
-        var bindPorts = BindPorts.Choose(fleet.Spec.Listeners.Select(listener => listener.Port));
+        var bindPorts = BindPorts.Choose(fleet.Spec.Listeners);
         return new GatewayConfig
         {
             Fleet = $"{fleet.Metadata.Namespace ?? "default"}/{fleet.Metadata.Name}",
@@ -60,6 +60,7 @@ internal static class GatewayConfigRenderer
             Tcp = listener.Protocol == Protocols.Tcp ? Tcp(listener.Tcp ?? new TcpListenerSpec()) : null,
             Udp = listener.Protocol == Protocols.Udp ? Udp(listener.Udp ?? new UdpListenerSpec()) : null,
             WebSocket = listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) : null,
+            Tunnel = TunnelRenderer.Render(listener.Tunnel, secrets),
             Tls = TlsRenderer.Render(listener.Tls, secrets),
             ProxyProtocol = ProxyProtocolRenderer.Render(listener.ProxyProtocol),
             Limits = LimitsRenderer.Render(listener.Limits),

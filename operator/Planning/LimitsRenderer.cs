@@ -25,6 +25,7 @@ internal static class LimitsRenderer
                 }
                 : null,
             NewPerAddress = Rate(spec?.NewPerAddress),
+            Tunnels = TunnelRenderer.Capacity(spec?.Tunnels),
         };
 
     public static ListenerLimitsConfig? Render(ListenerLimitsSpec? spec) =>

@@ -1,3 +1,5 @@
+using Mooring.Contracts.Configuration;
+
 namespace Mooring.Operator.Planning;
 
 /// <summary>Says how the gateways stand with the registry that they share. Pure.</summary>
@@ -13,6 +15,19 @@ internal static class RegistryCondition
             .Select(gateway => (gateway.Name, Registry: gateway.Report!.Registry!))
             .ToList();
         var config = input.Plan?.Config;
+        if (
+            config is { Registry: null }
+            && input.Plan!.GatewayReplicas > 1
+            && config.Listeners.Any(static listener => listener.Protocol == ListenerProtocol.Tunnel)
+        )
+        {
+            return (
+                FleetConditions.False,
+                FleetConditions.RegistryNotConfigured,
+                "tunnels over several gateways need spec.registry: without it, data connections and visitors must reach the gateway of their tunnel by luck"
+            );
+        }
+
         if (config is null or { Registry: null, Capacity.Fleet: null })
         {
             return null;

@@ -34,6 +34,16 @@ public sealed record SecretPaths(string Root, IReadOnlyDictionary<string, string
             {
                 Add($"spec.listeners[{i}].tls.clientCertificates.caRef.name", authority.Name, authority.Key);
             }
+
+            if (listener.Tunnel?.SecretRef is { } secret)
+            {
+                Add($"spec.listeners[{i}].tunnel.secretRef.name", secret.Name, secret.Key);
+            }
+
+            foreach (var (j, tenant) in (listener.Tunnel?.Tenants ?? []).Index())
+            {
+                Add($"spec.listeners[{i}].tunnel.tenants[{j}].tokenRef.name", tenant.TokenRef.Name, tenant.TokenRef.Key);
+            }
         }
 
         foreach (var (i, backend) in spec.Backends.Index())

@@ -14,6 +14,7 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         RuleFor(spec => spec.Scaling!).SetValidator(new ScalingRules()).When(spec => spec.Scaling is not null);
         RuleForEach(spec => spec.Listeners).SetValidator(new ListenerRules());
         RuleForEach(spec => spec.Listeners).SetValidator(new UdpRules());
+        RuleForEach(spec => spec.Listeners).SetValidator(new TunnelRules());
         RuleForEach(spec => spec.Backends).SetValidator(new BackendRules());
         RuleFor(spec => spec.Registry!).SetValidator(new RegistryRules()).When(spec => spec.Registry is not null);
         RuleFor(spec => spec.Observability!.Geoip)
@@ -28,6 +29,7 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         RuleFor(spec => spec).Custom(GatewayServiceRules.NodePortsFit);
         RuleFor(spec => spec).Custom(PortsAreUnique);
         RuleFor(spec => spec).Custom(BackendsExist);
+        RuleFor(spec => spec).Custom(TunnelRules.Together);
         RuleFor(spec => spec).Custom(BackendFeatureRules.BackupsExist);
     }
 
@@ -186,6 +188,9 @@ internal sealed class GatewayRules : AbstractValidator<GatewaySpec>
             .WithMessage("must be Auto or a number of 1 to 10000000");
         RuleFor(gateway => gateway.Resources!).SetValidator(new ResourcesRules()).When(gateway => gateway.Resources is not null);
         RuleFor(gateway => gateway.Template!).SetValidator(new PodTemplateRules()).When(gateway => gateway.Template is not null);
+        RuleFor(gateway => gateway.Capacity!.Tunnels!)
+            .SetValidator(new TunnelCapacityRules())
+            .When(gateway => gateway.Capacity?.Tunnels is not null);
         RuleFor(gateway => gateway.Drain!).SetValidator(new DrainRules()).When(gateway => gateway.Drain is not null);
         RuleFor(gateway => gateway.Overload!).SetValidator(new OverloadRules()).When(gateway => gateway.Overload is not null);
         RuleFor(gateway => gateway.Rollout!).SetValidator(new RolloutRules()).When(gateway => gateway.Rollout is not null);

@@ -21,6 +21,9 @@ public sealed record TunnelListenerConfig
     /// <summary>DNS name under which tunnels may have names, such as <c>tunnels.example.com</c>; null: tunnels have ports alone.</summary>
     public string? Domain { get; init; }
 
+    /// <summary>Tunnels may have UDP ports too.</summary>
+    public bool Udp { get; init; }
+
     /// <summary>How long the ports of a client that is gone without a word are kept for it, where it can come back for them. 0 to 10 min; default 30 s.</summary>
     public TimeSpan Grace { get; set; } = TimeSpan.FromSeconds(30);
 

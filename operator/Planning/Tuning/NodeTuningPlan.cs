@@ -123,10 +123,19 @@ public sealed record NodeTuningPlan
 
         var bounds = range.Split(' ').Select(part => long.Parse(part, CultureInfo.InvariantCulture)).ToList();
         var ports = BindPorts
-            .Choose(fleet.Spec.Listeners.Select(listener => listener.Port))
+            .Choose(fleet.Spec.Listeners)
             .Values.Where(port => port >= bounds[0] && port <= bounds[1])
             .Distinct()
+            .Select(port => (Start: port, End: port))
+            .Concat(
+                fleet
+                    .Spec.Listeners.Select(listener => listener.Tunnel?.PortRange)
+                    .OfType<PortRangeSpec>()
+                    .Where(tunnels => tunnels.Start <= bounds[1] && tunnels.End >= bounds[0])
+                    .Select(static tunnels => (tunnels.Start, tunnels.End))
+            )
             .Order()
+            .Select(static run => run.Start == run.End ? $"{run.Start}" : $"{run.Start}-{run.End}")
             .ToList();
         if (ports.Count > 0)
         {

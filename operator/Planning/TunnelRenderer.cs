@@ -1,0 +1,78 @@
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Text;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Planning;
+
+/// <summary>The tunnels' part of <see cref="GatewayConfigRenderer"/>.</summary>
+internal static class TunnelRenderer
+{
+    public static TunnelListenerConfig? Render(TunnelListenerSpec? spec, SecretPaths secrets) =>
+        spec is null
+            ? null
+            : new TunnelListenerConfig
+            {
+                PortRange = Range(spec.PortRange),
+                VisitorsOf = spec.VisitorsOf,
+                SecretFile = spec.SecretRef is { } secret ? secrets.File(secret.Name, secret.Key) : null,
+                Tenants =
+                [
+                    .. spec.Tenants.Select(tenant => new TunnelTenantConfig
+                    {
+                        Name = tenant.Name,
+                        TokenFile = secrets.File(tenant.TokenRef.Name, tenant.TokenRef.Key),
+                        MaxTunnels = tenant.MaxTunnels ?? 0,
+                        MaxConnections = tenant.MaxConnections ?? 0,
+                        BandwidthBitsPerSecond = Bits(tenant.BandwidthBitsPerSecond) ?? 0,
+                        PortRange = Range(tenant.PortRange),
+                    }),
+                ],
+                Domain = spec.Domain,
+                Udp = spec.Udp,
+                Grace = spec.Grace is { } grace ? Duration.Parse(grace) : new TunnelListenerConfig().Grace,
+                VisitorTimeout = spec.VisitorTimeout is { } wait ? Duration.Parse(wait) : new TunnelListenerConfig().VisitorTimeout,
+            };
+
+    /// <summary>Null where the fleet says nothing of tunnels.</summary>
+    public static TunnelCapacityConfig? Capacity(TunnelCapacitySpec? spec)
+    {
+        var defaults = new TunnelCapacityConfig();
+        return spec is null
+            ? null
+            : new TunnelCapacityConfig
+            {
+                MaxTunnels = spec.MaxTunnels ?? defaults.MaxTunnels,
+                MaxBandwidthBitsPerSecond = Bits(spec.MaxTunnelBandwidthBitsPerSecond) ?? defaults.MaxBandwidthBitsPerSecond,
+                TotalBandwidthBitsPerSecond = Bits(spec.TotalBandwidthBitsPerSecond) ?? 0,
+            };
+    }
+
+    /// <summary>Ports of the Service for a range that is small enough to be listed.</summary>
+    public static IEnumerable<ServicePort> Ports(ListenerConfig listener)
+    {
+        if (listener.Tunnel?.PortRange is not { } range || range.End - range.Start >= TunnelListenerSpec.MaxServicePorts)
+        {
+            return [];
+        }
+
+        string[] protocols = listener.Tunnel.Udp ? ["TCP", "UDP"] : ["TCP"];
+        return Enumerable
+            .Range(range.Start, range.End - range.Start + 1)
+            .SelectMany(port =>
+                protocols.Select(protocol => new ServicePort
+                {
+                    // Not by the listener, whose name may be as long as a port's.
+                    Name = $"tunnel-{(protocol == "TCP" ? "" : "udp-")}{port}",
+                    Protocol = protocol,
+                    Port = port,
+                    TargetPort = port,
+                })
+            );
+    }
+
+    private static PortRangeConfig? Range(PortRangeSpec? range) =>
+        range is null ? null : new PortRangeConfig { Start = range.Start, End = range.End };
+
+    private static long? Bits(IntOrString? bits) => bits is { } value ? Quantity.ToInt64(value.ToString()) : null;
+}
