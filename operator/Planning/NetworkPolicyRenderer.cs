@@ -24,7 +24,7 @@ internal static class NetworkPolicyRenderer
             ResourceNames.Gateway(name),
             ResourceLabels.ForGateway(name),
             ResourceLabels.GatewayMatch(name),
-            Rules(fleet.Spec.Gateway.NetworkPolicy, config)
+            [.. Rules(fleet.Spec.Gateway.NetworkPolicy, config), .. TunnelRenderer.Rules(name, config)]
         );
         foreach (var backend in fleet.Spec.Backends.Where(static backend => backend.Workload is not null))
         {

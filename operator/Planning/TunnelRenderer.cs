@@ -71,6 +71,36 @@ internal static class TunnelRenderer
             );
     }
 
+    /// <summary>What a NetworkPolicy has to let in where there are tunnels: visitors, and the gateways to each other.</summary>
+    public static IEnumerable<NetworkPolicyIngressRule> Rules(string fleet, GatewayConfig config)
+    {
+        var ranges = config.Listeners.Select(listener => listener.Tunnel).Where(tunnel => tunnel?.PortRange is not null).ToList();
+        if (ranges.Count == 0)
+        {
+            yield break;
+        }
+
+        yield return new NetworkPolicyIngressRule
+        {
+            Ports =
+            [
+                .. ranges.SelectMany(tunnel =>
+                    (tunnel!.Udp ? new[] { "TCP", "UDP" } : ["TCP"]).Select(protocol => new NetworkPolicyPort
+                    {
+                        Protocol = protocol,
+                        Port = tunnel.PortRange!.Start,
+                        EndPort = tunnel.PortRange.End,
+                    })
+                ),
+            ],
+        };
+        // Each gateway listens for the others on a port that the kernel chooses.
+        yield return new NetworkPolicyIngressRule
+        {
+            From = [new NetworkPolicyPeer { PodSelector = new LabelSelector { MatchLabels = ResourceLabels.GatewayMatch(fleet) } }],
+        };
+    }
+
     private static PortRangeConfig? Range(PortRangeSpec? range) =>
         range is null ? null : new PortRangeConfig { Start = range.Start, End = range.End };
 

@@ -40,6 +40,9 @@ public sealed class NetworkPolicyPort
 
     /// <summary>Number, or name of a container's port.</summary>
     public IntOrString? Port { get; set; }
+
+    /// <summary>Last port of a range that begins with <see cref="Port"/>.</summary>
+    public int? EndPort { get; set; }
 }
 
 public sealed class NetworkPolicyPeer
