@@ -10,6 +10,8 @@ namespace Mooring.Gateway;
 /// <summary>Backends and their endpoints: set by a config, pushed, or found by DNS.</summary>
 internal sealed partial class GatewayEngine
 {
+    private const double MaxDrainPace = 1_000_000;
+
     /// <summary>Replaces a pushed backend's endpoints. False when the config in force has no such backend that is pushed.</summary>
     public async Task<bool> ApplyEndpointsAsync(EndpointsMessage message)
     {
@@ -22,6 +24,7 @@ internal sealed partial class GatewayEngine
             }
 
             backend.Replace(resolved, pushed: true, EventLoop.Clock());
+            backend.DrainPace = Math.Clamp(message.ClosesPerSecond, 0, MaxDrainPace);
         }
 
         await RecountAsync(_stop.Token);
@@ -33,6 +36,16 @@ internal sealed partial class GatewayEngine
         [
             .. _state
                 .Backends.Values.Where(backend => backend is { Pushed: false, Config: { Source: EndpointSource.Pushed, DnsName: null } })
+                .Select(backend => backend.Name),
+        ];
+
+    /// <summary>Names of backends of which nobody has said yet where their endpoints are, be it by a push or by DNS.</summary>
+    public IReadOnlyList<string> UnknownBackends =>
+        [
+            .. _state
+                .Backends.Values.Where(backend =>
+                    backend is { Pushed: false, Config.Source: EndpointSource.Pushed } && backend.Set.Endpoints.Length == 0
+                )
                 .Select(backend => backend.Name),
         ];
 
@@ -110,6 +123,22 @@ internal sealed partial class GatewayEngine
                 })
             )
         );
+
+    /// <summary>Tells that many WebSockets to an endpoint to go, by the fleet's close code.</summary>
+    private async Task<int> SendAwayAsync(EndpointState endpoint, int count)
+    {
+        var drain = Snapshot?.Config.Drain ?? new DrainConfig();
+        var told = 0;
+        foreach (var loop in _loops)
+        {
+            var left = count - told;
+            told += left > 0
+                ? await loop.InvokeAsync(() => loop.Connections.SendAway(endpoint, left, new WebSocketClose(drain.CloseCode, drain.CloseReason)))
+                : 0;
+        }
+
+        return told;
+    }
 
     /// <summary>Keeps the endpoints that come from DNS up to date.</summary>
     private async Task ResolveAsync(CancellationToken cancel)

@@ -78,6 +78,8 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             Leaving,
             endpoint => CloseToAsync(endpoint),
             new ActiveChecker(options.EndpointTurned, Random.Shared),
+            new EndpointDrainer(SendAwayAsync, Random.Shared),
+            () => Snapshot?.Config.Drain.Jitter ?? TimeSpan.Zero,
             TimeProvider.System
         );
         _keeping = Task.Run(() => keeper.RunAsync(_stop.Token));

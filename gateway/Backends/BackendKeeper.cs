@@ -9,12 +9,16 @@ namespace Mooring.Gateway.Backends;
 /// <param name="leaving">Endpoints that drain or are gone and may still have connections.</param>
 /// <param name="closeAll">Closes every connection to an endpoint.</param>
 /// <param name="checker">The active checks.</param>
+/// <param name="drainer">Empties endpoints that drain.</param>
+/// <param name="jitter">By how much a close is put off at most.</param>
 /// <param name="time">What the pace is kept by.</param>
 internal sealed class BackendKeeper(
     Func<IEnumerable<BackendState>> backends,
     Func<IReadOnlyList<EndpointState>> leaving,
     Func<EndpointState, Task> closeAll,
     ActiveChecker checker,
+    EndpointDrainer drainer,
+    Func<TimeSpan> jitter,
     TimeProvider time
 )
 {
@@ -50,6 +54,7 @@ internal sealed class BackendKeeper(
             }
         }
 
+        await drainer.StepAsync(all, TimeSpan.FromMicroseconds(now), jitter());
         foreach (var endpoint in leaving())
         {
             var limit = endpoint.Target.Features.DrainMicroseconds;

@@ -12,6 +12,7 @@ internal sealed class BackendState
 {
     private readonly EndpointRegistry _registry;
     private readonly RetryBudget _retries = new();
+    private double _drainPace;
     private readonly WaitQueue _queue;
     private EndpointSet _set = EndpointSet.Empty;
     private BackendSnapshot _config = BackendSnapshot.Missing;
@@ -49,6 +50,13 @@ internal sealed class BackendState
 
     public RetryBudget Retries => _retries;
     public BackendTls Tls { get; } = new();
+
+    /// <summary>WebSockets per second that this gateway sends away from endpoints that drain; 0: they stay. Set by one thread, read by another.</summary>
+    public double DrainPace
+    {
+        get => Volatile.Read(ref _drainPace);
+        set => Volatile.Write(ref _drainPace, value);
+    }
 
     /// <summary>A push has come: DNS has nothing to say any more.</summary>
     public bool Pushed { get; private set; }

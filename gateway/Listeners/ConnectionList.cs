@@ -79,6 +79,35 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
         }
     }
 
+    /// <summary>Tells WebSockets to an endpoint to go, as many as given of those that were not told yet. Returns how many were told.</summary>
+    public int SendAway(EndpointState endpoint, int count, WebSocketClose close)
+    {
+        var told = 0;
+        foreach (var descriptor in loop.Table.ClientsOf(loop.Owner))
+        {
+            var client = loop.Table[descriptor];
+            if (told >= count)
+            {
+                break;
+            }
+
+            if (
+                client->Kind == ChannelKind.Client
+                && client->Phase == ChannelPhase.WebSocket
+                && client->Peer >= 0
+                && loop.Table[client->Peer]->Endpoint == endpoint.Index
+                && loop.Engine.Endpoints[endpoint.Index] == endpoint
+                && !loop.Frames.IsClosing(descriptor)
+            )
+            {
+                loop.Frames.BeginClose(descriptor, client, close, CloseReason.EndpointDrained);
+                told++;
+            }
+        }
+
+        return told;
+    }
+
     /// <summary>Closes every connection to an endpoint.</summary>
     public void CloseTo(EndpointState endpoint)
     {

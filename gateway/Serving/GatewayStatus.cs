@@ -21,6 +21,9 @@ internal sealed class GatewayStatus(
     TimeProvider time
 ) : IStreamTarget, IGatewayView
 {
+    // The first dial of the stream takes a second at most where an operator is there.
+    private static readonly TimeSpan EndpointPatience = TimeSpan.FromSeconds(20);
+
     private readonly long _started = time.GetTimestamp();
     private readonly LoadRates _rates = new(time);
     private readonly DateTimeOffset _startTime = time.GetUtcNow();
@@ -101,10 +104,13 @@ internal sealed class GatewayStatus(
     public IReadOnlyList<HealthCheck> Checks()
     {
         var waiting = engine.WaitingListeners;
+        // Whoever sends clients here before that has them refused. Not for ever: one backend that nobody knows must not keep the others from serving.
+        var unknown = Uptime < EndpointPatience ? engine.UnknownBackends : [];
         return
         [
             new HealthCheck("config", ConfigHash is null ? "no config yet" : null),
             new HealthCheck("listeners", waiting.Count > 0 ? "waiting for the sockets of " + string.Join(", ", waiting) : null),
+            new HealthCheck("backends", unknown.Count > 0 ? "waiting for the endpoints of " + string.Join(", ", unknown) : null),
             new HealthCheck("drain", drain.Decision.Ready ? null : $"{drain.Decision.State}: {drain.Status.Reason}"),
         ];
     }

@@ -3,6 +3,7 @@ using Mooring.Operator.Entities.Attributes;
 namespace Mooring.Operator.Entities;
 
 [Description("Pods (in host mode: processes) that the fleet runs itself, listening on the port that it tells them in PORT.")]
+[ValidationRule("!has(self.scaling) || has(self.maxConnections)", "required where there is scaling", FieldPath = ".maxConnections")]
 public sealed record WorkloadSpec
 {
     [Description("Container image.")]
@@ -24,9 +25,18 @@ public sealed record WorkloadSpec
     [RangeMinimum(1), RangeMaximum(65535)]
     public int Port { get; set; } = 8080;
 
-    [Description("How many.")]
+    [Description("How many; where there is scaling, how many to begin with. Those that are no longer wanted are emptied before they go.")]
     [RangeMinimum(0), RangeMaximum(5000)]
     public int Replicas { get; set; } = 1;
+
+    [Description(
+        "Connections that one pod is to carry, those of all gateways together: what scaling goes by. Nothing is refused for it; maxConnectionsPerEndpoint of the backend is the limit that each gateway enforces by itself."
+    )]
+    [RangeMinimum(1), RangeMaximum(10_000_000)]
+    public int? MaxConnections { get; set; }
+
+    [Description("Follows the connections with the number of pods. Left out: as many as replicas says.")]
+    public WorkloadScalingSpec? Scaling { get; set; }
 
     [Description("CPU and memory of each.")]
     public ResourcesSpec? Resources { get; set; }

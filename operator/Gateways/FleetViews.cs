@@ -11,6 +11,9 @@ public sealed record FleetDesired
     /// <summary>Endpoints of the backends with <see cref="EndpointSource.Pushed"/>, by backend. At most 10,000 a backend.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> Endpoints { get; init; } =
         new Dictionary<string, IReadOnlyList<EndpointInfo>>();
+
+    /// <summary>WebSockets to draining endpoints that each gateway is to send away per second; 0: they stay until they end.</summary>
+    public double EndpointClosesPerSecond { get; init; }
 }
 
 /// <summary>One fleet as its gateways tell it, at one moment. Immutable.</summary>

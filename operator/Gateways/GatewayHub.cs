@@ -42,7 +42,16 @@ public sealed class GatewayHub(TimeProvider time)
         var config = StreamCodec.Encode(new ConfigMessage { Hash = hash, Config = desired.Config });
         var endpoints = desired.Endpoints.ToDictionary(
             static pair => pair.Key,
-            static pair => StreamCodec.Encode(new EndpointsMessage { Backend = pair.Key, Endpoints = pair.Value }),
+            pair =>
+                StreamCodec.Encode(
+                    new EndpointsMessage
+                    {
+                        Backend = pair.Key,
+                        Endpoints = pair.Value,
+                        // Others are none of their business: a changed pace is no reason to tell all endpoints again.
+                        ClosesPerSecond = pair.Value.Any(static endpoint => endpoint.Draining) ? desired.EndpointClosesPerSecond : 0,
+                    }
+                ),
             StringComparer.Ordinal
         );
         lock (_lock)

@@ -6,6 +6,7 @@ using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Sockets;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Planning.Workloads;
 using Mooring.Operator.Scaling.Autoscaling;
 
 namespace Mooring.Operator.Host;
@@ -30,6 +31,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
     /// <summary>Gateways that the load wants; null where the manifest alone says how many.</summary>
     private int? _scaled;
     private ScalingDecision? _scaling;
+    private readonly Dictionary<string, ScalingDecision> _workloadScaling = new(StringComparer.Ordinal);
 
     public FleetRuntime(HostFleet fleet, int number, HostContext host, DateTimeOffset now)
     {
@@ -122,6 +124,8 @@ internal sealed class FleetRuntime : IAsyncDisposable
     {
         var view = _host.Hub.View(Key);
         Scale(view, now);
+        ScaleWorkloads(view, now);
+        Gateways.EndpointsEmptying = IsEmptying(view);
         Gateways.Step(view, now, _stopAt);
         if (Assign(view, now))
         {
@@ -143,7 +147,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
             }
         }
 
-        Tell();
+        Tell(view);
         UpdateStatus(now);
     }
 
@@ -214,6 +218,49 @@ internal sealed class FleetRuntime : IAsyncDisposable
         Gateways.Apply(Entity, decision.Recommended, Fleet.Plan.Config.Drain);
     }
 
+    /// <summary>Has as many processes of each workload as its connections want.</summary>
+    private void ScaleWorkloads(FleetView view, DateTimeOffset now)
+    {
+        _workloadScaling.Clear();
+        if (IsStopping)
+        {
+            return;
+        }
+
+        var input = Input(view, now);
+        foreach (var plan in Fleet.Plan.Workloads)
+        {
+            // Of the plan in force: while it is paused, the spec may have others.
+            if (
+                Entity.Spec.Backends.FirstOrDefault(backend => backend.Name == plan.Backend) is { Workload: not null } backend
+                && WorkloadScaling.Decide(input, backend) is { } decision
+            )
+            {
+                _workloadScaling[plan.Backend] = decision;
+                _workloads[plan.Backend].Apply(plan with { Replicas = decision.Recommended }, Fleet.Plan.Config.Drain.Deadline);
+            }
+        }
+    }
+
+    private bool IsEmptying(FleetView view) =>
+        _workloads.Any(pair =>
+            pair.Value.Draining is { Count: > 0 } draining
+            && WorkloadMembers.Connections(view, pair.Key).Any(load => load.Value > 0 && draining.Contains(load.Key))
+        );
+
+    /// <summary>The workloads as they are wanted now.</summary>
+    private List<WorkloadPlan> WorkloadPlans() =>
+        [
+            .. Fleet.Plan.Workloads.Select(plan =>
+                plan with
+                {
+                    Replicas = _workloadScaling.GetValueOrDefault(plan.Backend)?.Recommended ?? plan.Replicas,
+                    Scaling = _workloadScaling.GetValueOrDefault(plan.Backend),
+                    Draining = _workloads.GetValueOrDefault(plan.Backend)?.Draining ?? plan.Draining,
+                }
+            ),
+        ];
+
     private FleetInput Input(FleetView view, DateTimeOffset now) =>
         new()
         {
@@ -221,6 +268,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
             Platform = FleetPlatform.Host,
             View = view,
             Now = now,
+            Workloads = _workloads.ToDictionary(static pair => pair.Key, static pair => pair.Value.Members, StringComparer.Ordinal),
         };
 
     private static ConnectionFleet Scaled(ConnectionFleet fleet, int gateways) =>
@@ -245,7 +293,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
                 new StatusInput
                 {
                     Input = new FleetInput { Fleet = Entity, Platform = FleetPlatform.Host },
-                    Plan = Fleet.Plan with { SkewPercent = Gateways.SkewPercent, Scaling = _scaling },
+                    Plan = Fleet.Plan with { SkewPercent = Gateways.SkewPercent, Scaling = _scaling, Workloads = WorkloadPlans() },
                     View = _host.Hub.View(Key),
                     Endpoints = Endpoints(),
                     Now = now,
@@ -254,11 +302,13 @@ internal sealed class FleetRuntime : IAsyncDisposable
         };
 
     /// <summary>The hub pushes only what differs from before; what is the same as at the last turn need not even be written as JSON.</summary>
-    private void Tell()
+    private void Tell(FleetView view)
     {
         var endpoints = Endpoints();
+        var pace = WorkloadDrains.Pace(Entity, view, IsEmptying(view), Gateways.Draining > 0);
         if (
             ReferenceEquals(_told?.Config, Fleet.Plan.Config)
+            && _told.EndpointClosesPerSecond.Equals(pace)
             && _told.Endpoints.Count == endpoints.Count
             && endpoints.All(pair => _told.Endpoints.TryGetValue(pair.Key, out var before) && before.SequenceEqual(pair.Value))
         )
@@ -266,7 +316,12 @@ internal sealed class FleetRuntime : IAsyncDisposable
             return;
         }
 
-        _told = new FleetDesired { Config = Fleet.Plan.Config, Endpoints = endpoints };
+        _told = new FleetDesired
+        {
+            Config = Fleet.Plan.Config,
+            Endpoints = endpoints,
+            EndpointClosesPerSecond = pace,
+        };
         _host.Hub.SetDesired(Key, _told);
     }
 

@@ -34,6 +34,9 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
 
     public int Draining => _slots.Count(static slot => slot.Phase is SlotPhase.Draining or SlotPhase.Stopping);
 
+    /// <summary>Clients are being sent away from workloads that drain, and have half of the rate.</summary>
+    public bool EndpointsEmptying { get; set; }
+
     /// <summary>How far the fullest gateway is above its share of the connections, in percent of that share.</summary>
     public int SkewPercent { get; private set; }
 
@@ -137,7 +140,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
             _slots.Add(new ChildSlot($"{fleet.Split('/')[1]}-gateway-{number}", number, revision));
         }
 
-        var orders = FleetOrders.Decide(_fleet, See(view), view, step.Phase != SequencePhase.Complete);
+        var orders = FleetOrders.Decide(_fleet, See(view), view, step.Phase != SequencePhase.Complete, EndpointsEmptying);
         _sender.Send(fleet, orders.Orders, view);
         SkewPercent = orders.SkewPercent;
     }

@@ -13,7 +13,13 @@ internal static class GroupPlanner
     /// <param name="slots">The group's slots.</param>
     /// <param name="specHash">What is to run.</param>
     /// <param name="replicas">How many of it.</param>
-    public static GroupDecision Decide(IReadOnlyCollection<ChildSlot> slots, string specHash, int replicas)
+    /// <param name="connections">Connections by the slot's name, where they are known.</param>
+    public static GroupDecision Decide(
+        IReadOnlyCollection<ChildSlot> slots,
+        string specHash,
+        int replicas,
+        IReadOnlyDictionary<string, long>? connections = null
+    )
     {
         var living = slots.Where(static slot => slot.Phase is not (SlotPhase.Gone or SlotPhase.Stopping)).ToList();
         var current = living.Where(slot => slot.SpecHash == specHash && slot.Phase != SlotPhase.Draining).ToList();
@@ -30,9 +36,10 @@ internal static class GroupPlanner
             .Take(Math.Max(0, missing - takeBack.Count))
             .ToList();
 
-        // What does not serve anyone yet goes first, then the youngest name.
+        // What does not serve anyone yet goes first, then the least loaded, then the youngest name.
         var surplus = current
             .OrderBy(static slot => slot.Phase == SlotPhase.Ready)
+            .ThenBy(slot => connections?.GetValueOrDefault(slot.Name) ?? 0)
             .ThenByDescending(static slot => slot.Number)
             .Take(Math.Max(0, -missing));
 

@@ -7,6 +7,7 @@ using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Processes;
 using Mooring.Operator.Host.Sockets;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Planning.Workloads;
 
 namespace Mooring.Operator.Host;
 
@@ -46,6 +47,18 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
                 }),
         ];
 
+    /// <summary>The processes as scaling sees them.</summary>
+    public IReadOnlyList<WorkloadMember> Members =>
+        [
+            .. _slots
+                .Where(static slot => slot.Phase != SlotPhase.Gone)
+                .Select(static slot => new WorkloadMember(slot.Name, slot.Phase == SlotPhase.Ready)),
+        ];
+
+    /// <summary>Names of those that are being emptied.</summary>
+    public IReadOnlySet<string> Draining =>
+        _slots.Where(static slot => slot.Phase == SlotPhase.Draining).Select(static slot => slot.Name).ToHashSet(StringComparer.Ordinal);
+
     /// <summary>Sets what is wanted; null: nothing of it any more.</summary>
     public void Apply(WorkloadPlan? plan, TimeSpan drain)
     {
@@ -69,7 +82,7 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
         }
         else
         {
-            Scale(now);
+            Scale(view, now);
         }
 
         foreach (var slot in _slots)
@@ -91,9 +104,10 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
         _slots.RemoveAll(static slot => slot.Phase == SlotPhase.Gone);
     }
 
-    private void Scale(DateTimeOffset now)
+    private void Scale(FleetView view, DateTimeOffset now)
     {
-        var decision = GroupPlanner.Decide(_slots, _specHash, Desired);
+        var loads = _slots.Count > Desired ? WorkloadMembers.Connections(view, _plan?.Backend ?? "") : null;
+        var decision = GroupPlanner.Decide(_slots, _specHash, Desired, loads);
         foreach (var slot in decision.TakeBack)
         {
             slot.Ready(now);

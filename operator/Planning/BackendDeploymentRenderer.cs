@@ -7,7 +7,7 @@ namespace Mooring.Operator.Planning;
 /// <summary>Renders the Deployment of a workload backend.</summary>
 internal static class BackendDeploymentRenderer
 {
-    public static Deployment Render(ConnectionFleet fleet, BackendSpec backend)
+    public static Deployment Render(ConnectionFleet fleet, BackendSpec backend, int replicas)
     {
         var name = fleet.Metadata.Name!;
         var workload = backend.Workload!;
@@ -30,7 +30,7 @@ internal static class BackendDeploymentRenderer
             Metadata = ObjectMetadata.For(fleet, ResourceNames.Backend(name, backend.Name), labels),
             Spec = new DeploymentSpec
             {
-                Replicas = workload.Replicas,
+                Replicas = replicas,
                 RevisionHistoryLimit = 2,
                 Selector = new LabelSelector { MatchLabels = match },
                 Template = PodTemplates.Place(template, workload.Template, match),

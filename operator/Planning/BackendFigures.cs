@@ -1,10 +1,13 @@
 using Mooring.Operator.Entities;
+using Mooring.Operator.Planning.Workloads;
 
 namespace Mooring.Operator.Planning;
 
 /// <summary>Endpoints of one backend: how many are wanted or known, and how many take connections.</summary>
 internal sealed record BackendFigures(string Name, int Desired, int Ready)
 {
+    private static readonly TimeSpan StartTime = TimeSpan.FromMinutes(2);
+
     /// <summary>Fewer than wanted; of a Service that is not ours, none.</summary>
     public required bool IsShort { get; init; }
 
@@ -21,13 +24,22 @@ internal sealed record BackendFigures(string Name, int Desired, int Ready)
         var serving = known.Count(endpoint => !endpoint.Draining);
         if (backend.Workload is { } workload)
         {
-            var ready = Math.Min(serving, workload.Replicas);
-            return new BackendFigures(backend.Name, workload.Replicas, ready) { IsShort = ready < workload.Replicas };
+            var planned = input.Plan?.Workloads.FirstOrDefault(plan => plan.Backend == backend.Name);
+            var wanted = planned?.Replicas ?? workload.Replicas;
+            var ready = Math.Min(serving, wanted);
+            return new BackendFigures(backend.Name, wanted, ready) { IsShort = ready < wanted && !IsGrowing(workload, ready, input, backend.Name) };
         }
 
         // A Service that has not been read yet says nothing against its backend.
         return new BackendFigures(backend.Name, serving, serving) { IsShort = found && serving == 0 };
     }
+
+    // Pods that the load has just called for are on their way: that is no fault, and what was there serves.
+    private static bool IsGrowing(WorkloadSpec workload, int ready, StatusInput input, string backend) =>
+        workload.Scaling is { } scaling
+        && ready >= scaling.MinReplicas
+        && input.Input.Fleet.Status?.Workloads?.FirstOrDefault(status => status.Name == backend) is var last
+        && (last is null || WorkloadScaling.Read(last.LastScaleUpTime) is { } raised && input.Now - raised < StartTime);
 
     // Nobody but the gateways looks at a fixed address: it is out when all that speak of it say so.
     private static bool IsOutEverywhere(string backend, string address, StatusInput input)

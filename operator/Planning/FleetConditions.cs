@@ -27,6 +27,9 @@ public static class FleetConditions
     /// <summary>The number of gateways follows the load. Only there where somebody is to scale the fleet.</summary>
     public const string ScalingActive = "ScalingActive";
 
+    /// <summary>The workloads' pods follow the connections. Only there where one is to.</summary>
+    public const string WorkloadScalingActive = "WorkloadScalingActive";
+
     public const string True = "True";
     public const string False = "False";
 

@@ -2,6 +2,7 @@ using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning.Tuning;
+using Mooring.Operator.Planning.Workloads;
 
 namespace Mooring.Operator.Planning;
 
@@ -37,6 +38,10 @@ public sealed record FleetInput
 
     /// <summary>The fleet's pods as last seen.</summary>
     public IReadOnlyList<Pod> Pods { get; init; } = [];
+
+    /// <summary>Processes of the workloads in host mode, by backend; in a cluster they are in <see cref="Pods"/>.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<WorkloadMember>> Workloads { get; init; } =
+        new Dictionary<string, IReadOnlyList<WorkloadMember>>();
 
     /// <summary>What the gateways say of themselves; null where there is no stream.</summary>
     public FleetView? View { get; init; }

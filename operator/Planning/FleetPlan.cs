@@ -51,6 +51,12 @@ public sealed record FleetPlan
     /// <summary>What connected gateways are to be told, by the marks that are written.</summary>
     public IReadOnlyList<GatewayOrder> Orders { get; init; } = [];
 
+    /// <summary>Marks to write on workloads' pods, or to take from them, before any of their Deployments is lowered.</summary>
+    public IReadOnlyList<MarkChange> WorkloadMarks { get; init; } = [];
+
+    /// <summary>WebSockets per second that each gateway is to send away from draining endpoints.</summary>
+    public double EndpointClosesPerSecond { get; init; }
+
     /// <summary>How far the fullest gateway is above its share of the connections, in percent of that share.</summary>
     public int SkewPercent { get; init; }
 
@@ -100,7 +106,17 @@ public sealed record WorkloadPlan
     /// <summary>Port in a pod; in host mode each process gets a free one.</summary>
     public required int Port { get; init; }
 
+    /// <summary>How many are wanted, those that drain not counted.</summary>
     public required int Replicas { get; init; }
+
+    /// <summary>Connections that one is to carry; null: not said.</summary>
+    public int? MaxConnections { get; init; }
+
+    /// <summary>Why as many; null where the spec alone says how many.</summary>
+    public ScalingDecision? Scaling { get; init; }
+
+    /// <summary>Pods that are being emptied: gateways give them no new connection.</summary>
+    public IReadOnlySet<string> Draining { get; init; } = new HashSet<string>();
 
     /// <summary>Only datagrams go there: that it accepts connections cannot be asked for.</summary>
     public bool UdpOnly { get; init; }

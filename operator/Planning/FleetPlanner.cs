@@ -2,6 +2,8 @@ using Mooring.Contracts;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Planning.Tuning;
+using Mooring.Operator.Planning.Workloads;
+using Mooring.Operator.Scaling.Autoscaling;
 
 namespace Mooring.Operator.Planning;
 
@@ -18,12 +20,24 @@ public static class FleetPlanner
         var revision = onHost ? null : GatewayRevision.Of(input, tuning.PodSysctls);
         var rollout = GatewayRollout.Decide(input, revision?.Name);
         var scaling = FleetScaling.Decide(input);
-        var orders = FleetOrders.Decide(input, rollout.Step.Phase);
+        var workloads = fleet
+            .Spec.Backends.Where(static backend => backend.Workload is not null)
+            .Select(backend => WorkloadStep.Decide(input, backend))
+            .ToList();
+        var emptying = workloads.Exists(static step => step.Sequence.Emptying.Count > 0);
+        var orders = FleetOrders.Decide(input, rollout.Step.Phase, emptying);
         return new FleetPlan
         {
-            Objects = revision is null ? [] : Render(input, config, revision, rollout.Replicas, tuning),
+            Objects = revision is null ? [] : Render(input, config, revision, rollout.Replicas, tuning, workloads),
             Retiring = rollout.Retiring,
             Marks = fleet.Spec.Paused ? [] : rollout.Step.Marks,
+            WorkloadMarks = fleet.Spec.Paused ? [] : [.. workloads.SelectMany(static step => step.Sequence.Marks)],
+            EndpointClosesPerSecond = WorkloadDrains.Pace(
+                fleet,
+                input.View,
+                emptying,
+                WorkloadDrains.GatewaysDrain(GatewayObserver.Gateways(input), input.View)
+            ),
             Orders = orders.Orders,
             SkewPercent = orders.SkewPercent,
             Paused = fleet.Spec.Paused,
@@ -36,10 +50,13 @@ public static class FleetPlanner
             GatewayReplicas = fleet.Spec.Gateway.Replicas,
             Rollout = rollout.Step.Phase,
             EndpointSources = onHost ? [] : EndpointSources(fleet),
-            Workloads = Workloads(fleet, onHost),
+            Workloads = [.. workloads.Select(step => Workload(fleet, step, onHost))],
             Tuning = tuning,
             Scaling = scaling,
-            RequeueAfter = Earlier(rollout.Step.After, scaling?.After),
+            RequeueAfter = workloads.Aggregate(
+                Earlier(rollout.Step.After, scaling?.After),
+                static (after, step) => Earlier(after, Earlier(step.Sequence.After, step.Scaling?.After))
+            ),
         };
     }
 
@@ -51,10 +68,10 @@ public static class FleetPlanner
         Contracts.Configuration.GatewayConfig config,
         GatewayRevision revision,
         int replicas,
-        NodeTuningPlan tuning
+        NodeTuningPlan tuning,
+        List<WorkloadStep> workloads
     )
     {
-        var workloads = input.Fleet.Spec.Backends.Where(backend => backend.Workload is not null).ToList();
         return
         [
             ServiceAccountRenderer.Render(input.Fleet),
@@ -63,8 +80,8 @@ public static class FleetPlanner
             PodDisruptionBudgetRenderer.Render(input.Fleet),
             .. NetworkPolicyRenderer.Render(input.Fleet, config, tuning),
             .. MetricsRenderer.Render(input),
-            .. workloads.Select(backend => BackendServiceRenderer.Render(input.Fleet, backend)),
-            .. workloads.Select(backend => BackendDeploymentRenderer.Render(input.Fleet, backend)),
+            .. workloads.Select(step => BackendServiceRenderer.Render(input.Fleet, step.Backend)),
+            .. workloads.Select(step => BackendDeploymentRenderer.Render(input.Fleet, step.Backend, step.Sequence.Replicas)),
             .. tuning.HasTuners && input.Stream is { } stream
                 ? new IKubernetesObject[] { TunerRenderer.RenderAccount(input.Fleet), TunerRenderer.Render(input, stream) }
                 : [],
@@ -97,19 +114,33 @@ public static class FleetPlanner
         return sources;
     }
 
-    private static List<WorkloadPlan> Workloads(ConnectionFleet fleet, bool onHost) =>
-        fleet
-            .Spec.Backends.Where(backend => backend.Workload is not null)
-            .Select(backend => new WorkloadPlan
-            {
-                Backend = backend.Name,
-                Deployment = onHost ? "" : ResourceNames.Backend(fleet.Metadata.Name!, backend.Name),
-                Image = backend.Workload!.Image,
-                Command = backend.Workload.Command,
-                Env = backend.Workload.Env.Select(variable => KeyValuePair.Create(variable.Name, variable.Value)).ToList(),
-                Port = backend.Workload.Port,
-                Replicas = backend.Workload.Replicas,
-                UdpOnly = !BackendTransport.Of(fleet.Spec, backend.Name).Tcp,
-            })
-            .ToList();
+    private static WorkloadPlan Workload(ConnectionFleet fleet, WorkloadStep step, bool onHost)
+    {
+        var (backend, workload) = (step.Backend, step.Backend.Workload!);
+        return new WorkloadPlan
+        {
+            Backend = backend.Name,
+            Deployment = onHost ? "" : ResourceNames.Backend(fleet.Metadata.Name!, backend.Name),
+            Image = workload.Image,
+            Command = workload.Command,
+            Env = workload.Env.Select(variable => KeyValuePair.Create(variable.Name, variable.Value)).ToList(),
+            Port = workload.Port,
+            Replicas = step.Wanted,
+            MaxConnections = workload.MaxConnections,
+            Scaling = step.Scaling,
+            Draining = step.Sequence.Draining,
+            UdpOnly = !BackendTransport.Of(fleet.Spec, backend.Name).Tcp,
+        };
+    }
+
+    /// <summary>How many of a workload are wanted, and the next step to that.</summary>
+    private sealed record WorkloadStep(BackendSpec Backend, int Wanted, ScalingDecision? Scaling, WorkloadSequence Sequence)
+    {
+        public static WorkloadStep Decide(FleetInput input, BackendSpec backend)
+        {
+            var scaling = WorkloadScaling.Decide(input, backend);
+            var wanted = scaling?.Recommended ?? backend.Workload!.Replicas;
+            return new WorkloadStep(backend, wanted, scaling, WorkloadSequence.Decide(input, backend, wanted));
+        }
+    }
 }

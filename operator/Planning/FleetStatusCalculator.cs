@@ -3,6 +3,7 @@ using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning.Tuning;
+using Mooring.Operator.Planning.Workloads;
 using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Planning;
@@ -54,7 +55,8 @@ public static class FleetStatusCalculator
             Tuning = tuning,
             Config = new ConfigStatus { Hash = input.Plan?.ConfigHash ?? last?.Config?.Hash, Acked = Acked(input.View, figures) },
             Scaling = FleetScaling.Status(input.Input with { Now = input.Now }, input.Plan?.Scaling),
-            Conditions = [.. conditions, .. LimitConditions.Calculate(input, tuning), .. ScalingConditions.Calculate(input)],
+            Workloads = WorkloadScaling.Status(input),
+            Conditions = [.. conditions, .. LimitConditions.Calculate(input, tuning), .. ScalingConditions.Calculate(input), .. WorkloadConditions.Calculate(input)],
         };
     }
 

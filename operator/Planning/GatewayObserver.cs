@@ -74,7 +74,7 @@ internal static class GatewayObserver
             ))
             .ToList();
 
-    private static GatewayStage StageOf(Pod pod) =>
+    public static GatewayStage StageOf(Pod pod) =>
         pod switch
         {
             { Metadata.DeletionTimestamp: not null } => GatewayStage.Terminating,

@@ -28,7 +28,11 @@ public static class StatusWriteRule
             return TimeSpan.Zero;
         }
 
-        if (!IsNews(written.Connections, next.Connections) && !IsNews(written.Rollout?.Remaining ?? 0, next.Rollout?.Remaining ?? 0))
+        if (
+            !IsNews(written.Connections, next.Connections)
+            && !IsNews(written.Rollout?.Remaining ?? 0, next.Rollout?.Remaining ?? 0)
+            && !IsNews(written.Workloads ?? [], next.Workloads ?? [])
+        )
         {
             return null;
         }
@@ -45,6 +49,7 @@ public static class StatusWriteRule
             status with
             {
                 Connections = null,
+                Workloads = status.Workloads?.Select(static workload => workload with { Connections = 0, UtilizationPercent = 0 }).ToList(),
                 Rollout = status.Rollout is null ? null : status.Rollout with { Remaining = 0 },
             },
             FleetJson.Default.FleetStatus
@@ -61,6 +66,9 @@ public static class StatusWriteRule
             || IsNews(written.Capacity, next.Capacity)
             || Math.Abs(written.SkewPercent - next.SkewPercent) > SkewPoints;
     }
+
+    private static bool IsNews(IReadOnlyList<WorkloadStatus> written, IReadOnlyList<WorkloadStatus> next) =>
+        written.Zip(next).Any(static pair => IsNews(pair.First.Connections, pair.Second.Connections));
 
     private static bool IsNews(int written, int next) => Math.Abs((double)next - written) > NewsFraction * written;
 }

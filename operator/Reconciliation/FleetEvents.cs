@@ -30,21 +30,25 @@ internal sealed class FleetEvents(EventRecorder recorder)
         ReportReady(fleet, Find(fleet.Status, FleetConditions.Ready), Find(status, FleetConditions.Ready));
         ReportRollout(fleet, status);
         ReportScaling(fleet, status);
+        ReportWorkloads(fleet, status);
     }
 
-    /// <summary>Tells what becomes of single gateways.</summary>
-    public void Report(ConnectionFleet fleet, IReadOnlyList<MarkChange> marks)
+    /// <summary>Tells what becomes of single pods.</summary>
+    /// <param name="fleet">Whose pods they are.</param>
+    /// <param name="marks">What changes.</param>
+    /// <param name="kind">Gateway or Backend: what the reasons begin with.</param>
+    public void Report(ConnectionFleet fleet, IReadOnlyList<MarkChange> marks, string kind)
     {
         foreach (var mark in marks)
         {
             var (reason, what) = mark switch
             {
-                { After: null } => ("GatewayUncordoned", "is wanted again"),
-                { After.Drained: true } => ("GatewayDrained", "is empty or past its deadline, and goes"),
-                { After.DrainStartedAt: not null } => ("GatewayDraining", $"drains until {mark.After.Deadline:u} ({mark.After.Cause})"),
-                _ => ("GatewayCordoned", $"takes no new connections from now on ({mark.After.Cause})"),
+                { After: null } => ("Uncordoned", "is wanted again"),
+                { After.Drained: true } => ("Drained", "is empty or past its deadline, and goes"),
+                { After.DrainStartedAt: not null } => ("Draining", $"drains until {mark.After.Deadline:u} ({mark.After.Cause})"),
+                _ => ("Cordoned", $"takes no new connections from now on ({mark.After.Cause})"),
             };
-            recorder.Publish(fleet, EventType.Normal, reason, Action, $"{mark.Gateway} {what}");
+            recorder.Publish(fleet, EventType.Normal, kind + reason, Action, $"{mark.Gateway} {what}");
         }
     }
 
@@ -99,6 +103,24 @@ internal sealed class FleetEvents(EventRecorder recorder)
             Action,
             $"{now.Recommended} gateways instead of {before.Recommended}: {now.Message}"
         );
+    }
+
+    private void ReportWorkloads(ConnectionFleet fleet, FleetStatus status)
+    {
+        foreach (var now in status.Workloads ?? [])
+        {
+            var before = fleet.Status?.Workloads?.FirstOrDefault(workload => workload.Name == now.Name);
+            if (before is not null && now.Reason is not null && now.Replicas != before.Replicas)
+            {
+                recorder.Publish(
+                    fleet,
+                    EventType.Normal,
+                    now.Replicas > before.Replicas ? "BackendScaleUp" : "BackendScaleDown",
+                    Action,
+                    $"backend {now.Name}: {now.Replicas} pods instead of {before.Replicas}: {now.Message}"
+                );
+            }
+        }
     }
 
     private void ReportRollout(ConnectionFleet fleet, FleetStatus status)

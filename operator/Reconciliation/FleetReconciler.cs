@@ -4,6 +4,7 @@ using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Metrics;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Planning.Workloads;
 using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Reconciliation;
@@ -86,9 +87,9 @@ internal sealed class FleetReconciler(
         }
 
         // Gateways first: a change of config is in force there before the API server has answered.
-        var endpoints = gatherer.Endpoints(observed.Key, plan);
+        var endpoints = WorkloadDrains.Mark(gatherer.Endpoints(observed.Key, plan), plan);
         var refused = publisher.Publish(observed.Key, plan, endpoints);
-        var unmarked = await marks.WriteAsync(observed.Key.Namespace, plan.Marks, cancellation);
+        var unmarked = await marks.WriteAsync(observed.Key.Namespace, [.. plan.Marks, .. plan.WorkloadMarks], cancellation);
         var report = await applier.ApplyAsync(observed.Fleet, plan, cancellation);
         var unscaled = report.WasCutShort ? null : await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
         ApplyProblem?[] others = [refused, unscaled];
@@ -111,7 +112,8 @@ internal sealed class FleetReconciler(
 
         var again = await statuses.WriteAsync(observed.Fleet, status, cancellation);
         events.Report(observed.Fleet, status, report);
-        events.Report(observed.Fleet, plan?.Marks ?? []);
+        events.Report(observed.Fleet, plan?.Marks ?? [], "Gateway");
+        events.Report(observed.Fleet, plan?.WorkloadMarks ?? [], "Backend");
         metrics.Note(observed.Key, status, report);
         if (report.Problems.Count > 0)
         {

@@ -4,19 +4,18 @@ using Mooring.Operator.Planning;
 
 namespace Mooring.Operator.Reconciliation;
 
-/// <summary>Reads a fleet's gateways from the API server itself, just before fewer of them are asked for.</summary>
+/// <summary>Reads a fleet's pods from the API server itself, just before fewer of them are asked for.</summary>
 /// <remarks>
 /// The caches may be a moment behind, and in that moment a pod may have come that the cluster would remove before the drained one.
 /// </remarks>
 internal sealed class FreshLook(KubernetesClient client)
 {
-    /// <summary>Whether the plan asks a Deployment of gateways for fewer.</summary>
+    /// <summary>Whether the plan asks a Deployment for fewer.</summary>
     public static bool Lowers(FleetInput input, FleetPlan plan) =>
         !plan.Paused
         && (
             plan.Retiring.Any(retiring => Asked(input, retiring.Name) > retiring.Replicas)
-            || plan.Objects.OfType<Deployment>().FirstOrDefault(one => one.Metadata.Name == plan.GatewayDeployment) is { } current
-                && Asked(input, plan.GatewayDeployment) > current.Spec!.Replicas
+            || plan.Objects.OfType<Deployment>().Any(one => Asked(input, one.Metadata.Name!) > one.Spec!.Replicas)
         );
 
     /// <summary>The input as it is now.</summary>
@@ -25,7 +24,7 @@ internal sealed class FreshLook(KubernetesClient client)
         var ns = input.Fleet.Metadata.Namespace;
         var options = new ListOptions
         {
-            LabelSelector = $"{ResourceLabels.ManagedSelector},{ResourceLabels.GatewaySelector(input.Fleet.Metadata.Name!)}",
+            LabelSelector = ResourceLabels.Selector(input.Fleet.Metadata.Name!),
         };
         var deployments = await client.ListAsync(ClusterResources.Deployments, ns, options, cancellation);
         // Pods last: they are what must not be older than the rest.
@@ -33,14 +32,11 @@ internal sealed class FreshLook(KubernetesClient client)
         var fresh = deployments.Items.Where(deployment => FleetOwner.Owns(input.Fleet, deployment)).ToList();
         return input with
         {
-            Deployments = [.. input.Deployments.Where(static deployment => !IsGateway(deployment)), .. fresh],
-            Pods = [.. input.Pods.Where(static pod => !IsGateway(pod)), .. pods.Items],
+            Deployments = fresh,
+            Pods = [.. pods.Items],
         };
     }
 
     private static int Asked(FleetInput input, string deployment) =>
         input.Deployments.FirstOrDefault(one => one.Metadata.Name == deployment)?.Spec?.Replicas ?? 0;
-
-    private static bool IsGateway(IKubernetesObject value) =>
-        value.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole;
 }

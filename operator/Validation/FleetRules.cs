@@ -164,6 +164,7 @@ internal sealed class BackendRules : AbstractValidator<BackendSpec>
         RuleFor(backend => backend.Workload!.Template!)
             .SetValidator(new PodTemplateRules())
             .When(backend => backend.Workload?.Template is not null);
+        RuleFor(backend => backend.Workload!).SetValidator(new WorkloadScalingRules()).When(backend => backend.Workload is not null);
         RuleForEach(backend => backend.Workload!.Env)
             .ChildRules(variable =>
                 variable.RuleFor(one => one.Name).NotEqual("PORT").WithMessage("PORT is set by the fleet: use workload.port")

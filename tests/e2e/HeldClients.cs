@@ -20,7 +20,7 @@ internal sealed class HeldClients(string host, int port) : IAsyncDisposable
     private readonly ConcurrentQueue<End> _ends = new();
     private readonly List<Task> _running = [];
     private int _open;
-    private int _refused;
+    private readonly ConcurrentDictionary<string, int> _refused = new(StringComparer.Ordinal);
 
     /// <summary>Connections that are open now.</summary>
     public int Open => Volatile.Read(ref _open);
@@ -34,7 +34,9 @@ internal sealed class HeldClients(string host, int port) : IAsyncDisposable
             ends.Add(end);
         }
 
-        return Summary.Of(ends, Interlocked.Exchange(ref _refused, 0));
+        var refused = _refused.ToDictionary(StringComparer.Ordinal);
+        _refused.Clear();
+        return Summary.Of(ends, refused);
     }
 
     /// <summary>Starts that many, at a pace that is nobody's burden.</summary>
@@ -65,9 +67,9 @@ internal sealed class HeldClients(string host, int port) : IAsyncDisposable
             {
                 using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
                 await socket.ConnectAsync(host, port, stopping);
-                if (!await UpgradeAsync(socket, stopping))
+                if (await UpgradeAsync(socket, stopping) is { } refusal)
                 {
-                    Interlocked.Increment(ref _refused);
+                    Refuse(refusal);
                     await Task.Delay(Retry, stopping);
                     continue;
                 }
@@ -86,15 +88,18 @@ internal sealed class HeldClients(string host, int port) : IAsyncDisposable
             {
                 return;
             }
-            catch (SocketException)
+            catch (SocketException error)
             {
-                Interlocked.Increment(ref _refused);
+                Refuse(error.SocketErrorCode.ToString());
                 await Task.Delay(Retry, CancellationToken.None);
             }
         }
     }
 
-    private static async Task<bool> UpgradeAsync(Socket socket, CancellationToken stopping)
+    private void Refuse(string how) => _refused.AddOrUpdate(how, 1, static (_, count) => count + 1);
+
+    /// <summary>Returns how it was refused; null: it was not.</summary>
+    private static async Task<string?> UpgradeAsync(Socket socket, CancellationToken stopping)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         limit.CancelAfter(TimeSpan.FromSeconds(15));
@@ -115,10 +120,14 @@ internal sealed class HeldClients(string host, int port) : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
         {
-            return false;
+            return "no answer in 15 s";
         }
 
-        return buffer.AsSpan(0, length).StartsWith("HTTP/1.1 101"u8);
+        // The last line of a refusal says why.
+        var answer = Encoding.ASCII.GetString(buffer, 0, length).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return answer is [] ? "closed without an answer"
+            : answer[0].StartsWith("HTTP/1.1 101", StringComparison.Ordinal) ? null
+            : $"{answer[0]}: {answer[^1]}";
     }
 
     /// <summary>The code of the close frame (RFC 6455 §5.5.1) that ended the connection; 0: it ended without one.</summary>
@@ -165,14 +174,16 @@ internal sealed class HeldClients(string host, int port) : IAsyncDisposable
     /// <summary>How connections ended during one phase.</summary>
     /// <param name="Codes">How many by close code; 0: without a close frame.</param>
     /// <param name="PeakPerSecond">Most ends within any one second.</param>
-    /// <param name="Refused">Connects that were refused or not answered, and tried again.</param>
-    internal sealed record Summary(IReadOnlyDictionary<int, int> Codes, int PeakPerSecond, int Refused)
+    /// <param name="Refusals">Connects that were refused or not answered, and tried again, by how.</param>
+    internal sealed record Summary(IReadOnlyDictionary<int, int> Codes, int PeakPerSecond, IReadOnlyDictionary<string, int> Refusals)
     {
         public int Unannounced => Codes.GetValueOrDefault(0);
 
+        public int Refused => Refusals.Values.Sum();
+
         public int Total => Codes.Values.Sum();
 
-        internal static Summary Of(List<End> ends, int refused)
+        internal static Summary Of(List<End> ends, IReadOnlyDictionary<string, int> refused)
         {
             var times = ends.Select(static end => end.At).Order().ToList();
             var peak = 0;
@@ -195,6 +206,6 @@ internal sealed class HeldClients(string host, int port) : IAsyncDisposable
 
         public override string ToString() =>
             $"closed {Total}, unannounced {Unannounced}, codes {string.Join(" ", Codes.Select(static pair => $"{pair.Key}:{pair.Value}"))}, "
-            + $"peak {PeakPerSecond}/s, refused {Refused}";
+            + $"peak {PeakPerSecond}/s, refused {Refused}{string.Concat(Refusals.Select(static pair => $" ({pair.Value} × {pair.Key})"))}";
     }
 }

@@ -28,6 +28,12 @@ public sealed record EndpointsMessage : OperatorMessage
 
     /// <summary>Each with the key <see cref="EndpointInfo.Id"/> unique. At most 10,000.</summary>
     public required IReadOnlyList<EndpointInfo> Endpoints { get; init; }
+
+    /// <summary>
+    /// WebSockets to draining endpoints that this gateway sends away per second, those of all its backends together: the highest of their messages holds. 0 to
+    /// 1,000,000; 0: they stay until they end.
+    /// </summary>
+    public double ClosesPerSecond { get; set; }
 }
 
 public sealed record EndpointInfo

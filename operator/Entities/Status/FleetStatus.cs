@@ -40,6 +40,10 @@ public sealed record FleetStatus
     [Description("How many gateways the load wants, where there is a driver to scale them.")]
     public ScalingStatus? Scaling { get; set; }
 
+    [Description("The backends that the fleet runs itself.")]
+    [Items(0, 64), ListMapKey("name")]
+    public IReadOnlyList<WorkloadStatus>? Workloads { get; set; }
+
     [Description("The gateways' config.")]
     public ConfigStatus? Config { get; set; }
 

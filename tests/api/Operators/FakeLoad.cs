@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Mooring.Contracts.Stream;
 
 namespace Mooring.Api.Tests.Operators;
@@ -7,6 +8,18 @@ internal sealed class FakeLoad : IAsyncDisposable
 {
     private readonly List<FakeGateway> _gateways = [];
     private readonly List<Task> _receiving = [];
+    private readonly ConcurrentDictionary<string, EndpointsMessage> _endpoints = new();
+    private readonly ConcurrentDictionary<string, byte> _everDraining = new();
+
+    /// <summary>Endpoints that gateways were ever told to give no new connection.</summary>
+    public IEnumerable<string> EverDraining => _everDraining.Keys;
+
+    /// <summary>Endpoints that get no new connection, as gateways know it.</summary>
+    public IReadOnlyList<string> Draining(string backend) =>
+        _endpoints.TryGetValue(backend, out var message) ? [.. message.Endpoints.Where(one => one.Draining).Select(one => one.Id)] : [];
+
+    /// <summary>How fast each gateway is to empty them.</summary>
+    public double Pace(string backend) => _endpoints.TryGetValue(backend, out var message) ? message.ClosesPerSecond : 0;
 
     /// <summary>Connects one for each gateway pod that there is.</summary>
     public static async Task<FakeLoad> StartAsync(FleetFixture fleet)
@@ -35,7 +48,7 @@ internal sealed class FakeLoad : IAsyncDisposable
             );
             load._gateways.Add(gateway);
             // Acknowledges configs, and answers the operator's pings.
-            load._receiving.Add(DrainAsync(gateway));
+            load._receiving.Add(load.ReceiveAsync(gateway));
         }
 
         return load;
@@ -68,11 +81,45 @@ internal sealed class FakeLoad : IAsyncDisposable
         await Task.WhenAll(_receiving);
     }
 
-    private static async Task DrainAsync(FakeGateway gateway)
+    /// <summary>The first says that it has these connections by endpoint of a backend, the others that they have none.</summary>
+    public async Task ReportAsync(string backend, IReadOnlyDictionary<string, int> connections)
+    {
+        foreach (var (index, gateway) in _gateways.Index())
+        {
+            await gateway.SendAsync(
+                new ReportMessage
+                {
+                    State = GatewayState.Serving,
+                    Connections = index == 0 ? connections.Values.Sum() : 0,
+                    Capacity = 10_000,
+                    Backends =
+                    [
+                        new BackendLoad
+                        {
+                            Name = backend,
+                            Endpoints = index == 0 ? [.. connections.Select(pair => new EndpointLoad { Id = pair.Key, Connections = pair.Value })] : [],
+                        },
+                    ],
+                }
+            );
+        }
+    }
+
+    private async Task ReceiveAsync(FakeGateway gateway)
     {
         try
         {
-            while (await gateway.ReceiveAsync<DirectiveMessage>() is not null) { }
+            while (await gateway.ReceiveAsync<OperatorMessage>() is { } message)
+            {
+                if (message is EndpointsMessage endpoints)
+                {
+                    _endpoints[endpoints.Backend] = endpoints;
+                    foreach (var endpoint in endpoints.Endpoints.Where(static one => one.Draining))
+                    {
+                        _everDraining[endpoint.Id] = 0;
+                    }
+                }
+            }
         }
         catch (Exception error)
             when (error

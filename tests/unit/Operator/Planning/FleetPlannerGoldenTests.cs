@@ -1,3 +1,5 @@
+using Mooring.Operator.Gateways;
+using Mooring.Contracts.Stream;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Mooring.Contracts;
@@ -64,11 +66,56 @@ public sealed class FleetPlannerGoldenTests
                 .Where(document => (string?)document.Value!["kind"] == "Pod")
                 .Select(document => document.Value.Deserialize(ResourcesJson.Default.Pod)!)
                 .ToList(),
+            View = View(text),
             Deployments = YamlReader
                 .Read(text)
                 .Where(document => (string?)document.Value!["kind"] == "Deployment")
                 .Select(document => document.Value.Deserialize(ResourcesJson.Default.Deployment)!)
                 .ToList(),
+        };
+
+    /// <summary>What gateways say: documents of kind GatewayReport, with the connections by backend and endpoint; none where there is no such document.</summary>
+    private static FleetView? View(string text)
+    {
+        var reports = YamlReader.Read(text).Where(document => (string?)document.Value!["kind"] == "GatewayReport").ToList();
+        return reports.Count == 0
+            ? null
+            : new FleetView { Fleet = "golden", Gateways = [.. reports.Select(report => View(report.Value!.AsObject()))] };
+    }
+
+    private static GatewayView View(JsonObject report) =>
+        new()
+        {
+            Hello = new HelloMessage
+            {
+                Fleet = "golden",
+                Gateway = (string)report["gateway"]!,
+                Version = "1",
+            },
+            ConnectedAt = DateTimeOffset.UnixEpoch,
+            SeenAt = DateTimeOffset.UnixEpoch,
+            ReportedAt = DateTimeOffset.UnixEpoch,
+            Report = new ReportMessage
+            {
+                State = GatewayState.Serving,
+                Connections = 0,
+                Capacity = 1000,
+                Backends =
+                [
+                    .. report["backends"]!
+                        .AsObject()
+                        .Select(backend => new BackendLoad
+                        {
+                            Name = backend.Key,
+                            Endpoints =
+                            [
+                                .. backend
+                                    .Value!.AsObject()
+                                    .Select(pair => new EndpointLoad { Id = pair.Key, Connections = (int)(long)pair.Value! }),
+                            ],
+                        }),
+                ],
+            },
         };
 
     private static string Write(FleetPlan plan)
@@ -88,6 +135,20 @@ public sealed class FleetPlannerGoldenTests
                 plan.Workloads.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)$"{one.Deployment} x{one.Replicas}"))
             ),
         };
+        if (plan.Workloads.Any(static one => one.Scaling is not null))
+        {
+            summary["workloadScaling"] = new JsonObject(
+                plan.Workloads.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)one.Scaling?.Message))
+            );
+            summary["workloadMarks"] = new JsonObject(
+                plan.WorkloadMarks.Select(one => KeyValuePair.Create(one.Gateway, (JsonNode?)one.After?.ToString()))
+            );
+            summary["workloadDrains"] = new JsonObject(
+                plan.Workloads.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)string.Join(' ', one.Draining.Order())))
+            );
+            summary["endpointClosesPerSecond"] = plan.EndpointClosesPerSecond;
+        }
+
         return string.Join(
             "---\n",
             plan.Objects.Select(one => JsonNode.Parse(ResourcesJson.Serialize(one))).Prepend(summary).Select(YamlWriter.Write)
