@@ -42,6 +42,20 @@ internal sealed class FleetMetrics : IDisposable
             status => [("current", status.Connections?.Current), ("capacity", status.Connections?.Capacity)]
         );
         Gauge(
+            "mooring.workload.replicas",
+            "{pod}",
+            "Pods that a workload backend is to have",
+            status => (status.Workloads ?? []).Select(workload => (workload.Name, (int?)workload.Replicas)),
+            label: "backend"
+        );
+        Gauge(
+            "mooring.workload.connections",
+            "{connection}",
+            "Connections that the gateways have to a workload backend",
+            status => (status.Workloads ?? []).Select(workload => (workload.Name, (int?)workload.Connections)),
+            label: "backend"
+        );
+        Gauge(
             "mooring.fleet.condition",
             "",
             "1 while the condition is True",
