@@ -96,6 +96,9 @@ public sealed record WebSocketListenerConfig
 {
     public WebSocketMode Mode { get; set; } = WebSocketMode.Proxy;
 
+    /// <summary>For <see cref="WebSocketMode.Hub"/>.</summary>
+    public HubConfig? Hub { get; init; }
+
     public BalancingPolicy Balancing { get; set; } = BalancingPolicy.LeastConnections;
 
     /// <summary>

@@ -1,0 +1,57 @@
+namespace Mooring.Gateway.Hub.Sessions;
+
+/// <summary>One loop's totals of a Hub listener; written by the loop alone and read by anyone.</summary>
+internal sealed class HubCounters
+{
+    private long _clients;
+    private long _subscriptions;
+    private long _commands;
+    private long _received;
+    private long _delivered;
+    private long _droppedOldest;
+    private long _droppedNewest;
+    private long _slow;
+    private long _recovered;
+    private long _unrecovered;
+    private long _insufficient;
+    private long _held;
+    private long _errors;
+    private long _resumes;
+
+    /// <summary>Connected clients.</summary>
+    public ref long Clients => ref _clients;
+
+    public ref long Subscriptions => ref _subscriptions;
+
+    /// <summary>Commands handled.</summary>
+    public ref long Commands => ref _commands;
+
+    /// <summary>Publications that came to the loop.</summary>
+    public ref long Received => ref _received;
+
+    /// <summary>Publications queued for clients.</summary>
+    public ref long Delivered => ref _delivered;
+    public ref long DroppedOldest => ref _droppedOldest;
+    public ref long DroppedNewest => ref _droppedNewest;
+
+    /// <summary>Clients disconnected since they did not read.</summary>
+    public ref long Slow => ref _slow;
+
+    /// <summary>Subscriptions that got all they had missed.</summary>
+    public ref long Recovered => ref _recovered;
+
+    /// <summary>Subscriptions that could not.</summary>
+    public ref long Unrecovered => ref _unrecovered;
+
+    /// <summary>Subscriptions that had a gap and were told so.</summary>
+    public ref long Insufficient => ref _insufficient;
+
+    /// <summary>Connects that had to wait for their turn.</summary>
+    public ref long Held => ref _held;
+
+    /// <summary>Error replies.</summary>
+    public ref long Errors => ref _errors;
+
+    /// <summary>Connects of clients that say where they were before.</summary>
+    public ref long Resumes => ref _resumes;
+}

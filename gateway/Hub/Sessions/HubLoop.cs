@@ -1,0 +1,315 @@
+// Hot path: per message, publication and subscriber. See tests/benchmarks.
+using System.Collections.Concurrent;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Hub.Options;
+using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.WebSockets.Messages;
+
+namespace Mooring.Gateway.Hub.Sessions;
+
+/// <summary>The sessions of one Hub listener on one event loop, and the channels they are in.</summary>
+/// <remarks>
+/// Everything here is the loop thread's, but <see cref="Post(object)"/>. It knows neither sockets nor a clock: <see cref="IHubTransport"/> is both.
+/// What the broker and other loops have for it waits in one queue, which the turn's end takes; frames are only queued until then too, so each
+/// client is written to once a turn.
+/// </remarks>
+internal sealed class HubLoop
+{
+    /// <summary>Messages from the broker that wait for this loop; more are dropped, and offsets show it.</summary>
+    private const int MaxPosted = 262_144;
+
+    /// <summary>Posted items that one turn takes.</summary>
+    private const int MaxPerTurn = 8192;
+
+    private readonly ConcurrentQueue<object> _posted = new();
+    private readonly Dictionary<string, LoopChannel> _channels = [];
+    private readonly List<HubSession> _dirty = [];
+    private readonly List<HubSession> _sessions = [];
+    private readonly HubReceiver _receiver;
+    private readonly HubTimers _timers;
+    private int _postedCount;
+    private long _overruns;
+
+    public HubLoop(HubNode node, IHubTransport transport)
+    {
+        Node = node;
+        Transport = transport;
+        Connects = new ConnectHandler(this);
+        Subscribes = new SubscribeHandler(this);
+        Channels = new ChannelHandler(this);
+        Refreshes = new RefreshHandler(this);
+        _receiver = new HubReceiver(this);
+        _timers = new HubTimers(this);
+    }
+
+    public HubNode Node { get; }
+
+    public IHubTransport Transport { get; }
+
+    public HubCounters Counters { get; } = new();
+
+    public ConnectHandler Connects { get; }
+
+    public SubscribeHandler Subscribes { get; }
+
+    public ChannelHandler Channels { get; }
+
+    public RefreshHandler Refreshes { get; }
+
+    public HubOptions Options => Node.Options;
+
+    public long Now => Transport.Now;
+
+    public IReadOnlyList<HubSession> Sessions => _sessions;
+
+    /// <summary>Something is posted that <see cref="RunPosted"/> would do.</summary>
+    public bool HasPosted => !_posted.IsEmpty;
+
+    /// <summary>Messages dropped since the loop was behind. Thread-safe.</summary>
+    public long Overruns => Volatile.Read(ref _overruns);
+
+    /// <summary>Messages that wait for the loop. Thread-safe.</summary>
+    public int Backlog => Volatile.Read(ref _postedCount);
+
+    /// <summary>A client's WebSocket is open.</summary>
+    public HubSession Open(int descriptor, HubCodec codec)
+    {
+        var session = new HubSession(this, codec, descriptor, Now) { Index = _sessions.Count };
+        _sessions.Add(session);
+        _timers.Arm(session);
+        return session;
+    }
+
+    /// <summary>A client's message has come whole.</summary>
+    public void Receive(HubSession session, ReadOnlySpan<byte> message) => _receiver.Receive(session, message);
+
+    /// <summary>Goes on with what was held, where nothing blocks it any more.</summary>
+    public void Continue(HubSession session) => _receiver.Continue(session);
+
+    /// <summary>The time has come that the transport was asked for.</summary>
+    public void OnTimer(HubSession session) => _timers.OnTimer(session);
+
+    /// <summary>Something of a session is due at another time than before.</summary>
+    public void Arm(HubSession session) => _timers.Arm(session);
+
+    /// <summary>The client's socket is gone, or is about to be: gives back whatever the session holds.</summary>
+    public void Closed(HubSession session)
+    {
+        if (session.IsClosed)
+        {
+            return;
+        }
+
+        if (session.State == SessionState.Connected)
+        {
+            Counters.Clients--;
+        }
+
+        session.State = SessionState.Closed;
+        session.Held = null;
+        session.HeldRest = null;
+        session.Turn = null;
+        while (session.SubscriptionCount > 0)
+        {
+            Subscribes.Leave(session.Subscriptions[^1]);
+        }
+
+        _sessions[session.Index] = _sessions[^1];
+        _sessions[session.Index].Index = session.Index;
+        _sessions.RemoveAt(_sessions.Count - 1);
+    }
+
+    /// <summary>Ends a session: what waits goes out, then the close frame.</summary>
+    public void Disconnect(HubSession session, HubDisconnect disconnect)
+    {
+        if (!session.IsClosed)
+        {
+            if (disconnect == HubDisconnect.Slow)
+            {
+                Counters.Slow++;
+            }
+
+            Closed(session);
+            Transport.Close(session, disconnect);
+        }
+    }
+
+    /// <summary>Queues one message of the protocol.</summary>
+    public void Send(HubSession session, byte[] message)
+    {
+        var frame = new byte[ServerFrame.SizeOf(message.Length)];
+        ServerFrame.Write(frame, session.Codec.Opcode, message, compressed: false);
+        Queue(session, frame, null);
+    }
+
+    public void SendError(HubSession session, uint id, HubError error)
+    {
+        Counters.Errors++;
+        Send(session, session.Codec.Error(id, error));
+    }
+
+    /// <summary>Queues a whole frame.</summary>
+    public void Queue(HubSession session, byte[] frame, HubSubscription? source)
+    {
+        if (session.IsClosed)
+        {
+            return;
+        }
+
+        if (session.Out.Bytes + frame.Length > Options.Config.QueueBytes && session.Out.Count > 0)
+        {
+            Disconnect(session, HubDisconnect.Slow);
+            return;
+        }
+
+        session.Out.Add(frame, source, (uint)Now);
+        if (!session.IsDirty)
+        {
+            session.IsDirty = true;
+            _dirty.Add(session);
+        }
+    }
+
+    /// <summary>Gives the loop something to do: a publication, a join or leave, or an action. Thread-safe.</summary>
+    public void Post(object item)
+    {
+        if (Interlocked.Increment(ref _postedCount) > MaxPosted && item is HubPublication)
+        {
+            Interlocked.Decrement(ref _postedCount);
+            Interlocked.Increment(ref _overruns);
+            return;
+        }
+
+        _posted.Enqueue(item);
+        Transport.Wake();
+    }
+
+    /// <summary>Does what was posted. To be called at the end of each turn, before <see cref="FlushAll"/>.</summary>
+    public void RunPosted()
+    {
+        for (var done = 0; _posted.TryDequeue(out var item); done++)
+        {
+            Interlocked.Decrement(ref _postedCount);
+            switch (item)
+            {
+                case HubPublication publication:
+                    Subscribes.Deliver(publication);
+                    break;
+                case HubJoinLeave change:
+                    Subscribes.Deliver(change);
+                    break;
+                default:
+                    ((Action)item)();
+                    break;
+            }
+
+            if (done == MaxPerTurn)
+            {
+                Transport.Wake();
+                return;
+            }
+        }
+    }
+
+    /// <summary>Writes to whoever has something waiting.</summary>
+    public void FlushAll()
+    {
+        // A flush that finds a dead socket closes its session, which queues nothing more for it.
+        for (var i = 0; i < _dirty.Count; i++)
+        {
+            _dirty[i].IsDirty = false;
+            if (_dirty[i].Out.Count > 0)
+            {
+                Transport.Flush(_dirty[i]);
+            }
+        }
+
+        _dirty.Clear();
+    }
+
+    /// <summary>The client takes no more for now: it has so long.</summary>
+    public void Blocked(HubSession session) => _timers.Arm(session);
+
+    /// <summary>Channels with their subscribers here, so many of them at most.</summary>
+    public IReadOnlyList<KeyValuePair<string, int>> CountChannels(int max) =>
+        [.. _channels.Values.Take(max).Select(static channel => KeyValuePair.Create(channel.Name, channel.Count))];
+
+    public LoopChannel? Find(string channel) => _channels.GetValueOrDefault(channel);
+
+    public LoopChannel Ensure(string channel)
+    {
+        if (!_channels.TryGetValue(channel, out var known))
+        {
+            _channels[channel] = known = new LoopChannel(channel);
+        }
+
+        return known;
+    }
+
+    public void Drop(LoopChannel channel)
+    {
+        channel.IsDropped = true;
+        _channels.Remove(channel.Name);
+        Node.Unsubscribe(this, channel.Name);
+    }
+
+    /// <summary>Goes on with a result: at once where it is there, else on the loop once it is, unless the session has ended.</summary>
+    public void Then<T>(HubSession session, ValueTask<T> task, Action<T> next)
+    {
+        if (task.IsCompletedSuccessfully)
+        {
+            next(task.GetAwaiter().GetResult());
+            return;
+        }
+
+        session.Pending++;
+        _ = LaterAsync(session, task, next);
+    }
+
+    /// <summary>Whether a client may do what the namespace lets that audience do.</summary>
+    public static bool Admits(HubAudience audience, HubSession session, HubSubscription? subscription) =>
+        audience switch
+        {
+            HubAudience.Everyone => true,
+            HubAudience.Users => session.User.Length > 0,
+            HubAudience.Subscribers => subscription is not null,
+            _ => false,
+        };
+
+    private async Task LaterAsync<T>(HubSession session, ValueTask<T> task, Action<T> next)
+    {
+        var (failed, result) = (false, default(T)!);
+        try
+        {
+            result = await task.ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            // A broker or backend client does not throw for what may happen: this is a fault, and one connection's end.
+            await Console.Error.WriteLineAsync($"A Hub connection is closed for a fault of the gateway: {error}");
+            failed = true;
+        }
+
+        Post(
+            (Action)(
+                () =>
+                {
+                    session.Pending--;
+                    if (session.IsClosed)
+                    {
+                        return;
+                    }
+
+                    if (failed)
+                    {
+                        Disconnect(session, HubDisconnect.ServerError);
+                        return;
+                    }
+
+                    next(result);
+                    Continue(session);
+                }
+            )
+        );
+    }
+}

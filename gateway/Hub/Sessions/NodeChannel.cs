@@ -1,0 +1,34 @@
+// Hot path: per publication. See tests/benchmarks.
+using Mooring.Gateway.Hub.Delivery;
+
+namespace Mooring.Gateway.Hub.Sessions;
+
+/// <summary>A channel with subscribers on this gateway.</summary>
+/// <remarks><see cref="Loops"/> and <see cref="Ready"/> change under the node's lock; what was published last belongs to the broker's callback, which is one at a time.</remarks>
+internal sealed class NodeChannel(string name)
+{
+    private HubLoop[] _loops = [];
+    private StreamPosition _last;
+    private ReadOnlyMemory<byte> _lastData;
+
+    public string Name { get; } = name;
+
+    /// <summary>Loops that have subscribers. Replaced as a whole.</summary>
+    public HubLoop[] Loops
+    {
+        get => Volatile.Read(ref _loops);
+        set => Volatile.Write(ref _loops, value);
+    }
+
+    /// <summary>What the broker says to the subscription.</summary>
+    public required Task<BrokerStatus> Ready { get; set; }
+
+    /// <summary>Notes a publication; returns the data of the one right before it, or nothing when that is not known.</summary>
+    public ReadOnlyMemory<byte> Advance(StreamPosition position, ReadOnlyMemory<byte> data)
+    {
+        var follows = position.Offset > 1 && position.Offset == _last.Offset + 1 && position.Epoch == _last.Epoch;
+        var previous = follows ? _lastData : default;
+        (_last, _lastData) = (position, data);
+        return previous;
+    }
+}

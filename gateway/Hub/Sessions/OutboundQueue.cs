@@ -1,0 +1,150 @@
+// Hot path: per frame. See tests/benchmarks.
+using System.Buffers;
+
+namespace Mooring.Gateway.Hub.Sessions;
+
+/// <summary>Frames that wait for one client, oldest first. Holds references: a frame for many is in memory once. Owned by its loop.</summary>
+/// <remarks><c>default</c> is empty and holds nothing. Pure: the caller brings the time.</remarks>
+internal struct OutboundQueue
+{
+    private QueuedFrame[]? _frames;
+    private int _head;
+    private int _offset; // bytes of the first frame that were taken
+
+    public int Count { get; private set; }
+
+    /// <summary>Publications among them.</summary>
+    public int Publications { get; private set; }
+
+    /// <summary>Bytes that wait.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>When the oldest was added, in the caller's unit. Only where there is one.</summary>
+    public readonly uint OldestTick => _frames![_head].Tick;
+
+    public void Add(byte[] frame, HubSubscription? source, uint tick)
+    {
+        if (_frames is null || Count == _frames.Length)
+        {
+            Grow();
+        }
+
+        _frames![(_head + Count) & (_frames.Length - 1)] = new QueuedFrame(frame, source, tick);
+        Count++;
+        Bytes += frame.Length;
+        if (source is not null)
+        {
+            Publications++;
+        }
+    }
+
+    /// <summary>Takes bytes off the front, as many as fit; returns how many.</summary>
+    public int Take(Span<byte> destination)
+    {
+        var taken = 0;
+        while (Count > 0 && taken < destination.Length)
+        {
+            ref var first = ref _frames![_head];
+            var part = first.Frame.AsSpan(_offset);
+            if (part.Length > destination.Length - taken)
+            {
+                part = part[..(destination.Length - taken)];
+                part.CopyTo(destination[taken..]);
+                _offset += part.Length;
+                taken += part.Length;
+                break;
+            }
+
+            part.CopyTo(destination[taken..]);
+            taken += part.Length;
+            DropFirst();
+        }
+
+        Bytes -= taken;
+        if (Count == 0)
+        {
+            Release();
+        }
+
+        return taken;
+    }
+
+    /// <summary>Drops the oldest publication whose subscription the caller gives up; returns that subscription, or null when there is none.</summary>
+    /// <remarks>A frame of which a part was taken stays: the client has its beginning.</remarks>
+    public HubSubscription? DropOldest(Func<HubSubscription, bool> mayDrop)
+    {
+        for (var i = _offset > 0 ? 1 : 0; i < Count; i++)
+        {
+            ref var frame = ref At(i);
+            if (frame.Source is not { } source || !mayDrop(source))
+            {
+                continue;
+            }
+
+            Bytes -= frame.Frame.Length;
+            Publications--;
+            for (var j = i; j > 0; j--)
+            {
+                At(j) = At(j - 1);
+            }
+
+            if (i == 0)
+            {
+                _offset = 0;
+            }
+
+            _frames![_head] = default;
+            _head = (_head + 1) & (_frames.Length - 1);
+            Count--;
+            return source;
+        }
+
+        return null;
+    }
+
+    /// <summary>Drops everything.</summary>
+    public void Release()
+    {
+        if (_frames is not null)
+        {
+            ArrayPool<QueuedFrame>.Shared.Return(_frames, clearArray: true);
+            _frames = null;
+        }
+
+        (_head, _offset, Count, Publications, Bytes) = (0, 0, 0, 0, 0);
+    }
+
+    private readonly ref QueuedFrame At(int index) => ref _frames![(_head + index) & (_frames.Length - 1)];
+
+    private void DropFirst()
+    {
+        if (_frames![_head].Source is not null)
+        {
+            Publications--;
+        }
+
+        _frames[_head] = default;
+        _head = (_head + 1) & (_frames.Length - 1);
+        _offset = 0;
+        Count--;
+    }
+
+    private void Grow()
+    {
+        // Powers of two, as the pool gives them for 16 and more.
+        var grown = ArrayPool<QueuedFrame>.Shared.Rent(Math.Max(16, Count * 2));
+        for (var i = 0; i < Count; i++)
+        {
+            grown[i] = At(i);
+        }
+
+        if (_frames is not null)
+        {
+            ArrayPool<QueuedFrame>.Shared.Return(_frames, clearArray: true);
+        }
+
+        (_frames, _head) = (grown, 0);
+    }
+
+    private readonly record struct QueuedFrame(byte[] Frame, HubSubscription? Source, uint Tick);
+}

@@ -1,0 +1,145 @@
+using Mooring.Gateway.Hub.Delivery;
+
+namespace Mooring.Gateway.Hub.Sessions;
+
+/// <summary>Compares where subscribers stand with the broker's streams, since publish and subscribe loses messages without a word: what is lost last in a channel, no later offset shows.</summary>
+/// <remarks>
+/// Each watched channel is looked at about every 40 s. A position that is read may be ahead of messages on their way, so it is compared
+/// with what the loops have a while later. Thread-safe.
+/// </remarks>
+internal sealed class PositionChecker : IAsyncDisposable
+{
+    /// <summary>Between two looks at one channel.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(40);
+
+    /// <summary>How long a message may be on its way.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan Step = TimeSpan.FromSeconds(1);
+
+    /// <summary>Reads under way.</summary>
+    private const int MaxReads = 256;
+
+    private readonly HubNode _node;
+    private readonly TimeProvider _time;
+    private readonly ITimer _timer;
+    private readonly Lock _gate = new();
+
+    // In the order in which they are due, since all have the same interval.
+    private readonly Queue<(NodeChannel Channel, long Due)> _watched = new();
+    private readonly Queue<NodeChannel> _urgent = new();
+    private readonly Queue<(NodeChannel Channel, StreamPosition Top, long Due)> _read = new();
+    private int _reads;
+
+    public PositionChecker(HubNode node, TimeProvider time)
+    {
+        (_node, _time) = (node, time);
+        _timer = time.CreateTimer(_ => OnStep(), null, Step, Step);
+    }
+
+    private long Now => _time.GetTimestamp() / (_time.TimestampFrequency / 1000);
+
+    public void Watch(NodeChannel channel)
+    {
+        lock (_gate)
+        {
+            _watched.Enqueue((channel, Now + (long)Interval.TotalMilliseconds));
+        }
+    }
+
+    /// <summary>Messages of it may have been lost.</summary>
+    public void CheckSoon(NodeChannel channel)
+    {
+        lock (_gate)
+        {
+            _urgent.Enqueue(channel);
+        }
+    }
+
+    /// <summary>Of any may.</summary>
+    public void CheckAll()
+    {
+        lock (_gate)
+        {
+            _urgent.Clear();
+            foreach (var (channel, _) in _watched)
+            {
+                _urgent.Enqueue(channel);
+            }
+        }
+    }
+
+    public ValueTask DisposeAsync() => _timer.DisposeAsync();
+
+    private void OnStep()
+    {
+        var now = Now;
+        List<NodeChannel> toRead = [];
+        List<(NodeChannel Channel, StreamPosition Top)> toCompare = [];
+        lock (_gate)
+        {
+            while (_reads + toRead.Count < MaxReads && _urgent.TryDequeue(out var urgent))
+            {
+                toRead.Add(urgent);
+            }
+
+            while (_reads + toRead.Count < MaxReads && _watched.TryPeek(out var next) && next.Due <= now)
+            {
+                _watched.Dequeue();
+                if (_node.IsCurrent(next.Channel))
+                {
+                    toRead.Add(next.Channel);
+                    _watched.Enqueue((next.Channel, now + (long)Interval.TotalMilliseconds));
+                }
+            }
+
+            while (_read.TryPeek(out var done) && done.Due <= now)
+            {
+                _read.Dequeue();
+                toCompare.Add((done.Channel, done.Top));
+            }
+
+            _reads += toRead.Count;
+        }
+
+        foreach (var (channel, top) in toCompare)
+        {
+            foreach (var loop in channel.Loops)
+            {
+                loop.Post((Action)(() => loop.Subscribes.Compare(channel.Name, top)));
+            }
+        }
+
+        foreach (var channel in toRead)
+        {
+            _ = ReadAsync(channel);
+        }
+    }
+
+    private async Task ReadAsync(NodeChannel channel)
+    {
+        try
+        {
+            if (!_node.IsCurrent(channel) || _node.Options.Find(channel.Name) is not { IsPositioned: true } options)
+            {
+                return;
+            }
+
+            var history = await _node.Broker.HistoryAsync(channel.Name, new HistoryQuery(null, 0, false, options.MetaTtl));
+            if (history.Status == BrokerStatus.Ok)
+            {
+                lock (_gate)
+                {
+                    _read.Enqueue((channel, history.Top, Now + (long)Patience.TotalMilliseconds));
+                }
+            }
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _reads--;
+            }
+        }
+    }
+}

@@ -1,0 +1,513 @@
+// Hot path: per publication and subscriber. See tests/benchmarks.
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Hub.Authentication;
+using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Options;
+using Mooring.Gateway.Hub.Protocol;
+
+namespace Mooring.Gateway.Hub.Sessions;
+
+/// <summary>Subscriptions from the command to the last publication.</summary>
+/// <remarks>
+/// In this order, so that nothing is lost between history and live stream: the subscription is put into the channel, which keeps what comes for it; the
+/// broker confirms that messages come to this gateway; history is read; the reply goes; what came meanwhile and is newer goes. From then on
+/// each offset must be the one after the last.
+/// </remarks>
+internal sealed class SubscribeHandler(HubLoop loop)
+{
+    /// <summary>Publications that are kept for a subscription before its reply.</summary>
+    private const int MaxEarly = 4096;
+
+    /// <summary>Whoever cannot be recovered wants an error.</summary>
+    private const long RejectUnrecovered = 2;
+
+    private static readonly Func<HubSubscription, bool> GivesUpOldest = static subscription =>
+        subscription.Options.Config.WhenQueueFull == HubOverflow.DropOldest && !subscription.Is(SubscriptionFlags.Positioned);
+
+    public void Handle(HubSession session, ref HubCommand command)
+    {
+        var (id, channel) = (command.Id, command.Channel);
+        var error = Check(session, ref command, out var options);
+        if (error is not null)
+        {
+            loop.SendError(session, id, error);
+            return;
+        }
+
+        StreamPosition? recover = command.Recover ? new StreamPosition(command.Offset, command.Epoch) : null;
+        var request = new SubscribeRequest(id, channel, options!, recover, command.JoinLeave, command.Delta, (command.Flag & RejectUnrecovered) != 0);
+        if (command.Token.Length == 0)
+        {
+            var own = HubOptions.IsForUser(channel, session.User);
+            if (own ?? HubLoop.Admits(options!.Config.Subscribe, session, null))
+            {
+                Begin(session, request, null);
+            }
+            else
+            {
+                loop.SendError(session, id, HubError.PermissionDenied);
+            }
+
+            return;
+        }
+
+        if (loop.Node.Tokens is not { } tokens)
+        {
+            loop.SendError(session, id, HubError.PermissionDenied);
+            return;
+        }
+
+        // Commands behind it wait, or one that takes it for granted would come first.
+        session.IsBlocked = true;
+        loop.Then(session, tokens.CheckAsync(command.Token), result => OnChecked(session, request, result));
+        if (!session.IsBlocked)
+        {
+            loop.Continue(session);
+        }
+    }
+
+    /// <summary>The server subscribes a client: at its connect, or later.</summary>
+    /// <param name="session">Whose.</param>
+    /// <param name="wanted">To what.</param>
+    /// <param name="position">Where the client was; null: it was not there.</param>
+    /// <param name="connect">The connect that waits for it; null: the client is told by a push.</param>
+    public void BeginServerSide(HubSession session, ServerSubscription wanted, StreamPosition? position, PendingConnect? connect)
+    {
+        var options = HubOptions.IsValid(wanted.Channel) ? loop.Options.Find(wanted.Channel) : null;
+        if (options is null || session.Find(wanted.Channel) is not null)
+        {
+            if (connect is not null)
+            {
+                connect.Error ??= options is null ? HubError.UnknownChannel : null;
+                loop.Connects.Completed(session, connect);
+            }
+
+            return;
+        }
+
+        var channel = loop.Ensure(wanted.Channel);
+        var subscription = new HubSubscription(session, channel, options)
+        {
+            Flags = SubscriptionFlags.ServerSide | SubscriptionFlags.JoinLeave | Positioned(options),
+            Answer = new SubscribeAnswer(0, connect),
+            ChanInfo = wanted.Info,
+            Data = wanted.Data,
+            Recover = position,
+        };
+        Start(subscription);
+    }
+
+    public void Unsubscribe(HubSession session, ref HubCommand command)
+    {
+        // One that there is not is no error: the client would drop the connection.
+        if (session.Find(command.Channel) is { } subscription && !subscription.Is(SubscriptionFlags.ServerSide))
+        {
+            Leave(subscription);
+        }
+
+        loop.Send(session, session.Codec.Empty(command.Id, HubMethod.Unsubscribe));
+    }
+
+    /// <summary>Ends a subscription and tells the client.</summary>
+    public void End(HubSubscription subscription, uint code, string reason)
+    {
+        var session = subscription.Session;
+        Leave(subscription);
+        loop.Send(session, session.Codec.PushUnsubscribe(subscription.Channel.Name, code, reason));
+    }
+
+    /// <summary>Takes a subscription out of everything it is in.</summary>
+    public void Leave(HubSubscription subscription)
+    {
+        if (subscription.Is(SubscriptionFlags.Left))
+        {
+            return;
+        }
+
+        var (session, channel) = (subscription.Session, subscription.Channel);
+        var wasLive = subscription.Is(SubscriptionFlags.Live);
+        subscription.Flags |= SubscriptionFlags.Left;
+        session.Remove(subscription);
+        channel.Remove(subscription);
+        if (channel.Count == 0)
+        {
+            loop.Drop(channel);
+        }
+
+        if (wasLive)
+        {
+            loop.Counters.Subscriptions--;
+            loop.Channels.Left(subscription);
+        }
+    }
+
+    /// <summary>The reply has gone: from now on publications do.</summary>
+    public void GoLive(HubSubscription subscription)
+    {
+        if (subscription.Is(SubscriptionFlags.Left))
+        {
+            return;
+        }
+
+        subscription.Flags |= SubscriptionFlags.Live;
+        loop.Counters.Subscriptions++;
+        loop.Channels.Joined(subscription);
+        foreach (var publication in subscription.TakeEarly())
+        {
+            if (subscription.Is(SubscriptionFlags.Left))
+            {
+                return;
+            }
+
+            Deliver(subscription, publication);
+        }
+    }
+
+    public void Deliver(HubPublication publication)
+    {
+        loop.Counters.Received++;
+        if (loop.Find(publication.Channel) is not { } channel)
+        {
+            return;
+        }
+
+        // From the end: one that leaves meanwhile is replaced by one that had its turn.
+        for (var i = channel.Count - 1; i >= 0; i--)
+        {
+            Deliver(channel[i], publication);
+        }
+    }
+
+    public void Deliver(HubJoinLeave change)
+    {
+        if (loop.Find(change.Channel) is not { } channel)
+        {
+            return;
+        }
+
+        for (var i = channel.Count - 1; i >= 0; i--)
+        {
+            var subscription = channel[i];
+            if (subscription.Is(SubscriptionFlags.JoinLeave) && subscription.Is(SubscriptionFlags.Live))
+            {
+                loop.Queue(subscription.Session, change.Frame(subscription.Session.Codec), null);
+            }
+        }
+    }
+
+    /// <summary>The broker's stream was there some time ago: who has not come so far since has lost something.</summary>
+    public void Compare(string name, StreamPosition top)
+    {
+        if (loop.Find(name) is not { } channel)
+        {
+            return;
+        }
+
+        for (var i = channel.Count - 1; i >= 0; i--)
+        {
+            var subscription = channel[i];
+            if (
+                subscription.Is(SubscriptionFlags.Live)
+                && subscription.Is(SubscriptionFlags.Positioned)
+                && (subscription.Position.Epoch != top.Epoch || subscription.Position.Offset < top.Offset)
+            )
+            {
+                Insufficient(subscription);
+            }
+        }
+    }
+
+    private static SubscriptionFlags Positioned(HubNamespace options) =>
+        options.IsPositioned ? SubscriptionFlags.Positioned : SubscriptionFlags.None;
+
+    private HubError? Check(HubSession session, ref HubCommand command, out HubNamespace? options)
+    {
+        options = null;
+        if (command.Type != 0 || command.HasFilter)
+        {
+            // Maps, shared polls and filters by tags.
+            return HubError.NotAvailable;
+        }
+
+        if (!HubOptions.IsValid(command.Channel) || command.UnknownDelta)
+        {
+            return HubError.BadRequest;
+        }
+
+        options = loop.Options.Find(command.Channel);
+        return options is null ? HubError.UnknownChannel
+            : session.Find(command.Channel) is not null ? HubError.AlreadySubscribed
+            : session.SubscriptionCount >= loop.Options.Config.MaxChannels ? HubError.LimitExceeded
+            : null;
+    }
+
+    private void OnChecked(HubSession session, SubscribeRequest request, in JwtResult result)
+    {
+        session.IsBlocked = false;
+        var claims = result.Claims;
+        if (result.Outcome == JwtOutcome.Expired)
+        {
+            loop.SendError(session, request.Id, HubError.TokenExpired);
+        }
+        else if (
+            result.Outcome != JwtOutcome.Valid
+            || claims!.Channel != request.Channel
+            || claims.User != session.User
+            || (!claims.Info.IsEmpty && !ConnectHandler.IsJson(claims.Info.Span))
+        )
+        {
+            loop.SendError(session, request.Id, HubError.PermissionDenied);
+        }
+        else
+        {
+            Begin(session, request, claims);
+        }
+    }
+
+    private void Begin(HubSession session, SubscribeRequest request, JwtClaims? claims)
+    {
+        var options = request.Options;
+        var flags = Positioned(options);
+        flags |= request.JoinLeave && options.Config.JoinLeave ? SubscriptionFlags.JoinLeave : SubscriptionFlags.None;
+        flags |= request.Delta && options.Config.Delta && options.IsPositioned ? SubscriptionFlags.Delta : SubscriptionFlags.None;
+        Start(
+            new HubSubscription(session, loop.Ensure(request.Channel), options)
+            {
+                Flags = flags,
+                Answer = new SubscribeAnswer(request.Id, null),
+                ChanInfo = claims?.Info ?? default,
+                ExpiresAt = claims?.ExpiresAt ?? 0,
+                Recover = options.IsPositioned ? request.Recover : null,
+                RejectUnrecovered = request.RejectUnrecovered,
+            }
+        );
+    }
+
+    private void Start(HubSubscription subscription)
+    {
+        var (session, channel) = (subscription.Session, subscription.Channel);
+        session.Add(subscription);
+        channel.Add(subscription);
+        if (channel.IsReady)
+        {
+            ReadHistory(subscription);
+            return;
+        }
+
+        // Asked for by each that waits: the node asks the broker once.
+        loop.Then(
+            session,
+            loop.Node.SubscribeAsync(loop, channel.Name),
+            status =>
+            {
+                if (subscription.Is(SubscriptionFlags.Left))
+                {
+                    Abandoned(subscription);
+                }
+                else if (status == BrokerStatus.Ok)
+                {
+                    channel.IsReady = true;
+                    ReadHistory(subscription);
+                }
+                else
+                {
+                    Fail(subscription, ChannelHandler.ErrorOf(status));
+                }
+            }
+        );
+    }
+
+    private void ReadHistory(HubSubscription subscription)
+    {
+        if (!subscription.Is(SubscriptionFlags.Positioned))
+        {
+            Finish(subscription, default);
+            return;
+        }
+
+        loop.Then(
+            subscription.Session,
+            loop.Node.Broker.HistoryAsync(subscription.Channel.Name, StreamRecovery.Query(subscription)),
+            history =>
+            {
+                if (subscription.Is(SubscriptionFlags.Left))
+                {
+                    Abandoned(subscription);
+                }
+                else if (history.Status is BrokerStatus.Ok or BrokerStatus.WrongEpoch)
+                {
+                    Finish(subscription, history);
+                }
+                else
+                {
+                    Fail(subscription, ChannelHandler.ErrorOf(history.Status));
+                }
+            }
+        );
+    }
+
+    private void Finish(HubSubscription subscription, in HistoryResult history)
+    {
+        var session = subscription.Session;
+        var reply = StreamRecovery.Conclude(subscription, history, loop.Refreshes.TimeLeft(subscription.ExpiresAt));
+        if (reply.WasRecovering)
+        {
+            loop.Counters.Recovered += reply.Recovered ? 1 : 0;
+            loop.Counters.Unrecovered += reply.Recovered ? 0 : 1;
+            if (!reply.Recovered && subscription.RejectUnrecovered)
+            {
+                Fail(subscription, HubError.UnrecoverablePosition);
+                return;
+            }
+        }
+
+        if (subscription.Answer.Connect is { } connect)
+        {
+            connect.Replies.Add(new(subscription.Channel.Name, reply));
+            connect.Begun.Add(subscription);
+            loop.Connects.Completed(session, connect);
+            return;
+        }
+
+        loop.Send(
+            session,
+            subscription.Answer.Id != 0
+                ? session.Codec.Subscribe(subscription.Answer.Id, reply)
+                : session.Codec.PushSubscribe(subscription.Channel.Name, reply)
+        );
+        GoLive(subscription);
+        loop.Arm(session);
+    }
+
+    /// <summary>Unsubscribed before it stood: the command still gets its answer.</summary>
+    private void Abandoned(HubSubscription subscription)
+    {
+        if (subscription.Answer.Id != 0)
+        {
+            loop.SendError(subscription.Session, subscription.Answer.Id, HubError.Internal);
+        }
+    }
+
+    private void Fail(HubSubscription subscription, HubError error)
+    {
+        var session = subscription.Session;
+        Leave(subscription);
+        if (subscription.Answer.Connect is { } connect)
+        {
+            connect.Error ??= error;
+            loop.Connects.Completed(session, connect);
+        }
+        else if (subscription.Answer.Id != 0)
+        {
+            loop.SendError(session, subscription.Answer.Id, error);
+        }
+    }
+
+    private void Deliver(HubSubscription subscription, HubPublication publication)
+    {
+        if (!subscription.Is(SubscriptionFlags.Live))
+        {
+            if (!subscription.KeepEarly(publication, MaxEarly))
+            {
+                loop.Disconnect(subscription.Session, HubDisconnect.InsufficientState);
+            }
+
+            return;
+        }
+
+        if (subscription.Is(SubscriptionFlags.Positioned) && publication.Position.Offset != 0)
+        {
+            var position = subscription.Position;
+            if (position.Epoch.Length > 0 && position.Epoch != publication.Position.Epoch)
+            {
+                Insufficient(subscription);
+                return;
+            }
+
+            if (publication.Position.Offset <= position.Offset)
+            {
+                return;
+            }
+
+            if (publication.Position.Offset != position.Offset + 1)
+            {
+                Insufficient(subscription);
+                return;
+            }
+        }
+
+        var session = subscription.Session;
+        if (session.Out.Publications >= loop.Options.Config.QueueSize && !MakeRoom(subscription))
+        {
+            return;
+        }
+
+        var form = !subscription.Is(SubscriptionFlags.Delta) ? DeltaForm.None
+            : subscription.Is(SubscriptionFlags.DeltaReady) ? DeltaForm.Delta
+            : DeltaForm.Whole;
+        var frame = publication.Frame(session.Codec, form);
+        if (frame.Length == 0)
+        {
+            loop.Disconnect(session, HubDisconnect.InappropriateProtocol);
+            return;
+        }
+
+        if (publication.Position.Offset != 0)
+        {
+            subscription.Position = publication.Position;
+            subscription.Flags |= SubscriptionFlags.DeltaReady;
+        }
+
+        loop.Counters.Delivered++;
+        loop.Queue(session, frame, subscription);
+    }
+
+    /// <summary>The queue is full. True: there is room now; false: this publication is not delivered.</summary>
+    private bool MakeRoom(HubSubscription subscription)
+    {
+        var session = subscription.Session;
+        if (subscription.Options.Config.WhenQueueFull == HubOverflow.Disconnect)
+        {
+            loop.Disconnect(session, HubDisconnect.Slow);
+            return false;
+        }
+
+        if (GivesUpOldest(subscription) && session.Out.DropOldest(GivesUpOldest) is not null)
+        {
+            loop.Counters.DroppedOldest++;
+            return true;
+        }
+
+        loop.Counters.DroppedNewest++;
+        if (subscription.Is(SubscriptionFlags.Positioned))
+        {
+            // Said, not lost: the client subscribes again and gets what is missing.
+            Insufficient(subscription);
+        }
+
+        return false;
+    }
+
+    private void Insufficient(HubSubscription subscription)
+    {
+        loop.Counters.Insufficient++;
+        if (subscription.Is(SubscriptionFlags.ServerSide))
+        {
+            loop.Disconnect(subscription.Session, HubDisconnect.InsufficientState);
+        }
+        else
+        {
+            End(subscription, HubUnsubscribe.Insufficient, "insufficient state");
+        }
+    }
+
+    private sealed record SubscribeRequest(
+        uint Id,
+        string Channel,
+        HubNamespace Options,
+        StreamPosition? Recover,
+        bool JoinLeave,
+        bool Delta,
+        bool RejectUnrecovered
+    );
+}
