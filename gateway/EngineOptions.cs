@@ -1,6 +1,7 @@
 using System.Net;
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Overload;
 using Mooring.Gateway.Telemetry;
@@ -25,6 +26,12 @@ internal sealed record EngineOptions
 
     /// <summary>False where a supervisor hands over every listening socket.</summary>
     public bool BindsListeners { get; init; } = true;
+
+    /// <summary>Of the gateway; unique in its fleet.</summary>
+    public string Name { get; init; } = "gateway";
+
+    /// <summary>Makes the brokers of Hub listeners. Null: in memory.</summary>
+    public HubBrokers? Brokers { get; init; }
 
     /// <summary>Makes the handshake's side of a WebSocket listener. Null: such listeners are refused.</summary>
     public Func<ListenerSnapshot, IUpgradeHandler>? Upgrades { get; init; }

@@ -17,6 +17,7 @@ internal sealed partial class GatewayEngine
                 return new CertificateReload(false, []);
             }
 
+            Hub.Reload();
             _tls.RotateTickets();
             var (plan, errors) = _tls.Prepare(snapshot);
             if (plan is null)
@@ -44,7 +45,7 @@ internal sealed partial class GatewayEngine
                 }
             }
 
-            return new CertificateReload(changed, plan.Problems);
+            return new CertificateReload(changed, [.. plan.Problems, .. Hub.Problems]);
         }
         finally
         {

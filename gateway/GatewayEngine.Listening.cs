@@ -68,6 +68,7 @@ internal sealed partial class GatewayEngine
                 Config = config,
                 Backend = config.Backend is null ? null : _state.Backends[config.Backend],
                 Upgrade = config.Protocol == ListenerProtocol.WebSocket ? _options.Upgrades!(config) : null,
+                Hub = Hub.Find(config.Name),
                 Tls = tls.Of(config),
                 Tunnel = Tunnels.Use(config, snapshot.Config.Capacity, () => TunnelEndpoint(config.Name)),
             };

@@ -5,6 +5,7 @@ using Mooring.Gateway.Backends.Checks;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Handover;
+using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Overload;
 using Mooring.Gateway.Listeners;
@@ -132,6 +133,12 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
                 (plan, errors) = _tls.Prepare(snapshot);
             }
 
+            Dictionary<string, HubSecrets> secrets = [];
+            if (errors.Count == 0)
+            {
+                (secrets, errors) = HubListeners.Prepare(snapshot);
+            }
+
             errors = errors.Count > 0 ? errors : _host.Open(snapshot.Listeners);
             errors = errors.Count > 0 ? errors : _datagrams.Open(snapshot.Listeners);
             if (errors.Count > 0)
@@ -144,6 +151,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             _state.Share.Begin(config.Capacity.Fleet);
             _tls.Commit(plan!);
             SetBackends(snapshot, plan!);
+            await Hub.CommitAsync(snapshot, secrets);
             SetListeners(snapshot, plan!);
             _state.AddressRates ??= snapshot.NewPerAddress.IsSet ? new AddressRates() : null;
             snapshot = Fit(snapshot);
@@ -204,6 +212,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         await SetModeAsync(AcceptMode.Pause);
         var open = await ListConnectionsAsync();
         await CloseAsync(open, new CloseOrder(CloseReason.DrainDeadline, null));
+        await Hub.DisposeAsync();
         foreach (var loop in _loops)
         {
             loop.Dispose();

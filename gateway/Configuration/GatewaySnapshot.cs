@@ -2,6 +2,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Configuration;
@@ -73,6 +74,9 @@ internal sealed record ListenerSnapshot
 
     /// <summary>Of a WebSocket listener.</summary>
     public required WebSocketListenerConfig? WebSocket { get; init; }
+
+    /// <summary>Of a WebSocket listener in Hub mode.</summary>
+    public HubOptions? Hub { get; init; }
 
     /// <summary>Null: no PROXY headers are taken.</summary>
     public required ProxySnapshot? Proxy { get; init; }

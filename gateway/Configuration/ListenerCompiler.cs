@@ -117,12 +117,7 @@ internal static class ListenerCompiler
         }
 
         var socket = listener.WebSocket ?? new WebSocketListenerConfig();
-        if (socket.Mode != WebSocketMode.Proxy)
-        {
-            errors.Add($"{path}.webSocket.mode", $"{socket.Mode} is not served by this version; Proxy is");
-        }
-
-        if (listener.Backend is null && socket.Routes.Count == 0)
+        if (listener.Backend is null && socket.Routes.Count == 0 && socket.Mode == WebSocketMode.Proxy)
         {
             errors.Add($"{path}.backend", "is required where there are no routes");
         }
@@ -244,6 +239,7 @@ internal static class ListenerCompiler
             ),
             Udp = udp,
             WebSocket = socket,
+            Hub = HubCompiler.Compile(path, listener, errors),
             Proxy = ProxySnapshot.Compile($"{path}.proxyProtocol", listener.ProxyProtocol, errors),
             Tls = listener.Tls,
             Tunnel = listener.Protocol == ListenerProtocol.Tunnel ? listener.Tunnel : null,

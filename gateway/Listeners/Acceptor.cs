@@ -258,7 +258,11 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     public void ServeInside(int client, Channel* channel, ListenerSetup setup)
     {
         channel->Phase = ChannelPhase.Connecting;
-        if (setup.Config.Protocol == ListenerProtocol.WebSocket)
+        if (setup.Hub is not null)
+        {
+            loop.StartHub().Http.Start(client, channel, setup);
+        }
+        else if (setup.Config.Protocol == ListenerProtocol.WebSocket)
         {
             loop.Upgrader.Start(client, channel, setup);
         }

@@ -74,4 +74,7 @@ internal enum CloseReason : byte
 
     /// <summary>A bug in the gateway; standard error says which.</summary>
     Fault,
+
+    /// <summary>The Hub has closed it, with a code of its protocol: a bad token, no pong, an order by its API.</summary>
+    HubClosed,
 }

@@ -58,7 +58,11 @@ internal sealed unsafe class Closer(RelayLoop loop)
     private void GiveBack(int descriptor, Channel* client, bool reset)
     {
         loop.Timers.Disarm(descriptor);
-        if (client->Phase != ChannelPhase.Relaying)
+        if (client->Phase == ChannelPhase.Hub)
+        {
+            loop.Hub!.Forget(descriptor);
+        }
+        else if (client->Phase != ChannelPhase.Relaying)
         {
             loop.Upgrader.Forget(descriptor);
             loop.Connector.Forget(descriptor);

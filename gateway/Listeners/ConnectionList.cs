@@ -1,4 +1,5 @@
 using Mooring.Gateway.Backends;
+using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Listeners;
@@ -14,15 +15,10 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
         foreach (var descriptor in descriptors)
         {
             var client = loop.Table[descriptor];
-            result.Add(
-                new OpenConnection(
-                    loop.Owner - 1,
-                    descriptor,
-                    client->Started,
-                    client->Listener,
-                    client->Phase is ChannelPhase.WebSocket or ChannelPhase.TunnelControl
-                )
-            );
+            var isWebSocket =
+                client->Phase is ChannelPhase.WebSocket or ChannelPhase.TunnelControl
+                || (client->Phase == ChannelPhase.Hub && loop.Hub!.IsOpen(descriptor));
+            result.Add(new OpenConnection(loop.Owner - 1, descriptor, client->Started, client->Listener, isWebSocket));
         }
 
         loop.Datagrams?.Shards.List(result);
@@ -56,6 +52,10 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
             {
                 loop.Tunnels.SendAway(connection.Descriptor, client, order.Reason);
             }
+            else if (client->Phase == ChannelPhase.Hub && order.WebSocket is not null)
+            {
+                loop.Hub!.Close(connection.Descriptor, HubDisconnect.Shutdown, order.Reason);
+            }
             else
             {
                 loop.Closer.Close(connection.Descriptor, order.Reason, reset: true);
@@ -72,6 +72,10 @@ internal sealed unsafe class ConnectionList(RelayLoop loop)
         {
             var code = loop.Engine.Snapshot?.Config.Drain.CloseCode ?? 1001;
             loop.Frames.BeginClose(descriptor, client, new WebSocketClose(code, ""), reason);
+        }
+        else if (client->Phase == ChannelPhase.Hub)
+        {
+            loop.Hub!.Close(descriptor, HubDisconnect.Shutdown, reason);
         }
         else
         {

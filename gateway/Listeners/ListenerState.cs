@@ -1,5 +1,6 @@
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Hub.Sessions;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.WebSockets;
 
@@ -50,6 +51,9 @@ internal sealed record ListenerSetup
 
     /// <summary>Of a Tunnel listener where tunnels are opened.</summary>
     public Tunnels.TunnelListener? Tunnel { get; init; }
+
+    /// <summary>Of a WebSocket listener in Hub mode.</summary>
+    public HubNode? Hub { get; init; }
 
     /// <summary>Null: no TLS.</summary>
     public ListenerTls? Tls { get; init; }

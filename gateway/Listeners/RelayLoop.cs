@@ -1,6 +1,7 @@
 // Hot path: every event. See tests/benchmarks.
 using System.Runtime.CompilerServices;
 using Mooring.Gateway.Datagrams;
+using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.Tunnels;
 
@@ -130,6 +131,12 @@ internal sealed unsafe class RelayLoop : EventLoop
         }
     }
 
+    /// <summary>The Hub's side; null as long as the loop has had no connection to a Hub listener.</summary>
+    public HubIo? Hub { get; private set; }
+
+    /// <summary>The Hub's side, made where there is none.</summary>
+    public HubIo StartHub() => Hub ??= new HubIo(this);
+
     /// <summary>The UDP side; null as long as the loop has had no UDP socket.</summary>
     public DatagramLoop? Datagrams { get; private set; }
 
@@ -154,6 +161,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Sides.Dispose();
         TlsConnector.Dispose();
         Datagrams?.Dispose();
+        Hub?.Dispose();
         Refuser.Dispose();
         Shaper.Dispose();
         Tunnels.Dispose();
@@ -216,6 +224,10 @@ internal sealed unsafe class RelayLoop : EventLoop
             {
                 Tunnels.OnEvent(descriptor, channel, events);
             }
+            else if (channel->Phase == ChannelPhase.Hub)
+            {
+                Hub!.OnEvent(descriptor, channel, events);
+            }
             else
             {
                 Upgrader.OnEvent(descriptor, channel, events);
@@ -276,6 +288,9 @@ internal sealed unsafe class RelayLoop : EventLoop
                 case >= ChannelPhase.TunnelGreeting:
                     Tunnels.OnTimer(descriptor, client);
                     break;
+                case ChannelPhase.Hub:
+                    Hub!.OnTimer(descriptor);
+                    break;
                 default:
                     Upgrader.OnTimer(descriptor, client);
                     break;
@@ -293,6 +308,7 @@ internal sealed unsafe class RelayLoop : EventLoop
     {
         Acceptor.OnTurnEnd();
         Datagrams?.OnTurnEnd();
+        Hub?.OnTurnEnd();
         Shaper.OnTurnEnd();
         Tunnels.OnTurnEnd();
     }

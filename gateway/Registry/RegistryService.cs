@@ -1,5 +1,9 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Hub.Broker;
+using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Listening;
+using Mooring.Gateway.Hub.Resp;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Registry.Redis;
 using Mooring.Gateway.Telemetry;
@@ -29,7 +33,7 @@ internal sealed class RegistryService(
         await _applying.WaitAsync();
         try
         {
-            var redis = Settings(config);
+            var redis = Settings(config, environment);
             var ttl = (config.Registry ?? new RegistryConfig()).Ttl;
             // By what was written, not by what it was compiled to: records compare lists by identity.
             var key = $"{config.Fleet}|{ttl}|{redis}|{redis?.SentinelMaster}|{redis?.Cluster}|{redis?.PasswordFile}|{redis?.Tls}";
@@ -67,7 +71,17 @@ internal sealed class RegistryService(
         _applying.Dispose();
     }
 
-    private RedisSettings? Settings(GatewayConfig config)
+    /// <summary>The Hub's brokers: where the registry is, in Redis or in memory.</summary>
+    public static HubBrokers Brokers(RegistryEnvironment environment, TimeProvider time) =>
+        new(
+            config => $"{config.Fleet}|{Settings(config, environment)}|{config.Registry?.Redis?.PasswordFile}",
+            (config, listener) =>
+                Settings(config, environment) is { } redis
+                    ? new RedisBroker($"{config.Fleet}/{listener}", RespSettings.Of(redis), time)
+                    : new MemoryBroker(time)
+        );
+
+    private static RedisSettings? Settings(GatewayConfig config, RegistryEnvironment environment)
     {
         if (config.Registry?.Redis is not { } redis)
         {

@@ -46,6 +46,8 @@ internal static class GatewayProcess
                 BindAddress = options.Bind is null ? IPAddress.IPv6Any : IPAddress.Parse(options.Bind),
                 BindsListeners = options.Handover is null,
                 TunnelBind = options.TunnelBind is null ? null : IPAddress.Parse(options.TunnelBind),
+                Name = options.Name,
+                Brokers = RegistryService.Brokers(environment, time),
                 Upgrades = listener => new ProxyUpgradeHandler(listener),
                 GeoDatabaseOpened = (path, problem) =>
                     log.Event(problem is null ? "geo_database_opened" : "geo_database_failed", ("path", path), ("error", problem)),

@@ -77,6 +77,7 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.TunnelGone => "tunnel_gone",
             CloseReason.TunnelTimeout => "tunnel_timeout",
             CloseReason.Fault => "fault",
+            CloseReason.HubClosed => "hub_closed",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

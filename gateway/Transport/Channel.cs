@@ -54,6 +54,9 @@ internal enum ChannelPhase : byte
     /// <summary>Was refused with an answer, and is let go of once it has read that.</summary>
     Refused,
 
+    /// <summary>A client of a Hub listener, from its first byte on; it has no upstream.</summary>
+    Hub,
+
     /// <summary>A client of a Tunnel listener that has not said yet what it is. This and all below are the <see cref="Tunnels.TunnelDesk"/>'s.</summary>
     TunnelGreeting,
 

@@ -81,6 +81,9 @@ internal abstract unsafe class EventLoop : IDisposable
     /// <summary>Microseconds of the monotonic clock, which every loop and <see cref="Channel.Started"/> share.</summary>
     public static long Clock() => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000_000);
 
+    /// <summary>The caller is on the loop's thread.</summary>
+    public bool IsCurrent => Thread.CurrentThread == _thread;
+
     public void Start() => _thread.Start();
 
     /// <summary>Runs <paramref name="command"/> on the loop's thread in its next turn; dropped when the loop has stopped. Thread-safe.</summary>

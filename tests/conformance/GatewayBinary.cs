@@ -26,24 +26,27 @@ internal sealed partial class GatewayBinary : IAsyncDisposable
     }
 
     /// <summary><c>gateway serve</c> with one WebSocket listener in front of a backend on <paramref name="backendPort"/>.</summary>
-    public static async Task<GatewayBinary> ServeAsync(int backendPort)
+    public static Task<GatewayBinary> ServeAsync(int backendPort) =>
+        ServeAsync(port =>
+            $$"""
+            {
+              "fleet": "default/conformance",
+              "drain": {"lameDuck": "100ms", "closesPerSecond": 200, "closeReason": "see you elsewhere"},
+              "listeners": [{"name": "live", "protocol": "WebSocket", "port": {{port}}, "backend": "app"}],
+              "backends": [{"name": "app", "addresses": [{"address": "127.0.0.1:{{backendPort}}"}]}]
+            }
+            """
+        );
+
+    /// <summary><c>gateway serve</c> with the config for a free port.</summary>
+    public static async Task<GatewayBinary> ServeAsync(Func<int, string> describe)
     {
         var directory = Directory.CreateTempSubdirectory("mooring");
         var config = Path.Combine(directory.FullName, "gateway.json");
         while (true)
         {
             var port = FreePort();
-            await File.WriteAllTextAsync(
-                config,
-                $$"""
-                {
-                  "fleet": "default/conformance",
-                  "drain": {"lameDuck": "100ms", "closesPerSecond": 200, "closeReason": "see you elsewhere"},
-                  "listeners": [{"name": "live", "protocol": "WebSocket", "port": {{port}}, "backend": "app"}],
-                  "backends": [{"name": "app", "addresses": [{"address": "127.0.0.1:{{backendPort}}"}]}]
-                }
-                """
-            );
+            await File.WriteAllTextAsync(config, describe(port));
             var process = Start(["serve", "--config", config, "--bind", "127.0.0.1"]);
             if (await ReadUntilAsync(process, "\"event\":\"started\""))
             {

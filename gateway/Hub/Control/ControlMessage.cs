@@ -79,6 +79,6 @@ internal sealed record NodeFigures(int Clients, int Subscriptions, int Channels,
 [JsonSerializable(typeof(ControlMessage))]
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
 )]
 internal sealed partial class ControlJson : JsonSerializerContext;

@@ -213,7 +213,7 @@ internal sealed class HubControl : IAsyncDisposable
             var counted = new TaskCompletionSource<IReadOnlyList<KeyValuePair<string, int>>>(TaskCreationOptions.RunContinuationsAsynchronously);
             loop.Post((Action)(() => counted.SetResult(loop.CountChannels(MaxSurveyed))));
             using var limit = new CancellationTokenSource(SurveyLimit, _time);
-            await counted.Task.WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)counted.Task).WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (counted.Task.IsCompletedSuccessfully)
             {
                 foreach (var (channel, count) in await counted.Task)

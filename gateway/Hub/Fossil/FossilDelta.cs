@@ -188,7 +188,7 @@ internal static class FossilDelta
 
         public void Byte(byte value) => Bytes(MemoryMarshal.CreateReadOnlySpan(ref value, 1));
 
-        public void Bytes(ReadOnlySpan<byte> bytes)
+        public void Bytes(scoped ReadOnlySpan<byte> bytes)
         {
             if (IsTooLong || bytes.Length > _bytes.Length - _length)
             {

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Text;
 using Mooring.Contracts.Configuration;
+using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Options;
 
@@ -30,6 +31,9 @@ internal sealed class HubOptions(HubConfig config)
         .ToFrozenDictionary(static one => one.Config.Name, StringComparer.Ordinal);
 
     public HubConfig Config { get; } = config;
+
+    /// <summary>What clients may send.</summary>
+    public MessageLimits Limits { get; } = new() { MaxMessageBytes = config.MaxMessageBytes };
 
     /// <summary>The namespace that a channel is in; null: there is none.</summary>
     public HubNamespace? Find(string channel)

@@ -1,5 +1,6 @@
 // Hot path: per publication. See tests/benchmarks.
 using System.Collections.Concurrent;
+using Mooring.Gateway.Hub.Api;
 using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Control;
 using Mooring.Gateway.Hub.Delivery;
@@ -22,6 +23,7 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     private HubOptions _options;
     private TokenChecker? _tokens;
     private IRpcBackend? _rpc;
+    private HubApi? _api;
 
     /// <param name="name">Of the gateway; unique in the fleet.</param>
     /// <param name="broker">Started by this, and disposed of.</param>
@@ -64,6 +66,13 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     {
         get => Volatile.Read(ref _rpc);
         set => Volatile.Write(ref _rpc, value);
+    }
+
+    /// <summary>Null: it is off.</summary>
+    public HubApi? Api
+    {
+        get => Volatile.Read(ref _api);
+        set => Volatile.Write(ref _api, value);
     }
 
     public IReadOnlyList<HubLoop> Loops => Volatile.Read(ref _loops);

@@ -1,0 +1,174 @@
+using System.Text.Json;
+using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Hub.Sessions;
+using Mooring.Gateway.WebSockets.Http;
+
+namespace Mooring.Gateway.Hub.Api;
+
+/// <summary>The HTTP API: <c>POST /api/method</c> with a JSON object; answers are those of Centrifugo's. Thread-safe.</summary>
+/// <remarks>
+/// An answer is <c>{"result":{…}}</c> or <c>{"error":{code,message}}</c>, with status 200; 400 where the request cannot be understood and 404 for a method
+/// that is not known. Orders to connections go to all gateways, so their result says that they went out.
+/// </remarks>
+internal sealed class HubApi(HubNode node, ApiKeys keys)
+{
+    private const int MaxBatch = 1000;
+
+    private readonly ChannelCalls _channels = new(node);
+    private readonly ClientCalls _clients = new(node);
+
+    public bool Knows(HttpHead head, ReadOnlySpan<byte> data) => keys.Knows(head, data);
+
+    /// <param name="path">With <c>/api/</c> in front; a query is not looked at.</param>
+    /// <param name="body">JSON.</param>
+    public async ValueTask<ApiAnswer> HandleAsync(string path, byte[] body)
+    {
+        var query = path.IndexOf('?', StringComparison.Ordinal);
+        var method = (query < 0 ? path : path[..query]).Replace("/api/", "", StringComparison.Ordinal);
+        using var buffer = new MemoryStream();
+        await using var json = new Utf8JsonWriter(buffer);
+        try
+        {
+            using var document = JsonDocument.Parse(body.Length == 0 ? "{}"u8.ToArray() : body);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw new ApiException("must be a JSON object");
+            }
+
+            var known = method == "batch" ? await BatchAsync(document.RootElement, json) : await CallAsync(method, document.RootElement, json);
+            if (!known)
+            {
+                WriteError(json, HubError.MethodNotFound);
+                await json.FlushAsync();
+                return ApiAnswer.NotFound(buffer.ToArray());
+            }
+
+            await json.FlushAsync();
+            return ApiAnswer.Ok(buffer.ToArray());
+        }
+        catch (Exception error) when (error is ApiException or JsonException)
+        {
+            json.Reset();
+            buffer.SetLength(0);
+            WriteError(json, new HubError(107, error is ApiException ? error.Message : "not valid JSON"));
+            await json.FlushAsync();
+            return ApiAnswer.BadRequest(buffer.ToArray());
+        }
+    }
+
+    public static void WriteError(Utf8JsonWriter json, HubError error)
+    {
+        json.WriteStartObject();
+        json.WriteStartObject("error"u8);
+        json.WriteNumber("code"u8, error.Code);
+        json.WriteString("message"u8, error.Message);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes a whole answer. False, and nothing is written, when the method is not known.</summary>
+    private async ValueTask<bool> CallAsync(string method, JsonElement parameters, Utf8JsonWriter json)
+    {
+        var request = new ApiRequest(parameters);
+        switch (method)
+        {
+            case "publish":
+                await _channels.PublishAsync(request, json);
+                return true;
+            case "broadcast":
+                await _channels.BroadcastAsync(request, json);
+                return true;
+            case "history":
+                await _channels.HistoryAsync(request, json);
+                return true;
+            case "history_remove":
+                await _channels.RemoveHistoryAsync(request, json);
+                return true;
+            case "presence":
+                await _channels.PresenceAsync(request, json);
+                return true;
+            case "presence_stats":
+                await _channels.PresenceStatsAsync(request, json);
+                return true;
+            case "subscribe":
+                await _clients.SubscribeAsync(request, json);
+                return true;
+            case "unsubscribe":
+                await _clients.UnsubscribeAsync(request, json);
+                return true;
+            case "disconnect":
+                await _clients.DisconnectAsync(request, json);
+                return true;
+            case "refresh":
+                await _clients.RefreshAsync(request, json);
+                return true;
+            case "channels":
+                await _clients.ChannelsAsync(request, json);
+                return true;
+            case "info":
+                _clients.Info(json);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private async ValueTask<bool> BatchAsync(JsonElement parameters, Utf8JsonWriter json)
+    {
+        if (
+            !parameters.TryGetProperty("commands", out var commands)
+            || commands.ValueKind != JsonValueKind.Array
+            || commands.GetArrayLength() > MaxBatch
+        )
+        {
+            throw new ApiException($"commands: must be a list of at most {MaxBatch}");
+        }
+
+        json.WriteStartObject();
+        json.WriteStartArray("replies"u8);
+        foreach (var command in commands.EnumerateArray())
+        {
+            await CallOneAsync(command, json);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        return true;
+    }
+
+    /// <summary>One of a batch: what is wrong with it is its own answer, and the others go on.</summary>
+    private async Task CallOneAsync(JsonElement command, Utf8JsonWriter json)
+    {
+        using var own = new MemoryStream();
+        await using var writer = new Utf8JsonWriter(own);
+        var property = command.ValueKind == JsonValueKind.Object ? command.EnumerateObject().FirstOrDefault() : default;
+        var method = property.Value.ValueKind == JsonValueKind.Undefined ? "" : property.Name;
+        try
+        {
+            if (!await CallAsync(method, property.Value, writer))
+            {
+                WriteError(writer, HubError.MethodNotFound);
+            }
+        }
+        catch (ApiException error)
+        {
+            writer.Reset();
+            own.SetLength(0);
+            WriteError(writer, new HubError(107, error.Message));
+        }
+
+        await writer.FlushAsync();
+        using var answer = JsonDocument.Parse(own.ToArray());
+        if (answer.RootElement.TryGetProperty("error", out _))
+        {
+            answer.RootElement.WriteTo(json);
+            return;
+        }
+
+        // In a batch the result is named as the method is.
+        json.WriteStartObject();
+        json.WritePropertyName(method);
+        answer.RootElement.GetProperty("result").WriteTo(json);
+        json.WriteEndObject();
+    }
+}
