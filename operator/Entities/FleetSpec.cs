@@ -56,4 +56,7 @@ public sealed record FleetSpec
 
     [Description("Where the gateways keep the state that makes them one fleet. Left out: nowhere.")]
     public RegistrySpec? Registry { get; set; }
+
+    [Description("How clients show who they are, where a listener asks: in mode Hub. Left out: they do not.")]
+    public AuthenticationSpec? Authentication { get; set; }
 }

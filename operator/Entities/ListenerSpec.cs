@@ -24,12 +24,18 @@ namespace Mooring.Operator.Entities;
 [ValidationRule("(self.protocol == 'Tunnel') == has(self.tunnel)", "tunnel is for protocol Tunnel, which needs it", FieldPath = ".tunnel")]
 [ValidationRule("self.protocol != 'Tunnel' || !has(self.backend)", "backend is not for protocol Tunnel", FieldPath = ".backend")]
 [ValidationRule(
+    "!has(self.webSocket) || self.webSocket.mode != 'Hub' || !has(self.backend)",
+    "backend is not for a WebSocket listener in mode Hub",
+    FieldPath = ".backend"
+)]
+[ValidationRule(
     "!has(self.tunnel) || !has(self.tunnel.visitorsOf) || !has(self.tls)",
     "tls is not for a listener of visitors: their TLS is passed through",
     FieldPath = ".tls"
 )]
 [ValidationRule(
     "self.protocol == 'Tunnel' || has(self.backend) || (self.protocol == 'WebSocket' && has(self.webSocket) && has(self.webSocket.routes) && size(self.webSocket.routes) > 0)"
+        + " || (has(self.webSocket) && self.webSocket.mode == 'Hub')"
         + " || (has(self.tls) && self.tls.mode == 'Passthrough' && has(self.tls.routes) && size(self.tls.routes) > 0)",
     "a listener needs a backend, or (WebSocket, or TLS passed through) routes",
     FieldPath = ".backend"

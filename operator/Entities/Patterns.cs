@@ -30,6 +30,12 @@ public static class Patterns
     public const string UrlPath = @"^/[-A-Za-z0-9._~!$&'()*+,;=:@%/]*$";
     public const string UrlPathMeaning = "a path that begins with '/', without query";
 
+    public const string HttpUrl = @"^https?://[^/?#@\s]+([/?#]\S*)?$";
+    public const string HttpUrlMeaning = "an http or https URL without user and password";
+
+    public const string HubNamespace = "^[-a-z0-9]*$";
+    public const string HubNamespaceMeaning = "lower-case letters, digits and '-', or empty";
+
     public const string UrlTarget = @"^/[-A-Za-z0-9._~!$&'()*+,;=:@%/?]*$";
     public const string UrlTargetMeaning = "a path that begins with '/', with a query if need be";
 

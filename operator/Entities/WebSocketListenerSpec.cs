@@ -3,11 +3,21 @@ using Mooring.Operator.Entities.Attributes;
 namespace Mooring.Operator.Entities;
 
 [Description("Settings of a WebSocket listener.")]
+[ValidationRule("self.mode == 'Hub' || !has(self.hub)", "hub is only for mode Hub", FieldPath = ".hub")]
+[ValidationRule("self.mode != 'Hub' || !has(self.routes) || size(self.routes) == 0", "routes are not for mode Hub", FieldPath = ".routes")]
+[ValidationRule("self.mode != 'Hub' || !has(self.affinity)", "affinity is not for mode Hub", FieldPath = ".affinity")]
+[ValidationRule("self.mode != 'Hub' || !has(self.lifetime)", "lifetime is not for mode Hub", FieldPath = ".lifetime")]
+[ValidationRule("self.mode != 'Hub' || !has(self.idleTimeout)", "idleTimeout is not for mode Hub", FieldPath = ".idleTimeout")]
 public sealed record WebSocketListenerSpec
 {
-    [Description("Proxy: each client is carried to a backend that speaks WebSocket itself.")]
-    [AllowedValues("Proxy")]
-    public string Mode { get; set; } = "Proxy";
+    [Description(
+        "Proxy: each client is carried to a backend that speaks WebSocket itself. Hub: the gateway ends the clients' WebSockets, and gives them channels."
+    )]
+    [AllowedValues(WebSocketModes.Proxy, WebSocketModes.Hub)]
+    public string Mode { get; set; } = WebSocketModes.Proxy;
+
+    [Description("Settings of mode Hub.")]
+    public HubSpec? Hub { get; set; }
 
     [Description(
         "How an endpoint is chosen for a new connection. LeastConnections: the one with the fewest, in proportion to weight. RoundRobin: each in turn. "

@@ -33,7 +33,7 @@ internal sealed class HostRedis(HostContext host)
         var needs =
             fleet.Plan.GatewayReplicas > 1
             && config.Registry is null
-            && (config.Capacity.Fleet is not null || HasTunnels(config))
+            && (config.Capacity.Fleet is not null || HasTunnels(config) || HasHub(config))
             // The gateways inherit it and go by it.
             && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("REDIS_ADDRESSES"));
         if (!needs)
@@ -50,6 +50,9 @@ internal sealed class HostRedis(HostContext host)
                     HasTunnels(config)
                         ? $"{fleet.Key}: tunnels over several gateways want a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
                             + "a tunnel works only where its connections happen to reach the same gateway; set spec.gateway.replicas to 1"
+                    : HasHub(config)
+                        ? $"{fleet.Key}: a Hub over several gateways wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
+                            + "each gateway has channels of its own; set spec.gateway.replicas to 1"
                         : $"{fleet.Key}: spec.gateway.capacity.fleetConnections wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
                         + "each gateway takes an even share of the limit"
                 );
@@ -68,6 +71,8 @@ internal sealed class HostRedis(HostContext host)
         };
         return fleet with { Plan = fleet.Plan with { Config = adapted, ConfigHash = ContractsJson.Hash(adapted) } };
     }
+
+    private static bool HasHub(GatewayConfig config) => config.Listeners.Any(static listener => listener.WebSocket?.Hub is not null);
 
     private static bool HasTunnels(GatewayConfig config) =>
         config.Listeners.Any(static listener => listener.Protocol == ListenerProtocol.Tunnel);

@@ -23,7 +23,7 @@ internal static class GatewayConfigRenderer
             // On a host the supervisor binds, and hands the sockets over.
             Listeners = fleet
                 .Spec.Listeners.Select(listener =>
-                    Listener(listener, input.Secrets, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
+                    Listener(listener, fleet.Spec.Authentication, input.Secrets, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
                 )
                 .ToList(),
             Backends = fleet.Spec.Backends.Select(backend => Backend(fleet, backend, input.Secrets, onHost)).ToList(),
@@ -48,7 +48,7 @@ internal static class GatewayConfigRenderer
     public static int PaceAlone(GatewaySpec gateway) =>
         Math.Max(1, (gateway.Drain?.ReconnectsPerSecond ?? FleetDefaults.ReconnectsPerSecond) / Math.Max(1, gateway.Replicas));
 
-    private static ListenerConfig Listener(ListenerSpec listener, SecretPaths secrets, int bindPort) =>
+    private static ListenerConfig Listener(ListenerSpec listener, AuthenticationSpec? authentication, SecretPaths secrets, int bindPort) =>
         new()
         {
             Name = listener.Name,
@@ -59,7 +59,13 @@ internal static class GatewayConfigRenderer
             MaxConnections = listener.MaxConnections ?? 0,
             Tcp = listener.Protocol == Protocols.Tcp ? Tcp(listener.Tcp ?? new TcpListenerSpec()) : null,
             Udp = listener.Protocol == Protocols.Udp ? Udp(listener.Udp ?? new UdpListenerSpec()) : null,
-            WebSocket = listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) : null,
+            WebSocket =
+                listener.Protocol == Protocols.WebSocket
+                    ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) with
+                    {
+                        Hub = HubRenderer.Render(listener.WebSocket, authentication, secrets),
+                    }
+                    : null,
             Tunnel = TunnelRenderer.Render(listener.Tunnel, secrets),
             Tls = TlsRenderer.Render(listener.Tls, secrets),
             ProxyProtocol = ProxyProtocolRenderer.Render(listener.ProxyProtocol),

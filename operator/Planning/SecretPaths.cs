@@ -46,6 +46,11 @@ public sealed record SecretPaths(string Root, IReadOnlyDictionary<string, string
             }
         }
 
+        foreach (var (path, secret) in HubRenderer.Secrets(spec))
+        {
+            Add(path, secret.Name, secret.Key);
+        }
+
         foreach (var (i, backend) in spec.Backends.Index())
         {
             if (backend.Tls?.CaRef is { } authority)

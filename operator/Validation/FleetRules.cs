@@ -14,6 +14,8 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         RuleFor(spec => spec.Scaling!).SetValidator(new ScalingRules()).When(spec => spec.Scaling is not null);
         RuleForEach(spec => spec.Listeners).SetValidator(new ListenerRules());
         RuleForEach(spec => spec.Listeners).SetValidator(new UdpRules());
+        RuleForEach(spec => spec.Listeners).SetValidator(new HubRules());
+        RuleFor(spec => spec.Authentication!).SetValidator(new AuthenticationRules()).When(spec => spec.Authentication is not null);
         RuleForEach(spec => spec.Listeners).SetValidator(new TunnelRules());
         RuleForEach(spec => spec.Backends).SetValidator(new BackendRules());
         RuleFor(spec => spec.Registry!).SetValidator(new RegistryRules()).When(spec => spec.Registry is not null);
@@ -94,7 +96,7 @@ internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
             .NotNull()
             .When(listener =>
                 (listener.Protocol == Protocols.Tcp && listener.Tls is not { Mode: "Passthrough", Routes.Count: > 0 })
-                || (listener.Protocol == Protocols.WebSocket && listener.WebSocket is null or { Routes.Count: 0 })
+                || (listener.Protocol == Protocols.WebSocket && listener.WebSocket is null or { Routes.Count: 0, Mode: not WebSocketModes.Hub })
             )
             .WithMessage(listener => listener.Protocol == Protocols.Tcp ? "required" : "required where there are no routes");
         RuleFor(listener => listener.WebSocket!.HandshakeTimeout)
