@@ -2,6 +2,7 @@ using System.CommandLine;
 using Mooring.Contracts.Processes;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Host;
+using Mooring.Operator.Installation;
 using Mooring.Operator.Run;
 using Mooring.Operator.Validation;
 
@@ -14,6 +15,8 @@ var root = new RootCommand("Mooring's control plane: fleets of long-lived connec
     ValidateCommand.Create(),
     CrdsCommand.Create(),
     UpCommand.Create(),
+    InstallationCommands.CreateCheck(),
+    InstallationCommands.CreateUninstall(),
 };
 
 var parsed = root.Parse(args);

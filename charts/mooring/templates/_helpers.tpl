@@ -7,6 +7,29 @@ app.kubernetes.io/name: mooring-operator
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /* Of what runs beside the operator: no Service may take it for one of its replicas. */ -}}
+{{- define "mooring.hookLabels" -}}
+app.kubernetes.io/name: mooring-hook
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: mooring
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end -}}
+
+{{- define "mooring.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "mooring.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
 {{- define "mooring.labels" -}}
 {{ include "mooring.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

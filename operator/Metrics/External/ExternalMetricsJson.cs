@@ -74,6 +74,13 @@ internal sealed class ApiService : IKubernetesObject
     public ObjectMeta Metadata { get; set; } = new();
 
     public ApiServiceSpec? Spec { get; set; }
+
+    public ApiServiceStatus? Status { get; set; }
+}
+
+internal sealed class ApiServiceStatus
+{
+    public List<Condition>? Conditions { get; set; }
 }
 
 internal sealed class ApiServiceSpec

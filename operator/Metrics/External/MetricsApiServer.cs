@@ -9,7 +9,7 @@ namespace Mooring.Operator.Metrics.External;
 /// <remarks><see cref="Proxy"/> is for any thread; <see cref="RefreshAsync"/> for one at a time.</remarks>
 internal sealed class MetricsApiServer(KubernetesClient client, string ns, string service)
 {
-    private static readonly ResourceType<ApiService> Registrations = new(
+    public static readonly ResourceType<ApiService> Registrations = new(
         "apiregistration.k8s.io",
         "v1",
         "apiservices",

@@ -14,6 +14,9 @@ internal sealed record AuditedRequest(
     DateTimeOffset At
 )
 {
+    /// <summary>API group; empty: the core's.</summary>
+    public string Group { get; init; } = "";
+
     public bool IsWrite => Verb is not ("get" or "list" or "watch");
 
     public override string ToString() =>
@@ -89,6 +92,9 @@ internal sealed class AuditLog(string file)
             (string?)target?["name"] ?? "",
             (int?)entry["responseStatus"]?["code"] ?? 0,
             (DateTimeOffset)entry["requestReceivedTimestamp"]!
-        );
+        )
+        {
+            Group = (string?)target?["apiGroup"] ?? "",
+        };
     }
 }

@@ -45,6 +45,13 @@ public sealed class PatientCollection : ICollectionFixture<SharedCluster>
     public const string Name = "patient";
 }
 
+/// <summary>Tests that install the operator, each class into a cluster of its own; one after another, beside the others.</summary>
+[CollectionDefinition(Name)]
+public sealed class InstallationCollection
+{
+    public const string Name = "installation";
+}
+
 /// <summary>Tests of several operators, beside the others.</summary>
 [CollectionDefinition(Name)]
 public sealed class ElectionCollection : ICollectionFixture<SharedCluster>

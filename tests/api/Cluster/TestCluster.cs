@@ -113,6 +113,35 @@ internal sealed class TestCluster : IAsyncDisposable
         return file;
     }
 
+    /// <summary>Writes a kubeconfig for whom a token is of, and returns its path.</summary>
+    public string WriteTokenKubeconfig(string name, string token)
+    {
+        var file = InFolder($"{name}.kubeconfig");
+        File.WriteAllText(
+            file,
+            $"""
+            apiVersion: v1
+            kind: Config
+            current-context: test
+            contexts:
+            - name: test
+              context:
+                cluster: test
+                user: test
+            clusters:
+            - name: test
+              cluster:
+                server: "{Server.ToString().TrimEnd('/')}"
+                certificate-authority-data: {Base64(_authority.CertificatePem)}
+            users:
+            - name: test
+              user:
+                token: {token}
+            """
+        );
+        return file;
+    }
+
     /// <summary>Stops the API server alone; etcd keeps everything.</summary>
     public async Task StopApiServerAsync()
     {
@@ -239,7 +268,7 @@ internal sealed class TestCluster : IAsyncDisposable
                 $"--secure-port={Ports.Free()}",
                 $"--service-account-private-key-file={InFolder("accounts.key")}",
                 $"--root-ca-file={InFolder("ca.crt")}",
-                "--controllers=garbage-collector-controller,horizontal-pod-autoscaler-controller,deployment-controller,replicaset-controller,daemonset-controller,disruption-controller,"
+                "--controllers=garbage-collector-controller,job-controller,horizontal-pod-autoscaler-controller,deployment-controller,replicaset-controller,daemonset-controller,disruption-controller,"
                     + "endpointslice-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,namespace-controller",
                 "--horizontal-pod-autoscaler-sync-period=1s",
                 "--kube-api-qps=200",

@@ -75,7 +75,12 @@ internal sealed class FakeGateway : IAsyncDisposable
 
     /// <summary>The next message of one kind; others are passed over, a config among them is acknowledged.</summary>
     /// <returns>Null: the operator has closed the stream.</returns>
-    public async Task<T?> ReceiveAsync<T>()
+    public Task<T?> ReceiveAsync<T>()
+        where T : OperatorMessage => ReceiveAsync<T>(static _ => true);
+
+    /// <inheritdoc cref="ReceiveAsync{T}()"/>
+    /// <param name="wanted">Which of the kind; others are passed over too.</param>
+    public async Task<T?> ReceiveAsync<T>(Func<T, bool> wanted)
         where T : OperatorMessage
     {
         var buffer = new byte[StreamLimits.MaxMessageBytes];
@@ -100,14 +105,14 @@ internal sealed class FakeGateway : IAsyncDisposable
                 await SendAsync(new AckMessage { Hash = config.Hash, Accepted = true });
             }
 
-            if (message is T wanted)
+            if (message is T found && wanted(found))
             {
-                return wanted;
+                return found;
             }
         }
     }
 
-    /// <summary>Why the operator closed the stream; only after <see cref="ReceiveAsync{T}"/> said that it did.</summary>
+    /// <summary>Why the operator closed the stream; only after <see cref="ReceiveAsync{T}()"/> said that it did.</summary>
     public string? CloseReason => _socket.CloseStatusDescription;
 
     public ValueTask DisposeAsync()

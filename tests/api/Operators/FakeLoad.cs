@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Mooring.Api.Tests.Cluster;
 using Mooring.Contracts.Stream;
 
 namespace Mooring.Api.Tests.Operators;
@@ -22,14 +23,17 @@ internal sealed class FakeLoad : IAsyncDisposable
     public double Pace(string backend) => _endpoints.TryGetValue(backend, out var message) ? message.ClosesPerSecond : 0;
 
     /// <summary>Connects one for each gateway pod that there is.</summary>
-    public static async Task<FakeLoad> StartAsync(FleetFixture fleet)
+    public static Task<FakeLoad> StartAsync(FleetFixture fleet) => StartAsync(fleet.Kubectl, fleet.Namespace, fleet.Operator.StreamPort);
+
+    /// <inheritdoc cref="StartAsync(FleetFixture)"/>
+    public static async Task<FakeLoad> StartAsync(Kubectl kubectl, string ns, int streamPort)
     {
         var load = new FakeLoad();
-        var map = await fleet.Kubectl.GetAsync("configmap", "quickstart-gateway", "-n", fleet.Namespace);
-        var pods = await fleet.Kubectl.GetAsync("pods", "-n", fleet.Namespace, "-l", "mooring.dev/role=gateway");
+        var map = await kubectl.GetAsync("configmap", "quickstart-gateway", "-n", ns);
+        var pods = await kubectl.GetAsync("pods", "-n", ns, "-l", "mooring.dev/role=gateway");
         foreach (var pod in pods["items"]!.AsArray().Select(item => (string)item!["metadata"]!["name"]!))
         {
-            var token = await fleet.Kubectl.RunAsync(
+            var token = await kubectl.RunAsync(
                 "create",
                 "token",
                 "quickstart-gateway",
@@ -37,13 +41,13 @@ internal sealed class FakeLoad : IAsyncDisposable
                 "--bound-object-kind=Pod",
                 $"--bound-object-name={pod}",
                 "-n",
-                fleet.Namespace
+                ns
             );
             var gateway = await FakeGateway.ConnectAsync(
-                fleet.Operator.StreamPort,
+                streamPort,
                 (string)map["data"]!["ca.crt"]!,
                 token.Trim(),
-                $"{fleet.Namespace}/quickstart",
+                $"{ns}/quickstart",
                 pod
             );
             load._gateways.Add(gateway);

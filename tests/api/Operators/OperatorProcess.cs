@@ -30,9 +30,8 @@ internal sealed class OperatorProcess : IAsyncDisposable
     public static async Task<OperatorProcess> StartAsync(TestCluster cluster, OperatorRole role, params IEnumerable<string> arguments)
     {
         var (http, stream) = (Ports.Free(), Ports.Free());
-        var program = RepositoryRoot.File("artifacts", "bin", "Mooring.Operator", Configuration, "operator");
         var process = ChildProcess.Start(
-            program,
+            Program,
             [
                 "run",
                 "--kubeconfig",
@@ -40,7 +39,7 @@ internal sealed class OperatorProcess : IAsyncDisposable
                 "--operator-namespace",
                 role.Namespace,
                 "--lease",
-                OperatorRole.LeaseName,
+                role.Lease,
                 "--http",
                 $"127.0.0.1:{http}",
                 "--stream",
@@ -52,7 +51,7 @@ internal sealed class OperatorProcess : IAsyncDisposable
                 "Debug",
                 .. arguments,
             ],
-            cluster.InFolder($"{role.User}-{http}.log")
+            cluster.InFolder($"{role.User.Replace(':', '-')}-{http}.log")
         );
         var started = new OperatorProcess(process, role.User, http, stream);
         try
@@ -88,6 +87,9 @@ internal sealed class OperatorProcess : IAsyncDisposable
         using var answer = await Http.GetAsync($"http://127.0.0.1:{HttpPort}/readyz");
         return answer.IsSuccessStatusCode ? null : $"readyz: {await answer.Content.ReadAsStringAsync()}\n{Log}";
     }
+
+    /// <summary>Path of the built program.</summary>
+    public static string Program => RepositoryRoot.File("artifacts", "bin", "Mooring.Operator", Configuration, "operator");
 
     private static string Configuration => new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Name;
 }

@@ -9,13 +9,28 @@ internal sealed partial class OperatorRole
     /// <summary>Name of the Lease, as <see cref="OperatorProcess"/> gives it to the operator.</summary>
     public const string LeaseName = "operator";
 
-    private OperatorRole(string user, string ns, string kubeconfig) => (User, Namespace, Kubeconfig) = (user, ns, kubeconfig);
+    private OperatorRole(string user, string ns, string kubeconfig, string lease = LeaseName) =>
+        (User, Namespace, Kubeconfig, Lease) = (user, ns, kubeconfig, lease);
 
     public string User { get; }
 
     public string Namespace { get; }
 
     public string Kubeconfig { get; }
+
+    public string Lease { get; }
+
+    /// <summary>The ServiceAccount of an installed chart, whose release has the name too.</summary>
+    public static async Task<OperatorRole> OfReleaseAsync(TestCluster cluster, string ns, string release)
+    {
+        var token = await cluster.Kubectl.RunAsync("create", "token", release, "-n", ns, "--duration=1h");
+        return new OperatorRole(
+            $"system:serviceaccount:{ns}:{release}",
+            ns,
+            cluster.WriteTokenKubeconfig($"{ns}-{release}", token.Trim()),
+            release
+        );
+    }
 
     public static async Task<OperatorRole> CreateAsync(TestCluster cluster)
     {

@@ -7,7 +7,7 @@ namespace Mooring.Api.Tests.Reconciliation;
 [Collection(PatientCollection.Name)]
 public sealed class ServiceMonitorTests(SharedCluster shared)
 {
-    private const string Definition = """
+    internal const string Definition = """
         apiVersion: apiextensions.k8s.io/v1
         kind: CustomResourceDefinition
         metadata: {name: servicemonitors.monitoring.coreos.com}

@@ -1,0 +1,304 @@
+using System.Text.Json.Nodes;
+using Mooring.Api.Tests.Cluster;
+using Mooring.Api.Tests.Operators;
+using Mooring.Api.Tests.Reconciliation;
+using Mooring.Contracts.Stream;
+
+namespace Mooring.Api.Tests.Charts;
+
+/// <summary>
+/// The chart grants exactly what the operator uses. Everything that it can be asked to do is asked of it here, and the API server's own account is compared
+/// with the rules: a rule that nothing uses fails the test as does a request that is refused.
+/// </summary>
+[Collection(InstallationCollection.Name)]
+public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
+{
+    private const string Own = "mooring-system";
+    private const string Fleet = "quickstart";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly Helm _helm = new(shared.Cluster);
+    private string _shop = "";
+
+    private Kubectl Kubectl => shared.Cluster.Kubectl;
+
+    [HelmFact]
+    public async Task Rules_AreWhatTheOperatorUses()
+    {
+        var mark = shared.Cluster.Audit.Mark();
+        await Kubectl.RunAsync("create", "namespace", Own);
+        await using var nodes = new StandInKubelet(shared.Cluster, Own);
+        await _helm.RunAsync("install", "mooring", Helm.Chart, "-n", Own, "--wait", "--timeout", "2m");
+        await Kubectl.ApplyAsync(ServiceMonitorTests.Definition, Own);
+        var rules = await RulesAsync();
+        _shop = await shared.Cluster.CreateNamespaceAsync("shop");
+        await using var shopNodes = new StandInKubelet(shared.Cluster, _shop);
+        var role = await OperatorRole.OfReleaseAsync(shared.Cluster, Own, "mooring");
+        var pod = (string)(await Kubectl.GetAsync("pods", "-n", Own))["items"]![0]!["metadata"]!["name"]!;
+        string[] arguments = ["--pod-name", pod, "--stream-service", "mooring", "--metrics-api", $"127.0.0.1:{Ports.Free()}"];
+
+        await using (var @operator = await OperatorProcess.StartAsync(shared.Cluster, role, arguments))
+        {
+            await BeginAsync();
+            await DriftAsync();
+            await ScaleAsync(@operator);
+            await RollAsync();
+            await SimplifyAsync(@operator);
+        }
+
+        await RenewAsync(role, arguments);
+
+        var requests = (await shared.Cluster.Audit.SinceAsync(mark)).Where(request => request.User == role.User).ToList();
+        requests.Where(request => request.Code == 403).ShouldBeEmpty();
+        var used = requests.SelectMany(Uses).ToHashSet(StringComparer.Ordinal);
+        used.Except(rules).Order().ShouldBeEmpty("used, and granted by nothing that the chart says");
+        rules
+            .Except(used)
+            .Order()
+            .ShouldBeEmpty(
+                "granted, and used by nothing here: take it out of charts/mooring/templates/rbac.yaml, or show its use in this test"
+            );
+
+        await _helm.RunAsync("uninstall", "mooring", "-n", Own, "--no-hooks");
+        await Kubectl.RunAsync("delete", "namespace", _shop, Own, "--timeout=60s");
+        await Kubectl.RunAsync("delete", "crd", "connectionfleets.mooring.dev", "servicemonitors.monitoring.coreos.com", "--timeout=60s");
+    }
+
+    /// <summary>A fleet with everything that a fleet can have.</summary>
+    private async Task BeginAsync()
+    {
+        await Kubectl.ApplyAsync(FleetFixture.Quickstart, _shop);
+        await PatchAsync(
+            """
+            {"observability":{"serviceMonitor":{}},
+             "nodeTuning":{"mode":"Apply","allowUnsafePodSysctls":true,"sysctls":[{"name":"net.core.somaxconn","value":"4096"},{"name":"fs.nr_open","value":"3000000"}]},
+             "scaling":{"driver":"HorizontalPodAutoscaler","minReplicas":2,"maxReplicas":5,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}}
+            """
+        );
+        await ReadyAsync();
+        foreach (var kind in new[] { "daemonset", "hpa", "servicemonitor" })
+        {
+            await CountAsync(kind, 1);
+        }
+
+        await PatchAsync("""{"scaling":{"maxReplicas":6}}""");
+        await UntilAsync(
+            async () => (int?)(await Kubectl.GetAsync("hpa", "quickstart-gateway", "-n", _shop))["spec"]!["maxReplicas"] == 6,
+            "the autoscaler is not lowered"
+        );
+    }
+
+    /// <summary>Somebody changes each kind of object; twice, which makes a series of one event.</summary>
+    private async Task DriftAsync()
+    {
+        (string Kind, string Name)[] children =
+        [
+            ("serviceaccount", "quickstart-gateway"),
+            ("configmap", "quickstart-gateway"),
+            ("service", "quickstart-gateway"),
+            ("poddisruptionbudget", "quickstart-gateway"),
+            ("networkpolicy", "quickstart-gateway"),
+            ("daemonset", "quickstart-tuner"),
+            ("servicemonitor", "quickstart-metrics"),
+            ("deployment", "quickstart-backend-echo"),
+        ];
+        foreach (var (kind, name) in children)
+        {
+            await Kubectl.RunAsync("label", kind, name, "app.kubernetes.io/component=other", "--overwrite", "-n", _shop);
+            await UntilAsync(
+                async () =>
+                    (string?)(await Kubectl.GetAsync(kind, name, "-n", _shop))["metadata"]!["labels"]!["app.kubernetes.io/component"]
+                    != "other",
+                $"{kind} {name} stays changed"
+            );
+        }
+    }
+
+    private async Task ScaleAsync(OperatorProcess @operator)
+    {
+        await PatchAsync("""{"scaling":{"driver":"Operator"}}""");
+        await CountAsync("hpa", 0);
+        await using (var load = await FakeLoad.StartAsync(Kubectl, _shop, @operator.StreamPort))
+        {
+            await UntilAsync(
+                async () =>
+                {
+                    await load.ReportAsync(connections: 150, capacity: 100);
+                    return (int?)(await Kubectl.GetAsync("fleet", Fleet, "-n", _shop))["spec"]!["gateway"]!["replicas"] > 2;
+                },
+                "the operator does not scale"
+            );
+        }
+
+        await PatchAsync("""{"scaling":null,"gateway":{"replicas":1}}""");
+        await UntilAsync(async () => (await GatewaysAsync()).Count == 1, "the gateways stay");
+    }
+
+    /// <summary>Another template: an old Deployment is marked, drained and deleted.</summary>
+    private async Task RollAsync()
+    {
+        var before = (await DeploymentsAsync()).ShouldHaveSingleItem();
+        await PatchAsync("""{"gateway":{"template":{"annotations":{"note":"new"}}}}""");
+        await UntilAsync(async () => await DeploymentsAsync() is [var now] && now != before, "the old Deployment stays");
+    }
+
+    /// <summary>What the fleet no longer wants goes; of the nodes once they are restored.</summary>
+    private async Task SimplifyAsync(OperatorProcess @operator)
+    {
+        await PatchAsync("""{"observability":null,"gateway":{"networkPolicy":{"mode":"None"}}}""");
+        foreach (var kind in new[] { "servicemonitor", "networkpolicy" })
+        {
+            await CountAsync(kind, 0);
+        }
+
+        await using var tuner = await TunerAsync(@operator);
+        await PatchAsync("""{"nodeTuning":null}""");
+        var off = (await tuner.ReceiveAsync<TuningMessage>(message => message.Mode == TuningMode.Off)).ShouldNotBeNull();
+        await tuner.SendAsync(
+            new TuningReport
+            {
+                Hash = off.Hash,
+                Node = "node",
+                Kernel = "6.1.0",
+                Items = [],
+            }
+        );
+        await CountAsync("daemonset", 0);
+        await UntilAsync(
+            async () => !(await Kubectl.TryAsync("get", "serviceaccount", "quickstart-tuner", "-n", _shop)).Succeeded,
+            "the tuner's account stays"
+        );
+    }
+
+    /// <summary>Another leader finds certificates that are no good any more, and takes the fleet away.</summary>
+    private async Task RenewAsync(OperatorRole role, string[] arguments)
+    {
+        await Kubectl.RunAsync(
+            "patch",
+            "secret",
+            "mooring-stream-tls",
+            "-n",
+            Own,
+            "--type=merge",
+            "-p",
+            """{"data":{"tls.crt":"","tls.key":""}}"""
+        );
+        await using var next = await OperatorProcess.StartAsync(shared.Cluster, role, arguments);
+        await UntilAsync(
+            async () => (string?)(await Kubectl.GetAsync("secret", "mooring-stream-tls", "-n", Own))["data"]!["tls.crt"] is { Length: > 0 },
+            "the certificate is not made anew"
+        );
+        await Kubectl.RunAsync("delete", "fleet", Fleet, "-n", _shop, "--timeout=60s");
+    }
+
+    private async Task<FakeGateway> TunerAsync(OperatorProcess @operator)
+    {
+        var name = "";
+        // The new template is the tuner's too.
+        await Kubectl.RunAsync("rollout", "status", "daemonset/quickstart-tuner", "-n", _shop, "--timeout=60s");
+        await UntilAsync(
+            async () =>
+            {
+                var pods = (await Kubectl.GetAsync("pods", "-n", _shop, "-l", "mooring.dev/role=tuner"))["items"]!.AsArray();
+                name = (string?)pods.FirstOrDefault()?["metadata"]!["name"] ?? "";
+                return pods is [var only] && only!["metadata"]!["deletionTimestamp"] is null;
+            },
+            "no tuner"
+        );
+        var token = await Kubectl.RunAsync(
+            "create",
+            "token",
+            "quickstart-tuner",
+            "-n",
+            _shop,
+            "--audience=mooring",
+            "--bound-object-kind=Pod",
+            $"--bound-object-name={name}"
+        );
+        var map = await Kubectl.GetAsync("configmap", "quickstart-gateway", "-n", _shop);
+        return await FakeGateway.ConnectAsync(
+            @operator.StreamPort,
+            (string)map["data"]!["ca.crt"]!,
+            token.Trim(),
+            $"{_shop}/{Fleet}",
+            name,
+            StreamRole.Tuner
+        );
+    }
+
+    /// <summary>What the ServiceAccount is granted, one text a verb.</summary>
+    private async Task<HashSet<string>> RulesAsync()
+    {
+        var granted = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var kind in new[] { "clusterrolebindings", "rolebindings" })
+        {
+            foreach (
+                var binding in (await Kubectl.GetAsync(kind, "-A", "-l", "app.kubernetes.io/name=mooring-operator"))["items"]!.AsArray()
+            )
+            {
+                var reference = binding!["roleRef"]!;
+                var isOurs = binding["subjects"]!.AsArray().Any(subject => (string?)subject!["name"] == "mooring");
+                // The cluster's own role for all who extend its API: not the chart's to narrow.
+                if (!isOurs || (string?)reference["name"] == "extension-apiserver-authentication-reader")
+                {
+                    continue;
+                }
+
+                var ns = (string?)binding["metadata"]!["namespace"] ?? "default";
+                var role = await Kubectl.GetAsync((string)reference["kind"]!, (string)reference["name"]!, "-n", ns);
+                foreach (var rule in role["rules"]!.AsArray())
+                {
+                    granted.UnionWith(
+                        from @group in Texts(rule!["apiGroups"])
+                        from resource in Texts(rule["resources"])
+                        from verb in Texts(rule["verbs"])
+                        select $"{@group}/{resource} {verb}"
+                    );
+                }
+            }
+        }
+
+        granted.ShouldNotBeEmpty();
+        return granted;
+    }
+
+    /// <summary>An apply that makes an object asks for two rights.</summary>
+    private static IEnumerable<string> Uses(AuditedRequest request)
+    {
+        var resource = $"{request.Group}/{request.Resource}" + (request.Subresource.Length > 0 ? $"/{request.Subresource}" : "");
+        yield return $"{resource} {request.Verb}";
+        if (request is { Verb: "patch", Code: 201 })
+        {
+            yield return $"{resource} create";
+        }
+    }
+
+    private static IEnumerable<string> Texts(JsonNode? list) => list!.AsArray().Select(text => (string)text!);
+
+    private Task PatchAsync(string spec) =>
+        Kubectl.RunAsync("patch", "fleet", Fleet, "-n", _shop, "--type=merge", "-p", $$"""{"spec":{{spec}}}""");
+
+    private Task ReadyAsync() => Kubectl.RunAsync("wait", "--for=condition=Ready", $"fleet/{Fleet}", "--timeout=60s", "-n", _shop);
+
+    private Task CountAsync(string kind, int count) =>
+        UntilAsync(
+            async () =>
+                (await Kubectl.GetAsync(kind, "-n", _shop, "-l", "app.kubernetes.io/managed-by=mooring"))["items"]!.AsArray().Count
+                == count,
+            $"not {count} {kind}"
+        );
+
+    private async Task<List<string>> DeploymentsAsync() => await NamesAsync("deployments");
+
+    private async Task<List<string>> GatewaysAsync() => await NamesAsync("pods");
+
+    private async Task<List<string>> NamesAsync(string kind) =>
+        [
+            .. (await Kubectl.GetAsync(kind, "-n", _shop, "-l", "mooring.dev/role=gateway"))["items"]!
+                .AsArray()
+                .Select(one => (string)one!["metadata"]!["name"]!),
+        ];
+
+    private static Task UntilAsync(Func<Task<bool>> holds, string otherwise) => Eventually.HoldsAsync(holds, Patience, otherwise);
+}
