@@ -16,6 +16,7 @@ return await new RootCommand("Mooring's benchmarks, each beside the programs tha
     UdpCommand.Create(),
     UdpLoadCommand.Create(),
     HoldCommand.Create(),
+    MillionCommand.Create(),
 }
     .Parse(args)
     .InvokeAsync(
