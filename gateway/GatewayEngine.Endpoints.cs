@@ -95,7 +95,7 @@ internal sealed partial class GatewayEngine
     }
 
     private static HashSet<BalancingPolicy> PoliciesOf(GatewaySnapshot snapshot, string backend) =>
-        [.. snapshot.Listeners.Where(listener => listener.BackendNames.Contains(backend)).Select(listener => listener.Balancing)];
+        [.. snapshot.Listeners.Where(listener => listener.BackendNames.Contains(backend)).SelectMany(listener => listener.Policies)];
 
     /// <summary>Endpoints that drain or are gone, where connections to them are to be closed some time.</summary>
     private List<EndpointState> Leaving()

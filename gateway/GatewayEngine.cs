@@ -7,6 +7,7 @@ using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Handover;
 using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Limits;
+using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Limits.Overload;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry.Leases;
@@ -102,6 +103,9 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
 
     /// <summary>What this gateway may have of the fleet's limit; the registry sets it.</summary>
     public FleetShare Share => _state.Share;
+
+    /// <summary>Open WebSockets by user and device.</summary>
+    public IdentityTable Identities => _state.Identities;
 
     /// <summary>Checks a config and puts it in force; on any error everything stays as it was.</summary>
     /// <remarks>

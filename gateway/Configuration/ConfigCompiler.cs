@@ -65,6 +65,8 @@ internal static class ConfigCompiler
             Config = config,
             Hash = ContractsJson.Hash(config),
             PerAddress = config.Capacity.PerAddress,
+            PerUser = config.Capacity.PerUser,
+            PerDevice = config.Capacity.PerDevice,
             PerPrefix = perPrefix,
             NewPerAddress = newPerAddress,
             Listeners = listeners,
@@ -84,6 +86,8 @@ internal static class ConfigCompiler
             errors.Range("capacity.workers.connections", workers.Connections, 1, MaxNumber);
             errors.Range("capacity.workers.perCore", workers.PerCore, 1, 64);
         }
+        errors.Range("capacity.perUser", capacity.PerUser, 0, MaxNumber);
+        errors.Range("capacity.perDevice", capacity.PerDevice, 0, MaxNumber);
     }
 
     private static void CheckDrain(DrainConfig drain, ErrorList errors)

@@ -27,6 +27,12 @@ internal sealed record GatewaySnapshot
     /// <summary>0: no limit.</summary>
     public required int PerAddress { get; init; }
 
+    /// <summary>WebSockets of one user in the fleet; 0: no limit.</summary>
+    public int PerUser { get; init; }
+
+    /// <summary>The same of one device.</summary>
+    public int PerDevice { get; init; }
+
     /// <summary>Null: no limit.</summary>
     public required PrefixLimit? PerPrefix { get; init; }
 
@@ -57,6 +63,10 @@ internal sealed record ListenerSnapshot
 
     public required BalancingPolicy Balancing { get; init; }
 
+    /// <summary>Every way in which endpoints may be chosen for its connections.</summary>
+    public IEnumerable<BalancingPolicy> Policies =>
+        WebSocket?.Affinity is { Type: not AffinityType.Cookie } ? [Balancing, BalancingPolicy.ConsistentHash] : [Balancing];
+
     /// <summary>In ticks of <see cref="TimerWheel"/>; 0: never.</summary>
     public required uint IdleTicks { get; init; }
 
@@ -77,6 +87,9 @@ internal sealed record ListenerSnapshot
 
     /// <summary>Of a WebSocket listener in Hub mode.</summary>
     public HubOptions? Hub { get; init; }
+
+    /// <summary>Of a WebSocket listener; else <see cref="WebSocketFeatures.None"/>.</summary>
+    public WebSocketFeatures Features { get; init; } = WebSocketFeatures.None;
 
     /// <summary>Null: no PROXY headers are taken.</summary>
     public required ProxySnapshot? Proxy { get; init; }

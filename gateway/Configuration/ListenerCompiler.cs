@@ -240,6 +240,7 @@ internal static class ListenerCompiler
             Udp = udp,
             WebSocket = socket,
             Hub = HubCompiler.Compile(path, listener, errors),
+            Features = WebSocketCompiler.Compile(kind, socket, errors),
             Proxy = ProxySnapshot.Compile($"{path}.proxyProtocol", listener.ProxyProtocol, errors),
             Tls = listener.Tls,
             Tunnel = listener.Protocol == ListenerProtocol.Tunnel ? listener.Tunnel : null,

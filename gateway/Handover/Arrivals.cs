@@ -52,6 +52,7 @@ internal static unsafe class Arrivals
 
         loop.Admission.Adopt(client);
         loop.Shaper.Resume(descriptor, client, record.Bandwidth);
+        loop.Identities.Adopt(descriptor, client, record.Identity);
         if (loop.Countries.IsOn)
         {
             loop.Countries.Opened(descriptor, client);

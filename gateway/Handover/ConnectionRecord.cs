@@ -15,6 +15,9 @@ internal sealed record ConnectionRecord : MovedRecord
     /// <summary>Levels of its buckets of bandwidth; null: it has none.</summary>
     public (long Receive, long Send)? Bandwidth { get; init; }
 
+    /// <summary>Who it is counted for: user and device, 0 for none; null: nobody.</summary>
+    public (ulong User, ulong Device)? Identity { get; init; }
+
     public required SideRecord Client { get; init; }
 
     public required SideRecord Upstream { get; init; }

@@ -140,6 +140,7 @@ internal sealed unsafe class Departures(RelayLoop loop) : IDepartures
             NoDelay = upstream->NoDelay,
             Proxy = ProxySide.Read(loop, descriptor, client),
             Bandwidth = loop.Shaper.Read(descriptor, client),
+            Identity = loop.Identities.Read(descriptor, client),
             Client = Describe(client),
             Upstream = Describe(upstream),
         };

@@ -61,6 +61,9 @@ internal static class RecordCodec
         writer.Write(record.Bandwidth is not null);
         writer.Write(record.Bandwidth?.Receive ?? 0);
         writer.Write(record.Bandwidth?.Send ?? 0);
+        writer.Write(record.Identity is not null);
+        writer.Write(record.Identity?.User ?? 0);
+        writer.Write(record.Identity?.Device ?? 0);
     }
 
     private static void Write(BinaryWriter writer, SideRecord side)
@@ -98,7 +101,20 @@ internal static class RecordCodec
             Upstream = Side(reader, "upstream"),
             Proxy = reader.ReadBoolean() ? Proxy(reader) : null,
             Bandwidth = Bandwidth(reader),
+            Identity = Identity(reader),
         };
+    }
+
+    /// <summary>Not there in what an older program wrote.</summary>
+    private static (ulong User, ulong Device)? Identity(BinaryReader reader)
+    {
+        if (reader.BaseStream.Position == reader.BaseStream.Length)
+        {
+            return null;
+        }
+
+        var (has, user, device) = (reader.ReadBoolean(), reader.ReadUInt64(), reader.ReadUInt64());
+        return has ? (user, device) : null;
     }
 
     private static (long Receive, long Send)? Bandwidth(BinaryReader reader)

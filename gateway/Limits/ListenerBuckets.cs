@@ -6,6 +6,9 @@ internal sealed class ListenerBuckets
     /// <summary>New connections.</summary>
     public long NewConnections;
 
+    /// <summary>New WebSockets.</summary>
+    public long Upgrades;
+
     /// <summary>Bytes from clients.</summary>
     public long Receive;
 

@@ -86,6 +86,21 @@ internal enum RefusalReason
 
     /// <summary>A tunnel's tenant has its limit of visitors.</summary>
     TunnelQuota,
+
+    /// <summary>The user has its limit of WebSockets.</summary>
+    PerUser,
+
+    /// <summary>The device has its limit of WebSockets.</summary>
+    PerDevice,
+
+    /// <summary>More new WebSockets came than the listener's pace can hold.</summary>
+    UpgradeRate,
+
+    /// <summary>A browser came from an origin that is not taken.</summary>
+    Origin,
+
+    /// <summary>None of the subprotocols that were offered is taken.</summary>
+    Subprotocol,
 }
 
 internal static class RefusalReasons
@@ -124,6 +139,11 @@ internal static class RefusalReasons
             RefusalReason.TunnelGone => "tunnel_gone",
             RefusalReason.TunnelTimeout => "tunnel_timeout",
             RefusalReason.TunnelQuota => "tunnel_quota",
+            RefusalReason.PerUser => "per_user",
+            RefusalReason.PerDevice => "per_device",
+            RefusalReason.UpgradeRate => "upgrade_rate",
+            RefusalReason.Origin => "origin",
+            RefusalReason.Subprotocol => "subprotocol",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

@@ -72,6 +72,12 @@ internal enum CloseReason : byte
     /// <summary>A tunnel's client was silent for too long.</summary>
     TunnelTimeout,
 
+    /// <summary>The client sent too many messages, or too long a one.</summary>
+    MessageLimit,
+
+    /// <summary>The client did not answer a ping.</summary>
+    PingTimeout,
+
     /// <summary>A bug in the gateway; standard error says which.</summary>
     Fault,
 

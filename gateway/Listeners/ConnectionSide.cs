@@ -9,6 +9,9 @@ internal struct ConnectionSide
     /// <summary>Handle of its limits of bandwidth; 0: none.</summary>
     public int Shape;
 
+    /// <summary>Handle of the user and device it is counted for; 0: none.</summary>
+    public int Identity;
+
     /// <summary>Number of its country, from 1 on; 0: not counted.</summary>
     public ushort Country;
 

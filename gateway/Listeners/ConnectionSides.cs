@@ -93,6 +93,11 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
             loop.Tunnels.VisitorEnded(side->Tunnel - 1);
         }
 
+        if (side->Identity > 0)
+        {
+            loop.Identities.Forget(side->Identity);
+        }
+
         *side = default;
     }
 

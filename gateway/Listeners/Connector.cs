@@ -26,13 +26,22 @@ internal sealed unsafe class Connector(RelayLoop loop)
     /// <summary>Backends of the connects under way that are not the listener's own.</summary>
     private readonly Dictionary<int, BackendState> _routed = [];
 
+    /// <summary>What endpoints are chosen by, of the connects under way that are not balanced as their listener says.</summary>
+    private readonly Dictionary<int, ulong> _hashed = [];
+
     /// <summary>Chooses an endpoint for a client and starts to connect to it. The client may be gone when this returns.</summary>
     /// <param name="client">The client's descriptor.</param>
     /// <param name="channel">Its channel; its peer must be none.</param>
     /// <param name="backend">Where it is to go.</param>
     /// <param name="affinityKey">The endpoint to prefer, or null.</param>
-    public void Start(int client, Channel* channel, BackendState backend, string? affinityKey = null)
+    /// <param name="hashKey">What to choose by, by consistent hash; 0: as the listener balances.</param>
+    public void Start(int client, Channel* channel, BackendState backend, string? affinityKey = null, ulong hashKey = 0)
     {
+        if (hashKey != 0)
+        {
+            _hashed[client] = hashKey;
+        }
+
         channel->Phase = ChannelPhase.Connecting;
         var setup = loop.Engine.Listeners[channel->Listener].Setup;
         if (setup?.Backend != backend)
@@ -96,6 +105,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
 
         loop.Traffic.Connected(channel, upstream);
         _routed.Remove(client);
+        _ = _hashed.Count > 0 && _hashed.Remove(client);
         var isUpgrade = loop.Upgrader.OnConnected(client, channel, descriptor, upstream);
         endpoint.ConnectSucceeded(loop.Now, handshake: !isUpgrade);
         if (isUpgrade)
@@ -177,6 +187,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
     public void Forget(int client)
     {
         _routed.Remove(client);
+        _ = _hashed.Count > 0 && _hashed.Remove(client);
         _ = _starved.Count > 0 && _starved.Remove(client);
         loop.Waiting.Forget(client);
     }
@@ -209,19 +220,22 @@ internal sealed unsafe class Connector(RelayLoop loop)
     private void Attempt(int client, Channel* channel, BackendState backend, EndpointState? endpoint, Tried tried, int attempts)
     {
         var policy = loop.Engine.Listeners[channel->Listener].Setup?.Config.Balancing ?? default;
+        var key = channel->Address.ClientKey;
+        if (_hashed.Count > 0 && _hashed.TryGetValue(client, out var hashed))
+        {
+            (policy, key) = (BalancingPolicy.ConsistentHash, hashed);
+        }
+
         _exhausted = false;
         while (!_exhausted && (attempts == 0 || MayRetry(backend, attempts)))
         {
             // Nobody overtakes those who wait.
-            endpoint ??=
-                attempts == 0 && !backend.Queue.IsEmpty
-                    ? null
-                    : backend.Acquire(policy, channel->Address.ClientKey, loop.NextRandom(), loop.Now, tried);
+            endpoint ??= attempts == 0 && !backend.Queue.IsEmpty ? null : backend.Acquire(policy, key, loop.NextRandom(), loop.Now, tried);
             if (endpoint is null)
             {
                 if (attempts == 0 && backend.Config.Features.Queue is { } limits)
                 {
-                    Wait(client, channel, backend, policy, limits);
+                    Wait(client, channel, backend, policy, key, limits);
                     return;
                 }
 
@@ -253,13 +267,13 @@ internal sealed unsafe class Connector(RelayLoop loop)
         attempts < backend.Config.Features.Retry.Attempts && backend.TryRetry(loop.Now);
 
     /// <summary>No endpoint has room: waits where some would serve the client if they had.</summary>
-    private void Wait(int client, Channel* channel, BackendState backend, BalancingPolicy policy, QueueLimits limits)
+    private void Wait(int client, Channel* channel, BackendState backend, BalancingPolicy policy, ulong key, QueueLimits limits)
     {
         if (backend.Queue.IsEmpty && backend.WhyNone(loop.Now) is var reason and not RefusalReason.BackendCapacity)
         {
             GiveUp(client, channel, 0, reason);
         }
-        else if (!loop.Waiting.TryJoin(client, channel, backend, policy, limits))
+        else if (!loop.Waiting.TryJoin(client, backend, policy, key, limits))
         {
             GiveUp(client, channel, 0, RefusalReason.QueueFull);
         }

@@ -1,6 +1,7 @@
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Limits;
+using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
@@ -80,6 +81,9 @@ internal sealed class EngineState
 
     /// <summary>Null until there is such a limit.</summary>
     public AddressRates? AddressRates { get; set; }
+
+    /// <summary>By user and device.</summary>
+    public IdentityTable Identities { get; } = new();
 
     /// <summary>What some connections have beyond their channels.</summary>
     public required DescriptorTable<ConnectionSide> Sides { get; init; }

@@ -12,7 +12,7 @@ namespace Mooring.Gateway.Listeners;
 /// told in place of the client's answer: so nothing that a client has sent is lost. Where an end breaks the framing, the bytes still
 /// pass, for the other end to judge; only the close frame is not possible any more.
 /// </remarks>
-internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
+internal sealed unsafe partial class FramePump(RelayLoop loop) : IDisposable
 {
     /// <summary>Reads per event before the loop's other connections get their turn.</summary>
     private const int MaxReads = 8;
@@ -51,6 +51,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         var state = _frames[upstream->Frames];
         state->FromClient = new FrameTracker(FrameSender.Client, extensions);
         state->FromBackend = new FrameTracker(FrameSender.Server, extensions);
+        state->Guard = loop.Guard.Rent(channel->Listener);
         channel->Flags &= ~ChannelFlags.ReadPaused;
         loop.StartIdleTimer(client, channel);
         if (!Forward(descriptor, upstream, client, channel, frames) || !Forward(client, channel, descriptor, upstream, early ?? []))
@@ -204,6 +205,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
     public void Forget(int client, Channel* upstream)
     {
         _closing.Remove(client);
+        loop.Guard.Return(_frames[upstream->Frames]->Guard);
         _frames.Return(upstream->Frames);
         upstream->Frames = 0;
     }
@@ -222,6 +224,7 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         upstream->Frames = _frames.Rent();
         var state = _frames[upstream->Frames];
         (state->FromClient, state->FromBackend) = (fromClient, fromBackend);
+        state->Guard = loop.Guard.Rent(loop.Table[upstream->Peer]->Listener);
     }
 
     /// <summary>Writes, or keeps what the socket does not take. False when the socket failed.</summary>
@@ -272,6 +275,11 @@ internal sealed unsafe class FramePump(RelayLoop loop) : IDisposable
         ref var closed = ref fromClient ? ref state->BackendTold : ref state->ClientTold;
         if (!state->Closing)
         {
+            if (state->Guard != 0 && fromClient)
+            {
+                return ForwardGuarded(descriptor, source, target, sink, state, bytes);
+            }
+
             tracker.Advance(bytes, StopAt.End, ref messages);
             if (Send(target, sink, bytes))
             {
@@ -395,4 +403,7 @@ internal struct FrameState
     /// <summary>The client has a close frame, ours or the backend's: nothing more goes there.</summary>
     public bool ClientTold;
     public bool BackendTold;
+
+    /// <summary>Handle of the client's limits; 0: none.</summary>
+    public int Guard;
 }

@@ -21,6 +21,9 @@ internal sealed class Handshake(IUpgradeHandler handler, int listenerPort, uint 
     /// <summary>Once the request head is whole.</summary>
     public UpgradeRequest Request { get; set; }
 
+    /// <summary>What the request waits for, before it is routed.</summary>
+    public HandshakeWait Wait { get; set; }
+
     /// <summary>Of a declined upgrade.</summary>
     public BodyTracker Body;
 
@@ -91,4 +94,15 @@ internal sealed class Handshake(IUpgradeHandler handler, int listenerPort, uint 
             _buffer = null;
         }
     }
+}
+
+internal enum HandshakeWait : byte
+{
+    None,
+
+    /// <summary>For its turn: see <see cref="UpgradePace"/>.</summary>
+    Turn,
+
+    /// <summary>For the fleet's word on its user and device.</summary>
+    Identity,
 }

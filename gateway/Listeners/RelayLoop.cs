@@ -27,6 +27,8 @@ internal sealed unsafe class RelayLoop : EventLoop
         Acceptor = new Acceptor(this);
         Upgrader = new Upgrader(this);
         Frames = new FramePump(this);
+        Guard = new FrameGuard(this);
+        Identities = new Identities(this);
         Sides = new ConnectionSides(this);
         Admission = new Admission(this);
         Proxy = new ProxyStage(this);
@@ -66,6 +68,10 @@ internal sealed unsafe class RelayLoop : EventLoop
     public Upgrader Upgrader { get; }
 
     public FramePump Frames { get; }
+
+    public FrameGuard Guard { get; }
+
+    public Identities Identities { get; }
 
     public ConnectionSides Sides { get; }
 
@@ -158,6 +164,8 @@ internal sealed unsafe class RelayLoop : EventLoop
         Balance.Dispose();
         Acceptor.Free();
         Frames.Dispose();
+        Guard.Dispose();
+        Identities.Dispose();
         Sides.Dispose();
         TlsConnector.Dispose();
         Datagrams?.Dispose();
@@ -326,6 +334,11 @@ internal sealed unsafe class RelayLoop : EventLoop
         }
 
         var wait = config is null ? 0 : config.IdleTicks;
+        if (config?.Features.PingTicks is > 0 and var ping && client->Phase == ChannelPhase.WebSocket)
+        {
+            wait = wait == 0 ? ping : Math.Min(wait, ping);
+        }
+
         if (config?.Lifetime is { } lifetime)
         {
             // At its end already: the timer says so in the next turn.
@@ -361,6 +374,17 @@ internal sealed unsafe class RelayLoop : EventLoop
             }
 
             wait = client->LastActive + idle - Tick;
+        }
+
+        if (config.Features.PingTicks > 0 && client->Phase == ChannelPhase.WebSocket)
+        {
+            var next = Frames.Ping(descriptor, client, config.Features);
+            if (next == 0)
+            {
+                return;
+            }
+
+            wait = wait == 0 ? next : Math.Min(wait, next);
         }
 
         if (config.Lifetime is { } lifetime)

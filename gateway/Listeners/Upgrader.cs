@@ -11,7 +11,7 @@ namespace Mooring.Gateway.Listeners;
 /// gateway's own. From the whole request head to the backend's 101 the client is not read: had it sent more and the backend declined,
 /// that would reach the backend as a second request that nobody checked.
 /// </remarks>
-internal sealed unsafe class Upgrader(RelayLoop loop)
+internal sealed unsafe partial class Upgrader(RelayLoop loop)
 {
     /// <summary>Reads per event before the loop's other connections, and the timers, get their turn.</summary>
     private const int MaxReads = 8;
@@ -49,7 +49,15 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
                 loop.Frames.OnEvent(descriptor, channel, events);
                 break;
             case ChannelPhase.Head when readable:
-                ReadHead(descriptor, channel);
+                if (_handshakes[descriptor].Wait == HandshakeWait.None)
+                {
+                    ReadHead(descriptor, channel);
+                }
+                else
+                {
+                    OnWaiting(descriptor, channel, events);
+                }
+
                 break;
             case ChannelPhase.Answer when channel->Kind == ChannelKind.Upstream:
                 if (Flush(descriptor, channel, events) && readable)
@@ -88,6 +96,9 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
         {
             case ChannelPhase.WebSocket:
                 loop.Frames.OnTimer(client, channel);
+                break;
+            case ChannelPhase.Head when _handshakes[client].Wait != HandshakeWait.None:
+                OnWaitOver(client, channel);
                 break;
             case ChannelPhase.Head:
                 loop.Engine.Listeners[channel->Listener].CountRefusal(RefusalReason.HandshakeTimeout);
@@ -171,7 +182,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
 
             loop.Traffic.Received(channel, count);
             var received = handshake.Join(loop.ReadBuffer, count);
-            var who = new UpgradeClient(channel->Address, handshake.ListenerPort, channel->Started);
+            var who = new UpgradeClient(channel->Address, handshake.ListenerPort, channel->Started, channel->Has(ChannelFlags.Tls));
             var request = handshake.Handler.ReadRequest(received, who, _rewritten);
             switch (request.Verdict)
             {
@@ -193,10 +204,10 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
                     handshake.Clear();
                     // The rest of what came, and whether it has ended, is read once frames may flow.
                     channel->Flags |= ChannelFlags.ReadPaused;
-                    Route(client, channel, request);
+                    AwaitTurn(client, channel, handshake);
                     return;
                 default:
-                    loop.Engine.Listeners[channel->Listener].CountRefusal(RefusalReason.BadRequest);
+                    loop.Engine.Listeners[channel->Listener].CountRefusal(request.Reason);
                     Answer(client, channel, request.Answer, CloseReason.Answered);
                     return;
             }
@@ -207,7 +218,7 @@ internal sealed unsafe class Upgrader(RelayLoop loop)
     {
         if (request.Backend is { } name && loop.Engine.Backends.TryGetValue(name, out var backend))
         {
-            loop.Connector.Start(client, channel, backend, request.AffinityKey);
+            loop.Connector.Start(client, channel, backend, request.AffinityKey, request.HashKey);
             return;
         }
 

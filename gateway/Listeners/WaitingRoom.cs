@@ -20,9 +20,9 @@ internal sealed unsafe class WaitingRoom
     }
 
     /// <summary>Lets a client wait for a place; false when the line is full.</summary>
-    public bool TryJoin(int client, Channel* channel, BackendState backend, BalancingPolicy policy, QueueLimits limits)
+    public bool TryJoin(int client, BackendState backend, BalancingPolicy policy, ulong key, QueueLimits limits)
     {
-        var waiter = new Waiter(client, policy, channel->Address.ClientKey, _loop.NextRandom(), _deliver);
+        var waiter = new Waiter(client, policy, key, _loop.NextRandom(), _deliver);
         _waiting[client] = (waiter, backend);
         // Armed before it joins: a place may be there at once, but comes by the loop's commands, after this.
         _loop.Timers.Arm(client, _loop.Tick + limits.TimeoutTicks);

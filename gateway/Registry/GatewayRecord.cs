@@ -46,6 +46,9 @@ internal static class RegistryLimits
     /// <summary>Characters of a name, an address or an owned thing's id.</summary>
     public const int MaxName = 253;
 
+    /// <summary>Users and devices counted in one call.</summary>
+    public const int MaxCounted = 256;
+
     /// <summary>Characters of what an owner notes with what it owns.</summary>
     public const int MaxDetail = 1024;
 

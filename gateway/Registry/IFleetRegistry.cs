@@ -1,3 +1,4 @@
+using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry.Leases;
 
 namespace Mooring.Gateway.Registry;
@@ -44,6 +45,13 @@ internal interface IFleetRegistry : IAsyncDisposable
 
     /// <summary>Asks for a share of a limit that the whole fleet has, and gives back what is not asked for.</summary>
     Task<LeaseAnswer> LeaseAsync(LeaseRequest request);
+
+    /// <summary>Counts connections of users and devices over all gateways: each place is noted where the fleet has room for it, or left as it is.</summary>
+    /// <param name="gateway">Whose counts these are; unique among all processes of the fleet.</param>
+    /// <param name="places">At most <see cref="RegistryLimits.MaxCounted"/>.</param>
+    /// <param name="ttl">What was noted ends this long after the last call that named it.</param>
+    /// <returns>For each place whether it was noted.</returns>
+    Task<IReadOnlyList<bool>> CountAsync(string gateway, IReadOnlyList<IdentityPlace> places, TimeSpan ttl);
 }
 
 /// <param name="Accepted">The gateway is registered.</param>

@@ -1,3 +1,4 @@
+using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry.Leases;
 
 namespace Mooring.Gateway.Registry;
@@ -10,6 +11,7 @@ internal sealed class MemoryRegistry(TimeProvider time) : IFleetRegistry
     private readonly Dictionary<string, Entry> _gateways = [];
     private readonly Dictionary<OwnedThing, Owned> _owned = [];
     private readonly Dictionary<string, LeaseTable> _leases = [];
+    private readonly Dictionary<(ulong Key, string Gateway), (int Count, long Expiry)> _counts = [];
     private long _lastNumber;
 
     private long Now => time.GetTimestamp() / (time.TimestampFrequency / 1000);
@@ -147,6 +149,40 @@ internal sealed class MemoryRegistry(TimeProvider time) : IFleetRegistry
     private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
 
     private long NextNumber() => ++_lastNumber;
+
+    public Task<IReadOnlyList<bool>> CountAsync(string gateway, IReadOnlyList<IdentityPlace> places, TimeSpan ttl)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<IReadOnlyList<bool>>([.. places.Select(place => Note(gateway, place, Milliseconds(ttl)))]);
+        }
+    }
+
+    private bool Note(string gateway, IdentityPlace place, long ttl)
+    {
+        var now = Now;
+        foreach (var ended in _counts.Where(entry => entry.Value.Expiry <= now).Select(entry => entry.Key).ToArray())
+        {
+            _counts.Remove(ended);
+        }
+
+        var others = _counts.Where(entry => entry.Key.Key == place.Key && entry.Key.Gateway != gateway).Sum(entry => entry.Value.Count);
+        if (place.Limit > 0 && others + place.Count > place.Limit)
+        {
+            return false;
+        }
+
+        if (place.Count > 0)
+        {
+            _counts[(place.Key, gateway)] = (place.Count, now + ttl);
+        }
+        else
+        {
+            _counts.Remove((place.Key, gateway));
+        }
+
+        return true;
+    }
 
     private bool IsLive(GatewayId gateway) =>
         _gateways.TryGetValue(gateway.Name, out var entry) && entry.Record.Generation == gateway.Generation && entry.Expiry > Now;

@@ -4,6 +4,7 @@ using Mooring.Gateway.Hub.Broker;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Hub.Resp;
+using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Registry.Redis;
 using Mooring.Gateway.Telemetry;
@@ -23,6 +24,10 @@ internal sealed class RegistryService(
     private readonly SemaphoreSlim _applying = new(1);
     private readonly RegistryCounters _counters = new();
     private Current? _current;
+    private FleetIdentities? _identities;
+
+    /// <summary>What is counted by user and device; null: nobody is.</summary>
+    public IdentityTable? Identities { get; init; }
 
     /// <summary>Null before the first config.</summary>
     public RegistryView? View() => Volatile.Read(ref _current) is { } current ? current.Agent.View(current.ReservedPercent) : null;
@@ -40,6 +45,7 @@ internal sealed class RegistryService(
             var before = _current;
             if (before?.Key == key)
             {
+                await CountAsync(config, before.Registry);
                 before.Agent.SetLimit(config.Capacity.Fleet);
                 Volatile.Write(ref _current, before with { ReservedPercent = config.Capacity.ReservedPercent });
                 return;
@@ -47,13 +53,15 @@ internal sealed class RegistryService(
 
             if (before is not null)
             {
+                await CountAsync(config, null);
                 await before.Agent.DisposeAsync();
             }
 
             var leases = new LeaseKeeper(share, () => record().Load, time);
             IFleetRegistry registry = redis is null ? new MemoryRegistry(time) : new RedisRegistry(config.Fleet, redis, _counters, time);
             var agent = new RegistryAgent(registry, ttl, leases, config.Capacity.Fleet, record, _counters, log, time);
-            Volatile.Write(ref _current, new Current(key, agent, config.Capacity.ReservedPercent));
+            Volatile.Write(ref _current, new Current(key, agent, redis is null ? null : registry, config.Capacity.ReservedPercent));
+            await CountAsync(config, redis is null ? null : registry);
         }
         finally
         {
@@ -63,6 +71,11 @@ internal sealed class RegistryService(
 
     public async ValueTask DisposeAsync()
     {
+        if (_identities is { } identities)
+        {
+            await identities.DisposeAsync();
+        }
+
         if (_current is { } current)
         {
             await current.Agent.DisposeAsync();
@@ -93,5 +106,24 @@ internal sealed class RegistryService(
         return settings is { PasswordFile: null } ? settings with { Password = environment.Password } : settings;
     }
 
-    private sealed record Current(string Key, RegistryAgent Agent, int ReservedPercent);
+    /// <summary>Counts users and devices in the registry where there are such limits and others share it; else does so no more.</summary>
+    private async Task CountAsync(GatewayConfig config, IFleetRegistry? shared)
+    {
+        var wanted =
+            shared is not null
+            && config.Capacity is { PerUser: > 0 } or { PerDevice: > 0 }
+            && config.Listeners.Any(listener => listener.WebSocket?.Identity is not null);
+        if (wanted && _identities is null && Identities is not null)
+        {
+            // With the process: during a takeover two have the same name.
+            _identities = new FleetIdentities(shared!, Identities, $"{record().Name}/{Environment.ProcessId}", time);
+        }
+        else if (!wanted && _identities is { } before)
+        {
+            _identities = null;
+            await before.DisposeAsync();
+        }
+    }
+
+    private sealed record Current(string Key, RegistryAgent Agent, IFleetRegistry? Registry, int ReservedPercent);
 }

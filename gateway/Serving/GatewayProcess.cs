@@ -65,7 +65,10 @@ internal static class GatewayProcess
         using var handover = new HandoverDispatcher(engine, log, time);
         drain.HoldsCloses = () => handover.IsPending;
         var source = new RegistrySource(options, engine, drain, time);
-        await using var registry = new RegistryService(engine.Share, source.Record, environment, log, time);
+        await using var registry = new RegistryService(engine.Share, source.Record, environment, log, time)
+        {
+            Identities = engine.Identities,
+        };
         var configs = new ConfigApplier(engine, drain, registry, log);
         var status = new GatewayStatus(options, engine, configs, drain, handover, registry, log, time);
         using var reloads = new SemaphoreSlim(0);

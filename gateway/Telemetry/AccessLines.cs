@@ -76,6 +76,8 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.MemoryPressure => "memory_pressure",
             CloseReason.TunnelGone => "tunnel_gone",
             CloseReason.TunnelTimeout => "tunnel_timeout",
+            CloseReason.MessageLimit => "message_limit",
+            CloseReason.PingTimeout => "ping_timeout",
             CloseReason.Fault => "fault",
             CloseReason.HubClosed => "hub_closed",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using Mooring.Contracts.Configuration;
@@ -8,15 +9,22 @@ namespace Mooring.Gateway.WebSockets;
 /// <summary>Keeps a client with its endpoint by a cookie that names it. Immutable and thread-safe.</summary>
 /// <remarks>
 /// The value is the endpoint's <see cref="Key"/>: opaque, equal on every gateway of a fleet, and without meaning once the endpoint is gone, when
-/// the client is balanced anew and gets another. It is no secret: who forges one chooses an endpoint, which is all it can do.
+/// the client is balanced anew and gets another. With a key in the config it is signed, by a HMAC of the cookie's name and the value, and
+/// a cookie with another signature is as none. Without, who forges one chooses an endpoint, which is all it can do.
 /// </remarks>
 internal sealed class AffinityCookie
 {
     /// <summary>Characters of a key: enough that 10,000 endpoints do not collide, about 3 in 10^12.</summary>
     public const int KeyLength = 16;
 
+    /// <summary>Characters of a signature: 96 bits of a HMAC-SHA-256 in base64url.</summary>
+    private const int SignatureLength = 16;
+
+    private const int SignatureBytes = 12;
+
     private readonly byte[] _name;
     private readonly byte[] _attributes;
+    private readonly byte[]? _secret;
 
     public AffinityCookie(AffinityConfig config)
     {
@@ -28,6 +36,7 @@ internal sealed class AffinityCookie
         }
 
         _attributes = Encoding.ASCII.GetBytes(attributes);
+        _secret = config.Key is { } key ? HMACSHA256.HashData(Encoding.UTF8.GetBytes(key), _name) : null;
     }
 
     /// <summary>First 16 hexadecimal digits of the SHA-256 of the endpoint's id.</summary>
@@ -37,30 +46,20 @@ internal sealed class AffinityCookie
     /// <summary>The key in the request's cookies, or empty. Of several cookies of the name the first counts.</summary>
     public ReadOnlySpan<byte> Find(HttpHead head, ReadOnlySpan<byte> data)
     {
-        foreach (ref readonly var field in head.Fields)
+        var value = RequestValue.Cookie(head, data, _name);
+        if (_secret is null)
         {
-            if (!HopByHop.Is(field.Name.Of(data), "cookie"u8))
-            {
-                continue;
-            }
-
-            var rest = field.Value.Of(data);
-            while (!rest.IsEmpty)
-            {
-                var end = rest.IndexOf((byte)';');
-                var pair = (end < 0 ? rest : rest[..end]).Trim(" \t"u8);
-                rest = end < 0 ? default : rest[(end + 1)..];
-
-                // Cookie names are case-sensitive (RFC 6265 §4.1).
-                if (pair.Length > _name.Length && pair[_name.Length] == '=' && pair.StartsWith(_name))
-                {
-                    var value = pair[(_name.Length + 1)..];
-                    return value.Length == KeyLength ? value : default;
-                }
-            }
+            return value.Length == KeyLength ? value : default;
         }
 
-        return default;
+        if (value.Length != KeyLength + 1 + SignatureLength || value[KeyLength] != '.')
+        {
+            return default;
+        }
+
+        Span<byte> expected = stackalloc byte[SignatureLength];
+        Sign(value[..KeyLength], expected);
+        return CryptographicOperations.FixedTimeEquals(expected, value[(KeyLength + 1)..]) ? value[..KeyLength] : default;
     }
 
     /// <summary>Writes the Set-Cookie value and returns its length, or -1 when it does not fit.</summary>
@@ -68,11 +67,27 @@ internal sealed class AffinityCookie
     {
         var writer = new HeadWriter(destination);
         Span<byte> bytes = stackalloc byte[KeyLength];
+        Encoding.ASCII.GetBytes(key[..KeyLength], bytes);
         writer.Append(_name);
         writer.Append("="u8);
-        writer.Append(bytes[..Encoding.ASCII.GetBytes(key[..KeyLength], bytes)]);
+        writer.Append(bytes);
+        if (_secret is not null)
+        {
+            Span<byte> signature = stackalloc byte[SignatureLength];
+            Sign(bytes, signature);
+            writer.Append("."u8);
+            writer.Append(signature);
+        }
+
         writer.Append(_attributes);
         writer.Append(secure ? "; Secure"u8 : default);
         return writer.Overflow ? -1 : writer.Length;
+    }
+
+    private void Sign(ReadOnlySpan<byte> key, Span<byte> destination)
+    {
+        Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
+        HMACSHA256.HashData(_secret, key, hash);
+        Base64Url.EncodeToUtf8(hash[..SignatureBytes], destination);
     }
 }

@@ -36,7 +36,22 @@ internal static class ForwardedRequest
     private const int MaxRequestIdLength = 64;
 
     /// <summary>Writes the head and returns its length, or -1 when it does not fit.</summary>
-    public static int Write(HttpHead head, ReadOnlySpan<byte> data, RequestTarget target, ForwardedClient client, Span<byte> destination)
+    /// <param name="head">The request's.</param>
+    /// <param name="data">What it was parsed from.</param>
+    /// <param name="target">Where it goes.</param>
+    /// <param name="client">Who asks.</param>
+    /// <param name="destination">Where to write.</param>
+    /// <param name="filtered">Subprotocols are offered as <paramref name="subprotocols"/> says, not as sent.</param>
+    /// <param name="subprotocols">Empty: none.</param>
+    public static int Write(
+        HttpHead head,
+        ReadOnlySpan<byte> data,
+        RequestTarget target,
+        ForwardedClient client,
+        Span<byte> destination,
+        bool filtered = false,
+        ReadOnlySpan<byte> subprotocols = default
+    )
     {
         var writer = new HeadWriter(destination);
         writer.Append("GET "u8);
@@ -46,10 +61,15 @@ internal static class ForwardedRequest
         foreach (ref readonly var field in head.Fields)
         {
             var name = field.Name.Of(data);
-            if (!IsOurs(name) && !HopByHop.Ends(head, data, name))
+            if (!IsOurs(name) && !HopByHop.Ends(head, data, name) && !(filtered && HopByHop.Is(name, "sec-websocket-protocol"u8)))
             {
                 writer.Field(name, field.Value.Of(data));
             }
+        }
+
+        if (!subprotocols.IsEmpty)
+        {
+            writer.Field("Sec-WebSocket-Protocol"u8, subprotocols);
         }
 
         writer.Append("Connection: Upgrade\r\nUpgrade: websocket\r\nX-Forwarded-For: "u8);

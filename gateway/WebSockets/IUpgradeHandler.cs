@@ -1,3 +1,4 @@
+using Mooring.Gateway.Limits;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets.Framing;
 using Mooring.Gateway.WebSockets.Http;
@@ -45,7 +46,8 @@ internal interface IUpgradeHandler
 /// <param name="Address">The client's.</param>
 /// <param name="ListenerPort">Port that clients use.</param>
 /// <param name="ConnectionId">Names the connection in logs; unique in the process.</param>
-internal readonly record struct UpgradeClient(NetworkAddress Address, int ListenerPort, long ConnectionId);
+/// <param name="Secure">It came by TLS.</param>
+internal readonly record struct UpgradeClient(NetworkAddress Address, int ListenerPort, long ConnectionId, bool Secure = false);
 
 internal enum HeadVerdict : byte
 {
@@ -78,8 +80,20 @@ internal readonly record struct UpgradeRequest
     /// <summary>On Accept: the endpoint this client had before, as its affinity key; null: any.</summary>
     public string? AffinityKey { get; init; }
 
-    /// <summary>On Accept: whatever the handler wants back with the response.</summary>
-    public object? State { get; init; }
+    /// <summary>On Accept: what to choose the endpoint by, by consistent hash; 0: as the listener balances.</summary>
+    public ulong HashKey { get; init; }
+
+    /// <summary>On Accept: what the user is counted by; 0: the request does not say who it is.</summary>
+    public ulong User { get; init; }
+
+    /// <summary>On Accept: the same for the device.</summary>
+    public ulong Device { get; init; }
+
+    /// <summary>On Accept: the client came by TLS.</summary>
+    public bool Secure { get; init; }
+
+    /// <summary>On Refuse: what to count it as.</summary>
+    public RefusalReason Reason { get; init; }
 
     /// <summary>On Refuse: a complete HTTP answer.</summary>
     public ReadOnlyMemory<byte> Answer { get; init; }
@@ -124,4 +138,13 @@ internal enum UpgradeFailure : byte
 
     /// <summary>The backend's answer did not come in time: 504.</summary>
     ResponseTimeout,
+
+    /// <summary>More requests than can be held until their turn: 503.</summary>
+    Paced,
+
+    /// <summary>The user has as many WebSockets as it may: 429.</summary>
+    UserLimit,
+
+    /// <summary>The device has as many WebSockets as it may: 429.</summary>
+    DeviceLimit,
 }

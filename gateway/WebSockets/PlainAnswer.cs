@@ -32,6 +32,7 @@ internal static class PlainAnswer
         status switch
         {
             400 => "Bad Request",
+            403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
             408 => "Request Timeout",

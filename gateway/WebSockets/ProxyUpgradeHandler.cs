@@ -1,6 +1,7 @@
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Limits;
 using Mooring.Gateway.WebSockets.Http;
 
 namespace Mooring.Gateway.WebSockets;
@@ -12,6 +13,11 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
     private const int MaxAddressLength = 64;
     private const int MaxCookieLength = 512;
 
+    // Keep the numbers of one value as user, as device and for hashing apart.
+    private const byte HashSalt = 0;
+    private const byte UserSalt = 1;
+    private const byte DeviceSalt = 2;
+
     [ThreadStatic]
     private static Scratch? _scratch;
 
@@ -19,6 +25,12 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
     private readonly string[] _routeBackends;
     private readonly string? _backend;
     private readonly AffinityCookie? _affinity;
+    private readonly AffinityType? _type;
+    private readonly RequestValue? _hashed;
+    private readonly RequestValue? _user;
+    private readonly RequestValue? _device;
+    private readonly OriginList _origins;
+    private readonly SubprotocolList _subprotocols;
 
     public ProxyUpgradeHandler(ListenerSnapshot listener)
     {
@@ -26,7 +38,18 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
         _routes = new RouteTable(config.Routes);
         _routeBackends = [.. config.Routes.Select(route => route.Backend)];
         _backend = listener.Backend;
-        _affinity = config.Affinity is { } affinity ? new AffinityCookie(affinity) : null;
+        _type = config.Affinity?.Type;
+        _affinity = config.Affinity is { Type: AffinityType.Cookie } affinity ? new AffinityCookie(affinity) : null;
+        _hashed = config.Affinity switch
+        {
+            { Type: AffinityType.Header, Name: { } name } => new RequestValue(RequestValueSource.Header, name),
+            { Type: AffinityType.Query, Name: { } name } => new RequestValue(RequestValueSource.Query, name),
+            _ => null,
+        };
+        _user = Value(config.Identity?.User);
+        _device = Value(config.Identity?.Device);
+        _origins = new OriginList(config.Origins);
+        _subprotocols = new SubprotocolList(config.Subprotocols);
     }
 
     public UpgradeRequest ReadRequest(ReadOnlySpan<byte> received, in UpgradeClient client, Span<byte> rewritten)
@@ -44,6 +67,12 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
         if (!refusal.IsNone)
         {
             return Refuse(refusal);
+        }
+
+        refusal = _origins.Check(head, received);
+        if (!refusal.IsNone)
+        {
+            return Refuse(refusal, RefusalReason.Origin);
         }
 
         refusal = RequestTarget.TryRead(head, received, out var target);
@@ -65,6 +94,12 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
             return Refuse(new Refusal(404, "no route takes this host and path"));
         }
 
+        var subprotocols = _subprotocols.IsSet ? _subprotocols.Filter(head, received, scratch.Subprotocols) : 0;
+        if (subprotocols < 0)
+        {
+            return Refuse(new Refusal(400, "none of the subprotocols is taken"), RefusalReason.Subprotocol);
+        }
+
         Span<byte> address = stackalloc byte[MaxAddressLength];
         client.Address.ToIPAddress().TryFormat(address, out var addressLength);
         Span<byte> id = stackalloc byte[32];
@@ -73,8 +108,10 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
             head,
             received,
             target,
-            new ForwardedClient(address[..addressLength], Secure: false, client.ListenerPort, id),
-            rewritten
+            new ForwardedClient(address[..addressLength], client.Secure, client.ListenerPort, id),
+            rewritten,
+            _subprotocols.IsSet,
+            scratch.Subprotocols.AsSpan(0, subprotocols)
         );
         if (written < 0)
         {
@@ -89,6 +126,11 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
             RewrittenLength = written,
             Backend = backend,
             AffinityKey = affinity.IsEmpty ? null : Encoding.ASCII.GetString(affinity),
+            HashKey =
+                _type == AffinityType.ClientAddress ? client.Address.ClientKey : _hashed?.Key(head, received, target.Origin, HashSalt) ?? 0,
+            User = _user?.Key(head, received, target.Origin, UserSalt) ?? 0,
+            Device = _device?.Key(head, received, target.Origin, DeviceSalt) ?? 0,
+            Secure = client.Secure,
         };
     }
 
@@ -127,7 +169,7 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
         Span<byte> cookie = stackalloc byte[MaxCookieLength];
         var cookieLength =
             switches && _affinity is not null && !affinityKey.SequenceEqual(request.AffinityKey)
-                ? Math.Max(_affinity.WriteSetCookie(affinityKey, secure: false, cookie), 0)
+                ? Math.Max(_affinity.WriteSetCookie(affinityKey, request.Secure, cookie), 0)
                 : 0;
         var written = ForwardedResponse.Write(head, received, cookie[..cookieLength], rewritten);
         return written < 0
@@ -152,11 +194,22 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
                 UpgradeFailure.ConnectFailed => new Refusal(502, "no backend could be connected"),
                 UpgradeFailure.BadResponse => new Refusal(502, "the backend's answer is not valid"),
                 UpgradeFailure.ResponseTimeout => new Refusal(504, "the backend did not answer in time"),
+                UpgradeFailure.Paced => new Refusal(503, "too many new connections; try again"),
+                UpgradeFailure.UserLimit => new Refusal(429, "the user has too many connections"),
+                UpgradeFailure.DeviceLimit => new Refusal(429, "the device has too many connections"),
                 _ => throw new ArgumentOutOfRangeException(nameof(failure), failure, null),
             }
         );
 
-    private static UpgradeRequest Refuse(Refusal refusal) => new() { Verdict = HeadVerdict.Refuse, Answer = PlainAnswer.For(refusal) };
+    private static RequestValue? Value(RequestValueConfig? config) => config is null ? null : new RequestValue(config.From, config.Name);
+
+    private static UpgradeRequest Refuse(Refusal refusal, RefusalReason reason = RefusalReason.BadRequest) =>
+        new()
+        {
+            Verdict = HeadVerdict.Refuse,
+            Answer = PlainAnswer.For(refusal),
+            Reason = reason,
+        };
 
     private static UpgradeResponse BadResponse(string reason) =>
         new() { Verdict = HeadVerdict.Refuse, Answer = PlainAnswer.For(new Refusal(502, "the backend's answer is not valid: " + reason)) };
@@ -169,5 +222,7 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
         public HttpHead Response { get; } = new(HeadKind.Response);
 
         public byte[] Path { get; } = new byte[HttpHead.MaxBytes];
+
+        public byte[] Subprotocols { get; } = new byte[HttpHead.MaxBytes];
     }
 }

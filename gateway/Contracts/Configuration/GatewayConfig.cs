@@ -50,6 +50,12 @@ public sealed record CapacityConfig
     /// <summary>Of all gateways together; null: no limit.</summary>
     public FleetCapacityConfig? Fleet { get; init; }
 
+    /// <summary>WebSockets of one user, on all gateways that share a registry; who a user is listeners say. 0: no limit.</summary>
+    public int PerUser { get; init; }
+
+    /// <summary>The same of one device.</summary>
+    public int PerDevice { get; init; }
+
     /// <summary>Null: no limit.</summary>
     public PrefixLimitConfig? PerPrefix { get; init; }
 

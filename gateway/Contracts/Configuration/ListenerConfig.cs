@@ -110,6 +110,27 @@ public sealed record WebSocketListenerConfig
     /// <summary>Keeps a client with the endpoint it had before.</summary>
     public AffinityConfig? Affinity { get; init; }
 
+    /// <summary>
+    /// Origins that browsers may come from, as <c>scheme://host</c> with a port where it is not the scheme's; <c>*.</c> in front of the host matches one
+    /// label or more. Empty: any. A request without Origin is no browser's and passes. At most 64.
+    /// </summary>
+    public IReadOnlyList<string> Origins { get; set; } = [];
+
+    /// <summary>Subprotocols that may be offered to backends; others are taken out of the offer, and who offers only others is refused. Empty: any. At most 32.</summary>
+    public IReadOnlyList<string> Subprotocols { get; set; } = [];
+
+    /// <summary>Null: no limit.</summary>
+    public WebSocketMessagesConfig? Messages { get; init; }
+
+    /// <summary>Null: silent clients are left alone.</summary>
+    public WebSocketPingConfig? Ping { get; init; }
+
+    /// <summary>Null: as fast as they come.</summary>
+    public UpgradePaceConfig? Upgrades { get; init; }
+
+    /// <summary>Null: nobody is told apart.</summary>
+    public WebSocketIdentityConfig? Identity { get; init; }
+
     /// <summary>The whole request head must have come within this. Default 10 s.</summary>
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -137,12 +158,31 @@ public sealed record RouteConfig
 [JsonConverter(typeof(JsonStringEnumConverter<AffinityType>))]
 public enum AffinityType
 {
+    /// <summary>A cookie of the gateway's that names the endpoint.</summary>
     Cookie,
+
+    /// <summary>By consistent hash of a header field.</summary>
+    Header,
+
+    /// <summary>By consistent hash of a parameter of the query.</summary>
+    Query,
+
+    /// <summary>By consistent hash of the client's address.</summary>
+    ClientAddress,
 }
 
 public sealed record AffinityConfig
 {
     public AffinityType Type { get; set; } = AffinityType.Cookie;
+
+    /// <summary>Of types Header and Query: the field's or the parameter's name. A request without it is balanced as any.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>
+    /// What cookies are signed with: 32 to 128 characters, the same for all gateways of a fleet. Null: they are not signed, and who forges one chooses an
+    /// endpoint, which is all it can do.
+    /// </summary>
+    public string? Key { get; init; }
 
     /// <summary>Name of the cookie; an RFC 6265 token. Default <c>mooring</c>.</summary>
     public string CookieName { get; set; } = "mooring";

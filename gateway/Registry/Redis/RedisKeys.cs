@@ -27,5 +27,8 @@ internal sealed class RedisKeys
 
     public RedisKey Owner(OwnedThing thing) => _prefix + (thing.Kind == OwnedKind.Tunnel ? "tunnel:" : "session:") + thing.Id;
 
+    /// <summary>Counts of one user or device.</summary>
+    public RedisKey Identity(ulong key) => $"{_prefix}identity:{key:x16}";
+
     public RedisKey Lease(string limit) => _prefix + "lease:" + limit;
 }

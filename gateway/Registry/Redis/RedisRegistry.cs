@@ -1,4 +1,5 @@
 using System.Globalization;
+using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry.Leases;
 using StackExchange.Redis;
 
@@ -107,6 +108,21 @@ internal sealed class RedisRegistry : IFleetRegistry
             request.Sequence
         );
         return new LeaseAnswer(Small(answer[0]), Small(answer[1]), Small(answer[2]), Small(answer[3]));
+    }
+
+    public async Task<IReadOnlyList<bool>> CountAsync(string gateway, IReadOnlyList<IdentityPlace> places, TimeSpan ttl)
+    {
+        if (places.Count == 0)
+        {
+            return [];
+        }
+
+        var answer = await RunAsync(
+            RedisScript.Count,
+            [.. places.Select(place => _keys.Identity(place.Key))],
+            [gateway, Milliseconds(ttl), .. places.SelectMany(place => new RedisValue[] { place.Count, place.Limit })]
+        );
+        return [.. answer.Select(noted => (long)noted == 1)];
     }
 
     public ValueTask DisposeAsync() => _redis.DisposeAsync();

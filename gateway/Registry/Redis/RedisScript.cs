@@ -14,6 +14,7 @@ internal static class RedisScript
     public static readonly string Release = Read("release");
     public static readonly string Find = Read("find");
     public static readonly string Lease = Read("lease");
+    public static readonly string Count = Read("count");
 
     /// <summary>Does nothing, where the fleet's keys are: what PING is to a server, this is to a cluster's slot.</summary>
     public const string Ping = "return 1";

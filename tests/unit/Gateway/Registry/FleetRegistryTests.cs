@@ -1,4 +1,5 @@
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Testing;
@@ -315,6 +316,36 @@ public abstract class FleetRegistryTests : IAsyncLifetime
             (await Registry.LeaseAsync(request)).ShouldBe(table.Lease(request, now: i), $"call {i}: {request}");
         }
     }
+
+    [Fact]
+    public async Task Count_OverAllGateways_UpToTheLimit()
+    {
+        (await CountAsync("a", new IdentityPlace(1, 2, 3))).ShouldBe([true]);
+        (await CountAsync("b", new IdentityPlace(1, 1, 3), new IdentityPlace(2, 1, 3))).ShouldBe([true, true]);
+        // 2 + 2 > 3: left at 1.
+        (await CountAsync("b", new IdentityPlace(1, 2, 3), new IdentityPlace(2, 3, 3))).ShouldBe([false, true]);
+        (await CountAsync("a", new IdentityPlace(1, 3, 3))).ShouldBe([false]);
+        (await CountAsync("a", new IdentityPlace(1, 1, 0))).ShouldBe([true]);
+        (await CountAsync("b", new IdentityPlace(1, 2, 3))).ShouldBe([true]);
+        (await CountAsync("b", new IdentityPlace(1, 0, 0))).ShouldBe([true]);
+        (await CountAsync("a", new IdentityPlace(1, 3, 3))).ShouldBe([true]);
+        (await CountAsync("a")).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Count_NotSaidAgain_Ends()
+    {
+        await Registry.CountAsync("gone", [new IdentityPlace(7, 3, 3)], Brief);
+
+        await Until.TrueAsync(
+            async () => (await Registry.CountAsync("here", [new IdentityPlace(7, 3, 3)], Long))[0],
+            Limit,
+            "the other's count has ended"
+        );
+    }
+
+    private Task<IReadOnlyList<bool>> CountAsync(string gateway, params IdentityPlace[] places) =>
+        Registry.CountAsync(gateway, places, Long);
 
     private protected abstract IFleetRegistry Create(string fleet);
 

@@ -168,6 +168,37 @@ public sealed class ForwardingTests
     }
 
     [Fact]
+    public void Affinity_Signed_TakesOnlyItsOwn()
+    {
+        var key = new string('k', 32);
+        var buffer = new byte[256];
+        var ours = new AffinityCookie(new AffinityConfig { Key = key });
+        var sent = Encoding.ASCII.GetString(buffer, 0, ours.WriteSetCookie(AffinityCookie.Key("pod-1"), secure: false, buffer)).Split(';')[
+            0
+        ];
+        sent.ShouldMatch("^mooring=[0-9a-f]{16}\\.[A-Za-z0-9_-]{16}$");
+
+        // The same key elsewhere in the fleet; another key; no signature; one that was changed; another cookie's.
+        Found(new AffinityConfig { Key = key }, sent).ShouldBe(AffinityCookie.Key("pod-1"));
+        Found(new AffinityConfig { Key = new string('x', 32) }, sent).ShouldBe("");
+        Found(new AffinityConfig { Key = key }, sent.Split('.')[0]).ShouldBe("");
+        Found(
+                new AffinityConfig { Key = key },
+                sent.Replace(AffinityCookie.Key("pod-1"), AffinityCookie.Key("pod-2"), StringComparison.Ordinal)
+            )
+            .ShouldBe("");
+        Found(new AffinityConfig { Key = key, CookieName = "other" }, sent.Replace("mooring", "other", StringComparison.Ordinal))
+            .ShouldBe("");
+        Found(new AffinityConfig(), sent).ShouldBe("");
+
+        static string Found(AffinityConfig config, string cookie)
+        {
+            var (head, data) = Requests.Get("/", $"Host: a\r\nCookie: {cookie}\r\n");
+            return Encoding.ASCII.GetString(new AffinityCookie(config).Find(head, data));
+        }
+    }
+
+    [Fact]
     public void PlainAnswer_IsAWholeResponse()
     {
         var text = Encoding.ASCII.GetString(PlainAnswer.For(new Refusal(426, "use WebSocket")));

@@ -39,12 +39,16 @@ internal sealed class ProxyGateway : IAsyncDisposable
         return gateway;
     }
 
+    /// <summary>Of the next config.</summary>
+    public CapacityConfig Capacity { get; set; } = new();
+
     public async Task ApplyAsync(WebSocketListenerConfig listener, string? backend, params BackendConfig[] backends)
     {
         var result = await Engine.ApplyConfigAsync(
             new GatewayConfig
             {
                 Fleet = "default/test",
+                Capacity = Capacity,
                 Listeners =
                 [
                     new ListenerConfig

@@ -1,0 +1,512 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Net.WebSockets;
+using System.Text;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Bench;
+using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Limits;
+using Mooring.Gateway.Limits.Identities;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Registry;
+using Mooring.Gateway.WebSockets.Framing;
+using Mooring.Testing;
+
+namespace Mooring.Gateway.Tests.WebSockets;
+
+/// <summary>What a Proxy listener does besides carrying frames, over real sockets.</summary>
+public sealed class ProxyFeatureTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private EchoBackend _backend = null!;
+    private ProxyGateway _gateway = null!;
+
+    /// <summary>Bytes that the gateway had from clients when the last raw one was upgraded.</summary>
+    private long _sent;
+
+    public async Task InitializeAsync()
+    {
+        _backend = await EchoBackend.StartAsync();
+        _gateway = await ProxyGateway.StartAsync(new WebSocketListenerConfig(), "app", ProxyGateway.Backend("app", _backend.Port));
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _gateway.DisposeAsync();
+        await _backend.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task MessagesPerMinute_OneTooMany_ClosesBothWith1008()
+    {
+        await ApplyAsync(
+            new WebSocketListenerConfig
+            {
+                Messages = new WebSocketMessagesConfig { PerMinute = 5, Burst = 3 },
+            }
+        );
+        using var client = await _gateway.ConnectAsync();
+        for (var i = 0; i < 3; i++)
+        {
+            // A message is one message in however many fragments, and a ping is none.
+            await client.SendAsync(new byte[] { 1 }, WebSocketMessageType.Binary, false, ProxyGateway.Deadline());
+            await client.SendAsync(new byte[] { 2 }, WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
+            (await ReceiveAsync(client)).ShouldBe([1, 2]);
+        }
+
+        await client.SendAsync(new byte[] { 9 }, WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
+
+        await ClosedAsync(client, 1008, "too many messages");
+        var (status, reason, received) = await _backend.Ended.Reader.ReadAsync(ProxyGateway.Deadline());
+        ((int)status!, reason).ShouldBe((1008, "too many messages"));
+        received.ShouldBe([1, 2, 1, 2, 1, 2]);
+        await Until.TrueAsync(() => Task.FromResult(_gateway.Engine.Connections == 0), Patience, "the connection has ended");
+        Closed("message_limit").ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task MessageTooBig_Closes1009_AndTheBackendSeesNoneOfIt()
+    {
+        await ApplyAsync(new WebSocketListenerConfig { Messages = new WebSocketMessagesConfig { MaxBytes = 1000 } });
+        using var client = await _gateway.ConnectAsync();
+        await client.SendAsync(new byte[1000], WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
+        (await ReceiveAsync(client)).Length.ShouldBe(1000);
+
+        await client.SendAsync(new byte[1001], WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
+
+        await ClosedAsync(client, 1009, "message is too big");
+        var (status, _, received) = await _backend.Ended.Reader.ReadAsync(ProxyGateway.Deadline());
+        ((int)status!).ShouldBe(1009);
+        received.Length.ShouldBe(1000);
+    }
+
+    [Fact]
+    public async Task MessageTooBig_ByItsFragments_ClosesAtTheOneThatIs()
+    {
+        await ApplyAsync(new WebSocketListenerConfig { Messages = new WebSocketMessagesConfig { MaxBytes = 1000 } });
+        using var client = await _gateway.ConnectAsync();
+        await client.SendAsync(new byte[600], WebSocketMessageType.Binary, false, ProxyGateway.Deadline());
+        await client.SendAsync(new byte[600], WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
+
+        // The first fragment is echoed before the second is refused.
+        await ClosedAsync(client, 1009, "message is too big");
+        (await _backend.Ended.Reader.ReadAsync(ProxyGateway.Deadline())).Received.Length.ShouldBe(600);
+    }
+
+    [Fact]
+    public async Task MessageTooBig_HeaderInPieces_StillTellsTheClient()
+    {
+        await ApplyAsync(new WebSocketListenerConfig { Messages = new WebSocketMessagesConfig { MaxBytes = 1000 } });
+        using var raw = await RawAsync();
+        var header = new byte[FrameHeader.MaxSize];
+        var size = FrameHeader.Write(header, 0x82, 5000, 0);
+        await raw.SendAllAsync(header.AsMemory(0, 3), ProxyGateway.Deadline());
+        // So that the first piece has gone on: a ping could not overtake it, and the gateway counts what it reads.
+        await Until.TrueAsync(
+            () => Task.FromResult(_gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal == _sent + 3),
+            Patience,
+            "the gateway has read the first piece"
+        );
+        await raw.SendAllAsync(header.AsMemory(3, size - 3), ProxyGateway.Deadline());
+
+        var close = await ReadExactlyAsync(raw, 4);
+        close[0].ShouldBe((byte)0x88);
+        ((close[2] << 8) | close[3]).ShouldBe(1009);
+        await raw.SendAllAsync(CloseFrame.Encode(1009, "", 0x01020304), ProxyGateway.Deadline());
+    }
+
+    [Fact]
+    public async Task Ping_ClientThatAnswers_Stays()
+    {
+        await ApplyAsync(Pinged(timeout: 60));
+        using var raw = await RawAsync();
+
+        for (var i = 0; i < 2; i++)
+        {
+            (await ReadExactlyAsync(raw, 2)).ShouldBe([0x89, 0]);
+            await raw.SendAllAsync(new byte[] { 0x8A, 0x80, 1, 2, 3, 4 }, ProxyGateway.Deadline());
+        }
+
+        _gateway.Engine.Connections.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Ping_ClientThatIsSilent_IsClosedAndTheBackendTold()
+    {
+        await ApplyAsync(Pinged(timeout: 1));
+        using var raw = await RawAsync();
+
+        (await ReadExactlyAsync(raw, 2)).ShouldBe([0x89, 0]);
+        var close = await ReadExactlyAsync(raw, 4);
+        close[0].ShouldBe((byte)0x88);
+        ((close[2] << 8) | close[3]).ShouldBe(1001);
+        await raw.SendAllAsync(CloseFrame.Encode(1001, "", 0x01020304), ProxyGateway.Deadline());
+        var (status, reason, _) = await _backend.Ended.Reader.ReadAsync(ProxyGateway.Deadline());
+        ((int)status!, reason).ShouldBe((1001, "no answer to a ping"));
+        await Until.TrueAsync(() => Task.FromResult(Closed("ping_timeout") == 1), Patience, "it is gone");
+    }
+
+    [Theory]
+    [InlineData(AffinityType.Header)]
+    [InlineData(AffinityType.Query)]
+    public async Task Affinity_ByHash_SameValueSameEndpoint(object type)
+    {
+        await using var second = await EchoBackend.StartAsync();
+        await using var third = await EchoBackend.StartAsync();
+        var listener = new WebSocketListenerConfig
+        {
+            Balancing = BalancingPolicy.RoundRobin,
+            Affinity = new AffinityConfig { Type = (AffinityType)type, Name = "room" },
+        };
+        await ApplyAsync(listener, _backend.Port, second.Port, third.Port);
+        EchoBackend[] backends = [_backend, second, third];
+        var used = new HashSet<int>();
+        for (var value = 0; value < 12; value++)
+        {
+            int? chosen = null;
+            for (var i = 0; i < 3; i++)
+            {
+                var before = backends.Select(backend => backend.Requests.Count).ToArray();
+                using var client = await ConnectAsync(value.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                var at = Enumerable.Range(0, 3).Single(index => backends[index].Requests.Count > before[index]);
+                (chosen ??= at).ShouldBe(at);
+            }
+
+            used.Add(chosen!.Value);
+        }
+
+        used.Count.ShouldBeGreaterThan(1);
+
+        Task<ClientWebSocket> ConnectAsync(string value) =>
+            (AffinityType)type == AffinityType.Header
+                ? _gateway.ConnectAsync("/", options => options.SetRequestHeader("Room", value))
+                : _gateway.ConnectAsync($"/?x=1&room={value}");
+    }
+
+    [Fact]
+    public async Task Origin_Other_Is403_AndNoBackendIsAsked()
+    {
+        await ApplyAsync(new WebSocketListenerConfig { Origins = ["https://app.example.com"] });
+
+        (await AskAsync("Origin: https://evil.example.net\r\n")).ShouldStartWith("HTTP/1.1 403 Forbidden\r\n");
+        using var good = await _gateway.ConnectAsync("/", options => options.SetRequestHeader("Origin", "https://app.example.com"));
+        _backend.Requests.Count.ShouldBe(1);
+        Refused("origin").ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Subprotocols_OnlyThoseTaken_AreOffered()
+    {
+        await ApplyAsync(new WebSocketListenerConfig { Subprotocols = ["mqtt", "graphql-transport-ws"] });
+        using var client = await _gateway.ConnectAsync(
+            "/",
+            options =>
+            {
+                options.AddSubProtocol("mqtt");
+                options.AddSubProtocol("other");
+            }
+        );
+
+        // The backend would choose the last one.
+        client.SubProtocol.ShouldBe("mqtt");
+        (await AskAsync("Sec-WebSocket-Protocol: other\r\n")).ShouldStartWith("HTTP/1.1 400 ");
+        Refused("subprotocol").ShouldBe(1);
+    }
+
+    [Fact]
+    public void Pace_Reserve_TurnsFollowEachOther_UntilAllThatMayAreHeld()
+    {
+        var features = WebSocketFeatures.None with { UpgradeRate = RateLimit.Of(10, 2), HoldNanoseconds = 250_000_000 };
+        var bucket = 0L;
+
+        // Two at once, then one each 100 ms, up to the hold.
+        long[] waits = [.. Enumerable.Range(0, 7).Select(_ => UpgradePace.Reserve(features, ref bucket, 5_000_000))];
+        waits.ShouldBe([0, 0, 100_000_000, 200_000_000, -1, -1, -1]);
+        UpgradePace.Reserve(features, ref bucket, 5_100_000).ShouldBe(200_000_000);
+        UpgradePace.Reserve(features, ref bucket, 60_000_000).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Pace_Storm_IsHeldAndAllAreServed_TheRestIs503()
+    {
+        await ApplyAsync(
+            new WebSocketListenerConfig
+            {
+                Upgrades = new UpgradePaceConfig
+                {
+                    PerSecond = 10,
+                    Burst = 1,
+                    Hold = TimeSpan.FromSeconds(1),
+                },
+            }
+        );
+        var started = Stopwatch.GetTimestamp();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 25).Select(_ => StatusAsync()));
+
+        // By the rate 11 fit into the hold; a slow machine may let the bucket fill meanwhile.
+        var served = answers.Count(status => status == "101");
+        served.ShouldBeInRange(11, 25);
+        answers.Count(status => status == "503").ShouldBe(25 - served);
+        (served - 1).ShouldBeLessThanOrEqualTo((int)(Stopwatch.GetElapsedTime(started).TotalSeconds * 10) + 11);
+        Refused("upgrade_rate").ShouldBe(25 - served);
+        _backend.Requests.Count.ShouldBe(served);
+    }
+
+    [Fact]
+    public async Task Pace_HeldClientThatLeaves_AsksNoBackend()
+    {
+        await ApplyAsync(
+            new WebSocketListenerConfig
+            {
+                Upgrades = new UpgradePaceConfig
+                {
+                    PerSecond = 1,
+                    Burst = 1,
+                    Hold = TimeSpan.FromSeconds(3),
+                },
+            }
+        );
+        using var first = await RawAsync();
+        using var second = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await second.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
+        await second.SendAllAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\n{Requests.Upgrade}\r\n"), ProxyGateway.Deadline());
+        await Until.TrueAsync(() => Task.FromResult(_gateway.Engine.Connections == 2), Patience, "both are there");
+        second.Shutdown(SocketShutdown.Send);
+
+        await Until.TrueAsync(() => Task.FromResult(_gateway.Engine.Connections == 1), Patience, "the held one is gone");
+    }
+
+    [Fact]
+    public async Task PerUser_PerDevice_OneTooMany_Is429_AndEndedOnesFreeTheirPlaces()
+    {
+        _gateway.Capacity = new CapacityConfig { PerUser = 3, PerDevice = 2 };
+        await ApplyAsync(Identified());
+        using var first = await UserAsync("ann", "phone");
+        using var second = await UserAsync("ann", "phone");
+        (await AskAsync("X-User: ann\r\nX-Device: phone\r\n")).ShouldStartWith("HTTP/1.1 429 ");
+        using var third = await UserAsync("ann", "laptop");
+        (await AskAsync("X-User: ann\r\nX-Device: tablet\r\n")).ShouldContain("the user has too many connections");
+        using var other = await UserAsync("bob", "tv");
+        using var nobody = await _gateway.ConnectAsync();
+        Refused("per_user").ShouldBe(1);
+        Refused("per_device").ShouldBe(1);
+
+        await third.CloseAsync(WebSocketCloseStatus.NormalClosure, null, ProxyGateway.Deadline());
+        await Until.TrueAsync(() => Task.FromResult(_gateway.Engine.Identities.Count == 4), Patience, "the place is free");
+        using var again = await UserAsync("ann", "tablet");
+    }
+
+    [Fact]
+    public async Task PerUser_AcrossGateways_IsTheFleetsLimit()
+    {
+        await using var other = await ProxyGateway.StartAsync(
+            new WebSocketListenerConfig(),
+            "app",
+            ProxyGateway.Backend("app", _backend.Port)
+        );
+        await using var registry = new MemoryRegistry(TimeProvider.System);
+        await using var here = new FleetIdentities(registry, _gateway.Engine.Identities, "here", TimeProvider.System);
+        await using var there = new FleetIdentities(registry, other.Engine.Identities, "there", TimeProvider.System);
+        _gateway.Capacity = other.Capacity = new CapacityConfig { PerUser = 2, PerDevice = 5 };
+        await ApplyAsync(Identified());
+        await other.ApplyAsync(Identified(), "app", ProxyGateway.Backend("app", _backend.Port));
+
+        using var first = await UserAsync("ann", "phone");
+        using var second = await other.ConnectAsync("/", options => options.SetRequestHeader("X-User", "ann"));
+        (await AskAsync("X-User: ann\r\n")).ShouldStartWith("HTTP/1.1 429 ");
+        (await other.AskAsync($"GET / HTTP/1.1\r\n{Requests.Upgrade}X-User: ann\r\n\r\n")).ShouldStartWith("HTTP/1.1 429 ");
+
+        await second.CloseAsync(WebSocketCloseStatus.NormalClosure, null, ProxyGateway.Deadline());
+        await Until.TrueAsync(
+            async () =>
+            {
+                try
+                {
+                    (await UserAsync("ann", "laptop")).Dispose();
+                    return true;
+                }
+                catch (WebSocketException)
+                {
+                    return false;
+                }
+            },
+            Patience,
+            "the place that ended there is free here"
+        );
+    }
+
+    [Fact]
+    public async Task PerUser_RegistryDoesNotAnswer_OwnCountDecides()
+    {
+        _gateway.Engine.Identities.Fleet = new SilentFleet();
+        _gateway.Capacity = new CapacityConfig { PerUser = 1 };
+        await ApplyAsync(Identified());
+
+        using var first = await UserAsync("ann", "phone");
+        (await AskAsync("X-User: ann\r\n")).ShouldStartWith("HTTP/1.1 429 ");
+    }
+
+    [Theory]
+    [InlineData("origins[0]", "https://a.b/")]
+    [InlineData("subprotocols[0]", "a b")]
+    public async Task Compile_BadLists_NameTheItem(string field, string value)
+    {
+        var listener = field.StartsWith("origins", StringComparison.Ordinal)
+            ? new WebSocketListenerConfig { Origins = [value] }
+            : new WebSocketListenerConfig { Subprotocols = [value] };
+
+        (await ErrorsAsync(listener)).ShouldHaveSingleItem().ShouldStartWith($"listeners[0].webSocket.{field}: ");
+    }
+
+    [Fact]
+    public async Task Compile_BadNumbers_NameTheirFields() => (
+            await ErrorsAsync(
+                new WebSocketListenerConfig
+                {
+                    Messages = new WebSocketMessagesConfig
+                    {
+                        PerMinute = -1,
+                        Burst = 2_000_000,
+                        MaxBytes = -1,
+                    },
+                    Ping = new WebSocketPingConfig { Interval = TimeSpan.Zero, Timeout = TimeSpan.FromHours(2) },
+                    Upgrades = new UpgradePaceConfig { PerSecond = 0, Hold = TimeSpan.FromSeconds(4) },
+                    Affinity = new AffinityConfig { Type = AffinityType.Header, Key = "short" },
+                    Identity = new WebSocketIdentityConfig
+                    {
+                        User = new RequestValueConfig { From = RequestValueSource.Cookie, Name = "a b" },
+                    },
+                }
+            )
+        ).Select(error => error.Split(':')[0]["listeners[0].webSocket.".Length..]).ShouldBe(["messages.perMinute", "messages.burst", "messages.maxBytes", "ping.interval", "ping.timeout", "upgrades.perSecond", "upgrades.hold", "affinity.name", "affinity.key", "identity.user.name"], ignoreOrder: true);
+
+    private static WebSocketListenerConfig Pinged(int timeout) =>
+        new()
+        {
+            Ping = new WebSocketPingConfig { Interval = TimeSpan.FromSeconds(1), Timeout = TimeSpan.FromSeconds(timeout) },
+        };
+
+    private static WebSocketListenerConfig Identified() =>
+        new()
+        {
+            Identity = new WebSocketIdentityConfig
+            {
+                User = new RequestValueConfig { From = RequestValueSource.Header, Name = "X-User" },
+                Device = new RequestValueConfig { From = RequestValueSource.Header, Name = "X-Device" },
+            },
+        };
+
+    private Task ApplyAsync(WebSocketListenerConfig listener, params int[] ports) =>
+        _gateway.ApplyAsync(listener, "app", ProxyGateway.Backend("app", ports.Length == 0 ? [_backend.Port] : ports));
+
+    private async Task<IReadOnlyList<string>> ErrorsAsync(WebSocketListenerConfig listener)
+    {
+        var result = await _gateway.Engine.ApplyConfigAsync(
+            new GatewayConfig
+            {
+                Fleet = "default/test",
+                Listeners =
+                [
+                    new ListenerConfig
+                    {
+                        Name = "live",
+                        Protocol = ListenerProtocol.WebSocket,
+                        Port = _gateway.Port,
+                        Backend = "app",
+                        WebSocket = listener,
+                    },
+                ],
+                Backends = [ProxyGateway.Backend("app", _backend.Port)],
+            }
+        );
+        return result.Errors;
+    }
+
+    private Task<ClientWebSocket> UserAsync(string user, string device) =>
+        _gateway.ConnectAsync(
+            "/",
+            options =>
+            {
+                options.SetRequestHeader("X-User", user);
+                options.SetRequestHeader("X-Device", device);
+            }
+        );
+
+    private Task<string> AskAsync(string fields) => _gateway.AskAsync($"GET / HTTP/1.1\r\n{Requests.Upgrade}{fields}\r\n");
+
+    private async Task<string> StatusAsync()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
+        await socket.SendAllAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\n{Requests.Upgrade}\r\n"), ProxyGateway.Deadline());
+        return Encoding.ASCII.GetString(await ReadExactlyAsync(socket, 12))[9..];
+    }
+
+    private async Task<Socket> RawAsync()
+    {
+        var before = _gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal;
+        var raw = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await raw.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
+        var request = Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\n{Requests.Upgrade}\r\n");
+        await raw.SendAllAsync(request, ProxyGateway.Deadline());
+        var head = new StringBuilder();
+        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
+        {
+            head.Append((char)(await ReadExactlyAsync(raw, 1))[0]);
+        }
+
+        head.ToString().ShouldStartWith("HTTP/1.1 101 ");
+        _sent = before + request.Length;
+        return raw;
+    }
+
+    private static async Task<byte[]> ReadExactlyAsync(Socket socket, int count)
+    {
+        var buffer = new byte[count];
+        for (var length = 0; length < count; )
+        {
+            var received = await socket.ReceiveAsync(buffer.AsMemory(length), SocketFlags.None, ProxyGateway.Deadline());
+            received.ShouldBeGreaterThan(0, "the connection ended");
+            length += received;
+        }
+
+        return buffer;
+    }
+
+    private static async Task<byte[]> ReceiveAsync(ClientWebSocket client)
+    {
+        var all = new MemoryStream();
+        var buffer = new byte[4096];
+        while (true)
+        {
+            var result = await client.ReceiveAsync(buffer.AsMemory(), ProxyGateway.Deadline());
+            all.Write(buffer, 0, result.Count);
+            if (result.EndOfMessage)
+            {
+                return all.ToArray();
+            }
+        }
+    }
+
+    private static async Task ClosedAsync(ClientWebSocket client, int code, string reason)
+    {
+        var buffer = new byte[4096];
+        while ((await client.ReceiveAsync(buffer, ProxyGateway.Deadline())).MessageType != WebSocketMessageType.Close) { }
+
+        ((int)client.CloseStatus!).ShouldBe(code);
+        client.CloseStatusDescription.ShouldBe(reason);
+        await client.CloseOutputAsync(client.CloseStatus!.Value, null, ProxyGateway.Deadline());
+    }
+
+    private long Refused(string reason) => _gateway.Engine.ListenerLoads()[0].RefusedTotal.GetValueOrDefault(reason);
+
+    private long Closed(string reason) => _gateway.Engine.ListenerLoads()[0].Traffic.ClosedTotal.GetValueOrDefault(reason);
+
+    private sealed class SilentFleet : IFleetCount
+    {
+        public void Ask(IReadOnlyList<IdentityPlace> places, Action<int> answer) { }
+
+        public void Changed(ulong key) { }
+    }
+}
