@@ -72,6 +72,17 @@ public sealed record CapacitySpec
     [RangeMinimum(0), RangeMaximum(10_000_000)]
     public int? PerAddress { get; set; }
 
+    [Description(
+        "WebSockets at most of one user, on listeners that say who that is (webSocket.identity): on all gateways that share a registry; without one, on each. "
+            + "0: no limit. Default 10."
+    )]
+    [RangeMinimum(0), RangeMaximum(1_000_000)]
+    public int? PerUser { get; set; }
+
+    [Description("The same of one device. 0: no limit. Default 5.")]
+    [RangeMinimum(0), RangeMaximum(1_000_000)]
+    public int? PerDevice { get; set; }
+
     [Description("Connections at most from one network on one gateway. Left out: no limit.")]
     public PrefixLimitSpec? PerPrefix { get; set; }
 

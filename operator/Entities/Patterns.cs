@@ -50,6 +50,13 @@ public static class Patterns
     public const string Escaped = @"^([^\\]|\\[rnt0\\]|\\x[0-9A-Fa-f]{2})+$";
     public const string EscapedMeaning = @"a text whose backslashes begin \r, \n, \t, \0, \\ or \xHH";
 
+    public const string HttpToken = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
+    public const string HttpTokenMeaning = "a token (letters, digits and !#$%&'*+-.^_`|~)";
+
+    public const string Origin =
+        @"^[A-Za-z][-A-Za-z0-9+.]*://(\*\.)?(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9]([-A-Za-z0-9._]{0,251}[A-Za-z0-9])?)(:[1-9][0-9]{0,4})?$";
+    public const string OriginMeaning = "an origin such as https://example.com, https://*.example.com or http://localhost:3000";
+
     public const string CookieName = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";
     public const string CookieNameMeaning = "a cookie name (letters, digits and !#$%&'*+-.^_`|~)";
 

@@ -8,6 +8,11 @@ namespace Mooring.Operator.Entities;
 [ValidationRule("self.mode != 'Hub' || !has(self.affinity)", "affinity is not for mode Hub", FieldPath = ".affinity")]
 [ValidationRule("self.mode != 'Hub' || !has(self.lifetime)", "lifetime is not for mode Hub", FieldPath = ".lifetime")]
 [ValidationRule("self.mode != 'Hub' || !has(self.idleTimeout)", "idleTimeout is not for mode Hub", FieldPath = ".idleTimeout")]
+[ValidationRule(
+    "!has(self.messageBurst) || has(self.messagesPerMinute)",
+    "messageBurst needs messagesPerMinute",
+    FieldPath = ".messageBurst"
+)]
 public sealed record WebSocketListenerSpec
 {
     [Description(
@@ -35,6 +40,43 @@ public sealed record WebSocketListenerSpec
 
     [Description("Keeps a client with the endpoint that it had before.")]
     public AffinitySpec? Affinity { get; set; }
+
+    [Description(
+        "Origins that browsers may come from, as scheme://host, with a port where it is not the scheme's; *. in front of the host matches one label or more. "
+            + "Others are answered 403; a request without Origin is no browser's and passes. Left out: any. At most 64."
+    )]
+    [Items(0, 64, MaxTextLength = 300), Pattern(Patterns.Origin, Patterns.OriginMeaning)]
+    public IReadOnlyList<string> Origins { get; set; } = [];
+
+    [Description(
+        "Subprotocols that backends may be offered; others are taken out of a client's offer, and who offers only others is answered 400. Left out: any. At most 32."
+    )]
+    [Items(0, 32, MaxTextLength = 64), Pattern(Patterns.HttpToken, Patterns.HttpTokenMeaning)]
+    public IReadOnlyList<string> Subprotocols { get; set; } = [];
+
+    [Description("Messages of one client in a minute: 1 to 1000000. One too many closes the connection with 1008. Left out: any number.")]
+    [RangeMinimum(1), RangeMaximum(1_000_000)]
+    public int? MessagesPerMinute { get; set; }
+
+    [Description("Messages of one client that may come at once: 1 to 1000000. Left out: as many as in a minute. Needs messagesPerMinute.")]
+    [RangeMinimum(1), RangeMaximum(1_000_000)]
+    public int? MessageBurst { get; set; }
+
+    [Description(
+        "Longest message of a client in bytes, as it is sent: compressed where it is. 1 to 1073741824. A longer one closes the connection with 1009 before the "
+            + "frame that makes it so reaches the backend. Left out: any."
+    )]
+    [RangeMinimum(1), RangeMaximum(1_073_741_824)]
+    public int? MaxMessageBytes { get; set; }
+
+    [Description("Pings clients that are silent. Left out: they are left alone.")]
+    public WebSocketPingSpec? Ping { get; set; }
+
+    [Description("Holds new WebSockets to a pace. Left out: as fast as they come.")]
+    public WebSocketUpgradesSpec? Upgrades { get; set; }
+
+    [Description("Tells users and devices apart, whose connections are limited. Left out: they are not.")]
+    public WebSocketIdentitySpec? Identity { get; set; }
 
     [Description("The whole head of the request must have come within this. Default 10s.")]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
@@ -69,13 +111,25 @@ public sealed record RouteSpec
 }
 
 [Description("How a client is kept with one endpoint.")]
+[ValidationRule(
+    "(self.type in ['Header', 'Query']) == has(self.name)",
+    "name is for types Header and Query, which need it",
+    FieldPath = ".name"
+)]
 public sealed record AffinitySpec
 {
-    [Description("Cookie: the gateway sets a cookie that names the endpoint.")]
-    [AllowedValues("Cookie")]
+    [Description(
+        "Cookie: the gateway sets a cookie that names the endpoint, signed with a key that is the fleet's. Header, Query, ClientAddress: by consistent hash of a "
+            + "header field, of a parameter of the query, or of the client's address, the same on every gateway; a request without the value is balanced as any."
+    )]
+    [AllowedValues("Cookie", "Header", "Query", "ClientAddress")]
     public string Type { get; set; } = "Cookie";
 
-    [Description("The cookie.")]
+    [Description("Name of the header field or of the parameter. Only for types Header and Query.")]
+    [Length(1, 64), Pattern(Patterns.HttpToken, Patterns.HttpTokenMeaning)]
+    public string? Name { get; set; }
+
+    [Description("The cookie, of type Cookie.")]
     public CookieSpec Cookie { get; set; } = new();
 }
 

@@ -50,6 +50,9 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
         }
     }
 
+    /// <summary>For as long as this process lives: its gateways do not outlive it.</summary>
+    private static readonly string CookieSeed = Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
+
     /// <summary>Parses a manifest. Pure.</summary>
     /// <param name="text">YAML or JSON, one or more documents.</param>
     /// <param name="path">For the errors.</param>
@@ -78,6 +81,7 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
                     Fleet = fleet,
                     Platform = FleetPlatform.Host,
                     Secrets = folders.Of(space, secrets),
+                    CookieSeed = CookieSeed,
                 };
                 fleets.Add(new HostFleet(fleet, FleetPlanner.Plan(input)));
             }

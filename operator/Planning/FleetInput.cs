@@ -18,6 +18,9 @@ public sealed record FleetInput
     /// <summary>Where the gateways find Secrets.</summary>
     public SecretPaths Secrets { get; init; } = SecretPaths.Mounted;
 
+    /// <summary>What keys that gateways share are made of, where the fleet has no uid; null: its uid.</summary>
+    public string? CookieSeed { get; init; }
+
     /// <summary>Image of gateways whose fleet names none: the one that came with the operator.</summary>
     public string DefaultGatewayImage { get; init; } = "mooring/gateway:dev";
 

@@ -15,7 +15,10 @@ internal static class GatewayConfigRenderer
         return new GatewayConfig
         {
             Fleet = $"{fleet.Metadata.Namespace ?? "default"}/{fleet.Metadata.Name}",
-            Capacity = LimitsRenderer.Render(fleet.Spec.Gateway.Capacity) with { Fleet = RegistryRenderer.Limit(fleet.Spec.Gateway) },
+            Capacity = WebSocketRenderer.Add(LimitsRenderer.Render(fleet.Spec.Gateway.Capacity), fleet.Spec) with
+            {
+                Fleet = RegistryRenderer.Limit(fleet.Spec.Gateway),
+            },
             Registry = RegistryRenderer.Config(fleet.Spec.Registry),
             Drain = Drain(fleet.Spec.Gateway),
             Overload = OverloadRenderer.Render(fleet.Spec.Gateway, input.Platform),
@@ -24,6 +27,7 @@ internal static class GatewayConfigRenderer
             Listeners = fleet
                 .Spec.Listeners.Select(listener =>
                     Listener(listener, fleet.Spec.Authentication, input.Secrets, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
+                    Listener(listener, input, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
                 )
                 .ToList(),
             Backends = fleet.Spec.Backends.Select(backend => Backend(fleet, backend, input.Secrets, onHost)).ToList(),
@@ -49,6 +53,7 @@ internal static class GatewayConfigRenderer
         Math.Max(1, (gateway.Drain?.ReconnectsPerSecond ?? FleetDefaults.ReconnectsPerSecond) / Math.Max(1, gateway.Replicas));
 
     private static ListenerConfig Listener(ListenerSpec listener, AuthenticationSpec? authentication, SecretPaths secrets, int bindPort) =>
+    private static ListenerConfig Listener(ListenerSpec listener, FleetInput input, int bindPort) =>
         new()
         {
             Name = listener.Name,
@@ -68,6 +73,9 @@ internal static class GatewayConfigRenderer
                     : null,
             Tunnel = TunnelRenderer.Render(listener.Tunnel, secrets),
             Tls = TlsRenderer.Render(listener.Tls, secrets),
+                listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec(), input) : null,
+            Tunnel = TunnelRenderer.Render(listener.Tunnel, input.Secrets),
+            Tls = TlsRenderer.Render(listener.Tls, input.Secrets),
             ProxyProtocol = ProxyProtocolRenderer.Render(listener.ProxyProtocol),
             Limits = LimitsRenderer.Render(listener.Limits),
         };
@@ -84,8 +92,9 @@ internal static class GatewayConfigRenderer
     private static UdpListenerConfig Udp(UdpListenerSpec spec) =>
         new() { SessionTimeout = Duration.Parse(spec.SessionTimeout), Responses = spec.Responses ?? 0 };
 
-    private static WebSocketListenerConfig WebSocket(WebSocketListenerSpec spec) =>
-        new()
+    private static WebSocketListenerConfig WebSocket(WebSocketListenerSpec spec, FleetInput input)
+    {
+        var config = new WebSocketListenerConfig
         {
             Mode = Enum.Parse<WebSocketMode>(spec.Mode),
             Balancing = Enum.Parse<BalancingPolicy>(spec.Balancing),
@@ -97,20 +106,13 @@ internal static class GatewayConfigRenderer
                     Backend = route.Backend,
                 })
                 .ToList(),
-            Affinity = spec.Affinity is not { } affinity
-                ? null
-                : new AffinityConfig
-                {
-                    Type = Enum.Parse<AffinityType>(affinity.Type),
-                    CookieName = affinity.Cookie.Name,
-                    CookieTtl = Parse(affinity.Cookie.Ttl) ?? TimeSpan.Zero,
-                    CookiePath = affinity.Cookie.Path,
-                },
             HandshakeTimeout = Parse(spec.HandshakeTimeout) ?? new WebSocketListenerConfig().HandshakeTimeout,
             IdleTimeout = Parse(spec.IdleTimeout) ?? TimeSpan.Zero,
             Lifetime = ConnectionFeaturesRenderer.Lifetime(spec.Lifetime),
             Socket = ConnectionFeaturesRenderer.ClientSocket(spec.Socket),
         };
+        return WebSocketRenderer.Add(config, spec, WebSocketRenderer.CookieKey(input));
+    }
 
     private static BackendConfig Backend(ConnectionFleet fleet, BackendSpec backend, SecretPaths secrets, bool onHost)
     {

@@ -117,6 +117,7 @@ internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
         RuleFor(listener => listener).SetValidator(new ListenerLimitsRules()).When(listener => listener.Limits is not null);
         RuleFor(listener => listener.Tcp!.Lifetime!).SetValidator(new LifetimeRules()).When(listener => listener.Tcp?.Lifetime is not null);
         RuleFor(listener => listener.Tcp!.Socket!).SetValidator(new SocketRules()).When(listener => listener.Tcp?.Socket is not null);
+        RuleFor(listener => listener.WebSocket!).SetValidator(new WebSocketRules()).When(listener => listener.WebSocket is not null);
         RuleFor(listener => listener.WebSocket!.Lifetime!)
             .SetValidator(new LifetimeRules())
             .When(listener => listener.WebSocket?.Lifetime is not null);

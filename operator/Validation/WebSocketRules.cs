@@ -1,0 +1,32 @@
+using FluentValidation;
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Validation;
+
+internal sealed class WebSocketRules : AbstractValidator<WebSocketListenerSpec>
+{
+    public WebSocketRules()
+    {
+        RuleFor(socket => socket.Affinity!.Name)
+            .NotNull()
+            .When(socket => socket.Affinity?.Type is "Header" or "Query")
+            .WithMessage("is required for types Header and Query");
+        RuleFor(socket => socket.Affinity!.Name)
+            .Null()
+            .When(socket => socket.Affinity?.Type is "Cookie" or "ClientAddress")
+            .WithMessage("is only for types Header and Query");
+        RuleFor(socket => socket.MessageBurst)
+            .Null()
+            .When(socket => socket.MessagesPerMinute is null)
+            .WithMessage("needs messagesPerMinute");
+        RuleFor(socket => socket.Ping!.Interval)
+            .MustBeBetween(TimeSpan.FromSeconds(1), TimeSpan.FromHours(24))
+            .When(socket => socket.Ping is not null);
+        RuleFor(socket => socket.Ping!.Timeout)
+            .MustBeBetween(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))
+            .When(socket => socket.Ping is not null);
+        RuleFor(socket => socket.Upgrades!.Hold)
+            .MustBeBetween(TimeSpan.Zero, TimeSpan.FromMilliseconds(3_900))
+            .When(socket => socket.Upgrades is not null);
+    }
+}
