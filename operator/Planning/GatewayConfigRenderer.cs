@@ -26,7 +26,6 @@ internal static class GatewayConfigRenderer
             // On a host the supervisor binds, and hands the sockets over.
             Listeners = fleet
                 .Spec.Listeners.Select(listener =>
-                    Listener(listener, fleet.Spec.Authentication, input.Secrets, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
                     Listener(listener, input, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
                 )
                 .ToList(),
@@ -52,7 +51,6 @@ internal static class GatewayConfigRenderer
     public static int PaceAlone(GatewaySpec gateway) =>
         Math.Max(1, (gateway.Drain?.ReconnectsPerSecond ?? FleetDefaults.ReconnectsPerSecond) / Math.Max(1, gateway.Replicas));
 
-    private static ListenerConfig Listener(ListenerSpec listener, AuthenticationSpec? authentication, SecretPaths secrets, int bindPort) =>
     private static ListenerConfig Listener(ListenerSpec listener, FleetInput input, int bindPort) =>
         new()
         {
@@ -66,14 +64,11 @@ internal static class GatewayConfigRenderer
             Udp = listener.Protocol == Protocols.Udp ? Udp(listener.Udp ?? new UdpListenerSpec()) : null,
             WebSocket =
                 listener.Protocol == Protocols.WebSocket
-                    ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec()) with
+                    ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec(), input) with
                     {
-                        Hub = HubRenderer.Render(listener.WebSocket, authentication, secrets),
+                        Hub = HubRenderer.Render(listener.WebSocket, input.Fleet.Spec.Authentication, input.Secrets),
                     }
                     : null,
-            Tunnel = TunnelRenderer.Render(listener.Tunnel, secrets),
-            Tls = TlsRenderer.Render(listener.Tls, secrets),
-                listener.Protocol == Protocols.WebSocket ? WebSocket(listener.WebSocket ?? new WebSocketListenerSpec(), input) : null,
             Tunnel = TunnelRenderer.Render(listener.Tunnel, input.Secrets),
             Tls = TlsRenderer.Render(listener.Tls, input.Secrets),
             ProxyProtocol = ProxyProtocolRenderer.Render(listener.ProxyProtocol),

@@ -19,6 +19,20 @@ internal sealed class WebSocketRules : AbstractValidator<WebSocketListenerSpec>
             .Null()
             .When(socket => socket.MessagesPerMinute is null)
             .WithMessage("needs messagesPerMinute");
+        When(
+            socket => socket.Mode == "Hub",
+            () =>
+            {
+                const string Proxy = "is not for mode Hub";
+                RuleFor(socket => socket.Origins).Empty().WithMessage(Proxy);
+                RuleFor(socket => socket.Subprotocols).Empty().WithMessage(Proxy);
+                RuleFor(socket => socket.MessagesPerMinute).Null().WithMessage(Proxy);
+                RuleFor(socket => socket.MaxMessageBytes).Null().WithMessage(Proxy);
+                RuleFor(socket => socket.Ping).Null().WithMessage(Proxy);
+                RuleFor(socket => socket.Upgrades).Null().WithMessage(Proxy);
+                RuleFor(socket => socket.Identity).Null().WithMessage(Proxy);
+            }
+        );
         RuleFor(socket => socket.Ping!.Interval)
             .MustBeBetween(TimeSpan.FromSeconds(1), TimeSpan.FromHours(24))
             .When(socket => socket.Ping is not null);
