@@ -1,5 +1,4 @@
 using Mooring.Kubernetes.Client;
-using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Metrics.External;
 using Mooring.Operator.Reconciliation;

@@ -1,6 +1,5 @@
 using Mooring.Contracts.Text;
 using Mooring.Kubernetes.Models;
-using Mooring.Operator.Entities;
 
 namespace Mooring.Operator.Planning;
 

@@ -1,4 +1,3 @@
-using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
