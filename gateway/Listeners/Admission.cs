@@ -75,14 +75,14 @@ internal sealed unsafe class Admission(RelayLoop loop)
     /// <summary>
     /// Takes a place for a visitor of a tunnel that is open. As <see cref="Take"/>, but a gateway that drains serves those of the tunnels which it still has.
     /// </summary>
-    public RefusalReason? TakeVisitor(ListenerState listener, NetworkAddress address)
+    public RefusalReason? TakeVisitor(ListenerState listener, NetworkAddress address, bool behindProxy = false)
     {
         if (listener.Setup is not { } setup)
         {
             return RefusalReason.TunnelGone;
         }
 
-        return TakePlaces(listener, setup, address, behindProxy: false);
+        return TakePlaces(listener, setup, address, behindProxy);
     }
 
     /// <summary>Gives back what <see cref="TakeVisitor"/> has taken.</summary>

@@ -30,11 +30,43 @@ internal sealed record GatewayRecord
     /// </summary>
     public long Generation { get; init; }
 
+    /// <summary>What others need to reach its tunnels; null: it has none to reach.</summary>
+    public PeerRecord? Peer { get; init; }
+
     /// <summary>It takes new work.</summary>
     public bool TakesWork => State == GatewayState.Serving && Load < Capacity;
 
     /// <summary><see cref="Load"/> of <see cref="Capacity"/>: 0 to 1, and above where a limit was lowered. A gateway without capacity is full.</summary>
     public double Utilization => Capacity > 0 ? (double)Load / Capacity : 1;
+}
+
+/// <summary>How other gateways reach the tunnels of one.</summary>
+internal sealed record PeerRecord
+{
+    /// <summary>Where it listens for them, as <c>address:port</c>.</summary>
+    public string Address { get; set; } = "";
+
+    /// <summary>What they prove to be of the fleet with: whoever reads the registry is.</summary>
+    public string Key { get; set; } = "";
+
+    /// <summary>The gateway in the ids of its visitors.</summary>
+    public uint Number { get; init; }
+
+    /// <summary>Host and address that it binds: gateways with the same one cannot both bind a port.</summary>
+    public string Site { get; set; } = "";
+
+    /// <summary>Its tunnels' public ports: see <see cref="Tunnels.PortSet"/>.</summary>
+    public string Tcp { get; set; } = "";
+
+    public string Udp { get; set; } = "";
+
+    /// <summary>Tunnels that are open there.</summary>
+    public int Tunnels { get; init; }
+
+    /// <summary>Everything is within its bounds.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool IsBounded =>
+        Address.Length <= RegistryLimits.MaxName && Key.Length <= 128 && Site.Length <= RegistryLimits.MaxName && Tcp.Length <= 12_288 && Udp.Length <= 12_288;
 }
 
 /// <summary>What bounds a registry, whoever writes to it.</summary>

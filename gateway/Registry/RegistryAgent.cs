@@ -3,6 +3,7 @@ using Mooring.Contracts.Stream;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Registry.Redis;
 using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Tunnels;
 
 namespace Mooring.Gateway.Registry;
 
@@ -37,6 +38,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
     private GatewayState _state;
     private long _connects;
     private long _nextBeat;
+    private bool _beatSoon;
 
     /// <param name="registry">Disposed of by this.</param>
     /// <param name="ttl">Of this gateway's entry.</param>
@@ -74,6 +76,28 @@ internal sealed class RegistryAgent : IAsyncDisposable
 
     /// <summary>Sets the limit of the whole fleet; in force within a tick.</summary>
     public void SetLimit(FleetCapacityConfig? limit) => Volatile.Write(ref _limit, limit);
+
+    /// <summary>Says how the gateway fares within a tick: others wait for it.</summary>
+    public void BeatSoon() => Volatile.Write(ref _beatSoon, true);
+
+    /// <summary>What tunnels need of the registry.</summary>
+    public TunnelRegistry Tunnels(int reservedPercent)
+    {
+        var view = View(reservedPercent);
+        var stale = TimeSpan.FromTicks(Math.Max(3 * Beat.Ticks, _ttl.Ticks / 4));
+        return new TunnelRegistry(
+            _registry,
+            view.Gateway,
+            _ttl,
+            view.Problem,
+            view.Gateways,
+            reservedPercent,
+            IsStale: view.Age is not { } age || age > stale
+        )
+        {
+            IsShared = view.IsShared,
+        };
+    }
 
     public RegistryView View(int reservedPercent)
     {
@@ -161,7 +185,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
         var record = _record();
         // Connected anew, the server may be another, or have lost its memory.
         var connects = _counters.Connects;
-        if (_time.GetTimestamp() >= _nextBeat || record.State != _state || connects != _connects)
+        if (Interlocked.Exchange(ref _beatSoon, false) || _time.GetTimestamp() >= _nextBeat || record.State != _state || connects != _connects)
         {
             await BeatAsync(record);
             (_state, _connects) = (record.State, connects);

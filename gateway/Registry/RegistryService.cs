@@ -32,6 +32,13 @@ internal sealed class RegistryService(
     /// <summary>Null before the first config.</summary>
     public RegistryView? View() => Volatile.Read(ref _current) is { } current ? current.Agent.View(current.ReservedPercent) : null;
 
+    /// <summary>What tunnels need of it; null before the first config.</summary>
+    public Tunnels.TunnelRegistry? Tunnels() =>
+        Volatile.Read(ref _current) is { } current ? current.Agent.Tunnels(current.ReservedPercent) : null;
+
+    /// <summary>Others are to know soon what has changed here.</summary>
+    public void BeatSoon() => Volatile.Read(ref _current)?.Agent.BeatSoon();
+
     /// <summary>Puts the registry of an accepted config in force.</summary>
     public async Task ApplyAsync(GatewayConfig config)
     {

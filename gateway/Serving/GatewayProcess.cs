@@ -69,6 +69,19 @@ internal static class GatewayProcess
         {
             Identities = engine.Identities,
         };
+        engine.Tunnels.Source = registry.Tunnels;
+        engine.Tunnels.PortsChanged = registry.BeatSoon;
+        engine.Tunnels.Turned = (tunnel, turn) =>
+            log.Event(
+                "tunnel",
+                ("tunnel", tunnel.Name),
+                ("listener", tunnel.Listener.Name),
+                ("tenant", tunnel.Tenant.Name),
+                ("client", tunnel.Client),
+                ("ports", string.Join(' ', tunnel.Ports.Select(port => port.Thing.Id))),
+                ("state", turn.State),
+                ("reason", turn.Reason)
+            );
         var configs = new ConfigApplier(engine, drain, registry, log);
         var status = new GatewayStatus(options, engine, configs, drain, handover, registry, log, time);
         using var reloads = new SemaphoreSlim(0);

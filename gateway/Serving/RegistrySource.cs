@@ -24,6 +24,7 @@ internal sealed class RegistrySource(ServeOptions options, GatewayEngine engine,
             Load = engine.Connections,
             Capacity = engine.Snapshot?.Capacity ?? 0,
             Bandwidth = Bandwidth(),
+            Peer = engine.Tunnels.Peer,
         };
 
     /// <summary>Bits per second over the last second or more.</summary>
@@ -44,6 +45,19 @@ internal sealed class RegistrySource(ServeOptions options, GatewayEngine engine,
         }
     }
 
+    /// <summary>The machine's first address that others may reach.</summary>
+    public static IPAddress MachineAddress() =>
+        NetworkInterface
+            .GetAllNetworkInterfaces()
+            .Where(network =>
+                network.OperationalStatus == OperationalStatus.Up && network.NetworkInterfaceType != NetworkInterfaceType.Loopback
+            )
+            .SelectMany(network => network.GetIPProperties().UnicastAddresses)
+            .Select(unicast => unicast.Address)
+            .Where(one => !one.IsIPv6LinkLocal)
+            .OrderBy(one => one.AddressFamily == AddressFamily.InterNetwork ? 0 : 1)
+            .FirstOrDefault() ?? IPAddress.Loopback;
+
     /// <summary>The machine's first address that others may reach, with the port of the admin side if there is one.</summary>
     private static string Address(ServeOptions options)
     {
@@ -51,17 +65,7 @@ internal sealed class RegistrySource(ServeOptions options, GatewayEngine engine,
         var address =
             admin is not null && !admin.Address.Equals(IPAddress.Any) && !admin.Address.Equals(IPAddress.IPv6Any)
                 ? admin.Address
-                : NetworkInterface
-                    .GetAllNetworkInterfaces()
-                    .Where(network =>
-                        network.OperationalStatus == OperationalStatus.Up && network.NetworkInterfaceType != NetworkInterfaceType.Loopback
-                    )
-                    .SelectMany(network => network.GetIPProperties().UnicastAddresses)
-                    .Select(unicast => unicast.Address)
-                    .Where(one => !one.IsIPv6LinkLocal)
-                    .OrderBy(one => one.AddressFamily == AddressFamily.InterNetwork ? 0 : 1)
-                    .FirstOrDefault()
-                    ?? IPAddress.Loopback;
+                : MachineAddress();
         return admin is null ? address.ToString() : new IPEndPoint(address, admin.Port).ToString();
     }
 }

@@ -47,6 +47,9 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "socket"), SuppressGCTransition]
     public static partial int Socket(int domain, int type, int protocol);
 
+    [LibraryImport(Library, EntryPoint = "socketpair"), SuppressGCTransition]
+    public static partial int SocketPair(int domain, int type, int protocol, int* descriptors);
+
     [LibraryImport(Library, EntryPoint = "connect"), SuppressGCTransition]
     public static partial int Connect(int socket, void* address, uint length);
 

@@ -199,7 +199,14 @@ internal sealed unsafe partial class TunnelDesk
         var place = TunnelId.Read(id);
         if (place.Owner != Service.OwnerNumber)
         {
-            _greetings.Remove(client);
+            var forwarded = _greetings.Remove(client, out var greeting) && greeting.Listener == Service.Peers;
+            if (forwarded)
+            {
+                // Once, and no further.
+                loop.Closer.Close(client, CloseReason.TunnelGone, reset: false);
+                return;
+            }
+
             BringElsewhere(client, channel, id, ready, early);
         }
         else if (place.Loop >= loop.Engine.Loops.Length)

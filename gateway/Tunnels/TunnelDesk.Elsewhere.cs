@@ -1,16 +1,335 @@
+using System.Net;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Registry;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.Tunnels.Protocol;
 using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Tunnels;
 
-/// <summary>What belongs to another gateway.</summary>
+/// <summary>Visitors and data connections of tunnels that another gateway has: they go on to it, once, and keep their addresses.</summary>
 internal sealed unsafe partial class TunnelDesk
 {
-    private void BringElsewhere(int client, Channel* channel, Guid id, bool ready, byte[] early) =>
-        loop.Closer.Close(client, CloseReason.TunnelGone, reset: false);
+    /// <summary>What <see cref="EventLoop.RegisterListener"/> calls the socket for other gateways.</summary>
+    public const int PeerNumber = 1 << 30;
 
-    private void LookElsewhere(int visitor, Channel* channel, string host, bool isTls) =>
-        TurnAway(visitor, channel, RefusalReason.TunnelGone, isTls ? null : new Refusal(404, "no such tunnel"));
+    /// <summary>Sockets of other gateways' tunnels have numbers from here on.</summary>
+    private const int FirstForeign = 1 << 28;
+
+    /// <summary>Between two looks for a tunnel whose owner is gone.</summary>
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
+
+    private readonly Dictionary<int, ForeignPort> _foreign = [];
+    private readonly Dictionary<int, Forward> _forwards = [];
+
+    /// <summary>Connections on their way to another gateway.</summary>
+    public int Forwards => _forwards.Count;
+
+    /// <summary>Listens for visitors of another gateway's tunnel.</summary>
+    public bool WatchForeign(OwnedThing thing, int socket, ushort listener)
+    {
+        var number = FirstForeign + NumberOf(thing);
+        _foreign[number] = new ForeignPort(thing, socket, listener);
+        return loop.RegisterListener(socket, number);
+    }
+
+    /// <summary>Listens no more; the socket stays open.</summary>
+    public bool LeaveForeign(OwnedThing thing)
+    {
+        if (_foreign.Remove(FirstForeign + NumberOf(thing), out var port))
+        {
+            loop.Unregister(port.Socket);
+        }
+
+        return true;
+    }
+
+    /// <summary>Listens for other gateways no more.</summary>
+    public bool LeavePeers(int socket)
+    {
+        loop.Unregister(socket);
+        return true;
+    }
+
+    private static int NumberOf(OwnedThing thing) => int.Parse(thing.Id.AsSpan(4), System.Globalization.CultureInfo.InvariantCulture);
+
+    private void AcceptForeign(int number)
+    {
+        if (_resumeAt != 0 || !_foreign.TryGetValue(number, out var port))
+        {
+            return;
+        }
+
+        for (var accepted = 0; accepted < MaxBatch; accepted++)
+        {
+            uint length = KernelAddress.MaxBytes;
+            var visitor = Libc.Accept(port.Socket, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
+            if (visitor < 0)
+            {
+                PauseIfExhausted(Libc.LastError);
+                return;
+            }
+
+            var (address, from) = KernelAddress.Read(_address);
+            var listener = loop.Engine.Listeners[port.Listener];
+            var refusal = loop.Table.Holds(visitor) ? loop.Admission.TakeVisitor(listener, address) : RefusalReason.Resources;
+            if (refusal is not null)
+            {
+                listener.CountRefusal(refusal.Value);
+                Libc.ResetOnClose(visitor);
+                _ = Libc.Close(visitor);
+                continue;
+            }
+
+            var channel = ClaimVisitor(visitor, port.Listener, address, from);
+            var wait = listener.Setup!.Config.Tunnel!.VisitorTimeout;
+            SendOn(visitor, channel, new Forward(visitor, channel->Started, port.Thing) { IsTls = true }, wait);
+        }
+    }
+
+    /// <summary>The stream of a UDP port of another gateway's tunnel comes in as a visitor.</summary>
+    public void ForwardStream(int stream, OwnedThing thing, ushort index, NetworkAddress address, ushort from)
+    {
+        var listener = loop.Engine.Listeners[index];
+        if (!loop.Table.Holds(stream) || loop.Admission.TakeVisitor(listener, address) is not null)
+        {
+            _ = Libc.Close(stream);
+            return;
+        }
+
+        var channel = ClaimVisitor(stream, index, address, from);
+        SendOn(stream, channel, new Forward(stream, channel->Started, thing) { IsTls = true }, listener.Setup!.Config.Tunnel!.VisitorTimeout);
+    }
+
+    /// <summary>Another gateway connects.</summary>
+    private void AcceptPeer()
+    {
+        var index = Array.FindIndex(loop.Engine.Listeners, static state => state.Setup?.Tunnel is not null);
+        for (var accepted = 0; accepted < MaxBatch; accepted++)
+        {
+            uint length = KernelAddress.MaxBytes;
+            var peer = Libc.Accept(Service.PeerDescriptor, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
+            if (peer < 0)
+            {
+                PauseIfExhausted(Libc.LastError);
+                return;
+            }
+
+            var (address, from) = KernelAddress.Read(_address);
+            if (
+                index < 0
+                || !loop.Table.Holds(peer)
+                || loop.Admission.TakeVisitor(loop.Engine.Listeners[index], address, behindProxy: true) is not null
+            )
+            {
+                _ = Libc.Close(peer);
+                continue;
+            }
+
+            var channel = ClaimVisitor(peer, (ushort)index, address, from);
+            Libc.SetOption(peer, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
+            Greet(peer, channel, Service.Peers!);
+        }
+    }
+
+    /// <summary>Another gateway has brought a visitor of a tunnel here.</summary>
+    private void TakeForward(int visitor, Channel* channel, Greeting greeting, ForwardMessage message)
+    {
+        var listener = Array.Find(loop.Engine.Listeners, state => state.Name == message.Listener && state.Setup is not null);
+        var port = Service.Find(new OwnedThing(OwnedKind.Tunnel, message.Thing));
+        if (greeting.Listener != Service.Peers || listener is null || port is null)
+        {
+            SayLast(visitor, channel, ServerMessage.Error("no such tunnel"), CloseReason.TunnelGone);
+            return;
+        }
+
+        if (loop.Admission.Identify(channel, NetworkAddress.From(IPAddress.Parse(message.Address))) is { } refusal)
+        {
+            listener.CountRefusal(refusal);
+            SayLast(visitor, channel, ServerMessage.Error("refused"), CloseReason.Refused);
+            return;
+        }
+
+        loop.Engine.Listeners[channel->Listener].Connections.Release();
+        listener.Connections.TryAcquire(0);
+        (channel->Listener, channel->Port) = (listener.Index, message.Port);
+        _ = Move(
+            visitor,
+            channel,
+            port.Session.Loop,
+            desk =>
+            {
+                var here = desk.Loop.Table[visitor];
+                if (port.Session.IsEnded || port.Slot < 0 || !port.Session.Tenant.TryVisit())
+                {
+                    desk.SayLast(visitor, here, ServerMessage.Error("no such tunnel"), CloseReason.TunnelGone);
+                }
+                else if (desk.Say(visitor, here, ForwardMessage.Go))
+                {
+                    desk.Hold(visitor, here, port);
+                }
+                else
+                {
+                    port.Session.Tenant.Left();
+                }
+            }
+        );
+    }
+
+    /// <summary>A data connection that another gateway waits for.</summary>
+    private void BringElsewhere(int client, Channel* channel, Guid id, bool ready, byte[] early)
+    {
+        var verb = ready ? "Ready" : "Accept";
+        var forward = new Forward(client, channel->Started, default)
+        {
+            Opening = [.. System.Text.Encoding.ASCII.GetBytes($"{{\"{verb}\":\"{id:D}\"}}\0"), .. early],
+            IsTls = true,
+        };
+        channel->Phase = ChannelPhase.TunnelForward;
+        _forwards[client] = forward;
+        loop.Timers.Arm(client, loop.Tick + HandshakeTicks);
+        var owner = TunnelId.Read(id).Owner;
+        if (Service.OwnerOf(owner) is { } known)
+        {
+            Dial(forward, known);
+            return;
+        }
+
+        // It may have come a moment ago.
+        var started = channel->Started;
+        Service.Refresh(() => loop.Post(() => OnRefreshed(client, started, owner)));
+    }
+
+    private void OnRefreshed(int client, long started, uint owner)
+    {
+        if (ForwardOf(client, started) is not { } forward)
+        {
+            return;
+        }
+
+        if (Service.OwnerOf(owner) is { } known)
+        {
+            Dial(forward, known);
+        }
+        else
+        {
+            loop.Closer.Close(client, CloseReason.TunnelGone, reset: false);
+        }
+    }
+
+    private void LookElsewhere(int visitor, Channel* channel, string host, bool isTls)
+    {
+        var thing = new OwnedThing(OwnedKind.Tunnel, $"name:{host}");
+        var config = loop.Engine.Listeners[channel->Listener].Setup?.Config;
+        SendOn(visitor, channel, new Forward(visitor, channel->Started, thing) { IsTls = isTls }, config?.Tunnel?.VisitorTimeout ?? LookAgain);
+    }
+
+    /// <summary>Looks for the owner of what a visitor wants, for as long as it may wait.</summary>
+    private void SendOn(int visitor, Channel* channel, Forward forward, TimeSpan wait)
+    {
+        channel->Phase = ChannelPhase.TunnelForward;
+        _forwards[visitor] = forward;
+        loop.Timers.Arm(visitor, loop.Tick + TimerWheel.Ticks(wait));
+        Look(forward);
+    }
+
+    private void Look(Forward forward)
+    {
+        var (visitor, started) = (forward.Client, forward.Started);
+        Service.Locate(
+            forward.Thing,
+            ask: forward.Tries > 0,
+            (port, owner) => loop.Post(() => OnLocated(visitor, started, port, owner))
+        );
+    }
+
+    private void OnLocated(int visitor, long started, TunnelPort? port, GatewayRecord? owner)
+    {
+        if (ForwardOf(visitor, started) is not { } forward)
+        {
+            return;
+        }
+
+        var channel = loop.Table[visitor];
+        if (port is not null)
+        {
+            _forwards.Remove(visitor);
+            _ = Move(visitor, channel, port.Session.Loop, desk => desk.HoldNamed(visitor, port, forward.IsTls));
+        }
+        else if (owner is not null)
+        {
+            Dial(forward, owner);
+        }
+        else if (forward.Tries == 0 && forward.Thing.Id.StartsWith("name:", StringComparison.Ordinal))
+        {
+            // Nobody has that name. A port that is listened on had an owner a moment ago, which may come back.
+            TurnAway(visitor, channel, RefusalReason.TunnelGone, forward.IsTls ? null : new Refusal(404, "no such tunnel"));
+        }
+        else
+        {
+            Retry(forward);
+        }
+    }
+
+    /// <summary>The way to the owner failed, or it is not the owner any more: looks again in a moment, until the visitor's time is up.</summary>
+    private void Retry(Forward forward)
+    {
+        if (forward.Opening is not null)
+        {
+            loop.Closer.Close(forward.Client, CloseReason.TunnelGone, reset: false);
+            return;
+        }
+
+        forward.Tries++;
+        var (visitor, started) = (forward.Client, forward.Started);
+        Service.After(
+            LookAgain,
+            () =>
+                loop.Post(() =>
+                {
+                    if (ForwardOf(visitor, started) is { } again)
+                    {
+                        Look(again);
+                    }
+                })
+        );
+    }
+
+    private Forward? ForwardOf(int client, long started)
+    {
+        var channel = loop.Table[client];
+        return
+            channel->Kind == ChannelKind.Client
+            && channel->Phase == ChannelPhase.TunnelForward
+            && channel->Started == started
+            && _forwards.TryGetValue(client, out var forward)
+            ? forward
+            : null;
+    }
+
+    private sealed record ForeignPort(OwnedThing Thing, int Socket, ushort Listener);
+
+    /// <summary>A connection that waits for the way to another gateway.</summary>
+    private sealed class Forward(int client, long started, OwnedThing thing)
+    {
+        public int Client { get; } = client;
+
+        public long Started { get; } = started;
+
+        /// <summary>What a visitor wants.</summary>
+        public OwnedThing Thing { get; } = thing;
+
+        /// <summary>Of a data connection: its message, and what came behind.</summary>
+        public byte[]? Opening { get; init; }
+
+        /// <summary>No answer in words: it speaks TLS, or nobody knows what.</summary>
+        public bool IsTls { get; init; }
+
+        /// <summary>Times that the way there failed.</summary>
+        public int Tries { get; set; }
+
+        /// <summary>Descriptor of the connection to the other gateway; -1: none.</summary>
+        public int Link { get; set; } = -1;
+    }
 }

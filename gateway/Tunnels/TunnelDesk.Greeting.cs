@@ -8,6 +8,9 @@ namespace Mooring.Gateway.Tunnels;
 /// <summary>From accept to where it is known what a connection is: a control connection, a data connection, or nothing good.</summary>
 internal sealed unsafe partial class TunnelDesk
 {
+    /// <summary>Longer than other gateways keep a connection that carries nothing.</summary>
+    private static readonly uint PeerTicks = TimerWheel.Ticks(TimeSpan.FromSeconds(60));
+
     /// <summary>A client was accepted on a Tunnel listener, and has its TLS where it has one.</summary>
     public void Start(int client, Channel* channel, ListenerSetup setup)
     {
@@ -17,8 +20,14 @@ internal sealed unsafe partial class TunnelDesk
             return;
         }
 
+        Greet(client, channel, setup.Tunnel!);
+    }
+
+    /// <summary>Begins with a connection of which nothing is known.</summary>
+    private void Greet(int client, Channel* channel, TunnelListener listener)
+    {
         channel->Phase = ChannelPhase.TunnelGreeting;
-        var greeting = new Greeting(setup.Tunnel!) { Challenge = Guid.NewGuid(), Tenant = setup.Tunnel!.Anybody };
+        var greeting = new Greeting(listener) { Challenge = Guid.NewGuid(), Tenant = listener.Anybody };
         greeting.Authenticated = !greeting.Listener.AsksForSecret;
         _greetings[client] = greeting;
         loop.Timers.Arm(client, loop.Tick + HandshakeTicks);
@@ -104,7 +113,8 @@ internal sealed unsafe partial class TunnelDesk
             else
             {
                 (greeting.Authenticated, greeting.Tenant) = (true, tenant);
-                loop.Timers.Arm(client, loop.Tick + HandshakeTicks);
+                // Other gateways connect ahead, and say later what for.
+                loop.Timers.Arm(client, loop.Tick + (greeting.Listener == Service.Peers ? PeerTicks : HandshakeTicks));
             }
 
             return;
@@ -112,6 +122,12 @@ internal sealed unsafe partial class TunnelDesk
 
         switch (message.Verb)
         {
+            case ClientVerb.Forward:
+                TakeForward(client, channel, greeting, message.Forward!);
+                break;
+            case ClientVerb.Hello or ClientVerb.Open when greeting.Listener == Service.Peers:
+                Refuse(client, channel, RefusalReason.BadRequest, CloseReason.ProtocolError);
+                break;
             case ClientVerb.Hello:
                 var request = new OpenRequest { Ports = [new PortRequest { Protocol = TunnelProtocol.Tcp, Port = message.Port }] };
                 Open(client, channel, greeting, request, isBore: true);

@@ -2,6 +2,7 @@ using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.Tunnels.Protocol;
+using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Tunnels;
 
@@ -29,6 +30,20 @@ internal sealed unsafe partial class TunnelDesk
 
     public void OnAcceptable(int number)
     {
+        if (number >= FirstForeign)
+        {
+            if (number == PeerNumber)
+            {
+                AcceptPeer();
+            }
+            else
+            {
+                AcceptForeign(number);
+            }
+
+            return;
+        }
+
         if (_resumeAt != 0 || PortAt(number - FirstSlot) is not { Socket: >= 0 } port)
         {
             return;
@@ -40,11 +55,7 @@ internal sealed unsafe partial class TunnelDesk
             var visitor = Libc.Accept(port.Socket, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
             if (visitor < 0)
             {
-                if (Libc.LastError is Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM)
-                {
-                    Pause();
-                }
-
+                PauseIfExhausted(Libc.LastError);
                 return;
             }
 
@@ -65,6 +76,16 @@ internal sealed unsafe partial class TunnelDesk
                 {
                     loop.RegisterListener(port.Socket, FirstSlot + port.Slot);
                 }
+            }
+
+            foreach (var (number, port) in _foreign)
+            {
+                loop.RegisterListener(port.Socket, number);
+            }
+
+            if (Service.PeerDescriptor >= 0)
+            {
+                loop.RegisterListener(Service.PeerDescriptor, PeerNumber);
             }
         }
     }
@@ -104,6 +125,21 @@ internal sealed unsafe partial class TunnelDesk
             {
                 loop.RegisterListener(port.Socket, FirstSlot + slot);
             }
+
+            port.Datagrams?.Start();
+        }
+    }
+
+    /// <summary>The stream of a UDP port's datagrams comes in as a visitor.</summary>
+    public void AdmitStream(int stream, Registry.OwnedThing thing, NetworkAddress address, ushort from)
+    {
+        if (Service.Find(thing) is { Slot: >= 0, Session.IsEnded: false } port && port.Session.Loop == loop)
+        {
+            Admit(stream, port, address, from);
+        }
+        else
+        {
+            _ = Libc.Close(stream);
         }
     }
 
@@ -159,8 +195,14 @@ internal sealed unsafe partial class TunnelDesk
 
     private TunnelId IdOf(TunnelPort port, ulong secret) => new(Service.OwnerNumber, (byte)(loop.Owner - 1), port.Slot, secret);
 
-    private void Pause()
+    /// <summary>Watched on without a descriptor to spare, the sockets would wake the loop without end.</summary>
+    private void PauseIfExhausted(int error)
     {
+        if (error is not (Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM) || _resumeAt != 0)
+        {
+            return;
+        }
+
         _resumeAt = loop.Now + ExhaustedMicroseconds;
         loop.WakeAfter(ExhaustedMicroseconds);
         foreach (var port in _ports)
@@ -169,6 +211,16 @@ internal sealed unsafe partial class TunnelDesk
             {
                 loop.Unregister(port.Socket);
             }
+        }
+
+        foreach (var port in _foreign.Values)
+        {
+            loop.Unregister(port.Socket);
+        }
+
+        if (Service.PeerDescriptor >= 0)
+        {
+            loop.Unregister(Service.PeerDescriptor);
         }
     }
 
@@ -318,6 +370,7 @@ internal sealed unsafe partial class TunnelDesk
         var channel = loop.Table[visitor];
         var session = waiting.Port.Session;
         Drop(waiting);
+        channel->Flags &= ~ChannelFlags.ReadPaused;
         var upstream = loop.Table.Claim(data, ChannelKind.Upstream, ChannelPhase.Relaying);
         upstream->Flags = tls ? ChannelFlags.Tls : ChannelFlags.None;
         Link(visitor, channel, data, upstream, session.Listener.Endpoint);
@@ -370,6 +423,12 @@ internal sealed unsafe partial class TunnelDesk
 
     private void OnVisitorTimer(int visitor, Channel* channel)
     {
+        if (_forwards.TryGetValue(visitor, out var forward) && !forward.IsTls)
+        {
+            TurnAway(visitor, channel, RefusalReason.TunnelTimeout, new Refusal(503, "the tunnel's gateway does not answer"));
+            return;
+        }
+
         loop.Engine.Listeners[channel->Listener].CountRefusal(RefusalReason.TunnelTimeout);
         loop.Closer.Close(visitor, CloseReason.TunnelTimeout, reset: true);
     }

@@ -34,10 +34,18 @@ internal sealed unsafe partial class TunnelDesk(RelayLoop loop) : IDisposable
     /// <summary>Connections on Tunnel listeners that have not said yet what they are.</summary>
     public int Greetings => _greetings.Count;
 
+    public RelayLoop Loop => loop;
+
     private TunnelService Service => loop.Engine.Tunnels!;
 
     public void OnEvent(int descriptor, Channel* channel, uint events)
     {
+        if (channel->Kind == ChannelKind.Upstream)
+        {
+            OnLinkEvent(descriptor, channel, events);
+            return;
+        }
+
         if ((events & Epoll.Error) != 0)
         {
             loop.Closer.Close(descriptor, CloseReason.ClientReset, reset: true);
@@ -109,8 +117,11 @@ internal sealed unsafe partial class TunnelDesk(RelayLoop loop) : IDisposable
                 }
 
                 break;
-            case ChannelPhase.TunnelVisitor or ChannelPhase.TunnelName or ChannelPhase.TunnelForward:
+            case ChannelPhase.TunnelVisitor:
                 ForgetVisitor(descriptor);
+                break;
+            case ChannelPhase.TunnelForward:
+                ForgetForward(descriptor);
                 break;
         }
     }

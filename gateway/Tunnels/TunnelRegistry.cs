@@ -21,6 +21,9 @@ internal sealed record TunnelRegistry(
     bool IsStale
 )
 {
+    /// <summary>Other gateways see it too.</summary>
+    public bool IsShared { get; init; }
+
     /// <summary>A registry of this process's own, for a gateway that has no other.</summary>
     public static async Task<TunnelRegistry> LocalAsync(TimeProvider time)
     {

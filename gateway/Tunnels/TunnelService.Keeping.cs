@@ -54,6 +54,12 @@ internal sealed partial class TunnelService
         if (registry.Problem is null && registry.Gateway.Generation > 0)
         {
             await RenewAsync(registry);
+            await SyncAsync(registry);
+        }
+
+        foreach (var loop in _engine.Loops)
+        {
+            loop.Post(loop.Tunnels.Tidy);
         }
     }
 

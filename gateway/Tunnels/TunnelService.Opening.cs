@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mooring.Gateway.Listeners;
@@ -103,6 +105,7 @@ internal sealed partial class TunnelService
             return Refuse("resume", "the tunnel is being opened already");
         }
 
+        Changed();
         return new OpenResult(session);
     }
 
@@ -208,8 +211,12 @@ internal sealed partial class TunnelService
         TunnelRegistry registry
     )
     {
-        var kind = wanted.Protocol == TunnelProtocol.Udp ? "udp" : "tcp";
-        var thing = new OwnedThing(OwnedKind.Tunnel, $"{kind}:{number.ToString(CultureInfo.InvariantCulture)}");
+        if (wanted.Protocol == TunnelProtocol.Udp)
+        {
+            return await TryDatagramsAsync(order, number, registry);
+        }
+
+        var thing = Thing("tcp", number);
         if (!TryReserve(thing))
         {
             return (null, ("port_taken", "port already in use"));
@@ -220,9 +227,10 @@ internal sealed partial class TunnelService
         {
             // Whoever comes back for a port may find the owner before still letting go of it; anybody else finds it taken.
             var resumes = order.Request.Resume is not null && wanted.Port != 0;
-            if (!resumes)
+            socket = await TakeForeignAsync(thing);
+            if (!resumes && socket < 0)
             {
-                (socket, var problem) = Bind(wanted.Protocol, number);
+                (socket, var problem) = Bind(number);
                 if (problem is not null)
                 {
                     Unreserve(thing);
@@ -238,9 +246,9 @@ internal sealed partial class TunnelService
                 return (null, ("port_taken", "port already in use"));
             }
 
-            if (resumes)
+            if (resumes && socket < 0)
             {
-                (socket, var problem) = await BindLaterAsync(wanted.Protocol, number);
+                (socket, var problem) = await BindLaterAsync(number);
                 if (problem is not null)
                 {
                     await registry.Registry.ReleaseAsync(thing, ownership);
@@ -265,6 +273,67 @@ internal sealed partial class TunnelService
         catch
         {
             CloseSocket(socket);
+            Unreserve(thing);
+            throw;
+        }
+    }
+
+    private async Task<(TunnelPort? Port, (string Reason, string Text)? Error)> TryDatagramsAsync(
+        OpenOrder order,
+        int number,
+        TunnelRegistry registry
+    )
+    {
+        if (!order.Listener.Config.Udp)
+        {
+            return (null, ("udp", "tunnels carry no UDP here"));
+        }
+
+        var thing = Thing("udp", number);
+        if (!TryReserve(thing))
+        {
+            return (null, ("port_taken", "port already in use"));
+        }
+
+        DatagramPort? datagrams = null;
+        try
+        {
+            await CloseForeignDatagramsAsync(thing);
+            (datagrams, var problem) = BindDatagrams(number, order);
+            for (var since = _time.GetTimestamp(); problem is not null; (datagrams, problem) = BindDatagrams(number, order))
+            {
+                if (order.Request.Resume is null || _time.GetElapsedTime(since) > BindPatience)
+                {
+                    Unreserve(thing);
+                    return (null, ("port_bind", problem));
+                }
+
+                await Task.Delay(BindRetry, _time, _stop.Token);
+            }
+
+            if (await ClaimAsync(thing, order, registry) is not { } ownership)
+            {
+                await datagrams!.DisposeAsync();
+                Unreserve(thing);
+                return (null, ("port_taken", "port already in use"));
+            }
+
+            return (
+                new TunnelPort
+                {
+                    Protocol = TunnelProtocol.Udp,
+                    Number = number,
+                    Thing = thing,
+                    Datagrams = datagrams,
+                    Ownership = ownership,
+                    Confirmed = _time.GetTimestamp(),
+                },
+                null
+            );
+        }
+        catch
+        {
+            await (datagrams?.DisposeAsync() ?? ValueTask.CompletedTask);
             Unreserve(thing);
             throw;
         }
@@ -318,7 +387,7 @@ internal sealed partial class TunnelService
     }
 
     /// <summary>Owns a thing, or null: it is another's, who is there.</summary>
-    private static async Task<Ownership?> ClaimAsync(OwnedThing thing, OpenOrder order, TunnelRegistry registry)
+    private async Task<Ownership?> ClaimAsync(OwnedThing thing, OpenOrder order, TunnelRegistry registry)
     {
         var print = order.Print;
         var detail = TunnelDetail.Write(new TunnelDetail { Print = print, Tenant = order.Tenant.Name, Listener = order.Listener.Name });
@@ -336,7 +405,38 @@ internal sealed partial class TunnelService
             answer = await registry.Registry.ClaimAsync(thing, registry.Gateway, detail, registry.Ttl, force: true);
         }
 
+        if (answer.Result == ClaimResult.Taken && await IsGoneAsync(registry, answer.Ownership!.Gateway.Name))
+        {
+            // Its process has ended without a word; nobody need wait until the registry notices.
+            answer = await registry.Registry.ClaimAsync(thing, registry.Gateway, detail, registry.Ttl, force: true);
+        }
+
         return answer.Result == ClaimResult.Owned ? answer.Ownership : null;
+    }
+
+    /// <summary>A gateway's host says that nobody listens there any more. Silence says nothing: it may be the way there.</summary>
+    private async Task<bool> IsGoneAsync(TunnelRegistry registry, string gateway)
+    {
+        if (gateway == registry.Gateway.Name || Reachable(registry.Gateways, gateway) is not { } owner || !IPEndPoint.TryParse(owner.Peer!.Address, out var end))
+        {
+            return false;
+        }
+
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1), _time);
+        using var socket = new Socket(end.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(end, limit.Token);
+            return false;
+        }
+        catch (SocketException refused)
+        {
+            return refused.SocketErrorCode is SocketError.ConnectionRefused or SocketError.HostUnreachable or SocketError.NetworkUnreachable;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
     }
 
     private bool TryReserve(OwnedThing thing)
@@ -355,13 +455,8 @@ internal sealed partial class TunnelService
         }
     }
 
-    private (int Socket, string? Problem) Bind(TunnelProtocol protocol, int number)
+    private (int Socket, string? Problem) Bind(int number)
     {
-        if (protocol == TunnelProtocol.Udp)
-        {
-            return (-1, "this gateway's tunnels carry no datagrams");
-        }
-
         try
         {
             return (ListenSocket.Bind(_bind, number).Descriptor, null);
@@ -377,12 +472,34 @@ internal sealed partial class TunnelService
         }
     }
 
-    private async Task<(int Socket, string? Problem)> BindLaterAsync(TunnelProtocol protocol, int number)
+    /// <summary>Binds a UDP port for a tunnel of this gateway.</summary>
+    private (DatagramPort? Port, string? Problem) BindDatagrams(int number, OpenOrder order)
+    {
+        try
+        {
+            var thing = Thing("udp", number);
+            var loop = order.Loop;
+            return (
+                new DatagramPort(
+                    DatagramPort.Bind(_bind, number),
+                    (stream, address, from) => loop.Post(() => loop.Tunnels.AdmitStream(stream, thing, address, from)),
+                    _time
+                ),
+                null
+            );
+        }
+        catch (SocketException error)
+        {
+            return (null, error.SocketErrorCode == SocketError.AddressAlreadyInUse ? "port already in use" : "failed to bind to port");
+        }
+    }
+
+    private async Task<(int Socket, string? Problem)> BindLaterAsync(int number)
     {
         var since = _time.GetTimestamp();
         while (true)
         {
-            var bound = Bind(protocol, number);
+            var bound = Bind(number);
             if (bound.Problem is null || _time.GetElapsedTime(since) > BindPatience)
             {
                 return bound;

@@ -198,17 +198,54 @@ internal sealed partial class TunnelService : IAsyncDisposable
             GiveBack(port, released: state != TunnelState.Moved);
         }
 
+        Changed();
         return true;
     }
+
+    /// <summary>What stands for data connections where a listener's connection has an endpoint; null: it has no tunnels.</summary>
+    public EndpointState? EndpointOf(ListenerState listener)
+    {
+        var name = listener.Setup?.Config.Tunnel?.VisitorsOf ?? listener.Name;
+        lock (_gate)
+        {
+            return _listeners.GetValueOrDefault(name)?.Endpoint;
+        }
+    }
+
+    /// <summary>Calls back after a while, on any thread.</summary>
+    public void After(TimeSpan wait, Action then) =>
+        _ = Task.Delay(wait, _time, _stop.Token).ContinueWith(_ => then(), _stop.Token, TaskContinuationOptions.NotOnCanceled, TaskScheduler.Default);
+
+    /// <summary>Asks who is there, and calls back, on any thread.</summary>
+    public void Refresh(Action then) =>
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                await ListAsync(await RegistryAsync());
+            }
+            catch (Exception error) when (error is RegistryUnavailableException or ObjectDisposedException)
+            {
+                // Then it is what was known before.
+            }
+
+            then();
+        });
 
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
         await _running;
+        await CloseForeignAsync();
         List<TunnelPort> left;
         lock (_gate)
         {
             left = [.. _sessions.Values.SelectMany(static session => session.Ports)];
+        }
+
+        foreach (var datagrams in left.Select(static port => port.Datagrams).OfType<DatagramPort>())
+        {
+            await datagrams.DisposeAsync();
         }
 
         await Task.WhenAll(left.Where(static port => port.TrySettle()).Select(ReleaseAsync));
@@ -260,6 +297,7 @@ internal sealed partial class TunnelService : IAsyncDisposable
             _ports.Remove(port.Thing);
         }
 
+        _ = port.Datagrams?.DisposeAsync().AsTask();
         if (released)
         {
             _ = ReleaseAsync(port);

@@ -163,6 +163,9 @@ internal sealed class TunnelPort
     /// <summary>Of a TCP port: its listening socket, until the port is given back. -1: none.</summary>
     public int Socket { get; set; } = -1;
 
+    /// <summary>Of a UDP port.</summary>
+    public DatagramPort? Datagrams { get; set; }
+
     /// <summary>That this gateway owns it; null: nobody knows at present. For the service alone.</summary>
     public Ownership? Ownership { get; set; }
 

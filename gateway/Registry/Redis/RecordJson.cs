@@ -12,7 +12,8 @@ namespace Mooring.Gateway.Registry.Redis;
 [JsonSerializable(typeof(GatewayRecord))]
 internal sealed partial class RecordJson : JsonSerializerContext
 {
-    private const int MaxBytes = 4096;
+    // Two sets of ports, of all that there are, are the greatest part of it.
+    private const int MaxBytes = 32 * 1024;
 
     public static byte[] Write(GatewayRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, Default.GatewayRecord);
 
@@ -31,6 +32,7 @@ internal sealed partial class RecordJson : JsonSerializerContext
                     is { Load: >= 0, Capacity: >= 0, Bandwidth: >= 0, BandwidthCapacity: >= 0 } record
                 && record.Name == name
                 && record.Address.Length <= RegistryLimits.MaxName
+                && record.Peer?.IsBounded != false
                 ? record with
                 {
                     Generation = generation,

@@ -24,6 +24,9 @@ internal enum ClientVerb
     /// <summary>Ours: the client lives.</summary>
     Heartbeat,
 
+    /// <summary>Another gateway's: a visitor of a tunnel here; see <see cref="ForwardMessage"/>.</summary>
+    Forward,
+
     /// <summary>Ours: the client ends for good, and its ports need not be kept.</summary>
     Bye,
 }
@@ -34,7 +37,12 @@ internal enum ClientVerb
 /// <param name="Id">Of <see cref="ClientVerb.Accept"/> and <see cref="ClientVerb.Ready"/>.</param>
 /// <param name="Text">Of <see cref="ClientVerb.Authenticate"/>: hexadecimal digits.</param>
 /// <param name="Open">Of <see cref="ClientVerb.Open"/>.</param>
-internal sealed record ClientMessage(ClientVerb Verb, int Port = 0, Guid Id = default, string Text = "", OpenRequest? Open = null)
+/// <param name="Forward">Of <see cref="ClientVerb.Forward"/>.</param>
+internal sealed record ClientMessage(
+    ClientVerb Verb,
+    int Port = 0, Guid Id = default, string Text = "", OpenRequest? Open = null,
+    ForwardMessage? Forward = null
+)
 {
     /// <summary>Bytes before the delimiter of each message that bore knows.</summary>
     public const int MaxBytes = 256;
@@ -47,7 +55,7 @@ internal sealed record ClientMessage(ClientVerb Verb, int Port = 0, Guid Id = de
     private static readonly ClientMessage Bye = new(ClientVerb.Bye);
 
     /// <summary>What the first bytes of a message allow for its length.</summary>
-    public static int Limit(ReadOnlySpan<byte> begun) => begun.StartsWith("{\"Open\""u8) ? MaxOpenBytes : MaxBytes;
+    public static int Limit(ReadOnlySpan<byte> begun) => begun.StartsWith("{\"Open\""u8) || begun.StartsWith("{\"Forward\""u8) ? MaxOpenBytes : MaxBytes;
 
     /// <summary>Reads a whole message, without its delimiter.</summary>
     public static ClientMessage Parse(ReadOnlySpan<byte> json)
@@ -87,6 +95,7 @@ internal sealed record ClientMessage(ClientVerb Verb, int Port = 0, Guid Id = de
             : reader.ValueTextEquals("Authenticate"u8) ? ClientVerb.Authenticate
             : reader.ValueTextEquals("Ready"u8) ? ClientVerb.Ready
             : reader.ValueTextEquals("Open"u8) ? ClientVerb.Open
+            : reader.ValueTextEquals("Forward"u8) ? ClientVerb.Forward
             : ClientVerb.Unknown;
         reader.Read();
         switch (verb)
@@ -100,6 +109,9 @@ internal sealed record ClientMessage(ClientVerb Verb, int Port = 0, Guid Id = de
                 return new ClientMessage(verb, Text: reader.GetString()!);
             case ClientVerb.Open when JsonSerializer.Deserialize(ref reader, TunnelJson.Default.OpenRequest) is { } open && open.IsBounded:
                 return new ClientMessage(verb, Open: open);
+            case ClientVerb.Forward
+                when JsonSerializer.Deserialize(ref reader, PeerJson.Default.ForwardMessage) is { IsBounded: true } forward:
+                return new ClientMessage(verb, Forward: forward);
             default:
                 return Unknown;
         }

@@ -309,8 +309,7 @@ public sealed class BoreTests
         _ = bore.EchoAsync();
         using var visitor = await TunnelRig.VisitAsync(bore.Port);
         await TunnelRig.ShouldEchoAsync(visitor, "one");
-        using var refused = await TunnelRig.VisitAsync(bore.Port);
-        await TunnelRig.ShouldEndAsync(refused);
+        await TunnelRig.ShouldBeRefusedAsync(bore.Port);
         rig.Harness.Engine.ListenerLoads()[0].RefusedTotal.Keys.ShouldContain("tunnel_quota");
         rig.Harness.Engine.Tunnels.Refused["tenant_tunnels"].ShouldBe(1);
         File.Delete(acme);

@@ -21,6 +21,19 @@ internal sealed class TunnelRig : IAsyncDisposable
 
     public PortRangeConfig Range { get; }
 
+    /// <summary>Where visitors say by name what they want, if there is such a listener.</summary>
+    public int VisitorsPort { get; private set; }
+
+    /// <summary>Such a listener for a config; its port is chosen by the rig.</summary>
+    public static ListenerConfig Visitors(GatewayConfig config) =>
+        new()
+        {
+            Name = "web",
+            Protocol = ListenerProtocol.Tunnel,
+            Port = 0,
+            Tunnel = new TunnelListenerConfig { VisitorsOf = config.Listeners[0].Name },
+        };
+
     private TunnelRig(int loops, Func<EngineOptions, EngineOptions>? change)
     {
         Harness = new EngineHarness(loops, change);
@@ -37,7 +50,9 @@ internal sealed class TunnelRig : IAsyncDisposable
     )
     {
         var rig = new TunnelRig(loops, change);
-        var port = (await rig.Harness.ListenAsync())[0];
+        var ports = await rig.Harness.ListenAsync(2);
+        var port = ports[0];
+        rig.VisitorsPort = ports[1];
         rig.Server = new IPEndPoint(IPAddress.Loopback, port);
         var listener = new TunnelListenerConfig { PortRange = rig.Range };
         var all = new GatewayConfig
@@ -54,7 +69,13 @@ internal sealed class TunnelRig : IAsyncDisposable
                 },
             ],
         };
-        await rig.Harness.ApplyAsync(config?.Invoke(all) ?? all);
+        var wanted = config?.Invoke(all) ?? all;
+        await rig.Harness.ApplyAsync(
+            wanted with
+            {
+                Listeners = [.. wanted.Listeners.Select(one => one.Port == 0 ? one with { Port = rig.VisitorsPort } : one)],
+            }
+        );
         return rig;
     }
 
@@ -106,6 +127,20 @@ internal sealed class TunnelRig : IAsyncDisposable
         try
         {
             (await socket.ReceiveAsync(new byte[1]).WaitAsync(Patience)).ShouldBe(0);
+        }
+        catch (SocketException reset)
+        {
+            reset.SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+        }
+    }
+
+    /// <summary>A visitor is reset, before or after its connect returns.</summary>
+    public static async Task ShouldBeRefusedAsync(int port)
+    {
+        try
+        {
+            using var visitor = await VisitAsync(port);
+            await ShouldEndAsync(visitor);
         }
         catch (SocketException reset)
         {

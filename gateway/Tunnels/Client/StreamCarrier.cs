@@ -1,0 +1,79 @@
+using System.Net.Sockets;
+
+namespace Mooring.Gateway.Tunnels.Client;
+
+/// <summary>Carries one visitor's bytes between a data connection and the local service; an end of one direction leaves the other open.</summary>
+internal static class StreamCarrier
+{
+    private const int BufferBytes = 128 * 1024;
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+
+    public static async Task RunAsync(TunnelWire wire, LocalPort local)
+    {
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using (var limit = new CancellationTokenSource(ConnectTimeout))
+        {
+            try
+            {
+                await socket.ConnectAsync(local.Host, local.Port, limit.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                throw new IOException($"{local} does not answer");
+            }
+            catch (SocketException error)
+            {
+                throw new IOException($"{local}: {error.Message}", error);
+            }
+        }
+
+        await using var stream = new NetworkStream(socket, ownsSocket: false);
+        var rest = wire.TakeRest();
+        if (rest.Length > 0)
+        {
+            await stream.WriteAsync(rest);
+        }
+
+        await Task.WhenAll(
+            CopyAsync(wire.Stream, stream, () => socket.Shutdown(SocketShutdown.Send), wire, socket),
+            CopyAsync(stream, wire.Stream, () => EndAsync(wire), wire, socket)
+        );
+    }
+
+    private static void EndAsync(TunnelWire wire)
+    {
+        if (wire.Stream is System.Net.Security.SslStream secured)
+        {
+            // close_notify: the gateway takes it for the end of this direction alone.
+            secured.ShutdownAsync().ContinueWith(static done => _ = done.Exception, TaskScheduler.Default);
+        }
+        else
+        {
+            wire.Socket.Shutdown(SocketShutdown.Send);
+        }
+    }
+
+    private static async Task CopyAsync(Stream from, Stream to, Action end, TunnelWire wire, Socket socket)
+    {
+        var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(BufferBytes);
+        try
+        {
+            while (await from.ReadAsync(buffer) is > 0 and var count)
+            {
+                await to.WriteAsync(buffer.AsMemory(0, count));
+            }
+
+            end();
+        }
+        catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException)
+        {
+            // A broken end breaks the other: by a reset, or what came so far would be taken for the whole.
+            wire.Socket.Close(0);
+            socket.Close(0);
+        }
+        finally
+        {
+            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json;
+using Mooring.Gateway.Tunnels.Protocol;
+
+namespace Mooring.Gateway.Tunnels.Client;
+
+/// <summary>The gateways have said no: trying again the same way may help later, or never.</summary>
+internal sealed class TunnelRefusedException(string message) : IOException(message);
+
+/// <summary>One connection to a gateway: dialled, secured, and its messages.</summary>
+internal sealed class TunnelWire : IAsyncDisposable
+{
+    private static readonly TimeSpan DialTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>A gateway takes its time where it asks others.</summary>
+    private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(25);
+    private const int MaxFrame = 32 * 1024;
+    private readonly byte[] _buffer = new byte[4096];
+    private int _start;
+    private int _end;
+
+    private TunnelWire(Socket socket, Stream stream) => (Socket, Stream) = (socket, stream);
+
+    public Socket Socket { get; }
+
+    public Stream Stream { get; }
+
+    /// <summary>The bytes go over the socket as they are.</summary>
+    public bool IsPlain => Stream is NetworkStream;
+
+    /// <summary>Connects, speaks TLS where that is wanted, and proves the secret.</summary>
+    /// <exception cref="IOException">It could not, in words for people.</exception>
+    public static async Task<TunnelWire> DialAsync(TunnelOptions options, CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(DialTimeout);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        TunnelWire? wire = null;
+        try
+        {
+            await socket.ConnectAsync(options.Host, options.Port, limit.Token);
+            Stream stream = new NetworkStream(socket, ownsSocket: false);
+            if (options.Tls)
+            {
+                stream = await SecureAsync(options, stream, limit.Token);
+            }
+
+            wire = new TunnelWire(socket, stream);
+            if (options.Secret is { } secret)
+            {
+                await wire.ProveAsync(secret, limit.Token);
+            }
+
+            return wire;
+        }
+        catch (Exception error)
+            when (error is SocketException or AuthenticationException or OperationCanceledException or EndOfStreamException)
+        {
+            await (wire?.DisposeAsync() ?? ValueTask.CompletedTask);
+            socket.Dispose();
+            cancellation.ThrowIfCancellationRequested();
+            throw new IOException(
+                error switch
+                {
+                    OperationCanceledException when wire is not null => "the gateway asks for no secret: leave it off",
+                    OperationCanceledException => $"{options.Host}:{options.Port} does not answer",
+                    AuthenticationException => $"TLS with {options.Host}:{options.Port}: {error.Message}",
+                    EndOfStreamException => "the gateway has closed the connection",
+                    _ => $"{options.Host}:{options.Port}: {error.Message}",
+                },
+                error
+            );
+        }
+        catch
+        {
+            await (wire?.DisposeAsync() ?? ValueTask.CompletedTask);
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    public Task SendAsync(string message, CancellationToken cancellation) =>
+        Stream.WriteAsync(Encoding.UTF8.GetBytes(message + "\0"), cancellation).AsTask();
+
+    /// <summary>The next message.</summary>
+    /// <exception cref="EndOfStreamException">The gateway has closed.</exception>
+    /// <exception cref="IOException">It is longer than any may be.</exception>
+    public async Task<JsonElement> ReadAsync(CancellationToken cancellation)
+    {
+        var frame = new MemoryStream();
+        while (true)
+        {
+            var rest = _buffer.AsMemory(_start, _end - _start);
+            var zero = rest.Span.IndexOf((byte)0);
+            if (zero >= 0)
+            {
+                frame.Write(rest.Span[..zero]);
+                _start += zero + 1;
+                return Parse(frame);
+            }
+
+            frame.Write(rest.Span);
+            if (frame.Length > MaxFrame)
+            {
+                throw new IOException("the gateway has sent no message of the protocol");
+            }
+
+            (_start, _end) = (0, await Stream.ReadAsync(_buffer, cancellation));
+            if (_end == 0)
+            {
+                throw new EndOfStreamException();
+            }
+        }
+    }
+
+    /// <summary>As <see cref="ReadAsync"/>, within the time that an answer may take; what the gateway refuses is an exception.</summary>
+    public async Task<JsonElement> AnswerAsync(CancellationToken cancellation)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        limit.CancelAfter(AnswerTimeout);
+        JsonElement answer;
+        try
+        {
+            answer = await ReadAsync(limit.Token);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new IOException("the gateway does not answer");
+        }
+
+        if (answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("Error", out var error))
+        {
+            throw new TunnelRefusedException(error.ToString());
+        }
+
+        return answer;
+    }
+
+    /// <summary>What has come behind the last message: the tunnel's own bytes.</summary>
+    public ReadOnlyMemory<byte> TakeRest()
+    {
+        var rest = _buffer.AsMemory(_start, _end - _start);
+        _start = _end;
+        return rest;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await Stream.DisposeAsync();
+        }
+        catch (IOException)
+        {
+            // It is gone already.
+        }
+
+        Socket.Dispose();
+    }
+
+    private static JsonElement Parse(MemoryStream frame)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(frame.ToArray());
+            return document.RootElement.Clone();
+        }
+        catch (JsonException error)
+        {
+            throw new IOException("the gateway has sent no message of the protocol", error);
+        }
+    }
+
+    private async Task ProveAsync(string secret, CancellationToken cancellation)
+    {
+        var message = await ReadAsync(cancellation);
+        if (
+            message.ValueKind != JsonValueKind.Object
+            || !message.TryGetProperty("Challenge", out var challenge)
+            || !challenge.TryGetGuid(out var id)
+        )
+        {
+            throw new IOException("the gateway has sent no challenge");
+        }
+
+        await SendAsync($"{{\"Authenticate\":\"{TunnelKey.Answer(TunnelKey.Of(secret), id)}\"}}", cancellation);
+    }
+
+    private static async Task<Stream> SecureAsync(TunnelOptions options, Stream inner, CancellationToken cancellation)
+    {
+        var secured = new SslStream(inner);
+        var policy = new X509ChainPolicy();
+        if (options.CaFile is { } file)
+        {
+            policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            policy.CustomTrustStore.ImportFromPemFile(file);
+            policy.RevocationMode = X509RevocationMode.NoCheck;
+        }
+
+        try
+        {
+            await secured.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = options.ServerName ?? options.Host,
+                    CertificateChainPolicy = options.CaFile is null ? null : policy,
+                },
+                cancellation
+            );
+            return secured;
+        }
+        catch
+        {
+            await secured.DisposeAsync();
+            throw;
+        }
+    }
+}

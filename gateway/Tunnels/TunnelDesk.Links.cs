@@ -1,0 +1,356 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Registry;
+using Mooring.Gateway.Transport;
+using Mooring.Gateway.Tunnels.Protocol;
+
+namespace Mooring.Gateway.Tunnels;
+
+/// <summary>Connections to other gateways: dialled and authenticated ahead, each used once.</summary>
+internal sealed unsafe partial class TunnelDesk
+{
+    /// <summary>Idle connections to one gateway that a loop keeps.</summary>
+    private const int MaxIdle = 8;
+
+    /// <summary>An idle connection is let go of after this: some box on the way may have forgotten it.</summary>
+    private const long IdleMicroseconds = 20_000_000;
+
+    private readonly Dictionary<int, PeerLink> _links = [];
+    private readonly Dictionary<string, Queue<PeerLink>> _idle = [];
+
+    /// <summary>Connections to other gateways that carry nothing yet.</summary>
+    public int Links => _links.Count;
+
+    /// <summary>Sends a connection on to another gateway.</summary>
+    private void Dial(Forward forward, GatewayRecord owner)
+    {
+        var link = TakeIdle(owner);
+        var wasIdle = link is not null;
+        link ??= Connect(owner);
+        if (link is null)
+        {
+            Retry(forward);
+            return;
+        }
+
+        link.Forward = forward;
+        forward.Link = link.Descriptor;
+        loop.Table[link.Descriptor]->Peer = forward.Client;
+        if (wasIdle)
+        {
+            Begin(link);
+            // Whoever needs one may need another.
+            Refill(owner);
+        }
+    }
+
+    /// <summary>Keeps as many connections ready as were needed at once of late.</summary>
+    private void Refill(GatewayRecord owner)
+    {
+        if (_idle.GetValueOrDefault(owner.Peer!.Address)?.Count is not >= MaxIdle / 2)
+        {
+            _ = Connect(owner);
+        }
+    }
+
+    private PeerLink? TakeIdle(GatewayRecord owner)
+    {
+        if (!_idle.TryGetValue(owner.Peer!.Address, out var queue))
+        {
+            return null;
+        }
+
+        while (queue.TryDequeue(out var link))
+        {
+            if (_links.GetValueOrDefault(link.Descriptor) == link && link.Key == owner.Peer.Key)
+            {
+                return link;
+            }
+        }
+
+        return null;
+    }
+
+    private PeerLink? Connect(GatewayRecord owner)
+    {
+        if (!IPEndPoint.TryParse(owner.Peer!.Address, out var end))
+        {
+            return null;
+        }
+
+        var address = KernelAddress.From(end.Address, end.Port);
+        var socket = Libc.Socket(address.Family, SocketFlag.Stream | SocketFlag.NonBlocking | SocketFlag.CloseOnExec, 0);
+        if (socket < 0)
+        {
+            return null;
+        }
+
+        var channel = loop.Table.Claim(socket, ChannelKind.Upstream, ChannelPhase.TunnelForward);
+        Libc.SetOption(socket, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
+        Libc.SetOption(socket, SocketLevel.Socket, SocketOption.KeepAlive, 1);
+        Libc.SetOption(socket, SocketLevel.Tcp, SocketOption.TcpUserTimeout, UserTimeoutMilliseconds);
+        if (
+            channel == null
+            || (Libc.Connect(socket, &address, address.Length) < 0 && Libc.LastError != Errno.EINPROGRESS)
+            || !loop.Register(socket)
+        )
+        {
+            if (channel != null)
+            {
+                channel->Kind = ChannelKind.None;
+            }
+
+            _ = Libc.Close(socket);
+            return null;
+        }
+
+        channel->Started = loop.Now;
+        channel->NoDelay = true;
+        var link = new PeerLink(socket, owner.Peer.Address, owner.Peer.Key, loop.Now);
+        _links[socket] = link;
+        return link;
+    }
+
+    /// <summary>Of a connection to another gateway that carries nothing yet.</summary>
+    private void OnLinkEvent(int descriptor, Channel* channel, uint events)
+    {
+        if (!_links.TryGetValue(descriptor, out var link))
+        {
+            return;
+        }
+
+        if ((events & Epoll.Error) != 0 || !ReadLink(link, channel))
+        {
+            DropLink(link);
+        }
+    }
+
+    /// <summary>False: it is of no use any more.</summary>
+    private bool ReadLink(PeerLink link, Channel* channel)
+    {
+        while (_links.GetValueOrDefault(link.Descriptor) == link)
+        {
+            // A byte at a time once it answers: what follows the answer are the tunnel's own bytes.
+            var wanted = link.State == LinkState.Asked ? 1 : 128;
+            var count = (int)Libc.Receive(link.Descriptor, loop.ReadBuffer, (nuint)wanted, 0);
+            if (count <= 0)
+            {
+                return count < 0 && Libc.LastError is Errno.EAGAIN or Errno.EINTR or Errno.ENOTCONN;
+            }
+
+            for (var i = 0; i < count; i++)
+            {
+                if (loop.ReadBuffer[i] != 0)
+                {
+                    link.Input.Add(loop.ReadBuffer[i]);
+                    if (link.Input.Count > ClientMessage.MaxBytes)
+                    {
+                        return false;
+                    }
+
+                    continue;
+                }
+
+                var message = Encoding.UTF8.GetString(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(link.Input));
+                link.Input.Clear();
+                if (!HandleLink(link, channel, message))
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
+    }
+
+    private bool HandleLink(PeerLink link, Channel* channel, string message)
+    {
+        switch (link.State)
+        {
+            case LinkState.Greeted when TryChallenge(message, out var challenge):
+                var answer = Encoding.ASCII.GetBytes($"{{\"Authenticate\":\"{TunnelKey.Answer(TunnelKey.Of(link.Key), challenge)}\"}}\0");
+                if (!loop.Frames.Send(link.Descriptor, channel, answer))
+                {
+                    return false;
+                }
+
+                link.State = LinkState.Idle;
+                if (link.Forward is not null)
+                {
+                    Begin(link);
+                }
+                else
+                {
+                    Park(link);
+                }
+
+                return true;
+            case LinkState.Asked when message == "\"Go\"":
+                Carry(link, channel);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void Park(PeerLink link)
+    {
+        if (!_idle.TryGetValue(link.Address, out var queue))
+        {
+            _idle.Add(link.Address, queue = new Queue<PeerLink>());
+        }
+
+        queue.Enqueue(link);
+    }
+
+    /// <summary>The connection is used from here on.</summary>
+    private void Begin(PeerLink link)
+    {
+        var forward = link.Forward!;
+        var channel = loop.Table[link.Descriptor];
+        var client = loop.Table[forward.Client];
+        var message =
+            forward.Opening
+            ?? ForwardMessage.Write(
+                new ForwardMessage
+                {
+                    Listener = loop.Engine.Listeners[client->Listener].Name,
+                    Thing = forward.Thing.Id,
+                    Address = client->Address.ToString(),
+                    Port = client->Port,
+                }
+            );
+        if (!loop.Frames.Send(link.Descriptor, channel, message) || channel->Pending != 0)
+        {
+            DropLink(link);
+            return;
+        }
+
+        link.State = LinkState.Asked;
+        if (forward.Opening is not null)
+        {
+            Carry(link, channel);
+        }
+    }
+
+    /// <summary>The way stands: from here on they are a client and its upstream.</summary>
+    private void Carry(PeerLink link, Channel* upstream)
+    {
+        var forward = link.Forward!;
+        _links.Remove(link.Descriptor);
+        _forwards.Remove(forward.Client);
+        var client = loop.Table[forward.Client];
+        var endpoint = Service.EndpointOf(loop.Engine.Listeners[client->Listener]);
+        if (endpoint is null)
+        {
+            upstream->Kind = ChannelKind.None;
+            loop.CloseLater(link.Descriptor);
+            loop.Closer.Close(forward.Client, CloseReason.TunnelGone, reset: true);
+            return;
+        }
+
+        upstream->Phase = ChannelPhase.Relaying;
+        loop.Sides.Claim(forward.Client, client)->Tunnel = -1;
+        Link(forward.Client, client, link.Descriptor, upstream, endpoint);
+        Flow(forward.Client, client, link.Descriptor, upstream, []);
+    }
+
+    /// <summary>Closes a connection to another gateway that carries nothing; whoever wanted it looks again.</summary>
+    private void DropLink(PeerLink link)
+    {
+        if (!_links.Remove(link.Descriptor))
+        {
+            return;
+        }
+
+        var channel = loop.Table[link.Descriptor];
+        if (channel->Pending != 0)
+        {
+            loop.Pending.Release(channel->Pending);
+            channel->Pending = 0;
+        }
+
+        loop.CloseLater(link.Descriptor);
+        if (link.Forward is { } forward && _forwards.GetValueOrDefault(forward.Client) == forward)
+        {
+            link.Forward = null;
+            forward.Link = -1;
+            Retry(forward);
+        }
+    }
+
+    /// <summary>Lets go of what waits for nobody. Once a second.</summary>
+    public void Tidy()
+    {
+        foreach (var link in _links.Values.Where(link => link.Forward is null && loop.Now - link.Since > IdleMicroseconds).ToList())
+        {
+            DropLink(link);
+        }
+
+        foreach (var (address, queue) in _idle.ToList())
+        {
+            if (queue.All(link => _links.GetValueOrDefault(link.Descriptor) != link))
+            {
+                _idle.Remove(address);
+            }
+        }
+    }
+
+    private void ForgetForward(int client)
+    {
+        if (_forwards.Remove(client, out var forward) && forward.Link >= 0 && _links.TryGetValue(forward.Link, out var link))
+        {
+            link.Forward = null;
+            DropLink(link);
+        }
+    }
+
+    private static bool TryChallenge(string message, out Guid challenge)
+    {
+        challenge = default;
+        try
+        {
+            using var json = JsonDocument.Parse(message);
+            return json.RootElement.ValueKind == JsonValueKind.Object
+                && json.RootElement.TryGetProperty("Challenge", out var id)
+                && id.ValueKind == JsonValueKind.String
+                && id.TryGetGuid(out challenge);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private enum LinkState
+    {
+        /// <summary>Connecting, or the challenge has not come.</summary>
+        Greeted,
+
+        /// <summary>Ready.</summary>
+        Idle,
+
+        /// <summary>The visitor was announced.</summary>
+        Asked,
+    }
+
+    private sealed class PeerLink(int descriptor, string address, string key, long since)
+    {
+        public int Descriptor { get; } = descriptor;
+
+        public string Address { get; } = address;
+
+        public string Key { get; } = key;
+
+        public long Since { get; } = since;
+
+        public LinkState State { get; set; }
+
+        public List<byte> Input { get; } = [];
+
+        /// <summary>Whom it is for; null: nobody yet.</summary>
+        public Forward? Forward { get; set; }
+    }
+}
