@@ -62,7 +62,10 @@ internal static class TunnelCompiler
                 continue;
             }
 
-            if (tunnel.VisitorsOf is { } name && !listeners.Any(other => other.Name == name && other.Tunnel is { PortRange: not null, Domain: not null }))
+            if (
+                tunnel.VisitorsOf is { } name
+                && !listeners.Any(other => other.Name == name && other.Tunnel is { PortRange: not null, Domain: not null })
+            )
             {
                 errors.Add($"listeners[{i}].tunnel.visitorsOf", $"there is no listener '{name}' with tunnel.portRange and tunnel.domain");
             }

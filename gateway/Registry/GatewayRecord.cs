@@ -66,7 +66,11 @@ internal sealed record PeerRecord
     /// <summary>Everything is within its bounds.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public bool IsBounded =>
-        Address.Length <= RegistryLimits.MaxName && Key.Length <= 128 && Site.Length <= RegistryLimits.MaxName && Tcp.Length <= 12_288 && Udp.Length <= 12_288;
+        Address.Length <= RegistryLimits.MaxName
+        && Key.Length <= 128
+        && Site.Length <= RegistryLimits.MaxName
+        && Tcp.Length <= 12_288
+        && Udp.Length <= 12_288;
 }
 
 /// <summary>What bounds a registry, whoever writes to it.</summary>

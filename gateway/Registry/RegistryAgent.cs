@@ -185,7 +185,12 @@ internal sealed class RegistryAgent : IAsyncDisposable
         var record = _record();
         // Connected anew, the server may be another, or have lost its memory.
         var connects = _counters.Connects;
-        if (Interlocked.Exchange(ref _beatSoon, false) || _time.GetTimestamp() >= _nextBeat || record.State != _state || connects != _connects)
+        if (
+            Interlocked.Exchange(ref _beatSoon, false)
+            || _time.GetTimestamp() >= _nextBeat
+            || record.State != _state
+            || connects != _connects
+        )
         {
             await BeatAsync(record);
             (_state, _connects) = (record.State, connects);

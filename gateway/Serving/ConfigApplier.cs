@@ -2,6 +2,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Draining;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Tunnels;
 
 namespace Mooring.Gateway.Serving;
 
@@ -10,6 +11,9 @@ internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain,
 {
     private long _accepted;
     private long _rejected;
+
+    /// <summary>What stands in where a config file says nothing; a config that comes by the stream is whole.</summary>
+    public TunnelEnvironment Environment { get; init; } = TunnelEnvironment.None;
 
     public long Accepted => Interlocked.Read(ref _accepted);
 
@@ -20,6 +24,7 @@ internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain,
     /// <param name="source">Where it came from, for the log.</param>
     public async Task<IReadOnlyList<string>> ApplyAsync(GatewayConfig config, string source)
     {
+        config = source == "file" ? Environment.Complete(config) : config;
         var before = engine.Snapshot?.Hash;
         var result = await engine.ApplyConfigAsync(config);
         if (!result.Accepted)

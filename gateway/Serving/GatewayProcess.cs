@@ -7,6 +7,7 @@ using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Streams;
 using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Tunnels;
 using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Serving;
@@ -28,9 +29,10 @@ internal static class GatewayProcess
 
         GcWatch.Start();
         var (environment, wrong) = RegistryEnvironment.Read(Environment.GetEnvironmentVariable);
-        if (wrong.Count > 0)
+        var (capacity, wrongToo) = TunnelEnvironment.Read(Environment.GetEnvironmentVariable);
+        if (wrong.Count + wrongToo.Count > 0)
         {
-            await error.WriteLineAsync(string.Join(Environment.NewLine, wrong));
+            await error.WriteLineAsync(string.Join(Environment.NewLine, wrong.Concat(wrongToo)));
             return 2;
         }
 
@@ -82,7 +84,7 @@ internal static class GatewayProcess
                 ("state", turn.State),
                 ("reason", turn.Reason)
             );
-        var configs = new ConfigApplier(engine, drain, registry, log);
+        var configs = new ConfigApplier(engine, drain, registry, log) { Environment = capacity };
         var status = new GatewayStatus(options, engine, configs, drain, handover, registry, log, time);
         using var reloads = new SemaphoreSlim(0);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopNow.Token);

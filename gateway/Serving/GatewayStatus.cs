@@ -6,6 +6,7 @@ using Mooring.Gateway.Handover;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Streams;
 using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Tunnels;
 
 namespace Mooring.Gateway.Serving;
 
@@ -96,6 +97,7 @@ internal sealed class GatewayStatus(
             Countries = engine.CountryLoads(),
             Backends = _rates.Of(engine.BackendLoads()),
             Registry = RegistryLoads.Of(registry.View()),
+            Tunnels = TunnelLoads.Of(engine.Tunnels),
             Overload = engine.OverloadLoad(),
             Problems = [.. engine.CertificateProblems.Take(ReportMessage.MaxProblems)],
         };

@@ -56,7 +56,8 @@ internal sealed class RegistrySource(ServeOptions options, GatewayEngine engine,
             .Select(unicast => unicast.Address)
             .Where(one => !one.IsIPv6LinkLocal)
             .OrderBy(one => one.AddressFamily == AddressFamily.InterNetwork ? 0 : 1)
-            .FirstOrDefault() ?? IPAddress.Loopback;
+            .FirstOrDefault()
+        ?? IPAddress.Loopback;
 
     /// <summary>The machine's first address that others may reach, with the port of the admin side if there is one.</summary>
     private static string Address(ServeOptions options)

@@ -219,6 +219,7 @@ internal static class GatewayMetrics
                 )
         )),
         .. RegistryMetrics.All,
+        .. TunnelMetrics.All,
         .. TlsMetrics.All,
         .. CountryMetrics.All,
         .. OverloadMetrics.All,

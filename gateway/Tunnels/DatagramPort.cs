@@ -118,7 +118,8 @@ internal sealed class DatagramPort : IAsyncDisposable
         }
 
         var own = new Socket(new SafeSocketHandle(pair[0], ownsHandle: true));
-        var end = (IPEndPoint)new IPEndPoint(_socket.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0).Create(from);
+        var end = (IPEndPoint)
+            new IPEndPoint(_socket.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0).Create(from);
         _visit(pair[1], NetworkAddress.From(end.Address), (ushort)end.Port);
         return own;
     }

@@ -1,3 +1,4 @@
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
@@ -123,7 +124,10 @@ internal sealed unsafe partial class TunnelDesk
                 }
             }
 
-            var message = one == 0 ? ClientMessage.Parse(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(session.Input)) : ClientMessage.Unknown;
+            var message =
+                one == 0
+                    ? ClientMessage.Parse(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(session.Input))
+                    : ClientMessage.Unknown;
             session.Input.Clear();
             if (session.IsBore || message.Verb is not (ClientVerb.Heartbeat or ClientVerb.Bye))
             {

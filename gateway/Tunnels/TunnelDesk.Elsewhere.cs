@@ -99,7 +99,12 @@ internal sealed unsafe partial class TunnelDesk
         }
 
         var channel = ClaimVisitor(stream, index, address, from);
-        SendOn(stream, channel, new Forward(stream, channel->Started, thing) { IsTls = true }, listener.Setup!.Config.Tunnel!.VisitorTimeout);
+        SendOn(
+            stream,
+            channel,
+            new Forward(stream, channel->Started, thing) { IsTls = true },
+            listener.Setup!.Config.Tunnel!.VisitorTimeout
+        );
     }
 
     /// <summary>Another gateway connects.</summary>
@@ -222,7 +227,12 @@ internal sealed unsafe partial class TunnelDesk
     {
         var thing = new OwnedThing(OwnedKind.Tunnel, $"name:{host}");
         var config = loop.Engine.Listeners[channel->Listener].Setup?.Config;
-        SendOn(visitor, channel, new Forward(visitor, channel->Started, thing) { IsTls = isTls }, config?.Tunnel?.VisitorTimeout ?? LookAgain);
+        SendOn(
+            visitor,
+            channel,
+            new Forward(visitor, channel->Started, thing) { IsTls = isTls },
+            config?.Tunnel?.VisitorTimeout ?? LookAgain
+        );
     }
 
     /// <summary>Looks for the owner of what a visitor wants, for as long as it may wait.</summary>
@@ -237,11 +247,7 @@ internal sealed unsafe partial class TunnelDesk
     private void Look(Forward forward)
     {
         var (visitor, started) = (forward.Client, forward.Started);
-        Service.Locate(
-            forward.Thing,
-            ask: forward.Tries > 0,
-            (port, owner) => loop.Post(() => OnLocated(visitor, started, port, owner))
-        );
+        Service.Locate(forward.Thing, ask: forward.Tries > 0, (port, owner) => loop.Post(() => OnLocated(visitor, started, port, owner)));
     }
 
     private void OnLocated(int visitor, long started, TunnelPort? port, GatewayRecord? owner)

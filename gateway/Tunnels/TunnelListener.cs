@@ -99,7 +99,10 @@ internal sealed class TunnelListener(string name, EndpointState endpoint)
 
             Volatile.Write(ref _config, config);
             Volatile.Write(ref _capacity, capacity);
-            Volatile.Write(ref _credentials, [.. keys.Select(key => new Credential(key.Tenant == "" ? Anybody : _tenants[key.Tenant], key.Key))]);
+            Volatile.Write(
+                ref _credentials,
+                [.. keys.Select(key => new Credential(key.Tenant == "" ? Anybody : _tenants[key.Tenant], key.Key))]
+            );
         }
     }
 
@@ -123,7 +126,11 @@ internal sealed class TunnelListener(string name, EndpointState endpoint)
     {
         var own = tenant.Config?.BandwidthBitsPerSecond ?? 0;
         var most = Capacity.MaxBandwidthBitsPerSecond;
-        return (own == 0 ? most : most == 0 ? own : Math.Min(own, most)) / 8;
+        return (
+                own == 0 ? most
+                : most == 0 ? own
+                : Math.Min(own, most)
+            ) / 8;
     }
 
     /// <summary>Ports that a tenant may have.</summary>

@@ -1,3 +1,4 @@
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Tunnels.Protocol;
@@ -157,10 +158,7 @@ internal sealed partial class TunnelService
     {
         var known = port.Ownership!;
         var now = _time.GetTimestamp();
-        if (
-            known.Gateway == registry.Gateway
-            && await registry.Registry.RenewAsync(port.Thing, known, registry.Ttl)
-        )
+        if (known.Gateway == registry.Gateway && await registry.Registry.RenewAsync(port.Thing, known, registry.Ttl))
         {
             port.Confirmed = now;
             return;

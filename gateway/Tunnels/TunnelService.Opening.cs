@@ -105,6 +105,7 @@ internal sealed partial class TunnelService
             return Refuse("resume", "the tunnel is being opened already");
         }
 
+        Interlocked.Increment(ref _openedTotal);
         Changed();
         return new OpenResult(session);
     }
@@ -137,7 +138,11 @@ internal sealed partial class TunnelService
             return ("registry", "the gateways' registry is away: no new tunnels at present");
         }
 
-        if (order.IsBore is false && order.Request.Ports.Any(port => port.Protocol == TunnelProtocol.Name) && order.Listener.Config.Domain is null)
+        if (
+            order.IsBore is false
+            && order.Request.Ports.Any(port => port.Protocol == TunnelProtocol.Name)
+            && order.Listener.Config.Domain is null
+        )
         {
             return ("name", "tunnels have no names here");
         }
@@ -172,10 +177,7 @@ internal sealed partial class TunnelService
         OpenOrder order,
         PortRequest wanted,
         TunnelRegistry registry
-    ) =>
-        wanted.Protocol == TunnelProtocol.Name
-            ? GrantNameAsync(order, wanted, registry)
-            : GrantPortAsync(order, wanted, registry);
+    ) => wanted.Protocol == TunnelProtocol.Name ? GrantNameAsync(order, wanted, registry) : GrantPortAsync(order, wanted, registry);
 
     private async Task<(TunnelPort? Port, (string Reason, string Text)? Error)> GrantPortAsync(
         OpenOrder order,
@@ -390,7 +392,14 @@ internal sealed partial class TunnelService
     private async Task<Ownership?> ClaimAsync(OwnedThing thing, OpenOrder order, TunnelRegistry registry)
     {
         var print = order.Print;
-        var detail = TunnelDetail.Write(new TunnelDetail { Print = print, Tenant = order.Tenant.Name, Listener = order.Listener.Name });
+        var detail = TunnelDetail.Write(
+            new TunnelDetail
+            {
+                Print = print,
+                Tenant = order.Tenant.Name,
+                Listener = order.Listener.Name,
+            }
+        );
         var answer = await registry.Registry.ClaimAsync(thing, registry.Gateway, detail, registry.Ttl, force: false);
         if (
             answer.Result == ClaimResult.Taken
@@ -417,7 +426,11 @@ internal sealed partial class TunnelService
     /// <summary>A gateway's host says that nobody listens there any more. Silence says nothing: it may be the way there.</summary>
     private async Task<bool> IsGoneAsync(TunnelRegistry registry, string gateway)
     {
-        if (gateway == registry.Gateway.Name || Reachable(registry.Gateways, gateway) is not { } owner || !IPEndPoint.TryParse(owner.Peer!.Address, out var end))
+        if (
+            gateway == registry.Gateway.Name
+            || Reachable(registry.Gateways, gateway) is not { } owner
+            || !IPEndPoint.TryParse(owner.Peer!.Address, out var end)
+        )
         {
             return false;
         }
@@ -431,7 +444,10 @@ internal sealed partial class TunnelService
         }
         catch (SocketException refused)
         {
-            return refused.SocketErrorCode is SocketError.ConnectionRefused or SocketError.HostUnreachable or SocketError.NetworkUnreachable;
+            return refused.SocketErrorCode
+                is SocketError.ConnectionRefused
+                    or SocketError.HostUnreachable
+                    or SocketError.NetworkUnreachable;
         }
         catch (OperationCanceledException)
         {
@@ -466,8 +482,8 @@ internal sealed partial class TunnelService
             return (
                 -1,
                 error.Message == InUse ? "port already in use"
-                    : error.Message == Denied ? "permission denied"
-                    : "failed to bind to port"
+                : error.Message == Denied ? "permission denied"
+                : "failed to bind to port"
             );
         }
     }
@@ -528,10 +544,7 @@ internal sealed partial class TunnelService
     }
 
     private static bool IsLabel(string text) =>
-        text.Length is > 0 and <= 63
-        && text[0] != '-'
-        && text[^1] != '-'
-        && text.All(static c => char.IsAsciiLetterOrDigit(c) || c == '-');
+        text.Length is > 0 and <= 63 && text[0] != '-' && text[^1] != '-' && text.All(static c => char.IsAsciiLetterOrDigit(c) || c == '-');
 }
 
 /// <summary>What the owner of a tunnel's port notes in the registry.</summary>

@@ -67,8 +67,12 @@ internal sealed partial class TunnelService
                     Key = _peerKey,
                     Number = OwnerNumber,
                     Site = Site,
-                    Tcp = PortSet.Write([.. things.Where(static port => port.Protocol == TunnelProtocol.Tcp).Select(static port => port.Number)]),
-                    Udp = PortSet.Write([.. things.Where(static port => port.Protocol == TunnelProtocol.Udp).Select(static port => port.Number)]),
+                    Tcp = PortSet.Write([
+                        .. things.Where(static port => port.Protocol == TunnelProtocol.Tcp).Select(static port => port.Number),
+                    ]),
+                    Udp = PortSet.Write([
+                        .. things.Where(static port => port.Protocol == TunnelProtocol.Udp).Select(static port => port.Number),
+                    ]),
                     Tunnels = _sessions.Count,
                 };
             }
@@ -216,7 +220,10 @@ internal sealed partial class TunnelService
             }
         }
 
-        Volatile.Write(ref _byNumber, others.DistinctBy(static gateway => gateway.Peer!.Number).ToDictionary(static gateway => gateway.Peer!.Number));
+        Volatile.Write(
+            ref _byNumber,
+            others.DistinctBy(static gateway => gateway.Peer!.Number).ToDictionary(static gateway => gateway.Peer!.Number)
+        );
         Volatile.Write(ref _owners, owners);
     }
 

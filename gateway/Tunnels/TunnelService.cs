@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Listeners;
@@ -34,6 +35,8 @@ internal sealed partial class TunnelService : IAsyncDisposable
     private readonly Lazy<Task<TunnelRegistry>> _local;
     private readonly ConcurrentDictionary<string, long> _refused = new();
     private Task _running = Task.CompletedTask;
+    private readonly ConcurrentDictionary<TunnelState, long> _endedTotal = new();
+    private long _openedTotal;
     private int _opening;
     private bool _started;
 
@@ -76,6 +79,23 @@ internal sealed partial class TunnelService : IAsyncDisposable
             return [.. _ended];
         }
     }
+
+    /// <summary>Listeners where tunnels were ever opened.</summary>
+    public IReadOnlyList<TunnelListener> Listeners
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _listeners.Values];
+            }
+        }
+    }
+
+    public long OpenedTotal => Volatile.Read(ref _openedTotal);
+
+    /// <summary>Tunnels that have ended, by the state that they ended in.</summary>
+    public IReadOnlyDictionary<TunnelState, long> EndedTotal => _endedTotal.ToDictionary();
 
     /// <summary>Tunnels that were refused, by why.</summary>
     public IReadOnlyDictionary<string, long> Refused => _refused;
@@ -180,6 +200,7 @@ internal sealed partial class TunnelService : IAsyncDisposable
             return false;
         }
 
+        _endedTotal.AddOrUpdate(state, 1, static (_, count) => count + 1);
         lock (_gate)
         {
             _sessions.Remove(session.Key);
@@ -214,7 +235,8 @@ internal sealed partial class TunnelService : IAsyncDisposable
 
     /// <summary>Calls back after a while, on any thread.</summary>
     public void After(TimeSpan wait, Action then) =>
-        _ = Task.Delay(wait, _time, _stop.Token).ContinueWith(_ => then(), _stop.Token, TaskContinuationOptions.NotOnCanceled, TaskScheduler.Default);
+        _ = Task.Delay(wait, _time, _stop.Token)
+            .ContinueWith(_ => then(), _stop.Token, TaskContinuationOptions.NotOnCanceled, TaskScheduler.Default);
 
     /// <summary>Asks who is there, and calls back, on any thread.</summary>
     public void Refresh(Action then) =>

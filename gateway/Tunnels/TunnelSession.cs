@@ -1,31 +1,10 @@
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.Tunnels.Protocol;
 
 namespace Mooring.Gateway.Tunnels;
-
-/// <summary>How a tunnel fares.</summary>
-internal enum TunnelState
-{
-    /// <summary>Its client is there.</summary>
-    Connected,
-
-    /// <summary>Its client is there, but the registry is not: other gateways may not find it.</summary>
-    Degraded,
-
-    /// <summary>Its client is gone, and its ports are kept for a while.</summary>
-    Detached,
-
-    /// <summary>Ended: its client did not come back in time.</summary>
-    TimedOut,
-
-    /// <summary>Ended: its client went, or was sent away.</summary>
-    Closed,
-
-    /// <summary>Ended: another gateway has it now.</summary>
-    Moved,
-}
 
 /// <summary>A moment in a tunnel's life.</summary>
 internal readonly record struct TunnelEvent(DateTimeOffset At, TunnelState State, string Reason);

@@ -37,14 +37,18 @@ public sealed record TunnelListenerSpec
     [Items(0, 64), ListMapKey("name")]
     public IReadOnlyList<TunnelTenantSpec> Tenants { get; set; } = [];
 
-    [Description("DNS name under which tunnels may have names, such as tunnels.example.com, whose wildcard leads to the fleet. Left out: ports alone.")]
+    [Description(
+        "DNS name under which tunnels may have names, such as tunnels.example.com, whose wildcard leads to the fleet. Left out: ports alone."
+    )]
     [Length(1, 190), Pattern(Patterns.DnsSubdomain, Patterns.DnsSubdomainMeaning)]
     public string? Domain { get; set; }
 
     [Description("Whether 'gateway tunnel' may have UDP ports of the range too.")]
     public bool Udp { get; set; }
 
-    [Description("How long the ports of a client that was lost are kept for it, so that it gets them back on whichever gateway: 0s to 10m. Default 30s.")]
+    [Description(
+        "How long the ports of a client that was lost are kept for it, so that it gets them back on whichever gateway: 0s to 10m. Default 30s."
+    )]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
     [ValidationRule("duration(self) <= duration('10m')", "must be at most 10m")]
     public string? Grace { get; set; }
@@ -88,7 +92,9 @@ public sealed record TunnelTenantSpec
     [RangeMinimum(1), RangeMaximum(10_000_000)]
     public int? MaxConnections { get; set; }
 
-    [Description("Bandwidth of each of its tunnels in each direction: 8k to 8T. Never more than the gateway's maxTunnelBandwidthBitsPerSecond.")]
+    [Description(
+        "Bandwidth of each of its tunnels in each direction: 8k to 8T. Never more than the gateway's maxTunnelBandwidthBitsPerSecond."
+    )]
     [Quantity, ValidationRule(TunnelCapacitySpec.BitsRule, TunnelCapacitySpec.BitsMessage)]
     public IntOrString? BandwidthBitsPerSecond { get; set; }
 

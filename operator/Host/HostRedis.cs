@@ -54,7 +54,7 @@ internal sealed class HostRedis(HostContext host)
                         ? $"{fleet.Key}: a Hub over several gateways wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
                             + "each gateway has channels of its own; set spec.gateway.replicas to 1"
                         : $"{fleet.Key}: spec.gateway.capacity.fleetConnections wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
-                        + "each gateway takes an even share of the limit"
+                            + "each gateway takes an even share of the limit"
                 );
             }
 

@@ -31,7 +31,11 @@ internal static class GatewayServiceRenderer
                 IpFamilyPolicy = spec.IpFamilyPolicy,
                 IpFamilies = Some(spec.IpFamilies),
                 Selector = ResourceLabels.GatewayMatch(fleet.Metadata.Name!),
-                Ports = [.. config.Listeners.Select(listener => Port(listener, spec)), .. config.Listeners.SelectMany(TunnelRenderer.Ports)],
+                Ports =
+                [
+                    .. config.Listeners.Select(listener => Port(listener, spec)),
+                    .. config.Listeners.SelectMany(TunnelRenderer.Ports),
+                ],
             },
         };
     }

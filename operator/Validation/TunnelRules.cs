@@ -144,7 +144,9 @@ internal sealed class TunnelCapacityRules : AbstractValidator<TunnelCapacitySpec
 {
     public TunnelCapacityRules()
     {
-        RuleFor(tunnels => tunnels.MaxTunnelBandwidthBitsPerSecond).Must(value => value?.ToString() == "0" || IsRate(value)).WithMessage("must be 0, or 8k to 1T bits per second");
+        RuleFor(tunnels => tunnels.MaxTunnelBandwidthBitsPerSecond)
+            .Must(value => value?.ToString() == "0" || IsRate(value))
+            .WithMessage("must be 0, or 8k to 1T bits per second");
         RuleFor(tunnels => tunnels.TotalBandwidthBitsPerSecond).Must(IsRate).WithMessage(TunnelCapacitySpec.BitsMessage);
     }
 

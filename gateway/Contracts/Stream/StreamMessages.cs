@@ -203,6 +203,9 @@ public sealed record ReportMessage : GatewayMessage
     /// <summary>Null where the gateway shares no registry with others.</summary>
     public RegistryLoad? Registry { get; init; }
 
+    /// <summary>Null where the gateway has no Tunnel listener.</summary>
+    public TunnelsLoad? Tunnels { get; init; }
+
     public OverloadLoad? Overload { get; init; }
 
     /// <summary>What is wrong with files that the config names, such as a certificate, while their last good content serves on. At most <see cref="MaxProblems"/>.</summary>

@@ -125,14 +125,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
         _key = answer.Key;
         _locals =
         [
-            .. _locals.Select(
-                (local, i) =>
-                    local with
-                    {
-                        PublicPort = answer.Ports[i].Port,
-                        Name = answer.Ports[i].Host?.Split('.')[0],
-                    }
-            ),
+            .. _locals.Select((local, i) => local with { PublicPort = answer.Ports[i].Port, Name = answer.Ports[i].Host?.Split('.')[0] }),
         ];
         for (var i = 0; i < answer.Ports.Count; i++)
         {
@@ -213,7 +206,11 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
                 wire = await TunnelWire.DialAsync(options, cancellation);
                 await wire.SendAsync($"{{\"Ready\":\"{answer.Ready:D}\"}}", cancellation);
                 var message = await wire.ReadAsync(cancellation);
-                if (message.ValueKind == JsonValueKind.Object && message.TryGetProperty("Visit", out var json) && ReadVisit(json) is { } visit)
+                if (
+                    message.ValueKind == JsonValueKind.Object
+                    && message.TryGetProperty("Visit", out var json)
+                    && ReadVisit(json) is { } visit
+                )
                 {
                     _ = CarryReadyAsync(wire, visit);
                     (wire, wait) = (null, FirstWait);

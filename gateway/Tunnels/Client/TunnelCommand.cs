@@ -22,9 +22,15 @@ internal static class TunnelCommand
         AllowMultipleArgumentsPerToken = true,
     };
     private static readonly Option<int> Port = new("--port") { Description = "Public port wanted for the first of --local; 0: any" };
-    private static readonly Option<string?> SecretFile = new("--secret-file") { Description = "File with the secret, or the tenant's token" };
+    private static readonly Option<string?> SecretFile = new("--secret-file")
+    {
+        Description = "File with the secret, or the tenant's token",
+    };
     private static readonly Option<bool> Tls = new("--tls") { Description = "Speak TLS to the gateways, on control and data connections" };
-    private static readonly Option<string?> Ca = new("--ca") { Description = "PEM file with the CA of the gateways' certificate; turns TLS on" };
+    private static readonly Option<string?> Ca = new("--ca")
+    {
+        Description = "PEM file with the CA of the gateways' certificate; turns TLS on",
+    };
     private static readonly Option<string?> ServerName = new("--server-name")
     {
         Description = "Name in the gateways' certificate; by default the host",
@@ -43,7 +49,10 @@ internal static class TunnelCommand
 
     public static Command Create()
     {
-        var command = new Command("tunnel", "Make services of this machine public through the fleet's gateways; the secret may be in MOORING_SECRET")
+        var command = new Command(
+            "tunnel",
+            "Make services of this machine public through the fleet's gateways; the secret may be in MOORING_SECRET"
+        )
         {
             To,
             Local,
@@ -105,7 +114,10 @@ internal static class TunnelCommand
         if (colon > 0 && !(to.Count(static c => c == ':') > 1 && to[0] != '['))
         {
             host = to[..colon].Trim('[', ']');
-            if (!int.TryParse(to.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) || port is 0 or > IPEndPoint.MaxPort)
+            if (
+                !int.TryParse(to.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port)
+                || port is 0 or > IPEndPoint.MaxPort
+            )
             {
                 return (null, $"--to: '{to}' is not HOST or HOST:PORT");
             }
@@ -135,7 +147,9 @@ internal static class TunnelCommand
         string? secret;
         try
         {
-            secret = parse.GetValue(SecretFile) is { } file ? File.ReadAllText(file).Trim() : Environment.GetEnvironmentVariable("MOORING_SECRET");
+            secret = parse.GetValue(SecretFile) is { } file
+                ? File.ReadAllText(file).Trim()
+                : Environment.GetEnvironmentVariable("MOORING_SECRET");
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {

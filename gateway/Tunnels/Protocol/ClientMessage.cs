@@ -40,7 +40,10 @@ internal enum ClientVerb
 /// <param name="Forward">Of <see cref="ClientVerb.Forward"/>.</param>
 internal sealed record ClientMessage(
     ClientVerb Verb,
-    int Port = 0, Guid Id = default, string Text = "", OpenRequest? Open = null,
+    int Port = 0,
+    Guid Id = default,
+    string Text = "",
+    OpenRequest? Open = null,
     ForwardMessage? Forward = null
 )
 {
@@ -55,7 +58,8 @@ internal sealed record ClientMessage(
     private static readonly ClientMessage Bye = new(ClientVerb.Bye);
 
     /// <summary>What the first bytes of a message allow for its length.</summary>
-    public static int Limit(ReadOnlySpan<byte> begun) => begun.StartsWith("{\"Open\""u8) || begun.StartsWith("{\"Forward\""u8) ? MaxOpenBytes : MaxBytes;
+    public static int Limit(ReadOnlySpan<byte> begun) =>
+        begun.StartsWith("{\"Open\""u8) || begun.StartsWith("{\"Forward\""u8) ? MaxOpenBytes : MaxBytes;
 
     /// <summary>Reads a whole message, without its delimiter.</summary>
     public static ClientMessage Parse(ReadOnlySpan<byte> json)
@@ -102,8 +106,8 @@ internal sealed record ClientMessage(
         {
             case ClientVerb.Hello when reader.TokenType == JsonTokenType.Number && reader.TryGetUInt16(out var port):
                 return new ClientMessage(verb, Port: port);
-            case ClientVerb.Accept or ClientVerb.Ready
-                when reader.TokenType == JsonTokenType.String && Guid.TryParse(reader.GetString(), out var id):
+            case ClientVerb.Accept
+            or ClientVerb.Ready when reader.TokenType == JsonTokenType.String && Guid.TryParse(reader.GetString(), out var id):
                 return new ClientMessage(verb, Id: id);
             case ClientVerb.Authenticate when reader.TokenType == JsonTokenType.String:
                 return new ClientMessage(verb, Text: reader.GetString()!);

@@ -44,7 +44,9 @@ internal static class HostField
             host = host[..colon];
         }
 
-        return found == 1 && host.Length is > 0 and <= 253 && host.IndexOfAnyExcept(Allowed) < 0 ? HelloVerdict.Whole : HelloVerdict.Refused;
+        return found == 1 && host.Length is > 0 and <= 253 && host.IndexOfAnyExcept(Allowed) < 0
+            ? HelloVerdict.Whole
+            : HelloVerdict.Refused;
     }
 
     private static readonly System.Buffers.SearchValues<byte> Allowed = System.Buffers.SearchValues.Create(

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace Mooring.Gateway.Tunnels.Protocol;
@@ -35,7 +36,7 @@ internal static class ServerMessage
             text = Encoding.UTF8.GetString(bytes, 0, cut);
         }
 
-        var escaped = JsonEncodedText.Encode(text).EncodedUtf8Bytes;
+        var escaped = JsonEncodedText.Encode(text, JavaScriptEncoder.UnsafeRelaxedJsonEscaping).EncodedUtf8Bytes;
         // Escapes may make six bytes of one.
         return escaped.Length > MaxText + 40 ? Error("refused") : [.. "{\"Error\":\""u8, .. escaped, .. "\"}\0"u8];
     }

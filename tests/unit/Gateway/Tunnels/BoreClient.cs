@@ -12,8 +12,7 @@ internal sealed class BoreClient : IDisposable
     private readonly string? _secret;
     private readonly List<Socket> _open = [];
 
-    private BoreClient(IPEndPoint server, string? secret, Socket control) =>
-        (_server, _secret, Control) = (server, secret, control);
+    private BoreClient(IPEndPoint server, string? secret, Socket control) => (_server, _secret, Control) = (server, secret, control);
 
     public Socket Control { get; }
 

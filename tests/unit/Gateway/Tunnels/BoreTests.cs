@@ -54,8 +54,11 @@ public sealed class BoreTests
     [Fact]
     public async Task Bulk_BothWays_ArrivesWhole()
     {
-        await using var rig = await TunnelRig.StartAsync(
-            config: config => config with { Capacity = new CapacityConfig { Tunnels = new TunnelCapacityConfig { MaxBandwidthBitsPerSecond = 0 } } }
+        await using var rig = await TunnelRig.StartAsync(config: config =>
+            config with
+            {
+                Capacity = new CapacityConfig { Tunnels = new TunnelCapacityConfig { MaxBandwidthBitsPerSecond = 0 } },
+            }
         );
         using var bore = await BoreClient.OpenAsync(rig.Server);
         _ = bore.EchoAsync();
@@ -284,22 +287,21 @@ public sealed class BoreTests
     public async Task Quotas_Hold()
     {
         var acme = TunnelRig.Secret("acme's token");
-        await using var rig = await TunnelRig.StartAsync(
-            tunnel: tunnel =>
-                tunnel with
-                {
-                    Tenants =
-                    [
-                        new TunnelTenantConfig
-                        {
-                            Name = "acme",
-                            TokenFile = acme,
-                            MaxTunnels = 1,
-                            MaxConnections = 1,
-                            PortRange = new PortRangeConfig { Start = tunnel.PortRange!.Start + 50, End = tunnel.PortRange.Start + 99 },
-                        },
-                    ],
-                }
+        await using var rig = await TunnelRig.StartAsync(tunnel: tunnel =>
+            tunnel with
+            {
+                Tenants =
+                [
+                    new TunnelTenantConfig
+                    {
+                        Name = "acme",
+                        TokenFile = acme,
+                        MaxTunnels = 1,
+                        MaxConnections = 1,
+                        PortRange = new PortRangeConfig { Start = tunnel.PortRange!.Start + 50, End = tunnel.PortRange.Start + 99 },
+                    },
+                ],
+            }
         );
         using var bore = await BoreClient.OpenAsync(rig.Server, secret: "acme's token");
         bore.Port.ShouldBeInRange(rig.Range.Start + 50, rig.Range.Start + 99);
@@ -318,8 +320,11 @@ public sealed class BoreTests
     [Fact]
     public async Task GatewayLimit_Holds()
     {
-        await using var rig = await TunnelRig.StartAsync(
-            config: config => config with { Capacity = new CapacityConfig { Tunnels = new TunnelCapacityConfig { MaxTunnels = 2 } } }
+        await using var rig = await TunnelRig.StartAsync(config: config =>
+            config with
+            {
+                Capacity = new CapacityConfig { Tunnels = new TunnelCapacityConfig { MaxTunnels = 2 } },
+            }
         );
         using var one = await BoreClient.OpenAsync(rig.Server);
         using var two = await BoreClient.OpenAsync(rig.Server);
@@ -331,12 +336,11 @@ public sealed class BoreTests
     [Fact]
     public async Task Bandwidth_OfATunnel_IsSharedByItsVisitors()
     {
-        await using var rig = await TunnelRig.StartAsync(
-            config: config =>
-                config with
-                {
-                    Capacity = new CapacityConfig { Tunnels = new TunnelCapacityConfig { MaxBandwidthBitsPerSecond = 800_000 } },
-                }
+        await using var rig = await TunnelRig.StartAsync(config: config =>
+            config with
+            {
+                Capacity = new CapacityConfig { Tunnels = new TunnelCapacityConfig { MaxBandwidthBitsPerSecond = 800_000 } },
+            }
         );
         using var bore = await BoreClient.OpenAsync(rig.Server);
         _ = bore.EchoAsync();
@@ -347,7 +351,11 @@ public sealed class BoreTests
         // 100 kB/s with a burst of 25 kB: more than that at once has to wait, whoever of the two sends it.
         var bytes = new byte[30_000];
         await Task.WhenAll(one.SendAsync(bytes), two.SendAsync(bytes));
-        await Until.TrueAsync(() => rig.Harness.Engine.ListenerLoads()[0].BandwidthPausesTotal > 0, TunnelRig.Patience, "a visitor is held up");
+        await Until.TrueAsync(
+            () => rig.Harness.Engine.ListenerLoads()[0].BandwidthPausesTotal > 0,
+            TunnelRig.Patience,
+            "a visitor is held up"
+        );
         (await TunnelRig.ReadAsync(one, bytes.Length)).Length.ShouldBe(bytes.Length);
         (await TunnelRig.ReadAsync(two, bytes.Length)).Length.ShouldBe(bytes.Length);
     }
@@ -357,7 +365,10 @@ public sealed class BoreTests
     {
         await using var rig = await TunnelRig.StartAsync();
         var before = rig.Harness.Engine.Snapshot!.Config;
-        var after = before with { Listeners = [before.Listeners[0] with { Tunnel = before.Listeners[0].Tunnel! with { SecretFile = "/nowhere/secret" } }] };
+        var after = before with
+        {
+            Listeners = [before.Listeners[0] with { Tunnel = before.Listeners[0].Tunnel! with { SecretFile = "/nowhere/secret" } }],
+        };
         var result = await rig.Harness.Engine.ApplyConfigAsync(after);
         result.Errors.ShouldHaveSingleItem().ShouldStartWith("listeners[0].tunnel.secretFile: '/nowhere/secret' cannot be read");
     }

@@ -35,7 +35,12 @@ internal sealed class FleetRig : IAsyncDisposable
             var gateway = new FleetGateway($"gateway-{i}", address);
             gateway.Rig = await TunnelRig.StartAsync(
                 loops,
-                listener => tunnel?.Invoke(listener with { PortRange = range ?? listener.PortRange }) ?? listener with { PortRange = range ?? listener.PortRange },
+                listener =>
+                    tunnel?.Invoke(listener with { PortRange = range ?? listener.PortRange })
+                    ?? listener with
+                    {
+                        PortRange = range ?? listener.PortRange,
+                    },
                 config,
                 options => options with { TunnelBind = address, BindAddress = address }
             );
@@ -58,7 +63,11 @@ internal sealed class FleetRig : IAsyncDisposable
 
     /// <summary>A gateway listens on the public port of another's tunnel.</summary>
     public static Task ListensAsync(FleetGateway gateway, int ports = 1) =>
-        Until.TrueAsync(() => gateway.Engine.Tunnels.ForeignPorts >= ports, TunnelRig.Patience, $"{gateway.Name} listens for the others' tunnels");
+        Until.TrueAsync(
+            () => gateway.Engine.Tunnels.ForeignPorts >= ports,
+            TunnelRig.Patience,
+            $"{gateway.Name} listens for the others' tunnels"
+        );
 
     /// <summary>Nothing of any tunnel is left on any gateway, nor in the registry.</summary>
     public async Task NothingLeftAsync(params string[] things)
@@ -69,9 +78,7 @@ internal sealed class FleetRig : IAsyncDisposable
             await Until.TrueAsync(
                 async () =>
                 {
-                    var left = await Task.WhenAll(
-                        gateway.Engine.Loops.Select(loop => loop.InvokeAsync(() => loop.Tunnels.Forwards))
-                    );
+                    var left = await Task.WhenAll(gateway.Engine.Loops.Select(loop => loop.InvokeAsync(() => loop.Tunnels.Forwards)));
                     return left.Sum() == 0 && gateway.Engine.Tunnels.ForeignPorts == 0;
                 },
                 TunnelRig.Patience,

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Tunnels;
 using Mooring.Gateway.Tunnels.Client;
@@ -55,9 +55,10 @@ public sealed class FleetTunnelTests
         visitor.Dispose();
         await Until.TrueAsync(
             () =>
-                fleet[0].Rig.Harness.Records.Any(record =>
-                    record.ClientPort == from.Port && record.ClientAddress.ToIPAddress().Equals(from.Address)
-                ),
+                fleet[0]
+                    .Rig.Harness.Records.Any(record =>
+                        record.ClientPort == from.Port && record.ClientAddress.ToIPAddress().Equals(from.Address)
+                    ),
             TunnelRig.Patience,
             "the owner's log has the visitor's own address"
         );
@@ -82,12 +83,18 @@ public sealed class FleetTunnelTests
         using var stranger = await BoreClient.DialAsync(address, "a guess");
         (await BoreClient.FrameAsync(stranger)).ShouldBe("{\"Error\":\"invalid secret\"}");
         using var rude = await BoreClient.DialAsync(address, null);
-        await BoreClient.SendAsync(rude, $$$"""{"Forward":{"listener":"bore","thing":"tcp:{{{bore.Port}}}","address":"10.0.0.1","port":1}}""");
+        await BoreClient.SendAsync(
+            rude,
+            $$$"""{"Forward":{"listener":"bore","thing":"tcp:{{{bore.Port}}}","address":"10.0.0.1","port":1}}"""
+        );
         (await BoreClient.FrameAsync(rude)).ShouldStartWith("{\"Challenge\":");
         (await BoreClient.FrameAsync(rude)).ShouldStartWith("{\"Error\":");
         // And a client of tunnels cannot pose as a gateway.
         using var client = await BoreClient.DialAsync(fleet[0].Server, null);
-        await BoreClient.SendAsync(client, $$$"""{"Forward":{"listener":"bore","thing":"tcp:{{{bore.Port}}}","address":"10.0.0.1","port":1}}""");
+        await BoreClient.SendAsync(
+            client,
+            $$$"""{"Forward":{"listener":"bore","thing":"tcp:{{{bore.Port}}}","address":"10.0.0.1","port":1}}"""
+        );
         (await BoreClient.FrameAsync(client)).ShouldBe("{\"Error\":\"no such tunnel\"}");
     }
 
@@ -139,7 +146,10 @@ public sealed class FleetTunnelTests
             config: config => config with { Listeners = [.. config.Listeners, TunnelRig.Visitors(config)] }
         );
         using var service = new Listeners.TestServer();
-        await using var client = await OwnClient.StartAsync(fleet[0].Server, [new LocalPort(TunnelProtocol.Name, "127.0.0.1", service.Port, 0, "shop")]);
+        await using var client = await OwnClient.StartAsync(
+            fleet[0].Server,
+            [new LocalPort(TunnelProtocol.Name, "127.0.0.1", service.Port, 0, "shop")]
+        );
         foreach (var gateway in fleet.Gateways)
         {
             using var visitor = await TunnelRig.VisitAsync(gateway.Rig.VisitorsPort);
@@ -189,7 +199,10 @@ public sealed class FleetTunnelTests
     {
         await using var fleet = await FleetRig.StartAsync(2);
         using var service = new Listeners.TestServer();
-        await using var client = await OwnClient.StartAsync(fleet[0].Server, [new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", service.Port, 0, null)]);
+        await using var client = await OwnClient.StartAsync(
+            fleet[0].Server,
+            [new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", service.Port, 0, null)]
+        );
         var port = client.Ports[0];
         await client.MoveAsync(fleet[1].Server);
         client.Ports[0].ShouldBe(port);
@@ -208,7 +221,10 @@ public sealed class FleetTunnelTests
     {
         await using var rig = await TunnelRig.StartAsync(loops: 2);
         using var service = new Listeners.TestServer();
-        await using var client = await OwnClient.StartAsync(rig.Server, [new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", service.Port, 0, null)]);
+        await using var client = await OwnClient.StartAsync(
+            rig.Server,
+            [new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", service.Port, 0, null)]
+        );
         var port = client.Ports[0];
         client.Cut();
         await Until.TrueAsync(
@@ -234,9 +250,9 @@ public sealed class FleetTunnelTests
             await Until.TrueAsync(() => rig.Harness.Engine.Tunnels.Ended().Count == 1, TunnelRig.Patience, "the tunnel has ended");
         }
 
-        rig.Harness.Engine.Tunnels.Ended()[0].History.Select(turn => turn.State).ShouldBe(
-            [TunnelState.Connected, TunnelState.Detached, TunnelState.TimedOut]
-        );
+        rig.Harness.Engine.Tunnels.Ended()[0]
+            .History.Select(turn => turn.State)
+            .ShouldBe([TunnelState.Connected, TunnelState.Detached, TunnelState.TimedOut]);
         await rig.NothingLeftAsync();
     }
 

@@ -48,7 +48,9 @@ internal sealed class OwnClient : IAsyncDisposable
         };
         var output = new TunnelOutput(client._lines, json: true, TimeProvider.System);
         client._locals = locals.Count;
-        client._running = Task.Run(() => new TunnelClient(change?.Invoke(options) ?? options, output, TimeProvider.System).RunAsync(client._stop.Token));
+        client._running = Task.Run(() =>
+            new TunnelClient(change?.Invoke(options) ?? options, output, TimeProvider.System).RunAsync(client._stop.Token)
+        );
         await client.OpenedAsync();
         return client;
     }

@@ -156,7 +156,9 @@ internal sealed class TunnelRig : IAsyncDisposable
             {
                 var slots = await Task.WhenAll(
                     Harness.Engine.Loops.Select(loop =>
-                        loop.InvokeAsync(() => loop.Tunnels.Slots + loop.Tunnels.WaitingVisitors + loop.Tunnels.Greetings + loop.Shaper.Count)
+                        loop.InvokeAsync(() =>
+                            loop.Tunnels.Slots + loop.Tunnels.WaitingVisitors + loop.Tunnels.Greetings + loop.Shaper.Count
+                        )
                     )
                 );
                 return slots.Sum() == 0 && Harness.Engine.Connections == 0 && Harness.Engine.Tunnels.Open().Count == 0;
