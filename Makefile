@@ -74,6 +74,12 @@ bench-udp: sdk ## UDP path beside nginx (QUICK=1: within 60 s)
 	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
 	@$(BENCHMARKS) udp --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
 
+.PHONY: bench-operator
+bench-operator: sdk ## The operator with 100, 300 and 1,000 fleets on a real API server, about 12 minutes (QUICK=1: 100 fleets, 2 minutes)
+	@dotnet build tests/benchmarks/Mooring.Benchmarks.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@dotnet build operator/Mooring.Operator.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@$(BENCHMARKS) operator --operator $(OPERATOR) $(if $(QUICK),--quick) $(ARGS)
+
 .PHONY: bench-tls
 bench-tls: sdk ## TLS beside haproxy, nginx and Kestrel (QUICK=1: shorter)
 	@.ci/install bench

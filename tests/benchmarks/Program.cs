@@ -3,6 +3,7 @@ using Mooring.Benchmarks.Backend;
 using Mooring.Benchmarks.L4;
 using Mooring.Benchmarks.Load;
 using Mooring.Benchmarks.Million;
+using Mooring.Benchmarks.Operator;
 using Mooring.Benchmarks.Tls;
 using Mooring.Benchmarks.Udp;
 
@@ -13,6 +14,7 @@ return await new RootCommand("Mooring's benchmarks, each beside the programs tha
     KestrelCommand.Create(),
     LoadCommand.Create(),
     BackendCommand.Create(),
+    OperatorCommand.Create(),
     UdpCommand.Create(),
     UdpLoadCommand.Create(),
     HoldCommand.Create(),

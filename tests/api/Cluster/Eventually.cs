@@ -5,6 +5,9 @@ namespace Mooring.Api.Tests.Cluster;
 /// <summary>Waiting on would be in vain: what is waited for has failed for good.</summary>
 internal sealed class HopelessException(string message) : Exception(message);
 
+/// <summary>A condition did not hold by its deadline.</summary>
+internal sealed class NotInTimeException(string message) : Exception(message);
+
 /// <summary>Waits for a condition, with a deadline.</summary>
 internal static class Eventually
 {
@@ -34,7 +37,7 @@ internal static class Eventually
 
             if (clock.Elapsed > deadline)
             {
-                throw new ShouldAssertException($"after {deadline.TotalSeconds:0} s: {wrong}");
+                throw new NotInTimeException($"after {deadline.TotalSeconds:0} s: {wrong}");
             }
 
             await Task.Delay(Pause);

@@ -49,6 +49,9 @@ internal sealed class Kubectl(string kubeconfig)
     public async Task ApplyAsync(string manifest, string ns)
     {
         var result = await TryWithInputAsync(manifest, "apply", "-n", ns, "-f", "-");
-        result.Succeeded.ShouldBeTrue(result.Errors);
+        if (!result.Succeeded)
+        {
+            throw new InvalidOperationException($"kubectl apply: {result.Errors.Trim()}");
+        }
     }
 }

@@ -48,12 +48,13 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Requests as the cluster's admin; base address set.</summary>
     public HttpClient Admin => _admin;
 
-    public static async Task<TestCluster> StartAsync()
+    /// <param name="controllers">Without: whoever starts it plays their part.</param>
+    public static async Task<TestCluster> StartAsync(bool controllers = true)
     {
         var cluster = new TestCluster();
         try
         {
-            await cluster.StartEverythingAsync();
+            await cluster.StartEverythingAsync(controllers);
             return cluster;
         }
         catch
@@ -221,7 +222,7 @@ internal sealed class TestCluster : IAsyncDisposable
         _authority.Dispose();
     }
 
-    private async Task StartEverythingAsync()
+    private async Task StartEverythingAsync(bool controllers)
     {
         WritePki();
         await File.WriteAllTextAsync(InFolder("audit.yaml"), AuditLog.Policy);
@@ -241,7 +242,11 @@ internal sealed class TestCluster : IAsyncDisposable
             ]
         );
         await StartApiServerAsync();
-        StartControllers();
+        if (controllers)
+        {
+            StartControllers();
+        }
+
         await Kubectl.RunAsync(
             "create",
             "-f",
