@@ -20,6 +20,9 @@ internal sealed class FleetState
     /// <summary>The tuners of the fleet's nodes, which are no gateways.</summary>
     public TunerState Tuners { get; } = new();
 
+    /// <summary>Nothing is under way: a report that tells nothing new is passed over.</summary>
+    public bool IsAtRest { get; set; }
+
     public IReadOnlyCollection<string> Gateways => _members.Keys;
 
     public bool IsEmpty => Tuners.IsEmpty && _hash is null && _members.Count == 0 && Directives.Count == 0;
@@ -164,8 +167,12 @@ internal sealed class FleetState
                     };
                 break;
             case ReportMessage report:
-                change = SameState(view.Report, report) ? GatewayChange.Figures : GatewayChange.State;
-                view = view with { Report = report, ReportedAt = now, Rates = member.Rate(report, now) };
+                var rates = member.Rate(report, now);
+                change =
+                    !SameState(view.Report, report) ? GatewayChange.State
+                    : IsAtRest && !ReportNews.Differs(view.Report!, report, view.Rates, rates) ? null
+                    : GatewayChange.Figures;
+                view = view with { Report = report, ReportedAt = now, Rates = rates };
                 break;
         }
 

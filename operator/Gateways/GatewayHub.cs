@@ -105,6 +105,18 @@ public sealed class GatewayHub(TimeProvider time)
         }
     }
 
+    /// <summary>Says whether anything of the fleet is under way. At rest, reports that tell nothing new raise no <see cref="Changed"/>. Default: not at rest.</summary>
+    public void SetAtRest(string fleet, bool atRest)
+    {
+        lock (_lock)
+        {
+            if (_fleets.TryGetValue(fleet, out var state))
+            {
+                state.IsAtRest = atRest;
+            }
+        }
+    }
+
     /// <summary>Forgets the fleet; gateways of it that are still connected keep what they have.</summary>
     public void Remove(string fleet)
     {

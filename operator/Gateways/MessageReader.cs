@@ -1,24 +1,34 @@
+using System.Buffers;
 using System.Net.WebSockets;
 
 namespace Mooring.Operator.Gateways;
 
 /// <summary>Reads whole text messages from a WebSocket, none longer than a limit.</summary>
-/// <remarks>Not thread-safe. What it returns is valid until the next read. Keeps 16 KiB while idle.</remarks>
+/// <remarks>Not thread-safe. What it returns is valid until the next read. Keeps no buffer while it waits for a message.</remarks>
 internal sealed class MessageReader(WebSocket socket, int maxBytes)
 {
-    private const int IdleBytes = 16 * 1024;
-    private byte[] _buffer = new byte[Math.Min(IdleBytes, maxBytes + 1)];
+    private const int FirstBytes = 16 * 1024;
+    private byte[] _buffer = [];
 
     /// <summary>Returns the next message; null when the peer has closed.</summary>
     /// <exception cref="InvalidDataException">A binary message, or one that is too long.</exception>
     /// <exception cref="WebSocketException">The connection broke.</exception>
     public async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(CancellationToken cancellation)
     {
-        if (_buffer.Length > IdleBytes)
+        Release();
+        // An empty receive ends when there is something to be read: thousands of streams wait, and few have a message under way.
+        var first = await socket.ReceiveAsync(Memory<byte>.Empty, cancellation);
+        if (first.MessageType == WebSocketMessageType.Close)
         {
-            _buffer = new byte[IdleBytes];
+            return null;
         }
 
+        if (first is { EndOfMessage: true, MessageType: WebSocketMessageType.Text })
+        {
+            return ReadOnlyMemory<byte>.Empty;
+        }
+
+        _buffer = ArrayPool<byte>.Shared.Rent(Math.Min(FirstBytes, maxBytes + 1));
         var length = 0;
         while (true)
         {
@@ -46,8 +56,20 @@ internal sealed class MessageReader(WebSocket socket, int maxBytes)
 
             if (length == _buffer.Length)
             {
-                Array.Resize(ref _buffer, Math.Min(_buffer.Length * 2, maxBytes + 1));
+                var longer = ArrayPool<byte>.Shared.Rent((int)Math.Min(_buffer.Length * 2L, maxBytes + 1L));
+                _buffer.AsSpan(0, length).CopyTo(longer);
+                Release();
+                _buffer = longer;
             }
+        }
+    }
+
+    private void Release()
+    {
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = [];
         }
     }
 }

@@ -115,6 +115,7 @@ internal sealed class FleetReconciler(
         events.Report(observed.Fleet, plan?.Marks ?? [], "Gateway");
         events.Report(observed.Fleet, plan?.WorkloadMarks ?? [], "Backend");
         metrics.Note(observed.Key, status, report);
+        hub.SetAtRest(observed.Key.ToString(), report.Problems.Count == 0 && IsAtRest(status));
         if (report.Problems.Count > 0)
         {
             // What the API server refused now it may take later: a quota that was raised, a role that was granted.
@@ -123,6 +124,14 @@ internal sealed class FleetReconciler(
 
         return ReconciliationResult<ConnectionFleet>.Success(observed.Fleet, Earlier(again, plan?.RequeueAfter));
     }
+
+    private static bool IsAtRest(Entities.Status.FleetStatus status) =>
+        status.Conditions is { } conditions
+        && conditions.Any(static one => one is { Type: FleetConditions.Ready, Status: FleetConditions.True })
+        && conditions.All(static one =>
+            one is not { Type: FleetConditions.Progressing or FleetConditions.Degraded, Status: FleetConditions.True }
+        )
+        && status.Gateways?.Draining == 0;
 
     private static TimeSpan? Earlier(TimeSpan? one, TimeSpan? other) => one is null || other < one ? other ?? one : one;
 }

@@ -6,6 +6,6 @@ internal sealed record ReconciliationOptions
     /// <summary>Image of gateways whose fleet names none.</summary>
     public required string GatewayImage { get; init; }
 
-    /// <summary>Fleets in work at once. 1 to 64; default 4.</summary>
-    public int Workers { get; init; } = 4;
+    /// <summary>Fleets in work at once. 1 to 64; default 8.</summary>
+    public int Workers { get; init; } = 8;
 }

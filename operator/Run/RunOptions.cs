@@ -42,10 +42,10 @@ internal sealed record RunOptions
     public string LeaseName { get; init; } = "mooring-operator";
 
     /// <summary>Fleets in work at once.</summary>
-    public int Workers { get; init; } = 4;
+    public int Workers { get; init; } = 8;
 
     /// <summary>Requests a second to the API server in the long run.</summary>
-    public double QueriesPerSecond { get; init; } = 50;
+    public double QueriesPerSecond { get; init; } = 400;
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 

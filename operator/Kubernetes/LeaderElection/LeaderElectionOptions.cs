@@ -1,6 +1,6 @@
 namespace Mooring.Kubernetes.LeaderElection;
 
-/// <summary>On which lease to stand, and how patiently. The times are client-go's.</summary>
+/// <summary>On which lease to stand, and how patiently. The times are client-go's, but for the lease's: two seconds beyond the deadline are enough where each side counts on a monotonic clock.</summary>
 public sealed record LeaderElectionOptions
 {
     public required string Namespace { get; init; }
@@ -11,8 +11,8 @@ public sealed record LeaderElectionOptions
     /// <summary>Who stands; must be unique. Default: host name and a random part.</summary>
     public string Identity { get; init; } = $"{Environment.MachineName}_{Guid.NewGuid():N}";
 
-    /// <summary>How long the others wait after the last renewal they saw before they take the lease. 1 s or more; default 15 s.</summary>
-    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(15);
+    /// <summary>How long the others wait after the last renewal they saw before they take the lease. 1 s or more; default 12 s.</summary>
+    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(12);
 
     /// <summary>How long a leader that cannot renew goes on. Less than <see cref="LeaseDuration"/>; default 10 s.</summary>
     public TimeSpan RenewDeadline { get; init; } = TimeSpan.FromSeconds(10);

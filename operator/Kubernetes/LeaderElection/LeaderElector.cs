@@ -102,7 +102,9 @@ public sealed partial class LeaderElector
             }
 
             // Spread, so that those who wait do not all ask at once.
-            await Task.Delay(_options.RetryPeriod * (1 + (0.2 * Random.Shared.NextDouble())), _time, cancellationToken);
+            // But not past the end of a lease whose holder is gone.
+            var pause = _options.RetryPeriod * (1 + (0.2 * Random.Shared.NextDouble()));
+            await Task.Delay(_lease.Left is { } left && left < pause ? left + (0.1 * left) : pause, _time, cancellationToken);
         }
     }
 

@@ -19,6 +19,10 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
     /// <summary>Who holds it, as last seen; empty for nobody.</summary>
     public string Holder => _seen?.Spec?.HolderIdentity ?? "";
 
+    /// <summary>When somebody else's lease is over if it is not renewed; null: nobody is known to hold it, or it is over. Above zero.</summary>
+    public TimeSpan? Left =>
+        Holder.Length > 0 && Holder != options.Identity && Duration(_seen!.Spec!) - time.GetElapsedTime(_seenSince) is { Ticks: > 0 } left ? left : null;
+
     /// <summary>Takes the lease if it is free, expired or this process's own from before. Returns the term's number; null when another holds it.</summary>
     /// <exception cref="KubernetesException">Also a conflict, when another was faster.</exception>
     public async Task<int?> TryTakeAsync(CancellationToken cancellationToken)
@@ -31,9 +35,8 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
         }
 
         var spec = _seen.Spec ?? new LeaseSpec();
-        var duration = TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? options.LeaseDuration.TotalSeconds);
         var free = string.IsNullOrEmpty(spec.HolderIdentity) || spec.HolderIdentity == options.Identity;
-        if (!free && time.GetElapsedTime(_seenSince) < duration)
+        if (!free && time.GetElapsedTime(_seenSince) < Duration(spec))
         {
             return null;
         }
@@ -96,6 +99,9 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
             cancellationToken
         );
     }
+
+    private TimeSpan Duration(LeaseSpec spec) =>
+        TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? options.LeaseDuration.TotalSeconds);
 
     private Task RenewSeenAsync(CancellationToken cancellationToken) =>
         WriteAsync(
