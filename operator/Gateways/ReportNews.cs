@@ -32,7 +32,10 @@ internal static class ReportNews
         || (
             was is not null
             && now is not null
-            && (Math.Abs(was.CpuPercent - now.CpuPercent) > CpuPoints || Math.Abs(was.MessagesPerSecond - now.MessagesPerSecond) > double.Epsilon)
+            && (
+                Math.Abs(was.CpuPercent - now.CpuPercent) > CpuPoints
+                || Math.Abs(was.MessagesPerSecond - now.MessagesPerSecond) > double.Epsilon
+            )
         );
 
     private static bool ListenersDiffer(IReadOnlyList<ListenerLoad> before, IReadOnlyList<ListenerLoad> after)

@@ -21,7 +21,9 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
 
     /// <summary>When somebody else's lease is over if it is not renewed; null: nobody is known to hold it, or it is over. Above zero.</summary>
     public TimeSpan? Left =>
-        Holder.Length > 0 && Holder != options.Identity && Duration(_seen!.Spec!) - time.GetElapsedTime(_seenSince) is { Ticks: > 0 } left ? left : null;
+        Holder.Length > 0 && Holder != options.Identity && Duration(_seen!.Spec!) - time.GetElapsedTime(_seenSince) is { Ticks: > 0 } left
+            ? left
+            : null;
 
     /// <summary>Takes the lease if it is free, expired or this process's own from before. Returns the term's number; null when another holds it.</summary>
     /// <exception cref="KubernetesException">Also a conflict, when another was faster.</exception>
@@ -100,8 +102,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
         );
     }
 
-    private TimeSpan Duration(LeaseSpec spec) =>
-        TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? options.LeaseDuration.TotalSeconds);
+    private TimeSpan Duration(LeaseSpec spec) => TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? options.LeaseDuration.TotalSeconds);
 
     private Task RenewSeenAsync(CancellationToken cancellationToken) =>
         WriteAsync(

@@ -18,7 +18,10 @@ internal static class OperatorCommand
             AllowMultipleArgumentsPerToken = true,
         };
         var rest = new Option<int>("--rest") { Description = "Seconds without changes; by default 300, 60 with --quick" };
-        var program = new Option<string?>("--operator") { Description = "Path of the operator program; by default the one built beside this one" };
+        var program = new Option<string?>("--operator")
+        {
+            Description = "Path of the operator program; by default the one built beside this one",
+        };
         var output = new Option<string>("--output")
         {
             Description = "Directory of the report",
@@ -41,7 +44,9 @@ internal static class OperatorCommand
                     : isQuick ? 60
                     : 300;
                 return await RunAsync(
-                    Path.GetFullPath(parsed.GetValue(program) ?? RepositoryRoot.File("artifacts", "bin", "Mooring.Operator", "release", "operator")),
+                    Path.GetFullPath(
+                        parsed.GetValue(program) ?? RepositoryRoot.File("artifacts", "bin", "Mooring.Operator", "release", "operator")
+                    ),
                     wanted,
                     TimeSpan.FromSeconds(seconds),
                     isQuick,

@@ -143,7 +143,9 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
             leader.CheckRuns();
             if (playing.IsFaulted || clock.Elapsed > ConvergeLimit)
             {
-                throw new BenchmarkException($"{_ready.Count} of {fleets + 1} fleets are ready after {clock.Elapsed}: {playing.Exception?.Message}, {leader.LogFile}");
+                throw new BenchmarkException(
+                    $"{_ready.Count} of {fleets + 1} fleets are ready after {clock.Elapsed}: {playing.Exception?.Message}, {leader.LogFile}"
+                );
             }
 
             if (clock.Elapsed - told > TimeSpan.FromSeconds(10))
@@ -158,8 +160,17 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
         var (seconds, cpu) = (clock.Elapsed.TotalSeconds, leader.CpuSeconds);
         var metrics = await leader.MetricsAsync(cancellation);
         var requests = (await cluster.Audit.SinceAsync(mark)).Where(static request => request.User == User).ToList();
-        await log.WriteLineAsync($"{fleets} fleets: converged in {seconds:0.0} s, {cpu:0.00} CPU-s, {requests.Count} requests, {metrics.Reconciles} reconciles");
-        foreach (var kind in requests.GroupBy(static request => $"{request.Verb} {request.Resource}{(request.Subresource.Length > 0 ? "/" : "")}{request.Subresource}").OrderByDescending(static kind => kind.Count()).Take(12))
+        await log.WriteLineAsync(
+            $"{fleets} fleets: converged in {seconds:0.0} s, {cpu:0.00} CPU-s, {requests.Count} requests, {metrics.Reconciles} reconciles"
+        );
+        foreach (
+            var kind in requests
+                .GroupBy(static request =>
+                    $"{request.Verb} {request.Resource}{(request.Subresource.Length > 0 ? "/" : "")}{request.Subresource}"
+                )
+                .OrderByDescending(static kind => kind.Count())
+                .Take(12)
+        )
         {
             await log.WriteLineAsync($"  {kind.Count(), 6} {kind.Key}");
         }
@@ -168,12 +179,15 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
         {
             Fleets = fleets,
             Streams = Streams,
-            ChildrenPerFleet = (double)
-                requests
-                    .Where(static request => request is { Verb: "patch", Subresource: "", Code: 201 } && request.Resource != "connectionfleets")
-                    .Select(static request => (request.Resource, request.Namespace, request.Name))
-                    .Distinct()
-                    .Count() / (fleets + 1),
+            ChildrenPerFleet =
+                (double)
+                    requests
+                        .Where(static request =>
+                            request is { Verb: "patch", Subresource: "", Code: 201 } && request.Resource != "connectionfleets"
+                        )
+                        .Select(static request => (request.Resource, request.Namespace, request.Name))
+                        .Distinct()
+                        .Count() / (fleets + 1),
             ConvergedSeconds = seconds,
             ConvergedCpuSeconds = cpu,
             Requests = requests.Count,
@@ -202,7 +216,9 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
         var (cpu, clock) = (leader.CpuSeconds, Stopwatch.StartNew());
         await Task.Delay(quiet, cancellation);
         var percent = (leader.CpuSeconds - cpu) / clock.Elapsed.TotalSeconds * 100;
-        var writes = (await cluster.Audit.SinceAsync(mark)).Where(static request => request.User == User && request.IsWrite && request.Resource != "leases").ToList();
+        var writes = (await cluster.Audit.SinceAsync(mark))
+            .Where(static request => request.User == User && request.IsWrite && request.Resource != "leases")
+            .ToList();
         var resident = leader.ResidentBytes;
         await log.WriteLineAsync(
             $"  {quiet.TotalSeconds:0} s of rest: {percent:0.00} % of a core, {writes.Count} writes, RSS {resident / 1048576.0:0.0} MiB{string.Concat(writes.Take(3).Select(static one => $"; {one}"))}"
@@ -223,13 +239,17 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
         for (var round = 0; round < changes; round++)
         {
             var sent = Stopwatch.GetTimestamp();
-            (await api.PatchAsync($"{Collection(BenchFleets.Namespace(0))}/{BenchFleets.Wide}", BenchFleets.Change(round), cancellation)).Dispose();
+            (
+                await api.PatchAsync($"{Collection(BenchFleets.Namespace(0))}/{BenchFleets.Wide}", BenchFleets.Change(round), cancellation)
+            ).Dispose();
             var deadline = Stopwatch.StartNew();
             while (gateways.Acks(200 + round).Count < BenchFleets.WideGateways)
             {
                 if (deadline.Elapsed > TimeSpan.FromSeconds(30))
                 {
-                    throw new BenchmarkException($"{gateways.Acks(200 + round).Count} of {BenchFleets.WideGateways} gateways have acknowledged a change after 30 s");
+                    throw new BenchmarkException(
+                        $"{gateways.Acks(200 + round).Count} of {BenchFleets.WideGateways} gateways have acknowledged a change after 30 s"
+                    );
                 }
 
                 await Task.Delay(5, cancellation);
@@ -247,7 +267,11 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
             new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellation },
             async (fleet, token) =>
                 (
-                    await api.PatchAsync($"{Collection(BenchFleets.Namespace(fleet))}/{BenchFleets.Name(fleet)}", BenchFleets.Change(fleet % 50), token)
+                    await api.PatchAsync(
+                        $"{Collection(BenchFleets.Namespace(fleet))}/{BenchFleets.Name(fleet)}",
+                        BenchFleets.Change(fleet % 50),
+                        token
+                    )
                 ).Dispose()
         );
         await Task.Delay(TimeSpan.FromSeconds(5), cancellation);
@@ -264,7 +288,11 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
         };
     }
 
-    private async Task<OperatorFigures> SucceedAsync(List<OperatorUnderTest> operators, OperatorFigures figures, CancellationToken cancellation)
+    private async Task<OperatorFigures> SucceedAsync(
+        List<OperatorUnderTest> operators,
+        OperatorFigures figures,
+        CancellationToken cancellation
+    )
     {
         var (first, second) = (operators[0], operators[1]);
         // A standby with its caches filled, as the second replica of a Deployment.
@@ -292,18 +320,23 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
         }
 
         await first.DisposeAsync();
-        await log.WriteLineAsync($"  leader killed: another leads after {leads:0.0} s and has all {Streams} streams after {clock.Elapsed.TotalSeconds:0.0} s");
+        await log.WriteLineAsync(
+            $"  leader killed: another leads after {leads:0.0} s and has all {Streams} streams after {clock.Elapsed.TotalSeconds:0.0} s"
+        );
         return figures with { NewLeaderSeconds = leads, AllStreamsSeconds = clock.Elapsed.TotalSeconds };
     }
 
     private static bool IsReady(JsonElement fleet, int gateways) =>
         fleet.TryGetProperty("status", out var status)
         && status.TryGetProperty("conditions", out var conditions)
-        && conditions.EnumerateArray().Any(static one => one.GetProperty("type").GetString() == "Ready" && one.GetProperty("status").GetString() == "True")
+        && conditions
+            .EnumerateArray()
+            .Any(static one => one.GetProperty("type").GetString() == "Ready" && one.GetProperty("status").GetString() == "True")
         && status.GetProperty("observedGeneration").GetInt64() == fleet.GetProperty("metadata").GetProperty("generation").GetInt64()
         && status.GetProperty("config").GetProperty("acked").GetString() == $"{gateways}/{gateways}";
 
     private static string Collection(string ns) => $"/apis/mooring.dev/v1alpha1/namespaces/{ns}/connectionfleets";
 
-    private static string Named(string kind, string name) => $$$"""{"apiVersion": "v1", "kind": "{{{kind}}}", "metadata": {"name": "{{{name}}}"}}""";
+    private static string Named(string kind, string name) =>
+        $$$"""{"apiVersion": "v1", "kind": "{{{kind}}}", "metadata": {"name": "{{{name}}}"}}""";
 }

@@ -25,7 +25,13 @@ internal sealed class OperatorUnderTest : IAsyncDisposable
 
     public bool Leads => _process.Log.Contains("Reconciling, term", StringComparison.Ordinal);
 
-    public static OperatorUnderTest Start(TestCluster cluster, string program, string kubeconfig, string name, IEnumerable<string> arguments)
+    public static OperatorUnderTest Start(
+        TestCluster cluster,
+        string program,
+        string kubeconfig,
+        string name,
+        IEnumerable<string> arguments
+    )
     {
         var (http, stream) = (Mooring.Api.Tests.Cluster.Ports.Free(), Mooring.Api.Tests.Cluster.Ports.Free());
         var process = Mooring.Api.Tests.Cluster.ChildProcess.Start(
@@ -58,7 +64,9 @@ internal sealed class OperatorUnderTest : IAsyncDisposable
     {
         if (_process.HasExited)
         {
-            throw new BenchmarkException($"the operator ended with code {_process.ExitCode}:\n{_process.Log[^Math.Min(4000, _process.Log.Length)..]}");
+            throw new BenchmarkException(
+                $"the operator ended with code {_process.ExitCode}:\n{_process.Log[^Math.Min(4000, _process.Log.Length)..]}"
+            );
         }
     }
 
@@ -82,12 +90,17 @@ internal sealed record OperatorMetrics(int Streams, IReadOnlyList<(double Bound,
             streams is null ? 0 : (int)Number(streams.Split(' ')[1]),
             [
                 .. lines
-                    .Where(static line => line.StartsWith(Bucket, StringComparison.Ordinal) && line.Contains("\"fleets\"", StringComparison.Ordinal))
+                    .Where(static line =>
+                        line.StartsWith(Bucket, StringComparison.Ordinal) && line.Contains("\"fleets\"", StringComparison.Ordinal)
+                    )
                     .Select(static line =>
                     {
                         var from = line.IndexOf("le=\"", StringComparison.Ordinal) + 4;
                         var bound = line[from..line.IndexOf('"', from)];
-                        return (bound == "+Inf" ? double.PositiveInfinity : Number(bound), (long)Number(line[(line.LastIndexOf(' ') + 1)..]));
+                        return (
+                            bound == "+Inf" ? double.PositiveInfinity : Number(bound),
+                            (long)Number(line[(line.LastIndexOf(' ') + 1)..])
+                        );
                     })
                     .OrderBy(static pair => pair.Item1),
             ]
@@ -97,7 +110,10 @@ internal sealed record OperatorMetrics(int Streams, IReadOnlyList<(double Bound,
     /// <summary>Upper bound in milliseconds of the bucket that the quantile of what came since an earlier reading lies in.</summary>
     public double QuantileSince(OperatorMetrics before, double quantile)
     {
-        var since = Work.Select((pair, index) => (pair.Bound, Count: pair.Count - (before.Work.Count > index ? before.Work[index].Count : 0))).ToList();
+        var since = Work.Select(
+                (pair, index) => (pair.Bound, Count: pair.Count - (before.Work.Count > index ? before.Work[index].Count : 0))
+            )
+            .ToList();
         var total = since.Count == 0 ? 0 : since[^1].Count;
         return total == 0 ? 0 : since.First(pair => pair.Count >= quantile * total).Bound * 1000;
     }

@@ -59,7 +59,9 @@ internal sealed class StandInControllers(ApiSession api, Action<GatewayPod> star
             await api.PatchAsync(
                 $"/apis/apps/v1/namespaces/{ns}/deployments/{name}/status",
                 $$$"""
-                {"status": {"observedGeneration": {{{metadata.GetProperty("generation").GetInt64()}}}, "replicas": {{{replicas}}}, "updatedReplicas": {{{replicas}}},
+                {"status": {"observedGeneration": {{{metadata.GetProperty(
+                    "generation"
+                ).GetInt64()}}}, "replicas": {{{replicas}}}, "updatedReplicas": {{{replicas}}},
                  "readyReplicas": {{{replicas}}}, "availableReplicas": {{{replicas}}}}}
                 """,
                 stopping
@@ -129,7 +131,9 @@ internal sealed class StandInControllers(ApiSession api, Action<GatewayPod> star
                 $$$"""
                 {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
                  "metadata": {"name": "{{{name}}}", "labels": {{{{labels}}} "kubernetes.io/service-name": "{{{name}}}"}},
-                 "ports": [{"name": "{{{(port.TryGetProperty("name", out var portName) ? portName.GetString() : "")}}}", "protocol": "TCP", "port": 8080}],
+                 "ports": [{"name": "{{{(
+                    port.TryGetProperty("name", out var portName) ? portName.GetString() : ""
+                )}}}", "protocol": "TCP", "port": 8080}],
                  "endpoints": [{"addresses": ["{{{Address()}}}"], "conditions": {"ready": true, "serving": true}, "targetRef": {"kind": "Pod", "name": "{{{name}}}-0"}},
                                {"addresses": ["{{{Address()}}}"], "conditions": {"ready": true, "serving": true}, "targetRef": {"kind": "Pod", "name": "{{{name}}}-1"}}]}
                 """,

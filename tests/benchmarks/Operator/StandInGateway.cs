@@ -230,7 +230,9 @@ internal sealed class StandInGateways : IDisposable
             CancellationToken.None
         );
         var trusted = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        trusted.CustomTrustStore.ImportFromPem(map.RootElement.GetProperty("items")[0].GetProperty("data").GetProperty("ca.crt").GetString()!);
+        trusted.CustomTrustStore.ImportFromPem(
+            map.RootElement.GetProperty("items")[0].GetProperty("data").GetProperty("ca.crt").GetString()!
+        );
         _handler = new SocketsHttpHandler
         {
             // Each gateway is a process of its own: none resumes another's session.
@@ -241,11 +243,7 @@ internal sealed class StandInGateways : IDisposable
                 var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 try
                 {
-                    await socket.ConnectAsync(
-                        IPAddress.Loopback,
-                        ports[Interlocked.Increment(ref _next) % ports.Count],
-                        cancellation
-                    );
+                    await socket.ConnectAsync(IPAddress.Loopback, ports[Interlocked.Increment(ref _next) % ports.Count], cancellation);
                     return new NetworkStream(socket, ownsSocket: true);
                 }
                 catch

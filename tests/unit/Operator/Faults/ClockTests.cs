@@ -45,7 +45,7 @@ public sealed class ClockTests
         var hub = new GatewayHub(TimeProvider.System);
         var time = new ManualTime();
         var sender = new DirectiveSender(hub, 7, time);
-        var order = new GatewayOrder { Gateway = "g", Kind = DirectiveKind.Cordon, Reason = "rollout" };
+        var order = new GatewayOrder("g", DirectiveKind.Cordon, "rollout");
         var given = new DirectiveMessage
         {
             Kind = DirectiveKind.Cordon,
@@ -73,7 +73,7 @@ public sealed class ClockTests
 
         new DirectiveSender(hub, 7, time).Send(
             "shop/small",
-            [new GatewayOrder { Gateway = "g", Kind = DirectiveKind.Cordon, Reason = "rollout" }],
+            [new GatewayOrder("g", DirectiveKind.Cordon, "rollout")],
             View(given, time.GetUtcNow())
         );
 
