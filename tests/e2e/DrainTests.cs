@@ -100,6 +100,15 @@ public sealed class DrainTests(ITestOutputHelper output) : IAsyncLifetime
         await GonePodsAsync(2);
         await AllOpenAsync(clients);
         Judge("node drain, gateway by gateway", clients);
+
+        // Two have everybody; two more come.
+        await PatchAsync("""{"spec":{"scaling":{"rebalance":{"maxSkewPercent":20,"movesPerSecond":50}}}}""");
+        await KubectlAsync("scale", "fleet", "held", "--replicas=4");
+        await StatusAsync((_, status) => (int?)status["gateways"]!["ready"] == 4 && (int?)status["connections"]!["skewPercent"] > 50);
+        await StatusAsync((_, status) => (int?)status["connections"]!["skewPercent"] <= 20);
+        await AllOpenAsync(clients);
+        // Half of them has to move; those that chance sends back move once more.
+        Judge("rebalance after a scale-out 2 -> 4", clients, atMost: 2 * Clients);
     }
 
     private void Judge(string phase, HeldClients clients, int atMost = int.MaxValue)
