@@ -132,9 +132,12 @@ internal sealed partial class GatewayEngine
         foreach (var loop in _loops)
         {
             var left = count - told;
-            told += left > 0
-                ? await loop.InvokeAsync(() => loop.Connections.SendAway(endpoint, left, new WebSocketClose(drain.CloseCode, drain.CloseReason)))
-                : 0;
+            told +=
+                left > 0
+                    ? await loop.InvokeAsync(() =>
+                        loop.Connections.SendAway(endpoint, left, new WebSocketClose(drain.CloseCode, drain.CloseReason))
+                    )
+                    : 0;
         }
 
         return told;

@@ -2,7 +2,9 @@ using Mooring.Operator.Entities.Attributes;
 
 namespace Mooring.Operator.Entities;
 
-[Description("How many pods a workload has by its connections. The operator scales it; one that goes is emptied first, at the gateways' drain rate.")]
+[Description(
+    "How many pods a workload has by its connections. The operator scales it; one that goes is emptied first, at the gateways' drain rate."
+)]
 [ValidationRule("self.minReplicas <= self.maxReplicas", "must be at least minReplicas", FieldPath = ".maxReplicas")]
 [ValidationRule(
     "self.scaleDownThresholdPercent < self.scaleUpThresholdPercent",

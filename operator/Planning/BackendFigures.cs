@@ -27,7 +27,10 @@ internal sealed record BackendFigures(string Name, int Desired, int Ready)
             var planned = input.Plan?.Workloads.FirstOrDefault(plan => plan.Backend == backend.Name);
             var wanted = planned?.Replicas ?? workload.Replicas;
             var ready = Math.Min(serving, wanted);
-            return new BackendFigures(backend.Name, wanted, ready) { IsShort = ready < wanted && !IsGrowing(workload, ready, input, backend.Name) };
+            return new BackendFigures(backend.Name, wanted, ready)
+            {
+                IsShort = ready < wanted && !IsGrowing(workload, ready, input, backend.Name),
+            };
         }
 
         // A Service that has not been read yet says nothing against its backend.

@@ -41,7 +41,10 @@ internal static class FleetOrders
                     ? new RebalancePolicy(spec.MaxSkewPercent, spec.MovesPerSecond)
                     : null,
                 Unsettled =
-                    unsettled || emptying || fleet.Spec.Paused || gateways.Any(static one => one.Stage != GatewayStage.Ready || one.Mark is not null),
+                    unsettled
+                    || emptying
+                    || fleet.Spec.Paused
+                    || gateways.Any(static one => one.Stage != GatewayStage.Ready || one.Mark is not null),
             }
         );
     }

@@ -22,19 +22,12 @@ internal sealed class FreshLook(KubernetesClient client)
     public async Task<FleetInput> TakeAsync(FleetInput input, CancellationToken cancellation)
     {
         var ns = input.Fleet.Metadata.Namespace;
-        var options = new ListOptions
-        {
-            LabelSelector = ResourceLabels.Selector(input.Fleet.Metadata.Name!),
-        };
+        var options = new ListOptions { LabelSelector = ResourceLabels.Selector(input.Fleet.Metadata.Name!) };
         var deployments = await client.ListAsync(ClusterResources.Deployments, ns, options, cancellation);
         // Pods last: they are what must not be older than the rest.
         var pods = await client.ListAsync(ClusterResources.Pods, ns, options, cancellation);
         var fresh = deployments.Items.Where(deployment => FleetOwner.Owns(input.Fleet, deployment)).ToList();
-        return input with
-        {
-            Deployments = fresh,
-            Pods = [.. pods.Items],
-        };
+        return input with { Deployments = fresh, Pods = [.. pods.Items] };
     }
 
     private static int Asked(FleetInput input, string deployment) =>

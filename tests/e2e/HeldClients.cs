@@ -124,7 +124,9 @@ internal sealed class HeldClients(string host, int port) : IAsyncDisposable
         }
 
         // The last line of a refusal says why.
-        var answer = Encoding.ASCII.GetString(buffer, 0, length).Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var answer = Encoding
+            .ASCII.GetString(buffer, 0, length)
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         return answer is [] ? "closed without an answer"
             : answer[0].StartsWith("HTTP/1.1 101", StringComparison.Ordinal) ? null
             : $"{answer[0]}: {answer[^1]}";

@@ -62,7 +62,9 @@ public sealed class NodeTuningTests
                 status["tuning"]
                     ?["problems"]?.AsArray()
                     .FirstOrDefault(static one =>
-                        (string?)one!["name"] == Key && (string?)one["wanted"] == $"{Unheard}" && !string.IsNullOrEmpty((string?)one["node"])
+                        (string?)one!["name"] == Key
+                        && (string?)one["wanted"] == $"{Unheard}"
+                        && !string.IsNullOrEmpty((string?)one["node"])
                     )
                     ?["actual"],
             out var value

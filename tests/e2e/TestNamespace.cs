@@ -59,8 +59,7 @@ internal sealed class TestNamespace : IAsyncDisposable
     /// <summary>Names of the pods with a label that are not ending.</summary>
     public async Task<IReadOnlyList<string>> PodsAsync(string label) =>
         [
-            .. JsonNode
-                .Parse(await KubectlAsync("get", "pods", "-l", label, "-o", "json"))!["items"]!
+            .. JsonNode.Parse(await KubectlAsync("get", "pods", "-l", label, "-o", "json"))!["items"]!
                 .AsArray()
                 .Where(static pod => pod!["metadata"]!["deletionTimestamp"] is null)
                 .Select(static pod => (string)pod!["metadata"]!["name"]!),

@@ -38,7 +38,11 @@ public sealed class WorkloadScalingTests(ITestOutputHelper output)
         await using (var leaving = new HeldClients(node, port))
         {
             await leaving.HoldAsync(240, 100);
-            await Until.TrueAsync(async () => (await ns.PodsAsync(Pods)).Count >= 3, TestNamespace.Patience, "240 connections have three pods");
+            await Until.TrueAsync(
+                async () => (await ns.PodsAsync(Pods)).Count >= 3,
+                TestNamespace.Patience,
+                "240 connections have three pods"
+            );
             await staying.HoldAsync(60, 100);
             await Until.TrueAsync(
                 async () => (await ns.PodsAsync(Pods)).Count == 4 && staying.Open + leaving.Open == 300,

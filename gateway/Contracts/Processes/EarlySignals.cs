@@ -13,8 +13,7 @@ public sealed class EarlySignals : IDisposable
     private static EarlySignals? _current;
     private readonly PosixSignalRegistration[] _registrations;
 
-    private EarlySignals() =>
-        _registrations = [On(PosixSignal.SIGTERM, 15), On(PosixSignal.SIGINT, 2), On(PosixSignal.SIGQUIT, 3)];
+    private EarlySignals() => _registrations = [On(PosixSignal.SIGTERM, 15), On(PosixSignal.SIGINT, 2), On(PosixSignal.SIGQUIT, 3)];
 
     /// <summary>Handles signals from now on. One at a time in a process.</summary>
     public static EarlySignals Handle()

@@ -71,5 +71,7 @@ internal static class WorkloadMembers
 
     /// <summary>When the gateway that was heard last but all others was heard; null while one has said nothing.</summary>
     public static DateTimeOffset? HeardSince(FleetInput input) =>
-        SilentGateways(input) > 0 ? null : (input.View?.Gateways ?? []).Select(static view => view.ReportedAt).DefaultIfEmpty(input.Now).Min();
+        SilentGateways(input) > 0
+            ? null
+            : (input.View?.Gateways ?? []).Select(static view => view.ReportedAt).DefaultIfEmpty(input.Now).Min();
 }

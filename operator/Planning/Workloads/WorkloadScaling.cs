@@ -93,7 +93,9 @@ internal static class WorkloadScaling
         var known = members.Select(static member => member.Name).ToHashSet(StringComparer.Ordinal);
         return members
             .Select(member => new MemberLoad(member.IsServing, Clamp(connections.GetValueOrDefault(member.Name)), capacity))
-            .Concat(connections.Where(pair => !known.Contains(pair.Key)).Select(pair => new MemberLoad(false, Clamp(pair.Value), capacity)));
+            .Concat(
+                connections.Where(pair => !known.Contains(pair.Key)).Select(pair => new MemberLoad(false, Clamp(pair.Value), capacity))
+            );
     }
 
     private static ScalingRules Rules(WorkloadScalingSpec spec, bool isPaused) =>

@@ -109,5 +109,6 @@ internal sealed record WorkloadSequence(
         (deployment.Status?.ObservedGeneration ?? 0) < (deployment.Metadata.Generation ?? 0)
         || (deployment.Status?.UpdatedReplicas ?? 0) < (deployment.Status?.Replicas ?? 0);
 
-    private static HashSet<string> Names(List<SequenceGateway> pods) => pods.Select(static pod => pod.Name).ToHashSet(StringComparer.Ordinal);
+    private static HashSet<string> Names(List<SequenceGateway> pods) =>
+        pods.Select(static pod => pod.Name).ToHashSet(StringComparer.Ordinal);
 }

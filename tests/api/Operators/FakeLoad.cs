@@ -101,7 +101,10 @@ internal sealed class FakeLoad : IAsyncDisposable
                         new BackendLoad
                         {
                             Name = backend,
-                            Endpoints = index == 0 ? [.. connections.Select(pair => new EndpointLoad { Id = pair.Key, Connections = pair.Value })] : [],
+                            Endpoints =
+                                index == 0
+                                    ? [.. connections.Select(pair => new EndpointLoad { Id = pair.Key, Connections = pair.Value })]
+                                    : [],
                         },
                     ],
                 }

@@ -21,7 +21,12 @@ public sealed class WorkloadScalingTests(SharedCluster shared)
 
         // Forty on two pods of ten each want five; four is the most.
         var first = await PodsAsync(fleet);
-        await SettleAsync(fleet, gateways, first.ToDictionary(static pod => pod, static _ => 20), async () => (await PodsAsync(fleet)).Count == 4);
+        await SettleAsync(
+            fleet,
+            gateways,
+            first.ToDictionary(static pod => pod, static _ => 20),
+            async () => (await PodsAsync(fleet)).Count == 4
+        );
         await EventAsync(fleet, "BackendScaleUp");
         var status = (await fleet.FleetAsync("quickstart"))["status"]!;
         ((int?)Workload(status)["replicas"]).ShouldBe(4);

@@ -89,11 +89,7 @@ public sealed class EndpointDrainTests : IAsyncLifetime
                 {
                     Backend = "app",
                     ClosesPerSecond = pace,
-                    Endpoints =
-                    [
-                        Endpoint("going", _going.Port, draining),
-                        Endpoint("staying", _staying.Port, draining: false),
-                    ],
+                    Endpoints = [Endpoint("going", _going.Port, draining), Endpoint("staying", _staying.Port, draining: false)],
                 }
             )
         ).ShouldBeTrue();

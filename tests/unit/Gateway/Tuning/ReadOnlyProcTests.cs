@@ -27,7 +27,9 @@ public sealed class ReadOnlyProcTests : IDisposable
         var here = AppContext.BaseDirectory.TrimEnd('/');
         var gateway = Path.GetFullPath(Path.Combine(here, "..", "..", "Mooring.Gateway", Path.GetFileName(here), "gateway"));
 
-        var (code, output) = await RunAsync($"{ReadOnly} && '{gateway}' tune-node --settings '{settings}' --state '{_folder.FullName}/state'");
+        var (code, output) = await RunAsync(
+            $"{ReadOnly} && '{gateway}' tune-node --settings '{settings}' --state '{_folder.FullName}/state'"
+        );
 
         code.ShouldBe(1, output);
         var items = JsonNode.Parse(output)!["items"]!.AsArray().ToDictionary(static item => (string)item!["name"]!);

@@ -19,7 +19,10 @@ public sealed class RebalanceUpTests
         await up.UntilAsync(static fleet => fleet is { Phase: "Ready", GatewaysReady: 3 }, "three gateways");
 
         // Measured, and nobody is moved: first nobody asked for it, then it is paused.
-        await up.UntilAsync(static fleet => fleet.Gateways.Count == 3 && fleet.Gateways.Max(static one => one.Connections) == Clients, "the skew");
+        await up.UntilAsync(
+            static fleet => fleet.Gateways.Count == 3 && fleet.Gateways.Max(static one => one.Connections) == Clients,
+            "the skew"
+        );
         up.Edit("paused: false", "paused: true");
         await up.UntilAsync(static fleet => fleet.Phase == "Paused", "the pause");
         up.Edit(Off, "{rebalance: {maxSkewPercent: 20, movesPerSecond: 40}} # rebalance");

@@ -21,7 +21,10 @@ public sealed class WorkloadScalingUpTests
         // Five are left: one process does. Whoever is on another is sent there.
         await crowd.LeaveAsync(25);
         await up.UntilAsync(() => Ready(up, 1) && up.Fleet!.Endpoints.Count == 1, "one process");
-        await up.UntilAsync(() => crowd.Open == 5 && up.Fleet!.Endpoints.Sum(static endpoint => endpoint.Connections) == 5, "every client again");
+        await up.UntilAsync(
+            () => crowd.Open == 5 && up.Fleet!.Endpoints.Sum(static endpoint => endpoint.Connections) == 5,
+            "every client again"
+        );
         crowd.Ends.ShouldAllBe(static end => end.Code == 1012);
         crowd.Ends.Count.ShouldBeLessThanOrEqualTo(15, "each is sent away at most once for each process that goes");
     }

@@ -1,10 +1,10 @@
-using Mooring.Operator.Gateways;
-using Mooring.Contracts.Stream;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Mooring.Contracts;
+using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities.Schema;
+using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Validation;
 

@@ -10,7 +10,12 @@ namespace Mooring.Operator.Tests.Planning.Workloads;
 
 public sealed class WorkloadScalingTests
 {
-    private static readonly DrainMark Going = new(DrainCauses.ScaleIn, WorkloadRig.Start, WorkloadRig.Start, WorkloadRig.Start.AddMinutes(1));
+    private static readonly DrainMark Going = new(
+        DrainCauses.ScaleIn,
+        WorkloadRig.Start,
+        WorkloadRig.Start,
+        WorkloadRig.Start.AddMinutes(1)
+    );
 
     [Theory]
     // Two pods of 100 each, by the thresholds of 80 % and 30 %.
@@ -91,7 +96,10 @@ public sealed class WorkloadScalingTests
     [Fact]
     public void Status_RemembersWhenItWasScaledAndWhy()
     {
-        var rig = Rig(("a", 190)) with { Remembered = new WorkloadStatus { Name = "chat", Replicas = 2 } };
+        var rig = Rig(("a", 190)) with
+        {
+            Remembered = new WorkloadStatus { Name = "chat", Replicas = 2 },
+        };
 
         var status = Status(rig).Workloads.ShouldHaveSingleItem();
 
@@ -119,13 +127,7 @@ public sealed class WorkloadScalingTests
                     var spread = Rig() with
                     {
                         // Five pods: three that go, one of them gone from the cluster already.
-                        Pods =
-                        [
-                            WorkloadRig.Pod("a"),
-                            WorkloadRig.Pod("b"),
-                            WorkloadRig.Pod("c", Going),
-                            WorkloadRig.Pod("d", Going),
-                        ],
+                        Pods = [WorkloadRig.Pod("a"), WorkloadRig.Pod("b"), WorkloadRig.Pod("c", Going), WorkloadRig.Pod("d", Going)],
                         Asked = 4,
                         Remembered = new WorkloadStatus { Name = "chat", Replicas = 2 },
                         Gateways =
@@ -153,11 +155,7 @@ public sealed class WorkloadScalingTests
     private static int Part(int total, int index, int count) => (total / count) + (index < total % count ? 1 : 0);
 
     private static WorkloadRig Rig(params (string Pod, int Connections)[] loads) =>
-        new()
-        {
-            Pods = [WorkloadRig.Pod("a"), WorkloadRig.Pod("b")],
-            Gateways = [WorkloadRig.Gateway("g-0", WorkloadRig.Start, loads)],
-        };
+        new() { Pods = [WorkloadRig.Pod("a"), WorkloadRig.Pod("b")], Gateways = [WorkloadRig.Gateway("g-0", WorkloadRig.Start, loads)] };
 
     private static FleetStatus Status(WorkloadRig rig)
     {
