@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Mooring.Gateway.Tuning;
 
@@ -8,6 +9,8 @@ namespace Mooring.Gateway.Tuning;
 internal static partial class HostNamespace
 {
     private const int CloneNewNet = 0x40000000;
+    private const string OfInit = "/proc/1/ns/net";
+    private const string OfKernelThreads = "/proc/2/ns/net";
 
     /// <summary>Runs <paramref name="work"/> on a thread of its own that has entered the namespace, and ends with it.</summary>
     /// <param name="path">Such as <c>/proc/1/ns/net</c>; null: stay where we are.</param>
@@ -32,10 +35,35 @@ internal static partial class HostNamespace
 
     private static void Enter(string path)
     {
-        using var handle = File.OpenHandle(path);
+        using var handle = Open(path);
         if (SetNamespace((int)handle.DangerousGetHandle(), CloneNewNet) != 0)
         {
             throw new Win32Exception(Marshal.GetLastPInvokeError());
+        }
+    }
+
+    // Some hosts let nobody look at their init; the kernel's own threads are in the initial namespace as well.
+    private static SafeFileHandle Open(string path)
+    {
+        try
+        {
+            return File.OpenHandle(path);
+        }
+        catch (UnauthorizedAccessException) when (path == OfInit && IsKernelThread())
+        {
+            return File.OpenHandle(OfKernelThreads);
+        }
+    }
+
+    private static bool IsKernelThread()
+    {
+        try
+        {
+            return File.ReadAllText("/proc/2/comm").Trim() == "kthreadd";
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
         }
     }
 

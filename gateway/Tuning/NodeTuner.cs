@@ -56,6 +56,7 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
     public async Task<TuningReport> RunAsync(string hash, NodeSettings settings, CancellationToken cancellation)
     {
         var problem = default(string);
+        var unread = default(string);
         var conflicts = new Dictionary<string, string>(StringComparer.Ordinal);
         var modules = LoadModules(settings);
         try
@@ -64,12 +65,21 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
             var claim = settings.Mode == TuningMode.Apply ? NodeKeys(settings.Sysctls) : null;
             await ChangeAsync(claim, settings, conflicts, cancellation);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or Win32Exception)
+        catch (Exception error) when (IsOfTheNode(error))
         {
             problem = error.Message;
         }
 
-        var actual = await ReadAsync(settings.Sysctls.Keys);
+        var actual = new Dictionary<string, string>(StringComparer.Ordinal);
+        try
+        {
+            actual = settings.Mode == TuningMode.Off ? actual : await ReadAsync(settings.Sysctls.Keys);
+        }
+        catch (Exception error) when (IsOfTheNode(error))
+        {
+            problem = unread = error.Message;
+        }
+
         return new TuningReport
         {
             Hash = hash,
@@ -92,10 +102,24 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
                         ]
                     : settings
                         .Sysctls.OrderBy(pair => pair.Key, StringComparer.Ordinal)
-                        .Select(pair => Judge(pair.Key, pair.Value, actual, conflicts, problem, settings.Mode)),
+                        .Select(pair => Judge(pair.Key, pair.Value, actual, conflicts, problem, settings.Mode))
+                        // Nothing is known of the node where it cannot be looked at.
+                        .Select(item =>
+                            unread is null
+                                ? item
+                                : item with
+                                {
+                                    State = TuningState.Refused,
+                                    Reason = $"the node cannot be looked at: {unread}",
+                                }
+                        ),
             ],
         };
     }
+
+    // What a node may be like; anything else is a mistake of this program.
+    private static bool IsOfTheNode(Exception error) =>
+        error is IOException or UnauthorizedAccessException or InvalidDataException or Win32Exception;
 
     /// <summary>The report of a tuner that has not been told anything yet.</summary>
     public TuningReport Idle() =>
@@ -115,6 +139,12 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         await _ledger.ChangeAsync(
             async ledger =>
             {
+                if (wanted is null && ledger.Written.Count == 0 && ledger.Claims.All(claim => claim.Fleet != fleet))
+                {
+                    // Nothing to take back, also where the node cannot be looked at.
+                    return ledger;
+                }
+
                 var names = ledger.Claims.SelectMany(claim => claim.Sysctls.Keys).Concat(ledger.Written.Keys).Concat(settings.Sysctls.Keys);
                 var actual = await ReadAsync(names);
                 var plan = TuningPlanner.Plan(ledger, fleet, wanted, actual, HostSysctlFiles.Read(host.Root));

@@ -56,6 +56,31 @@ public sealed class NodeTunerTests
     }
 
     [Fact]
+    public async Task Run_NodeThatCannotBeLookedAt_IsReportedAndNothingIsThrown()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        var tuner = new NodeTuner(
+            "shop/demo",
+            "node-1",
+            host.Paths with
+            {
+                NetworkNamespace = host.Path("no-such-namespace"),
+            },
+            TimeProvider.System
+        );
+
+        var report = await tuner.RunAsync("h", Apply(("fs.nr_open", "2000")), Deadline);
+
+        var item = report.Items.ShouldHaveSingleItem();
+        item.State.ShouldBe(TuningState.Refused);
+        item.Reason.ShouldContain("no-such-namespace");
+        host.Get("fs.nr_open").ShouldBe("1000");
+        // Nothing was written, so there is nothing that could not be put back.
+        (await tuner.RunAsync("off", new NodeSettings { Mode = TuningMode.Off }, Deadline)).Items.ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Run_WhatNobodyMaySet_IsRefusedAndNotWritten()
     {
         using var host = new FakeHost();
