@@ -6,6 +6,7 @@ using Mooring.Benchmarks.Million;
 using Mooring.Benchmarks.Operator;
 using Mooring.Benchmarks.Tls;
 using Mooring.Benchmarks.Udp;
+using Mooring.Benchmarks.WebSockets.FanOut;
 
 return await new RootCommand("Mooring's benchmarks, each beside the programs that people use today")
 {
@@ -19,6 +20,9 @@ return await new RootCommand("Mooring's benchmarks, each beside the programs tha
     UdpLoadCommand.Create(),
     HoldCommand.Create(),
     MillionCommand.Create(),
+    FanOutCommand.Create(),
+    FanOutLoadCommand.Create(),
+    SignalRCommand.Create(),
 }
     .Parse(args)
     .InvokeAsync(
