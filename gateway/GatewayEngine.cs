@@ -117,7 +117,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         await _applying.WaitAsync();
         try
         {
-            var compiled = ConfigCompiler.Compile(config, ProcessLimits.ConnectionsFor(OpenFiles));
+            var compiled = ConfigCompiler.Compile(config, ProcessLimits.ConnectionsFor(OpenFiles, HubOnly(config) ? 1 : 2));
             if (compiled.Snapshot is not { } snapshot)
             {
                 return new ApplyResult(null, compiled.Errors);

@@ -58,6 +58,7 @@ internal sealed class AdminServer : IAsyncDisposable
         app.MapGet("/config", context => WriteConfigAsync(context, view));
         app.MapGet("/backends", context => WriteBackendsAsync(context, view));
         RegistryEndpoints.Map(app, view);
+        HubEndpoints.Map(app, view);
     }
 
     private static async Task WriteHealthAsync(HttpContext context, IGatewayView view, bool fails)

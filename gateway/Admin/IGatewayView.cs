@@ -1,5 +1,6 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Hub;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Telemetry;
 
@@ -21,6 +22,9 @@ internal interface IGatewayView
 
     /// <summary>Endpoints with their health, circuit breakers and queues.</summary>
     IReadOnlyList<BackendLoad> Backends();
+
+    /// <summary>Clients of Hubs that do not take what is sent to them, those with the most bytes first.</summary>
+    Task<IReadOnlyList<SlowConsumer>> SlowConsumersAsync() => Task.FromResult<IReadOnlyList<SlowConsumer>>([]);
 
     /// <summary>Null before the first config.</summary>
     RegistryView? Registry => null;

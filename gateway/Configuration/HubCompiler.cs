@@ -114,6 +114,7 @@ internal static class HubCompiler
                 errors.Add($"{path}.subscribe", "must be Nobody, Users or Everyone");
             }
 
+            HubQueueCompiler.Check(path, one, errors);
             if (one.History is { } history)
             {
                 errors.Range($"{path}.history.size", history.Size, 1, 100_000);

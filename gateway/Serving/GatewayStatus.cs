@@ -3,6 +3,7 @@ using Mooring.Contracts.Stream;
 using Mooring.Gateway.Admin;
 using Mooring.Gateway.Draining;
 using Mooring.Gateway.Handover;
+using Mooring.Gateway.Hub;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Streams;
 using Mooring.Gateway.Telemetry;
@@ -119,6 +120,8 @@ internal sealed class GatewayStatus(
 
     public IReadOnlyList<BackendLoad> Backends() => engine.BackendLoads();
 
+    public Task<IReadOnlyList<SlowConsumer>> SlowConsumersAsync() => engine.SlowConsumersAsync();
+
     public MetricSource Metrics() =>
         new()
         {
@@ -134,6 +137,7 @@ internal sealed class GatewayStatus(
             CertificateExpiries = engine.CertificateExpiries,
             HandedIn = engine.Arrivals.Settled,
             HandedOut = handover.Given,
+            Hubs = engine.HubLoads(),
             Report = Report(),
             Process = ProcessUsage.Read(engine.OpenFiles, _startTime),
         };

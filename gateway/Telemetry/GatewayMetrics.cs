@@ -223,6 +223,7 @@ internal static class GatewayMetrics
         .. TlsMetrics.All,
         .. CountryMetrics.All,
         .. OverloadMetrics.All,
+        .. HubMetrics.All,
         new("process_cpu_seconds_total", Counter, "User and system CPU time.", None, s => [new(s.Process.CpuSeconds)]),
         new("process_resident_memory_bytes", Gauge, "Resident memory.", None, s => [new(s.Process.ResidentBytes)]),
         new("process_open_fds", Gauge, "Open file descriptors.", None, s => [new(s.Process.OpenDescriptors)]),

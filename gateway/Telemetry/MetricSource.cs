@@ -1,4 +1,5 @@
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Hub;
 using Mooring.Gateway.Registry;
 
 namespace Mooring.Gateway.Telemetry;
@@ -35,6 +36,9 @@ internal sealed record MetricSource
 
     /// <summary>Open connections handed over to another gateway.</summary>
     public long HandedOut { get; init; }
+
+    /// <summary>Of each listener in Hub mode.</summary>
+    public IReadOnlyList<HubLoad> Hubs { get; init; } = [];
 
     public required ReportMessage Report { get; init; }
 

@@ -29,6 +29,9 @@ internal static unsafe class ProcessLimits
         return (long)Math.Min(limits[0], int.MaxValue);
     }
 
-    /// <summary>Proxied connections that <paramref name="openFiles"/> descriptors allow: each needs two.</summary>
-    public static int ConnectionsFor(long openFiles) => (int)Math.Clamp((openFiles - ReservedDescriptors) / 2, 1, 10_000_000);
+    /// <summary>Connections that <paramref name="openFiles"/> descriptors allow: a proxied one needs two.</summary>
+    /// <param name="openFiles">RLIMIT_NOFILE.</param>
+    /// <param name="each">Descriptors of one connection.</param>
+    public static int ConnectionsFor(long openFiles, int each = 2) =>
+        (int)Math.Clamp((openFiles - ReservedDescriptors) / each, 1, 10_000_000);
 }

@@ -65,6 +65,7 @@ internal static class Node
             new ProcessStartInfo(file, arguments)
             {
                 WorkingDirectory = Directory,
+                RedirectStandardInput = true,
                 RedirectStandardOutput = true,
                 UseShellExecute = false,
                 RedirectStandardError = file == "npm",

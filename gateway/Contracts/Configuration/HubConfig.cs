@@ -107,6 +107,9 @@ public sealed record HubNamespaceConfig
     public HubAudience ReadPresence { get; init; }
 
     public HubOverflow WhenQueueFull { get; init; }
+
+    /// <summary>Null: its channels are no queues of jobs.</summary>
+    public HubQueueConfig? Queue { get; init; }
 }
 
 public sealed record HubHistoryConfig

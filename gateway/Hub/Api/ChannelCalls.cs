@@ -219,6 +219,12 @@ internal sealed class ChannelCalls(HubNode node)
             return;
         }
 
+        if (options.Queue is { } queue)
+        {
+            await new QueueCalls(node).PublishAsync(channel, payload, request, queue, json);
+            return;
+        }
+
         var publish = request.Flag("skip_history") ? PublishOptions.None : options.Publish;
         if (request.OptionalText("idempotency_key") is { Length: > 0 } key)
         {

@@ -16,6 +16,7 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
 
     private readonly ChannelCalls _channels = new(node);
     private readonly ClientCalls _clients = new(node);
+    private readonly QueueCalls _queues = new(node);
 
     public bool Knows(HttpHead head, ReadOnlySpan<byte> data) => keys.Knows(head, data);
 
@@ -89,6 +90,15 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
                 return true;
             case "presence_stats":
                 await _channels.PresenceStatsAsync(request, json);
+                return true;
+            case "queue_stats":
+                await _queues.StatsAsync(request, json);
+                return true;
+            case "queue_dead":
+                await _queues.DeadAsync(request, json);
+                return true;
+            case "queue_redrive":
+                await _queues.RedriveAsync(request, json);
                 return true;
             case "subscribe":
                 await _clients.SubscribeAsync(request, json);

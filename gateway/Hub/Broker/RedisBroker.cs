@@ -53,6 +53,8 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     /// <summary>The queues, which are in the same Redis.</summary>
     public RedisQueues Queues { get; }
 
+    IHubQueues IHubBroker.Queues => Queues;
+
     /// <summary>Why it cannot be used; null: it can.</summary>
     public string? Problem =>
         _client.Problem ?? _channels.Problem ?? (_channels.IsConfirmed(_keys.Control) ? null : "not subscribed to the fleet's channel yet");

@@ -1,3 +1,5 @@
+using Mooring.Gateway.Hub.Queues;
+
 namespace Mooring.Gateway.Hub.Delivery;
 
 /// <summary>Where the gateways of a fleet meet: channels, their streams, and who is present in them.</summary>
@@ -17,6 +19,9 @@ internal interface IHubBroker : IAsyncDisposable
     /// <summary>Whether it can be used at present, for metrics and health.</summary>
     bool IsAvailable { get; }
 
+    /// <summary>Queues of jobs, which are where the channels are. A gateway hears of a queue while it is subscribed to its channel.</summary>
+    IHubQueues Queues { get; }
+
     /// <summary>Publishes, with history as the options say: the offset, the entry in the stream and the message to subscribers are one step.</summary>
     /// <remarks>
     /// While the broker cannot be reached, a publication without history and key is handed to this gateway's own receiver, so that local delivery goes
@@ -30,6 +35,7 @@ internal interface IHubBroker : IAsyncDisposable
     /// <summary>
     /// Receives a channel's messages: every one that is published after this completed. The Hub counts references and asks once per channel and
     /// gateway; calls for one channel take effect in the order in which they were made. Subscribing twice is one subscription.
+    /// One that fails is wanted all the same, until it is unsubscribed: once the broker can, it begins, and is said to have been interrupted.
     /// </summary>
     ValueTask<BrokerStatus> SubscribeAsync(string channel);
 

@@ -1,5 +1,6 @@
 // Hot path: per publication. See tests/benchmarks.
 using System.Security.Cryptography;
+using Mooring.Gateway.Hub.Queues;
 
 namespace Mooring.Gateway.Hub.Delivery;
 
@@ -30,6 +31,8 @@ internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBrok
     private int _channels;
 
     public bool IsAvailable => true;
+
+    public IHubQueues Queues { get; } = new MemoryQueues(time);
 
     /// <summary>Bytes of history held.</summary>
     public long Bytes => Volatile.Read(ref _bytes);

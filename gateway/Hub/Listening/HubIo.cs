@@ -314,6 +314,7 @@ internal sealed unsafe class HubIo : IDisposable
         var channel = _loop.Table[client];
         while (channel->Pending == 0 && session.Out.Count > 0)
         {
+            var frames = session.Out.Count;
             var count = session.Out.Take(new Span<byte>(_scratch, WriteBytes));
             if (!_loop.Frames.Send(client, channel, new ReadOnlySpan<byte>(_scratch, count)))
             {
@@ -322,11 +323,16 @@ internal sealed unsafe class HubIo : IDisposable
             }
 
             _loop.Counters[channel->Listener]->Traffic.Sent += count;
+            _loop.Counters[channel->Listener]->Messages += frames - session.Out.Count;
         }
 
         if (session.Out.Count > 0 && !session.IsClosed)
         {
             session.Loop.Blocked(session);
+        }
+        else
+        {
+            session.Loop.Unblocked(session);
         }
 
         return true;

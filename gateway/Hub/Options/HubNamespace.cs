@@ -1,5 +1,7 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Queues;
 
 namespace Mooring.Gateway.Hub.Options;
 
@@ -17,6 +19,7 @@ internal sealed class HubNamespace
                 MetaTtl = history.MetaTtl,
             }
             : PublishOptions.None;
+        Queue = HubQueueCompiler.Compile(config.Queue);
         IsPositioned = config.History is { Recovery: true };
     }
 
@@ -24,6 +27,9 @@ internal sealed class HubNamespace
 
     /// <summary>How publications are kept.</summary>
     public PublishOptions Publish { get; }
+
+    /// <summary>Null: its channels are no queues.</summary>
+    public QueueOptions? Queue { get; }
 
     /// <summary>Subscribers are watched for gaps, and recovered.</summary>
     public bool IsPositioned { get; }

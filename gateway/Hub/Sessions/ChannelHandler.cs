@@ -33,6 +33,12 @@ internal sealed class ChannelHandler(HubLoop loop)
         }
 
         var payload = PublicationParts.Encode(command.Data, session.InfoIn(subscription), null, loop.Node.UnixMilliseconds);
+        if (options.Queue is not null)
+        {
+            loop.Queues.Publish(session, id, command.Channel, options, payload);
+            return;
+        }
+
         var published = loop.Node.Broker.PublishAsync(command.Channel, payload, options.Publish);
         if (published.IsCompletedSuccessfully)
         {
@@ -122,6 +128,11 @@ internal sealed class ChannelHandler(HubLoop loop)
 
     public void Rpc(HubSession session, ref HubCommand command)
     {
+        if (loop.Queues.TryRpc(session, ref command))
+        {
+            return;
+        }
+
         var id = command.Id;
         if (loop.Node.Rpc is not { } backend)
         {

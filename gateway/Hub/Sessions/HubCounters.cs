@@ -1,3 +1,5 @@
+using Mooring.Gateway.Telemetry;
+
 namespace Mooring.Gateway.Hub.Sessions;
 
 /// <summary>One loop's totals of a Hub listener; written by the loop alone and read by anyone.</summary>
@@ -17,6 +19,10 @@ internal sealed class HubCounters
     private long _held;
     private long _errors;
     private long _resumes;
+    private long _waiting;
+
+    /// <summary>From a command to its reply.</summary>
+    public DurationHistogram Responses;
 
     /// <summary>Connected clients.</summary>
     public ref long Clients => ref _clients;
@@ -54,4 +60,7 @@ internal sealed class HubCounters
 
     /// <summary>Connects of clients that say where they were before.</summary>
     public ref long Resumes => ref _resumes;
+
+    /// <summary>Clients that have not taken yet what was sent to them.</summary>
+    public ref long Waiting => ref _waiting;
 }

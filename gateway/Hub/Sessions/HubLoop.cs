@@ -1,8 +1,11 @@
 // Hot path: per message, publication and subscriber. See tests/benchmarks.
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Hub.Queues;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Sessions;
@@ -38,6 +41,7 @@ internal sealed class HubLoop
         Subscribes = new SubscribeHandler(this);
         Channels = new ChannelHandler(this);
         Refreshes = new RefreshHandler(this);
+        Queues = new QueueHandler(this);
         _receiver = new HubReceiver(this);
         _timers = new HubTimers(this);
     }
@@ -55,6 +59,8 @@ internal sealed class HubLoop
     public ChannelHandler Channels { get; }
 
     public RefreshHandler Refreshes { get; }
+
+    public QueueHandler Queues { get; }
 
     public HubOptions Options => Node.Options;
 
@@ -105,6 +111,7 @@ internal sealed class HubLoop
             Counters.Clients--;
         }
 
+        Unblocked(session);
         session.State = SessionState.Closed;
         session.Held = null;
         session.HeldRest = null;
@@ -228,7 +235,26 @@ internal sealed class HubLoop
     }
 
     /// <summary>The client takes no more for now: it has so long.</summary>
-    public void Blocked(HubSession session) => _timers.Arm(session);
+    public void Blocked(HubSession session)
+    {
+        if (!session.IsWaiting)
+        {
+            session.IsWaiting = true;
+            Counters.Waiting++;
+        }
+
+        _timers.Arm(session);
+    }
+
+    /// <summary>The client has taken all there was.</summary>
+    public void Unblocked(HubSession session)
+    {
+        if (session.IsWaiting)
+        {
+            session.IsWaiting = false;
+            Counters.Waiting--;
+        }
+    }
 
     /// <summary>Channels with their subscribers here, so many of them at most.</summary>
     public IReadOnlyList<KeyValuePair<string, int>> CountChannels(int max) =>
@@ -263,7 +289,7 @@ internal sealed class HubLoop
         }
 
         session.Pending++;
-        _ = LaterAsync(session, task, next);
+        _ = LaterAsync(session, task, next, Stopwatch.GetTimestamp());
     }
 
     /// <summary>Whether a client may do what the namespace lets that audience do.</summary>
@@ -276,7 +302,7 @@ internal sealed class HubLoop
             _ => false,
         };
 
-    private async Task LaterAsync<T>(HubSession session, ValueTask<T> task, Action<T> next)
+    private async Task LaterAsync<T>(HubSession session, ValueTask<T> task, Action<T> next, long began)
     {
         var (failed, result) = (false, default(T)!);
         try
@@ -295,6 +321,7 @@ internal sealed class HubLoop
                 () =>
                 {
                     session.Pending--;
+                    Counters.Responses.Record(DurationBounds.Latency, (long)Stopwatch.GetElapsedTime(began).TotalMicroseconds);
                     if (session.IsClosed)
                     {
                         return;

@@ -6,6 +6,7 @@ using Mooring.Gateway.Hub.Control;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Hub.Queues;
 using Mooring.Gateway.Hub.Rpc;
 
 namespace Mooring.Gateway.Hub.Sessions;
@@ -34,12 +35,18 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         (Name, Broker, _options, _time) = (name, broker, options, time);
         Positions = new PositionChecker(this, time);
         Control = new HubControl(this, time);
+        Dispatcher = new QueueDispatcher(broker.Queues, time);
         broker.Start(this);
     }
 
     public string Name { get; }
 
     public IHubBroker Broker { get; }
+
+    public IHubQueues Queues => Broker.Queues;
+
+    /// <summary>Gives jobs to this gateway's workers.</summary>
+    public QueueDispatcher Dispatcher { get; }
 
     public ConnectPacer Pacer { get; } = new();
 
@@ -206,6 +213,7 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        Dispatcher.Dispose();
         await Positions.DisposeAsync();
         await Control.DisposeAsync();
         await Broker.DisposeAsync();

@@ -1,5 +1,6 @@
 // Hot path: per message. See tests/benchmarks.
 using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -82,7 +83,14 @@ internal sealed class HubReceiver(HubLoop loop)
 
             isRest = true;
             loop.Counters.Commands++;
+            var pending = session.Pending;
             Handle(session, ref command);
+            if (session.Pending == pending)
+            {
+                // Answered within the turn.
+                loop.Counters.Responses.Record(DurationBounds.Latency, 0);
+            }
+
             if (session.State is SessionState.Refused or SessionState.Closed)
             {
                 return;

@@ -72,6 +72,9 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     /// <summary>Is in the loop's list of those to be written to.</summary>
     public bool IsDirty { get; set; }
 
+    /// <summary>It has not taken yet what was sent to it.</summary>
+    public bool IsWaiting { get; set; }
+
     /// <summary>When it was opened, and from connect on when it is pinged next. All times are milliseconds of the transport's clock.</summary>
     public long PingAt { get; set; } = opened + (long)Options.HubOptions.ConnectTimeout.TotalMilliseconds;
 

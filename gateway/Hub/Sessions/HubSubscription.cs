@@ -1,6 +1,7 @@
 // Hot path: per publication and subscriber. See tests/benchmarks.
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Options;
+using Mooring.Gateway.Hub.Queues;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -66,6 +67,12 @@ internal sealed class HubSubscription(HubSession session, LoopChannel channel, H
 
     /// <summary>Who cannot be recovered gets an error rather than a fresh start.</summary>
     public bool RejectUnrecovered { get; init; }
+
+    /// <summary>To a queue: as whose worker. Null: as it comes.</summary>
+    public QueueMembership? Membership { get; set; }
+
+    /// <summary>Null: it gets no jobs.</summary>
+    public SubscribedWorker? Worker { get; set; }
 
     public bool Is(SubscriptionFlags flag) => (Flags & flag) != SubscriptionFlags.None;
 

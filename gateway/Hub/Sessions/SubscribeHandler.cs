@@ -4,6 +4,7 @@ using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Hub.Queues;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -34,8 +35,15 @@ internal sealed class SubscribeHandler(HubLoop loop)
             return;
         }
 
+        QueueMembership? membership = null;
+        if (options!.Queue is { } queue && (membership = QueueRequest.ReadWorker(command.Data, queue)) is null)
+        {
+            loop.SendError(session, id, HubError.BadRequest);
+            return;
+        }
+
         StreamPosition? recover = command.Recover ? new StreamPosition(command.Offset, command.Epoch) : null;
-        var request = new SubscribeRequest(id, channel, options!, recover, command.JoinLeave, command.Delta, (command.Flag & RejectUnrecovered) != 0);
+        var request = new SubscribeRequest(id, channel, options!, recover, command.JoinLeave, command.Delta, (command.Flag & RejectUnrecovered) != 0, membership);
         if (command.Token.Length == 0)
         {
             var own = HubOptions.IsForUser(channel, session.User);
@@ -138,6 +146,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
         {
             loop.Counters.Subscriptions--;
             loop.Channels.Left(subscription);
+            loop.Queues.Left(subscription);
         }
     }
 
@@ -152,6 +161,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
         subscription.Flags |= SubscriptionFlags.Live;
         loop.Counters.Subscriptions++;
         loop.Channels.Joined(subscription);
+        loop.Queues.Joined(subscription);
         foreach (var publication in subscription.TakeEarly())
         {
             if (subscription.Is(SubscriptionFlags.Left))
@@ -279,6 +289,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
                 ExpiresAt = claims?.ExpiresAt ?? 0,
                 Recover = options.IsPositioned ? request.Recover : null,
                 RejectUnrecovered = request.RejectUnrecovered,
+                Membership = request.Membership,
             }
         );
     }
@@ -307,6 +318,11 @@ internal sealed class SubscribeHandler(HubLoop loop)
                 else if (status == BrokerStatus.Ok)
                 {
                     channel.IsReady = true;
+                    ReadHistory(subscription);
+                }
+                else if (status == BrokerStatus.Unavailable && !subscription.Is(SubscriptionFlags.Positioned))
+                {
+                    // Local delivery goes on without the broker, which still has the subscription noted.
                     ReadHistory(subscription);
                 }
                 else
@@ -508,6 +524,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
         StreamPosition? Recover,
         bool JoinLeave,
         bool Delta,
-        bool RejectUnrecovered
+        bool RejectUnrecovered,
+        QueueMembership? Membership
     );
 }
