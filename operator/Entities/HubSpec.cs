@@ -68,6 +68,7 @@ public sealed record HubSpec
 
 [Description("Channels that are alike.")]
 [ValidationRule("!has(self.delta) || !self.delta || (has(self.history) && self.history.recovery)", "needs history with recovery", FieldPath = ".delta")]
+[ValidationRule("!has(self.queue) || !has(self.history)", "is not for queues, which keep jobs until they are done", FieldPath = ".history")]
 public sealed record HubNamespaceSpec
 {
     [Description("Lower-case letters, digits and '-', at most 63; or empty, for channels without a colon.")]
@@ -108,6 +109,9 @@ public sealed record HubNamespaceSpec
     )]
     [AllowedValues("Disconnect", "DropOldest", "DropNewest")]
     public string WhenQueueFull { get; set; } = "Disconnect";
+
+    [Description("Makes its channels queues of jobs. Left out: they are no queues.")]
+    public HubQueueSpec? Queue { get; set; }
 }
 
 [Description("How publications of a channel are kept.")]

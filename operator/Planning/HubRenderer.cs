@@ -86,6 +86,7 @@ internal static class HubRenderer
             ReadHistory = Enum.Parse<HubAudience>(spec.ReadHistory),
             ReadPresence = Enum.Parse<HubAudience>(spec.ReadPresence),
             WhenQueueFull = Enum.Parse<HubOverflow>(spec.WhenQueueFull),
+            Queue = HubQueueRenderer.Render(spec.Queue),
         };
 
     private static JwtConfig? Jwt(JwtSpec? spec, SecretPaths secrets) =>

@@ -49,6 +49,11 @@ internal sealed class HubSpecRules : AbstractValidator<HubSpec>
                     .Equal(false)
                     .When(static space => space.History is not { Recovery: true })
                     .WithMessage("needs history with recovery");
+                one.RuleFor(space => space.History)
+                    .Null()
+                    .When(static space => space.Queue is not null)
+                    .WithMessage("is not for queues, which keep jobs until they are done");
+                one.RuleFor(space => space.Queue!).SetValidator(new HubQueueRules()).When(static space => space.Queue is not null);
                 one.RuleFor(space => space.History!.Ttl)
                     .MustBeBetween(Second, TimeSpan.FromDays(30))
                     .When(static space => space.History is not null);
