@@ -7,6 +7,7 @@ internal static class BrokerScripts
 {
     public static readonly RespScript Publish = RespScript.Embedded("publish");
     public static readonly RespScript History = RespScript.Embedded("history");
+    public static readonly RespScript Renew = RespScript.Embedded("renew");
     public static readonly RespScript AddPresence = RespScript.Embedded("presence-add");
     public static readonly RespScript Presence = RespScript.Embedded("presence");
 }

@@ -10,7 +10,8 @@ namespace Mooring.Gateway.Hub.Broker;
 
 /// <summary>The broker of a fleet: streams, presence and channels are in Redis, and every gateway subscribes to what its clients do.</summary>
 /// <remarks>
-/// Thread-safe. Offset and epoch travel with each publication, so that each gateway sees by itself what it has missed; after a time without
+/// Thread-safe. A stream that has gone back behind what was delivered of it, as after a failover to a replica that lacked the last moments, gets a new
+/// epoch: who followed it is told that he has missed something. Offset and epoch travel with each publication, so that each gateway sees by itself what it has missed; after a time without
 /// its subscription a channel is said to be interrupted. Publications without history are delivered by this gateway itself while Redis is away.
 /// </remarks>
 internal sealed class RedisBroker : IHubBroker, IRespChannelSink
@@ -25,7 +26,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     private readonly BrokerKeys _keys;
     private readonly RespClient _client;
     private readonly RespChannels _channels;
-    private readonly ConcurrentDictionary<string, string> _names = new();
+    private readonly ConcurrentDictionary<string, SubscribedChannel> _names = new();
     private readonly LocalDeliveries _local = new();
     private readonly ulong _sender = BinaryPrimitives.ReadUInt64BigEndian(RandomNumberGenerator.GetBytes(8));
     private readonly Lock _gate = new();
@@ -78,7 +79,6 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     public void Start(IHubReceiver receiver)
     {
         _receiver = receiver;
-        _names[_keys.Control] = "";
         _ = SubscribeToAsync(_keys.Control);
     }
 
@@ -121,7 +121,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     public async ValueTask<BrokerStatus> SubscribeAsync(string channel)
     {
         var name = _keys.Channel(channel);
-        _names[name] = channel;
+        _names.TryAdd(name, new SubscribedChannel(channel));
         return await SubscribeToAsync(name);
     }
 
@@ -134,22 +134,18 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
 
     public async ValueTask<HistoryResult> HistoryAsync(string channel, HistoryQuery query)
     {
+        // Before it is asked: what came by now must be in the answer.
+        var seen = _names.GetValueOrDefault(_keys.Channel(channel))?.Seen ?? default;
         try
         {
-            var reply = await _client.RunAsync(
-                BrokerScripts.History,
-                [_keys.Meta(channel), _keys.Stream(channel)],
-                [
-                    query.Since is { } since ? (long)since.Offset : "",
-                    query.Since?.Epoch ?? "",
-                    Math.Max(query.Limit, -1),
-                    query.Reverse ? 1 : 0,
-                    Milliseconds(query.MetaTtl),
-                    NewEpoch(),
-                ],
-                _deadline
-            );
-            return BrokerReplies.History(reply);
+            var history = await ReadAsync(channel, query);
+            if (history.Top.Epoch == seen.Epoch && history.Top.Offset < seen.Offset)
+            {
+                await RenewAsync(channel, seen.Epoch);
+                history = await ReadAsync(channel, query);
+            }
+
+            return history;
         }
         catch (RespException e)
         {
@@ -227,14 +223,21 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
             return;
         }
 
-        if (!_names.TryGetValue(name, out var channel) || BrokerMessage.Read(payload) is not { } message)
+        if (!_names.TryGetValue(name, out var known) || BrokerMessage.Read(payload) is not { } message)
         {
             return;
         }
 
+        var channel = known.Name;
+
         switch (message.Kind)
         {
             case BrokerMessageKind.Publication:
+                if (!known.TrySee(message.Position))
+                {
+                    _ = VerifyAsync(channel);
+                }
+
                 Receiver.OnPublication(channel, message.Position, message.Payload);
                 break;
             case BrokerMessageKind.Plain when message.Sent.Sender != _sender || !_local.Contains(message.Sent.Number):
@@ -251,11 +254,14 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
 
     void IRespChannelSink.Interrupted(string name)
     {
-        if (name == _keys.Control || !_names.TryGetValue(name, out var channel))
+        if (_names.TryGetValue(name, out var known))
         {
-            return;
+            TellInterrupted(known.Name);
         }
+    }
 
+    private void TellInterrupted(string channel)
+    {
         lock (_gate)
         {
             _interrupted.Add(channel);
@@ -295,6 +301,38 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
 
     /// <summary>May be called before there is anything that could follow.</summary>
     private void Follow() => _channels?.Follow();
+
+    /// <summary>A publication came that was not beyond the last: late, or the stream has gone back behind what was delivered of it.</summary>
+    private async Task VerifyAsync(string channel)
+    {
+        var before = _names.GetValueOrDefault(_keys.Channel(channel))?.Seen ?? default;
+        var now = await HistoryAsync(channel, new HistoryQuery(null, 0, false, TimeSpan.Zero));
+        if (now.Status == BrokerStatus.Ok && now.Top.Epoch != before.Epoch)
+        {
+            TellInterrupted(channel);
+        }
+    }
+
+    private Task RenewAsync(string channel, string epoch) =>
+        _client.RunAsync(BrokerScripts.Renew, [_keys.Meta(channel), _keys.Stream(channel)], [epoch, NewEpoch()], _deadline);
+
+    private async Task<HistoryResult> ReadAsync(string channel, HistoryQuery query)
+    {
+        var reply = await _client.RunAsync(
+            BrokerScripts.History,
+            [_keys.Meta(channel), _keys.Stream(channel)],
+            [
+                query.Since is { } since ? (long)since.Offset : "",
+                query.Since?.Epoch ?? "",
+                Math.Max(query.Limit, -1),
+                query.Reverse ? 1 : 0,
+                Milliseconds(query.MetaTtl),
+                NewEpoch(),
+            ],
+            _deadline
+        );
+        return BrokerReplies.History(reply);
+    }
 
     private void TellInterrupted()
     {

@@ -92,7 +92,8 @@ public sealed class ConfigCompilerTests
                     "listeners[2].name",
                     "listeners[2].port",
                     "listeners[2].backend",
-                    "listeners[3].protocol",
+                    "listeners[3].backend",
+                    "listeners[3].tunnel",
                 ],
                 ignoreOrder: true
             );

@@ -182,6 +182,37 @@ public sealed class RedisBrokerFaultTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task StreamGoneBack_AsAfterAFailover_GetsANewEpoch(bool publishes)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var broker = await StartAsync(redis.Port, out var received);
+        await Until.TrueAsync(async () => await broker.SubscribeAsync("c") == BrokerStatus.Ok, Limit, "subscribed");
+        PublishResult last = default;
+        for (var i = 1; i <= 5; i++)
+        {
+            await Result(async () => last = await broker.PublishAsync("c", Bytes($"{i}"), Kept));
+        }
+
+        await Until.TrueAsync(() => received.Of("c").Count >= 5, Limit, "all have come");
+        // The replica had three of them.
+        var keys = new BrokerKeys("default/f");
+        await redis.CliAsync("XDEL", keys.Stream("c"), "4-0", "5-0");
+        await redis.CliAsync("XSETID", keys.Stream("c"), "3-0");
+        await redis.CliAsync("HSET", keys.Meta("c"), "s", "3");
+        if (publishes)
+        {
+            await broker.PublishAsync("c", Bytes("again four"), Kept);
+            await Until.TrueAsync(() => received.Interruptions > 0, Limit, "it is to be looked at");
+        }
+
+        var read = await Result(() => broker.HistoryAsync("c", new HistoryQuery(null, -1, false, Kept.MetaTtl)));
+        read.Top.Epoch.ShouldNotBe(last.Position.Epoch);
+        (await broker.HistoryAsync("c", new HistoryQuery(last.Position, -1, false, Kept.MetaTtl))).Status.ShouldBe(BrokerStatus.WrongEpoch);
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("x")]
     [InlineData("p")]
