@@ -20,7 +20,12 @@ internal static class HubMetrics
         One("waiting_clients", Gauge, "Clients that have not taken yet what was sent to them.", hub => hub.Waiting),
         One("commands_total", Counter, "Commands of clients.", hub => hub.Commands),
         One("errors_total", Counter, "Error replies to clients.", hub => hub.Errors),
-        One("publications_received_total", Counter, "Publications that came from the broker, once for each event loop.", hub => hub.Received),
+        One(
+            "publications_received_total",
+            Counter,
+            "Publications that came from the broker, once for each event loop.",
+            hub => hub.Received
+        ),
         One("deliveries_total", Counter, "Publications queued for clients.", hub => hub.Delivered),
         new(
             "mooring_gateway_hub_drops_total",
@@ -67,7 +72,12 @@ internal static class HubMetrics
         Redis("unsent_bytes", Gauge, "Bytes that wait to be sent to Redis.", redis => redis.Unsent),
         Redis("connects_total", Counter, "Connections made to Redis.", redis => redis.Counters.Connects),
         Redis("failed_connects_total", Counter, "Connections to Redis that could not be made.", redis => redis.Counters.FailedConnects),
-        Redis("failovers_total", Counter, "Times that a connection found the master elsewhere than before.", redis => redis.Counters.Failovers),
+        Redis(
+            "failovers_total",
+            Counter,
+            "Times that a connection found the master elsewhere than before.",
+            redis => redis.Counters.Failovers
+        ),
         Redis("redirects_total", Counter, "Calls that a cluster sent to another node.", redis => redis.Counters.Redirects),
         Redis("messages_total", Counter, "Messages received from channels of Redis.", redis => redis.Counters.Messages),
         Redis("sent_bytes_total", Counter, "Bytes sent to Redis.", redis => redis.Counters.SentBytes),

@@ -40,7 +40,9 @@ public sealed record HubQueueSpec
     [RangeMinimum(0), RangeMaximum(100_000)]
     public int MaxDead { get; set; } = 1000;
 
-    [Description("Groups of workers, 1 to 8: each group gets every job, and one of its workers does it. The first one is that of workers that name none.")]
+    [Description(
+        "Groups of workers, 1 to 8: each group gets every job, and one of its workers does it. The first one is that of workers that name none."
+    )]
     [Items(1, 8, MaxTextLength = 63), Pattern(Patterns.DnsLabel, Patterns.DnsLabelMeaning)]
     public IReadOnlyList<string> Groups { get; set; } = ["workers"];
 }

@@ -52,7 +52,9 @@ public sealed record HubSpec
     [RangeMinimum(1), RangeMaximum(100_000)]
     public int? ConnectsPerSecond { get; set; }
 
-    [Description("Subscribes each user to the channel #user of this namespace. Empty: of the namespace with the empty name. Left out: to none.")]
+    [Description(
+        "Subscribes each user to the channel #user of this namespace. Empty: of the namespace with the empty name. Left out: to none."
+    )]
     [Length(0, 63), Pattern(Patterns.HubNamespace, Patterns.HubNamespaceMeaning)]
     public string? PersonalNamespace { get; set; }
 
@@ -67,7 +69,11 @@ public sealed record HubSpec
 }
 
 [Description("Channels that are alike.")]
-[ValidationRule("!has(self.delta) || !self.delta || (has(self.history) && self.history.recovery)", "needs history with recovery", FieldPath = ".delta")]
+[ValidationRule(
+    "!has(self.delta) || !self.delta || (has(self.history) && self.history.recovery)",
+    "needs history with recovery",
+    FieldPath = ".delta"
+)]
 [ValidationRule("!has(self.queue) || !has(self.history)", "is not for queues, which keep jobs until they are done", FieldPath = ".history")]
 public sealed record HubNamespaceSpec
 {

@@ -22,7 +22,9 @@ internal sealed class HubRules : AbstractValidator<ListenerSpec>
                 RuleFor(listener => listener.WebSocket!.Affinity).Null().WithMessage("is not for mode Hub");
                 RuleFor(listener => listener.WebSocket!.Lifetime).Null().WithMessage("is not for mode Hub");
                 RuleFor(listener => listener.WebSocket!.IdleTimeout).Null().WithMessage("is not for mode Hub");
-                RuleFor(listener => listener.WebSocket!.Hub!).SetValidator(new HubSpecRules()).When(static listener => listener.WebSocket?.Hub is not null);
+                RuleFor(listener => listener.WebSocket!.Hub!)
+                    .SetValidator(new HubSpecRules())
+                    .When(static listener => listener.WebSocket?.Hub is not null);
             }
         );
     }

@@ -155,6 +155,8 @@ internal sealed class QueueCalls(HubNode node)
         }
 
         var group = request.OptionalText("group") ?? options.Groups[0];
-        return options.Groups.Contains(group) ? (channel, group, options) : throw new ApiException("group: the namespace has no such group");
+        return options.Groups.Contains(group)
+            ? (channel, group, options)
+            : throw new ApiException("group: the namespace has no such group");
     }
 }

@@ -47,7 +47,8 @@ internal sealed record QueueRequest(string Channel, long Job, byte[] Data, int P
                     request = request with { Delay = TimeSpan.FromMilliseconds(delay) };
                     break;
                 case "key"
-                    when value.ValueKind == JsonValueKind.String && Encoding.UTF8.GetByteCount(value.GetString()!) is > 0 and <= MaxKeyBytes:
+                    when value.ValueKind == JsonValueKind.String
+                        && Encoding.UTF8.GetByteCount(value.GetString()!) is > 0 and <= MaxKeyBytes:
                     request = request with { Key = value.GetString() };
                     break;
                 default:

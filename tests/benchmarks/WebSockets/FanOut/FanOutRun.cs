@@ -50,7 +50,10 @@ internal sealed class FanOutRun
             Rows = [.. Rows(samples)],
             Notes =
                 waited > 0.05 * measured
-                    ? [$"the machine was busy: the servers' threads waited {waited / measured:0%} of the measured time for a core that others had"]
+                    ?
+                    [
+                        $"the machine was busy: the servers' threads waited {waited / measured:0%} of the measured time for a core that others had",
+                    ]
                     : [],
             Samples = samples.All,
         };

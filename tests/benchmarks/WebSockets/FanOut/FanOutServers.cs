@@ -112,8 +112,22 @@ internal static class FanOutServers
             var (port, admin) = (Ports.Free(), Ports.Free());
             var path = Path.Combine(directory, $"gateway-{i}.json");
             File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(Config(port, registry), ContractsJson.Default.GatewayConfig));
-            string[] options = ["--loops", "1", "--bind", "127.0.0.1", "--access-log", "off", "--admin", $"127.0.0.1:{admin}", "--name", $"g-{i}"];
-            children.Add(ChildProcess.Start($"gateway {i}", Cores.Server, program, ["serve", "--config", path, .. options], keepOutput: true));
+            string[] options =
+            [
+                "--loops",
+                "1",
+                "--bind",
+                "127.0.0.1",
+                "--access-log",
+                "off",
+                "--admin",
+                $"127.0.0.1:{admin}",
+                "--name",
+                $"g-{i}",
+            ];
+            children.Add(
+                ChildProcess.Start($"gateway {i}", Cores.Server, program, ["serve", "--config", path, .. options], keepOutput: true)
+            );
             await ListeningAsync(children[^1], port, cancellation);
             targets.Add($"127.0.0.1:{port}");
         }

@@ -68,6 +68,7 @@ public sealed class ClusterBrokerTests(SharedCluster cluster) : HubBrokerTests, 
             {
                 Cluster = true,
             },
-            TimeProvider.System, Limit
+            TimeProvider.System,
+            Limit
         );
 }
