@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Mooring.Operator.Dashboard;
 
-/// <summary>The page that shows fleets, and the JSON that it polls.</summary>
+/// <summary>The page that shows fleets. It holds no figure itself: it polls the admin API, with the token that its user gave it.</summary>
 /// <remarks>
 /// One self-contained page: no request goes anywhere else, and its policy lets the browser run nothing but its own script, known by its hash.
 /// </remarks>
@@ -13,11 +13,8 @@ public static class DashboardEndpoints
     private const string Resource = "Mooring.Operator.Dashboard.dashboard.html";
     private static readonly Lazy<(byte[] Page, string Policy)> Page = new(Load);
 
-    /// <summary>Serves <c>/</c> and <c>/api/v1/fleets</c>.</summary>
-    /// <param name="routes">Where.</param>
-    /// <param name="fleets">The fleets now; called for each request, on its thread.</param>
-    public static void Map(IEndpointRouteBuilder routes, Func<IReadOnlyList<FleetOverview>> fleets)
-    {
+    /// <summary>Serves <c>/</c>.</summary>
+    public static void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet(
             "/",
             static context =>
@@ -29,19 +26,6 @@ public static class DashboardEndpoints
                 return context.Response.Body.WriteAsync(page, context.RequestAborted).AsTask();
             }
         );
-        routes.MapGet(
-            "/api/v1/fleets",
-            context =>
-            {
-                Harden(context.Response);
-                return context.Response.WriteAsJsonAsync(
-                    fleets(),
-                    OverviewJson.Default.IReadOnlyListFleetOverview,
-                    cancellationToken: context.RequestAborted
-                );
-            }
-        );
-    }
 
     private static void Harden(HttpResponse response)
     {

@@ -1,4 +1,5 @@
 using Mooring.Contracts.Stream;
+using Mooring.Operator.Metrics;
 
 namespace Mooring.Operator.Gateways;
 
@@ -11,6 +12,7 @@ internal sealed class FleetState
     private readonly Dictionary<string, DateTimeOffset> _departed = new(StringComparer.Ordinal);
     private string? _hash;
     private ReadOnlyMemory<byte> _config;
+    private long _configSetAt;
     private Dictionary<string, ReadOnlyMemory<byte>> _endpoints = new(StringComparer.Ordinal);
 
     /// <summary>The directive given last, by gateway; outlives a reconnect.</summary>
@@ -27,9 +29,11 @@ internal sealed class FleetState
 
     public bool IsEmpty => Tuners.IsEmpty && _hash is null && _members.Count == 0 && Directives.Count == 0;
 
-    public void SetDesired(string hash, ReadOnlyMemory<byte> config, Dictionary<string, ReadOnlyMemory<byte>> endpoints)
+    /// <param name="at">Timestamp of the clock.</param>
+    public void SetDesired(string hash, ReadOnlyMemory<byte> config, Dictionary<string, ReadOnlyMemory<byte>> endpoints, long at)
     {
         var configChanged = hash != _hash;
+        _configSetAt = configChanged ? at : _configSetAt;
         foreach (var outbox in _members.Values.Select(static member => member.Session.Outbox))
         {
             if (configChanged)
@@ -135,7 +139,7 @@ internal sealed class FleetState
         return true;
     }
 
-    public GatewayChange? Note(GatewaySession session, GatewayMessage message, DateTimeOffset now)
+    public GatewayChange? Note(GatewaySession session, GatewayMessage message, DateTimeOffset now, TimeProvider time)
     {
         if (session.Hello.Role == StreamRole.Tuner)
         {
@@ -153,6 +157,13 @@ internal sealed class FleetState
         {
             case AckMessage ack:
                 change = GatewayChange.Acked;
+                if (ack.Accepted && ack.Hash == _hash && ack.Hash != view.ConfigHash)
+                {
+                    // One that came since was not told before it came.
+                    var since = time.GetElapsedTime(_configSetAt);
+                    StreamMetrics.ConfigAcknowledged(since < now - view.ConnectedAt ? since : now - view.ConnectedAt);
+                }
+
                 view = ack.Accepted
                     ? view with
                     {

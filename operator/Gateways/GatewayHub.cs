@@ -56,7 +56,7 @@ public sealed class GatewayHub(TimeProvider time)
         );
         lock (_lock)
         {
-            Fleet(fleet).SetDesired(hash, config, endpoints);
+            Fleet(fleet).SetDesired(hash, config, endpoints, time.GetTimestamp());
         }
 
         return hash;
@@ -186,7 +186,7 @@ public sealed class GatewayHub(TimeProvider time)
         var now = time.GetUtcNow();
         lock (_lock)
         {
-            change = _fleets.TryGetValue(session.Hello.Fleet, out var state) ? state.Note(session, message, now) : null;
+            change = _fleets.TryGetValue(session.Hello.Fleet, out var state) ? state.Note(session, message, now, time) : null;
         }
 
         if (change is { } what)

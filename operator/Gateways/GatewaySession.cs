@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Client;
+using Mooring.Operator.Metrics;
 
 namespace Mooring.Operator.Gateways;
 
@@ -43,6 +44,7 @@ internal sealed class GatewaySession(
         using var onStopping = stopping.Register(() => End("the operator is stopping"));
         using var stopSending = new CancellationTokenSource();
         hub.Join(this);
+        StreamMetrics.StreamOpened(Hello.Role);
         Log.GatewayConnected(logger, Hello.Fleet, Hello.Gateway, Hello.Version, Hello.ProcessId);
         var receiving = GuardAsync(ReceiveAllAsync());
         var sending = GuardAsync(SendAllAsync(stopSending.Token));
@@ -124,6 +126,7 @@ internal sealed class GatewaySession(
                 case HelloMessage:
                     throw new InvalidDataException("a second hello");
                 case var message:
+                    StreamMetrics.Received();
                     hub.Note(this, message);
                     break;
             }
@@ -139,6 +142,7 @@ internal sealed class GatewaySession(
             try
             {
                 await socket.SendAsync(message, WebSocketMessageType.Text, endOfMessage: true, slow.Token);
+                StreamMetrics.Sent();
             }
             catch (OperationCanceledException) when (slow.IsCancellationRequested)
             {

@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 using Mooring.Contracts.Stream;
+using Mooring.Operator.Metrics;
 
 namespace Mooring.Operator.Gateways;
 
@@ -130,6 +131,7 @@ public sealed class StreamServer(
             return null;
         }
 
+        StreamMetrics.StreamRefused();
         Log.GatewayRefused(logger, context.Connection.RemoteIpAddress?.ToString() ?? "local", refusal);
         await GatewaySession.CloseAsync(socket, refusal, options.HandshakeTimeout, time);
         return null;

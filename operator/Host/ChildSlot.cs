@@ -56,6 +56,9 @@ internal sealed class ChildSlot(string name, int number, string specHash)
     /// <summary>That it is to go, and how far it is; null: it is wanted. Of gateways only.</summary>
     public DrainMark? Mark { get; set; }
 
+    /// <summary>What people want of it; null: nothing. Of gateways only.</summary>
+    public GatewayHold? Hold { get; set; }
+
     /// <summary>The port that a workload was given; 0 for a gateway.</summary>
     public int Port { get; private set; }
 

@@ -105,6 +105,24 @@ internal sealed class FleetRuntime : IAsyncDisposable
         }
     }
 
+    /// <summary>Sets how many gateways there are to be where the load decides it otherwise. False: the manifest does.</summary>
+    public bool ScaleTo(int gateways)
+    {
+        if (_scaled is null)
+        {
+            return false;
+        }
+
+        _scaled = gateways;
+        Entity = Scaled(Entity, gateways);
+        if (!Fleet.Plan.Paused)
+        {
+            Gateways.Apply(Entity, gateways, Fleet.Plan.Config.Drain);
+        }
+
+        return true;
+    }
+
     /// <summary>Hands the fleet's listening sockets over.</summary>
     public void Publish(ListenerSockets sockets)
     {

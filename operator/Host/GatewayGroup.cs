@@ -179,6 +179,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                     },
                     CreatedAt = slot.Since,
                     Mark = slot.Mark,
+                    Hold = slot.Hold,
                     Load = GatewayObserver.LoadOf(Find(view, slot)),
                     UnheardSince = slot.Since,
                 }),

@@ -6,8 +6,13 @@ using Mooring.Operator.Validation;
 namespace Mooring.Operator.Host;
 
 /// <summary>One fleet of the manifest, planned for this machine.</summary>
+/// <param name="Fleet">As the manifest has it.</param>
+/// <param name="Plan">What it consists of.</param>
 internal sealed record HostFleet(ConnectionFleet Fleet, FleetPlan Plan)
 {
+    /// <summary>What the plan follows from, for planning it again with a change that the manifest does not have.</summary>
+    public FleetInput? Input { get; init; }
+
     /// <summary><c>namespace/name</c>.</summary>
     public string Key => Plan.Config.Fleet;
 
@@ -83,7 +88,7 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
                     Secrets = folders.Of(space, secrets),
                     CookieSeed = CookieSeed,
                 };
-                fleets.Add(new HostFleet(fleet, FleetPlanner.Plan(input)));
+                fleets.Add(new HostFleet(fleet, FleetPlanner.Plan(input)) { Input = input });
             }
 
             var prefix = loaded.Count > 1 && one.Name.Length > 0 ? $"{one.Name}: " : "";

@@ -14,6 +14,12 @@ internal sealed record HostOptions
     /// <summary>Where health, metrics and the dashboard are served; null: nowhere.</summary>
     public IPEndPoint? Http { get; init; } = new(IPAddress.Loopback, 8099);
 
+    /// <summary>File with the token of the admin API; made where it is not there. Null: <c>admin-token</c> in the state directory.</summary>
+    public string? TokenFile { get; init; }
+
+    /// <summary>Metrics are served without the token, whoever can reach the address.</summary>
+    public bool OpenMetrics { get; init; }
+
     /// <summary>The user's folder of Secrets: a folder for each, with a file for each key, as a Secret is mounted. Default: <c>secrets</c> beside the manifest.</summary>
     public string? SecretsDirectory { get; init; }
 

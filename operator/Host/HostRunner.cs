@@ -1,8 +1,11 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading.Channels;
+using Microsoft.Extensions.Logging.Abstractions;
 using Mooring.Contracts.Processes;
+using Mooring.Operator.AdminApi;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host.Output;
 using Mooring.Operator.Host.Processes;
@@ -69,7 +72,7 @@ internal static class HostRunner
         {
             return await SuperviseAsync(host, manifest, posted.Reader, output, cancellation);
         }
-        catch (Exception exception) when (exception is IOException or SocketException)
+        catch (Exception exception) when (exception is IOException or SocketException or UnauthorizedAccessException)
         {
             output.Say(exception.Message);
             return 1;
@@ -92,12 +95,20 @@ internal static class HostRunner
     {
         await using var supervisor = new Supervisor(host, posted, output.Show);
         var authenticator = new ChildAuthenticator((fleet, process) => AskAsync(host, () => supervisor.FindGateway(fleet, process)?.Name));
+        var token = await AdminToken.EnsureAsync(TokenFile(host.Options), cancellation);
+        var local = host.Options.Http is null || IPAddress.IsLoopback(host.Options.Http.Address);
+        var admin = new AdminEndpoints(
+            new HostAdministration(host, supervisor),
+            new TokenAccess(token, readsAreOpen: local, host.Options.OpenMetrics),
+            NullLogger.Instance
+        );
         await using var server = await HostServer.StartAsync(
             host.Options,
             host.StreamPath,
             host.Hub,
             authenticator,
             () => supervisor.Overviews,
+            admin,
             host.Say
         );
         var errors = Apply(host, supervisor, manifest);
@@ -118,6 +129,9 @@ internal static class HostRunner
         if (host.Options.Http is { } http)
         {
             host.Say($"dashboard at http://{http}/, metrics at http://{http}/metrics");
+            host.Say(
+                $"admin API at http://{http}{OpenApiDocument.Path}, {(local ? "changes" : "all of it")} with -H \"Authorization: Bearer $(cat {TokenFile(host.Options)})\""
+            );
         }
 
         await using var watcher = new ManifestWatcher(
@@ -163,6 +177,8 @@ internal static class HostRunner
                 }
             );
     }
+
+    private static string TokenFile(HostOptions options) => options.TokenFile ?? Path.Combine(options.StateDirectory, AdminToken.FileName);
 
     private static async Task ReloadAsync(HostContext host, Supervisor supervisor, HostOutput output)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Mooring.Operator.AdminApi;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Gateways;
 
@@ -20,6 +21,7 @@ internal sealed class HostServer : IAsyncDisposable
         GatewayHub hub,
         IGatewayAuthenticator authenticator,
         Func<IReadOnlyList<FleetOverview>> fleets,
+        AdminEndpoints admin,
         Action<string> say
     )
     {
@@ -41,6 +43,7 @@ internal sealed class HostServer : IAsyncDisposable
             });
         var app = builder.Build();
         app.Use(RefuseOtherHostsAsync);
+        app.Use(AdminEndpoints.ExplainAsync);
         app.UseRouting();
         app.UseWebSockets();
         new StreamServer(
@@ -50,25 +53,22 @@ internal sealed class HostServer : IAsyncDisposable
             TimeProvider.System,
             app.Services.GetRequiredService<ILogger<StreamServer>>()
         ).Map(app, app.Lifetime.ApplicationStopping);
-        DashboardEndpoints.Map(app, fleets);
+        DashboardEndpoints.Map(app);
+        admin.Map(app);
         app.MapGet("/healthz", static context => context.Response.WriteAsync("ok\n"));
-        app.MapGet(
-            "/api/v1/backends",
-            context =>
-            {
-                context.Response.ContentType = "application/json";
-                context.Response.Headers.CacheControl = "no-store";
-                return context.Response.Body.WriteAsync(HostBackends.Write(hub.Views()), context.RequestAborted).AsTask();
-            }
-        );
         app.MapGet("/readyz", context => WriteReadyAsync(context, fleets()));
         app.MapGet(
             "/metrics",
             context =>
-            {
-                context.Response.ContentType = HostMetrics.ContentType;
-                return context.Response.WriteAsync(HostMetrics.Write(fleets(), hub.Views()));
-            }
+                admin.GuardAsync(
+                    context,
+                    AccessRule.Metrics,
+                    () =>
+                    {
+                        context.Response.ContentType = HostMetrics.ContentType;
+                        return context.Response.WriteAsync(HostMetrics.Write(fleets(), hub.Views()), context.RequestAborted);
+                    }
+                )
         );
         try
         {

@@ -1,6 +1,9 @@
 using System.Threading.Channels;
+using Mooring.Operator.AdminApi;
 using Mooring.Operator.Dashboard;
+using Mooring.Operator.Entities;
 using Mooring.Operator.Host.Sockets;
+using Mooring.Operator.Planning;
 
 namespace Mooring.Operator.Host;
 
@@ -16,6 +19,8 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly ChannelReader<Action> _posted;
     private readonly ListenerSockets _sockets;
     private readonly Dictionary<string, FleetRuntime> _fleets = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, FleetOverrides> _overrides = new(StringComparer.Ordinal);
+    private HostManifest _manifest = new([], []);
     private readonly Action<IReadOnlyList<FleetOverview>> _onTurn;
     private readonly HostRedis _redis;
     private int _nextNumber;
@@ -33,6 +38,29 @@ internal sealed class Supervisor : IAsyncDisposable
 
     /// <summary>The fleets as of the last turn, ordered by key.</summary>
     public IReadOnlyList<FleetOverview> Overviews { get; private set; } = [];
+
+    /// <summary>The same with what they follow from.</summary>
+    public IReadOnlyList<AdminFleet> Fleets { get; private set; } = [];
+
+    /// <summary>Null: there is none. For the loop only.</summary>
+    public FleetRuntime? Find(string fleet) => _fleets.GetValueOrDefault(fleet);
+
+    /// <summary>Changes a fleet against its manifest. For the loop only.</summary>
+    /// <exception cref="IOException">It cannot be done; says why.</exception>
+    public void Override(string fleet, Action<FleetOverrides, FleetSpec> change)
+    {
+        var manifest = _manifest.Fleets.First(one => one.Key == fleet);
+        if (!_overrides.TryGetValue(fleet, out var overrides))
+        {
+            _overrides.Add(fleet, overrides = new FleetOverrides());
+        }
+
+        change(overrides, manifest.Fleet.Spec);
+        if (Apply(_manifest) is { Count: > 0 } errors)
+        {
+            throw new IOException(string.Join("; ", errors));
+        }
+    }
 
     /// <summary>Process ids, names and fleets of the gateways: who may open a stream. For the loop only.</summary>
     public ChildSlot? FindGateway(string fleet, int processId) => _fleets.GetValueOrDefault(fleet)?.Gateways.Find(processId);
@@ -57,7 +85,8 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         var errors = new List<string>();
-        foreach (var fleet in manifest.Fleets.Where(static fleet => !fleet.Plan.Paused))
+        var fleets = manifest.Fleets.Select(Adapt).ToList();
+        foreach (var fleet in fleets.Where(static fleet => !fleet.Plan.Paused))
         {
             errors.AddRange(
                 _sockets
@@ -75,6 +104,7 @@ internal sealed class Supervisor : IAsyncDisposable
             return errors;
         }
 
+        _manifest = manifest;
         var now = _host.Time.GetUtcNow();
         foreach (var gone in _fleets.Values.Where(fleet => manifest.Fleets.All(wanted => wanted.Key != fleet.Key)))
         {
@@ -83,7 +113,7 @@ internal sealed class Supervisor : IAsyncDisposable
             gone.Stop(now + gone.Fleet.Plan.Config.Drain.Deadline);
         }
 
-        foreach (var wanted in manifest.Fleets.Select(_redis.Adapt))
+        foreach (var wanted in fleets.Select(_redis.Adapt))
         {
             if (!_fleets.TryGetValue(wanted.Key, out var fleet))
             {
@@ -172,6 +202,24 @@ internal sealed class Supervisor : IAsyncDisposable
         _sockets.Dispose();
     }
 
+    /// <summary>The fleet with what the admin API has changed of it.</summary>
+    private HostFleet Adapt(HostFleet fleet)
+    {
+        if (!_overrides.TryGetValue(fleet.Key, out var overrides) || fleet.Input is null)
+        {
+            return fleet;
+        }
+
+        var entity = fleet.Fleet with { Spec = overrides.Adapt(fleet.Fleet.Spec) };
+        return fleet with { Fleet = entity, Plan = FleetPlanner.Plan(fleet.Input with { Fleet = entity }) };
+    }
+
+    private AdminFleet Look(FleetRuntime fleet)
+    {
+        var view = _host.Hub.View(fleet.Key);
+        return new AdminFleet(fleet.Entity, HostOverview.Of(fleet, view), view);
+    }
+
     private async Task StepAsync()
     {
         var now = _host.Time.GetUtcNow();
@@ -185,6 +233,7 @@ internal sealed class Supervisor : IAsyncDisposable
             if (fleet.IsGone)
             {
                 _fleets.Remove(fleet.Key);
+                _overrides.Remove(fleet.Key);
                 _sockets.Forget(fleet.Key);
                 await fleet.DisposeAsync();
             }
@@ -192,12 +241,8 @@ internal sealed class Supervisor : IAsyncDisposable
 
         // After the gateways, which take themselves out of it as they end.
         _redis.Step(now, wanted: _fleets.Values.Any(fleet => _redis.Serves(fleet.Fleet.Plan)));
-        Overviews =
-        [
-            .. _fleets
-                .Values.OrderBy(static fleet => fleet.Key, StringComparer.Ordinal)
-                .Select(fleet => HostOverview.Of(fleet, _host.Hub.View(fleet.Key))),
-        ];
+        Fleets = [.. _fleets.Values.OrderBy(static fleet => fleet.Key, StringComparer.Ordinal).Select(Look)];
+        Overviews = [.. Fleets.Select(static fleet => fleet.Overview)];
         _onTurn(Overviews);
     }
 }

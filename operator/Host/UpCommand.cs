@@ -39,6 +39,16 @@ public static class UpCommand
                 result.AddError($"--http: '{text}' is not ADDRESS:PORT, such as 127.0.0.1:8099, or none");
             }
         });
+        var token = new Option<string>("--token-file")
+        {
+            Description =
+                "File with the token that the admin API asks for; made, for this user only, where it is not there. Default: admin-token in the state directory",
+            HelpName = "FILE",
+        };
+        var openMetrics = new Option<bool>("--open-metrics")
+        {
+            Description = "Serve /metrics without the token too where --http is an address that others can reach",
+        };
         var state = new Option<string>("--state-dir")
         {
             Description =
@@ -84,6 +94,8 @@ public static class UpCommand
             file,
             bind,
             http,
+            token,
+            openMetrics,
             state,
             secrets,
             output,
@@ -123,6 +135,8 @@ public static class UpCommand
                         ManifestPath = parsed.GetValue(file)!.FullName,
                         Bind = parsed.GetValue(bind)!,
                         Http = web == "none" ? null : IPEndPoint.Parse(web),
+                        TokenFile = parsed.GetValue(token) is { } tokenFile ? Path.GetFullPath(tokenFile) : null,
+                        OpenMetrics = parsed.GetValue(openMetrics),
                         StateDirectory = parsed.GetValue(state) is { } directory ? Path.GetFullPath(directory) : DefaultState(),
                         SecretsDirectory = parsed.GetValue(secrets) is { } folder ? Path.GetFullPath(folder) : null,
                         GatewayPath = program,

@@ -56,6 +56,18 @@ internal sealed class FleetMetrics : IDisposable
             label: "backend"
         );
         Gauge(
+            "mooring.fleet.draining.connections",
+            "{connection}",
+            "Connections that are left on gateways that are being emptied",
+            status => [("remaining", status.Rollout?.Remaining)]
+        );
+        Gauge(
+            "mooring.fleet.recommended.gateways",
+            "{gateway}",
+            "Gateways that the load wants, where there is a driver to scale them",
+            status => [("recommended", status.Scaling?.Recommended)]
+        );
+        Gauge(
             "mooring.fleet.condition",
             "",
             "1 while the condition is True",

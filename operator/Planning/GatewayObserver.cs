@@ -43,6 +43,7 @@ internal static class GatewayObserver
                     Stage = StageOf(pod),
                     CreatedAt = pod.Metadata.CreationTimestamp ?? input.Now,
                     Mark = DrainAnnotations.Read(pod.Metadata.Annotations),
+                    Hold = HoldAnnotation.Read(pod.Metadata.Annotations),
                     Load = LoadOf(views.GetValueOrDefault(pod.Metadata.Name!)),
                     UnheardSince = departed.TryGetValue(pod.Metadata.Name!, out var since) ? since : input.ListeningSince,
                 }),

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Mooring.Kubernetes.Controllers;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
@@ -28,7 +29,10 @@ internal sealed class FleetReconciler(
     /// <inheritdoc/>
     public async Task<ReconciliationResult<ConnectionFleet>> ReconcileAsync(ConnectionFleet entity, CancellationToken cancellationToken)
     {
-        var observed = gatherer.Gather(statuses.WithNewestStatus(entity));
+        Activity.Current?.SetTag("mooring.fleet.namespace", entity.Metadata.Namespace)
+            .SetTag("mooring.fleet.name", entity.Metadata.Name)
+            .SetTag("mooring.fleet.generation", entity.Metadata.Generation);
+        var observed = Gather(entity);
         var plan = observed.Input is null ? null : await PlanAsync(observed.Input, cancellationToken);
         var renewal = plan is null ? null : Direct(observed, plan);
         var outcome = await ApplyAsync(observed, plan, cancellationToken);
@@ -49,8 +53,15 @@ internal sealed class FleetReconciler(
         return Task.FromResult(ReconciliationResult<ConnectionFleet>.Success(entity));
     }
 
+    private FleetObservation Gather(ConnectionFleet entity)
+    {
+        using var phase = ReconcilePhase.Begin("gather");
+        return gatherer.Gather(statuses.WithNewestStatus(entity));
+    }
+
     private async Task<FleetPlan> PlanAsync(FleetInput input, CancellationToken cancellation)
     {
+        using var phase = ReconcilePhase.Begin("plan");
         var plan = FleetPlanner.Plan(input);
         return FreshLook.Lowers(input, plan) ? FleetPlanner.Plan(await fresh.TakeAsync(input, cancellation)) : plan;
     }
@@ -78,6 +89,7 @@ internal sealed class FleetReconciler(
         CancellationToken cancellation
     )
     {
+        using var phase = ReconcilePhase.Begin("apply");
         if (plan is null)
         {
             return (
@@ -110,12 +122,15 @@ internal sealed class FleetReconciler(
             return ReconciliationResult<ConnectionFleet>.Failure(observed.Fleet, string.Join("; ", report.Problems));
         }
 
+        using var phase = ReconcilePhase.Begin("status");
         var again = await statuses.WriteAsync(observed.Fleet, status, cancellation);
         events.Report(observed.Fleet, status, report);
         events.Report(observed.Fleet, plan?.Marks ?? [], "Gateway");
         events.Report(observed.Fleet, plan?.WorkloadMarks ?? [], "Backend");
         metrics.Note(observed.Key, status, report);
         hub.SetAtRest(observed.Key.ToString(), report.Problems.Count == 0 && IsAtRest(status));
+        SequenceMetrics.Decided(observed.Fleet.Status?.Scaling, status.Scaling);
+        SequenceMetrics.Marked(plan?.Marks ?? [], observed.Now);
         if (report.Problems.Count > 0)
         {
             // What the API server refused now it may take later: a quota that was raised, a role that was granted.

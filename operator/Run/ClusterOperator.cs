@@ -2,14 +2,22 @@ using Mooring.Contracts.Processes;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
 using Mooring.Kubernetes.LeaderElection;
+using Mooring.Operator.AdminApi;
+using Mooring.Operator.AdminApi.InCluster;
 using Mooring.Operator.Metrics;
 
 namespace Mooring.Operator.Run;
 
 /// <summary>The operator of a cluster: one process that serves its probes, stands for election, and works while it leads.</summary>
-internal sealed class ClusterOperator(RunOptions options, KubernetesClient client, string ownNamespace, ILoggerFactory loggers)
-    : IAsyncDisposable
+internal sealed class ClusterOperator(
+    RunOptions options,
+    KubernetesClient client,
+    KubernetesClient reviews,
+    string ownNamespace,
+    ILoggerFactory loggers
+) : IAsyncDisposable
 {
+    private static readonly TimeSpan ReviewTimeout = TimeSpan.FromSeconds(4);
     private const int Stopped = 0;
     private const int Failed = 1;
     private const int LeadershipLost = 3;
@@ -31,18 +39,23 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
             var config = ClusterConfigLoader.Load(
                 new ClusterConfigOptions { KubeConfigFile = options.Kubeconfig, Context = options.Context }
             );
-            using var client = new KubernetesClient(
-                config,
-                new KubernetesClientOptions
-                {
-                    FieldManager = "mooring-operator",
-                    UserAgent = "mooring-operator",
-                    QueriesPerSecond = options.QueriesPerSecond,
-                    Burst = (int)Math.Max(1, options.QueriesPerSecond * 2),
-                },
-                loggers: loggers
+            using var tracing = OtlpTracing.Start(
+                options.OtlpEndpoint,
+                options.TraceRatio,
+                options.PodName ?? Environment.MachineName,
+                Environment.GetEnvironmentVariable
             );
-            await using var @operator = new ClusterOperator(options, client, options.OwnNamespace ?? config.Namespace, loggers);
+            var requests = new KubernetesClientOptions
+            {
+                FieldManager = "mooring-operator",
+                UserAgent = "mooring-operator",
+                QueriesPerSecond = options.QueriesPerSecond,
+                Burst = (int)Math.Max(1, options.QueriesPerSecond * 2),
+            };
+            using var client = new KubernetesClient(config, requests, loggers: loggers);
+            // Who asks by the admin API has no part in the reconciles' rate.
+            using var reviews = new KubernetesClient(config, requests with { QueriesPerSecond = 50, Burst = 100, MaxRetries = 1, AttemptTimeout = ReviewTimeout }, loggers: loggers);
+            await using var @operator = new ClusterOperator(options, client, reviews, options.OwnNamespace ?? config.Namespace, loggers);
             return await @operator.RunAsync(stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -73,9 +86,10 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
     private async Task<int> RunAsync(CancellationToken stopping)
     {
         await using var work = new FleetOperator(options, client, ownNamespace, loggers);
-        await using var admin = HttpServers.Admin(options.Http, _health, _metrics, work.Overviews, loggers);
-        await admin.StartAsync(stopping);
-        Log.Serving(_log, HttpServers.PortOf(admin));
+        await using var health = HttpServers.Health(options.Http, _health, options.OpenMetrics ? _metrics : null, loggers);
+        await health.StartAsync(stopping);
+        Log.Serving(_log, HttpServers.PortOf(health));
+        await using var admin = await StartAdminAsync(work, stopping);
         _health.LongestReconcile = () => work.LongestReconcile;
         _health.HasSynced = () => work.HasSynced;
         using var caches = CancellationTokenSource.CreateLinkedTokenSource(stopping);
@@ -93,8 +107,24 @@ internal sealed class ClusterOperator(RunOptions options, KubernetesClient clien
         {
             await caches.CancelAsync();
             await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await admin.StopAsync(CancellationToken.None);
+            await (admin?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
+            await health.StopAsync(CancellationToken.None);
         }
+    }
+
+    private async Task<WebApplication?> StartAdminAsync(FleetOperator work, CancellationToken stopping)
+    {
+        if (options.Admin is not { } address)
+        {
+            return null;
+        }
+
+        var access = new ClusterAccess(reviews, options.OpenMetrics, TimeProvider.System);
+        var endpoints = new AdminEndpoints(work.Administration(reviews), access, loggers.CreateLogger<AdminEndpoints>());
+        var app = HttpServers.Admin(address, endpoints, _metrics, () => work.Certificate, loggers);
+        await app.StartAsync(stopping);
+        Log.ServingAdmin(_log, HttpServers.PortOf(app));
+        return app;
     }
 
     private async Task<int> StandAsync(FleetOperator work, CancellationToken stopping)

@@ -1,9 +1,13 @@
+using System.Security.Cryptography.X509Certificates;
 using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Controllers;
 using Mooring.Kubernetes.Events;
 using Mooring.Kubernetes.Models;
 using Mooring.Kubernetes.Queueing;
+using Mooring.Kubernetes.Telemetry;
+using Mooring.Operator.AdminApi;
+using Mooring.Operator.AdminApi.InCluster;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
@@ -49,6 +53,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     private readonly MetricsApiServer _metricsApi;
     private readonly Uri _streamUrl;
     private List<Controller<ConnectionFleet>> _controllers = [];
+    private volatile bool _leads;
 
     public FleetOperator(RunOptions options, KubernetesClient client, string ownNamespace, ILoggerFactory loggers)
     {
@@ -64,7 +69,7 @@ internal sealed class FleetOperator : IAsyncDisposable
             client,
             ownNamespace,
             "mooring-stream-tls",
-            [_streamUrl.Host, host, $"{host}.cluster.local"],
+            [_streamUrl.Host, host, $"{host}.cluster.local", $"{options.StreamService}-metrics.{ownNamespace}.svc"],
             TimeProvider.System
         );
     }
@@ -73,29 +78,15 @@ internal sealed class FleetOperator : IAsyncDisposable
 
     public TimeSpan LongestReconcile => _controllers.Select(controller => controller.LongestRunning).DefaultIfEmpty().Max();
 
-    /// <summary>The fleets as people look at them, ordered by key. What gateways say is known to the leader; others show the last status.</summary>
-    public IReadOnlyList<FleetOverview> Overviews() =>
-        [
-            .. _caches
-                .Fleets.List()
-                .OrderBy(fleet => (fleet.Metadata.Namespace, fleet.Metadata.Name))
-                .Select(fleet =>
-                    FleetOverviews.Of(
-                        fleet,
-                        // A spec that was not looked at yet may be one that no config can be made of.
-                        fleet.Status?.Phase
-                            is null
-                                or "Invalid"
-                        || fleet.Status.ObservedGeneration != fleet.Metadata.Generation
-                            ? null
-                            : GatewayConfigRenderer.Render(new FleetInput { Fleet = FleetPresets.Fill(fleet) }),
-                        _hub.View($"{fleet.Metadata.Namespace}/{fleet.Metadata.Name}")
-                    )
-                ),
-        ];
+    /// <summary>The certificate of the operator's own servers; null: there is none yet.</summary>
+    public X509Certificate2? Certificate => _certificates.Current;
 
-    /// <summary>Keeps the caches right until stopped.</summary>
-    public Task FollowAsync(CancellationToken stopping) => _caches.RunAsync(stopping);
+    /// <summary>What the admin API acts on.</summary>
+    public ClusterAdministration Administration(KubernetesClient client) => new(_caches, client, _recorder, Look, () => _leads);
+
+    /// <summary>Keeps the caches right until stopped; and where there is an admin API, its certificate while another leads.</summary>
+    public Task FollowAsync(CancellationToken stopping) =>
+        Task.WhenAll(_caches.RunAsync(stopping), _options.Admin is null ? Task.CompletedTask : FollowCertificateAsync(stopping));
 
     /// <summary>Reconciles and serves the stream until the term has ended.</summary>
     /// <param name="epoch">Number of the term, which fences directives.</param>
@@ -104,6 +95,11 @@ internal sealed class FleetOperator : IAsyncDisposable
     public async Task WorkAsync(long epoch, Func<bool> mayWork, Func<Task> announce, CancellationToken ended)
     {
         await WaitForCachesAsync(ended);
+        if (_options is { Admin: not null, Stream: null })
+        {
+            await _certificates.EnsureAsync(ended);
+        }
+
         await using var stream = await StartStreamAsync(ended);
         await using var metricsApi = await StartMetricsApiAsync(ended);
         var events = new FleetEvents(_recorder);
@@ -132,7 +128,15 @@ internal sealed class FleetOperator : IAsyncDisposable
         _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), change == GatewayChange.Figures ? FigureDelay : TimeSpan.Zero);
         Log.Working(_log, epoch);
         await announce();
-        await Task.WhenAll([.. _controllers.Select(controller => controller.RunAsync(ended)), RenewAsync(ended), WatchRightsAsync(ended)]);
+        _leads = true;
+        try
+        {
+            await Task.WhenAll([.. _controllers.Select(controller => controller.RunAsync(ended)), RenewAsync(ended), WatchRightsAsync(ended)]);
+        }
+        finally
+        {
+            _leads = false;
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -142,6 +146,17 @@ internal sealed class FleetOperator : IAsyncDisposable
         await _recorder.DisposeAsync();
         _metrics.Dispose();
         _certificates.Dispose();
+    }
+
+    private AdminFleet Look(ConnectionFleet fleet)
+    {
+        var view = _hub.View(ObjectKey.Of(fleet).ToString());
+        // A spec that was not looked at yet may be one that no config can be made of.
+        var isKnown =
+            fleet.Status?.Phase is not (null or "Invalid") && fleet.Status.ObservedGeneration == fleet.Metadata.Generation;
+        var filled = FleetPresets.Fill(fleet);
+        var config = isKnown ? GatewayConfigRenderer.Render(new FleetInput { Fleet = filled }) : null;
+        return new AdminFleet(filled, FleetOverviews.Of(fleet, config, view), view);
     }
 
     private IEntityController<ConnectionFleet> CreateReconciler(long epoch, FleetEvents events, out FleetFinalizer finalizer)
@@ -292,16 +307,45 @@ internal sealed class FleetOperator : IAsyncDisposable
         return true;
     }
 
+    /// <summary>The leader makes and renews it; the others take what it has made.</summary>
+    private async Task FollowCertificateAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            var delay = CertificateCheck;
+            try
+            {
+                delay = _leads || await _certificates.LoadAsync(stopping) ? CertificateCheck : CertificateRetry;
+            }
+            catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException)
+            {
+                delay = CertificateRetry;
+                Log.CertificatesFailed(_log, error.Message, delay);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
+            }
+
+            await Task.Delay(delay, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
     private async Task RenewAsync(CancellationToken ended)
     {
         var check = _options.MetricsApi is null ? CertificateCheck : MetricsApiCheck;
         var delay = check;
-        while (_options.Stream is not null && !ended.IsCancellationRequested)
+        while (!(_options is { Stream: null, Admin: null }) && !ended.IsCancellationRequested)
         {
             await Task.Delay(delay, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
-                if (await RefreshIdentityAsync(ended))
+                LoopActivity.Note("certificates", TimeProvider.System);
+                if (_options.Stream is null)
+                {
+                    await _certificates.EnsureAsync(ended);
+                }
+                else if (await RefreshIdentityAsync(ended))
                 {
                     _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero));
                 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Mooring.Operator.AdminApi;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Metrics;
@@ -10,7 +11,7 @@ using Mooring.Operator.Metrics.External;
 
 namespace Mooring.Operator.Run;
 
-/// <summary>The operator's two HTTP servers: one for people and probes, one for gateways.</summary>
+/// <summary>The operator's HTTP servers: for probes, for people and scripts, for gateways, for the API server.</summary>
 internal static class HttpServers
 {
     // Whoever can reach a port may hold this many connections of it, and for so long, without having said who it is.
@@ -18,20 +19,48 @@ internal static class HttpServers
     private static readonly TimeSpan IdleTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>Serves /healthz, /readyz, /metrics, and the dashboard.</summary>
-    public static WebApplication Admin(
-        IPEndPoint address,
-        OperatorHealth health,
-        PrometheusExporter metrics,
-        Func<IReadOnlyList<FleetOverview>> fleets,
-        ILoggerFactory loggers
-    )
+    /// <summary>Serves /healthz and /readyz, which tell a stranger nothing; and /metrics where they are given.</summary>
+    public static WebApplication Health(IPEndPoint address, OperatorHealth health, PrometheusExporter? metrics, ILoggerFactory loggers)
     {
         var app = Build(address, loggers, certificate: null);
         app.MapGet("/healthz", () => Answer(health.Unhealthy()));
         app.MapGet("/readyz", () => Answer(health.Unready()));
-        app.MapGet("/metrics", () => Results.Text(metrics.Write(), PrometheusExporter.ContentType));
-        DashboardEndpoints.Map(app, fleets);
+        if (metrics is not null)
+        {
+            app.MapGet("/metrics", () => Results.Text(metrics.Write(), PrometheusExporter.ContentType));
+        }
+
+        return app;
+    }
+
+    /// <summary>Serves the admin API, the page and /metrics to those that have the right.</summary>
+    /// <param name="certificate">Asked for each connection.</param>
+    public static WebApplication Admin(
+        IPEndPoint address,
+        AdminEndpoints endpoints,
+        PrometheusExporter metrics,
+        Func<X509Certificate2?> certificate,
+        ILoggerFactory loggers
+    )
+    {
+        var app = Build(address, loggers, certificate);
+        app.Use(AdminEndpoints.ExplainAsync);
+        app.UseRouting();
+        endpoints.Map(app);
+        DashboardEndpoints.Map(app);
+        app.MapGet(
+            "/metrics",
+            context =>
+                endpoints.GuardAsync(
+                    context,
+                    AccessRule.Metrics,
+                    () =>
+                    {
+                        context.Response.ContentType = PrometheusExporter.ContentType;
+                        return context.Response.WriteAsync(metrics.Write(), context.RequestAborted);
+                    }
+                )
+        );
         return app;
     }
 

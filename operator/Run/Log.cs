@@ -3,8 +3,11 @@ namespace Mooring.Operator.Run;
 /// <summary>What the operator's process says of itself.</summary>
 internal static partial class Log
 {
-    [LoggerMessage(100, LogLevel.Information, "Health and metrics on port {Port}")]
+    [LoggerMessage(100, LogLevel.Information, "Health on port {Port}")]
     public static partial void Serving(ILogger logger, int port);
+
+    [LoggerMessage(108, LogLevel.Information, "Admin API, page and metrics on port {Port}")]
+    public static partial void ServingAdmin(ILogger logger, int port);
 
     [LoggerMessage(101, LogLevel.Information, "Stream of the gateways on port {Port}, dialled as {Url}")]
     public static partial void Streaming(ILogger logger, int port, string url);

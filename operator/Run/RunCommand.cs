@@ -29,7 +29,10 @@ public static class RunCommand
             Description = "The operator's own pod, which bears the leader's label. Default: POD_NAME",
             DefaultValueFactory = _ => FromEnvironment("POD_NAME"),
         };
-        var http = Address("--http", "Where /healthz, /readyz and /metrics are served", "0.0.0.0:8080");
+        var http = Address("--http", "Where /healthz and /readyz are served", "0.0.0.0:8080");
+        var admin = Address("--admin", "Where the admin API, the page and /metrics are served (TLS), to those with the right", "0.0.0.0:9443");
+        var noAdmin = new Option<bool>("--no-admin") { Description = "Serve no admin API" };
+        var openMetrics = new Option<bool>("--open-metrics") { Description = "Serve /metrics to everybody, beside /healthz too" };
         var stream = Address("--stream", "Where the gateways' stream is served (TLS)", "0.0.0.0:8443");
         var noStream = new Option<bool>("--no-stream") { Description = "Serve no stream: gateways live on their ConfigMap alone" };
         var service = new Option<string>("--stream-service")
@@ -41,7 +44,7 @@ public static class RunCommand
         {
             Description = "What gateways dial instead, such as wss://operator.example:8443/stream/v1",
             HelpName = "URL",
-            CustomParser = ParseUrl,
+            CustomParser = static argument => ParseUrl(argument, "wss://", Uri.UriSchemeWss),
         };
         var metricsApi = new Option<IPEndPoint?>("--metrics-api")
         {
@@ -63,6 +66,21 @@ public static class RunCommand
         var lease = new Option<string>("--lease") { Description = "Name of the Lease", DefaultValueFactory = _ => "mooring-operator" };
         var workers = Number("--workers", "Fleets in work at once", 8, 1, 64);
         var qps = Number("--qps", "Requests a second to the API server in the long run", 400, 1, 10_000);
+        var otlp = new Option<Uri?>("--otlp-endpoint")
+        {
+            Description =
+                "Collector of traces of the reconciles, by OTLP, such as http://collector:4318. Default: OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere",
+            HelpName = "URL",
+            CustomParser = static argument => ParseUrl(argument, "http:// or https://", Uri.UriSchemeHttp, Uri.UriSchemeHttps),
+        };
+        var ratio = new Option<double>("--trace-ratio") { Description = "Share of the reconciles that are traced, 0 to 1", DefaultValueFactory = _ => 1 };
+        ratio.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<double>() is not (>= 0 and <= 1))
+            {
+                result.AddError($"--trace-ratio must be 0 to 1, not {result.GetValueOrDefault<double>()}");
+            }
+        });
         var level = new Option<LogLevel>("--log-level")
         {
             Description = "Least level that is logged",
@@ -78,6 +96,9 @@ public static class RunCommand
             own,
             pod,
             http,
+            admin,
+            noAdmin,
+            openMetrics,
             stream,
             noStream,
             service,
@@ -88,6 +109,8 @@ public static class RunCommand
             lease,
             workers,
             qps,
+            otlp,
+            ratio,
             level,
             json,
         };
@@ -102,6 +125,8 @@ public static class RunCommand
                         OwnNamespace = parsed.GetValue(own),
                         PodName = parsed.GetValue(pod),
                         Http = parsed.GetValue(http)!,
+                        Admin = parsed.GetValue(noAdmin) ? null : parsed.GetValue(admin),
+                        OpenMetrics = parsed.GetValue(openMetrics),
                         Stream = parsed.GetValue(noStream) ? null : parsed.GetValue(stream),
                         StreamService = parsed.GetValue(service)!,
                         StreamUrl = parsed.GetValue(url),
@@ -111,6 +136,8 @@ public static class RunCommand
                         LeaseName = parsed.GetValue(lease)!,
                         Workers = parsed.GetValue(workers),
                         QueriesPerSecond = parsed.GetValue(qps),
+                        OtlpEndpoint = parsed.GetValue(otlp),
+                        TraceRatio = parsed.GetValue(ratio),
                         LogLevel = parsed.GetValue(level),
                         LogJson = parsed.GetValue(json),
                     },
@@ -140,14 +167,14 @@ public static class RunCommand
         return null;
     }
 
-    private static Uri? ParseUrl(ArgumentResult argument)
+    private static Uri? ParseUrl(ArgumentResult argument, string form, params IReadOnlyList<string> schemes)
     {
-        if (Uri.TryCreate(argument.Tokens[0].Value, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeWss)
+        if (Uri.TryCreate(argument.Tokens[0].Value, UriKind.Absolute, out var url) && schemes.Contains(url.Scheme))
         {
             return url;
         }
 
-        argument.AddError($"'{argument.Tokens[0].Value}' is not a wss:// URL");
+        argument.AddError($"'{argument.Tokens[0].Value}' is not a {form} URL");
         return null;
     }
 

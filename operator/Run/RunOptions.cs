@@ -19,8 +19,14 @@ internal sealed record RunOptions
     /// <summary>The operator's own pod; null outside of one.</summary>
     public string? PodName { get; init; }
 
-    /// <summary>Where health and metrics are served.</summary>
+    /// <summary>Where health is served, in the clear.</summary>
     public required IPEndPoint Http { get; init; }
+
+    /// <summary>Where the admin API, the page and metrics are served (TLS), to those that have the right; null: nowhere.</summary>
+    public IPEndPoint? Admin { get; init; }
+
+    /// <summary>Metrics are served to everybody, beside health too.</summary>
+    public bool OpenMetrics { get; init; }
 
     /// <summary>Where the gateways' stream is served; null: not at all.</summary>
     public IPEndPoint? Stream { get; init; }
@@ -46,6 +52,12 @@ internal sealed record RunOptions
 
     /// <summary>Requests a second to the API server in the long run.</summary>
     public double QueriesPerSecond { get; init; } = 400;
+
+    /// <summary>Where traces of the reconciles go (OTLP); null: as the environment says, else nowhere.</summary>
+    public Uri? OtlpEndpoint { get; init; }
+
+    /// <summary>Share of the reconciles that are traced: 0 to 1.</summary>
+    public double TraceRatio { get; init; } = 1;
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 

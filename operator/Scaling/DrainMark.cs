@@ -23,6 +23,9 @@ public static class DrainCauses
     /// <summary>There are more gateways than wanted.</summary>
     public const string ScaleIn = "scale-in";
 
+    /// <summary>Somebody asked for it: <see cref="GatewayHold"/>.</summary>
+    public const string Manual = "manual";
+
     /// <summary>Its pod is being deleted: a node drain, an eviction, or by hand.</summary>
     public const string Shutdown = "shutdown";
 }

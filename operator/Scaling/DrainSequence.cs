@@ -18,6 +18,7 @@ public static class DrainSequence
     public static SequenceStep Decide(SequenceInput input)
     {
         var step = new Builder(input);
+        step.Obey();
         step.TakeBack();
         step.Advance();
         step.Choose();
@@ -49,10 +50,42 @@ public static class DrainSequence
 
         private bool IsCurrent(SequenceGateway gateway) => gateway.Revision == _input.Revision;
 
+        /// <summary>It counts as one of those wanted: it is not on its way out, nor waits for another to take its place.</summary>
+        private bool Stays(SequenceGateway gateway) =>
+            _marks[gateway.Name] is null && !(gateway.Hold == GatewayHold.Drain && IsCurrent(gateway));
+
+        /// <summary>Somebody wants it cordoned and no more than that.</summary>
+        private bool IsHeld(SequenceGateway gateway) => gateway.Hold == GatewayHold.Cordon && IsCurrent(gateway);
+
+        /// <summary>What people want of single gateways: a cordon at once, a drain once it can be spared, and neither any more.</summary>
+        public void Obey()
+        {
+            foreach (var gateway in _live)
+            {
+                var mark = _marks[gateway.Name];
+                if (gateway.Hold is null && mark is { Cause: DrainCauses.Manual, Drained: false })
+                {
+                    _marks[gateway.Name] = null;
+                }
+                else if (
+                    mark is null
+                    && (
+                        IsHeld(gateway)
+                        || gateway.Hold == GatewayHold.Drain
+                            && (gateway.Stage != GatewayStage.Ready || _capacity.Suffices(Serving.Where(other => other != gateway).ToList()))
+                    )
+                )
+                {
+                    _marks[gateway.Name] = new DrainMark(DrainCauses.Manual, Whole(_input.Now));
+                    IsDue(_input.Now + _input.Pace.LameDuck);
+                }
+            }
+        }
+
         /// <summary>Gateways that are wanted after all: of the wanted revision first (a rollback, a scale-out), else whatever the capacity is short of.</summary>
         public void TakeBack()
         {
-            var missing = _input.Wanted - Unmarked.Count(IsCurrent);
+            var missing = _input.Wanted - _live.Count(gateway => IsCurrent(gateway) && Stays(gateway));
             foreach (var gateway in Marked(IsCurrent).Take(Math.Max(0, missing)))
             {
                 _marks[gateway.Name] = null;
@@ -79,7 +112,7 @@ public static class DrainSequence
         {
             foreach (var gateway in _live)
             {
-                if (_marks[gateway.Name] is not { Drained: false } mark)
+                if (_marks[gateway.Name] is not { Drained: false } mark || (IsHeld(gateway) && mark.DrainStartedAt is null))
                 {
                     continue;
                 }
@@ -97,7 +130,7 @@ public static class DrainSequence
         public void Choose()
         {
             var unneeded = new List<SequenceGateway>();
-            foreach (var group in Unmarked.GroupBy(static gateway => gateway.Revision).ToList())
+            foreach (var group in _live.Where(Stays).GroupBy(static gateway => gateway.Revision).ToList())
             {
                 var surplus = Surplus(group.Key);
 
@@ -152,7 +185,7 @@ public static class DrainSequence
 
         private IEnumerable<SequenceGateway> Marked(Func<SequenceGateway, bool> which) =>
             _live
-                .Where(gateway => _marks[gateway.Name] is not null && which(gateway))
+                .Where(gateway => _marks[gateway.Name] is not null && gateway.Hold is null && which(gateway))
                 .OrderByDescending(IsCurrent)
                 .ThenBy(static gateway => gateway.Mark!.Drained)
                 .ThenByDescending(static gateway => gateway.Load?.Connections ?? 0)
@@ -178,8 +211,8 @@ public static class DrainSequence
 
         private int Surplus(string revision)
         {
-            var unmarked = Unmarked.Count(gateway => gateway.Revision == revision);
-            return revision == _input.Revision ? Math.Max(0, unmarked - _input.Wanted) : unmarked;
+            var staying = _live.Count(gateway => gateway.Revision == revision && Stays(gateway));
+            return revision == _input.Revision ? Math.Max(0, staying - _input.Wanted) : staying;
         }
 
         private List<GroupTarget> Targets()
@@ -200,12 +233,12 @@ public static class DrainSequence
                 var drained = members.Count(gateway => _marks[gateway.Name] is { Drained: true });
                 var kept = Math.Max(group.Replicas, members.Count - drained);
                 var going = members.Count - kept;
-                return isCurrent ? Math.Max(kept, Raised(members.Count(gateway => _marks[gateway.Name] is not null) - going)) : kept;
+                return isCurrent ? Math.Max(kept, Raised(members.Count(gateway => !Stays(gateway)) - going)) : kept;
             }
 
             // Asked for and not made yet: nobody's loss.
             var unmade = Math.Max(0, group.Replicas - Math.Max(members.Count, group.Existing));
-            var staying = isCurrent ? members.Count(gateway => _marks[gateway.Name] is null) : 0;
+            var staying = isCurrent ? members.Count(Stays) : 0;
             var dropped = isCurrent ? Math.Min(unmade, Math.Max(0, staying + unmade - _input.Wanted)) : unmade;
             var victims = Victims(members);
             if (victims + dropped > 0)
@@ -214,7 +247,7 @@ public static class DrainSequence
             }
 
             return isCurrent
-                ? Math.Max(group.Replicas, Raised(members.Count(gateway => _marks[gateway.Name] is not null)))
+                ? Math.Max(group.Replicas, Raised(members.Count(gateway => !Stays(gateway))))
                 : group.Replicas;
         }
 
@@ -253,7 +286,7 @@ public static class DrainSequence
                 return older.Any(gateway => _marks[gateway.Name] is not null) ? SequencePhase.Draining : SequencePhase.Surging;
             }
 
-            return _live.Any(gateway => _marks[gateway.Name] is not null) ? SequencePhase.ScalingIn : SequencePhase.Complete;
+            return _live.Any(gateway => !Stays(gateway) && !IsHeld(gateway)) ? SequencePhase.ScalingIn : SequencePhase.Complete;
         }
 
         /// <summary>Whether the moment has come; one that has not is when to look again.</summary>

@@ -68,6 +68,9 @@ public sealed record SequenceGateway
     /// <summary>Null: it serves, as far as the operator is concerned.</summary>
     public DrainMark? Mark { get; init; }
 
+    /// <summary>What people want of it; null: nothing. Of a gateway of an older revision it only says that nobody wants it back.</summary>
+    public GatewayHold? Hold { get; init; }
+
     /// <summary>What it says by its stream; null while that is away.</summary>
     public GatewayLoad? Load { get; init; }
 

@@ -20,10 +20,11 @@ internal sealed class CertificateStore(KubernetesClient client, string ns, strin
 
     private static readonly ResourceType<Secret> Secrets = ResourceType.For(InClusterJson.Default.Secret);
 
+    private readonly Lock _using = new();
     private StreamCertificates? _certificates;
     private volatile X509Certificate2? _server;
 
-    /// <summary>What the stream shows its peers. Null before the first <see cref="EnsureAsync"/>.</summary>
+    /// <summary>What the operator's servers show their peers. Null before the first <see cref="EnsureAsync"/>.</summary>
     public X509Certificate2? Current => _server;
 
     /// <summary>Reads the Secret, makes or renews what it lacks, and returns what gateways are to trust.</summary>
@@ -60,18 +61,45 @@ internal sealed class CertificateStore(KubernetesClient client, string ns, strin
         }
     }
 
+    /// <summary>Reads the Secret and uses what is in it; writes nothing. False: there is nothing usable yet.</summary>
+    /// <exception cref="KubernetesException">The Secret cannot be read.</exception>
+    public async Task<bool> LoadAsync(CancellationToken cancellation)
+    {
+        if (
+            await client.FindAsync(Secrets, ns, name, cancellation) is not { } secret
+            || Read(secret) is not { Certificate.Length: > 0, Key.Length: > 0 } stored
+            || !IsOurs(secret, stored)
+        )
+        {
+            return false;
+        }
+
+        try
+        {
+            Use(stored);
+            return true;
+        }
+        catch (System.Security.Cryptography.CryptographicException)
+        {
+            return false;
+        }
+    }
+
     public void Dispose() => _server?.Dispose();
 
     private void Use(StreamCertificates certificates)
     {
-        if (certificates == _certificates)
+        lock (_using)
         {
-            return;
-        }
+            if (certificates == _certificates)
+            {
+                return;
+            }
 
-        // The one before is left to the garbage collector: a handshake may be under way with it.
-        _server = X509Certificate2.CreateFromPem(certificates.Certificate, certificates.Key);
-        _certificates = certificates;
+            // The one before is left to the garbage collector: a handshake may be under way with it.
+            _server = X509Certificate2.CreateFromPem(certificates.Certificate, certificates.Key);
+            _certificates = certificates;
+        }
     }
 
     private Task WriteAsync(Secret? present, StreamCertificates certificates, CancellationToken cancellation)

@@ -28,8 +28,8 @@ internal sealed class TokenReviewSpec
 {
     public required string Token { get; set; }
 
-    /// <summary>The token must be meant for one of them.</summary>
-    public required IReadOnlyList<string> Audiences { get; set; }
+    /// <summary>The token must be meant for one of them; none: for the API server itself.</summary>
+    public IReadOnlyList<string>? Audiences { get; set; }
 }
 
 internal sealed class TokenReviewStatus
@@ -47,6 +47,10 @@ internal sealed class TokenReviewStatus
 internal sealed class TokenReviewUser
 {
     public string? Username { get; set; }
+
+    public string? Uid { get; set; }
+
+    public IReadOnlyList<string>? Groups { get; set; }
 
     public IReadOnlyDictionary<string, IReadOnlyList<string>>? Extra { get; set; }
 }

@@ -51,19 +51,24 @@ public sealed partial class KubernetesClient
         );
 
     /// <summary>Sets an object's number of replicas through its scale subresource.</summary>
+    /// <param name="resourceVersion">Fails with a conflict unless the object still has this version; null: whatever it has.</param>
     public async Task<Scale> SetScaleAsync(
         ResourceType type,
         string? ns,
         string name,
         int replicas,
         WriteOptions? options = null,
+        string? resourceVersion = null,
         CancellationToken cancellationToken = default
     )
     {
         var query = new Query().AddWrite(options ?? new WriteOptions(), Options.FieldManager);
+        var version = resourceVersion is null ? "" : $$"""
+            "metadata":{"resourceVersion":"{{JsonEncodedText.Encode(resourceVersion)}}"},
+            """;
         var request = Request(HttpMethod.Patch, "patch", type, type.Path(ns, name, "scale"), query, "scale") with
         {
-            Body = Patch.Merge($$"""{"spec":{"replicas":{{replicas}} } }""").Body,
+            Body = Patch.Merge($$"""{ {{version}}"spec":{"replicas":{{replicas}} } }""").Body,
             ContentType = "application/merge-patch+json",
         };
         return ReadScale(await _pipeline.SendAsync(request, cancellationToken));

@@ -96,6 +96,7 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
             throw new HttpRequestException(HttpRequestError.UserAuthenticationError, $"{request}: not sent, the term of leading is over");
         }
 
+        activity?.SetTag("http.request.method", request.Method.Method).SetTag("server.address", config.Server.Host);
         using var message = Message(request, credential);
         using var timeout = new CancellationTokenSource(request.AttemptTimeout ?? options.AttemptTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
@@ -131,6 +132,11 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
         finally
         {
             response?.Dispose();
+            if (code is not ['2', ..])
+            {
+                activity?.SetStatus(ActivityStatusCode.Error, code);
+            }
+
             KubernetesMetrics.RequestEnded(request.Verb, request.Resource, code, time.GetElapsedTime(started));
         }
     }

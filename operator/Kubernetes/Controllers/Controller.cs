@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Mooring.Kubernetes.Client;
@@ -158,6 +159,7 @@ public sealed partial class Controller<TEntity> : IDisposable
             finally
             {
                 _queue.Done(key);
+                LoopActivity.Note(_name, _time);
             }
         }
     }
@@ -242,6 +244,7 @@ public sealed partial class Controller<TEntity> : IDisposable
         // A lost race is a matter of course: the newer state is on its way through the informer.
         var raced = error is KubernetesException { IsConflict: true };
         KubernetesMetrics.Reconciled(_name, raced ? "conflict" : "failure");
+        Activity.Current?.SetStatus(ActivityStatusCode.Error, message);
         TimeSpan delay;
         if (after is { } asked)
         {

@@ -22,6 +22,7 @@ internal sealed partial class Reflector<T>(
 
     private readonly Backoff _backoff = new(options.MinBackoff, options.MaxBackoff, jitter: 1);
     private readonly TimeProvider _time = client.Time;
+    private readonly string _loop = $"informer {type.QualifiedName}";
 
     // What may be listed may yet not be watched: only a watch that works shows that it may.
     private InformerProblem? _watchProblem;
@@ -85,6 +86,7 @@ internal sealed partial class Reflector<T>(
             cancellationToken
         );
         informer.Replace(list.Items);
+        LoopActivity.Note(_loop, _time);
         return list.Metadata.ResourceVersion ?? "";
     }
 
@@ -113,6 +115,7 @@ internal sealed partial class Reflector<T>(
 
                 version = change.ResourceVersion.Length > 0 ? change.ResourceVersion : version;
                 _backoff.Reset();
+                LoopActivity.Note(_loop, _time);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

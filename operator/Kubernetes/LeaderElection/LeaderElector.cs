@@ -21,6 +21,7 @@ public enum LeaderElectionOutcome
 /// <summary>Stands for election on a Lease and runs the work while it leads.</summary>
 public sealed partial class LeaderElector
 {
+    private const string Loop = "leader-election";
     private readonly LeaderElectionOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -90,6 +91,7 @@ public sealed partial class LeaderElector
             try
             {
                 var epoch = await _lease.TryTakeAsync(cancellationToken);
+                LoopActivity.Note(Loop, _time);
                 SeeLeader();
                 if (epoch is { } term)
                 {
@@ -163,6 +165,8 @@ public sealed partial class LeaderElector
                     SeeLeader();
                     return;
                 }
+
+                LoopActivity.Note(Loop, _time);
 
                 if (!leadership.Renew(sent, sentAt))
                 {

@@ -12,8 +12,8 @@ internal sealed class OperatorProcess : IAsyncDisposable
 
     private readonly ChildProcess _process;
 
-    private OperatorProcess(ChildProcess process, string user, int httpPort, int streamPort) =>
-        (_process, User, HttpPort, StreamPort) = (process, user, httpPort, streamPort);
+    private OperatorProcess(ChildProcess process, string user, int httpPort, int streamPort, int adminPort) =>
+        (_process, User, HttpPort, StreamPort, AdminPort) = (process, user, httpPort, streamPort, adminPort);
 
     /// <summary>As which the API server knows it, and the audit log names it.</summary>
     public string User { get; }
@@ -22,14 +22,17 @@ internal sealed class OperatorProcess : IAsyncDisposable
 
     public int StreamPort { get; }
 
+    /// <summary>Of the admin API.</summary>
+    public int AdminPort { get; }
+
     public ChildProcess Process => _process;
 
     public string Log => _process.Log;
 
-    /// <summary>Starts <c>operator run</c>; it may still be waiting to lead when this returns.</summary>
+    /// <summary>Starts <c>operator run</c>, with metrics open unless <c>--guarded-metrics</c> is among the arguments; it may still be waiting to lead when this returns.</summary>
     public static async Task<OperatorProcess> StartAsync(TestCluster cluster, OperatorRole role, params IEnumerable<string> arguments)
     {
-        var (http, stream) = (Ports.Free(), Ports.Free());
+        var (http, stream, admin) = (Ports.Free(), Ports.Free(), Ports.Free());
         var process = ChildProcess.Start(
             Program,
             [
@@ -42,6 +45,9 @@ internal sealed class OperatorProcess : IAsyncDisposable
                 role.Lease,
                 "--http",
                 $"127.0.0.1:{http}",
+                "--admin",
+                $"127.0.0.1:{admin}",
+                .. arguments.Contains("--guarded-metrics") ? [] : new[] { "--open-metrics" },
                 "--stream",
                 $"127.0.0.1:{stream}",
                 "--stream-url",
@@ -49,11 +55,11 @@ internal sealed class OperatorProcess : IAsyncDisposable
                 .. arguments.Contains("--gateway-image") ? [] : new[] { "--gateway-image", "mooring/gateway:test" },
                 "--log-level",
                 "Debug",
-                .. arguments,
+                .. arguments.Where(static argument => argument != "--guarded-metrics"),
             ],
             cluster.InFolder($"{role.User.Replace(':', '-')}-{http}.log")
         );
-        var started = new OperatorProcess(process, role.User, http, stream);
+        var started = new OperatorProcess(process, role.User, http, stream, admin);
         try
         {
             await Eventually.HoldsAsync(started.ReadyAsync, TimeSpan.FromSeconds(30));

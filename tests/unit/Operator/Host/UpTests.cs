@@ -260,7 +260,7 @@ public sealed class UpTests
         (stranger.CloseStatusDescription ?? "").ShouldContain("streams come by the Unix socket");
     }
 
-    private static string Quickstart(UpProcess up) =>
+    internal static string Quickstart(UpProcess up) =>
         $"""
             apiVersion: mooring.dev/v1alpha1
             kind: ConnectionFleet

@@ -117,6 +117,14 @@ public sealed class DrainSequencePropertyTests
                         case 3:
                             fleet.PodsStart = !fleet.PodsStart;
                             break;
+                        case 4 when fleet.Pods.Count > 0:
+                            fleet.Pods[random.Next(fleet.Pods.Count)].Hold = random.Next(3) switch
+                            {
+                                0 => GatewayHold.Cordon,
+                                1 => GatewayHold.Drain,
+                                _ => null,
+                            };
+                            break;
                         default:
                             fleet.Drift();
                             break;
@@ -127,10 +135,77 @@ public sealed class DrainSequencePropertyTests
                 }
 
                 fleet.PodsStart = true;
+                foreach (var pod in fleet.Pods)
+                {
+                    pod.Hold = null;
+                }
+
                 Run(fleet, static () => { });
                 fleet.Faults.ShouldBeEmpty();
                 // Each may carry less than one over from the second before.
                 fleet.MostClosedInASecond.ShouldBeLessThan(SimulatedFleet.Rate + MostAtOnce);
+            }
+        );
+
+    [Fact]
+    public void Drain_ByHand_ReplacesTheGateway_WithAsManyReadyAllTheWay() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                var fleet = new SimulatedFleet(seed, wanted, wanted * load).Settle();
+                var victim = fleet.Pods[seed % wanted];
+                victim.Hold = GatewayHold.Drain;
+                Until(
+                    fleet,
+                    () => !fleet.Pods.Contains(victim) && fleet.IsSettled,
+                    () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted)
+                );
+                fleet.Made.ShouldBe(wanted + 1);
+                fleet.Faults.ShouldBeEmpty();
+            }
+        );
+
+    [Fact]
+    public void Cordon_ByHand_StaysWithItsClients_UntilItIsTakenBack_WhileAnotherServesInItsPlace() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                var fleet = new SimulatedFleet(seed, wanted, wanted * load).Settle();
+                var held = fleet.Pods[seed % wanted];
+                held.Hold = GatewayHold.Cordon;
+                var before = held.Connections;
+                Until(fleet, () => held.Mark is { DrainStartedAt: null } && fleet.Ready == wanted, static () => { });
+                for (var turn = 0; turn < 100; turn++)
+                {
+                    var step = fleet.Step();
+                    step.Phase.ShouldBe(SequencePhase.Complete);
+                    step.Marks.ShouldBeEmpty();
+                }
+
+                (held.Connections, fleet.Closed, fleet.Made).ShouldBe((before, 0, wanted + 1));
+
+                held.Hold = null;
+                Run(fleet, () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted));
+                fleet.Faults.ShouldBeEmpty();
+                fleet.Made.ShouldBe(wanted + 1);
+            }
+        );
+
+    [Fact]
+    public void Cordon_ByHand_DoesNotHoldUpARolloutOrAScaleIn() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                var fleet = new SimulatedFleet(seed, wanted + 1, wanted * load).Settle();
+                var held = fleet.Pods[seed % wanted];
+                held.Hold = GatewayHold.Cordon;
+                Until(fleet, () => held.Mark is not null && fleet.Ready == wanted + 1, static () => { });
+                fleet.Wanted = wanted;
+                Until(fleet, () => fleet.Ready == wanted && fleet.Pods.Count == wanted + 1, static () => { });
+                fleet.Pods.ShouldContain(held);
+                fleet.Revision = "b";
+                Run(fleet, () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted));
+                fleet.Faults.ShouldBeEmpty();
             }
         );
 
@@ -167,6 +242,18 @@ public sealed class DrainSequencePropertyTests
         fleet.IsSettled.ShouldBeTrue(
             $"not settled: {string.Join(", ", fleet.Pods.Select(pod => $"{pod.Name} {pod.Stage} {pod.Connections} {pod.Mark}"))}"
         );
+    }
+
+    private static void Until(SimulatedFleet fleet, Func<bool> isThere, Action check)
+    {
+        for (var turn = 0; turn < Patience && !isThere(); turn++)
+        {
+            fleet.Step();
+            check();
+        }
+
+        isThere()
+            .ShouldBeTrue($"{string.Join(", ", fleet.Pods.Select(pod => $"{pod.Name} {pod.Stage} {pod.Connections} {pod.Hold} {pod.Mark}"))}");
     }
 
     private static void ForAll(Action<int, int, int> check) =>

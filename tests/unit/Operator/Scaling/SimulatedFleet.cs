@@ -237,6 +237,8 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
 
         public DrainMark? Mark { get; set; }
 
+        public GatewayHold? Hold { get; set; }
+
         public int Connections { get; set; }
 
         public double InForce { get; set; }
@@ -257,6 +259,7 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
                 Stage = Stage,
                 CreatedAt = createdAt,
                 Mark = Mark,
+                Hold = Hold,
                 Load =
                     Stage < GatewayStage.NotReady
                         ? null

@@ -1,0 +1,32 @@
+using Mooring.Operator.Entities;
+
+namespace Mooring.Operator.Host;
+
+/// <summary>What the admin API has changed of a fleet whose manifest says otherwise. Each lasts until the manifest says something new of that field.</summary>
+/// <remarks>Not thread-safe: the supervisor's loop owns it.</remarks>
+internal sealed class FleetOverrides
+{
+    private (bool Is, bool Said)? _paused;
+    private (bool Is, bool Said)? _scalingPaused;
+    private (int Are, int Said)? _replicas;
+
+    public void Pause(FleetSpec manifest, bool paused) => _paused = (paused, manifest.Paused);
+
+    public void PauseScaling(FleetSpec manifest, bool paused) => _scalingPaused = (paused, manifest.Scaling?.Paused == true);
+
+    public void Scale(FleetSpec manifest, int replicas) => _replicas = (replicas, manifest.Gateway.Replicas);
+
+    /// <summary>The spec with the changes, and without those that the manifest has overtaken.</summary>
+    public FleetSpec Adapt(FleetSpec manifest)
+    {
+        _paused = _paused?.Said == manifest.Paused ? _paused : null;
+        _scalingPaused = _scalingPaused?.Said == (manifest.Scaling?.Paused == true) ? _scalingPaused : null;
+        _replicas = _replicas?.Said == manifest.Gateway.Replicas ? _replicas : null;
+        return manifest with
+        {
+            Paused = _paused?.Is ?? manifest.Paused,
+            Scaling = manifest.Scaling is { } scaling ? scaling with { Paused = _scalingPaused?.Is ?? scaling.Paused } : null,
+            Gateway = manifest.Gateway with { Replicas = _replicas?.Are ?? manifest.Gateway.Replicas },
+        };
+    }
+}

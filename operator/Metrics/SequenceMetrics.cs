@@ -1,0 +1,76 @@
+using System.Diagnostics.Metrics;
+using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Scaling;
+
+namespace Mooring.Operator.Metrics;
+
+/// <summary>The instruments of scaling decisions, cordons and drains. Process-wide and thread-safe.</summary>
+internal static class SequenceMetrics
+{
+    private static readonly Meter Meter = new(FleetMetrics.Name);
+
+    private static readonly Counter<long> Decisions = Meter.CreateCounter<long>(
+        "mooring.scaling.decisions",
+        "{decision}",
+        "Changes of the number of gateways that a fleet's load wants, by direction and reason"
+    );
+
+    private static readonly Counter<long> Cordons = Meter.CreateCounter<long>(
+        "mooring.gateway.cordons",
+        "{gateway}",
+        "Gateways chosen to go, or cordoned by hand, by cause"
+    );
+
+    private static readonly Counter<long> Drains = Meter.CreateCounter<long>(
+        "mooring.gateway.drains",
+        "{gateway}",
+        "Drains that have ended, by cause and outcome: empty, deadline, or taken_back"
+    );
+
+    private static readonly Histogram<double> DrainDuration = Meter.CreateHistogram(
+        "mooring.gateway.drain.duration",
+        "s",
+        "From the cordon of a gateway to the end of its drain, by cause",
+        advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [1, 2.5, 5, 10, 30, 60, 120, 300, 600] }
+    );
+
+    public static void Decided(ScalingStatus? before, ScalingStatus? after)
+    {
+        if (before is not null && after is not null && before.Recommended != after.Recommended)
+        {
+            Decisions.Add(
+                1,
+                new("direction", after.Recommended > before.Recommended ? "up" : "down"),
+                new KeyValuePair<string, object?>("reason", after.Reason)
+            );
+        }
+    }
+
+    public static void Marked(IReadOnlyList<MarkChange> marks, DateTimeOffset now)
+    {
+        foreach (var (_, before, after) in marks)
+        {
+            if (before is null && after is not null)
+            {
+                Cordons.Add(1, Cause(after));
+            }
+
+            if (before is not { Drained: true } && after is { Drained: true } done)
+            {
+                Ended(done, done.Deadline <= now ? "deadline" : "empty", now);
+            }
+            else if (before is { DrainStartedAt: not null, Drained: false } && after is null)
+            {
+                Ended(before, "taken_back", now);
+            }
+        }
+    }
+
+    private static void Ended(DrainMark mark, string outcome, DateTimeOffset now)
+    {
+        Drains.Add(1, Cause(mark), new KeyValuePair<string, object?>("outcome", outcome));
+        DrainDuration.Record(Math.Max(0, (now - mark.CordonedAt).TotalSeconds), Cause(mark));
+    }
+
+    private static KeyValuePair<string, object?> Cause(DrainMark mark) => new("cause", mark.Cause);
+}

@@ -1,0 +1,132 @@
+using System.Collections.Concurrent;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Mooring.Api.Tests.Operators;
+
+/// <summary>One span as it came.</summary>
+internal sealed record ReceivedSpan(string Trace, string Id, string Parent, string Name, IReadOnlyDictionary<string, string> Tags, string Service);
+
+/// <summary>A collector of traces: OTLP over HTTP, in protobuf.</summary>
+internal sealed class OtlpReceiver : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private OtlpReceiver(WebApplication app) => _app = app;
+
+    public ConcurrentQueue<ReceivedSpan> Spans { get; } = new();
+
+    public string Address => _app.Urls.First();
+
+    public static async Task<OtlpReceiver> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        var app = builder.Build();
+        var receiver = new OtlpReceiver(app);
+        app.MapPost(
+            "/v1/traces",
+            async (HttpContext context) =>
+            {
+                using var body = new MemoryStream();
+                await context.Request.Body.CopyToAsync(body);
+                if (context.Request.ContentType != "application/x-protobuf")
+                {
+                    return Results.StatusCode(415);
+                }
+
+                receiver.Read(body.ToArray());
+                return Results.Bytes([], "application/x-protobuf");
+            }
+        );
+        await app.StartAsync();
+        return receiver;
+    }
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    /// <summary>ExportTraceServiceRequest: opentelemetry/proto/collector/trace/v1/trace_service.proto, trace/v1/trace.proto, common/v1/common.proto.</summary>
+    private void Read(byte[] request)
+    {
+        foreach (var resourceSpans in Fields(request, 1))
+        {
+            var service = Fields(resourceSpans, 1).SelectMany(static resource => Fields(resource, 1)).Select(Tag).FirstOrDefault(static tag => tag.Key == "service.name").Value;
+            foreach (var span in Fields(resourceSpans, 2).SelectMany(static scope => Fields(scope, 2)))
+            {
+                Spans.Enqueue(
+                    new ReceivedSpan(
+                        Hex(span, 1),
+                        Hex(span, 2),
+                        Hex(span, 4),
+                        Encoding.UTF8.GetString(Fields(span, 5).Single()),
+                        Fields(span, 9).Select(Tag).ToDictionary(static tag => tag.Key, static tag => tag.Value),
+                        service
+                    )
+                );
+            }
+        }
+    }
+
+    private static KeyValuePair<string, string> Tag(byte[] pair)
+    {
+        var value = Fields(pair, 2).Single();
+        var text = Fields(value, 1).FirstOrDefault();
+        return new(Encoding.UTF8.GetString(Fields(pair, 1).Single()), text is null ? $"{Varint(value, 3)}" : Encoding.UTF8.GetString(text));
+    }
+
+    private static string Hex(byte[] message, int field) => Fields(message, field).FirstOrDefault() is { } bytes ? Convert.ToHexString(bytes) : "";
+
+    private static ulong? Varint(byte[] message, int field) =>
+        Walk(message).Where(one => one.Field == field && one.Bytes is null).Select(static one => (ulong?)one.Number).FirstOrDefault();
+
+    private static List<byte[]> Fields(byte[] message, int field) =>
+        [.. Walk(message).Where(one => one.Field == field && one.Bytes is not null).Select(static one => one.Bytes!)];
+
+    /// <summary>The wire format of protobuf: tag, then a varint, 8, length and bytes, or 4.</summary>
+    private static IEnumerable<(int Field, ulong Number, byte[]? Bytes)> Walk(byte[] message)
+    {
+        var at = 0;
+        while (at < message.Length)
+        {
+            var tag = Number(message, ref at);
+            var field = (int)(tag >> 3);
+            switch (tag & 7)
+            {
+                case 0:
+                    yield return (field, Number(message, ref at), null);
+                    break;
+                case 1:
+                    at += 8;
+                    break;
+                case 2:
+                    var length = (int)Number(message, ref at);
+                    yield return (field, 0, message[at..(at + length)]);
+                    at += length;
+                    break;
+                case 5:
+                    at += 4;
+                    break;
+                default:
+                    throw new InvalidDataException($"wire type {tag & 7} at byte {at}");
+            }
+        }
+    }
+
+    private static ulong Number(byte[] message, ref int at)
+    {
+        ulong value = 0;
+        for (var shift = 0; ; shift += 7)
+        {
+            var part = message[at++];
+            value |= (ulong)(part & 0x7f) << shift;
+            if (part < 0x80)
+            {
+                return value;
+            }
+        }
+    }
+}
