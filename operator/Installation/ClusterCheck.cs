@@ -86,7 +86,15 @@ internal sealed class ClusterCheck(KubernetesClient client, TimeProvider time, T
 
     private async Task<string?> FollowsAsync(HttpClient http, CancellationToken cancellation)
     {
-        var metrics = await http.GetStringAsync(new Uri(Http, "/metrics"), cancellation);
+        using var answer = await http.GetAsync(new Uri(Http, "/metrics"), cancellation);
+        if (answer.StatusCode == System.Net.HttpStatusCode.NotFound)
+        {
+            // Metrics are only for those with the right to them; that the caches are filled, readiness has said.
+            return null;
+        }
+
+        answer.EnsureSuccessStatusCode();
+        var metrics = await answer.Content.ReadAsStringAsync(cancellation);
         return metrics.Contains("kubernetes_informer_watches_total", StringComparison.Ordinal) ? null : "it watches nothing";
     }
 
