@@ -131,8 +131,22 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
             );
         }
 
-        await PatchAsync("""{"scaling":null,"gateway":{"replicas":1}}""");
+        await PatchAsync("""{"scaling":null,"gateway":{"replicas":2}}""");
+        await ScaleByHandAsync(@operator);
         await UntilAsync(async () => (await GatewaysAsync()).Count == 1, "the gateways stay");
+    }
+
+    /// <summary>By the admin API, as somebody whom the cluster lets.</summary>
+    private async Task ScaleByHandAsync(OperatorProcess @operator)
+    {
+        await Kubectl.ApplyAsync("{apiVersion: v1, kind: ServiceAccount, metadata: {name: admin}}", _shop);
+        await Kubectl.RunAsync("create", "rolebinding", "admin", "--clusterrole=cluster-admin", $"--serviceaccount={_shop}:admin", "-n", _shop);
+        var token = (await Kubectl.RunAsync("create", "token", "admin", "-n", _shop)).Trim();
+        var authority = (string)(await Kubectl.GetAsync("configmap", "quickstart-gateway", "-n", _shop))["data"]!["ca.crt"]!;
+        using var http = AdminApiTests.Client(@operator.AdminPort, authority, token);
+        using var body = new StringContent("""{"instances":1}""", System.Text.Encoding.UTF8, "application/json");
+        using var answer = await http.PostAsync(new Uri($"/api/v1/fleets/{_shop}/{Fleet}/scale-down", UriKind.Relative), body);
+        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
     }
 
     /// <summary>Another template: an old Deployment is marked, drained and deleted.</summary>

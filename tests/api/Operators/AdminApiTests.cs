@@ -270,7 +270,7 @@ public sealed class AdminApiTests(SharedCluster shared)
     }
 
     /// <summary>Trusts the operator's authority, by the name that the Service has.</summary>
-    private static HttpClient Client(int port, string authorities, string? token)
+    internal static HttpClient Client(int port, string authorities, string? token)
     {
         var trusted = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         trusted.CustomTrustStore.ImportFromPem(authorities);
