@@ -130,7 +130,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
 
             var errors = _options.Upgrades is null ? WithoutUpgrades(snapshot) : [];
             errors = errors.Count > 0 ? errors : TooManyNames(snapshot);
-            errors = errors.Count > 0 ? errors : Tunnels.Prepare(snapshot);
+            errors = errors.Count > 0 ? errors : TunnelService.Prepare(snapshot);
             TlsPlan? plan = null;
             if (errors.Count == 0)
             {

@@ -180,7 +180,7 @@ internal sealed unsafe partial class TunnelDesk
         if (!waits)
         {
             // Its client has not waited.
-            Service.Unclaimed(session);
+            TunnelService.Unclaimed(session);
             return;
         }
 
@@ -195,7 +195,7 @@ internal sealed unsafe partial class TunnelDesk
         var rest = greeting.Rest.ToArray();
         if (!Move(client, channel, session.Loop, desk => desk.TakeControl(client, session, rest, resumed: true)))
         {
-            Service.Unclaimed(session);
+            TunnelService.Unclaimed(session);
         }
     }
 

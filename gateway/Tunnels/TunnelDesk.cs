@@ -1,7 +1,6 @@
 // Warm path: per connection of a tunnel. What flows through one is the Pump's.
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
-using Mooring.Gateway.Tunnels.Protocol;
 
 namespace Mooring.Gateway.Tunnels;
 

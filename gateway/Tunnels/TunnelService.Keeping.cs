@@ -1,7 +1,5 @@
 using Mooring.Contracts.Stream;
-using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
-using Mooring.Gateway.Tunnels.Protocol;
 
 namespace Mooring.Gateway.Tunnels;
 

@@ -5,7 +5,6 @@ using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Serving;
-using Mooring.Gateway.Transport;
 using Mooring.Gateway.Tunnels.Protocol;
 
 namespace Mooring.Gateway.Tunnels;

@@ -7,7 +7,6 @@ using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
-using Mooring.Gateway.Transport;
 using Mooring.Gateway.Tunnels.Protocol;
 
 namespace Mooring.Gateway.Tunnels;
@@ -101,7 +100,7 @@ internal sealed partial class TunnelService : IAsyncDisposable
     public IReadOnlyDictionary<string, long> Refused => _refused;
 
     /// <summary>Reads what the Tunnel listeners of a config name; the errors, each with its path.</summary>
-    public IReadOnlyList<string> Prepare(GatewaySnapshot snapshot) =>
+    public static IReadOnlyList<string> Prepare(GatewaySnapshot snapshot) =>
         [
             .. snapshot.Listeners.SelectMany(
                 (listener, i) =>
@@ -161,7 +160,7 @@ internal sealed partial class TunnelService : IAsyncDisposable
         });
 
     /// <summary>A tunnel was opened for a client that is not there any more.</summary>
-    public void Unclaimed(TunnelSession session) =>
+    public static void Unclaimed(TunnelSession session) =>
         session.Loop.Post(() =>
         {
             if (session.Control < 0)

@@ -17,9 +17,9 @@ internal static class StreamCarrier
             {
                 await socket.ConnectAsync(local.Host, local.Port, limit.Token);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException late)
             {
-                throw new IOException($"{local} does not answer");
+                throw new IOException($"{local} does not answer", late);
             }
             catch (SocketException error)
             {
@@ -35,25 +35,30 @@ internal static class StreamCarrier
         }
 
         await Task.WhenAll(
-            CopyAsync(wire.Stream, stream, () => socket.Shutdown(SocketShutdown.Send), wire, socket),
+            CopyAsync(wire.Stream, stream, () => EndAsync(socket), wire, socket),
             CopyAsync(stream, wire.Stream, () => EndAsync(wire), wire, socket)
         );
     }
 
-    private static void EndAsync(TunnelWire wire)
+    private static Task EndAsync(TunnelWire wire)
     {
         if (wire.Stream is System.Net.Security.SslStream secured)
         {
             // close_notify: the gateway takes it for the end of this direction alone.
-            secured.ShutdownAsync().ContinueWith(static done => _ = done.Exception, TaskScheduler.Default);
+            return secured.ShutdownAsync();
         }
-        else
-        {
-            wire.Socket.Shutdown(SocketShutdown.Send);
-        }
+
+        wire.Socket.Shutdown(SocketShutdown.Send);
+        return Task.CompletedTask;
     }
 
-    private static async Task CopyAsync(Stream from, Stream to, Action end, TunnelWire wire, Socket socket)
+    private static Task EndAsync(Socket socket)
+    {
+        socket.Shutdown(SocketShutdown.Send);
+        return Task.CompletedTask;
+    }
+
+    private static async Task CopyAsync(Stream from, Stream to, Func<Task> end, TunnelWire wire, Socket socket)
     {
         var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(BufferBytes);
         try
@@ -63,7 +68,7 @@ internal static class StreamCarrier
                 await to.WriteAsync(buffer.AsMemory(0, count));
             }
 
-            end();
+            await end();
         }
         catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException)
         {

@@ -17,7 +17,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     /// <summary>Visitors served at a time at most.</summary>
     private const int MaxVisitors = 10_000;
 
-    private readonly SemaphoreSlim _room = new(MaxVisitors);
+    private int _visitors;
     private IReadOnlyList<LocalPort> _locals = options.Locals;
     private string? _key;
 
@@ -156,9 +156,9 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             {
                 message = await control.ReadAsync(limit.Token);
             }
-            catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+            catch (OperationCanceledException late) when (!cancellation.IsCancellationRequested)
             {
-                throw new IOException("the gateway is silent");
+                throw new IOException("the gateway is silent", late);
             }
 
             if (message.ValueKind == JsonValueKind.String)
@@ -254,13 +254,13 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
 
     private async Task CarryAsync(TunnelWire wire, VisitMessage visit)
     {
-        if (visit.Port < 0 || visit.Port >= _locals.Count || !await _room.WaitAsync(TimeSpan.Zero))
-        {
-            throw new IOException("there is no room for it");
-        }
-
         try
         {
+            if (Interlocked.Increment(ref _visitors) > MaxVisitors || visit.Port < 0 || visit.Port >= _locals.Count)
+            {
+                throw new IOException("there is no room for it");
+            }
+
             var local = _locals[visit.Port];
             if (local.Protocol == TunnelProtocol.Udp)
             {
@@ -273,7 +273,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
         }
         finally
         {
-            _room.Release();
+            Interlocked.Decrement(ref _visitors);
         }
     }
 

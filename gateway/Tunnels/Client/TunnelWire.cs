@@ -127,9 +127,9 @@ internal sealed class TunnelWire : IAsyncDisposable
         {
             answer = await ReadAsync(limit.Token);
         }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException late) when (!cancellation.IsCancellationRequested)
         {
-            throw new IOException("the gateway does not answer");
+            throw new IOException("the gateway does not answer", late);
         }
 
         if (answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("Error", out var error))
