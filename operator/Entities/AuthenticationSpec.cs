@@ -26,7 +26,9 @@ public sealed record JwtSpec
     [Description("Public keys in PEM: RSA of 2048 bits or more, P-256, P-384, P-521, Ed25519. Left out: none.")]
     public SecretKeyReference? PublicKeysRef { get; set; }
 
-    [Description("http or https URL of a JSON Web Key Set. It is fetched again every 10m, and when a token names a key that is not in it. Left out: none.")]
+    [Description(
+        "http or https URL of a JSON Web Key Set. It is fetched again every 10m, and when a token names a key that is not in it. Left out: none."
+    )]
     [Length(8, 2048), Pattern(Patterns.HttpUrl, Patterns.HttpUrlMeaning)]
     public string? JwksUrl { get; set; }
 

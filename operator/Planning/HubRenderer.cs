@@ -44,7 +44,10 @@ internal static class HubRenderer
     /// <summary>The Secrets that gateways read where the fleet has a Hub.</summary>
     public static IEnumerable<(string Path, SecretKeyReference Secret)> Secrets(FleetSpec spec)
     {
-        if (spec.Authentication is not { } authentication || !spec.Listeners.Any(static listener => listener.WebSocket?.Mode == WebSocketModes.Hub))
+        if (
+            spec.Authentication is not { } authentication
+            || !spec.Listeners.Any(static listener => listener.WebSocket?.Mode == WebSocketModes.Hub)
+        )
         {
             yield break;
         }

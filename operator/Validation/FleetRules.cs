@@ -96,7 +96,10 @@ internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
             .NotNull()
             .When(listener =>
                 (listener.Protocol == Protocols.Tcp && listener.Tls is not { Mode: "Passthrough", Routes.Count: > 0 })
-                || (listener.Protocol == Protocols.WebSocket && listener.WebSocket is null or { Routes.Count: 0, Mode: not WebSocketModes.Hub })
+                || (
+                    listener.Protocol == Protocols.WebSocket
+                    && listener.WebSocket is null or { Routes.Count: 0, Mode: not WebSocketModes.Hub }
+                )
             )
             .WithMessage(listener => listener.Protocol == Protocols.Tcp ? "required" : "required where there are no routes");
         RuleFor(listener => listener.WebSocket!.HandshakeTimeout)

@@ -29,13 +29,13 @@ internal sealed partial class GatewayBinary : IAsyncDisposable
     public static Task<GatewayBinary> ServeAsync(int backendPort) =>
         ServeAsync(port =>
             $$"""
-            {
-              "fleet": "default/conformance",
-              "drain": {"lameDuck": "100ms", "closesPerSecond": 200, "closeReason": "see you elsewhere"},
-              "listeners": [{"name": "live", "protocol": "WebSocket", "port": {{port}}, "backend": "app"}],
-              "backends": [{"name": "app", "addresses": [{"address": "127.0.0.1:{{backendPort}}"}]}]
-            }
-            """
+                {
+                  "fleet": "default/conformance",
+                  "drain": {"lameDuck": "100ms", "closesPerSecond": 200, "closeReason": "see you elsewhere"},
+                  "listeners": [{"name": "live", "protocol": "WebSocket", "port": {{port}}, "backend": "app"}],
+                  "backends": [{"name": "app", "addresses": [{"address": "127.0.0.1:{{backendPort}}"}]}]
+                }
+                """
         );
 
     /// <summary><c>gateway serve</c> with the config for a free port.</summary>

@@ -5,7 +5,11 @@ namespace Mooring.Gateway.Hub.Api;
 /// <param name="Body">JSON.</param>
 internal readonly record struct ApiAnswer(int Status, string Phrase, ReadOnlyMemory<byte> Body)
 {
-    public static readonly ApiAnswer Fault = new(500, "Internal Server Error", "{\"error\":{\"code\":100,\"message\":\"internal server error\"}}"u8.ToArray());
+    public static readonly ApiAnswer Fault = new(
+        500,
+        "Internal Server Error",
+        "{\"error\":{\"code\":100,\"message\":\"internal server error\"}}"u8.ToArray()
+    );
 
     public static ApiAnswer Ok(ReadOnlyMemory<byte> body) => new(200, "OK", body);
 

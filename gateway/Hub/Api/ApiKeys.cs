@@ -18,7 +18,11 @@ internal sealed class ApiKeys(IEnumerable<string> keys)
         if (head.Find(data, "x-api-key"u8, out var key) != 1)
         {
             var scheme = "apikey "u8;
-            if (head.Find(data, "authorization"u8, out key) != 1 || key.Length <= scheme.Length || !Ascii.EqualsIgnoreCase(key[..scheme.Length], scheme))
+            if (
+                head.Find(data, "authorization"u8, out key) != 1
+                || key.Length <= scheme.Length
+                || !Ascii.EqualsIgnoreCase(key[..scheme.Length], scheme)
+            )
             {
                 return false;
             }

@@ -10,8 +10,7 @@ internal readonly struct ApiRequest(JsonElement parameters)
 {
     /// <summary>A parameter that must be there, and not empty.</summary>
     /// <exception cref="ApiException">It is not.</exception>
-    public string Text(string name) =>
-        OptionalText(name) is { Length: > 0 } text ? text : throw new ApiException($"{name}: is required");
+    public string Text(string name) => OptionalText(name) is { Length: > 0 } text ? text : throw new ApiException($"{name}: is required");
 
     public string? OptionalText(string name) =>
         !Has(name, out var value) ? null
@@ -21,7 +20,9 @@ internal readonly struct ApiRequest(JsonElement parameters)
     public string Channel()
     {
         var channel = Text("channel");
-        return HubOptions.IsValid(channel) ? channel : throw new ApiException("channel: must have 1 to 255 bytes and no control characters");
+        return HubOptions.IsValid(channel)
+            ? channel
+            : throw new ApiException("channel: must have 1 to 255 bytes and no control characters");
     }
 
     public IReadOnlyList<string> Texts(string name, int max)
@@ -40,7 +41,9 @@ internal readonly struct ApiRequest(JsonElement parameters)
         [
             .. value
                 .EnumerateArray()
-                .Select(one => one.ValueKind == JsonValueKind.String ? one.GetString()! : throw new ApiException($"{name}: must be strings")),
+                .Select(one =>
+                    one.ValueKind == JsonValueKind.String ? one.GetString()! : throw new ApiException($"{name}: must be strings")
+                ),
         ];
     }
 
@@ -126,7 +129,9 @@ internal readonly struct ApiRequest(JsonElement parameters)
     private bool Has(string name, out JsonElement value)
     {
         value = default;
-        return parameters.ValueKind == JsonValueKind.Object && parameters.TryGetProperty(name, out value) && value.ValueKind != JsonValueKind.Null;
+        return parameters.ValueKind == JsonValueKind.Object
+            && parameters.TryGetProperty(name, out value)
+            && value.ValueKind != JsonValueKind.Null;
     }
 }
 

@@ -36,7 +36,8 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
                 throw new ApiException("must be a JSON object");
             }
 
-            var known = method == "batch" ? await BatchAsync(document.RootElement, json) : await CallAsync(method, document.RootElement, json);
+            var known =
+                method == "batch" ? await BatchAsync(document.RootElement, json) : await CallAsync(method, document.RootElement, json);
             if (!known)
             {
                 WriteError(json, HubError.MethodNotFound);

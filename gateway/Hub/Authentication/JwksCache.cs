@@ -49,10 +49,10 @@ internal sealed class JwksCache(Func<CancellationToken, Task<ReadOnlyMemory<byte
     }
 
     /// <summary>A token names a key that is not here: completes when there are newer keys, or there will be none for now.</summary>
-    public Task NewerAsync() => BeginFetch() ?? Task.CompletedTask;
+    public Task NewerAsync() => BeginFetch();
 
-    /// <summary>Null: it was asked for a moment ago.</summary>
-    private Task? BeginFetch()
+    /// <summary>Completed at once where it was asked for a moment ago.</summary>
+    private Task BeginFetch()
     {
         lock (_gate)
         {
@@ -63,7 +63,7 @@ internal sealed class JwksCache(Func<CancellationToken, Task<ReadOnlyMemory<byte
 
             if (_asked is { } at && time.GetElapsedTime(at) < MinInterval)
             {
-                return null;
+                return Task.CompletedTask;
             }
 
             _asked = time.GetTimestamp();

@@ -40,9 +40,7 @@ internal static class JwtKeyReader
             var label = rest[fields.Label].ToString();
             var data = Convert.FromBase64String(rest[fields.Base64Data].ToString());
             keys.Add(
-                label is "PUBLIC KEY" or "RSA PUBLIC KEY"
-                    ? ReadDer(data, label)
-                    : throw new FormatException($"'{label}' is no public key")
+                label is "PUBLIC KEY" or "RSA PUBLIC KEY" ? ReadDer(data, label) : throw new FormatException($"'{label}' is no public key")
             );
             rest = rest[fields.Location.End..];
         }
@@ -57,15 +55,7 @@ internal static class JwtKeyReader
         try
         {
             using var document = JsonDocument.Parse(json);
-            return
-            [
-                .. document
-                    .RootElement.GetProperty("keys")
-                    .EnumerateArray()
-                    .Select(ReadJwk)
-                    .OfType<JwtKey>()
-                    .Take(MaxKeys),
-            ];
+            return [.. document.RootElement.GetProperty("keys").EnumerateArray().Select(ReadJwk).OfType<JwtKey>().Take(MaxKeys)];
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException)
         {

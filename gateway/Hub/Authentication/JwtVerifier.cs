@@ -177,9 +177,10 @@ internal static class JwtVerifier
     private static bool HasAudience(JsonElement body, string audience) =>
         body.TryGetProperty("aud", out var value)
         && (
-            value.ValueKind == JsonValueKind.String ? value.GetString() == audience
-            : value.ValueKind == JsonValueKind.Array
-                && value.EnumerateArray().Any(one => one.ValueKind == JsonValueKind.String && one.GetString() == audience)
+            value.ValueKind == JsonValueKind.String
+                ? value.GetString() == audience
+                : value.ValueKind == JsonValueKind.Array
+                    && value.EnumerateArray().Any(one => one.ValueKind == JsonValueKind.String && one.GetString() == audience)
         );
 
     private static string? Text(JsonElement body, string name) =>
@@ -193,8 +194,15 @@ internal static class JwtVerifier
 
     private static byte[]? Decode(ReadOnlySpan<char> part)
     {
-        var bytes = new byte[Base64Url.GetMaxDecodedLength(part.Length)];
-        return part.IndexOfAny(" \t\r\n=") < 0 && Base64Url.TryDecodeFromChars(part, bytes, out var length) ? bytes[..length] : null;
+        // The decoder would let white space and padding pass.
+        if (part.IndexOfAny(" \t\r\n=") >= 0 || !Base64Url.IsValid(part, out var length))
+        {
+            return null;
+        }
+
+        var bytes = new byte[length];
+        Base64Url.DecodeFromChars(part, bytes);
+        return bytes;
     }
 
     private static JwtResult Invalid(string why) => new(JwtOutcome.Invalid, null, why);

@@ -173,7 +173,12 @@ internal sealed class HubControl : IAsyncDisposable
             case ControlKind.Subscribe when message.Channel is { } channel:
                 if (session.SubscriptionCount < loop.Options.Config.MaxChannels)
                 {
-                    loop.Subscribes.BeginServerSide(session, new ServerSubscription(channel, Bytes(message.Info), Bytes(message.Data)), null, null);
+                    loop.Subscribes.BeginServerSide(
+                        session,
+                        new ServerSubscription(channel, Bytes(message.Info), Bytes(message.Data)),
+                        null,
+                        null
+                    );
                 }
 
                 break;
@@ -210,7 +215,9 @@ internal sealed class HubControl : IAsyncDisposable
         var all = new Dictionary<string, int>();
         foreach (var loop in _node.Loops)
         {
-            var counted = new TaskCompletionSource<IReadOnlyList<KeyValuePair<string, int>>>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var counted = new TaskCompletionSource<IReadOnlyList<KeyValuePair<string, int>>>(
+                TaskCreationOptions.RunContinuationsAsynchronously
+            );
             loop.Post((Action)(() => counted.SetResult(loop.CountChannels(MaxSurveyed))));
             using var limit = new CancellationTokenSource(SurveyLimit, _time);
             await ((Task)counted.Task).WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

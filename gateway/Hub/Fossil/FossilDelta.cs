@@ -26,7 +26,7 @@ internal static class FossilDelta
             return null;
         }
 
-        var delta = new DeltaWriter(target.Length);
+        var delta = new DeltaWriter(target.Length - 1);
         delta.Number((uint)target.Length);
         delta.Byte((byte)'\n');
         Write(source, target, ref delta);
@@ -176,7 +176,7 @@ internal static class FossilDelta
         }
     }
 
-    /// <summary>Writes up to as many bytes as the target has: a longer delta is of no use.</summary>
+    /// <summary>Writes fewer bytes than the target has: a longer delta is of no use.</summary>
     private ref struct DeltaWriter(int limit)
     {
         private readonly byte[] _bytes = new byte[limit];

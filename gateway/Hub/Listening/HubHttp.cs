@@ -1,6 +1,5 @@
 using System.Text;
 using Mooring.Gateway.Hub.Api;
-using Mooring.Gateway.Hub.Sessions;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;

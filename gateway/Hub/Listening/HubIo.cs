@@ -200,7 +200,8 @@ internal sealed unsafe class HubIo : IDisposable
             {
                 if (count == 0 || Libc.LastError is not (Errno.EAGAIN or Errno.EINTR))
                 {
-                    var reason = _closing.TryGetValue(client, out var known) ? known
+                    var reason =
+                        _closing.TryGetValue(client, out var known) ? known
                         : count == 0 ? CloseReason.ClientClosed
                         : CloseReason.ClientReset;
                     _loop.Closer.Close(client, reason, reset: count != 0);

@@ -66,6 +66,8 @@ internal sealed record HubSecrets(IReadOnlyList<JwtKey>? Keys, ApiKeys? ApiKeys,
     private static byte[] ReadFile(string path)
     {
         var length = new FileInfo(path).Length;
-        return length <= MaxBytes ? File.ReadAllBytes(path) : throw new FormatException($"has {length} bytes; must have at most {MaxBytes}");
+        return length <= MaxBytes
+            ? File.ReadAllBytes(path)
+            : throw new FormatException($"has {length} bytes; must have at most {MaxBytes}");
     }
 }

@@ -178,7 +178,9 @@ internal sealed class ProtobufCodec : HubCodec
 
     private static int FieldOf(HubMethod method) =>
         // Reply counts from 5, and has no send.
-        method < HubMethod.Send ? (int)method + 1 : (int)method;
+        method < HubMethod.Send
+            ? (int)method + 1
+            : (int)method;
 
     private static ProtoWriter Begin(uint id, int field, out int nested)
     {

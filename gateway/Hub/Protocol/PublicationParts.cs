@@ -26,12 +26,7 @@ internal readonly record struct PublicationParts
     public bool IsDelta { get; init; }
 
     /// <summary>Writes what a broker carries.</summary>
-    public static byte[] Encode(
-        ReadOnlySpan<byte> data,
-        ClientInfo? info,
-        IReadOnlyList<KeyValuePair<string, string>>? tags,
-        long time
-    )
+    public static byte[] Encode(ReadOnlySpan<byte> data, ClientInfo? info, IReadOnlyList<KeyValuePair<string, string>>? tags, long time)
     {
         var writer = new ProtoWriter(data.Length + 128);
         writer.Bytes(DataField, data);

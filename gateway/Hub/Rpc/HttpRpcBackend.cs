@@ -122,7 +122,9 @@ internal sealed class HttpRpcBackend : IRpcBackend, IDisposable
                 var code = error.GetProperty("code").GetUInt32();
                 var message = error.TryGetProperty("message", out var text) ? text.GetString() ?? "" : "";
                 var temporary = error.TryGetProperty("temporary", out var again) && again.ValueKind == JsonValueKind.True;
-                return code is >= FirstOwnCode and <= LastOwnCode ? Failed(new HubError(code, message, temporary)) : Failed(HubError.Internal);
+                return code is >= FirstOwnCode and <= LastOwnCode
+                    ? Failed(new HubError(code, message, temporary))
+                    : Failed(HubError.Internal);
             }
 
             if (!root.TryGetProperty("result", out var result) || result.ValueKind != JsonValueKind.Object)
@@ -136,7 +138,9 @@ internal sealed class HttpRpcBackend : IRpcBackend, IDisposable
                 return isJson && !HubCodec.Json.CanCarry(bytes) ? Failed(HubError.Internal) : new RpcResult(bytes);
             }
 
-            return new RpcResult(result.TryGetProperty("data", out var data) ? System.Text.Encoding.UTF8.GetBytes(data.GetRawText()) : default);
+            return new RpcResult(
+                result.TryGetProperty("data", out var data) ? System.Text.Encoding.UTF8.GetBytes(data.GetRawText()) : default
+            );
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Delivery;
-using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
 
 namespace Mooring.Gateway.Hub.Sessions;

@@ -121,19 +121,15 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
                 channel.Loops = [.. channel.Loops, loop];
             }
 
-            if (channel.Ready is { IsCompletedSuccessfully: true } ready)
+            var ready = new ValueTask<BrokerStatus>(channel.Ready);
+            if (ready.IsCompletedSuccessfully && ready.GetAwaiter().GetResult() != BrokerStatus.Ok)
             {
-                var status = ready.GetAwaiter().GetResult();
-                if (status == BrokerStatus.Ok)
-                {
-                    return ValueTask.FromResult(status);
-                }
-
                 // What failed is tried again by whoever asks next.
                 channel.Ready = Broker.SubscribeAsync(name).AsTask();
+                return new ValueTask<BrokerStatus>(channel.Ready);
             }
 
-            return new ValueTask<BrokerStatus>(channel.Ready);
+            return ready;
         }
     }
 

@@ -12,12 +12,7 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// <param name="position">Its place; offset 0 without history.</param>
 /// <param name="payload">As the broker carries it.</param>
 /// <param name="previous">Data of the publication right before it; empty: not known.</param>
-internal sealed class HubPublication(
-    string channel,
-    StreamPosition position,
-    ReadOnlyMemory<byte> payload,
-    ReadOnlyMemory<byte> previous
-)
+internal sealed class HubPublication(string channel, StreamPosition position, ReadOnlyMemory<byte> payload, ReadOnlyMemory<byte> previous)
 {
     // One that could not be encoded: what was published is not what this encoding can carry.
     private static readonly byte[] None = [];

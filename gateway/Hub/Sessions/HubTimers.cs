@@ -125,7 +125,9 @@ internal sealed class HubTimers(HubLoop loop)
     }
 
     private long OnThisClock(long expiresAt) =>
-        expiresAt == 0 ? 0 : Math.Max(1, loop.Now + ((expiresAt + (long)HubOptions.ExpiryGrace.TotalSeconds - loop.Node.UnixSeconds) * 1000));
+        expiresAt == 0
+            ? 0
+            : Math.Max(1, loop.Now + ((expiresAt + (long)HubOptions.ExpiryGrace.TotalSeconds - loop.Node.UnixSeconds) * 1000));
 
     private static long Sooner(long due, long time) => time > 0 && time < due ? time : due;
 }

@@ -43,7 +43,16 @@ internal sealed class SubscribeHandler(HubLoop loop)
         }
 
         StreamPosition? recover = command.Recover ? new StreamPosition(command.Offset, command.Epoch) : null;
-        var request = new SubscribeRequest(id, channel, options!, recover, command.JoinLeave, command.Delta, (command.Flag & RejectUnrecovered) != 0, membership);
+        var request = new SubscribeRequest(
+            id,
+            channel,
+            options!,
+            recover,
+            command.JoinLeave,
+            command.Delta,
+            (command.Flag & RejectUnrecovered) != 0,
+            membership
+        );
         if (command.Token.Length == 0)
         {
             var own = HubOptions.IsForUser(channel, session.User);
@@ -458,7 +467,8 @@ internal sealed class SubscribeHandler(HubLoop loop)
             return;
         }
 
-        var form = !subscription.Is(SubscriptionFlags.Delta) ? DeltaForm.None
+        var form =
+            !subscription.Is(SubscriptionFlags.Delta) ? DeltaForm.None
             : subscription.Is(SubscriptionFlags.DeltaReady) ? DeltaForm.Delta
             : DeltaForm.Whole;
         var frame = publication.Frame(session.Codec, form);

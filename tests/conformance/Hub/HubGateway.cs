@@ -22,27 +22,27 @@ internal sealed class HubGateway : IAsyncDisposable
         var jwt = "{" + keys.Replace("{0}", directory, StringComparison.Ordinal).Replace("{1}", $"{jwks}", StringComparison.Ordinal) + "}";
         var gateway = await GatewayBinary.ServeAsync(port =>
             $$"""
-            {
-              "fleet": "default/conformance",
-              "drain": {"lameDuck": "100ms", "closesPerSecond": 200},
-              "listeners": [{
-                "name": "hub", "protocol": "WebSocket", "port": {{port}},
-                "webSocket": {"mode": "Hub", "hub": {
-                  "anonymous": true, "personalNamespace": "chat",
-                  "namespaces": [
-                    {"name": "chat", "subscribe": "Everyone", "publish": "Users", "readHistory": "Everyone",
-                     "history": {"size": 100, "ttl": "5m"} },
-                    {"name": "delta", "subscribe": "Everyone", "delta": true, "history": {"size": 100, "ttl": "5m"} },
-                    {"name": "presence", "subscribe": "Users", "presence": true, "joinLeave": true, "readPresence": "Subscribers"},
-                    {"name": "private"}
-                  ],
-                  "rpc": {"url": "http://127.0.0.1:{{rpc}}/rpc"},
-                  "jwt": {{jwt}},
-                  "apiKeyFiles": ["{{directory}}/api-key"]
-                } }
-              }]
-            }
-            """
+                {
+                  "fleet": "default/conformance",
+                  "drain": {"lameDuck": "100ms", "closesPerSecond": 200},
+                  "listeners": [{
+                    "name": "hub", "protocol": "WebSocket", "port": {{port}},
+                    "webSocket": {"mode": "Hub", "hub": {
+                      "anonymous": true, "personalNamespace": "chat",
+                      "namespaces": [
+                        {"name": "chat", "subscribe": "Everyone", "publish": "Users", "readHistory": "Everyone",
+                         "history": {"size": 100, "ttl": "5m"} },
+                        {"name": "delta", "subscribe": "Everyone", "delta": true, "history": {"size": 100, "ttl": "5m"} },
+                        {"name": "presence", "subscribe": "Users", "presence": true, "joinLeave": true, "readPresence": "Subscribers"},
+                        {"name": "private"}
+                      ],
+                      "rpc": {"url": "http://127.0.0.1:{{rpc}}/rpc"},
+                      "jwt": {{jwt}},
+                      "apiKeyFiles": ["{{directory}}/api-key"]
+                    } }
+                  }]
+                }
+                """
         );
         return new HubGateway(gateway, directory);
     }

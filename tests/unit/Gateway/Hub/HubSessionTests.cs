@@ -1,0 +1,362 @@
+using System.Text;
+using System.Text.Json;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Hub.Authentication;
+using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Hub.Sessions;
+
+namespace Mooring.Gateway.Tests.Hub;
+
+public sealed class HubSessionTests : IAsyncLifetime
+{
+    private readonly HubHarness _hub = new(
+        HubHarness.Config(
+            new HubNamespaceConfig
+            {
+                Name = "oldest",
+                Subscribe = HubAudience.Everyone,
+                WhenQueueFull = HubOverflow.DropOldest,
+            },
+            new HubNamespaceConfig
+            {
+                Name = "newest",
+                Subscribe = HubAudience.Everyone,
+                WhenQueueFull = HubOverflow.DropNewest,
+            }
+        ) with
+        {
+            QueueSize = 10,
+            QueueAge = TimeSpan.FromSeconds(5),
+            PersonalNamespace = "private",
+        }
+    );
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _hub.DisposeAsync();
+
+    [Theory]
+    [InlineData("""{"id":1,"subscribe":{"channel":"chat:a"}}""", 3501)]
+    [InlineData("""{"id":1,"connect":{}}{""", 3501)]
+    [InlineData("not json", 3501)]
+    [InlineData("", 3501)]
+    [InlineData("{}", 3501)]
+    [InlineData("""{"connect":{}}""", 3501)]
+    [InlineData("""{"id":1,"connect":{"token":"a.b.c"}}""", 3500)]
+    [InlineData("""{"id":1,"connect":{}}""" + "\n" + """{"id":2,"connect":{}}""", 3501)]
+    [InlineData("""{"id":1,"connect":{}}""" + "\n" + """{"send":{"data":1}}""", 3508)]
+    public void Open_FirstMessageWrong_Closes(string message, int code)
+    {
+        var session = _hub.Open();
+
+        _hub.Send(session, message);
+
+        _hub.Closed[session].Code.ShouldBe(code);
+        _hub.Loop.Sessions.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Open_Silent_IsStale()
+    {
+        var session = _hub.Open();
+
+        _hub.Advance(TimeSpan.FromSeconds(11));
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.Stale);
+    }
+
+    [Fact]
+    public void Connect_ExpiredToken_IsToldAndClosed()
+    {
+        var session = _hub.Open();
+
+        _hub.Send(session, $$$"""{"id":7,"connect":{"token":"{{{_hub.Token("anna", expiresIn: -100)}}}"}}""");
+
+        _hub.Read(session).Single().GetProperty("error").GetProperty("code").GetInt32().ShouldBe(109);
+        _hub.Advance(TimeSpan.FromSeconds(3));
+        _hub.Closed[session].Code.ShouldBe(3000);
+    }
+
+    [Fact]
+    public async Task Connect_KeysComeLate_CommandsBehindItWaitInOrder()
+    {
+        var keys = new TaskCompletionSource<ReadOnlyMemory<byte>>();
+        await using var hub = new HubHarness(fetched: new JwksCache(_ => keys.Task, TimeProvider.System));
+        var session = hub.Open();
+        var secret = System.Buffers.Text.Base64Url.EncodeToString("sixteen bytes and more"u8.ToArray());
+
+        hub.Send(
+            session,
+            $$$"""{"id":1,"connect":{"token":"{{{hub.Token("anna")}}}"}}"""
+                + "\n{\"id\":2,\"subscribe\":{\"channel\":\"chat:a\"}}\n{\"id\":3,\"subscribe\":{\"channel\":\"chat:b\"}}"
+        );
+        hub.Send(session, """{"id":4,"publish":{"channel":"chat:a","data":{"n":1}}}""");
+        hub.Read(session).ShouldBeEmpty();
+        keys.SetResult(Encoding.UTF8.GetBytes($$"""{"keys":[{"kty":"oct","k":"{{secret}}"}]}"""));
+
+        var all = new List<JsonElement>();
+        await Testing.Until.TrueAsync(
+            () =>
+            {
+                all.AddRange(hub.Read(session));
+                return all.Count == 5;
+            },
+            TimeSpan.FromSeconds(30),
+            "all are answered"
+        );
+        string.Join(' ', all.Select(one => one.TryGetProperty("id", out var id) ? $"{id}" : "push")).ShouldBe("1 2 3 4 push");
+    }
+
+    [Fact]
+    public void Held_TooMuch_Closes()
+    {
+        var session = _hub.Open();
+        session.IsBlocked = true;
+
+        for (var i = 0; i < 10 && !_hub.Closed.ContainsKey(session); i++)
+        {
+            _hub.Send(session, new string('x', 60_000));
+        }
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.TooManyRequests);
+    }
+
+    [Fact]
+    public void Publish_PrettyPrinted_ReachesSubscribersOnOneLine()
+    {
+        var session = _hub.Connect();
+        _hub.Ask(session, """{"id":2,"subscribe":{"channel":"chat:a"}}""");
+
+        _hub.Publish("chat:a", "{\n  \"text\": \"a\\nb\"\n}");
+
+        var publication = _hub.Read(session).Single().GetProperty("push").GetProperty("pub");
+        publication.GetProperty("data").GetProperty("text").GetString().ShouldBe("a\nb");
+        publication.GetProperty("data").GetRawText().ShouldNotContain("\n");
+    }
+
+    [Theory]
+    [InlineData("""{"id":2,"subscribe":{"channel":"nowhere:a"}}""", 102)]
+    [InlineData("""{"id":2,"subscribe":{"channel":"private:a"}}""", 103)]
+    [InlineData("""{"id":2,"subscribe":{"channel":"chat:#somebody"}}""", 103)]
+    [InlineData("""{"id":2,"subscribe":{"channel":""}}""", 107)]
+    [InlineData("""{"id":2,"subscribe":{"channel":"chat:a","type":1}}""", 108)]
+    [InlineData("""{"id":2,"subscribe":{"channel":"chat:a","tf":{"op":"eq"}}}""", 108)]
+    [InlineData("""{"id":2,"subscribe":{"channel":"chat:a","delta":"other"}}""", 107)]
+    [InlineData("""{"id":2,"publish":{"channel":"private:a","data":1}}""", 103)]
+    [InlineData("""{"id":2,"publish":{"channel":"chat:a"}}""", 107)]
+    [InlineData("""{"id":2,"publish":{"channel":"chat:a","data":1,"type":1}}""", 108)]
+    [InlineData("""{"id":2,"history":{"channel":"plain:a"}}""", 108)]
+    [InlineData("""{"id":2,"presence":{"channel":"chat:a"}}""", 108)]
+    [InlineData("""{"id":2,"rpc":{"method":"x"}}""", 108)]
+    [InlineData("""{"id":2,"sub_refresh":{"channel":"chat:a","token":"x"}}""", 103)]
+    public void Command_Refused_ConnectionGoesOn(string command, int code)
+    {
+        var session = _hub.Connect();
+
+        _hub.Ask(session, command).GetProperty("error").GetProperty("code").GetInt32().ShouldBe(code);
+
+        _hub.Ask(session, """{"id":9,"ping":{}}""").GetProperty("ping").EnumerateObject().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Unsubscribe_NotSubscribed_IsNoError()
+    {
+        var session = _hub.Connect();
+
+        _hub.Ask(session, """{"id":2,"unsubscribe":{"channel":"chat:a"}}""").GetProperty("unsubscribe").EnumerateObject().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Subscribe_Twice_IsAlreadySubscribed()
+    {
+        var session = _hub.Connect();
+        _hub.Ask(session, """{"id":2,"subscribe":{"channel":"chat:a"}}""").GetProperty("subscribe").GetProperty("recoverable").GetBoolean();
+
+        _hub.Ask(session, """{"id":3,"subscribe":{"channel":"chat:a"}}""")
+            .GetProperty("error")
+            .GetProperty("code")
+            .GetInt32()
+            .ShouldBe(105);
+    }
+
+    [Fact]
+    public void Token_OfAnotherChannelOrUser_OpensNothing()
+    {
+        var session = _hub.Connect(_hub.Token("anna"));
+        foreach (
+            var token in new[]
+            {
+                _hub.Token("anna", more: ",\"channel\":\"private:b\""),
+                _hub.Token("ben", more: ",\"channel\":\"private:a\""),
+            }
+        )
+        {
+            _hub.Ask(session, $$$"""{"id":2,"subscribe":{"channel":"private:a","token":"{{{token}}}"}}""")
+                .GetProperty("error")
+                .GetProperty("code")
+                .GetInt32()
+                .ShouldBe(103);
+        }
+
+        var right = _hub.Token("anna", more: ",\"channel\":\"private:a\"");
+        _hub.Ask(session, $$$"""{"id":3,"subscribe":{"channel":"private:a","token":"{{{right}}}"}}""")
+            .TryGetProperty("subscribe", out _)
+            .ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Ping_NotAnswered_Closes()
+    {
+        var (silent, good) = (_hub.Connect(), _hub.Connect());
+        for (var i = 0; i < 80 && !_hub.Closed.ContainsKey(silent); i++)
+        {
+            _hub.Advance(TimeSpan.FromMilliseconds(500));
+            if (_hub.Read(good).Any(one => !one.EnumerateObject().Any()))
+            {
+                _hub.Send(good, "{}");
+            }
+        }
+
+        _hub.Closed[silent].ShouldBe(HubDisconnect.NoPong);
+        _hub.Closed.ShouldNotContainKey(good);
+    }
+
+    [Fact]
+    public void Pong_WithoutPing_Closes()
+    {
+        var session = _hub.Connect();
+
+        _hub.Send(session, "{}");
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.BadRequest);
+    }
+
+    [Fact]
+    public void Expiry_NotRefreshed_Closes()
+    {
+        var session = _hub.Connect(_hub.Token("anna", expiresIn: 10));
+        for (var i = 0; i < 20; i++)
+        {
+            _hub.Advance(TimeSpan.FromSeconds(2));
+            Answer(session);
+        }
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.Expired);
+    }
+
+    [Fact]
+    public void Refresh_InTime_GoesOn()
+    {
+        var session = _hub.Connect(_hub.Token("anna", expiresIn: 10));
+
+        var reply = _hub.Ask(session, $$$"""{"id":2,"refresh":{"token":"{{{_hub.Token("anna", expiresIn: 100)}}}"}}""")
+            .GetProperty("refresh");
+
+        reply.GetProperty("expires").GetBoolean().ShouldBeTrue();
+        reply.GetProperty("ttl").GetInt32().ShouldBe(100);
+        _hub.Send(session, $$$"""{"id":3,"refresh":{"token":"{{{_hub.Token("ben")}}}"}}""");
+        _hub.Closed[session].ShouldBe(HubDisconnect.InvalidToken);
+    }
+
+    [Fact]
+    public void Connects_TooFast_WaitForTheirTurnOrComeAgain()
+    {
+        _hub.Node.Options = new(HubHarness.Config() with { ConnectsPerSecond = 10 });
+        var sessions = Enumerable.Range(0, 60).Select(_ => _hub.Open()).ToList();
+        foreach (var session in sessions)
+        {
+            _hub.Send(session, """{"id":1,"connect":{}}""");
+        }
+
+        var answers = sessions.ToDictionary(session => session, session => _hub.Read(session));
+        var refused = answers.Count(one =>
+            one.Value.Any(reply => reply.TryGetProperty("error", out var error) && error.GetProperty("code").GetInt32() == 111)
+        );
+        refused.ShouldBeInRange(15, 20);
+        sessions.Count(session => session.State == SessionState.Connected).ShouldBeInRange(1, 3);
+        _hub.Advance(TimeSpan.FromSeconds(2));
+        sessions.Count(session => session.State == SessionState.Connected).ShouldBeInRange(19, 24);
+        _hub.Advance(TimeSpan.FromSeconds(2.5));
+        sessions.Count(session => session.State == SessionState.Connected).ShouldBe(60 - refused);
+    }
+
+    [Fact]
+    public void Slow_Disconnect_IsDisconnected()
+    {
+        var session = Stuck("plain:a");
+        PublishMany("plain:a", 11);
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.Slow);
+        _hub.Loop.Counters.Slow.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("oldest:a", "6 7 8 9 10 11 12 13 14 15")]
+    [InlineData("newest:a", "1 2 3 4 5 6 7 8 9 10")]
+    public void Slow_Drops_TheOldestOrTheNewest(string channel, string expected)
+    {
+        var session = Stuck(channel);
+        PublishMany(channel, 15);
+
+        Release(session);
+
+        Data(session).ShouldBe(expected);
+        (_hub.Loop.Counters.DroppedOldest + _hub.Loop.Counters.DroppedNewest).ShouldBe(5);
+    }
+
+    [Fact]
+    public void Slow_ForTooLong_IsDisconnected()
+    {
+        var session = Stuck("newest:a");
+        PublishMany("newest:a", 1);
+
+        _hub.Advance(TimeSpan.FromSeconds(6));
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.Slow);
+    }
+
+    [Fact]
+    public void ServerSide_Gap_ClosesConnection()
+    {
+        var session = _hub.Connect(_hub.Token("anna"));
+        var subscription = session.Find("private:#anna").ShouldNotBeNull();
+        var epoch = subscription.Position.Epoch;
+        _hub.Node.OnPublication("private:#anna", new(5, epoch), PublicationParts.Encode("1"u8, null, null, 0));
+        _hub.Settle();
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.InsufficientState);
+    }
+
+    private void Answer(HubSession session)
+    {
+        if (_hub.Read(session).Any(one => !one.EnumerateObject().Any()) && !session.IsClosed)
+        {
+            _hub.Send(session, "{}");
+        }
+    }
+
+    private HubSession Stuck(string channel)
+    {
+        var session = _hub.Connect();
+        _hub.Ask(session, $$$"""{"id":2,"subscribe":{"channel":"{{{channel}}}"}}""");
+        _hub.Stuck.Add(session);
+        return session;
+    }
+
+    private void Release(HubSession session)
+    {
+        _hub.Stuck.Remove(session);
+        _hub.Flush(session);
+    }
+
+    private void PublishMany(string channel, int count)
+    {
+        for (var i = 1; i <= count; i++)
+        {
+            _hub.Publish(channel, $"{i}");
+        }
+    }
+
+    private string Data(HubSession session) =>
+        string.Join(' ', _hub.Read(session).Select(one => one.GetProperty("push").GetProperty("pub").GetProperty("data").GetRawText()));
+}
