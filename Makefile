@@ -87,6 +87,13 @@ bench-tls: sdk ## TLS beside haproxy, nginx and Kestrel (QUICK=1: shorter)
 	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
 	@$(BENCHMARKS) tls --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
 
+.PHONY: bench-fanout
+bench-fanout: sdk ## Fan-out of a Hub beside npm ws and SignalR (QUICK=1: 2,000 subscribers)
+	@.ci/install bench
+	@dotnet build tests/benchmarks/Mooring.Benchmarks.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@$(BENCHMARKS) fanout --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
+
 .PHONY: bench-million
 bench-million: programs ## A million idle WebSockets in one fleet on this host, about 25 minutes and 14 GiB (QUICK=1: 50,000, 2 minutes)
 	@.ci/install bench
