@@ -40,9 +40,11 @@ internal static class CapacityPlanner
 
     private static (int Capacity, CapacityBound Bound) Decide(GatewaySnapshot snapshot, NodeAllowance allowance, int destinations)
     {
-        // A UDP flow has one socket, where a proxied connection has two.
-        var udpOnly = snapshot.Listeners.Count > 0 && snapshot.Listeners.All(listener => listener.Protocol == ListenerProtocol.UDP);
-        var files = (long)allowance.FileConnections * (udpOnly ? 2 : 1);
+        // A UDP flow and a Hub's client have one socket, where a proxied connection has two.
+        var single =
+            snapshot.Listeners.Count > 0
+            && snapshot.Listeners.All(listener => listener.Protocol == ListenerProtocol.UDP || listener.Hub is not null);
+        var files = (long)allowance.FileConnections * (single ? 2 : 1);
         var wanted = snapshot.Config.Capacity.MaxConnections;
         if (wanted > 0)
         {
