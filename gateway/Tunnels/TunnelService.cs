@@ -7,7 +7,6 @@ using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
-using Mooring.Gateway.Tunnels.Protocol;
 
 namespace Mooring.Gateway.Tunnels;
 
