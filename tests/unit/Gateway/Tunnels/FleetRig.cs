@@ -2,7 +2,6 @@ using System.Net;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Registry;
-using Mooring.Gateway.Tests.Listeners;
 using Mooring.Gateway.Tunnels;
 using Mooring.Testing;
 

@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Text;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Registry;
-using Mooring.Gateway.Tunnels;
 using Mooring.Gateway.Tunnels.Client;
 using Mooring.Gateway.Tunnels.Protocol;
 using Mooring.Testing;
