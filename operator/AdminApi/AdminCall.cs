@@ -9,7 +9,13 @@ namespace Mooring.Operator.AdminApi;
 /// <param name="Fleet">That the address names; null where it names none.</param>
 /// <param name="Body">What was sent; null where nothing is asked for.</param>
 /// <param name="Administration">What to act on.</param>
-internal sealed record AdminCall(HttpContext Http, string Caller, AdminFleet? Fleet, ScaleRequest? Body, IFleetAdministration Administration)
+internal sealed record AdminCall(
+    HttpContext Http,
+    string Caller,
+    AdminFleet? Fleet,
+    ScaleRequest? Body,
+    IFleetAdministration Administration
+)
 {
     public CancellationToken Cancellation => Http.RequestAborted;
 

@@ -9,8 +9,7 @@ internal sealed class AdminEndpoints(IFleetAdministration administration, IAdmin
     // A pod's name is the longest that is asked for.
     private const int MaxName = 253;
 
-    public static string Version { get; } =
-        typeof(AdminEndpoints).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
+    public static string Version { get; } = typeof(AdminEndpoints).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
 
     /// <summary>Serves every route and the document about them.</summary>
     public void Map(IEndpointRouteBuilder routes)
@@ -45,10 +44,14 @@ internal sealed class AdminEndpoints(IFleetAdministration administration, IAdmin
         switch (response.StatusCode)
         {
             case StatusCodes.Status404NotFound:
-                await Problem.NotFound($"there is no {context.Request.Path}; {OpenApiDocument.Path} says what there is").WriteAsync(context);
+                await Problem
+                    .NotFound($"there is no {context.Request.Path}; {OpenApiDocument.Path} says what there is")
+                    .WriteAsync(context);
                 break;
             case StatusCodes.Status405MethodNotAllowed:
-                await new Problem(405, "Method Not Allowed", $"{context.Request.Path} does not take {context.Request.Method}").WriteAsync(context);
+                await new Problem(405, "Method Not Allowed", $"{context.Request.Path} does not take {context.Request.Method}").WriteAsync(
+                    context
+                );
                 break;
         }
     }
@@ -109,7 +112,10 @@ internal sealed class AdminEndpoints(IFleetAdministration administration, IAdmin
 
         if (!IsName(ns) || !IsName(name) || !IsName(Value(context, "gateway")))
         {
-            return new AdminReply([], Problem.NotFound("there is nothing of that name: names are of lower-case letters, digits, '-' and '.'"));
+            return new AdminReply(
+                [],
+                Problem.NotFound("there is nothing of that name: names are of lower-case letters, digits, '-' and '.'")
+            );
         }
 
         var verdict = await access.JudgeAsync(context, route.Access, ns, name);

@@ -23,7 +23,11 @@ internal static class AdminFigures
                     gateway.Report.Connections,
                     gateway.Report.Capacity,
                     Percent(gateway.Report.Connections, gateway.Report.Capacity),
-                    Whole(gateway.Report.Listeners.Sum(static one => Rate(one.Traffic.ReceivedBitsPerSecond) + Rate(one.Traffic.SentBitsPerSecond))),
+                    Whole(
+                        gateway.Report.Listeners.Sum(static one =>
+                            Rate(one.Traffic.ReceivedBitsPerSecond) + Rate(one.Traffic.SentBitsPerSecond)
+                        )
+                    ),
                     gateway.ConfigHash is not null && gateway.ConfigHash == fleet.View.DesiredHash
                 )),
             ]
@@ -63,7 +67,9 @@ internal static class AdminFigures
             Mode = mode,
             Version = version,
             Fleets = overviews.Count,
-            FleetsReady = overviews.Count(static one => one.Conditions.Any(static condition => condition is { Type: "Ready", Status: "True" })),
+            FleetsReady = overviews.Count(static one =>
+                one.Conditions.Any(static condition => condition is { Type: "Ready", Status: "True" })
+            ),
             Phases = overviews
                 .CountBy(static one => one.Phase)
                 .OrderBy(static pair => pair.Key, StringComparer.Ordinal)

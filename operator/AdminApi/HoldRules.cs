@@ -14,15 +14,12 @@ internal static class HoldRules
     public static Problem? Check(FleetSpec spec, string gateway, DrainMark? mark, GatewayHold? hold) =>
         spec.Paused && hold is not null ? Problem.Conflict("the fleet is paused, and nothing of it is changed: resume it first")
         : mark is { Drained: true } ? Problem.Conflict($"{gateway} has drained, and goes")
-        : hold == GatewayHold.Cordon && mark is { DrainStartedAt: not null } ? Problem.Conflict($"{gateway} drains already; uncordon stops that")
+        : hold == GatewayHold.Cordon && mark is { DrainStartedAt: not null }
+            ? Problem.Conflict($"{gateway} drains already; uncordon stops that")
         : hold is null && mark is { Cause: not DrainCauses.Manual }
             ? Problem.Conflict($"{gateway} goes because of a {mark.Cause}: change the fleet to keep it")
         : null;
 
     public static HoldAnswer Answer(AdminFleet fleet, string gateway, GatewayHold? hold) =>
-        new(
-            gateway,
-            HoldAnnotation.Write(hold),
-            fleet.View.Gateways.FirstOrDefault(one => one.Name == gateway)?.Report?.Connections ?? 0
-        );
+        new(gateway, HoldAnnotation.Write(hold), fleet.View.Gateways.FirstOrDefault(one => one.Name == gateway)?.Report?.Connections ?? 0);
 }

@@ -22,7 +22,13 @@ internal interface IFleetAdministration
     Task<AdminOutcome<ScaleAnswer>> ScaleAsync(AdminFleet fleet, int change, string caller, CancellationToken cancellation);
 
     /// <summary>Pauses the fleet, or only its scaling; or lets it go on.</summary>
-    Task<AdminOutcome<PauseAnswer>> PauseAsync(AdminFleet fleet, PauseScope scope, bool paused, string caller, CancellationToken cancellation);
+    Task<AdminOutcome<PauseAnswer>> PauseAsync(
+        AdminFleet fleet,
+        PauseScope scope,
+        bool paused,
+        string caller,
+        CancellationToken cancellation
+    );
 
     /// <summary>Says what is wanted of one gateway; null: that it serves.</summary>
     Task<AdminOutcome<HoldAnswer>> HoldAsync(

@@ -43,7 +43,8 @@ internal static partial class OpenApiDocument
             {
                 ["title"] = "Mooring admin API",
                 ["version"] = version,
-                ["description"] = "Fleets of long-lived connections: figures, scaling, cordon and drain, pauses. Errors are RFC 9457 problems.",
+                ["description"] =
+                    "Fleets of long-lived connections: figures, scaling, cordon and drain, pauses. Errors are RFC 9457 problems.",
             },
             ["security"] = new JsonArray(new JsonObject { ["bearer"] = new JsonArray() }),
             ["paths"] = paths,
@@ -55,7 +56,8 @@ internal static partial class OpenApiDocument
                     {
                         ["type"] = "http",
                         ["scheme"] = "bearer",
-                        ["description"] = "In a cluster any token that the API server takes, such as kubectl create token's; else the one that operator up made.",
+                        ["description"] =
+                            "In a cluster any token that the API server takes, such as kubectl create token's; else the one that operator up made.",
                     },
                 },
                 ["responses"] = new JsonObject
@@ -93,7 +95,11 @@ internal static partial class OpenApiDocument
             ["parameters"] = parameters,
             ["responses"] = new JsonObject
             {
-                ["200"] = new JsonObject { ["description"] = "Done", ["content"] = Content("application/json", Reference(route.Answer, schemas)) },
+                ["200"] = new JsonObject
+                {
+                    ["description"] = "Done",
+                    ["content"] = Content("application/json", Reference(route.Answer, schemas)),
+                },
                 ["default"] = new JsonObject { ["$ref"] = ProblemReference },
             },
         };
@@ -129,11 +135,7 @@ internal static partial class OpenApiDocument
     {
         if (type.Kind == JsonTypeInfoKind.Enumerable)
         {
-            return new JsonObject
-            {
-                ["type"] = "array",
-                ["items"] = Reference(type.Options.GetTypeInfo(type.ElementType!), schemas),
-            };
+            return new JsonObject { ["type"] = "array", ["items"] = Reference(type.Options.GetTypeInfo(type.ElementType!), schemas) };
         }
 
         var name = type.Type.Name;
@@ -200,7 +202,8 @@ internal static partial class OpenApiDocument
         return schema;
     }
 
-    private static bool MayBeNull(JsonNode? schema) => schema?["type"] is JsonArray types && types.Any(static type => (string?)type == "null");
+    private static bool MayBeNull(JsonNode? schema) =>
+        schema?["type"] is JsonArray types && types.Any(static type => (string?)type == "null");
 
     [GeneratedRegex(@"\{(?<name>[a-z]+)\}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Placeholder();

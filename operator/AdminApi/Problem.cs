@@ -30,8 +30,7 @@ internal sealed record Problem(int Status, string Title, string Detail)
     /// <summary>The fleet or gateway is in a state in which it cannot be done.</summary>
     public static Problem Conflict(string detail) => new(409, "Conflict", detail);
 
-    public static Problem Unavailable(string detail) =>
-        new(503, "Service Unavailable", detail) { RetryAfter = TimeSpan.FromSeconds(2) };
+    public static Problem Unavailable(string detail) => new(503, "Service Unavailable", detail) { RetryAfter = TimeSpan.FromSeconds(2) };
 
     public static Problem Unauthorized(string detail) => new(401, "Unauthorized", detail);
 

@@ -13,7 +13,10 @@ internal static class RequestBody
 
     public static async Task<AdminOutcome<ScaleRequest>> ReadAsync(HttpContext context)
     {
-        if (context.Request.ContentType?.Split(';')[0].Trim() is not { } type || !type.Equals("application/json", StringComparison.OrdinalIgnoreCase))
+        if (
+            context.Request.ContentType?.Split(';')[0].Trim() is not { } type
+            || !type.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+        )
         {
             return new Problem(415, "Unsupported Media Type", "the body must be application/json");
         }
@@ -51,7 +54,10 @@ internal static class RequestBody
                 return Problem.BadRequest("", "must be an object such as {\"instances\": 2}");
             }
 
-            if (document.RootElement.EnumerateObject().Select(static member => member.Name).FirstOrDefault(static name => name != Field) is { } unknown)
+            if (
+                document.RootElement.EnumerateObject().Select(static member => member.Name).FirstOrDefault(static name => name != Field) is
+                { } unknown
+            )
             {
                 return Problem.BadRequest(Short(unknown), $"unknown field; there is {Field}");
             }
@@ -61,7 +67,10 @@ internal static class RequestBody
                 return Problem.BadRequest(Field, "required");
             }
 
-            return value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var instances) && instances is >= 1 and <= ScaleRequest.MaxInstances
+            return
+                value.ValueKind == JsonValueKind.Number
+                && value.TryGetInt32(out var instances)
+                && instances is >= 1 and <= ScaleRequest.MaxInstances
                 ? new ScaleRequest { Instances = instances }
                 : Problem.BadRequest(Field, $"must be a whole number of 1 to {ScaleRequest.MaxInstances}, not {Short(value.GetRawText())}");
         }

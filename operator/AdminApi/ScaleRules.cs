@@ -18,7 +18,9 @@ internal static class ScaleRules
         return change > 0 && wanted > (spec.Scaling?.MaxReplicas ?? Most)
                 ? Problem.Unprocessable(
                     "instances",
-                    spec.Scaling?.MaxReplicas is { } maximum ? $"{text}, and spec.scaling.maxReplicas is {maximum}" : $"{text}, and {Most} is the most"
+                    spec.Scaling?.MaxReplicas is { } maximum
+                        ? $"{text}, and spec.scaling.maxReplicas is {maximum}"
+                        : $"{text}, and {Most} is the most"
                 )
             : change < 0 && wanted < minimum
                 ? Problem.Unprocessable(

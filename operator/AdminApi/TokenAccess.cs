@@ -21,7 +21,9 @@ internal sealed class TokenAccess(string token, bool readsAreOpen, bool metricsA
         {
             return (rule.OnlyReads && readsAreOpen) || (rule == AccessRule.Metrics && metricsAreOpen)
                 ? new AccessVerdict("anybody")
-                : AccessVerdict.Refuse(Problem.Unauthorized("send the header Authorization: Bearer TOKEN; the operator said at its start where the token is"));
+                : AccessVerdict.Refuse(
+                    Problem.Unauthorized("send the header Authorization: Bearer TOKEN; the operator said at its start where the token is")
+                );
         }
 
         // Of hashes, so that neither time nor length tells anything.

@@ -117,11 +117,7 @@ internal sealed class HostAdministration(HostContext host, Supervisor supervisor
             cancellation
         );
 
-    private Task<AdminOutcome<T>> DoAsync<T>(
-        AdminFleet fleet,
-        Func<FleetRuntime, AdminOutcome<T>> action,
-        CancellationToken cancellation
-    )
+    private Task<AdminOutcome<T>> DoAsync<T>(AdminFleet fleet, Func<FleetRuntime, AdminOutcome<T>> action, CancellationToken cancellation)
         where T : class
     {
         var answer = new TaskCompletionSource<AdminOutcome<T>>(TaskCreationOptions.RunContinuationsAsynchronously);

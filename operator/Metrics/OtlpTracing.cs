@@ -19,7 +19,10 @@ internal static class OtlpTracing
     /// <param name="variable">Reads the environment.</param>
     public static TracerProvider? Start(Uri? endpoint, double ratio, string instance, Func<string, string?> variable)
     {
-        if (string.Equals(variable("OTEL_SDK_DISABLED"), "true", StringComparison.OrdinalIgnoreCase) || Target(endpoint, variable) is not { } target)
+        if (
+            string.Equals(variable("OTEL_SDK_DISABLED"), "true", StringComparison.OrdinalIgnoreCase)
+            || Target(endpoint, variable) is not { } target
+        )
         {
             return null;
         }

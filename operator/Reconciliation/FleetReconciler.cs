@@ -29,7 +29,8 @@ internal sealed class FleetReconciler(
     /// <inheritdoc/>
     public async Task<ReconciliationResult<ConnectionFleet>> ReconcileAsync(ConnectionFleet entity, CancellationToken cancellationToken)
     {
-        Activity.Current?.SetTag("mooring.fleet.namespace", entity.Metadata.Namespace)
+        Activity
+            .Current?.SetTag("mooring.fleet.namespace", entity.Metadata.Namespace)
             .SetTag("mooring.fleet.name", entity.Metadata.Name)
             .SetTag("mooring.fleet.generation", entity.Metadata.Generation);
         var observed = Gather(entity);

@@ -54,7 +54,17 @@ internal sealed class ClusterOperator(
             };
             using var client = new KubernetesClient(config, requests, loggers: loggers);
             // Who asks by the admin API has no part in the reconciles' rate.
-            using var reviews = new KubernetesClient(config, requests with { QueriesPerSecond = 50, Burst = 100, MaxRetries = 1, AttemptTimeout = ReviewTimeout }, loggers: loggers);
+            using var reviews = new KubernetesClient(
+                config,
+                requests with
+                {
+                    QueriesPerSecond = 50,
+                    Burst = 100,
+                    MaxRetries = 1,
+                    AttemptTimeout = ReviewTimeout,
+                },
+                loggers: loggers
+            );
             await using var @operator = new ClusterOperator(options, client, reviews, options.OwnNamespace ?? config.Namespace, loggers);
             return await @operator.RunAsync(stopping);
         }

@@ -131,7 +131,11 @@ internal sealed class FleetOperator : IAsyncDisposable
         _leads = true;
         try
         {
-            await Task.WhenAll([.. _controllers.Select(controller => controller.RunAsync(ended)), RenewAsync(ended), WatchRightsAsync(ended)]);
+            await Task.WhenAll([
+                .. _controllers.Select(controller => controller.RunAsync(ended)),
+                RenewAsync(ended),
+                WatchRightsAsync(ended),
+            ]);
         }
         finally
         {
@@ -152,8 +156,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     {
         var view = _hub.View(ObjectKey.Of(fleet).ToString());
         // A spec that was not looked at yet may be one that no config can be made of.
-        var isKnown =
-            fleet.Status?.Phase is not (null or "Invalid") && fleet.Status.ObservedGeneration == fleet.Metadata.Generation;
+        var isKnown = fleet.Status?.Phase is not (null or "Invalid") && fleet.Status.ObservedGeneration == fleet.Metadata.Generation;
         var filled = FleetPresets.Fill(fleet);
         var config = isKnown ? GatewayConfigRenderer.Render(new FleetInput { Fleet = filled }) : null;
         return new AdminFleet(filled, FleetOverviews.Of(fleet, config, view), view);

@@ -30,7 +30,11 @@ public static class RunCommand
             DefaultValueFactory = _ => FromEnvironment("POD_NAME"),
         };
         var http = Address("--http", "Where /healthz and /readyz are served", "0.0.0.0:8080");
-        var admin = Address("--admin", "Where the admin API, the page and /metrics are served (TLS), to those with the right", "0.0.0.0:9443");
+        var admin = Address(
+            "--admin",
+            "Where the admin API, the page and /metrics are served (TLS), to those with the right",
+            "0.0.0.0:9443"
+        );
         var noAdmin = new Option<bool>("--no-admin") { Description = "Serve no admin API" };
         var openMetrics = new Option<bool>("--open-metrics") { Description = "Serve /metrics to everybody, beside /healthz too" };
         var stream = Address("--stream", "Where the gateways' stream is served (TLS)", "0.0.0.0:8443");
@@ -73,7 +77,11 @@ public static class RunCommand
             HelpName = "URL",
             CustomParser = static argument => ParseUrl(argument, "http:// or https://", Uri.UriSchemeHttp, Uri.UriSchemeHttps),
         };
-        var ratio = new Option<double>("--trace-ratio") { Description = "Share of the reconciles that are traced, 0 to 1", DefaultValueFactory = _ => 1 };
+        var ratio = new Option<double>("--trace-ratio")
+        {
+            Description = "Share of the reconciles that are traced, 0 to 1",
+            DefaultValueFactory = _ => 1,
+        };
         ratio.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<double>() is not (>= 0 and <= 1))

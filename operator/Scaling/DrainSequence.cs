@@ -72,7 +72,9 @@ public static class DrainSequence
                     && (
                         IsHeld(gateway)
                         || gateway.Hold == GatewayHold.Drain
-                            && (gateway.Stage != GatewayStage.Ready || _capacity.Suffices(Serving.Where(other => other != gateway).ToList()))
+                            && (
+                                gateway.Stage != GatewayStage.Ready || _capacity.Suffices(Serving.Where(other => other != gateway).ToList())
+                            )
                     )
                 )
                 {
@@ -246,9 +248,7 @@ public static class DrainSequence
                 return group.Replicas - dropped - victims;
             }
 
-            return isCurrent
-                ? Math.Max(group.Replicas, Raised(members.Count(gateway => !Stays(gateway))))
-                : group.Replicas;
+            return isCurrent ? Math.Max(group.Replicas, Raised(members.Count(gateway => !Stays(gateway)))) : group.Replicas;
         }
 
         /// <summary>How many of a revision can be asked away so that the cluster picks only such as may go.</summary>

@@ -31,12 +31,24 @@ public static class MetricsText
     /// <exception cref="InvalidDataException">Names the sample.</exception>
     public static void CheckLabels(string text, IReadOnlyDictionary<string, string> labels)
     {
-        foreach (Match sample in Regex.Matches(text, "^((?:mooring|kubernetes)_[a-z_]+)(?:{(.*)})? \\S+$", RegexOptions.Multiline))
+        foreach (
+            Match sample in Regex.Matches(
+                text,
+                "^(?<name>(mooring|kubernetes)_[a-z_]+)({(?<labels>.*)})? \\S+$",
+                RegexOptions.Multiline | RegexOptions.ExplicitCapture
+            )
+        )
         {
-            var name = sample.Groups[1].Value;
-            var family = Regex.Replace(name, "_(bucket|sum|count)$", "");
-            var wanted = labels.GetValueOrDefault(name) ?? labels.GetValueOrDefault(family) ?? throw new InvalidDataException($"{name} is not in the table");
-            var has = Regex.Matches(sample.Groups[2].Value, "([a-z_]+)=\"(?:[^\"\\\\]|\\\\.)*\"").Select(static one => one.Groups[1].Value).Where(static one => one != "le");
+            var name = sample.Groups["name"].Value;
+            var family = Regex.Replace(name, "_(bucket|sum|count)$", "", RegexOptions.ExplicitCapture);
+            var wanted =
+                labels.GetValueOrDefault(name)
+                ?? labels.GetValueOrDefault(family)
+                ?? throw new InvalidDataException($"{name} is not in the table");
+            var has = Regex
+                .Matches(sample.Groups["labels"].Value, "(?<name>[a-z_]+)=\"([^\"\\\\]|\\\\.)*\"", RegexOptions.ExplicitCapture)
+                .Select(static one => one.Groups["name"].Value)
+                .Where(static one => one != "le");
             var expected = wanted.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             if (!has.Order(StringComparer.Ordinal).SequenceEqual(expected.Order(StringComparer.Ordinal)))
             {

@@ -29,7 +29,12 @@ internal sealed class BriefCache<T>(int capacity, TimeSpan lifetime, TimeProvide
         {
             if (_entries.Count >= capacity)
             {
-                foreach (var old in _entries.Where(entry => time.GetElapsedTime(entry.Value.At) >= lifetime).Select(static entry => entry.Key).ToList())
+                foreach (
+                    var old in _entries
+                        .Where(entry => time.GetElapsedTime(entry.Value.At) >= lifetime)
+                        .Select(static entry => entry.Key)
+                        .ToList()
+                )
                 {
                     _entries.Remove(old);
                 }

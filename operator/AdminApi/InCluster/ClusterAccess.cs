@@ -39,7 +39,9 @@ internal sealed class ClusterAccess(KubernetesClient client, bool metricsAreOpen
         if (BearerToken.Of(context) is not { } token)
         {
             return AccessVerdict.Refuse(
-                Problem.Unauthorized("send the header Authorization: Bearer TOKEN, with a token of this cluster such as kubectl create token's")
+                Problem.Unauthorized(
+                    "send the header Authorization: Bearer TOKEN, with a token of this cluster such as kubectl create token's"
+                )
             );
         }
 
@@ -91,7 +93,9 @@ internal sealed class ClusterAccess(KubernetesClient client, bool metricsAreOpen
             _rights.Keep(question, allowed = await MayAsync(user, rule, ns, name, cancellation));
         }
 
-        return allowed ? new AccessVerdict(caller) : AccessVerdict.Refuse(Problem.Forbidden($"{caller} lacks the right: {Text(rule, ns, name)}"));
+        return allowed
+            ? new AccessVerdict(caller)
+            : AccessVerdict.Refuse(Problem.Forbidden($"{caller} lacks the right: {Text(rule, ns, name)}"));
     }
 
     private async Task<TokenReviewUser?> WhoAsync(string token, CancellationToken cancellation)

@@ -30,7 +30,9 @@ internal sealed class ClusterAdministration(
 
     /// <inheritdoc/>
     public string? Unavailable =>
-        leads() ? null : "this replica of the operator does not lead, and only the leader hears the gateways; the Service mooring leads to it";
+        leads()
+            ? null
+            : "this replica of the operator does not lead, and only the leader hears the gateways; the Service mooring leads to it";
 
     /// <inheritdoc/>
     public IReadOnlyList<AdminFleet> Fleets() =>
@@ -160,11 +162,16 @@ internal sealed class ClusterAdministration(
             Write,
             cancellation
         );
-        Tell(fleet, hold is null ? "Uncordoned" : $"{hold}Asked", $"{caller} asked to {HoldAnnotation.Write(hold) ?? "uncordon"} {gateway}");
+        Tell(
+            fleet,
+            hold is null ? "Uncordoned" : $"{hold}Asked",
+            $"{caller} asked to {HoldAnnotation.Write(hold) ?? "uncordon"} {gateway}"
+        );
         return HoldRules.Answer(fleet, gateway, hold);
     }
 
-    private void Tell(AdminFleet fleet, string reason, string note) => recorder.Publish(fleet.Entity, EventType.Normal, reason, Action, note);
+    private void Tell(AdminFleet fleet, string reason, string note) =>
+        recorder.Publish(fleet.Entity, EventType.Normal, reason, Action, note);
 
     private static Patch Merge(JsonObject body) =>
         Patch.Merge(JsonSerializer.SerializeToUtf8Bytes(body, KubernetesNodeJson.Default.JsonObject));

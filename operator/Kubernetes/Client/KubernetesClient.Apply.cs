@@ -63,9 +63,11 @@ public sealed partial class KubernetesClient
     )
     {
         var query = new Query().AddWrite(options ?? new WriteOptions(), Options.FieldManager);
-        var version = resourceVersion is null ? "" : $$"""
-            "metadata":{"resourceVersion":"{{JsonEncodedText.Encode(resourceVersion)}}"},
-            """;
+        var version = resourceVersion is null
+            ? ""
+            : $$"""
+                "metadata":{"resourceVersion":"{{JsonEncodedText.Encode(resourceVersion)}}"},
+                """;
         var request = Request(HttpMethod.Patch, "patch", type, type.Path(ns, name, "scale"), query, "scale") with
         {
             Body = Patch.Merge($$"""{ {{version}}"spec":{"replicas":{{replicas}} } }""").Body,

@@ -25,7 +25,11 @@ public static class LoopActivity
         var meter = new Meter(KubernetesMetrics.Name);
         meter.CreateObservableGauge(
             "kubernetes.loop.last_active.timestamp",
-            static () => Last.Select(static pair => new Measurement<double>(pair.Value / 1000.0, new KeyValuePair<string, object?>("loop", pair.Key))),
+            static () =>
+                Last.Select(static pair => new Measurement<double>(
+                    pair.Value / 1000.0,
+                    new KeyValuePair<string, object?>("loop", pair.Key)
+                )),
             "s",
             "Unix time at which the loop last did anything"
         );

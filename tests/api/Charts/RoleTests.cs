@@ -140,7 +140,15 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
     private async Task ScaleByHandAsync(OperatorProcess @operator)
     {
         await Kubectl.ApplyAsync("{apiVersion: v1, kind: ServiceAccount, metadata: {name: admin}}", _shop);
-        await Kubectl.RunAsync("create", "rolebinding", "admin", "--clusterrole=cluster-admin", $"--serviceaccount={_shop}:admin", "-n", _shop);
+        await Kubectl.RunAsync(
+            "create",
+            "rolebinding",
+            "admin",
+            "--clusterrole=cluster-admin",
+            $"--serviceaccount={_shop}:admin",
+            "-n",
+            _shop
+        );
         var token = (await Kubectl.RunAsync("create", "token", "admin", "-n", _shop)).Trim();
         var authority = (string)(await Kubectl.GetAsync("configmap", "quickstart-gateway", "-n", _shop))["data"]!["ca.crt"]!;
         using var http = AdminApiTests.Client(@operator.AdminPort, authority, token);

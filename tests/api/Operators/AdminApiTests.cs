@@ -22,10 +22,17 @@ public sealed class AdminApiTests(SharedCluster shared)
         await fleet.ApplyQuickstartAsync();
         using var nobody = await ClientAsync(fleet, null);
         using var stranger = await ClientAsync(fleet, await AccountAsync(fleet, "stranger", ""));
-        using var viewer = await ClientAsync(fleet, await AccountAsync(fleet, "viewer", "{apiGroups: [mooring.dev], resources: [connectionfleets], verbs: [get, list]}"));
+        using var viewer = await ClientAsync(
+            fleet,
+            await AccountAsync(fleet, "viewer", "{apiGroups: [mooring.dev], resources: [connectionfleets], verbs: [get, list]}")
+        );
         using var scaler = await ClientAsync(
             fleet,
-            await AccountAsync(fleet, "scaler", "{apiGroups: [mooring.dev], resources: [connectionfleets/scale], verbs: [update], resourceNames: [quickstart]}")
+            await AccountAsync(
+                fleet,
+                "scaler",
+                "{apiGroups: [mooring.dev], resources: [connectionfleets/scale], verbs: [update], resourceNames: [quickstart]}"
+            )
         );
         using var forged = await ClientAsync(fleet, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzeXN0ZW06YWRtaW4ifQ.");
         var one = $"/api/v1/fleets/{fleet.Namespace}/quickstart";
@@ -52,7 +59,9 @@ public sealed class AdminApiTests(SharedCluster shared)
 
         using var refused = await PostAsync(viewer, $"{one}/scale-up", """{"instances":1}""");
         refused.StatusCode.ShouldBe(HttpStatusCode.Forbidden);
-        ((string)(await JsonAsync(refused))["detail"]!).ShouldContain($"update connectionfleets/scale.mooring.dev quickstart in namespace {fleet.Namespace}");
+        ((string)(await JsonAsync(refused))["detail"]!).ShouldContain(
+            $"update connectionfleets/scale.mooring.dev quickstart in namespace {fleet.Namespace}"
+        );
         using var scaled = await PostAsync(scaler, $"{one}/scale-up", """{"instances":1}""");
         (await JsonAsync(scaled)).ToJsonString().ShouldBe("""{"previous":2,"replicas":3}""");
         ((int)(await fleet.FleetAsync("quickstart"))["spec"]!["gateway"]!["replicas"]!).ShouldBe(3);
@@ -146,7 +155,10 @@ public sealed class AdminApiTests(SharedCluster shared)
         );
         using var admin = await AdminAsync(fleet);
         var one = $"/api/v1/fleets/{fleet.Namespace}/quickstart";
-        await Eventually.HoldsAsync(async () => (int)(await GetAsync(fleet, admin, $"{one}/stats"))["serverCount"]! == 2 ? null : "no stats of two", Patience);
+        await Eventually.HoldsAsync(
+            async () => (int)(await GetAsync(fleet, admin, $"{one}/stats"))["serverCount"]! == 2 ? null : "no stats of two",
+            Patience
+        );
         var stats = await GetAsync(fleet, admin, $"{one}/stats");
         ((long)stats["totalLoad"]!, (long)stats["totalCapacity"]!, (double)stats["utilizationPercent"]!).ShouldBe((100, 2000, 5));
         var capacity = await GetAsync(fleet, admin, $"{one}/capacity");
@@ -161,7 +173,8 @@ public sealed class AdminApiTests(SharedCluster shared)
             async () =>
             {
                 var servers = (await GetAsync(fleet, admin, $"{one}/stats"))["servers"]!.AsArray();
-                return servers.Count == 3 && servers.Any(server => (string)server!["name"]! == held && (string)server["state"]! == "Cordoned")
+                return
+                    servers.Count == 3 && servers.Any(server => (string)server!["name"]! == held && (string)server["state"]! == "Cordoned")
                     ? null
                     : $"{servers.ToJsonString()}\n{fleet.Operator.Log}";
             },
@@ -214,7 +227,8 @@ public sealed class AdminApiTests(SharedCluster shared)
         (await StatusAsync(admin, "/metrics")).ShouldBe(HttpStatusCode.OK);
     }
 
-    private async Task<HttpClient> AdminAsync(FleetFixture fleet) => await ClientAsync(fleet, await AccountAsync(fleet.Namespace, "root", "cluster-admin"));
+    private async Task<HttpClient> AdminAsync(FleetFixture fleet) =>
+        await ClientAsync(fleet, await AccountAsync(fleet.Namespace, "root", "cluster-admin"));
 
     /// <summary>A ServiceAccount with one rule in the fleet's namespace, or none; returns its token.</summary>
     private Task<string> AccountAsync(FleetFixture fleet, string name, string rule) => AccountAsync(fleet.Namespace, name, rule);
@@ -276,10 +290,7 @@ public sealed class AdminApiTests(SharedCluster shared)
         trusted.CustomTrustStore.ImportFromPem(authorities);
         var handler = new SocketsHttpHandler
         {
-            SslOptions = new System.Net.Security.SslClientAuthenticationOptions
-            {
-                CertificateChainPolicy = trusted,
-            },
+            SslOptions = new System.Net.Security.SslClientAuthenticationOptions { CertificateChainPolicy = trusted },
             // The name is the certificate's; there is no DNS for it here.
             ConnectCallback = async (_, cancellation) =>
             {

@@ -8,7 +8,14 @@ using Microsoft.Extensions.Logging;
 namespace Mooring.Api.Tests.Operators;
 
 /// <summary>One span as it came.</summary>
-internal sealed record ReceivedSpan(string Trace, string Id, string Parent, string Name, IReadOnlyDictionary<string, string> Tags, string Service);
+internal sealed record ReceivedSpan(
+    string Trace,
+    string Id,
+    string Parent,
+    string Name,
+    IReadOnlyDictionary<string, string> Tags,
+    string Service
+);
 
 /// <summary>A collector of traces: OTLP over HTTP, in protobuf.</summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
@@ -54,7 +61,11 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     {
         foreach (var resourceSpans in Fields(request, 1))
         {
-            var service = Fields(resourceSpans, 1).SelectMany(static resource => Fields(resource, 1)).Select(Tag).FirstOrDefault(static tag => tag.Key == "service.name").Value;
+            var service = Fields(resourceSpans, 1)
+                .SelectMany(static resource => Fields(resource, 1))
+                .Select(Tag)
+                .FirstOrDefault(static tag => tag.Key == "service.name")
+                .Value;
             foreach (var span in Fields(resourceSpans, 2).SelectMany(static scope => Fields(scope, 2)))
             {
                 Spans.Enqueue(
@@ -78,7 +89,8 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         return new(Encoding.UTF8.GetString(Fields(pair, 1).Single()), text is null ? $"{Varint(value, 3)}" : Encoding.UTF8.GetString(text));
     }
 
-    private static string Hex(byte[] message, int field) => Fields(message, field).FirstOrDefault() is { } bytes ? Convert.ToHexString(bytes) : "";
+    private static string Hex(byte[] message, int field) =>
+        Fields(message, field).FirstOrDefault() is { } bytes ? Convert.ToHexString(bytes) : "";
 
     private static ulong? Varint(byte[] message, int field) =>
         Walk(message).Where(one => one.Field == field && one.Bytes is null).Select(static one => (ulong?)one.Number).FirstOrDefault();

@@ -26,8 +26,10 @@ public sealed class TracingTests(SharedCluster shared)
                         .GroupBy(static span => span.Trace)
                         .Select(static group => group.ToList())
                         .FirstOrDefault(static group =>
-                            group.Any(static span => span.Name == "k8s apply deployments.apps") && group.Any(static span => span.Parent.Length == 0)
-                        ) ?? [];
+                            group.Any(static span => span.Name == "k8s apply deployments.apps")
+                            && group.Any(static span => span.Parent.Length == 0)
+                        )
+                    ?? [];
                 return Task.FromResult(trace.Count > 0 ? null : string.Join('\n', spans));
             },
             TimeSpan.FromSeconds(60)

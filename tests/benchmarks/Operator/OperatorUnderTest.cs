@@ -38,6 +38,8 @@ internal sealed class OperatorUnderTest : IAsyncDisposable
             program,
             [
                 "run",
+                "--open-metrics",
+                "--no-admin",
                 "--kubeconfig",
                 kubeconfig,
                 "--operator-namespace",

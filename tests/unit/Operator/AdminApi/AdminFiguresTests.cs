@@ -42,7 +42,11 @@ public sealed class AdminFiguresTests
     [Fact]
     public void Stats_ReportsThatCannotBe_AreCutOff()
     {
-        var fleet = FakeAdministration.MakeFleet(0, null, FakeAdministration.Gateway("g-9", GatewayState.Serving, 1, 0, double.PositiveInfinity));
+        var fleet = FakeAdministration.MakeFleet(
+            0,
+            null,
+            FakeAdministration.Gateway("g-9", GatewayState.Serving, 1, 0, double.PositiveInfinity)
+        );
         AdminFigures.Stats(fleet).Servers[^1].ShouldBe(new ServerStats("g-9", GatewayState.Serving, 1, 0, 100, 0, true));
         fleet = FakeAdministration.MakeFleet(0, null, FakeAdministration.Gateway("g-9", GatewayState.Serving, 1, 1, double.MaxValue));
         AdminFigures.Stats(fleet).Servers[^1].BandwidthBitsPerSecond.ShouldBe(long.MaxValue);

@@ -27,15 +27,14 @@ public sealed class AdminRulesTests
     {
         var spec = new FleetSpec
         {
-            Scaling =
-                maximum is null
-                    ? null
-                    : new ScalingSpec
-                    {
-                        MinReplicas = minimum,
-                        MaxReplicas = maximum,
-                        Driver = driver,
-                    },
+            Scaling = maximum is null
+                ? null
+                : new ScalingSpec
+                {
+                    MinReplicas = minimum,
+                    MaxReplicas = maximum,
+                    Driver = driver,
+                },
         };
         var problem = ScaleRules.Check(spec, current, change);
         problem?.Errors.ShouldHaveSingleItem().ShouldBe(new ProblemField("instances", message!));
@@ -100,7 +99,11 @@ public sealed class AdminRulesTests
     [Fact]
     public void Overrides_LastUntilTheManifestSaysSomethingNewOfThatField()
     {
-        var manifest = new FleetSpec { Gateway = new GatewaySpec { Replicas = 2 }, Scaling = new ScalingSpec() };
+        var manifest = new FleetSpec
+        {
+            Gateway = new GatewaySpec { Replicas = 2 },
+            Scaling = new ScalingSpec(),
+        };
         var overrides = new FleetOverrides();
         overrides.Scale(manifest, 5);
         overrides.Pause(manifest, true);

@@ -74,7 +74,11 @@ internal sealed class FakeAdministration : IFleetAdministration
             },
             Spec = new FleetSpec
             {
-                Gateway = new GatewaySpec { Replicas = 2, Capacity = new CapacitySpec { ReservedPercent = reservedPercent } },
+                Gateway = new GatewaySpec
+                {
+                    Replicas = 2,
+                    Capacity = new CapacitySpec { ReservedPercent = reservedPercent },
+                },
                 Listeners =
                 [
                     new ListenerSpec

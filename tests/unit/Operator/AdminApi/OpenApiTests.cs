@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Routing;
@@ -83,7 +82,12 @@ public sealed class OpenApiTests
             using var answer = await server.Http.SendAsync(request);
             var text = await answer.Content.ReadAsStringAsync();
             answer.IsSuccessStatusCode.ShouldBeTrue($"{method} {path}: {text}");
-            JsonSchemaCheck.Check(document, operation["responses"]!["200"]!["content"]!["application/json"]!["schema"]!, JsonNode.Parse(text), path);
+            JsonSchemaCheck.Check(
+                document,
+                operation["responses"]!["200"]!["content"]!["application/json"]!["schema"]!,
+                JsonNode.Parse(text),
+                path
+            );
 
             // And without rights a problem, as the document says too.
             using var stranger = new HttpRequestMessage(new HttpMethod(method.ToUpperInvariant()), address);
@@ -107,7 +111,5 @@ public sealed class OpenApiTests
     }
 
     private static IEnumerable<(string Path, string Method, JsonNode Operation)> Operations(JsonNode document) =>
-        document["paths"]!
-            .AsObject()
-            .SelectMany(static path => path.Value!.AsObject().Select(one => (path.Key, one.Key, one.Value!)));
+        document["paths"]!.AsObject().SelectMany(static path => path.Value!.AsObject().Select(one => (path.Key, one.Key, one.Value!)));
 }

@@ -36,14 +36,18 @@ public sealed class UpAdminTests
         );
         (await up.EchoesAsync(client)).ShouldBeTrue();
         (await PostAsync(http, $"{Fleet}/gateways/{held}/uncordon"))["hold"].ShouldBeNull();
-        await up.UntilAsync(static fleet => fleet.Gateways.Count == 3 && fleet.Gateways.All(static one => one.State == "Serving"), "three again");
+        await up.UntilAsync(
+            static fleet => fleet.Gateways.Count == 3 && fleet.Gateways.All(static one => one.State == "Serving"),
+            "three again"
+        );
         (await up.EchoesAsync(client)).ShouldBeTrue();
 
         // A drained one goes, and its client is handed over to the others.
         var victim = up.Fleet!.Gateways.First(static gateway => gateway.Connections > 0);
         await PostAsync(http, $"{Fleet}/gateways/{victim.Name}/drain");
         await up.UntilAsync(
-            fleet => fleet is { GatewaysReady: 3, Gateways.Count: 3 } && fleet.Gateways.All(gateway => gateway.ProcessId != victim.ProcessId),
+            fleet =>
+                fleet is { GatewaysReady: 3, Gateways.Count: 3 } && fleet.Gateways.All(gateway => gateway.ProcessId != victim.ProcessId),
             "another in the place of the drained"
         );
         (await up.EchoesAsync(client)).ShouldBeTrue();

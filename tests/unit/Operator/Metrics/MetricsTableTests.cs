@@ -27,7 +27,9 @@ public sealed class MetricsTableTests
             if (
                 !type.ContainsGenericParameters
                 && type.GetFields(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public)
-                    .Any(static field => typeof(Meter).IsAssignableFrom(field.FieldType) || typeof(Instrument).IsAssignableFrom(field.FieldType))
+                    .Any(static field =>
+                        typeof(Meter).IsAssignableFrom(field.FieldType) || typeof(Instrument).IsAssignableFrom(field.FieldType)
+                    )
             )
             {
                 RuntimeHelpers.RunClassConstructor(type.TypeHandle);
@@ -62,11 +64,18 @@ public sealed class MetricsTableTests
     {
         var fleet = FakeAdministration.MakeFleet();
         var text = HostMetrics.Write([fleet.Overview], [fleet.View]);
-        var helps = Regex.Matches(text, "^# HELP (\\S+) (.*)$", RegexOptions.Multiline).ToDictionary(static one => one.Groups[1].Value, static one => one.Groups[2].Value);
-        var types = Regex.Matches(text, "^# TYPE (\\S+) (.*)$", RegexOptions.Multiline).Select(static one => (one.Groups[1].Value, one.Groups[2].Value)).ToList();
+        var helps = Regex
+            .Matches(text, "^# HELP (?<name>\\S+) (?<text>.*)$", RegexOptions.Multiline)
+            .ToDictionary(static one => one.Groups["name"].Value, static one => one.Groups["text"].Value);
+        var types = Regex
+            .Matches(text, "^# TYPE (?<name>\\S+) (?<text>.*)$", RegexOptions.Multiline)
+            .Select(static one => (one.Groups["name"].Value, one.Groups["text"].Value))
+            .ToList();
         var rows = Rows("On one machine");
         rows.Select(static row => (row.Name, row.Type, row.Meaning))
-            .ShouldBe(types.Select(type => (type.Item1, type.Item2, helps[type.Item1])).OrderBy(static one => one.Item1, StringComparer.Ordinal));
+            .ShouldBe(
+                types.Select(type => (type.Item1, type.Item2, helps[type.Item1])).OrderBy(static one => one.Item1, StringComparer.Ordinal)
+            );
         MetricsText.CheckLabels(text, rows.ToDictionary(static row => row.Name, static row => row.Labels));
     }
 

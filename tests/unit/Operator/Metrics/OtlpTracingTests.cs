@@ -22,10 +22,7 @@ public sealed class OtlpTracingTests
         string? protocol,
         string endpoint,
         OtlpExportProtocol by
-    ) =>
-        OtlpTracing
-            .Target(option is null ? null : new Uri(option), Variables(traces, all, protocol))
-            .ShouldBe((new Uri(endpoint), by));
+    ) => OtlpTracing.Target(option is null ? null : new Uri(option), Variables(traces, all, protocol)).ShouldBe((new Uri(endpoint), by));
 
     [Theory]
     [InlineData(null)]
@@ -44,7 +41,9 @@ public sealed class OtlpTracingTests
 
     [Fact]
     public void Start_Disabled_IsNotStarted() =>
-        OtlpTracing.Start(new Uri("http://127.0.0.1:9"), 1, "test", static name => name == "OTEL_SDK_DISABLED" ? "true" : null).ShouldBeNull();
+        OtlpTracing
+            .Start(new Uri("http://127.0.0.1:9"), 1, "test", static name => name == "OTEL_SDK_DISABLED" ? "true" : null)
+            .ShouldBeNull();
 
     private static Func<string, string?> Variables(string? traces, string? all, string? protocol) =>
         name =>

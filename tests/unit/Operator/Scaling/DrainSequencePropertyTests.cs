@@ -155,11 +155,7 @@ public sealed class DrainSequencePropertyTests
                 var fleet = new SimulatedFleet(seed, wanted, wanted * load).Settle();
                 var victim = fleet.Pods[seed % wanted];
                 victim.Hold = GatewayHold.Drain;
-                Until(
-                    fleet,
-                    () => !fleet.Pods.Contains(victim) && fleet.IsSettled,
-                    () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted)
-                );
+                Until(fleet, () => !fleet.Pods.Contains(victim) && fleet.IsSettled, () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted));
                 fleet.Made.ShouldBe(wanted + 1);
                 fleet.Faults.ShouldBeEmpty();
             }
@@ -253,7 +249,9 @@ public sealed class DrainSequencePropertyTests
         }
 
         isThere()
-            .ShouldBeTrue($"{string.Join(", ", fleet.Pods.Select(pod => $"{pod.Name} {pod.Stage} {pod.Connections} {pod.Hold} {pod.Mark}"))}");
+            .ShouldBeTrue(
+                $"{string.Join(", ", fleet.Pods.Select(pod => $"{pod.Name} {pod.Stage} {pod.Connections} {pod.Hold} {pod.Mark}"))}"
+            );
     }
 
     private static void ForAll(Action<int, int, int> check) =>
