@@ -1,8 +1,8 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
-using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Configuration;

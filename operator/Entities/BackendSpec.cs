@@ -25,7 +25,9 @@ public sealed record BackendSpec
     [Description("Pods (in host mode: processes) that the fleet runs itself.")]
     public WorkloadSpec? Workload { get; set; }
 
-    [Description("Connections at most to one endpoint from one gateway: with three gateways an endpoint may get three times as many. Left out: no limit.")]
+    [Description(
+        "Connections at most to one endpoint from one gateway: with three gateways an endpoint may get three times as many. Left out: no limit."
+    )]
     [RangeMinimum(1), RangeMaximum(10_000_000)]
     public int? MaxConnectionsPerEndpoint { get; set; }
 

@@ -8,9 +8,21 @@ namespace Mooring.Operator.Entities;
 [ValidationRule("self.mode != 'Hub' || !has(self.affinity)", "affinity is not for mode Hub", FieldPath = ".affinity")]
 [ValidationRule("self.mode != 'Hub' || !has(self.lifetime)", "lifetime is not for mode Hub", FieldPath = ".lifetime")]
 [ValidationRule("self.mode != 'Hub' || !has(self.idleTimeout)", "idleTimeout is not for mode Hub", FieldPath = ".idleTimeout")]
-[ValidationRule("self.mode != 'Hub' || !has(self.origins) || size(self.origins) == 0", "origins is not for mode Hub", FieldPath = ".origins")]
-[ValidationRule("self.mode != 'Hub' || !has(self.subprotocols) || size(self.subprotocols) == 0", "subprotocols is not for mode Hub", FieldPath = ".subprotocols")]
-[ValidationRule("self.mode != 'Hub' || !has(self.messagesPerMinute)", "messagesPerMinute is not for mode Hub", FieldPath = ".messagesPerMinute")]
+[ValidationRule(
+    "self.mode != 'Hub' || !has(self.origins) || size(self.origins) == 0",
+    "origins is not for mode Hub",
+    FieldPath = ".origins"
+)]
+[ValidationRule(
+    "self.mode != 'Hub' || !has(self.subprotocols) || size(self.subprotocols) == 0",
+    "subprotocols is not for mode Hub",
+    FieldPath = ".subprotocols"
+)]
+[ValidationRule(
+    "self.mode != 'Hub' || !has(self.messagesPerMinute)",
+    "messagesPerMinute is not for mode Hub",
+    FieldPath = ".messagesPerMinute"
+)]
 [ValidationRule("self.mode != 'Hub' || !has(self.maxMessageBytes)", "maxMessageBytes is not for mode Hub", FieldPath = ".maxMessageBytes")]
 [ValidationRule("self.mode != 'Hub' || !has(self.ping)", "ping is not for mode Hub", FieldPath = ".ping")]
 [ValidationRule("self.mode != 'Hub' || !has(self.upgrades)", "upgrades is not for mode Hub", FieldPath = ".upgrades")]

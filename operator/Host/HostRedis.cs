@@ -53,8 +53,8 @@ internal sealed class HostRedis(HostContext host)
                     : HasHub(config)
                         ? $"{fleet.Key}: a Hub over several gateways wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
                             + "each gateway has channels of its own; set spec.gateway.replicas to 1"
-                        : $"{fleet.Key}: spec.gateway.capacity.fleetConnections wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
-                            + "each gateway takes an even share of the limit"
+                    : $"{fleet.Key}: spec.gateway.capacity.fleetConnections wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
+                        + "each gateway takes an even share of the limit"
                 );
             }
 

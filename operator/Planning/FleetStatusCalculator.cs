@@ -56,7 +56,13 @@ public static class FleetStatusCalculator
             Config = new ConfigStatus { Hash = input.Plan?.ConfigHash ?? last?.Config?.Hash, Acked = Acked(input.View, figures) },
             Scaling = FleetScaling.Status(input.Input with { Now = input.Now }, input.Plan?.Scaling),
             Workloads = WorkloadScaling.Status(input),
-            Conditions = [.. conditions, .. LimitConditions.Calculate(input, tuning), .. ScalingConditions.Calculate(input), .. WorkloadConditions.Calculate(input)],
+            Conditions =
+            [
+                .. conditions,
+                .. LimitConditions.Calculate(input, tuning),
+                .. ScalingConditions.Calculate(input),
+                .. WorkloadConditions.Calculate(input),
+            ],
         };
     }
 

@@ -24,12 +24,15 @@ internal sealed class GatewayPublisher(GatewayHub hub)
                 hub.SetTuning(fleet.ToString(), tuning);
             }
 
-            hub.SetDesired(fleet.ToString(), new FleetDesired
+            hub.SetDesired(
+                fleet.ToString(),
+                new FleetDesired
                 {
                     Config = plan.Config,
                     Endpoints = endpoints,
                     EndpointClosesPerSecond = plan.EndpointClosesPerSecond,
-                });
+                }
+            );
             return null;
         }
         catch (ArgumentException error)

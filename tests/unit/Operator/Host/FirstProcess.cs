@@ -31,7 +31,9 @@ internal sealed class FirstProcess : IDisposable
     public static string? WhyNot { get; } = Probe();
 
     private static string[] Namespace =>
-        Environment.IsPrivilegedProcess ? ["--pid", "--fork", "--kill-child"] : ["--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
+        Environment.IsPrivilegedProcess
+            ? ["--pid", "--fork", "--kill-child"]
+            : ["--user", "--map-root-user", "--pid", "--fork", "--kill-child"];
 
     /// <summary>Sends SIGTERM every few milliseconds from the start on: those from before the runtime's handlers are lost.</summary>
     /// <returns>The exit code.</returns>
@@ -65,7 +67,8 @@ internal sealed class FirstProcess : IDisposable
 
     private int Child()
     {
-        var children = File.ReadAllText($"/proc/{_unshare.Id}/task/{_unshare.Id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var children = File.ReadAllText($"/proc/{_unshare.Id}/task/{_unshare.Id}/children")
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return children is [var child, ..] ? int.Parse(child, null) : 0;
     }
 
