@@ -57,6 +57,7 @@ public sealed class ApplicationTests
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
+                UseShellExecute = false,
             }
         )!;
         _ = server.StandardOutput.ReadToEndAsync();

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Mooring.Benchmarks.Harness;
-using Mooring.Benchmarks.L4;
 
 namespace Mooring.Benchmarks.WebSockets.FanOut;
 

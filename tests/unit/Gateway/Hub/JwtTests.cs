@@ -125,7 +125,7 @@ public sealed class JwtTests
         );
         Ed25519.Verify(key, [0xAF, 0x82], signature).ShouldBeTrue();
         Ed25519.Verify(key, [0xAF, 0x83], signature).ShouldBeFalse();
-        Ed25519.Verify(key, [0xAF, 0x82], signature[1..]).ShouldBeFalse();
+        Ed25519.Verify(key, [0xAF, 0x82], signature.AsSpan(1)).ShouldBeFalse();
         Ed25519.Verify(new byte[5], [0xAF, 0x82], signature).ShouldBeFalse();
     }
 

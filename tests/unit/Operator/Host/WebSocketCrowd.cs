@@ -77,7 +77,7 @@ internal sealed class WebSocketCrowd(int port) : IAsyncDisposable
                 var received = await socket.ReceiveAsync(new byte[64], leaving);
                 if (received.MessageType == WebSocketMessageType.Close)
                 {
-                    Ends.Enqueue(((int)(socket.CloseStatus ?? 0), Stopwatch.GetTimestamp()));
+                    Ends.Enqueue(((int)(socket.CloseStatus ?? WebSocketCloseStatus.Empty), Stopwatch.GetTimestamp()));
                     await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, leaving);
                     return;
                 }

@@ -2,7 +2,6 @@ using FsCheck;
 using FsCheck.Fluent;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Planning;
-using Mooring.Operator.Planning.Workloads;
 using Mooring.Operator.Scaling;
 using Mooring.Operator.Scaling.Autoscaling;
 

@@ -1,7 +1,6 @@
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
-using Mooring.Operator.Planning;
 using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Tests.Planning.Workloads;
