@@ -39,6 +39,7 @@ internal sealed class HubLoop
         Transport = transport;
         Connects = new ConnectHandler(this);
         Subscribes = new SubscribeHandler(this);
+        Deliveries = new DeliveryHandler(this);
         Channels = new ChannelHandler(this);
         Refreshes = new RefreshHandler(this);
         Queues = new QueueHandler(this);
@@ -55,6 +56,8 @@ internal sealed class HubLoop
     public ConnectHandler Connects { get; }
 
     public SubscribeHandler Subscribes { get; }
+
+    public DeliveryHandler Deliveries { get; }
 
     public ChannelHandler Channels { get; }
 
@@ -200,10 +203,10 @@ internal sealed class HubLoop
             switch (item)
             {
                 case HubPublication publication:
-                    Subscribes.Deliver(publication);
+                    Deliveries.Deliver(publication);
                     break;
                 case HubJoinLeave change:
-                    Subscribes.Deliver(change);
+                    Deliveries.Deliver(change);
                     break;
                 default:
                     ((Action)item)();

@@ -106,7 +106,7 @@ internal sealed class PositionChecker : IAsyncDisposable
         {
             foreach (var loop in channel.Loops)
             {
-                loop.Post((Action)(() => loop.Subscribes.Compare(channel.Name, top)));
+                loop.Post((Action)(() => loop.Deliveries.Compare(channel.Name, top)));
             }
         }
 

@@ -1,5 +1,3 @@
-// Hot path: per publication and subscriber. See tests/benchmarks.
-using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Options;
@@ -8,7 +6,7 @@ using Mooring.Gateway.Hub.Queues;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
-/// <summary>Subscriptions from the command to the last publication.</summary>
+/// <summary>Subscriptions: from the command to the reply, and out again. What they are for is <see cref="DeliveryHandler"/>'s.</summary>
 /// <remarks>
 /// In this order, so that nothing is lost between history and live stream: the subscription is put into the channel, which keeps what comes for it; the
 /// broker confirms that messages come to this gateway; history is read; the reply goes; what came meanwhile and is newer goes. From then on
@@ -16,14 +14,8 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// </remarks>
 internal sealed class SubscribeHandler(HubLoop loop)
 {
-    /// <summary>Publications that are kept for a subscription before its reply.</summary>
-    private const int MaxEarly = 4096;
-
     /// <summary>Whoever cannot be recovered wants an error.</summary>
     private const long RejectUnrecovered = 2;
-
-    private static readonly Func<HubSubscription, bool> GivesUpOldest = static subscription =>
-        subscription.Options.Config.WhenQueueFull == HubOverflow.DropOldest && !subscription.Is(SubscriptionFlags.Positioned);
 
     public void Handle(HubSession session, ref HubCommand command)
     {
@@ -178,61 +170,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
                 return;
             }
 
-            Deliver(subscription, publication);
-        }
-    }
-
-    public void Deliver(HubPublication publication)
-    {
-        loop.Counters.Received++;
-        if (loop.Find(publication.Channel) is not { } channel)
-        {
-            return;
-        }
-
-        // From the end: one that leaves meanwhile is replaced by one that had its turn.
-        for (var i = channel.Count - 1; i >= 0; i--)
-        {
-            Deliver(channel[i], publication);
-        }
-    }
-
-    public void Deliver(HubJoinLeave change)
-    {
-        if (loop.Find(change.Channel) is not { } channel)
-        {
-            return;
-        }
-
-        for (var i = channel.Count - 1; i >= 0; i--)
-        {
-            var subscription = channel[i];
-            if (subscription.Is(SubscriptionFlags.JoinLeave) && subscription.Is(SubscriptionFlags.Live))
-            {
-                loop.Queue(subscription.Session, change.Frame(subscription.Session.Codec), null);
-            }
-        }
-    }
-
-    /// <summary>The broker's stream was there some time ago: who has not come so far since has lost something.</summary>
-    public void Compare(string name, StreamPosition top)
-    {
-        if (loop.Find(name) is not { } channel)
-        {
-            return;
-        }
-
-        for (var i = channel.Count - 1; i >= 0; i--)
-        {
-            var subscription = channel[i];
-            if (
-                subscription.Is(SubscriptionFlags.Live)
-                && subscription.Is(SubscriptionFlags.Positioned)
-                && (subscription.Position.Epoch != top.Epoch || subscription.Position.Offset < top.Offset)
-            )
-            {
-                Insufficient(subscription);
-            }
+            loop.Deliveries.Deliver(subscription, publication);
         }
     }
 
@@ -425,105 +363,6 @@ internal sealed class SubscribeHandler(HubLoop loop)
         else if (subscription.Answer.Id != 0)
         {
             loop.SendError(session, subscription.Answer.Id, error);
-        }
-    }
-
-    private void Deliver(HubSubscription subscription, HubPublication publication)
-    {
-        if (!subscription.Is(SubscriptionFlags.Live))
-        {
-            if (!subscription.KeepEarly(publication, MaxEarly))
-            {
-                loop.Disconnect(subscription.Session, HubDisconnect.InsufficientState);
-            }
-
-            return;
-        }
-
-        if (subscription.Is(SubscriptionFlags.Positioned) && publication.Position.Offset != 0)
-        {
-            var position = subscription.Position;
-            if (position.Epoch.Length > 0 && position.Epoch != publication.Position.Epoch)
-            {
-                Insufficient(subscription);
-                return;
-            }
-
-            if (publication.Position.Offset <= position.Offset)
-            {
-                return;
-            }
-
-            if (publication.Position.Offset != position.Offset + 1)
-            {
-                Insufficient(subscription);
-                return;
-            }
-        }
-
-        var session = subscription.Session;
-        if (session.Out.Publications >= loop.Options.Config.QueueSize && !MakeRoom(subscription))
-        {
-            return;
-        }
-
-        var form =
-            !subscription.Is(SubscriptionFlags.Delta) ? DeltaForm.None
-            : subscription.Is(SubscriptionFlags.DeltaReady) ? DeltaForm.Delta
-            : DeltaForm.Whole;
-        var frame = publication.Frame(session.Codec, form);
-        if (frame.Length == 0)
-        {
-            loop.Disconnect(session, HubDisconnect.InappropriateProtocol);
-            return;
-        }
-
-        if (publication.Position.Offset != 0)
-        {
-            subscription.Position = publication.Position;
-            subscription.Flags |= SubscriptionFlags.DeltaReady;
-        }
-
-        loop.Counters.Delivered++;
-        loop.Queue(session, frame, subscription);
-    }
-
-    /// <summary>The queue is full. True: there is room now; false: this publication is not delivered.</summary>
-    private bool MakeRoom(HubSubscription subscription)
-    {
-        var session = subscription.Session;
-        if (subscription.Options.Config.WhenQueueFull == HubOverflow.Disconnect)
-        {
-            loop.Disconnect(session, HubDisconnect.Slow);
-            return false;
-        }
-
-        if (GivesUpOldest(subscription) && session.Out.DropOldest(GivesUpOldest) is not null)
-        {
-            loop.Counters.DroppedOldest++;
-            return true;
-        }
-
-        loop.Counters.DroppedNewest++;
-        if (subscription.Is(SubscriptionFlags.Positioned))
-        {
-            // Said, not lost: the client subscribes again and gets what is missing.
-            Insufficient(subscription);
-        }
-
-        return false;
-    }
-
-    private void Insufficient(HubSubscription subscription)
-    {
-        loop.Counters.Insufficient++;
-        if (subscription.Is(SubscriptionFlags.ServerSide))
-        {
-            loop.Disconnect(subscription.Session, HubDisconnect.InsufficientState);
-        }
-        else
-        {
-            End(subscription, HubUnsubscribe.Insufficient, "insufficient state");
         }
     }
 
