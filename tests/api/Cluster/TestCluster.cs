@@ -87,40 +87,21 @@ internal sealed class TestCluster : IAsyncDisposable
     public string WriteKubeconfig(string user, params IEnumerable<string> groups)
     {
         var pair = _authority.Client(user, groups);
-        var file = InFolder($"{user.Replace(':', '-')}.kubeconfig");
-        File.WriteAllText(
-            file,
-            $"""
-            apiVersion: v1
-            kind: Config
-            current-context: test
-            contexts:
-            - name: test
-              context:
-                cluster: test
-                user: test
-            clusters:
-            - name: test
-              cluster:
-                server: "{Server.ToString().TrimEnd('/')}"
-                certificate-authority-data: {Base64(_authority.CertificatePem)}
-            users:
-            - name: test
-              user:
-                client-certificate-data: {Base64(pair.Certificate)}
-                client-key-data: {Base64(pair.Key)}
-            """
+        return WriteKubeconfigWith(
+            user.Replace(':', '-'),
+            $"client-certificate-data: {Base64(pair.Certificate)}, client-key-data: {Base64(pair.Key)}"
         );
-        return file;
     }
 
     /// <summary>Writes a kubeconfig for whom a token is of, and returns its path.</summary>
-    public string WriteTokenKubeconfig(string name, string token)
+    public string WriteTokenKubeconfig(string name, string token) => WriteKubeconfigWith(name, $"token: {token}");
+
+    private string WriteKubeconfigWith(string name, string credentials)
     {
         var file = InFolder($"{name}.kubeconfig");
         File.WriteAllText(
             file,
-            $"""
+            $$"""
             apiVersion: v1
             kind: Config
             current-context: test
@@ -132,12 +113,11 @@ internal sealed class TestCluster : IAsyncDisposable
             clusters:
             - name: test
               cluster:
-                server: "{Server.ToString().TrimEnd('/')}"
-                certificate-authority-data: {Base64(_authority.CertificatePem)}
+                server: "{{Server.ToString().TrimEnd('/')}}"
+                certificate-authority-data: {{Base64(_authority.CertificatePem)}}
             users:
             - name: test
-              user:
-                token: {token}
+              user: { {{credentials}} }
             """
         );
         return file;

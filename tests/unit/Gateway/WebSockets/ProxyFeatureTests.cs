@@ -52,7 +52,7 @@ public sealed class ProxyFeatureTests : IAsyncLifetime
             // A message is one message in however many fragments, and a ping is none.
             await client.SendAsync(new byte[] { 1 }, WebSocketMessageType.Binary, false, ProxyGateway.Deadline());
             await client.SendAsync(new byte[] { 2 }, WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
-            (await ReceiveAsync(client)).ShouldBe([1, 2]);
+            (await RawClient.ReceiveAsync(client)).ShouldBe([1, 2]);
         }
 
         await client.SendAsync(new byte[] { 9 }, WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
@@ -71,7 +71,7 @@ public sealed class ProxyFeatureTests : IAsyncLifetime
         await ApplyAsync(new WebSocketListenerConfig { Messages = new WebSocketMessagesConfig { MaxBytes = 1000 } });
         using var client = await _gateway.ConnectAsync();
         await client.SendAsync(new byte[1000], WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
-        (await ReceiveAsync(client)).Length.ShouldBe(1000);
+        (await RawClient.ReceiveAsync(client)).Length.ShouldBe(1000);
 
         await client.SendAsync(new byte[1001], WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
 
@@ -110,7 +110,7 @@ public sealed class ProxyFeatureTests : IAsyncLifetime
         );
         await raw.SendAllAsync(header.AsMemory(3, size - 3), ProxyGateway.Deadline());
 
-        var close = await ReadExactlyAsync(raw, 4);
+        var close = await RawClient.ReadExactlyAsync(raw, 4);
         close[0].ShouldBe((byte)0x88);
         ((close[2] << 8) | close[3]).ShouldBe(1009);
         await raw.SendAllAsync(CloseFrame.Encode(1009, "", 0x01020304), ProxyGateway.Deadline());
@@ -124,7 +124,7 @@ public sealed class ProxyFeatureTests : IAsyncLifetime
 
         for (var i = 0; i < 2; i++)
         {
-            (await ReadExactlyAsync(raw, 2)).ShouldBe([0x89, 0]);
+            (await RawClient.ReadExactlyAsync(raw, 2)).ShouldBe([0x89, 0]);
             await raw.SendAllAsync(new byte[] { 0x8A, 0x80, 1, 2, 3, 4 }, ProxyGateway.Deadline());
         }
 
@@ -137,8 +137,8 @@ public sealed class ProxyFeatureTests : IAsyncLifetime
         await ApplyAsync(Pinged(timeout: 1));
         using var raw = await RawAsync();
 
-        (await ReadExactlyAsync(raw, 2)).ShouldBe([0x89, 0]);
-        var close = await ReadExactlyAsync(raw, 4);
+        (await RawClient.ReadExactlyAsync(raw, 2)).ShouldBe([0x89, 0]);
+        var close = await RawClient.ReadExactlyAsync(raw, 4);
         close[0].ShouldBe((byte)0x88);
         ((close[2] << 8) | close[3]).ShouldBe(1001);
         await raw.SendAllAsync(CloseFrame.Encode(1001, "", 0x01020304), ProxyGateway.Deadline());
@@ -440,53 +440,15 @@ public sealed class ProxyFeatureTests : IAsyncLifetime
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
         await socket.SendAllAsync(Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\n{Requests.Upgrade}\r\n"), ProxyGateway.Deadline());
-        return Encoding.ASCII.GetString(await ReadExactlyAsync(socket, 12))[9..];
+        return Encoding.ASCII.GetString(await RawClient.ReadExactlyAsync(socket, 12))[9..];
     }
 
     private async Task<Socket> RawAsync()
     {
         var before = _gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal;
-        var raw = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await raw.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
-        var request = Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\n{Requests.Upgrade}\r\n");
-        await raw.SendAllAsync(request, ProxyGateway.Deadline());
-        var head = new StringBuilder();
-        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
-        {
-            head.Append((char)(await ReadExactlyAsync(raw, 1))[0]);
-        }
-
-        head.ToString().ShouldStartWith("HTTP/1.1 101 ");
-        _sent = before + request.Length;
+        var raw = await RawClient.UpgradeAsync(_gateway.Port);
+        _sent = before + RawClient.Request.Length;
         return raw;
-    }
-
-    private static async Task<byte[]> ReadExactlyAsync(Socket socket, int count)
-    {
-        var buffer = new byte[count];
-        for (var length = 0; length < count; )
-        {
-            var received = await socket.ReceiveAsync(buffer.AsMemory(length), SocketFlags.None, ProxyGateway.Deadline());
-            received.ShouldBeGreaterThan(0, "the connection ended");
-            length += received;
-        }
-
-        return buffer;
-    }
-
-    private static async Task<byte[]> ReceiveAsync(ClientWebSocket client)
-    {
-        var all = new MemoryStream();
-        var buffer = new byte[4096];
-        while (true)
-        {
-            var result = await client.ReceiveAsync(buffer.AsMemory(), ProxyGateway.Deadline());
-            all.Write(buffer, 0, result.Count);
-            if (result.EndOfMessage)
-            {
-                return all.ToArray();
-            }
-        }
     }
 
     private static async Task ClosedAsync(ClientWebSocket client, int code, string reason)

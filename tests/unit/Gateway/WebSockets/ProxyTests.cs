@@ -34,7 +34,7 @@ public sealed class ProxyTests : IAsyncLifetime
             var sent = new byte[size];
             Random.Shared.NextBytes(sent);
             var sending = client.SendAsync(sent, WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
-            (await ReceiveAsync(client)).ShouldBe(sent);
+            (await RawClient.ReceiveAsync(client)).ShouldBe(sent);
             await sending;
         }
 
@@ -58,7 +58,7 @@ public sealed class ProxyTests : IAsyncLifetime
         });
         for (var i = 0; i < 10_000; i++)
         {
-            BitConverter.ToInt32(await ReceiveAsync(client)).ShouldBe(i);
+            BitConverter.ToInt32(await RawClient.ReceiveAsync(client)).ShouldBe(i);
         }
 
         await sending;
@@ -113,7 +113,7 @@ public sealed class ProxyTests : IAsyncLifetime
         var sent = Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("compressible ", 50_000)));
         await client.SendAsync(sent, WebSocketMessageType.Text, true, ProxyGateway.Deadline());
 
-        (await ReceiveAsync(client)).ShouldBe(sent);
+        (await RawClient.ReceiveAsync(client)).ShouldBe(sent);
         _gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal.ShouldBeLessThan(sent.Length / 2);
     }
 
@@ -126,7 +126,7 @@ public sealed class ProxyTests : IAsyncLifetime
         await raw.SendAllAsync(frame.AsMemory(0, size), ProxyGateway.Deadline());
         await raw.SendAllAsync("hi"u8.ToArray(), ProxyGateway.Deadline());
 
-        (await ReadExactlyAsync(raw, 4)).ShouldBe([0x8A, 2, (byte)'h', (byte)'i']);
+        (await RawClient.ReadExactlyAsync(raw, 4)).ShouldBe([0x8A, 2, (byte)'h', (byte)'i']);
     }
 
     [Fact]
@@ -136,7 +136,7 @@ public sealed class ProxyTests : IAsyncLifetime
         var size = FrameHeader.Write(frame, 0x82, 3, 0);
         using var raw = await RawAsync([.. frame.AsSpan(0, size), 1, 2, 3]);
 
-        (await ReadExactlyAsync(raw, 5)).ShouldBe([0x82, 3, 1, 2, 3]);
+        (await RawClient.ReadExactlyAsync(raw, 5)).ShouldBe([0x82, 3, 1, 2, 3]);
     }
 
     [Fact]
@@ -213,7 +213,7 @@ public sealed class ProxyTests : IAsyncLifetime
             await raw.SendAllAsync(piece, ProxyGateway.Deadline());
         }
 
-        Encoding.ASCII.GetString(await ReadExactlyAsync(raw, 12)).ShouldBe("HTTP/1.1 101");
+        Encoding.ASCII.GetString(await RawClient.ReadExactlyAsync(raw, 12)).ShouldBe("HTTP/1.1 101");
     }
 
     [Fact]
@@ -298,48 +298,5 @@ public sealed class ProxyTests : IAsyncLifetime
         moved.HttpResponseHeaders!["Set-Cookie"].ShouldHaveSingleItem().ShouldNotStartWith(cookie);
     }
 
-    private async Task<Socket> RawAsync(byte[]? early = null)
-    {
-        var raw = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        await raw.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
-        byte[] request = [.. Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\n{Requests.Upgrade}\r\n"), .. early ?? []];
-        await raw.SendAllAsync(request, ProxyGateway.Deadline());
-        var head = new StringBuilder();
-        while (!head.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
-        {
-            head.Append((char)(await ReadExactlyAsync(raw, 1))[0]);
-        }
-
-        head.ToString().ShouldStartWith("HTTP/1.1 101 ");
-        return raw;
-    }
-
-    private static async Task<byte[]> ReadExactlyAsync(Socket socket, int count)
-    {
-        var buffer = new byte[count];
-        for (var length = 0; length < count; )
-        {
-            var received = await socket.ReceiveAsync(buffer.AsMemory(length), SocketFlags.None, ProxyGateway.Deadline());
-            received.ShouldBeGreaterThan(0, "the connection ended");
-            length += received;
-        }
-
-        return buffer;
-    }
-
-    private static async Task<byte[]> ReceiveAsync(ClientWebSocket client)
-    {
-        using var message = new MemoryStream();
-        var buffer = new byte[64 * 1024];
-        while (true)
-        {
-            var result = await client.ReceiveAsync(buffer, ProxyGateway.Deadline());
-            result.MessageType.ShouldNotBe(WebSocketMessageType.Close);
-            message.Write(buffer, 0, result.Count);
-            if (result.EndOfMessage)
-            {
-                return message.ToArray();
-            }
-        }
-    }
+    private Task<Socket> RawAsync(byte[]? early = null) => RawClient.UpgradeAsync(_gateway.Port, early);
 }
