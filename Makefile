@@ -87,6 +87,13 @@ bench-tls: sdk ## TLS beside haproxy, nginx and Kestrel (QUICK=1: shorter)
 	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
 	@$(BENCHMARKS) tls --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
 
+.PHONY: bench-tunnels
+bench-tunnels: sdk ## Tunnels beside ssh -R and two hops of haproxy, about 4 minutes (QUICK=1: 90 s)
+	@.ci/install bench
+	@dotnet build tests/benchmarks/Mooring.Benchmarks.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@$(BENCHMARKS) tunnels --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
+
 .PHONY: bench-fanout
 bench-fanout: sdk ## Fan-out of a Hub beside npm ws and SignalR (QUICK=1: 2,000 subscribers)
 	@.ci/install bench

@@ -5,6 +5,7 @@ using Mooring.Benchmarks.Load;
 using Mooring.Benchmarks.Million;
 using Mooring.Benchmarks.Operator;
 using Mooring.Benchmarks.Tls;
+using Mooring.Benchmarks.Tunnels;
 using Mooring.Benchmarks.Udp;
 using Mooring.Benchmarks.WebSockets.FanOut;
 
@@ -18,6 +19,7 @@ return await new RootCommand("Mooring's benchmarks, each beside the programs tha
     OperatorCommand.Create(),
     UdpCommand.Create(),
     UdpLoadCommand.Create(),
+    TunnelsCommand.Create(),
     HoldCommand.Create(),
     MillionCommand.Create(),
     FanOutCommand.Create(),

@@ -85,6 +85,16 @@ internal sealed class ChildProcess : IAsyncDisposable
         return [.. found];
     }
 
+    /// <summary>Takes what else comes on standard output into <see cref="Log"/>, for who has read from <see cref="Output"/> what it wanted.</summary>
+    public void KeepRest() =>
+        _ = Task.Run(async () =>
+        {
+            while (await _process.StandardOutput.ReadLineAsync() is { } line)
+            {
+                Keep(line);
+            }
+        });
+
     /// <summary>Sends a signal.</summary>
     public void Signal(int number) => _ = Libc.Kill(Id, number);
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Mooring.Benchmarks.Harness;
 
-/// <summary>What a figure of ours should be. Lower is better in all figures that have one.</summary>
+/// <summary>What a figure of ours should be. Lower is better in all figures that have one, but for <see cref="AtLeast"/>.</summary>
 internal abstract record Goal
 {
     /// <summary>Whether <paramref name="ours"/> meets the goal; null where the peer that it is measured by did not run.</summary>
@@ -10,6 +10,9 @@ internal abstract record Goal
 
     /// <summary>At most <paramref name="factor"/> times the peer's.</summary>
     public static Goal Relative(double factor, string peer) => new RelativeGoal(factor, peer);
+
+    /// <summary>At least <paramref name="factor"/> times the peer's.</summary>
+    public static Goal AtLeast(double factor, string peer) => new AtLeastGoal(factor, peer);
 
     /// <summary>At most <paramref name="most"/>, whatever the peers need.</summary>
     public static Goal Absolute(double most) => new AbsoluteGoal(most);
@@ -28,6 +31,14 @@ internal abstract record Goal
             peers.TryGetValue(Peer, out var theirs) ? ours <= Factor * theirs : null;
 
         public override string ToString() => $"≤ {Text(Factor)}× {Peer}";
+    }
+
+    private sealed record AtLeastGoal(double Factor, string Peer) : Goal
+    {
+        public override bool? Met(double ours, IReadOnlyDictionary<string, double> peers) =>
+            peers.TryGetValue(Peer, out var theirs) ? ours >= Factor * theirs : null;
+
+        public override string ToString() => $"≥ {Text(Factor)}× {Peer}";
     }
 
     private sealed record AbsoluteGoal(double Most) : Goal

@@ -47,7 +47,7 @@ internal sealed record ReportRow
 
     public required IReadOnlyDictionary<string, double> Peers { get; init; }
 
-    /// <summary>Ours divided by the best (lowest) peer's; null without both.</summary>
+    /// <summary>Ours divided by the best peer's, which is the lowest but in rows where more is better; null without both.</summary>
     public double? Ratio { get; init; }
 
     /// <summary>The goal in words; null where there is none.</summary>
@@ -57,11 +57,21 @@ internal sealed record ReportRow
     public bool? Met { get; init; }
 
     /// <summary>Makes the row of a metric from the values by server.</summary>
-    public static ReportRow From(string metric, string unit, IReadOnlyDictionary<string, double> values, string ours, Goal? goal)
+    public static ReportRow From(
+        string metric,
+        string unit,
+        IReadOnlyDictionary<string, double> values,
+        string ours,
+        Goal? goal,
+        bool moreIsBetter = false
+    )
     {
         var peers = values.Where(pair => pair.Key != ours).ToDictionary(pair => pair.Key, pair => Round(pair.Value));
         double? own = values.TryGetValue(ours, out var value) ? Round(value) : null;
-        var best = peers.Count > 0 ? peers.Values.Min() : double.NaN;
+        var best =
+            peers.Count == 0 ? double.NaN
+            : moreIsBetter ? peers.Values.Max()
+            : peers.Values.Min();
         return new ReportRow
         {
             Metric = metric,

@@ -51,7 +51,7 @@ internal abstract class ServerUnderTest(string name)
 
     /// <summary>Starts the server on its core and waits until every listener accepts.</summary>
     /// <exception cref="BenchmarkException">It ended, or does not listen within 20 s; the message has its last output.</exception>
-    public async Task<RunningServer> StartAsync(IReadOnlyList<ListenerPlan> listeners, CancellationToken cancellation)
+    public virtual async Task<RunningServer> StartAsync(IReadOnlyList<ListenerPlan> listeners, CancellationToken cancellation)
     {
         var directory = Directory.CreateTempSubdirectory($"mooring-bench-{Name}-").FullName;
         var ports = listeners.ToDictionary(listener => listener.Name, _ => Ports.Free());
@@ -64,7 +64,7 @@ internal abstract class ServerUnderTest(string name)
                 await WaitUntilListeningAsync(process, port, TimeSpan.FromMilliseconds(50), cancellation);
             }
 
-            return new RunningServer(this, process, directory, listeners, ports);
+            return new RunningServer(this, [process], directory, listeners, ports);
         }
         catch
         {
@@ -99,10 +99,15 @@ internal abstract class ServerUnderTest(string name)
     }
 }
 
-/// <summary>A started server. Disposing stops it, and removes its directory.</summary>
+/// <summary>A started server, or several that do one thing together. Disposing stops it, and removes its directory.</summary>
+/// <param name="server">What it is.</param>
+/// <param name="processes">Its processes; the first takes signals, and all are stopped, the last first.</param>
+/// <param name="directory">Its files.</param>
+/// <param name="listeners">What it carries.</param>
+/// <param name="ports">Port on 127.0.0.1 of each.</param>
 internal sealed class RunningServer(
     ServerUnderTest server,
-    ChildProcess process,
+    IReadOnlyList<ChildProcess> processes,
     string directory,
     IReadOnlyList<ListenerPlan> listeners,
     IReadOnlyDictionary<string, int> ports
@@ -111,7 +116,7 @@ internal sealed class RunningServer(
     public string Name => server.Name;
 
     /// <summary>All processes of the server, for the meters.</summary>
-    public int[] Processes { get; } = process.Tree();
+    public int[] Processes { get; } = [.. processes.SelectMany(process => process.Tree())];
 
     /// <summary>Address and port of a listener.</summary>
     public string Target(string listener) => $"127.0.0.1:{ports[listener]}";
@@ -123,8 +128,8 @@ internal sealed class RunningServer(
         var port = Ports.Free();
         var signal = server.Reconfigure(directory, [.. listeners, added], new Dictionary<string, int>(ports) { [added.Name] = port });
         var began = System.Diagnostics.Stopwatch.GetTimestamp();
-        process.Signal(signal);
-        await ServerUnderTest.WaitUntilListeningAsync(process, port, TimeSpan.FromMilliseconds(2), cancellation);
+        processes[0].Signal(signal);
+        await ServerUnderTest.WaitUntilListeningAsync(processes[0], port, TimeSpan.FromMilliseconds(2), cancellation);
         return System.Diagnostics.Stopwatch.GetElapsedTime(began);
     }
 
@@ -132,9 +137,9 @@ internal sealed class RunningServer(
     /// <exception cref="BenchmarkException">The server has ended by itself.</exception>
     public void CheckAlive()
     {
-        if (process.HasExited)
+        if (processes.FirstOrDefault(process => process.HasExited) is { } gone)
         {
-            throw new BenchmarkException($"{Name} ended by itself:\n{process.Log}");
+            throw new BenchmarkException($"{gone.Name} ended by itself:\n{gone.Log}");
         }
     }
 
@@ -156,7 +161,11 @@ internal sealed class RunningServer(
 
     public async ValueTask DisposeAsync()
     {
-        await process.DisposeAsync();
+        foreach (var process in processes.Reverse())
+        {
+            await process.DisposeAsync();
+        }
+
         Directory.Delete(directory, recursive: true);
     }
 }

@@ -26,10 +26,11 @@ internal static class IdleMemory
         Samples samples,
         CancellationToken cancellation,
         LoadTls tls = LoadTls.None,
-        int connections = Connections
+        int connections = Connections,
+        int warmUps = WarmUps
     )
     {
-        for (var i = 0; i < WarmUps; i++)
+        for (var i = 0; i < warmUps; i++)
         {
             for (var time = 0; time < WarmUpTimes; time++)
             {

@@ -177,7 +177,7 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
         };
 
     /// <summary>A client's close must have reached the backend: a server that keeps the other half open leaks.</summary>
-    private static async Task CheckNothingLeftAsync(RunningServer server, BackendProcess backend, CancellationToken cancellation)
+    internal static async Task CheckNothingLeftAsync(RunningServer server, BackendProcess backend, CancellationToken cancellation)
     {
         server.CheckAlive();
         var open = (await backend.CountAsync(cancellation)).Open;
@@ -204,6 +204,6 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
         }
     }
 
-    private static IEnumerable<T> InTurn<T>(IReadOnlyList<T> items, int round) =>
+    internal static IEnumerable<T> InTurn<T>(IReadOnlyList<T> items, int round) =>
         Enumerable.Range(0, items.Count).Select(i => items[(i + round) % items.Count]);
 }

@@ -49,6 +49,8 @@ internal static class LoadCommand
                 return ConnectLoad.Run(request);
             case LoadKind.Bulk:
                 return BulkLoad.Run(request);
+            case LoadKind.Tunnels:
+                return TunnelLoad.RunAsync(request).GetAwaiter().GetResult();
             case LoadKind.OpenIdle:
                 idle?.Dispose();
                 idle = null;

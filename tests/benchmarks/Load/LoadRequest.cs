@@ -17,6 +17,9 @@ internal enum LoadKind
     /// <summary>Opens connections, one round trip each, and leaves them open.</summary>
     OpenIdle,
 
+    /// <summary>Each slot opens a tunnel in the protocol of <c>gateway tunnel</c>, says goodbye, starts again.</summary>
+    Tunnels,
+
     /// <summary>One more round trip on each connection of <see cref="OpenIdle"/>, then closes them all.</summary>
     CloseIdle,
 }

@@ -46,6 +46,23 @@ public sealed class ReportTests
         ReportRow.From("p99", "µs", values, "mooring", Goal.NoWorse).Met.ShouldBeNull();
     }
 
+    [Theory]
+    [InlineData(0.8, true)]
+    [InlineData(0.79, false)]
+    public void From_MoreIsBetter_IsComparedWithTheHighestAndTheGoalIsALeast(double ours, bool met)
+    {
+        var values = new Dictionary<string, double>
+        {
+            ["mooring"] = ours,
+            ["ssh -R"] = 0.4,
+            ["haproxy"] = 1.6,
+        };
+        var row = ReportRow.From("one stream", "GB/s", values, "mooring", Goal.AtLeast(2, "ssh -R"), moreIsBetter: true);
+        row.Ratio.ShouldBe(Math.Round(ours / 1.6, 3));
+        row.Goal.ShouldBe("≥ 2× ssh -R");
+        row.Met.ShouldBe(met);
+    }
+
     [Fact]
     public void From_ManyDigits_KeepsFour()
     {

@@ -23,6 +23,15 @@ internal sealed class HaproxyServer(bool reloads = false) : ServerUnderTest("hap
     )
     {
         var path = Path.Combine(directory, "haproxy.cfg");
+        WriteConfig(path, listeners, ports);
+
+        // -db: in the foreground, without a master. -W: with one, which takes on its config anew upon SIGUSR2.
+        return (Program!, [reloads ? "-W" : "-db", "-f", path]);
+    }
+
+    /// <summary>Writes a config of one process.</summary>
+    public static void WriteConfig(string path, IReadOnlyList<ListenerPlan> listeners, IReadOnlyDictionary<string, int> ports)
+    {
         using var config = new StreamWriter(path);
 
         // maxpipes: by default a quarter of maxconn, two descriptors each, which the cap on descriptors has no room for.
@@ -57,8 +66,5 @@ internal sealed class HaproxyServer(bool reloads = false) : ServerUnderTest("hap
                 config.WriteLine($"  server s{i} {listener.Backends[i]}");
             }
         }
-
-        // -db: in the foreground, without a master. -W: with one, which takes on its config anew upon SIGUSR2.
-        return (Program!, [reloads ? "-W" : "-db", "-f", path]);
     }
 }
