@@ -91,7 +91,12 @@ internal sealed class SshServer() : TunnelServer(ServerName)
     {
         var (file, arguments) = Cores.Pinned($"{Cores.Load}", Client!, [.. Options(), "-R", $"127.0.0.1:0:{_service}", "127.0.0.1"]);
         using var process = Process.Start(
-            new ProcessStartInfo(file, arguments) { RedirectStandardError = true, RedirectStandardInput = true }
+            new ProcessStartInfo(file, arguments)
+            {
+                RedirectStandardError = true,
+                RedirectStandardInput = true,
+                UseShellExecute = false,
+            }
         )!;
         try
         {
