@@ -32,7 +32,11 @@ internal interface IFleetRegistry : IAsyncDisposable
     /// <param name="detail">What others need to know; replaces what was there. At most <see cref="RegistryLimits.MaxDetail"/> characters.</param>
     /// <param name="ttl">The ownership ends this long after the last claim or renewal.</param>
     /// <param name="force">Takes it from an owner that is alive: the one it is owned for has asked for it here.</param>
-    Task<ClaimAnswer> ClaimAsync(OwnedThing thing, GatewayId gateway, string detail, TimeSpan ttl, bool force);
+    /// <param name="settle">
+    /// For so long after the registry's memory began, what nobody owns is not given away: its owner may not have said so again. Zero for who owned
+    /// it before.
+    /// </param>
+    Task<ClaimAnswer> ClaimAsync(OwnedThing thing, GatewayId gateway, string detail, TimeSpan ttl, bool force, TimeSpan settle = default);
 
     /// <summary>Prolongs an ownership. False: it is another's by now, has ended, or its owner's registration has; let go of the thing.</summary>
     Task<bool> RenewAsync(OwnedThing thing, Ownership ownership, TimeSpan ttl);

@@ -14,6 +14,9 @@ internal sealed class MemoryRegistry(TimeProvider time) : IFleetRegistry
     private readonly Dictionary<(ulong Key, string Gateway), (int Count, long Expiry)> _counts = [];
     private long _lastNumber;
 
+    /// <summary>Since when there is something to remember; 0: never yet.</summary>
+    private long _began;
+
     private long Now => time.GetTimestamp() / (time.TimestampFrequency / 1000);
 
     public Task<RegisterAnswer> RegisterAsync(GatewayRecord record, TimeSpan ttl, bool replace)
@@ -33,6 +36,7 @@ internal sealed class MemoryRegistry(TimeProvider time) : IFleetRegistry
                 throw new RegistryUnavailableException($"the fleet has {RegistryLimits.MaxGateways} gateways already");
             }
 
+            _began = _began == 0 ? Now : _began;
             var generation = known?.Record.Generation == record.Generation ? record.Generation : NextNumber();
             _gateways[record.Name] = new Entry(record with { Generation = generation }, Now + Milliseconds(ttl));
             return Task.FromResult(new RegisterAnswer(true, generation, List()));
@@ -61,7 +65,14 @@ internal sealed class MemoryRegistry(TimeProvider time) : IFleetRegistry
         }
     }
 
-    public Task<ClaimAnswer> ClaimAsync(OwnedThing thing, GatewayId gateway, string detail, TimeSpan ttl, bool force)
+    public Task<ClaimAnswer> ClaimAsync(
+        OwnedThing thing,
+        GatewayId gateway,
+        string detail,
+        TimeSpan ttl,
+        bool force,
+        TimeSpan settle = default
+    )
     {
         RegistryLimits.Check(thing.Id, RegistryLimits.MaxName, nameof(thing));
         RegistryLimits.Check(detail + " ", RegistryLimits.MaxDetail + 1, nameof(detail));
@@ -78,6 +89,11 @@ internal sealed class MemoryRegistry(TimeProvider time) : IFleetRegistry
             if (known is not null && !same && !force && IsLive(known.Gateway))
             {
                 return Task.FromResult(new ClaimAnswer(ClaimResult.Taken, known));
+            }
+
+            if (known is null && Now - _began < Milliseconds(settle))
+            {
+                return Task.FromResult(new ClaimAnswer(ClaimResult.Settling, null));
             }
 
             var ownership = new Ownership(gateway, same ? known!.Fence : NextNumber(), detail);

@@ -35,8 +35,11 @@ internal enum ClaimResult
 
     /// <summary>The gateway is not registered with this generation (any more): it was away too long. It owns nothing, and registers anew first.</summary>
     Fenced,
+
+    /// <summary>The registry remembers nothing yet: too early to say that it is nobody's. To be asked again in a moment.</summary>
+    Settling,
 }
 
 /// <param name="Result">How it ended.</param>
-/// <param name="Ownership">The owner's, whoever it is; null where fenced.</param>
+/// <param name="Ownership">The owner's, whoever it is; null where fenced or settling.</param>
 internal sealed record ClaimAnswer(ClaimResult Result, Ownership? Ownership);

@@ -16,6 +16,9 @@ internal sealed class RegistryAgent : IAsyncDisposable
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LeaseTick = TimeSpan.FromMilliseconds(25);
 
+    /// <summary>Within this every gateway has noticed that the registry is back, and has said what it owns.</summary>
+    private static readonly TimeSpan SettleTime = TimeSpan.FromSeconds(5);
+
     // Each answer lists them all: a big fleet asks less often.
     private static readonly TimeSpan BeatPerGateway = TimeSpan.FromMilliseconds(20);
 
@@ -96,6 +99,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
         )
         {
             IsShared = view.IsShared,
+            Settle = view.IsShared ? SettleTime : TimeSpan.Zero,
         };
     }
 

@@ -47,8 +47,7 @@ internal sealed class RegistryService(
         {
             var redis = Settings(config, environment);
             var ttl = (config.Registry ?? new RegistryConfig()).Ttl;
-            // By what was written, not by what it was compiled to: records compare lists by identity.
-            var key = $"{config.Fleet}|{ttl}|{redis}|{redis?.SentinelMaster}|{redis?.Cluster}|{redis?.PasswordFile}|{redis?.Tls}";
+            var key = $"{ttl}|{Key(config, redis)}";
             var before = _current;
             if (before?.Key == key)
             {
@@ -94,12 +93,16 @@ internal sealed class RegistryService(
     /// <summary>The Hub's brokers: where the registry is, in Redis or in memory.</summary>
     public static HubBrokers Brokers(RegistryEnvironment environment, TimeProvider time) =>
         new(
-            config => $"{config.Fleet}|{Settings(config, environment)}|{config.Registry?.Redis?.PasswordFile}",
+            config => Key(config, Settings(config, environment)),
             (config, listener) =>
                 Settings(config, environment) is { } redis
                     ? new RedisBroker($"{config.Fleet}/{listener}", RespSettings.Of(redis), time)
                     : new MemoryBroker(time)
         );
+
+    /// <summary>Differs where another server, or the same in another way, is meant. By what was written: records compare lists by identity.</summary>
+    public static string Key(GatewayConfig config, RedisSettings? redis) =>
+        $"{config.Fleet}|{redis}|{redis?.SentinelMaster}|{redis?.Cluster}|{redis?.PasswordFile}|{redis?.Tls}";
 
     private static RedisSettings? Settings(GatewayConfig config, RegistryEnvironment environment)
     {

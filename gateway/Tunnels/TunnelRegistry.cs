@@ -24,6 +24,9 @@ internal sealed record TunnelRegistry(
     /// <summary>Other gateways see it too.</summary>
     public bool IsShared { get; init; }
 
+    /// <summary>For so long after the registry has begun to remember, owners may not have said again what is theirs.</summary>
+    public TimeSpan Settle { get; init; }
+
     /// <summary>A registry of this process's own, for a gateway that has no other.</summary>
     public static async Task<TunnelRegistry> LocalAsync(TimeProvider time)
     {

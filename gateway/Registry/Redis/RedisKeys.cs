@@ -15,6 +15,7 @@ internal sealed class RedisKeys
         Expiries = _prefix + "expiries";
         Generations = _prefix + "generations";
         Counter = _prefix + "counter";
+        Began = _prefix + "began";
     }
 
     public RedisKey Records { get; }
@@ -24,6 +25,9 @@ internal sealed class RedisKeys
     public RedisKey Generations { get; }
 
     public RedisKey Counter { get; }
+
+    /// <summary>Since when this server remembers something of the fleet.</summary>
+    public RedisKey Began { get; }
 
     public RedisKey Owner(OwnedThing thing) => _prefix + (thing.Kind == OwnedKind.Tunnel ? "tunnel:" : "session:") + thing.Id;
 

@@ -32,7 +32,7 @@ internal sealed class RedisRegistry : IFleetRegistry
         RegistryLimits.Check(record.Name, RegistryLimits.MaxName, nameof(record));
         var answer = await RunAsync(
             RedisScript.Register,
-            [_keys.Records, _keys.Expiries, _keys.Generations, _keys.Counter],
+            [_keys.Records, _keys.Expiries, _keys.Generations, _keys.Counter, _keys.Began],
             record.Name,
             Text(record.Generation),
             replace ? "1" : "0",
@@ -49,23 +49,32 @@ internal sealed class RedisRegistry : IFleetRegistry
     public async Task<IReadOnlyList<GatewayRecord>> ListAsync() =>
         Gateways(await RunAsync(RedisScript.List, [_keys.Records, _keys.Expiries, _keys.Generations], RegistryLimits.MaxGateways));
 
-    public async Task<ClaimAnswer> ClaimAsync(OwnedThing thing, GatewayId gateway, string detail, TimeSpan ttl, bool force)
+    public async Task<ClaimAnswer> ClaimAsync(
+        OwnedThing thing,
+        GatewayId gateway,
+        string detail,
+        TimeSpan ttl,
+        bool force,
+        TimeSpan settle = default
+    )
     {
         RegistryLimits.Check(thing.Id, RegistryLimits.MaxName, nameof(thing));
         RegistryLimits.Check(detail + " ", RegistryLimits.MaxDetail + 1, nameof(detail));
         var answer = await RunAsync(
             RedisScript.Claim,
-            [_keys.Owner(thing), _keys.Expiries, _keys.Generations, _keys.Counter],
+            [_keys.Owner(thing), _keys.Expiries, _keys.Generations, _keys.Counter, _keys.Began],
             gateway.Name,
             Text(gateway.Generation),
             force ? "1" : "0",
             Milliseconds(ttl),
-            detail
+            detail,
+            Milliseconds(settle)
         );
         return (long)answer[0] switch
         {
             1 => new ClaimAnswer(ClaimResult.Owned, Owner(answer.AsSpan(1))),
             0 => new ClaimAnswer(ClaimResult.Taken, Owner(answer.AsSpan(1))),
+            3 => new ClaimAnswer(ClaimResult.Settling, null),
             _ => new ClaimAnswer(ClaimResult.Fenced, null),
         };
     }

@@ -1,6 +1,6 @@
--- Makes a registered gateway an owner. KEYS: owner (hash), expiries, generations, counter
--- ARGV: name, generation, force (1 or 0), ttl in ms, detail
--- Answers {1, name, generation, fence, detail}: owned; {0, ...}: taken, by that one; {2}: fenced.
+-- Makes a registered gateway an owner. KEYS: owner (hash), expiries, generations, counter, since when something is remembered
+-- ARGV: name, generation, force (1 or 0), ttl in ms, detail, settle in ms
+-- Answers {1, name, generation, fence, detail}: owned; {0, ...}: taken, by that one; {2}: fenced; {3}: too early to say.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function alive(name, generation)
@@ -17,6 +17,8 @@ if not (owner[1] == name and owner[2] == generation) then
   if owner[1] and ARGV[3] ~= '1' and alive(owner[1], owner[2]) then
     return {0, owner[1], owner[2], owner[3], owner[4]}
   end
+  -- With no memory of it so soon after the memory began, somebody may own it who has not said so again.
+  if not owner[1] and now - tonumber(redis.call('GET', KEYS[5]) or '0') < tonumber(ARGV[6]) then return {3} end
   local number = time[1] * 1000000 + time[2]
   local last = tonumber(redis.call('GET', KEYS[4]) or '0')
   if number <= last then number = last + 1 end

@@ -1,5 +1,5 @@
 -- Registers a gateway or prolongs its entry, and answers with every gateway that is there.
--- KEYS: records (hash), expiries (sorted set), generations (hash), counter
+-- KEYS: records (hash), expiries (sorted set), generations (hash), counter, since when something is remembered
 -- ARGV: name, generation, replace (1 or 0), ttl in ms, record, most gateways
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -30,7 +30,8 @@ else
   redis.call('ZADD', KEYS[2], string.format('%.0f', now + ttl), name)
   redis.call('HSET', KEYS[1], name, ARGV[5])
   redis.call('HSET', KEYS[3], name, generation)
-  for i = 1, 3 do
+  redis.call('SET', KEYS[5], string.format('%.0f', now), 'NX')
+  for _, i in ipairs({1, 2, 3, 5}) do
     -- Longer, never shorter: others may live by a longer time.
     if redis.call('PTTL', KEYS[i]) < ttl * 2 then redis.call('PEXPIRE', KEYS[i], ttl * 2) end
   end

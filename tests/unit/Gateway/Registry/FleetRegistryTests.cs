@@ -209,6 +209,34 @@ public abstract class FleetRegistryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Claim_SoonAfterTheMemoryBegan_IsForWhoOwnedItBefore()
+    {
+        var (owner, other) = (await IdAsync("g-1"), await IdAsync("g-2"));
+        var hour = TimeSpan.FromHours(1);
+
+        (await Registry.ClaimAsync(Tunnel, other, "", Long, force: false, settle: hour)).ShouldBe(
+            new ClaimAnswer(ClaimResult.Settling, null)
+        );
+        (await Registry.FindAsync(Tunnel)).ShouldBeNull();
+        // Whoever had it does not wait, and goes before all who ask.
+        var own = (await Registry.ClaimAsync(Tunnel, owner, "", Long, force: false)).Ownership!;
+        (await Registry.ClaimAsync(Tunnel, other, "", Long, force: false, settle: hour)).ShouldBe(new ClaimAnswer(ClaimResult.Taken, own));
+        (await Registry.ClaimAsync(Tunnel, owner, "again", Long, force: false, settle: hour)).Result.ShouldBe(ClaimResult.Owned);
+    }
+
+    [Fact]
+    public async Task Claim_OnceTheMemoryIsOldEnough_IsGranted()
+    {
+        var gateway = await IdAsync("g-1");
+
+        await Until.TrueAsync(
+            async () => (await Registry.ClaimAsync(Tunnel, gateway, "", Long, force: false, settle: Brief)).Result == ClaimResult.Owned,
+            Limit,
+            "it may be said that it is nobody's"
+        );
+    }
+
+    [Fact]
     public async Task Renew_KeepsItBeyondItsTtl()
     {
         var own = (await Registry.ClaimAsync(Tunnel, await IdAsync("g-1"), "", TimeSpan.FromSeconds(5), force: false)).Ownership!;

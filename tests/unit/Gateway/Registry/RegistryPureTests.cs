@@ -1,5 +1,6 @@
 using System.Text;
 using Mooring.Contracts;
+using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Registry;
@@ -35,6 +36,37 @@ public sealed class RegistryPureTests
     {
         var draws = new Queue<double>([first, second]);
         ServerChoice.Best(Fleet, draws.Dequeue)!.Name.ShouldBe(best);
+    }
+
+    [Fact]
+    public void Key_OfTheRegistry_DiffersWithEachSettingOfTheRedis()
+    {
+        var settings = RedisRegistryTests.Settings(6379);
+        var config = new GatewayConfig { Fleet = "default/f" };
+        string[] keys =
+        [
+            RegistryService.Key(config, null),
+            RegistryService.Key(config, settings),
+            RegistryService.Key(config with { Fleet = "default/g" }, settings),
+            RegistryService.Key(config, RedisRegistryTests.Settings(6380)),
+            RegistryService.Key(config, settings with { SentinelMaster = "m" }),
+            RegistryService.Key(config, settings with { Cluster = true }),
+            RegistryService.Key(config, settings with { PasswordFile = "/run/p" }),
+            RegistryService.Key(config, settings with { Tls = new RedisTls(null, null) }),
+            RegistryService.Key(config, settings with { Tls = new RedisTls("/run/ca", null) }),
+            RegistryService.Key(config, settings with { Tls = new RedisTls(null, "redis.shop") }),
+        ];
+        keys.ShouldBeUnique();
+        RegistryService.Key(config, RedisRegistryTests.Settings(6379)).ShouldBe(keys[1]);
+        // The Hub's brokers go by the same.
+        var sentinel = new RegistryConfig
+        {
+            Redis = new RedisConfig { Addresses = ["127.0.0.1:6379"], SentinelMaster = "m" },
+        };
+        var brokers = RegistryService.Brokers(RegistryEnvironment.None, TimeProvider.System);
+        brokers
+            .Key(config with { Registry = sentinel })
+            .ShouldNotBe(brokers.Key(config with { Registry = sentinel with { Redis = sentinel.Redis with { SentinelMaster = null } } }));
     }
 
     [Fact]
