@@ -16,6 +16,9 @@ internal sealed partial class TunnelService
     /// <summary>How long the owner before may take to let go of a port on the same host.</summary>
     private static readonly TimeSpan BindPatience = TimeSpan.FromSeconds(8);
     private static readonly TimeSpan BindRetry = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Between two claims while the registry cannot say yet.</summary>
+    private static readonly TimeSpan ClaimRetry = TimeSpan.FromMilliseconds(250);
     private static readonly string InUse = Errno.Describe(Errno.EADDRINUSE);
     private static readonly string Denied = Errno.Describe(13);
 
@@ -35,7 +38,7 @@ internal sealed partial class TunnelService
         if (wanted.Port != 0)
         {
             return wanted.Port < range.Start || wanted.Port > range.End
-                ? (null, ("port_range", "client port number not in allowed range"))
+                ? (null, ("port_range", TunnelRefusal.PortOutside))
                 : await TryPortAsync(order, wanted, wanted.Port, registry);
         }
 
@@ -67,7 +70,7 @@ internal sealed partial class TunnelService
         var thing = Thing("tcp", number);
         if (!TryReserve(thing))
         {
-            return (null, ("port_taken", "port already in use"));
+            return (null, ("port_taken", TunnelRefusal.PortTaken));
         }
 
         var socket = -1;
@@ -91,7 +94,7 @@ internal sealed partial class TunnelService
             {
                 CloseSocket(socket);
                 Unreserve(thing);
-                return (null, ("port_taken", "port already in use"));
+                return (null, ("port_taken", TunnelRefusal.PortTaken));
             }
 
             if (resumes && socket < 0)
@@ -140,7 +143,7 @@ internal sealed partial class TunnelService
         var thing = Thing("udp", number);
         if (!TryReserve(thing))
         {
-            return (null, ("port_taken", "port already in use"));
+            return (null, ("port_taken", TunnelRefusal.PortTaken));
         }
 
         DatagramPort? datagrams = null;
@@ -163,7 +166,7 @@ internal sealed partial class TunnelService
             {
                 await datagrams!.DisposeAsync();
                 Unreserve(thing);
-                return (null, ("port_taken", "port already in use"));
+                return (null, ("port_taken", TunnelRefusal.PortTaken));
             }
 
             return (
@@ -203,7 +206,7 @@ internal sealed partial class TunnelService
         var thing = new OwnedThing(OwnedKind.Tunnel, $"name:{host}");
         if (!TryReserve(thing))
         {
-            return (null, ("name_taken", "name already in use"));
+            return (null, ("name_taken", TunnelRefusal.NameTaken));
         }
 
         try
@@ -211,7 +214,7 @@ internal sealed partial class TunnelService
             if (await ClaimAsync(thing, order, registry) is not { } ownership)
             {
                 Unreserve(thing);
-                return (null, ("name_taken", "name already in use"));
+                return (null, ("name_taken", TunnelRefusal.NameTaken));
             }
 
             return (
@@ -234,8 +237,29 @@ internal sealed partial class TunnelService
         }
     }
 
-    /// <summary>Owns a thing, or null: it is another's, who is there.</summary>
+    /// <summary>As <see cref="TryClaimAsync"/>; a claim of which nobody knows what came of it is taken back later.</summary>
     private async Task<Ownership?> ClaimAsync(OwnedThing thing, OpenOrder order, TunnelRegistry registry)
+    {
+        try
+        {
+            return await TryClaimAsync(thing, order, registry);
+        }
+        catch (RegistryUnavailableException)
+        {
+            lock (_gate)
+            {
+                if (_doubtful.Count < MaxDoubtful)
+                {
+                    _doubtful.Add(thing);
+                }
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Owns a thing, or null: it is another's, who is there.</summary>
+    private async Task<Ownership?> TryClaimAsync(OwnedThing thing, OpenOrder order, TunnelRegistry registry)
     {
         var print = order.Print;
         var detail = TunnelDetail.Write(
@@ -246,7 +270,17 @@ internal sealed partial class TunnelService
                 Listener = order.Listener.Name,
             }
         );
-        var answer = await registry.Registry.ClaimAsync(thing, registry.Gateway, detail, registry.Ttl, force: false);
+        var answer = await registry.Registry.ClaimAsync(thing, registry.Gateway, detail, registry.Ttl, force: false, registry.Settle);
+        for (
+            var since = _time.GetTimestamp();
+            answer.Result == ClaimResult.Settling && _time.GetElapsedTime(since) < registry.Settle + ClaimRetry;
+
+        )
+        {
+            await Task.Delay(ClaimRetry, _time, _stop.Token);
+            answer = await registry.Registry.ClaimAsync(thing, registry.Gateway, detail, registry.Ttl, force: false, registry.Settle);
+        }
+
         if (
             answer.Result == ClaimResult.Taken
             && order.Request.Resume is not null
@@ -327,7 +361,7 @@ internal sealed partial class TunnelService
         {
             return (
                 -1,
-                error.Message == InUse ? "port already in use"
+                error.Message == InUse ? TunnelRefusal.PortTaken
                 : error.Message == Denied ? "permission denied"
                 : "failed to bind to port"
             );
@@ -352,7 +386,7 @@ internal sealed partial class TunnelService
         }
         catch (SocketException error)
         {
-            return (null, error.SocketErrorCode == SocketError.AddressAlreadyInUse ? "port already in use" : "failed to bind to port");
+            return (null, error.SocketErrorCode == SocketError.AddressAlreadyInUse ? TunnelRefusal.PortTaken : "failed to bind to port");
         }
     }
 

@@ -21,6 +21,10 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     private IReadOnlyList<LocalPort> _locals = options.Locals;
     private string? _key;
 
+    /// <summary>How long the gateways keep the ports for this client, and when it was with them last.</summary>
+    private TimeSpan _grace;
+    private long _lost;
+
     /// <summary>Runs until cancelled; with <see cref="TunnelOptions.Once"/>, until the first failure. The exit code.</summary>
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
@@ -93,11 +97,22 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
         {
             answer = Read(await control.AnswerAsync(cancellation));
         }
-        catch (TunnelRefusedException) when (_key is not null)
+        catch (TunnelRefusedException refused) when (_key is not null)
         {
-            // The ports are somebody else's by now: what was asked for at first may still be had.
-            (_key, _locals) = (null, options.Locals);
+            if (TunnelRefusal.IsOfAPort(refused.Message) && time.GetElapsedTime(_lost) > _grace)
+            {
+                // The ports are somebody else's by now: what was asked for at first may still be had.
+                (_key, _locals) = (null, options.Locals);
+            }
+
             throw;
+        }
+        catch (IOException error)
+            when (error is not TunnelRefusedException && error.InnerException is not OperationCanceledException && _key is null)
+        {
+            var reason = error is EndOfStreamException ? "the gateway has closed the connection" : error.Message.TrimEnd('.');
+            var hint = options.Tls ? "does it want an own certificate (--cert), or another one?" : "does it want TLS?";
+            throw new IOException($"{reason} before it has answered: {hint}", error);
         }
 
         Note(answer);
@@ -115,6 +130,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
         }
         finally
         {
+            _lost = time.GetTimestamp();
             await over.CancelAsync();
             await Task.WhenAll([.. pool, beating]);
         }
@@ -122,7 +138,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
 
     private void Note(OpenAnswer answer)
     {
-        _key = answer.Key;
+        (_key, _grace) = (answer.Key, TimeSpan.FromMilliseconds(answer.GraceMs));
         _locals =
         [
             .. _locals.Select((local, i) => local with { PublicPort = answer.Ports[i].Port, Name = answer.Ports[i].Host?.Split('.')[0] }),

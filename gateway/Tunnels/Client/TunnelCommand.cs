@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
+using Mooring.Contracts.Processes;
 
 namespace Mooring.Gateway.Tunnels.Client;
 
@@ -31,6 +32,11 @@ internal static class TunnelCommand
     {
         Description = "PEM file with the CA of the gateways' certificate; turns TLS on",
     };
+    private static readonly Option<string?> Certificate = new("--cert")
+    {
+        Description = "PEM file with a certificate of one's own, where the gateways ask for one; turns TLS on",
+    };
+    private static readonly Option<string?> Key = new("--key") { Description = "PEM file with the key of --cert" };
     private static readonly Option<string?> ServerName = new("--server-name")
     {
         Description = "Name in the gateways' certificate; by default the host",
@@ -60,6 +66,8 @@ internal static class TunnelCommand
             SecretFile,
             Tls,
             Ca,
+            Certificate,
+            Key,
             ServerName,
             Pool,
             Once,
@@ -97,6 +105,7 @@ internal static class TunnelCommand
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        EarlySignals.HandOver();
         return await new TunnelClient(options!, output, TimeProvider.System).RunAsync(stop.Token);
 
         void Stop(PosixSignalContext context)
@@ -162,6 +171,20 @@ internal static class TunnelCommand
             return (null, $"--ca: there is no file '{ca}'");
         }
 
+        var (certificate, key) = (parse.GetValue(Certificate), parse.GetValue(Key));
+        if ((certificate is null) != (key is null))
+        {
+            return (null, "--cert and --key go together");
+        }
+
+        foreach (var (option, file) in new[] { ("--cert", certificate), ("--key", key) })
+        {
+            if (file is not null && !File.Exists(file))
+            {
+                return (null, $"{option}: there is no file '{file}'");
+            }
+        }
+
         return (
             new TunnelOptions
             {
@@ -169,7 +192,8 @@ internal static class TunnelCommand
                 Port = port,
                 Locals = locals,
                 Secret = string.IsNullOrEmpty(secret) ? null : secret,
-                Tls = parse.GetValue(Tls) || ca is not null,
+                Tls = parse.GetValue(Tls) || ca is not null || certificate is not null,
+                OwnCertificate = certificate is null ? null : (certificate, key!),
                 CaFile = ca,
                 ServerName = parse.GetValue(ServerName),
                 Pool = parse.GetValue(Pool),

@@ -28,6 +28,9 @@ internal sealed record TunnelOptions
     /// <summary>Name in their certificate; null: the host.</summary>
     public string? ServerName { get; init; }
 
+    /// <summary>PEM files of this client's own certificate with its chain, and of its key; null: it has none.</summary>
+    public (string Certificate, string Key)? OwnCertificate { get; init; }
+
     /// <summary>Data connections kept ready.</summary>
     public int Pool { get; init; }
 

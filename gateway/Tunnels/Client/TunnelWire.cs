@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
@@ -57,8 +58,7 @@ internal sealed class TunnelWire : IAsyncDisposable
 
             return wire;
         }
-        catch (Exception error)
-            when (error is SocketException or AuthenticationException or OperationCanceledException or EndOfStreamException)
+        catch (Exception error) when (error is SocketException or OperationCanceledException or EndOfStreamException)
         {
             await (wire?.DisposeAsync() ?? ValueTask.CompletedTask);
             socket.Dispose();
@@ -68,7 +68,6 @@ internal sealed class TunnelWire : IAsyncDisposable
                 {
                     OperationCanceledException when wire is not null => "the gateway asks for no secret: leave it off",
                     OperationCanceledException => $"{options.Host}:{options.Port} does not answer",
-                    AuthenticationException => $"TLS with {options.Host}:{options.Port}: {error.Message}",
                     EndOfStreamException => "the gateway has closed the connection",
                     _ => $"{options.Host}:{options.Port}: {error.Message}",
                 },
@@ -192,31 +191,72 @@ internal sealed class TunnelWire : IAsyncDisposable
 
     private static async Task<Stream> SecureAsync(TunnelOptions options, Stream inner, CancellationToken cancellation)
     {
+        var policy = Policy(options);
+        using var certificate = OwnCertificate(options);
         var secured = new SslStream(inner);
-        var policy = new X509ChainPolicy();
-        if (options.CaFile is { } file)
-        {
-            policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-            policy.CustomTrustStore.ImportFromPemFile(file);
-            policy.RevocationMode = X509RevocationMode.NoCheck;
-        }
-
         try
         {
             await secured.AuthenticateAsClientAsync(
                 new SslClientAuthenticationOptions
                 {
                     TargetHost = options.ServerName ?? options.Host,
-                    CertificateChainPolicy = options.CaFile is null ? null : policy,
+                    CertificateChainPolicy = policy,
+                    ClientCertificateContext = certificate is null
+                        ? null
+                        : SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true),
                 },
                 cancellation
             );
             return secured;
         }
+        catch (Exception error) when (error is AuthenticationException or IOException)
+        {
+            await secured.DisposeAsync();
+            // What is wrong with a certificate is said by the message; anything else is mostly somebody who speaks no TLS.
+            var hint = error.Message.Contains("certificate", StringComparison.OrdinalIgnoreCase) ? "" : ": does it speak TLS?";
+            throw new IOException($"TLS with {options.Host}:{options.Port}: {error.Message.TrimEnd('.')}{hint}", error);
+        }
         catch
         {
             await secured.DisposeAsync();
             throw;
+        }
+    }
+
+    private static X509ChainPolicy? Policy(TunnelOptions options)
+    {
+        if (options.CaFile is not { } file)
+        {
+            return null;
+        }
+
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        try
+        {
+            policy.CustomTrustStore.ImportFromPemFile(file);
+        }
+        catch (CryptographicException error)
+        {
+            throw new IOException($"--ca: '{file}' holds no certificate in PEM: {error.Message}", error);
+        }
+
+        return policy.CustomTrustStore.Count > 0 ? policy : throw new IOException($"--ca: '{file}' holds no certificate in PEM");
+    }
+
+    private static X509Certificate2? OwnCertificate(TunnelOptions options)
+    {
+        if (options.OwnCertificate is not var (file, key))
+        {
+            return null;
+        }
+
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(file, key);
+        }
+        catch (CryptographicException error)
+        {
+            throw new IOException($"--cert, --key: '{file}' and '{key}' are no certificate and its key in PEM: {error.Message}", error);
         }
     }
 }

@@ -255,7 +255,7 @@ public sealed class FleetTunnelTests
         await rig.NothingLeftAsync();
     }
 
-    private static async Task EchoDatagramsAsync(Socket socket)
+    internal static async Task EchoDatagramsAsync(Socket socket)
     {
         var buffer = new byte[65_536];
         try
@@ -273,7 +273,7 @@ public sealed class FleetTunnelTests
     }
 
     /// <summary>Datagrams may be lost while the way stands up: sent again until one comes back.</summary>
-    private static Task ShouldEchoDatagramAsync(Socket socket, string words) =>
+    internal static Task ShouldEchoDatagramAsync(Socket socket, string words) =>
         Until.TrueAsync(
             async () =>
             {
