@@ -27,7 +27,9 @@ internal sealed unsafe class TrafficCounter(RelayLoop loop)
             {
                 if (source->Has(ChannelFlags.Side))
                 {
-                    loop.Countries.Count(loop.Table[source->Peer]->Peer, count, fromClient: true);
+                    var descriptor = loop.Table[source->Peer]->Peer;
+                    loop.Countries.Count(descriptor, count, fromClient: true);
+                    loop.Tunnels.Carried(descriptor, count, fromVisitor: true);
                 }
 
                 loop.Counters.Backend(loop.Table[source->Peer]->Backend)->Sent += count;
@@ -46,6 +48,7 @@ internal sealed unsafe class TrafficCounter(RelayLoop loop)
         if (client->Has(ChannelFlags.Side))
         {
             loop.Countries.Count(source->Peer, count, fromClient: false);
+            loop.Tunnels.Carried(source->Peer, count, fromVisitor: false);
         }
 
         loop.Counters[client->Listener]->Traffic.Sent += count;

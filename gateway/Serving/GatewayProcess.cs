@@ -140,6 +140,7 @@ internal static class GatewayProcess
         await ServeAsync(options, endpoint, engine, status, drain, log, error, stopNow);
         await end.CancelAsync();
         await Task.WhenAll(reloading, certificates, giving, handing, taking);
+        await engine.Tunnels.LeaveAsync();
         var left = engine.Connections;
         log.Event("stopped", ("cutOff", drain.CutOff + left));
         return drain.CutOff + left == 0 ? 0 : 1;

@@ -17,6 +17,9 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>An idle connection is let go of after this: some box on the way may have forgotten it.</summary>
     private const long IdleMicroseconds = 20_000_000;
 
+    /// <summary>A gateway that takes longer to answer may be paused: whoever wanted it looks again.</summary>
+    private const long AnswerMicroseconds = 2_000_000;
+
     private readonly Dictionary<int, PeerLink> _links = [];
     private readonly Dictionary<string, Queue<PeerLink>> _idle = [];
 
@@ -36,6 +39,7 @@ internal sealed unsafe partial class TunnelDesk
         }
 
         link.Forward = forward;
+        link.Wanted = loop.Now;
         forward.Link = link.Descriptor;
         loop.Table[link.Descriptor]->Peer = forward.Client;
         if (wasIdle)
@@ -284,7 +288,13 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>Lets go of what waits for nobody. Once a second.</summary>
     public void Tidy()
     {
-        foreach (var link in _links.Values.Where(link => link.Forward is null && loop.Now - link.Since > IdleMicroseconds).ToList())
+        foreach (
+            var link in _links
+                .Values.Where(link =>
+                    link.Forward is null ? loop.Now - link.Since > IdleMicroseconds : loop.Now - link.Wanted > AnswerMicroseconds
+                )
+                .ToList()
+        )
         {
             DropLink(link);
         }
@@ -345,6 +355,9 @@ internal sealed unsafe partial class TunnelDesk
         public string Key { get; } = key;
 
         public long Since { get; } = since;
+
+        /// <summary>When somebody wanted it.</summary>
+        public long Wanted { get; set; }
 
         public LinkState State { get; set; }
 

@@ -103,6 +103,16 @@ internal sealed unsafe partial class TunnelDesk
         }
     }
 
+    /// <summary>Bytes of a connection with a side were read: of a tunnel's visitor they are the tunnel's too.</summary>
+    public void Carried(int client, int count, bool fromVisitor)
+    {
+        var slot = loop.Engine.Sides[client]->Tunnel;
+        if (slot > 0)
+        {
+            _ports[slot - 1]!.Session.Carried(count, fromVisitor);
+        }
+    }
+
     private void ServePorts(TunnelSession session)
     {
         session.IsServed = true;

@@ -37,7 +37,14 @@ internal static class TunnelLoads
                     })
                 ),
             ],
-            Tunnels = [.. open.Reverse().Concat(ended.Reverse()).Take(TunnelsLoad.MaxTunnels).Select(Of)],
+            Tunnels =
+            [
+                .. open.Reverse()
+                    .Take(TunnelsLoad.MaxTunnels - Math.Min(ended.Count, TunnelsLoad.MinEnded))
+                    .Concat(ended.Reverse())
+                    .Take(TunnelsLoad.MaxTunnels)
+                    .Select(Of),
+            ],
         };
     }
 
@@ -54,6 +61,8 @@ internal static class TunnelLoads
             Opened = session.Opened,
             Visitors = session.Visitors,
             VisitorsTotal = session.VisitorsTotal,
+            ReceivedBytesTotal = session.Received,
+            SentBytesTotal = session.Sent,
             History =
             [
                 .. session.History.Select(static moment => new TunnelMoment

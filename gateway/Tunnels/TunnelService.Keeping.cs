@@ -14,6 +14,10 @@ internal sealed partial class TunnelService
     /// <summary>Rounds between two looks at the files of secrets.</summary>
     private const int RoundsPerSecret = 5;
 
+    /// <summary>Claims of unknown outcome that are remembered; others end by their time to live.</summary>
+    private const int MaxDoubtful = 1024;
+
+    private readonly HashSet<OwnedThing> _doubtful = [];
     private long _generation;
 
     private async Task RunAsync(CancellationToken cancel)
@@ -53,6 +57,7 @@ internal sealed partial class TunnelService
         if (registry.Problem is null && registry.Gateway.Generation > 0)
         {
             await RenewAsync(registry);
+            await SettleDoubtsAsync(registry);
             await SyncAsync(registry);
         }
 
@@ -172,6 +177,40 @@ internal sealed partial class TunnelService
             case ClaimResult.Taken:
                 EndOnLoop(port.Session, TunnelState.Moved, "another gateway has the tunnel now");
                 break;
+        }
+    }
+
+    /// <summary>Claims that were not answered may have been granted all the same: those of no tunnel are given back.</summary>
+    private async Task SettleDoubtsAsync(TunnelRegistry registry)
+    {
+        List<OwnedThing> doubtful;
+        lock (_gate)
+        {
+            doubtful = [.. _doubtful];
+        }
+
+        foreach (var thing in doubtful)
+        {
+            // What is open, or is being opened, settles it by itself; and is not opened while this looks.
+            if (TryReserve(thing))
+            {
+                try
+                {
+                    if (await registry.Registry.FindAsync(thing) is { } owner && owner.Gateway == registry.Gateway)
+                    {
+                        await registry.Registry.ReleaseAsync(thing, owner);
+                    }
+                }
+                finally
+                {
+                    Unreserve(thing);
+                }
+            }
+
+            lock (_gate)
+            {
+                _doubtful.Remove(thing);
+            }
         }
     }
 

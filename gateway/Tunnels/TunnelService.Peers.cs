@@ -21,6 +21,9 @@ internal sealed partial class TunnelService
     private PeerRecord? _peerRecord;
     private string _peerAddress = "";
     private IReadOnlyDictionary<OwnedThing, GatewayRecord> _owners = new Dictionary<OwnedThing, GatewayRecord>();
+
+    /// <summary>Things that several gateways say they have: one that is silent says so until it is not registered any more. The registry knows.</summary>
+    private IReadOnlySet<OwnedThing> _contested = new HashSet<OwnedThing>();
     private IReadOnlyDictionary<uint, GatewayRecord> _byNumber = new Dictionary<uint, GatewayRecord>();
     private long _listedAt;
 
@@ -105,7 +108,7 @@ internal sealed partial class TunnelService
         {
             done(own, null);
         }
-        else if (!ask && Volatile.Read(ref _owners).TryGetValue(thing, out var known))
+        else if (!ask && !Volatile.Read(ref _contested).Contains(thing) && Volatile.Read(ref _owners).TryGetValue(thing, out var known))
         {
             done(null, known);
         }
@@ -127,6 +130,7 @@ internal sealed partial class TunnelService
     private async Task LocateAsync(OwnedThing thing, Action<TunnelPort?, GatewayRecord?> done)
     {
         GatewayRecord? owner = null;
+        await _questions.WaitAsync();
         try
         {
             var registry = await RegistryAsync();
@@ -144,6 +148,10 @@ internal sealed partial class TunnelService
         {
             // What was known last is better than nothing.
             owner = Volatile.Read(ref _owners).GetValueOrDefault(thing);
+        }
+        finally
+        {
+            _questions.Release();
         }
 
         done(Find(thing), owner);
@@ -206,16 +214,19 @@ internal sealed partial class TunnelService
         _listedAt = _time.GetTimestamp();
         var others = gateways.Where(gateway => gateway.Name != registry.Gateway.Name && gateway.Peer is not null).ToList();
         var owners = new Dictionary<OwnedThing, GatewayRecord>();
+        var contested = new HashSet<OwnedThing>();
         foreach (var gateway in others)
         {
-            foreach (var port in PortSet.Read(gateway.Peer!.Tcp))
+            var things = PortSet
+                .Read(gateway.Peer!.Tcp)
+                .Select(static port => Thing("tcp", port))
+                .Concat(PortSet.Read(gateway.Peer.Udp).Select(static port => Thing("udp", port)));
+            foreach (var thing in things)
             {
-                owners[Thing("tcp", port)] = gateway;
-            }
-
-            foreach (var port in PortSet.Read(gateway.Peer.Udp))
-            {
-                owners[Thing("udp", port)] = gateway;
+                if (!owners.TryAdd(thing, gateway))
+                {
+                    contested.Add(thing);
+                }
             }
         }
 
@@ -223,6 +234,7 @@ internal sealed partial class TunnelService
             ref _byNumber,
             others.DistinctBy(static gateway => gateway.Peer!.Number).ToDictionary(static gateway => gateway.Peer!.Number)
         );
+        Volatile.Write(ref _contested, contested);
         Volatile.Write(ref _owners, owners);
     }
 

@@ -20,6 +20,12 @@ internal sealed partial class TunnelService : IAsyncDisposable
     /// <summary>Ended tunnels that are still shown.</summary>
     public const int MaxEnded = 256;
 
+    /// <summary>Tunnels that are being opened at a time; others wait.</summary>
+    private const int MaxOpenings = 32;
+
+    /// <summary>Releases, and visitors' questions, under way at a time; others wait.</summary>
+    private const int MaxQuestions = 64;
+
     private readonly EngineState _engine;
     private readonly IPAddress _bind;
     private readonly TimeProvider _time;
@@ -30,6 +36,10 @@ internal sealed partial class TunnelService : IAsyncDisposable
     private readonly Queue<TunnelSession> _ended = new();
     private readonly Dictionary<TunnelSession, long> _detached = [];
     private readonly CancellationTokenSource _stop = new();
+
+    /// <summary>All who come at once, as after a gateway's death, ask the registry a few at a time: it takes no more calls than so many.</summary>
+    private readonly SemaphoreSlim _turns = new(MaxOpenings);
+    private readonly SemaphoreSlim _questions = new(MaxQuestions);
     private readonly Lazy<Task<TunnelRegistry>> _local;
     private readonly ConcurrentDictionary<string, long> _refused = new();
     private Task _running = Task.CompletedTask;
@@ -148,7 +158,19 @@ internal sealed partial class TunnelService : IAsyncDisposable
             OpenResult result;
             try
             {
-                result = await OpenAsync(order);
+                await _turns.WaitAsync(_stop.Token);
+                try
+                {
+                    result = await OpenAsync(order);
+                }
+                finally
+                {
+                    _turns.Release();
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                result = Refuse("draining", "this gateway is draining");
             }
             catch (Exception error) when (error is RegistryUnavailableException or IOException or ArgumentException)
             {
@@ -252,29 +274,37 @@ internal sealed partial class TunnelService : IAsyncDisposable
             then();
         });
 
-    public async ValueTask DisposeAsync()
+    /// <summary>The last word to the registry, while that is there: no more tunnels, and what this gateway still has is nobody's.</summary>
+    public async Task LeaveAsync()
     {
         await _stop.CancelAsync();
         await _running;
-        await CloseForeignAsync();
-        List<TunnelPort> left;
-        lock (_gate)
-        {
-            left = [.. _sessions.Values.SelectMany(static session => session.Ports)];
-        }
+        await Task.WhenAll(Left().Where(static port => port.TrySettle()).Select(ReleaseAsync));
+    }
 
-        foreach (var datagrams in left.Select(static port => port.Datagrams).OfType<DatagramPort>())
+    public async ValueTask DisposeAsync()
+    {
+        await LeaveAsync();
+        await CloseForeignAsync();
+        foreach (var datagrams in Left().Select(static port => port.Datagrams).OfType<DatagramPort>())
         {
             await datagrams.DisposeAsync();
         }
 
-        await Task.WhenAll(left.Where(static port => port.TrySettle()).Select(ReleaseAsync));
         if (_local.IsValueCreated)
         {
             await (await _local.Value).Registry.DisposeAsync();
         }
 
         _stop.Dispose();
+    }
+
+    private List<TunnelPort> Left()
+    {
+        lock (_gate)
+        {
+            return [.. _sessions.Values.SelectMany(static session => session.Ports)];
+        }
     }
 
     /// <summary>The registry to ask now.</summary>
@@ -331,6 +361,7 @@ internal sealed partial class TunnelService : IAsyncDisposable
             return;
         }
 
+        await _questions.WaitAsync();
         try
         {
             await (await RegistryAsync()).Registry.ReleaseAsync(port.Thing, ownership);
@@ -338,6 +369,10 @@ internal sealed partial class TunnelService : IAsyncDisposable
         catch (Exception error) when (error is RegistryUnavailableException or ObjectDisposedException)
         {
             // Then it ends by its time to live.
+        }
+        finally
+        {
+            _questions.Release();
         }
     }
 

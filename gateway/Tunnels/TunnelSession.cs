@@ -19,6 +19,8 @@ internal sealed class TunnelSession
     private readonly Queue<TunnelEvent> _history = new();
     private int _visitors;
     private long _visitorsTotal;
+    private long _received;
+    private long _sent;
 
     /// <summary>What people call it; no secret.</summary>
     public required string Name { get; init; }
@@ -75,6 +77,12 @@ internal sealed class TunnelSession
     /// <summary>Visitors ever. Thread-safe.</summary>
     public long VisitorsTotal => Volatile.Read(ref _visitorsTotal);
 
+    /// <summary>Bytes from visitors. Thread-safe.</summary>
+    public long Received => Volatile.Read(ref _received);
+
+    /// <summary>Bytes to visitors. Thread-safe.</summary>
+    public long Sent => Volatile.Read(ref _sent);
+
     /// <summary>Thread-safe.</summary>
     public TunnelState State { get; private set; }
 
@@ -97,6 +105,19 @@ internal sealed class TunnelSession
     {
         Interlocked.Increment(ref _visitors);
         Interlocked.Increment(ref _visitorsTotal);
+    }
+
+    /// <summary>Bytes were carried. For its loop alone.</summary>
+    public void Carried(int count, bool fromVisitor)
+    {
+        if (fromVisitor)
+        {
+            Volatile.Write(ref _received, _received + count);
+        }
+        else
+        {
+            Volatile.Write(ref _sent, _sent + count);
+        }
     }
 
     public void VisitorLeft() => Interlocked.Decrement(ref _visitors);

@@ -28,8 +28,11 @@ public enum TunnelState
 /// <summary>The tunnels of one gateway. Totals count from the process's start.</summary>
 public sealed record TunnelsLoad
 {
-    /// <summary>Tunnels that are described at most: the newest of the open ones, then the last that ended.</summary>
+    /// <summary>Tunnels that are described at most: the newest of the open ones, and the last that ended.</summary>
     public const int MaxTunnels = 200;
+
+    /// <summary>Of which so many are left for ended ones, however many are open.</summary>
+    public const int MinEnded = 50;
 
     /// <summary>Open ones.</summary>
     public int Open { get; init; }
@@ -97,6 +100,12 @@ public sealed record TunnelLoad
     public int Visitors { get; init; }
 
     public long VisitorsTotal { get; init; }
+
+    /// <summary>From visitors, so far.</summary>
+    public long ReceivedBytesTotal { get; init; }
+
+    /// <summary>To visitors, so far.</summary>
+    public long SentBytesTotal { get; init; }
 
     /// <summary>The last moments, oldest first; at most 16.</summary>
     public IReadOnlyList<TunnelMoment> History { get; set; } = [];
