@@ -43,7 +43,7 @@ test: ## Everything that a machine without a cluster can test; ends in one line:
 	@.ci/install tests
 	@$(MAKE) lint
 	@$(MAKE) build
-	@.ci/test unit conformance chart api
+	@.ci/test unit conformance chaos chart api
 
 .PHONY: test-unit
 test-unit: build ## Unit tests alone
@@ -52,6 +52,11 @@ test-unit: build ## Unit tests alone
 .PHONY: test-api
 test-api: build ## Tests against a real API server (KUBEBUILDER_ASSETS, else the newest of ~/.local/share/kubebuilder-envtest/k8s)
 	@.ci/test api
+
+.PHONY: chaos
+chaos: build ## 1,000 tunnels over four gateways while gateways and Redis are killed (TUNNELS=200 for fewer), about 5 minutes
+	@.ci/install tests
+	@MOORING_CHAOS_TUNNELS=$(or $(TUNNELS),1000) .ci/test chaos
 
 .PHONY: e2e
 e2e: build ## End-to-end tests on the cluster of KUBECONFIG
