@@ -18,6 +18,7 @@ namespace Mooring.Operator.AdminApi;
 [JsonSerializable(typeof(PauseAnswer))]
 [JsonSerializable(typeof(HoldAnswer))]
 [JsonSerializable(typeof(BackendsAnswer))]
+[JsonSerializable(typeof(TunnelsAnswer))]
 [JsonSerializable(typeof(ScaleRequest))]
 [JsonSerializable(typeof(Problem))]
 internal sealed partial class AdminJson : JsonSerializerContext;

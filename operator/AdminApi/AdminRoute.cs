@@ -25,6 +25,9 @@ internal sealed record AdminRoute
     /// <summary>It takes the query parameter <c>namespace</c>.</summary>
     public bool TakesNamespace { get; init; }
 
+    /// <summary>Further query parameters, all texts that may be left out.</summary>
+    public IReadOnlyList<QueryParameter> Queries { get; init; } = [];
+
     public required Func<AdminCall, Task<AdminReply>> Handle { get; init; }
 
     public bool NamesFleet => Path.Contains("{name}", StringComparison.Ordinal);

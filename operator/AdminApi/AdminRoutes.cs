@@ -71,6 +71,25 @@ internal static class AdminRoutes
                 Json.CapacityAnswer,
                 static call => AdminFigures.Capacity([call.Fleet!])
             ),
+            new AdminRoute
+            {
+                Method = HttpMethods.Get,
+                Path = $"{Fleet}/tunnels",
+                Id = "listFleetTunnels",
+                Summary = "A fleet's reverse tunnels with their histories: open ones, and the last that ended",
+                Access = AccessRule.Get,
+                Answer = Json.TunnelsAnswer,
+                Queries = TunnelQuery.Parameters,
+                Handle = static call =>
+                {
+                    var query = TunnelQuery.Read(call.Http.Request.Query);
+                    return Task.FromResult(
+                        query.Succeeded
+                            ? AdminReply.Of(TunnelsAnswer.Of(call.Fleet!.View, query.Value), Json.TunnelsAnswer)
+                            : new AdminReply([], query.Problem)
+                    );
+                },
+            },
             Scale("scale-up", "scaleUp", "Ask for more gateways, spec.scaling.maxReplicas at most", +1),
             Scale("scale-down", "scaleDown", "Ask for fewer gateways, spec.scaling.minReplicas at least; the surplus drains first", -1),
             Pause("pause", "pauseFleet", "Set spec.paused: what runs goes on running, and nothing is changed", PauseScope.Fleet, true),

@@ -87,6 +87,11 @@ internal static partial class OpenApiDocument
             parameters.Add((JsonNode)Parameter("namespace", "query", "Only fleets of this namespace"));
         }
 
+        foreach (var query in route.Queries)
+        {
+            parameters.Add((JsonNode)Parameter(query.Name, "query", query.Description));
+        }
+
         var operation = new JsonObject
         {
             ["operationId"] = route.Id,

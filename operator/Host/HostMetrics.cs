@@ -136,6 +136,7 @@ internal static class HostMetrics
         HostTrafficMetrics.Write(text, gateways);
         HostCountryMetrics.Write(text, gateways);
         HostDatagramMetrics.Write(text, gateways);
+        HostTunnelMetrics.Write(text, gateways);
         Gauge(
             text,
             "mooring_gateway_endpoint_connections",

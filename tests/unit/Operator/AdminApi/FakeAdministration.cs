@@ -124,6 +124,7 @@ internal sealed class FakeAdministration : IFleetAdministration
                 : new ReportMessage
                 {
                     State = state.Value,
+                    Tunnels = name == "g-0" ? TunnelsAnswerTests.Load("g-0") : null,
                     Connections = connections,
                     Capacity = capacity,
                     Listeners =

@@ -54,7 +54,7 @@ public sealed class OpenApiTests
             node.ShouldNotBeNull(match.Value);
         }
 
-        foreach (var name in new[] { "FleetStats", "CapacityAnswer", "ClusterStatus", "ScaleRequest" })
+        foreach (var name in new[] { "FleetStats", "CapacityAnswer", "ClusterStatus", "ScaleRequest", "TunnelsAnswer" })
         {
             foreach (var (property, schema) in document["components"]!["schemas"]![name]!["properties"]!.AsObject())
             {

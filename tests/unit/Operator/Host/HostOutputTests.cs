@@ -115,6 +115,7 @@ public sealed class HostOutputTests
                     },
                 },
             ],
+            Tunnels = AdminApi.TunnelsAnswerTests.Load("gw-0"),
             Backends =
             [
                 new BackendLoad
@@ -157,6 +158,9 @@ public sealed class HostOutputTests
         text.ShouldContain($"mooring_gateway_backend_connect_duration_seconds_bucket{{{Of},backend=\"app\",le=\"0.0001\"}} 2\n");
         text.ShouldContain($"mooring_gateway_connect_duration_seconds_bucket{{{Of},listener=\"edge\",le=\"+Inf\"}} 2\n");
         text.ShouldContain($"mooring_gateway_connect_duration_seconds_sum{{{Of},listener=\"edge\"}} 0.5\n");
+        text.ShouldContain($"mooring_gateway_tunnels{{{Of},state=\"Detached\"}} 1\n");
+        text.ShouldContain($"mooring_gateway_tunnels_refused_total{{{Of},reason=\"tenant_tunnels\"}} 4\n");
+        text.ShouldContain($"mooring_gateway_tunnel_tenant_visitors{{{Of},listener=\"bore\",tenant=\"acme\"}} 7\n");
         text.ShouldNotContain("first_byte_seconds_bucket");
         text.ShouldContain($"mooring_gateway_datagrams_received_total{{{Of},listener=\"edge\"}} 9\n");
         text.ShouldContain($"mooring_gateway_datagrams_sent_total{{{Of},listener=\"edge\"}} 8\n");
