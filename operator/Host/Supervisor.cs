@@ -23,6 +23,7 @@ internal sealed class Supervisor : IAsyncDisposable
     private HostManifest _manifest = new([], []);
     private readonly Action<IReadOnlyList<FleetOverview>> _onTurn;
     private readonly HostRedis _redis;
+    private readonly PortReservation _ports;
     private int _nextNumber;
     private bool _stopping;
 
@@ -34,6 +35,7 @@ internal sealed class Supervisor : IAsyncDisposable
         (_host, _posted, _onTurn) = (host, posted, onTurn);
         _sockets = new ListenerSockets(host.Options.Bind);
         _redis = new HostRedis(host);
+        _ports = new PortReservation(PortReservation.KernelFolder, host.Say);
     }
 
     /// <summary>The fleets as of the last turn, ordered by key.</summary>
@@ -105,6 +107,7 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         _manifest = manifest;
+        _ports.Apply(fleets.Select(static fleet => fleet.Fleet));
         var now = _host.Time.GetUtcNow();
         foreach (var gone in _fleets.Values.Where(fleet => manifest.Fleets.All(wanted => wanted.Key != fleet.Key)))
         {
@@ -200,6 +203,7 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         _sockets.Dispose();
+        _ports.Dispose();
     }
 
     /// <summary>The fleet with what the admin API has changed of it.</summary>

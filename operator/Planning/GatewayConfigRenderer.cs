@@ -19,7 +19,7 @@ internal static class GatewayConfigRenderer
             {
                 Fleet = RegistryRenderer.Limit(fleet.Spec.Gateway),
             },
-            Registry = RegistryRenderer.Config(fleet.Spec.Registry),
+            Registry = RegistryRenderer.Config(fleet.Spec.Registry, input.Secrets),
             Drain = Drain(fleet.Spec.Gateway),
             Overload = OverloadRenderer.Render(fleet.Spec.Gateway, input.Platform),
             Geo = GeoIpRenderer.Render(fleet.Spec.Observability),

@@ -73,17 +73,6 @@ internal static class GatewayPodRenderer
                     MountPath = ConfigDirectory,
                     ReadOnly = true,
                 },
-                .. RegistryRenderer.Secrets(input.Fleet.Spec.Registry) is null
-                    ? []
-                    : new[]
-                    {
-                        new VolumeMount
-                        {
-                            Name = RegistryRenderer.Volume,
-                            MountPath = RegistryRenderer.Directory,
-                            ReadOnly = true,
-                        },
-                    },
                 .. input.Stream is null
                     ? []
                     : new[]
@@ -133,11 +122,6 @@ internal static class GatewayPodRenderer
         if (input.Stream is not null)
         {
             volumes.Add(TokenVolume());
-        }
-
-        if (RegistryRenderer.Secrets(input.Fleet.Spec.Registry) is { } secrets)
-        {
-            volumes.Add(secrets);
         }
 
         volumes.AddRange(SecretVolumes.Volumes(input));

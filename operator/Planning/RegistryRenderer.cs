@@ -1,20 +1,14 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Text;
-using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 
 namespace Mooring.Operator.Planning;
 
-/// <summary>Renders the registry: the gateways' config of it, and the Secrets they read at it.</summary>
+/// <summary>Renders the registry, as the gateways' config has it.</summary>
 internal static class RegistryRenderer
 {
-    public const string Volume = "registry";
-    public const string Directory = "/etc/mooring-registry";
-    private const string PasswordFile = "password";
-    private const string CaFile = "ca.crt";
-
     /// <summary>Null where the fleet has none.</summary>
-    public static RegistryConfig? Config(RegistrySpec? spec) =>
+    public static RegistryConfig? Config(RegistrySpec? spec, SecretPaths secrets) =>
         spec is null
             ? null
             : new RegistryConfig
@@ -25,9 +19,13 @@ internal static class RegistryRenderer
                     Addresses = spec.Redis.Addresses,
                     SentinelMaster = spec.Redis.Sentinel?.MasterName,
                     Cluster = spec.Redis.Cluster,
-                    PasswordFile = spec.Redis.PasswordRef is null ? null : $"{Directory}/{PasswordFile}",
+                    PasswordFile = spec.Redis.PasswordRef is { } password ? secrets.File(password.Name, password.Key) : null,
                     Tls = spec.Redis.Tls is { } tls
-                        ? new RedisTlsConfig { CaFile = tls.CaRef is null ? null : $"{Directory}/{CaFile}", ServerName = tls.ServerName }
+                        ? new RedisTlsConfig
+                        {
+                            CaFile = tls.CaRef is { } authority ? secrets.File(authority.Name, authority.Key) : null,
+                            ServerName = tls.ServerName,
+                        }
                         : null,
                 },
             };
@@ -37,28 +35,4 @@ internal static class RegistryRenderer
         gateway.Capacity?.FleetConnections is { } connections
             ? new FleetCapacityConfig { Connections = connections, Gateways = Math.Max(1, gateway.Replicas) }
             : null;
-
-    /// <summary>The volume with the Secrets' values; null where none is needed.</summary>
-    public static Volume? Secrets(RegistrySpec? spec)
-    {
-        List<VolumeProjection> sources = [.. Source(spec?.Redis.PasswordRef, PasswordFile), .. Source(spec?.Redis.Tls?.CaRef, CaFile)];
-        return sources.Count == 0
-            ? null
-            : new Volume
-            {
-                Name = Volume,
-                Projected = new ProjectedVolumeSource { Sources = sources },
-            };
-    }
-
-    private static IEnumerable<VolumeProjection> Source(SecretKeyReference? reference, string file) =>
-        reference is null
-            ? []
-            :
-            [
-                new VolumeProjection
-                {
-                    Secret = new SecretProjection { Name = reference.Name, Items = [new KeyToPath { Key = reference.Key, Path = file }] },
-                },
-            ];
 }

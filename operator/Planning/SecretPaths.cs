@@ -69,6 +69,16 @@ public sealed record SecretPaths(string Root, IReadOnlyDictionary<string, string
             }
         }
 
+        if (spec.Registry?.Redis.PasswordRef is { } password)
+        {
+            Add("spec.registry.redis.passwordRef.name", password.Name, password.Key);
+        }
+
+        if (spec.Registry?.Redis.Tls?.CaRef is { } registryAuthority)
+        {
+            Add("spec.registry.redis.tls.caRef.name", registryAuthority.Name, registryAuthority.Key);
+        }
+
         return uses;
 
         void Add(string path, string name, params string[] keys)

@@ -54,7 +54,6 @@ public static class FleetValidator
             }
         }
 
-        errors.AddRange(RegistryRules.CheckForHost(fleet.Spec.Registry));
         return errors;
     }
 

@@ -16,21 +16,4 @@ internal sealed class RegistryRules : AbstractValidator<RegistrySpec>
             .When(registry => registry.Redis.Sentinel is not null)
             .WithMessage("excludes sentinel, and the other way round");
     }
-
-    /// <summary>What host mode cannot do: there are no Secrets to mount.</summary>
-    public static IEnumerable<FieldError> CheckForHost(RegistrySpec? registry)
-    {
-        if (registry?.Redis.PasswordRef is not null)
-        {
-            yield return new FieldError(
-                "spec.registry.redis.passwordRef",
-                "needs a cluster: in host mode set REDIS_PASSWORD, or REDIS_PASSWORD_FILE to a file that has it"
-            );
-        }
-
-        if (registry?.Redis.Tls?.CaRef is not null)
-        {
-            yield return new FieldError("spec.registry.redis.tls.caRef", "needs a cluster: host mode goes by the system's authorities");
-        }
-    }
 }

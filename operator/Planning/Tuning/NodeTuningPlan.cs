@@ -48,7 +48,10 @@ public sealed record NodeTuningPlan
         var spec = input.Fleet.Spec.NodeTuning;
         if (spec is null or { Mode: "Off" })
         {
-            return input.Tuner is { } left && !IsRestored(left) ? new NodeTuningPlan { Message = Off() } : None;
+            List<KeyValuePair<string, string>> reserved = [];
+            Reserve(reserved, input.Fleet);
+            var plan = input.Tuner is { } left && !IsRestored(left) ? new NodeTuningPlan { Message = Off() } : None;
+            return reserved.Count == 0 ? plan : plan with { PodSysctls = reserved };
         }
 
         var (sysctls, modules) = TuningProfiles.Of(spec);
@@ -86,6 +89,9 @@ public sealed record NodeTuningPlan
         };
     }
 
+    // Documentation/networking/ip-sysctl.rst
+    private const string KernelPortRange = "32768 60999";
+
     private static SysctlDefinition Row(string name) =>
         SysctlTable.TryFind(name, out var row) ? row : throw new ArgumentException($"the schema lets no {name} through", nameof(name));
 
@@ -110,21 +116,22 @@ public sealed record NodeTuningPlan
         return tuner.Reports.Count >= tuner.Ready && tuner.Reports.All(report => report.Hash == off && report.Items.Count == 0);
     }
 
-    /// <summary>Ports that the fleet listens on are kept from outgoing connections where the range now covers them.</summary>
+    /// <summary>
+    /// Ports that the fleet listens on are kept from outgoing connections where the range now covers them; those of tunnels, which are bound late,
+    /// where the kernel's own range does. A safe setting of a pod since kernel 3.16.
+    /// </summary>
     private static void Reserve(List<KeyValuePair<string, string>> sysctls, ConnectionFleet fleet)
     {
-        if (
-            sysctls.Find(pair => pair.Key == "net.ipv4.ip_local_port_range").Value is not { } range
-            || sysctls.Exists(pair => pair.Key == "net.ipv4.ip_local_reserved_ports")
-        )
+        var range = sysctls.Find(pair => pair.Key == "net.ipv4.ip_local_port_range").Value;
+        if (sysctls.Exists(pair => pair.Key == "net.ipv4.ip_local_reserved_ports"))
         {
             return;
         }
 
-        var bounds = range.Split(' ').Select(part => long.Parse(part, CultureInfo.InvariantCulture)).ToList();
+        var bounds = (range ?? KernelPortRange).Split(' ').Select(part => long.Parse(part, CultureInfo.InvariantCulture)).ToList();
         var ports = BindPorts
             .Choose(fleet.Spec.Listeners)
-            .Values.Where(port => port >= bounds[0] && port <= bounds[1])
+            .Values.Where(port => range is not null && port >= bounds[0] && port <= bounds[1])
             .Distinct()
             .Select(port => (Start: port, End: port))
             .Concat(

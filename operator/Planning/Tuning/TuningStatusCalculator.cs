@@ -12,7 +12,12 @@ internal static class TuningStatusCalculator
     /// <summary>Null where the fleet wants nothing of the kernel.</summary>
     public static TuningStatus? Calculate(StatusInput input)
     {
-        if (input.Plan?.Tuning is not { } plan || (plan.Message is null && plan.PodProblems.Count == 0 && plan.PodSysctls.Count == 0))
+        // A fleet with tunnels alone has its ports reserved, and wants no report of it.
+        var isOff = input.Input.Fleet.Spec.NodeTuning is null or { Mode: "Off" };
+        if (
+            input.Plan?.Tuning is not { } plan
+            || (plan.Message is null && plan.PodProblems.Count == 0 && (isOff || plan.PodSysctls.Count == 0))
+        )
         {
             return null;
         }

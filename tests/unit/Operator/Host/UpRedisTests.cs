@@ -1,6 +1,10 @@
+using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using Mooring.Operator.Host.Processes;
+using Mooring.Testing.Redis;
 
 namespace Mooring.Operator.Tests.Host;
 
@@ -41,6 +45,83 @@ public sealed partial class UpRedisTests
         UpProcess.Runs(RedisProcess(up)).ShouldBeFalse();
         up.Children.Where(UpProcess.Runs).ShouldBeEmpty();
     }
+
+    [Fact]
+    public async Task Up_RegistryOfTheManifest_TlsAndPasswordFromSecrets()
+    {
+        var folder = Directory.CreateTempSubdirectory("mooring-registry-");
+        try
+        {
+            using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest("CN=redis", key, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+            var names = new SubjectAlternativeNameBuilder();
+            names.AddIpAddress(IPAddress.Loopback);
+            request.CertificateExtensions.Add(names.Build());
+            using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddHours(2));
+            var (pem, keyFile) = (Path.Combine(folder.FullName, "redis.crt"), Path.Combine(folder.FullName, "redis.key"));
+            await File.WriteAllTextAsync(pem, certificate.ExportCertificatePem());
+            await File.WriteAllTextAsync(keyFile, key.ExportPkcs8PrivateKeyPem());
+            var port = 0;
+            await using var redis = await RedisServer.StartAsync(() =>
+                [
+                    "--tls-port",
+                    $"{port = RedisServer.FreePort()}",
+                    "--tls-auth-clients",
+                    "no",
+                    "--tls-cert-file",
+                    pem,
+                    "--tls-key-file",
+                    keyFile,
+                    "--tls-ca-cert-file",
+                    pem,
+                    "--requirepass",
+                    "open-sesame",
+                ]
+            );
+            await using var up = new UpProcess(process => SecuredManifest(process, port, certificate.ExportCertificatePem()));
+            await up.ReadyAsync();
+            await up.UntilAsync(static fleet => Registry(fleet) == "True", "the registry is connected");
+            up.Edit("password: open-sesame", "password: wrong");
+            // Read at each connect: those that stand stay.
+            await redis.CliAsync("-a", "open-sesame", "CLIENT", "KILL", "TYPE", "normal");
+            await up.UntilAsync(static fleet => Registry(fleet) == "False", "the password is asked for");
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static string SecuredManifest(UpProcess up, int redis, string certificate) =>
+        $$"""
+            apiVersion: v1
+            kind: Secret
+            metadata: {name: redis}
+            stringData:
+              password: open-sesame
+              ca.crt: |
+                {{certificate.ReplaceLineEndings("\n    ")}}
+            ---
+            apiVersion: mooring.dev/v1alpha1
+            kind: ConnectionFleet
+            metadata: {name: limited}
+            spec:
+              gateway:
+                replicas: 1
+                capacity:
+                  fleetConnections: 40
+              registry:
+                redis:
+                  addresses: ['127.0.0.1:{{redis}}']
+                  passwordRef: {name: redis, key: password}
+                  tls: {caRef: {name: redis, key: ca.crt} }
+              listeners:
+              - {name: edge, protocol: TCP, port: {{up.TcpPort}}, backend: echo}
+              backends:
+              - name: echo
+                workload: {image: unused, command: [gateway, bench, echo], replicas: 1}
+            """;
 
     private static string? Registry(Mooring.Operator.Dashboard.FleetOverview fleet) =>
         fleet.Conditions.FirstOrDefault(condition => condition.Type == "RegistryConnected")?.Status;

@@ -92,6 +92,33 @@ public sealed class NodeTuningPlanTests
         pods["net.ipv4.ip_local_reserved_ports"].ShouldBe("10443", "443 is bound as 10443, and 9000 is outside of the range");
     }
 
+    [Theory]
+    [InlineData(null, 40_000, 40_999, "40000-40999")]
+    [InlineData("Off", 40_000, 40_999, "40000-40999")]
+    [InlineData("Observe", 40_000, 40_999, "40000-40999")]
+    [InlineData(null, 20_000, 20_999, null)]
+    [InlineData("Apply", 20_000, 20_999, "10443,20000-20999")]
+    public void Plan_TunnelsInThePortRange_AreReserved(string? mode, int start, int end, string? reserved)
+    {
+        var input = Input(mode is null ? null : new NodeTuningSpec { Mode = mode });
+        input.Fleet.Spec.Listeners =
+        [
+            .. input.Fleet.Spec.Listeners,
+            new ListenerSpec
+            {
+                Name = "bore",
+                Protocol = "Tunnel",
+                Port = 7835,
+                Tunnel = new TunnelListenerSpec
+                {
+                    PortRange = new PortRangeSpec { Start = start, End = end },
+                },
+            },
+        ];
+        Sysctls(FleetPlanner.Plan(input))?.GetValueOrDefault("net.ipv4.ip_local_reserved_ports").ShouldBe(reserved);
+        (Sysctls(FleetPlanner.Plan(input)) is null).ShouldBe(reserved is null);
+    }
+
     [Fact]
     public void Plan_KernelTooOldForASetting_LeavesItOutAndSaysSo()
     {
