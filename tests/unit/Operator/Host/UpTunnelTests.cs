@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Mooring.Operator.Host.Sockets;
+using Mooring.Testing;
 
 namespace Mooring.Operator.Tests.Host;
 
@@ -28,13 +29,14 @@ public sealed class UpTunnelTests
         // What the operator's API says of it.
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{up.HttpPort}") };
         JsonElement tunnel = default;
-        await up.UntilAsync(
-            () =>
+        await Until.TrueAsync(
+            async () =>
             {
-                using var json = JsonDocument.Parse(http.GetStringAsync("/api/v1/fleets/default/tunnels/tunnels").GetAwaiter().GetResult());
-                tunnel = json.RootElement.GetProperty("tunnels").EnumerateArray().FirstOrDefault().Clone();
-                return tunnel.ValueKind == JsonValueKind.Object && tunnel.GetProperty("receivedBytesTotal").GetInt64() >= 16;
+                using var json = JsonDocument.Parse(await http.GetStringAsync("/api/v1/fleets/default/tunnels/tunnels", up.Deadline));
+                tunnel = json.RootElement.GetProperty("tunnels").EnumerateArray().Single().Clone();
+                return tunnel.GetProperty("receivedBytesTotal").GetInt64() >= 16;
             },
+            TimeSpan.FromSeconds(60),
             "the API knows the tunnel"
         );
         tunnel.GetProperty("ports")[0].GetString().ShouldBe($"tcp:{port}");
