@@ -79,9 +79,9 @@ public sealed class TunnelRegistryTests(ITestOutputHelper output)
     [Fact]
     public async Task PausedOwner_WakesUp_AndDoesNotStealBack()
     {
-        await using var fleet = await TunnelFleet.StartAsync(2, maxTunnels: 10, TimeSpan.FromSeconds(30));
-        var (paused, other) = (fleet.Gateways[0], fleet.Gateways[1]);
-        other.IsHidden = true;
+        await using var fleet = await TunnelFleet.StartAsync(3, maxTunnels: 10, TimeSpan.FromSeconds(30));
+        var (other, paused, third) = (fleet.Gateways[0], fleet.Gateways[1], fleet.Gateways[2]);
+        other.IsHidden = third.IsHidden = true;
         using var door = new FrontDoor(fleet);
         await using var own = new OwnTunnel("own", door.Port);
         var port = own.Ports[0];
@@ -97,6 +97,13 @@ public sealed class TunnelRegistryTests(ITestOutputHelper output)
             TunnelFleet.Patience,
             "the client is elsewhere, and has its port there"
         );
+        // Two gateways say by now that they have the port; visitors through a third come to the one that does.
+        (await visitors.AllAnswerAsync(() => [third], TunnelFleet.Patience, atOnce: 1)).Missing.ShouldBeEmpty();
+        for (var i = 0; i < 5; i++)
+        {
+            (await visitors.VisitAsync(port, third)).ShouldBeTrue();
+        }
+
         paused.Resume();
         // It lets go, and forwards: each visitor through it reaches the client by the other.
         (await visitors.AllAnswerAsync(() => fleet.Up, TunnelFleet.Patience, atOnce: 1)).Missing.ShouldBeEmpty();
@@ -104,7 +111,7 @@ public sealed class TunnelRegistryTests(ITestOutputHelper output)
         for (var i = 0; i < 20; i++)
         {
             (await fleet.OwnersAsync())[number].ShouldBe(other.Name);
-            (await visitors.VisitAsync(port, fleet.Gateways[i % 2])).ShouldBeTrue();
+            (await visitors.VisitAsync(port, fleet.Gateways[i % 3])).ShouldBeTrue();
         }
 
         port.Number.ShouldBe(number);
