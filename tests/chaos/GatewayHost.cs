@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using Mooring.Testing;
 
 namespace Mooring.Chaos.Tests;
 

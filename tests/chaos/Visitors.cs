@@ -91,15 +91,14 @@ internal sealed class Visitors(TunnelFleet fleet, IReadOnlyList<PublicPort> port
     public async Task<(TimeSpan Last, IReadOnlyList<PublicPort> Missing)> AllAnswerAsync(
         Func<IReadOnlyList<GatewayHost>> through,
         TimeSpan limit,
-        int atOnce,
-        Func<PublicPort, bool>? which = null
+        int atOnce
     )
     {
         var since = Stopwatch.GetTimestamp();
         var missing = new ConcurrentBag<PublicPort>();
         var last = TimeSpan.Zero;
         await Parallel.ForEachAsync(
-            ports.Where(which ?? (static _ => true)),
+            ports,
             new ParallelOptions { MaxDegreeOfParallelism = atOnce },
             async (port, cancellation) =>
             {

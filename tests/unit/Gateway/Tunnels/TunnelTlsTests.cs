@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 using System.Text.Json;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Tests.Transport.Tls;
