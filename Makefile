@@ -54,7 +54,7 @@ test-api: build ## Tests against a real API server (KUBEBUILDER_ASSETS, else the
 	@.ci/test api
 
 .PHONY: chaos
-chaos: build ## 1,000 tunnels over four gateways while gateways and Redis are killed (TUNNELS=200 for fewer), about 5 minutes
+chaos: build ## 1,000 tunnels over four gateways while gateways and Redis are killed (TUNNELS=200 for fewer), about 2 minutes
 	@.ci/install tests
 	@MOORING_CHAOS_TUNNELS=$(or $(TUNNELS),1000) .ci/test chaos
 
