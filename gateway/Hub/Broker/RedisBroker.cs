@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Mooring.Gateway.Hub.Delivery;
@@ -26,7 +25,6 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     private readonly BrokerKeys _keys;
     private readonly RespClient _client;
     private readonly RespChannels _channels;
-    private readonly ConcurrentDictionary<string, SubscribedChannel> _names = new();
     private readonly LocalDeliveries _local = new();
     private readonly ulong _sender = BinaryPrimitives.ReadUInt64BigEndian(RandomNumberGenerator.GetBytes(8));
     private readonly Lock _gate = new();
@@ -79,7 +77,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     public void Start(IHubReceiver receiver)
     {
         _receiver = receiver;
-        _ = SubscribeToAsync(_keys.Control);
+        _ = SubscribeToAsync(new RespSubscription(_keys.Control));
     }
 
     public async ValueTask<PublishResult> PublishAsync(string channel, ReadOnlyMemory<byte> payload, PublishOptions options)
@@ -101,7 +99,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
 
             // Noted first: Redis may have it, and send it at any moment.
             _local.Add(number);
-            if (_names.ContainsKey(_keys.Channel(channel)))
+            if (Find(channel) is not null)
             {
                 lock (_gate)
                 {
@@ -118,24 +116,15 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     public async ValueTask<BrokerStatus> PublishPresenceAsync(string channel, bool joined, ReadOnlyMemory<byte> info) =>
         await TryAsync(async () => await PublishPlainAsync(channel, BrokerMessage.Presence(joined, info.Span)));
 
-    public async ValueTask<BrokerStatus> SubscribeAsync(string channel)
-    {
-        var name = _keys.Channel(channel);
-        _names.TryAdd(name, new SubscribedChannel(channel));
-        return await SubscribeToAsync(name);
-    }
+    public async ValueTask<BrokerStatus> SubscribeAsync(string channel) =>
+        await SubscribeToAsync(new SubscribedChannel(_keys.Channel(channel), channel));
 
-    public void Unsubscribe(string channel)
-    {
-        var name = _keys.Channel(channel);
-        _names.TryRemove(name, out _);
-        _channels.Unsubscribe(name);
-    }
+    public void Unsubscribe(string channel) => _channels.Unsubscribe(_keys.Channel(channel));
 
     public async ValueTask<HistoryResult> HistoryAsync(string channel, HistoryQuery query)
     {
         // Before it is asked: what came by now must be in the answer.
-        var seen = _names.GetValueOrDefault(_keys.Channel(channel))?.Seen ?? default;
+        var seen = Find(channel)?.Seen ?? default;
         try
         {
             var history = await ReadAsync(channel, query);
@@ -215,21 +204,20 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
         await _client.DisposeAsync();
     }
 
-    void IRespChannelSink.Message(string name, ReadOnlyMemory<byte> payload)
+    void IRespChannelSink.Message(RespSubscription subscription, ReadOnlyMemory<byte> payload)
     {
-        if (name == _keys.Control)
+        if (subscription is not SubscribedChannel known)
         {
             Receiver.OnControl(payload);
             return;
         }
 
-        if (!_names.TryGetValue(name, out var known) || BrokerMessage.Read(payload) is not { } message)
+        if (BrokerMessage.Read(payload) is not { } message)
         {
             return;
         }
 
-        var channel = known.Name;
-
+        var channel = known.Channel;
         switch (message.Kind)
         {
             case BrokerMessageKind.Publication:
@@ -252,11 +240,11 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
         }
     }
 
-    void IRespChannelSink.Interrupted(string name)
+    void IRespChannelSink.Interrupted(RespSubscription subscription)
     {
-        if (_names.TryGetValue(name, out var known))
+        if (subscription is SubscribedChannel known)
         {
-            TellInterrupted(known.Name);
+            TellInterrupted(known.Channel);
         }
     }
 
@@ -305,7 +293,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     /// <summary>A publication came that was not beyond the last: late, or the stream has gone back behind what was delivered of it.</summary>
     private async Task VerifyAsync(string channel)
     {
-        var before = _names.GetValueOrDefault(_keys.Channel(channel))?.Seen ?? default;
+        var before = Find(channel)?.Seen ?? default;
         var now = await HistoryAsync(channel, new HistoryQuery(null, 0, false, TimeSpan.Zero));
         if (now.Status == BrokerStatus.Ok && now.Top.Epoch != before.Epoch)
         {
@@ -354,8 +342,11 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
         }
     }
 
-    private async Task<BrokerStatus> SubscribeToAsync(string name) =>
-        await TryAsync(() => _channels.SubscribeAsync(name, _client.Problem is null ? 2 * _deadline : ShortDeadline));
+    /// <summary>Null: this gateway is not subscribed to it.</summary>
+    private SubscribedChannel? Find(string channel) => (SubscribedChannel?)_channels.Find(_keys.Channel(channel));
+
+    private async Task<BrokerStatus> SubscribeToAsync(RespSubscription subscription) =>
+        await TryAsync(() => _channels.SubscribeAsync(subscription, _client.Problem is null ? 2 * _deadline : ShortDeadline));
 
     private async Task<PublishResult> PublishPlainAsync(string channel, byte[] message)
     {

@@ -1,22 +1,25 @@
 using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Resp;
 
 namespace Mooring.Gateway.Hub.Broker;
 
 /// <summary>A channel that this gateway is subscribed to, and how far it has seen its stream. Thread-safe.</summary>
-internal sealed class SubscribedChannel(string name)
+/// <param name="name">As Redis knows it.</param>
+/// <param name="channel">As the Hub knows it.</param>
+internal sealed class SubscribedChannel(string name, string channel) : RespSubscription(name)
 {
-    private readonly Lock _gate = new();
+    private static readonly Lock Gate = new(); // for all: it is held for a few instructions, by the one who reads and seldom another
     private StreamPosition _seen;
 
     /// <summary>As the Hub knows it.</summary>
-    public string Name => name;
+    public string Channel => channel;
 
     /// <summary>The farthest publication that came.</summary>
     public StreamPosition Seen
     {
         get
         {
-            lock (_gate)
+            lock (Gate)
             {
                 return _seen;
             }
@@ -26,7 +29,7 @@ internal sealed class SubscribedChannel(string name)
     /// <summary>Notes a publication. False: it is not beyond those before, so the stream may have gone back.</summary>
     public bool TrySee(StreamPosition position)
     {
-        lock (_gate)
+        lock (Gate)
         {
             if (position.Epoch == _seen.Epoch && position.Offset <= _seen.Offset)
             {

@@ -34,6 +34,9 @@ internal sealed unsafe class HubIo : IDisposable
     private readonly List<HubLoop> _all = [];
     private HubSession?[] _sessions = new HubSession?[256];
 
+    /// <summary>For whoever's next message comes: one that comes whole leaves nothing behind.</summary>
+    private MessageUnderWay? _spare = new();
+
     /// <summary>Sessions that have been sent a close frame, or are about to: by descriptor, why.</summary>
     private readonly Dictionary<int, CloseReason> _closing = [];
 
@@ -67,7 +70,6 @@ internal sealed unsafe class HubIo : IDisposable
         }
 
         var session = hub.Open(client, codec);
-        session.Incoming = new MessageState(deflate: null);
         _sessions[client] = session;
         if (!early.IsEmpty)
         {
@@ -156,7 +158,12 @@ internal sealed unsafe class HubIo : IDisposable
         if (client < _sessions.Length && _sessions[client] is { } session)
         {
             session.Loop.Closed(session);
-            _reader.Release(ref session.Incoming);
+            if (session.Incoming is { } incoming)
+            {
+                _reader.Release(ref incoming.State);
+                session.Incoming = null;
+            }
+
             session.Out.Release();
             _sessions[client] = null;
             _closing.Remove(client);
@@ -229,9 +236,11 @@ internal sealed unsafe class HubIo : IDisposable
     /// <summary>Takes messages out of what has come. False when the connection is gone.</summary>
     private bool Take(int client, Channel* channel, HubSession session, Span<byte> chunk)
     {
+        var incoming = session.Incoming ??= _spare ?? new MessageUnderWay();
+        _spare = _spare == incoming ? null : _spare;
         ref var messages = ref _loop.Counters[channel->Listener]->Messages;
         var limits = session.Loop.Options.Limits;
-        while (_reader.TryRead(ref session.Incoming, ref chunk, limits, out var found))
+        while (_reader.TryRead(ref incoming.State, ref chunk, limits, out var found))
         {
             switch (found.Kind)
             {
@@ -261,6 +270,13 @@ internal sealed unsafe class HubIo : IDisposable
             {
                 return false;
             }
+        }
+
+        if (incoming.State.IsAtRest)
+        {
+            incoming.State = default;
+            session.Incoming = null;
+            _spare = incoming;
         }
 
         return true;

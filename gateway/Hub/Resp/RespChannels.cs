@@ -1,14 +1,12 @@
-using System.Text;
-
 namespace Mooring.Gateway.Hub.Resp;
 
 /// <summary>Whom <see cref="RespChannels"/> tells; on any thread, but what concerns one channel one after the other.</summary>
 internal interface IRespChannelSink
 {
-    void Message(string channel, ReadOnlyMemory<byte> payload);
+    void Message(RespSubscription channel, ReadOnlyMemory<byte> payload);
 
     /// <summary>The channel is subscribed to again after a time without, in which messages may have been missed.</summary>
-    void Interrupted(string channel);
+    void Interrupted(RespSubscription channel);
 }
 
 /// <summary>Subscriptions to channels of Redis, on connections of their own: one, or in a cluster one for each node that has some.</summary>
@@ -16,7 +14,7 @@ internal interface IRespChannelSink
 internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, Place> _places = [];
+    private readonly NameTable<RespSubscription> _places = new();
     private readonly Dictionary<RespEndpoint, RespListener> _listeners = [];
     private readonly RespClient _client;
     private readonly RespCounters _counters;
@@ -58,43 +56,51 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
     {
         lock (_gate)
         {
-            return _places.TryGetValue(channel, out var place) && place.Confirmed.Task.IsCompletedSuccessfully;
+            return _places.Find(channel) is { IsConfirmed: true };
+        }
+    }
+
+    /// <summary>What is subscribed to by that name; null: it is not.</summary>
+    public RespSubscription? Find(string channel)
+    {
+        lock (_gate)
+        {
+            return _places.Find(channel);
         }
     }
 
     /// <summary>
     /// Completes once everything that is published comes. It is wanted from now on until <see cref="Unsubscribe"/>, also when this fails.
     /// </summary>
+    /// <param name="channel">Is kept, unless there is one of its name, which then goes on.</param>
+    /// <param name="deadline">From now.</param>
     /// <exception cref="RespException">Not by the deadline, or the server does not want to.</exception>
-    public async Task SubscribeAsync(string channel, TimeSpan deadline)
+    public Task SubscribeAsync(RespSubscription channel, TimeSpan deadline)
     {
-        Task confirmed;
         lock (_gate)
         {
-            if (!_places.TryGetValue(channel, out var place))
+            if (_places.Find(channel.Name) is not { } place)
             {
-                _places[channel] = place = new Place(KeySlot.Of(Encoding.UTF8.GetBytes(channel)));
+                place = channel;
+                _places.Add(place);
             }
 
-            if (place.Confirmed.Task.IsFaulted)
+            if (place.Confirming is { Task.IsFaulted: true })
             {
                 // It was refused before; perhaps no more.
-                place.Confirmed = Place.NewTask();
-                place.Listener?.Unsubscribe(channel);
+                place.Confirming = null;
+                place.Listener?.Unsubscribe(place.Name);
                 place.Listener = null;
             }
 
-            Settle(channel, place);
-            confirmed = place.Confirmed.Task;
-        }
+            Settle(place);
+            if (place.IsConfirmed)
+            {
+                return Task.CompletedTask;
+            }
 
-        try
-        {
-            await confirmed.WaitAsync(deadline, _time);
-        }
-        catch (TimeoutException e)
-        {
-            throw new RespUnavailableException(Problem ?? "no answer in time", mayHaveRun: true, e);
+            place.Confirming ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return AwaitAsync(place.Confirming.Task, deadline);
         }
     }
 
@@ -102,8 +108,9 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
     {
         lock (_gate)
         {
-            if (_places.Remove(channel, out var place))
+            if (_places.Find(channel) is { } place)
             {
+                _places.Remove(place);
                 place.Listener?.Unsubscribe(channel);
             }
         }
@@ -115,9 +122,9 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         var unused = new List<RespListener>();
         lock (_gate)
         {
-            foreach (var (channel, place) in _places)
+            foreach (var place in _places.All)
             {
-                Settle(channel, place);
+                Settle(place);
             }
 
             foreach (var (endpoint, listener) in _listeners)
@@ -145,17 +152,16 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         }
     }
 
-    public void Confirmed(RespListener listener, string channel, bool again)
+    public void Confirmed(RespListener listener, RespSubscription channel, bool again)
     {
         lock (_gate)
         {
-            if (!_places.TryGetValue(channel, out var place) || place.Listener != listener)
+            if (channel.Listener != listener || _places.Find(channel.Name) != channel)
             {
                 return;
             }
 
-            place.WasConfirmed = true;
-            place.Confirmed.TrySetResult();
+            Confirm(channel);
         }
 
         if (again)
@@ -164,24 +170,29 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         }
     }
 
-    public void Refused(RespListener listener, string channel, string error)
+    public void Refused(RespListener listener, RespSubscription channel, string error)
     {
         lock (_gate)
         {
-            if (!_places.TryGetValue(channel, out var place) || place.Listener != listener)
+            if (channel.Listener != listener || _places.Find(channel.Name) != channel)
             {
                 return;
             }
 
             if (error.StartsWith("MOVED", StringComparison.Ordinal) || error.StartsWith("CLUSTERDOWN", StringComparison.Ordinal))
             {
-                listener.Unsubscribe(channel);
-                place.Listener = null;
+                listener.Unsubscribe(channel.Name);
+                channel.Listener = null;
             }
             else
             {
-                place.Confirmed.TrySetException(new RespServerException(error));
-                _ = place.Confirmed.Task.Exception;
+                if (!channel.IsConfirmed)
+                {
+                    channel.Confirming ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    channel.Confirming.TrySetException(new RespServerException(error));
+                    _ = channel.Confirming.Task.Exception;
+                }
+
                 return;
             }
         }
@@ -190,7 +201,7 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         _client.Cluster?.Doubt();
     }
 
-    public void Message(string channel, ReadOnlyMemory<byte> payload) => _sink.Message(channel, payload);
+    public void Message(RespSubscription channel, ReadOnlyMemory<byte> payload) => _sink.Message(channel, payload);
 
     public async ValueTask DisposeAsync()
     {
@@ -213,21 +224,40 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         }
     }
 
-    /// <summary>Subscribes where the channel belongs now, if that is not where it is.</summary>
-    private void Settle(string channel, Place place)
+    private static void Confirm(RespSubscription channel)
     {
-        var listener = _single ?? At(_client.Cluster!.Map[place.Slot]);
-        if (listener is null || listener == place.Listener)
+        channel.WasConfirmed = true;
+        channel.IsConfirmed = true;
+        channel.Confirming?.TrySetResult();
+        channel.Confirming = null;
+    }
+
+    private async Task AwaitAsync(Task confirmed, TimeSpan deadline)
+    {
+        try
+        {
+            await confirmed.WaitAsync(deadline, _time);
+        }
+        catch (TimeoutException e)
+        {
+            throw new RespUnavailableException(Problem ?? "no answer in time", mayHaveRun: true, e);
+        }
+    }
+
+    /// <summary>Subscribes where the channel belongs now, if that is not where it is.</summary>
+    private void Settle(RespSubscription channel)
+    {
+        var listener = _single ?? At(_client.Cluster!.Map[channel.Slot]);
+        if (listener is null || listener == channel.Listener)
         {
             return;
         }
 
-        place.Listener?.Unsubscribe(channel);
-        place.Listener = listener;
-        if (listener.Subscribe(channel, place.WasConfirmed))
+        channel.Listener?.Unsubscribe(channel.Name);
+        channel.Listener = listener;
+        if (listener.Subscribe(channel, channel.WasConfirmed))
         {
-            place.WasConfirmed = true;
-            place.Confirmed.TrySetResult();
+            Confirm(channel);
         }
     }
 
@@ -246,18 +276,5 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         }
 
         return listener;
-    }
-
-    private sealed class Place(int slot)
-    {
-        public int Slot => slot;
-
-        public RespListener? Listener { get; set; }
-
-        public bool WasConfirmed { get; set; }
-
-        public TaskCompletionSource Confirmed { get; set; } = NewTask();
-
-        public static TaskCompletionSource NewTask() => new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

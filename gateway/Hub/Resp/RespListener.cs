@@ -7,12 +7,12 @@ internal interface IRespListenerOwner
 {
     /// <summary>Everything published to the channel from now on comes, as long as the connection lasts.</summary>
     /// <param name="again">It had been so before, and there was a time without.</param>
-    void Confirmed(RespListener listener, string channel, bool again);
+    void Confirmed(RespListener listener, RespSubscription channel, bool again);
 
     /// <summary>The server does not want to; it is not asked again.</summary>
-    void Refused(RespListener listener, string channel, string error);
+    void Refused(RespListener listener, RespSubscription channel, string error);
 
-    void Message(string channel, ReadOnlyMemory<byte> payload);
+    void Message(RespSubscription channel, ReadOnlyMemory<byte> payload);
 }
 
 /// <summary>Keeps one connection that is subscribed to channels, and subscribes to them again on each new one. Thread-safe.</summary>
@@ -28,8 +28,11 @@ internal sealed class RespListener(
     private const int Window = 1024;
     private const int Chunk = 64;
 
+    /// <summary>Characters of the longest name; the Hub's own are shorter.</summary>
+    private const int MaxName = 1024;
+
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, Entry> _entries = [];
+    private readonly NameTable<Entry> _entries = new();
     private readonly Queue<Entry> _changes = new();
     private readonly Queue<(Entry Entry, bool Subscribe, bool EndsCommand)> _asked = new();
     private RespTransport? _transport;
@@ -50,15 +53,17 @@ internal sealed class RespListener(
     /// <summary>Subscribes; true: it already was, and nothing will be confirmed.</summary>
     /// <param name="channel">Which.</param>
     /// <param name="before">It was subscribed to elsewhere, so that messages may be missed until it is confirmed.</param>
-    public bool Subscribe(string channel, bool before)
+    public bool Subscribe(RespSubscription channel, bool before)
     {
         lock (_gate)
         {
-            if (!_entries.TryGetValue(channel, out var entry))
+            if (_entries.Find(channel.Name) is not { } entry)
             {
-                _entries[channel] = entry = new Entry(channel);
+                entry = new Entry(channel);
+                _entries.Add(entry);
             }
 
+            entry.Channel = channel;
             entry.Wanted = true;
             entry.Before |= before;
             Change(entry);
@@ -71,7 +76,7 @@ internal sealed class RespListener(
     {
         lock (_gate)
         {
-            if (_entries.TryGetValue(channel, out var entry))
+            if (_entries.Find(channel) is { } entry)
             {
                 entry.Wanted = false;
                 Change(entry);
@@ -107,11 +112,11 @@ internal sealed class RespListener(
         }
         else if (kind.SequenceEqual("subscribe"u8) || kind.SequenceEqual("ssubscribe"u8))
         {
-            Confirm(items[1].Text ?? "", subscribe: true);
+            Confirm(items[1].Bytes.Span, subscribe: true);
         }
         else if (kind.SequenceEqual("unsubscribe"u8) || kind.SequenceEqual("sunsubscribe"u8))
         {
-            Confirm(items[1].Text ?? "", subscribe: false);
+            Confirm(items[1].Bytes.Span, subscribe: false);
         }
     }
 
@@ -129,7 +134,7 @@ internal sealed class RespListener(
         {
             _transport = null;
             _asked.Clear();
-            foreach (var entry in _entries.Values)
+            foreach (var entry in _entries.All)
             {
                 (entry.Sent, entry.Outstanding) = (false, 0);
             }
@@ -142,7 +147,7 @@ internal sealed class RespListener(
         {
             _transport = transport;
             _sharded = Settings.Cluster && transport.Server.HasShardedChannels;
-            foreach (var entry in _entries.Values)
+            foreach (var entry in _entries.All)
             {
                 Change(entry);
             }
@@ -185,7 +190,7 @@ internal sealed class RespListener(
                 }
                 else if (!entry.Wanted)
                 {
-                    _entries.Remove(entry.Channel);
+                    _entries.Remove(entry);
                 }
             }
 
@@ -213,7 +218,7 @@ internal sealed class RespListener(
         };
         for (var i = 0; i < entries.Count; i++)
         {
-            arguments[i + 1] = entries[i].Channel;
+            arguments[i + 1] = entries[i].Name;
             entries[i].Sent = subscribe;
             entries[i].Outstanding++;
             _asked.Enqueue((entries[i], subscribe, i == entries.Count - 1));
@@ -234,32 +239,42 @@ internal sealed class RespListener(
             entry.Queued = false;
             if (!entry.Wanted)
             {
-                _entries.Remove(entry.Channel);
+                _entries.Remove(entry);
             }
         }
     }
 
-    private void Confirm(string channel, bool subscribe)
+    private void Confirm(ReadOnlySpan<byte> name, bool subscribe)
     {
+        Span<char> chars = stackalloc char[MaxName];
+        if (name.Length > chars.Length)
+        {
+            return;
+        }
+
+        var text = chars[..Encoding.UTF8.GetChars(name, chars)];
+        RespSubscription channel;
         bool isNews;
         var again = false;
         lock (_gate)
         {
-            if (!_asked.TryPeek(out var asked) || asked.Subscribe != subscribe || asked.Entry.Channel != channel)
+            if (!_asked.TryPeek(out var asked) || asked.Subscribe != subscribe || !text.SequenceEqual(asked.Entry.Name))
             {
                 // The slot has gone to another node, and with it the subscription.
-                if (subscribe || !_entries.TryGetValue(channel, out var gone) || !gone.Sent)
+                if (subscribe || _entries.Find(text) is not { Sent: true } gone)
                 {
                     return;
                 }
 
                 gone.Sent = false;
                 isNews = gone.Wanted;
+                channel = gone.Channel;
             }
             else
             {
                 _asked.Dequeue();
                 var entry = asked.Entry;
+                channel = entry.Channel;
                 entry.Outstanding--;
                 isNews = subscribe && entry is { Wanted: true, Sent: true, Outstanding: 0 };
                 if (isNews)
@@ -267,9 +282,9 @@ internal sealed class RespListener(
                     again = entry.Before;
                     entry.Before = true;
                 }
-                else if (!entry.Wanted && !entry.Sent && !entry.Queued && _entries.GetValueOrDefault(channel) == entry)
+                else if (!entry.Wanted && !entry.Sent && !entry.Queued)
                 {
-                    _entries.Remove(channel);
+                    _entries.Remove(entry);
                 }
             }
         }
@@ -287,7 +302,7 @@ internal sealed class RespListener(
     /// <summary>An error answers a whole command.</summary>
     private void Fail(string error)
     {
-        var refused = new List<string>();
+        var refused = new List<RespSubscription>();
         lock (_gate)
         {
             while (_asked.TryDequeue(out var asked))
@@ -314,17 +329,17 @@ internal sealed class RespListener(
 
     private void Deliver(ReadOnlySpan<byte> name, ReadOnlyMemory<byte> payload)
     {
-        Span<char> chars = stackalloc char[1024];
+        Span<char> chars = stackalloc char[MaxName];
         if (name.Length > chars.Length)
         {
             return;
         }
 
         var length = Encoding.UTF8.GetChars(name, chars);
-        string channel;
+        RespSubscription channel;
         lock (_gate)
         {
-            if (!_entries.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(chars[..length], out var entry) || !entry.Wanted)
+            if (_entries.Find(chars[..length]) is not { Wanted: true } entry)
             {
                 return;
             }
@@ -336,9 +351,14 @@ internal sealed class RespListener(
         owner.Message(channel, payload);
     }
 
-    private sealed class Entry(string channel)
+    private sealed class Entry(RespSubscription channel) : INamed
     {
-        public string Channel => channel;
+        /// <summary>The latest of its name.</summary>
+        public RespSubscription Channel { get; set; } = channel;
+
+        public string Name => Channel.Name;
+
+        public int NameHash => Channel.NameHash;
 
         public bool Wanted { get; set; }
 

@@ -97,6 +97,7 @@ internal sealed class ConnectHandler(HubLoop loop)
 
         loop.Arm(session);
         loop.Continue(session);
+        session.Trim();
     }
 
     private void OnChecked(HubSession session, uint id, in JwtResult result, List<KeyValuePair<string, StreamPosition>> positions)
@@ -153,7 +154,7 @@ internal sealed class ConnectHandler(HubLoop loop)
             return;
         }
 
-        session.Client = Guid.NewGuid().ToString();
+        session.ClientId = Guid.NewGuid();
         session.User = claims.User;
         session.ConnInfo = claims.Info;
         session.ExpiresAt = claims.ExpiresAt ?? 0;

@@ -25,7 +25,7 @@ internal sealed class HubLoop
     private const int MaxPerTurn = 8192;
 
     private readonly ConcurrentQueue<object> _posted = new();
-    private readonly Dictionary<string, LoopChannel> _channels = [];
+    private readonly NameTable<LoopChannel> _channels = new();
     private readonly List<HubSession> _dirty = [];
     private readonly List<HubSession> _sessions = [];
     private readonly HubReceiver _receiver;
@@ -36,6 +36,7 @@ internal sealed class HubLoop
     public HubLoop(HubNode node, IHubTransport transport)
     {
         Node = node;
+        Alone = [this];
         Transport = transport;
         Connects = new ConnectHandler(this);
         Subscribes = new SubscribeHandler(this);
@@ -48,6 +49,9 @@ internal sealed class HubLoop
     }
 
     public HubNode Node { get; }
+
+    /// <summary>This one alone, for all channels that only it has.</summary>
+    public HubLoop[] Alone { get; }
 
     public IHubTransport Transport { get; }
 
@@ -261,15 +265,16 @@ internal sealed class HubLoop
 
     /// <summary>Channels with their subscribers here, so many of them at most.</summary>
     public IReadOnlyList<KeyValuePair<string, int>> CountChannels(int max) =>
-        [.. _channels.Values.Take(max).Select(static channel => KeyValuePair.Create(channel.Name, channel.Count))];
+        [.. _channels.All.Take(max).Select(static channel => KeyValuePair.Create(channel.Name, channel.Count))];
 
-    public LoopChannel? Find(string channel) => _channels.GetValueOrDefault(channel);
+    public LoopChannel? Find(string channel) => _channels.Find(channel);
 
     public LoopChannel Ensure(string channel)
     {
-        if (!_channels.TryGetValue(channel, out var known))
+        if (_channels.Find(channel) is not { } known)
         {
-            _channels[channel] = known = new LoopChannel(channel);
+            known = new LoopChannel(channel);
+            _channels.Add(known);
         }
 
         return known;
@@ -278,7 +283,7 @@ internal sealed class HubLoop
     public void Drop(LoopChannel channel)
     {
         channel.IsDropped = true;
-        _channels.Remove(channel.Name);
+        _channels.Remove(channel);
         Node.Unsubscribe(this, channel.Name);
     }
 

@@ -1,5 +1,4 @@
 // Hot path: per publication. See tests/benchmarks.
-using System.Collections.Concurrent;
 using Mooring.Gateway.Hub.Api;
 using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Control;
@@ -17,8 +16,9 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
 {
     private const int Stripes = 64;
 
-    private readonly ConcurrentDictionary<string, NodeChannel> _channels = new(StringComparer.Ordinal);
-    private readonly Lock[] _stripes = [.. Enumerable.Range(0, Stripes).Select(static _ => new Lock())];
+    // Each is locked by itself.
+    private readonly NameTable<NodeChannel>[] _stripes = [.. Enumerable.Range(0, Stripes).Select(static _ => new NameTable<NodeChannel>())];
+    private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private HubLoop[] _loops = [];
     private HubOptions _options;
@@ -89,13 +89,11 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     public long UnixSeconds => _time.GetUtcNow().ToUnixTimeSeconds();
 
     /// <summary>Channels with subscribers here.</summary>
-    public int ChannelCount => _channels.Count;
-
-    public IEnumerable<string> Channels => _channels.Keys;
+    public int ChannelCount => _stripes.Sum(static stripe => stripe.Count);
 
     public void Add(HubLoop loop)
     {
-        lock (_stripes[0])
+        lock (_gate)
         {
             Volatile.Write(ref _loops, [.. _loops, loop]);
         }
@@ -104,12 +102,14 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     /// <summary>Messages of a channel are to come to a loop. Asked again for the same, it says the same.</summary>
     public ValueTask<BrokerStatus> SubscribeAsync(HubLoop loop, string name)
     {
-        lock (StripeOf(name))
+        var stripe = StripeOf(name);
+        lock (stripe)
         {
-            if (!_channels.TryGetValue(name, out var channel))
+            if (stripe.Find(name) is not { } channel)
             {
                 // In the table first, so that a message that comes at once is not lost.
-                channel = _channels[name] = new NodeChannel(name) { Ready = null!, Loops = [loop] };
+                channel = new NodeChannel(name) { Loops = loop.Alone };
+                stripe.Add(channel);
                 channel.Ready = Broker.SubscribeAsync(name).AsTask();
                 if (Options.Find(name) is { IsPositioned: true })
                 {
@@ -121,43 +121,61 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
                 channel.Loops = [.. channel.Loops, loop];
             }
 
-            var ready = new ValueTask<BrokerStatus>(channel.Ready);
+            if (channel.Ready is not { } ready)
+            {
+                return ValueTask.FromResult(BrokerStatus.Ok);
+            }
+
             if (ready.IsCompletedSuccessfully && ready.GetAwaiter().GetResult() != BrokerStatus.Ok)
             {
                 // What failed is tried again by whoever asks next.
                 channel.Ready = Broker.SubscribeAsync(name).AsTask();
-                return new ValueTask<BrokerStatus>(channel.Ready);
             }
 
-            return ready;
+            return new ValueTask<BrokerStatus>(channel.Ready);
+        }
+    }
+
+    /// <summary>A loop was told that the subscription stands: what said so is not kept.</summary>
+    public void Confirmed(string name)
+    {
+        var stripe = StripeOf(name);
+        lock (stripe)
+        {
+            if (stripe.Find(name) is { Ready: { IsCompletedSuccessfully: true } ready } channel && ready.GetAwaiter().GetResult() == BrokerStatus.Ok)
+            {
+                channel.Ready = null;
+            }
         }
     }
 
     /// <summary>A loop has no subscriber of the channel any more.</summary>
     public void Unsubscribe(HubLoop loop, string name)
     {
-        lock (StripeOf(name))
+        var stripe = StripeOf(name);
+        lock (stripe)
         {
-            if (!_channels.TryGetValue(name, out var channel))
+            if (stripe.Find(name) is not { } channel)
             {
                 return;
             }
 
-            channel.Loops = [.. channel.Loops.Where(one => one != loop)];
-            if (channel.Loops.Length == 0)
+            HubLoop[] left = [.. channel.Loops.Where(one => one != loop)];
+            channel.Loops = left.Length == 1 ? left[0].Alone : left;
+            if (left.Length == 0)
             {
-                _channels.TryRemove(name, out _);
+                stripe.Remove(channel);
                 Broker.Unsubscribe(name);
             }
         }
     }
 
     /// <summary>Whether it is still the channel of its name.</summary>
-    public bool IsCurrent(NodeChannel channel) => _channels.TryGetValue(channel.Name, out var known) && known == channel;
+    public bool IsCurrent(NodeChannel channel) => Find(channel.Name) == channel;
 
     public void OnPublication(string channel, StreamPosition position, ReadOnlyMemory<byte> payload)
     {
-        if (!_channels.TryGetValue(channel, out var known))
+        if (Find(channel) is not { } known)
         {
             return;
         }
@@ -178,7 +196,7 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
 
     public void OnPresence(string channel, bool joined, ReadOnlyMemory<byte> info)
     {
-        if (_channels.TryGetValue(channel, out var known) && PublicationParts.TryDecodeInfo(info, out var decoded))
+        if (Find(channel) is { } known && PublicationParts.TryDecodeInfo(info, out var decoded))
         {
             var change = new HubJoinLeave(known.Name, joined, decoded!);
             foreach (var loop in known.Loops)
@@ -200,7 +218,7 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
 
         foreach (var name in channels)
         {
-            if (_channels.TryGetValue(name, out var channel))
+            if (Find(name) is { } channel)
             {
                 Positions.CheckSoon(channel);
             }
@@ -216,5 +234,16 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         (Rpc as IDisposable)?.Dispose();
     }
 
-    private Lock StripeOf(string name) => _stripes[(uint)name.GetHashCode(StringComparison.Ordinal) % Stripes];
+    private NodeChannel? Find(string name)
+    {
+        var stripe = StripeOf(name);
+        lock (stripe)
+        {
+            return stripe.Find(name);
+        }
+    }
+
+    // By other bits than the table's own.
+    private NameTable<NodeChannel> StripeOf(string name) =>
+        _stripes[(uint)NameTable<NodeChannel>.HashOf(name) >> (32 - System.Numerics.BitOperations.Log2(Stripes))];
 }

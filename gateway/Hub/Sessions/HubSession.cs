@@ -1,6 +1,7 @@
 // Hot path: per message. See tests/benchmarks.
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Mooring.Gateway.Hub.Protocol;
-using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -23,10 +24,12 @@ internal enum SessionState : byte
 /// <summary>One client of the Hub: what is kept of it between two messages. Owned by its loop.</summary>
 internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, long opened)
 {
-    private HubSubscription[] _subscriptions = [];
+    // The only one, or all of them.
+    private object? _subscriptions;
+    private SessionExtras? _extras;
 
-    /// <summary>For the transport alone: where the message under way stands.</summary>
-    public MessageState Incoming;
+    /// <summary>For the transport alone: where the message under way stands; null: none is.</summary>
+    public MessageUnderWay? Incoming;
 
     /// <summary>Frames that wait for the client.</summary>
     public OutboundQueue Out;
@@ -41,13 +44,26 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     public SessionState State { get; set; }
 
     /// <summary>Unique in the fleet, once connected.</summary>
-    public string Client { get; set; } = "";
+    public Guid ClientId { get; set; }
+
+    /// <summary>The same as others see it; empty before it is connected. Made anew each time: it would be longer than all the rest.</summary>
+    public string Client => ClientId == Guid.Empty ? "" : ClientId.ToString();
 
     /// <summary>Empty: anonymous.</summary>
     public string User { get; set; } = "";
 
     /// <summary>JSON shown to others.</summary>
-    public ReadOnlyMemory<byte> ConnInfo { get; set; }
+    public ReadOnlyMemory<byte> ConnInfo
+    {
+        get => _extras?.ConnInfo ?? default;
+        set
+        {
+            if (!value.IsEmpty || _extras is not null)
+            {
+                Extras.ConnInfo = value;
+            }
+        }
+    }
 
     /// <summary>Unix seconds; 0: never.</summary>
     public long ExpiresAt { get; set; }
@@ -59,15 +75,55 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     public bool IsBlocked { get; set; }
 
     /// <summary>Messages that came while it was blocked.</summary>
-    public Queue<byte[]>? Held { get; set; }
+    public Queue<byte[]>? Held
+    {
+        get => _extras?.Held;
+        set
+        {
+            if (value is not null || _extras is not null)
+            {
+                Extras.Held = value;
+            }
+        }
+    }
 
     /// <summary>What is left of the message in whose middle it was blocked; comes before <see cref="Held"/>.</summary>
-    public byte[]? HeldRest { get; set; }
+    public byte[]? HeldRest
+    {
+        get => _extras?.HeldRest;
+        set
+        {
+            if (value is not null || _extras is not null)
+            {
+                Extras.HeldRest = value;
+            }
+        }
+    }
 
-    public int HeldBytes { get; set; }
+    public int HeldBytes
+    {
+        get => _extras?.HeldBytes ?? 0;
+        set
+        {
+            if (value != 0 || _extras is not null)
+            {
+                Extras.HeldBytes = value;
+            }
+        }
+    }
 
     /// <summary>What is to go on when its turn has come.</summary>
-    public Action? Turn { get; set; }
+    public Action? Turn
+    {
+        get => _extras?.Turn;
+        set
+        {
+            if (value is not null || _extras is not null)
+            {
+                Extras.Turn = value;
+            }
+        }
+    }
 
     /// <summary>Is in the loop's list of those to be written to.</summary>
     public bool IsDirty { get; set; }
@@ -82,10 +138,30 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     public long PongBy { get; set; }
 
     /// <summary>When its presence is refreshed next; 0: it is in no channel with presence.</summary>
-    public long PresenceAt { get; set; }
+    public long PresenceAt
+    {
+        get => _extras?.PresenceAt ?? 0;
+        set
+        {
+            if (value != 0 || _extras is not null)
+            {
+                Extras.PresenceAt = value;
+            }
+        }
+    }
 
     /// <summary>When its turn to be answered has come; 0: it is not waiting.</summary>
-    public long TurnAt { get; set; }
+    public long TurnAt
+    {
+        get => _extras?.TurnAt ?? 0;
+        set
+        {
+            if (value != 0 || _extras is not null)
+            {
+                Extras.TurnAt = value;
+            }
+        }
+    }
 
     /// <summary>What the transport was asked for last.</summary>
     public long WakesAt { get; set; }
@@ -95,7 +171,10 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
 
     public int SubscriptionCount { get; private set; }
 
-    public ReadOnlySpan<HubSubscription> Subscriptions => _subscriptions.AsSpan(0, SubscriptionCount);
+    public ReadOnlySpan<HubSubscription> Subscriptions =>
+        _subscriptions is HubSubscription[] all
+            ? all.AsSpan(0, SubscriptionCount)
+            : MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<object?, HubSubscription>(ref _subscriptions), SubscriptionCount);
 
     public bool IsClosed => State == SessionState.Closed;
 
@@ -114,23 +193,60 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
 
     public void Add(HubSubscription subscription)
     {
-        if (SubscriptionCount == _subscriptions.Length)
+        if (_subscriptions is null)
         {
-            Array.Resize(ref _subscriptions, Math.Max(1, SubscriptionCount * 2));
+            _subscriptions = subscription;
+        }
+        else
+        {
+            if (_subscriptions is not HubSubscription[] all)
+            {
+                all = new HubSubscription[2];
+                all[0] = (HubSubscription)_subscriptions;
+                _subscriptions = all;
+            }
+            else if (SubscriptionCount == all.Length)
+            {
+                Array.Resize(ref all, SubscriptionCount * 2);
+                _subscriptions = all;
+            }
+
+            all[SubscriptionCount] = subscription;
         }
 
-        _subscriptions[SubscriptionCount++] = subscription;
+        SubscriptionCount++;
     }
 
     public void Remove(HubSubscription subscription)
     {
-        var at = Array.IndexOf(_subscriptions, subscription, 0, SubscriptionCount);
-        if (at >= 0)
+        var at = Subscriptions.IndexOf(subscription);
+        if (at < 0)
         {
-            _subscriptions[at] = _subscriptions[--SubscriptionCount];
-            _subscriptions[SubscriptionCount] = null!;
+            return;
+        }
+
+        SubscriptionCount--;
+        if (_subscriptions is HubSubscription[] all && SubscriptionCount > 0)
+        {
+            all[at] = all[SubscriptionCount];
+            all[SubscriptionCount] = null!;
+        }
+        else
+        {
+            _subscriptions = null;
+        }
+    }
+
+    /// <summary>Lets go of what it had for a while.</summary>
+    public void Trim()
+    {
+        if (_extras is { IsEmpty: true })
+        {
+            _extras = null;
         }
     }
 
     public ClientInfo InfoIn(HubSubscription? subscription) => new(User, Client, ConnInfo, subscription?.ChanInfo ?? default);
+
+    private SessionExtras Extras => _extras ??= new SessionExtras();
 }

@@ -31,9 +31,12 @@ internal enum SubscriptionFlags : byte
 }
 
 /// <summary>One connection in one channel. Owned by its loop.</summary>
-internal sealed class HubSubscription(HubSession session, LoopChannel channel, HubNamespace options)
+internal sealed class HubSubscription(HubSession session, LoopChannel channel, HubNamespace options, SubscriptionStart start)
 {
-    private List<HubPublication>? _early;
+    // Nothing of how it began is kept once it stands: there are as many of these as clients.
+    private static readonly SubscriptionStart Begun = new();
+    private SubscriptionStart _start = start;
+    private SubscriptionExtras? _extras;
 
     public HubSession Session { get; } = session;
 
@@ -53,51 +56,68 @@ internal sealed class HubSubscription(HubSession session, LoopChannel channel, H
     /// <summary>Unix seconds; 0: never.</summary>
     public long ExpiresAt { get; set; }
 
+    /// <summary>How it is to begin; empty once it stands.</summary>
+    public SubscriptionStart Start => _start;
+
     /// <summary>JSON shown to others in this channel.</summary>
-    public ReadOnlyMemory<byte> ChanInfo { get; set; }
-
-    /// <summary>JSON for the client, in its reply.</summary>
-    public ReadOnlyMemory<byte> Data { get; init; }
-
-    /// <summary>What it waits to be answered by.</summary>
-    public SubscribeAnswer Answer { get; set; }
-
-    /// <summary>Where the client was; null: it does not want what it has missed.</summary>
-    public StreamPosition? Recover { get; init; }
-
-    /// <summary>Who cannot be recovered gets an error rather than a fresh start.</summary>
-    public bool RejectUnrecovered { get; init; }
+    public ReadOnlyMemory<byte> ChanInfo
+    {
+        get => _extras?.ChanInfo ?? default;
+        init
+        {
+            if (!value.IsEmpty)
+            {
+                (_extras ??= new SubscriptionExtras()).ChanInfo = value;
+            }
+        }
+    }
 
     /// <summary>To a queue: as whose worker. Null: as it comes.</summary>
-    public QueueMembership? Membership { get; set; }
+    public QueueMembership? Membership
+    {
+        get => _extras?.Membership;
+        set
+        {
+            if (value is not null || _extras is not null)
+            {
+                (_extras ??= new SubscriptionExtras()).Membership = value;
+            }
+        }
+    }
 
     /// <summary>Null: it gets no jobs.</summary>
-    public SubscribedWorker? Worker { get; set; }
+    public SubscribedWorker? Worker
+    {
+        get => _extras?.Worker;
+        set
+        {
+            if (value is not null || _extras is not null)
+            {
+                (_extras ??= new SubscriptionExtras()).Worker = value;
+            }
+        }
+    }
 
     public bool Is(SubscriptionFlags flag) => (Flags & flag) != SubscriptionFlags.None;
 
     /// <summary>A publication that came before the reply has gone. False: there are too many.</summary>
     public bool KeepEarly(HubPublication publication, int limit)
     {
-        _early ??= [];
-        if (_early.Count >= limit)
+        var early = _start.Early ??= [];
+        if (early.Count >= limit)
         {
             return false;
         }
 
-        _early.Add(publication);
+        early.Add(publication);
         return true;
     }
 
-    public IReadOnlyList<HubPublication> TakeEarly()
+    /// <summary>It stands. Returns what came before.</summary>
+    public IReadOnlyList<HubPublication> EndStart()
     {
-        IReadOnlyList<HubPublication> early = _early ?? (IReadOnlyList<HubPublication>)[];
-        _early = null;
-        return early;
+        var early = _start.Early;
+        _start = Begun;
+        return early ?? (IReadOnlyList<HubPublication>)[];
     }
 }
-
-/// <summary>How a subscription is answered.</summary>
-/// <param name="Id">The subscribe command's; 0: it was not by a command.</param>
-/// <param name="Connect">The connect that waits for it; null: none does, and where there is no command either it is told by a push.</param>
-internal readonly record struct SubscribeAnswer(uint Id, PendingConnect? Connect);

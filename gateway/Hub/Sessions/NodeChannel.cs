@@ -5,13 +5,14 @@ namespace Mooring.Gateway.Hub.Sessions;
 
 /// <summary>A channel with subscribers on this gateway.</summary>
 /// <remarks><see cref="Loops"/> and <see cref="Ready"/> change under the node's lock; what was published last belongs to the broker's callback, which is one at a time.</remarks>
-internal sealed class NodeChannel(string name)
+internal sealed class NodeChannel(string name) : INamed
 {
     private HubLoop[] _loops = [];
-    private StreamPosition _last;
-    private ReadOnlyMemory<byte> _lastData;
+    private Published? _last;
 
     public string Name { get; } = name;
+
+    public int NameHash { get; } = NameTable<NodeChannel>.HashOf(name);
 
     /// <summary>Loops that have subscribers. Replaced as a whole.</summary>
     public HubLoop[] Loops
@@ -20,15 +21,17 @@ internal sealed class NodeChannel(string name)
         set => Volatile.Write(ref _loops, value);
     }
 
-    /// <summary>What the broker says to the subscription.</summary>
-    public required Task<BrokerStatus> Ready { get; set; }
+    /// <summary>What the broker says to the subscription; null: it stands.</summary>
+    public Task<BrokerStatus>? Ready { get; set; }
 
     /// <summary>Notes a publication; returns the data of the one right before it, or nothing when that is not known.</summary>
     public ReadOnlyMemory<byte> Advance(StreamPosition position, ReadOnlyMemory<byte> data)
     {
-        var follows = position.Offset > 1 && position.Offset == _last.Offset + 1 && position.Epoch == _last.Epoch;
-        var previous = follows ? _lastData : default;
-        (_last, _lastData) = (position, data);
+        var follows = _last is { } last && position.Offset == last.Position.Offset + 1 && position.Epoch == last.Position.Epoch;
+        var previous = follows ? _last!.Data : default;
+        _last = new Published(position, data);
         return previous;
     }
+
+    private sealed record Published(StreamPosition Position, ReadOnlyMemory<byte> Data);
 }

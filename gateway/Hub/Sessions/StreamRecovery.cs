@@ -12,7 +12,7 @@ internal static class StreamRecovery
     public static HistoryQuery Query(HubSubscription subscription)
     {
         var options = subscription.Options;
-        return subscription.Recover is not { } position ? new HistoryQuery(null, 0, false, options.MetaTtl)
+        return subscription.Start.Recover is not { } position ? new HistoryQuery(null, 0, false, options.MetaTtl)
             : options.IsCache ? new HistoryQuery(null, 1, true, options.MetaTtl)
             // One more than may be: who has missed too many is not recovered in part.
             : new HistoryQuery(position, HubOptions.MaxRecovered + 1, false, options.MetaTtl);
@@ -33,7 +33,7 @@ internal static class StreamRecovery
             Positioned = positioned,
             Position = positioned ? history.Top : new StreamPosition(0, ""),
             Delta = subscription.Is(SubscriptionFlags.Delta),
-            Data = subscription.Data,
+            Data = subscription.Start.Data,
             Publications = [],
         };
         if (!positioned)
@@ -42,7 +42,7 @@ internal static class StreamRecovery
         }
 
         subscription.Position = history.Top;
-        if (subscription.Recover is not { } from)
+        if (subscription.Start.Recover is not { } from)
         {
             return reply;
         }

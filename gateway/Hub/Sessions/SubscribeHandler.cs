@@ -95,15 +95,19 @@ internal sealed class SubscribeHandler(HubLoop loop)
         }
 
         var channel = loop.Ensure(wanted.Channel);
-        var subscription = new HubSubscription(session, channel, options)
+        var start = new SubscriptionStart
         {
-            Flags = SubscriptionFlags.ServerSide | SubscriptionFlags.JoinLeave | Positioned(options),
             Answer = new SubscribeAnswer(0, connect),
-            ChanInfo = wanted.Info,
             Data = wanted.Data,
             Recover = position,
         };
-        Start(subscription);
+        Start(
+            new HubSubscription(session, channel, options, start)
+            {
+                Flags = SubscriptionFlags.ServerSide | SubscriptionFlags.JoinLeave | Positioned(options),
+                ChanInfo = wanted.Info,
+            }
+        );
     }
 
     public void Unsubscribe(HubSession session, ref HubCommand command)
@@ -163,7 +167,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
         loop.Counters.Subscriptions++;
         loop.Channels.Joined(subscription);
         loop.Queues.Joined(subscription);
-        foreach (var publication in subscription.TakeEarly())
+        foreach (var publication in subscription.EndStart())
         {
             if (subscription.Is(SubscriptionFlags.Left))
             {
@@ -227,15 +231,18 @@ internal sealed class SubscribeHandler(HubLoop loop)
         var flags = Positioned(options);
         flags |= request.JoinLeave && options.Config.JoinLeave ? SubscriptionFlags.JoinLeave : SubscriptionFlags.None;
         flags |= request.Delta && options.Config.Delta && options.IsPositioned ? SubscriptionFlags.Delta : SubscriptionFlags.None;
+        var start = new SubscriptionStart
+        {
+            Answer = new SubscribeAnswer(request.Id, null),
+            Recover = options.IsPositioned ? request.Recover : null,
+            RejectUnrecovered = request.RejectUnrecovered,
+        };
         Start(
-            new HubSubscription(session, loop.Ensure(request.Channel), options)
+            new HubSubscription(session, loop.Ensure(request.Channel), options, start)
             {
                 Flags = flags,
-                Answer = new SubscribeAnswer(request.Id, null),
                 ChanInfo = claims?.Info ?? default,
                 ExpiresAt = claims?.ExpiresAt ?? 0,
-                Recover = options.IsPositioned ? request.Recover : null,
-                RejectUnrecovered = request.RejectUnrecovered,
                 Membership = request.Membership,
             }
         );
@@ -265,6 +272,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
                 else if (status == BrokerStatus.Ok)
                 {
                     channel.IsReady = true;
+                    loop.Node.Confirmed(channel.Name);
                     ReadHistory(subscription);
                 }
                 else if (status == BrokerStatus.Unavailable && !subscription.Is(SubscriptionFlags.Positioned))
@@ -317,14 +325,14 @@ internal sealed class SubscribeHandler(HubLoop loop)
         {
             loop.Counters.Recovered += reply.Recovered ? 1 : 0;
             loop.Counters.Unrecovered += reply.Recovered ? 0 : 1;
-            if (!reply.Recovered && subscription.RejectUnrecovered)
+            if (!reply.Recovered && subscription.Start.RejectUnrecovered)
             {
                 Fail(subscription, HubError.UnrecoverablePosition);
                 return;
             }
         }
 
-        if (subscription.Answer.Connect is { } connect)
+        if (subscription.Start.Answer.Connect is { } connect)
         {
             connect.Replies.Add(new(subscription.Channel.Name, reply));
             connect.Begun.Add(subscription);
@@ -334,8 +342,8 @@ internal sealed class SubscribeHandler(HubLoop loop)
 
         loop.Send(
             session,
-            subscription.Answer.Id != 0
-                ? session.Codec.Subscribe(subscription.Answer.Id, reply)
+            subscription.Start.Answer.Id != 0
+                ? session.Codec.Subscribe(subscription.Start.Answer.Id, reply)
                 : session.Codec.PushSubscribe(subscription.Channel.Name, reply)
         );
         GoLive(subscription);
@@ -345,9 +353,9 @@ internal sealed class SubscribeHandler(HubLoop loop)
     /// <summary>Unsubscribed before it stood: the command still gets its answer.</summary>
     private void Abandoned(HubSubscription subscription)
     {
-        if (subscription.Answer.Id != 0)
+        if (subscription.Start.Answer.Id != 0)
         {
-            loop.SendError(subscription.Session, subscription.Answer.Id, HubError.Internal);
+            loop.SendError(subscription.Session, subscription.Start.Answer.Id, HubError.Internal);
         }
     }
 
@@ -355,14 +363,14 @@ internal sealed class SubscribeHandler(HubLoop loop)
     {
         var session = subscription.Session;
         Leave(subscription);
-        if (subscription.Answer.Connect is { } connect)
+        if (subscription.Start.Answer.Connect is { } connect)
         {
             connect.Error ??= error;
             loop.Connects.Completed(session, connect);
         }
-        else if (subscription.Answer.Id != 0)
+        else if (subscription.Start.Answer.Id != 0)
         {
-            loop.SendError(session, subscription.Answer.Id, error);
+            loop.SendError(session, subscription.Start.Answer.Id, error);
         }
     }
 

@@ -56,6 +56,9 @@ internal struct MessageState
     /// <summary>A message or a frame has begun and not ended: what a time limit for messages looks at.</summary>
     public readonly bool IsUnderWay => HeaderLength > 0 || Has(Flags.InPayload) || Message != Opcode.Continuation;
 
+    /// <summary>Nothing of it need be kept: <c>default</c> does as well from here on.</summary>
+    public readonly bool IsAtRest => !IsUnderWay && !Has(Flags.Ended | Flags.Deflate) && (Buffer | Control | Inflater | Deflater) == 0;
+
     internal readonly bool Has(Flags flag) => (Bits & flag) != Flags.None;
 
     internal void Set(Flags flag, bool on) => Bits = on ? Bits | flag : Bits & ~flag;

@@ -22,14 +22,14 @@ public sealed class RespChannelsTests
         var sink = new Sink();
         await using var client = await RespClientTests.ConnectAsync(RespClientTests.Settings(redis.Port));
         await using var channels = new RespChannels(client, new RespCounters(), TimeProvider.System, sink);
-        await Task.WhenAll(Enumerable.Range(0, 3000).Select(i => channels.SubscribeAsync($"c{i}", Limit)));
+        await Task.WhenAll(Enumerable.Range(0, 3000).Select(i => channels.SubscribeAsync(new RespSubscription($"c{i}"), Limit)));
         await PublishAsync(client, "c7", "one");
         await PublishAsync(client, "c2999", "two");
         await PublishAsync(client, "other", "three");
         await sink.UntilAsync("c7:one", "c2999:two");
 
         channels.Unsubscribe("c7");
-        await channels.SubscribeAsync("last", Limit);
+        await channels.SubscribeAsync(new RespSubscription("last"), Limit);
         await PublishAsync(client, "c7", "four");
         await PublishAsync(client, "last", "five");
         await sink.UntilAsync("c7:one", "c2999:two", "last:five");
@@ -38,10 +38,10 @@ public sealed class RespChannelsTests
         for (var i = 0; i < 50; i++)
         {
             channels.Unsubscribe("c8");
-            _ = channels.SubscribeAsync("c8", Limit);
+            _ = channels.SubscribeAsync(new RespSubscription("c8"), Limit);
         }
 
-        await channels.SubscribeAsync("c8", Limit);
+        await channels.SubscribeAsync(new RespSubscription("c8"), Limit);
         await PublishAsync(client, "c8", "six");
         await sink.UntilAsync("c7:one", "c2999:two", "last:five", "c8:six");
         channels.Count.ShouldBe(3000);
@@ -54,12 +54,12 @@ public sealed class RespChannelsTests
         var sink = new Sink();
         await using var client = await RespClientTests.ConnectAsync(RespClientTests.Settings(redis.Port));
         await using var channels = new RespChannels(client, new RespCounters(), TimeProvider.System, sink);
-        await Task.WhenAll(Enumerable.Range(0, 2500).Select(i => channels.SubscribeAsync($"c{i}", Limit)));
+        await Task.WhenAll(Enumerable.Range(0, 2500).Select(i => channels.SubscribeAsync(new RespSubscription($"c{i}"), Limit)));
         sink.Interruptions.ShouldBeEmpty();
 
         redis.Kill();
         await Until.TrueAsync(() => channels.Problem is not null, Limit, "it is away");
-        var late = channels.SubscribeAsync("late", Limit);
+        var late = channels.SubscribeAsync(new RespSubscription("late"), Limit);
         channels.Unsubscribe("c0");
         await redis.StartAgainAsync();
         await late;
@@ -81,7 +81,7 @@ public sealed class RespChannelsTests
         var settings = RespClientTests.Settings(network.Port) with { Limits = new RespLimits { DeadAfter = TimeSpan.FromSeconds(2) } };
         await using var client = await RespClientTests.ConnectAsync(settings);
         await using var channels = new RespChannels(client, new RespCounters(), TimeProvider.System, sink);
-        await channels.SubscribeAsync("c", Limit);
+        await channels.SubscribeAsync(new RespSubscription("c"), Limit);
         network.Stall();
         await Until.TrueAsync(() => sink.Interruptions.ContainsKey("c"), Limit, "it is subscribed again");
     }
@@ -99,15 +99,15 @@ public sealed class RespChannelsTests
         var sink = new Sink();
         await using var client = await RespClientTests.ConnectAsync(settings);
         await using var channels = new RespChannels(client, new RespCounters(), TimeProvider.System, sink);
-        await channels.SubscribeAsync("good", Limit);
-        (await Should.ThrowAsync<RespServerException>(() => channels.SubscribeAsync("bad", Limit))).Code.ShouldBe("NOPERM");
+        await channels.SubscribeAsync(new RespSubscription("good"), Limit);
+        (await Should.ThrowAsync<RespServerException>(() => channels.SubscribeAsync(new RespSubscription("bad"), Limit))).Code.ShouldBe("NOPERM");
         await PublishAsync(client, "good", "one");
         await sink.UntilAsync("good:one");
         await redis.CliAsync("ACL", "SETUSER", "hub", "&bad");
         await Until.TrueAsync(
             async () =>
             {
-                await channels.SubscribeAsync("bad", Limit);
+                await channels.SubscribeAsync(new RespSubscription("bad"), Limit);
                 return true;
             },
             Limit,
@@ -126,10 +126,10 @@ public sealed class RespChannelsTests
 
         public IReadOnlyCollection<string> Messages => _messages;
 
-        public void Message(string channel, ReadOnlyMemory<byte> payload) =>
-            _messages.Enqueue($"{channel}:{Encoding.UTF8.GetString(payload.Span)}");
+        public void Message(RespSubscription channel, ReadOnlyMemory<byte> payload) =>
+            _messages.Enqueue($"{channel.Name}:{Encoding.UTF8.GetString(payload.Span)}");
 
-        public void Interrupted(string channel) => Interruptions.AddOrUpdate(channel, 1, static (_, count) => count + 1);
+        public void Interrupted(RespSubscription channel) => Interruptions.AddOrUpdate(channel.Name, 1, static (_, count) => count + 1);
 
         public async Task UntilAsync(params string[] messages)
         {

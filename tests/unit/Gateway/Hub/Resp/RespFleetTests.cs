@@ -27,7 +27,7 @@ public sealed class RespFleetTests
         var sink = new RespChannelsTests.Sink();
         await using var client = await RespClientTests.ConnectAsync(settings, counters);
         await using var channels = new RespChannels(client, counters, TimeProvider.System, sink);
-        await channels.SubscribeAsync("c", Limit);
+        await channels.SubscribeAsync(new RespSubscription("c"), Limit);
         await client.CallAsync(RespCommand.For("k", "SET", "k", "v"), Deadline);
         await Until.TrueAsync(async () => await replica.CliAsync("GET", "k") == "v", Limit, "it is copied");
         await Until.TrueAsync(
@@ -68,7 +68,7 @@ public sealed class RespFleetTests
         {
             await client.CallAsync(RespCommand.For(key, "SET", key, $"{key}{key}"), Deadline);
             (await client.CallAsync(RespCommand.For(key, "GET", key), Deadline)).Text.ShouldBe($"{key}{key}");
-            await channels.SubscribeAsync(key, Limit);
+            await channels.SubscribeAsync(new RespSubscription(key), Limit);
             await SPublishAsync(client, key, "1");
         }
 
