@@ -235,7 +235,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                     "--tunnel-bind",
                     host.Options.Bind.ToString(),
                 ],
-                Environment = host.Environment.With(new("MOORING_FLEET", fleet), new("MOORING_NAME", slot.Name)),
+                Environment = host.Environment.ForGateway(new("MOORING_FLEET", fleet), new("MOORING_NAME", slot.Name)),
             },
             port: 0,
             now

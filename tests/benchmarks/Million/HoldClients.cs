@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Security.Cryptography;
 using System.Text;
 using Mooring.Benchmarks.Harness;
 using Mooring.Benchmarks.Sockets;
@@ -16,7 +15,7 @@ internal sealed class HoldClients : IDisposable
     private readonly IPAddress _source;
     private readonly IPEndPoint _target;
     private readonly byte[] _upgrade;
-    private readonly HMACSHA256 _key;
+    private readonly byte[] _key;
     private readonly Poller _poller = new();
     private readonly int[] _owners = new int[MaxDescriptors];
     private readonly int[] _descriptors;
@@ -47,7 +46,7 @@ internal sealed class HoldClients : IDisposable
         _source = IPAddress.Parse(request.Source);
         _target = IPEndPoint.Parse(request.Target);
         _upgrade = HubFrames.Upgrade(request.Target);
-        _key = new HMACSHA256(Encoding.UTF8.GetBytes(request.Secret));
+        _key = Encoding.UTF8.GetBytes(request.Secret);
         _descriptors = new int[request.Connections];
         Array.Fill(_descriptors, -1);
         _stages = new Stage[request.Connections];
@@ -94,7 +93,6 @@ internal sealed class HoldClients : IDisposable
         }
 
         _poller.Dispose();
-        _key.Dispose();
     }
 
     private void Start(long began, long now)

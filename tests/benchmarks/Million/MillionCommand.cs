@@ -14,10 +14,11 @@ internal static class MillionCommand
         var quick = new Option<bool>("--quick") { Description = "50,000 connections on ten gateways for a minute" };
         var connections = new Option<int?>("--connections") { Description = "So many instead" };
         var hold = new Option<int?>("--hold") { Description = "Seconds to hold them instead" };
+        var gateways = new Option<int?>("--gateways") { Description = "So many instead" };
         var program = new Option<string?>("--operator") { Description = "The operator's program. Default: the one built beside this" };
         var command = new Command("million", "A million idle WebSockets in one fleet on this host")
         {
-            Options = { quick, connections, hold, program },
+            Options = { quick, connections, gateways, hold, program },
         };
         command.SetAction(
             (parsed, cancellation) =>
@@ -26,6 +27,7 @@ internal static class MillionCommand
                 options = options with
                 {
                     Connections = parsed.GetValue(connections) ?? options.Connections,
+                    Gateways = parsed.GetValue(gateways) ?? options.Gateways,
                     Hold = parsed.GetValue(hold) is { } seconds ? TimeSpan.FromSeconds(seconds) : options.Hold,
                 };
                 return RunAsync(options, parsed.GetValue(program) ?? Built(), cancellation);
@@ -64,6 +66,7 @@ internal sealed class MillionRun(MillionOptions options)
 
     public async Task RunAsync(string program, CancellationToken cancellation)
     {
+        MillionRoom.Check(options);
         await using var fleet = await MillionFleet.StartAsync(program, options, cancellation);
         try
         {
@@ -75,11 +78,13 @@ internal sealed class MillionRun(MillionOptions options)
             await Task.Delay(TimeSpan.FromSeconds(5), cancellation);
             var clients = _clients.Select(client => client.Id).ToArray();
             var before = MillionMemory.Read(fleet.Processes, clients);
-            Say($"{options.Gateways} gateways and {_clients.Count} processes of clients; base: {Format(before)}");
+            Say($"{fleet.ReadyGateways} gateways and {_clients.Count} processes of clients; base: {Format(before)}");
 
             var took = await ConnectAsync(fleet, cancellation);
             Say($"all {options.Connections:N0} connected in {took.TotalSeconds:0} s");
             await Task.Delay(TimeSpan.FromSeconds(10), cancellation);
+            var descriptors = fleet.Descriptors().ToList();
+            Say($"connections of a gateway: {descriptors.Min() - 200:N0} to {descriptors.Max() - 200:N0} or so");
             var used = MillionMemory.Read(fleet.Processes, clients) - before;
             Say($"above the base: {Format(used)}");
             var perConnection = (double)options.Connections;
@@ -180,7 +185,7 @@ internal sealed class MillionRun(MillionOptions options)
                     _ = Libc.Kill(gateway, Libc.SIGTERM);
                 }
 
-                Say($"{options.Replaced} gateways are told to drain, at {options.ReconnectsPerSecond}/s over all");
+                Say($"{options.Replaced} gateways are told to drain, each at {options.DrainsPerSecond}/s");
             }
             else if (
                 replaced
@@ -207,7 +212,7 @@ internal sealed class MillionRun(MillionOptions options)
         await publishing;
         await Task.Delay(TimeSpan.FromSeconds(3), cancellation);
         var end = Read(fleet);
-        Say($"after {options.Hold.TotalSeconds:0} s: {Format(end)}");
+        Say($"after {options.Hold.TotalSeconds:0} s: {Format(end)}; {fleet.ReadyGateways} gateways");
         Say(
             $"published {publisher.Sent:N0}, arrived {end.Messages:N0} (of users who were away some may not have), strays {end.Strays}, refused {publisher.Failed}"
         );
@@ -215,6 +220,7 @@ internal sealed class MillionRun(MillionOptions options)
 
     private MillionTotals Read(MillionFleet fleet)
     {
+        MillionRoom.CheckMemory();
         fleet.CheckAlive();
         _clients.ForEach(client => client.CheckAlive());
         var totals = MillionTotals.Of([.. _clients.Select(client => client.Last)]);

@@ -1,9 +1,11 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Mooring.Benchmarks.Harness;
 
 namespace Mooring.Benchmarks.Million;
 
 /// <summary>The fleet of the run: one ConnectionFleet, kept by <c>operator up</c>.</summary>
-internal sealed class MillionFleet : IAsyncDisposable
+internal sealed partial class MillionFleet : IAsyncDisposable
 {
     public const string Secret = "not-a-secret-but-long-enough";
     public const string ApiKey = "not-a-secret-api-key";
@@ -23,6 +25,13 @@ internal sealed class MillionFleet : IAsyncDisposable
 
     /// <summary>The gateways alone.</summary>
     public int[] Gateways => [.. Processes.Where(IsGateway)];
+
+    /// <summary>Gateways that serve, as the operator said last: those that start have no place for connections yet.</summary>
+    public int ReadyGateways =>
+        Ready().Matches(_operator.Log).LastOrDefault() is { } said ? int.Parse(said.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
+
+    /// <summary>Descriptors of each gateway, which are its connections and some 200 more.</summary>
+    public IEnumerable<int> Descriptors() => Gateways.Select(gateway => Directory.EnumerateFileSystemEntries($"/proc/{gateway}/fd").Count());
 
     public static async Task<MillionFleet> StartAsync(string program, MillionOptions options, CancellationToken cancellation)
     {
@@ -79,12 +88,12 @@ internal sealed class MillionFleet : IAsyncDisposable
 
     private async Task ReadyAsync(CancellationToken cancellation)
     {
-        for (var tries = 0; Gateways.Length < _gateways; tries++)
+        for (var tries = 0; ReadyGateways < _gateways; tries++)
         {
             CheckAlive();
-            if (tries > 1200)
+            if (tries > 1800)
             {
-                throw new BenchmarkException($"{Gateways.Length} of {_gateways} gateways after 120 s:\n{_operator.Log}");
+                throw new BenchmarkException($"{ReadyGateways} of {_gateways} gateways are ready after 180 s:\n{_operator.Log}");
             }
 
             await Task.Delay(100, cancellation);
@@ -92,7 +101,7 @@ internal sealed class MillionFleet : IAsyncDisposable
 
         await ServerUnderTest.WaitUntilListeningAsync(
             _operator,
-            int.Parse(Target.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture),
+            int.Parse(Target.Split(':')[1], CultureInfo.InvariantCulture),
             TimeSpan.FromMilliseconds(100),
             cancellation
         );
@@ -117,6 +126,9 @@ internal sealed class MillionFleet : IAsyncDisposable
             return false;
         }
     }
+
+    [GeneratedRegex("\"gatewaysReady\":([0-9]+)", RegexOptions.None, 1000)]
+    private static partial Regex Ready();
 
     private static string Manifest(MillionOptions options, int port) =>
         $$$"""

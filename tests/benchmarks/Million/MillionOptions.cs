@@ -9,8 +9,7 @@ internal sealed record MillionOptions
     {
         Connections = 50_000,
         Gateways = 10,
-        ConnectsPerSecond = 2_500,
-        ReconnectsPerSecond = 500,
+        PingSeconds = 25,
         Hold = TimeSpan.FromSeconds(60),
         RolloutAfter = TimeSpan.FromSeconds(10),
     };
@@ -18,19 +17,22 @@ internal sealed record MillionOptions
     public int Connections { get; init; } = 1_000_000;
 
     /// <summary>Processes, so that each stays below 20,000 descriptors while a tenth of them is drained.</summary>
-    public int Gateways { get; init; } = 60;
+    public int Gateways { get; init; } = 64;
 
     /// <summary>Connections of one process of clients, below its 20,000 descriptors.</summary>
     public int PerClientProcess { get; init; } = 18_500;
 
     /// <summary>New connections per second, of all processes together.</summary>
-    public int ConnectsPerSecond { get; init; } = 10_000;
+    public int ConnectsPerSecond { get; init; } = 12_500;
 
-    /// <summary>The fleet's pace of drains.</summary>
-    public int ReconnectsPerSecond { get; init; } = 1_000;
+    /// <summary>How fast a gateway that drains sends its clients away.</summary>
+    public int DrainsPerSecond { get; init; } = 60;
 
-    /// <summary>Seconds between two pings of one connection.</summary>
-    public int PingSeconds { get; init; } = 60;
+    /// <summary>The fleet's pace of drains, of which each gateway has its share.</summary>
+    public int ReconnectsPerSecond => DrainsPerSecond * Gateways;
+
+    /// <summary>Seconds between two pings of one connection, the first of which comes after half of them at the earliest.</summary>
+    public int PingSeconds { get; init; } = 240;
 
     /// <summary>Publications per second, each to one random user.</summary>
     public int MessagesPerSecond { get; init; } = 1_000;
