@@ -12,7 +12,7 @@ internal sealed class HoldClients : IDisposable
     private const int MaxDescriptors = 20_000;
 
     private readonly HoldRequest _request;
-    private readonly IPAddress _source;
+    private readonly IPAddress[] _sources;
     private readonly IPEndPoint _target;
     private readonly byte[] _upgrade;
     private readonly byte[] _key;
@@ -43,7 +43,7 @@ internal sealed class HoldClients : IDisposable
     public HoldClients(HoldRequest request)
     {
         _request = request;
-        _source = IPAddress.Parse(request.Source);
+        _sources = [.. request.Sources.Select(IPAddress.Parse)];
         _target = IPEndPoint.Parse(request.Target);
         _upgrade = HubFrames.Upgrade(request.Target);
         _key = Encoding.UTF8.GetBytes(request.Secret);
@@ -115,7 +115,7 @@ internal sealed class HoldClients : IDisposable
         int descriptor;
         try
         {
-            descriptor = TcpSocket.Connect(_source, _target);
+            descriptor = TcpSocket.Connect(_sources[index % _sources.Length], _target);
         }
         catch (SocketFailureException failure)
         {

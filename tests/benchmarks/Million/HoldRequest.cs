@@ -8,8 +8,8 @@ internal sealed record HoldRequest
     /// <summary>IPv4 address and port of a Hub listener.</summary>
     public required string Target { get; init; }
 
-    /// <summary>Address that the connections come from.</summary>
-    public required string Source { get; init; }
+    /// <summary>Addresses that the connections come from, in turn: with half of its ports in use, connecting from one takes the kernel milliseconds of looking for another.</summary>
+    public required IReadOnlyList<string> Sources { get; init; }
 
     public required int Connections { get; init; }
 

@@ -113,7 +113,7 @@ internal sealed class MillionRun(MillionOptions options)
                     new HoldRequest
                     {
                         Target = fleet.Target,
-                        Source = $"127.1.{i}.1",
+                        Sources = [.. Enumerable.Range(1, 4).Select(last => $"127.1.{i}.{last}")],
                         Connections = Math.Min(options.PerClientProcess, options.Connections - first),
                         FirstUser = first,
                         ConnectsPerSecond = Math.Max(1, options.ConnectsPerSecond / _clients.Count),
