@@ -106,8 +106,8 @@ bench-fanout: sdk ## Fan-out of a Hub beside npm ws and SignalR (QUICK=1: 2,000 
 	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
 	@$(BENCHMARKS) fanout --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
 
-# Compiled ahead of time, as the images are: 120 processes that compile themselves on the same cores would be all there is to see. In a network
-# namespace of its own, since where firewall rules have connections tracked, a million are too many.
+# Compiled ahead of time, as the images are, and not once more: 120 processes that compile themselves on the same cores would be most of what there is
+# to see. In a network namespace of its own, since where firewall rules have connections tracked, a million are too many.
 AHEAD   := artifacts/ahead
 RUNTIME := linux-$(patsubst aarch64,arm64,$(patsubst x86_64,x64,$(shell uname -m)))
 .PHONY: bench-million
@@ -117,7 +117,7 @@ bench-million: sdk ## A million idle WebSockets in one fleet on this host, about
 		dotnet publish $$project.csproj --configuration Release --runtime $(RUNTIME) --no-self-contained --nologo --verbosity quiet \
 			-p:Quick=true -p:PublishReadyToRun=true -p:DebugType=none -p:GenerateDocumentationFile=false \
 			--artifacts-path $(AHEAD)/build --output $(AHEAD)/$$(basename $$project | sed 's/Mooring.Gateway/Mooring.Operator/'); done
-	@unshare $(if $(filter-out 0,$(shell id -u)),--map-root-user) --net -- sh -c 'ip link set lo up && exec "$$0" "$$@"' \
+	@unshare $(if $(filter-out 0,$(shell id -u)),--map-root-user) --net -- sh -c 'ip link set lo up && DOTNET_TieredCompilation=0 exec "$$0" "$$@"' \
 		$(AHEAD)/Mooring.Benchmarks/Mooring.Benchmarks million --operator $(abspath $(AHEAD))/Mooring.Operator/operator $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: lint

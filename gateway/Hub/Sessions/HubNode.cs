@@ -142,7 +142,10 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         var stripe = StripeOf(name);
         lock (stripe)
         {
-            if (stripe.Find(name) is { Ready: { IsCompletedSuccessfully: true } ready } channel && ready.GetAwaiter().GetResult() == BrokerStatus.Ok)
+            if (
+                stripe.Find(name) is { Ready: { IsCompletedSuccessfully: true } ready } channel
+                && ready.GetAwaiter().GetResult() == BrokerStatus.Ok
+            )
             {
                 channel.Ready = null;
             }

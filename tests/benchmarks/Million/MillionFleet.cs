@@ -31,7 +31,8 @@ internal sealed partial class MillionFleet : IAsyncDisposable
         Ready().Matches(_operator.Log).LastOrDefault() is { } said ? int.Parse(said.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
 
     /// <summary>Descriptors of each gateway, which are its connections and some 200 more.</summary>
-    public IEnumerable<int> Descriptors() => Gateways.Select(gateway => Directory.EnumerateFileSystemEntries($"/proc/{gateway}/fd").Count());
+    public IEnumerable<int> Descriptors() =>
+        Gateways.Select(gateway => Directory.EnumerateFileSystemEntries($"/proc/{gateway}/fd").Count());
 
     public static async Task<MillionFleet> StartAsync(string program, MillionOptions options, CancellationToken cancellation)
     {

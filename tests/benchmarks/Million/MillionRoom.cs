@@ -21,7 +21,9 @@ internal static class MillionRoom
         var files = Number("/proc/sys/fs/file-max");
         if (files < (2L * options.Connections) + 100_000)
         {
-            throw new BenchmarkException($"fs.file-max is {files:N0}; both ends of {options.Connections:N0} connections need two files each");
+            throw new BenchmarkException(
+                $"fs.file-max is {files:N0}; both ends of {options.Connections:N0} connections need two files each"
+            );
         }
 
         var tracked = Number("/proc/sys/net/netfilter/nf_conntrack_count");
@@ -36,7 +38,9 @@ internal static class MillionRoom
         var wanted = (options.Connections * BytesPerConnection) + ((options.Gateways + options.ClientProcesses) * BytesPerProcess);
         if (Available() < wanted + LeastAvailable)
         {
-            throw new BenchmarkException($"{Available() >> 20:N0} MiB of memory are available; {(wanted + LeastAvailable) >> 20:N0} MiB may be needed");
+            throw new BenchmarkException(
+                $"{Available() >> 20:N0} MiB of memory are available; {(wanted + LeastAvailable) >> 20:N0} MiB may be needed"
+            );
         }
     }
 

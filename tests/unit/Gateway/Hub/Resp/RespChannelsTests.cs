@@ -100,7 +100,9 @@ public sealed class RespChannelsTests
         await using var client = await RespClientTests.ConnectAsync(settings);
         await using var channels = new RespChannels(client, new RespCounters(), TimeProvider.System, sink);
         await channels.SubscribeAsync(new RespSubscription("good"), Limit);
-        (await Should.ThrowAsync<RespServerException>(() => channels.SubscribeAsync(new RespSubscription("bad"), Limit))).Code.ShouldBe("NOPERM");
+        (await Should.ThrowAsync<RespServerException>(() => channels.SubscribeAsync(new RespSubscription("bad"), Limit))).Code.ShouldBe(
+            "NOPERM"
+        );
         await PublishAsync(client, "good", "one");
         await sink.UntilAsync("good:one");
         await redis.CliAsync("ACL", "SETUSER", "hub", "&bad");
