@@ -117,7 +117,7 @@ bench-million: sdk ## A million idle WebSockets in one fleet on this host, about
 		dotnet publish $$project.csproj --configuration Release --runtime $(RUNTIME) --no-self-contained --nologo --verbosity quiet \
 			-p:Quick=true -p:PublishReadyToRun=true -p:DebugType=none -p:GenerateDocumentationFile=false \
 			--artifacts-path $(AHEAD)/build --output $(AHEAD)/$$(basename $$project | sed 's/Mooring.Gateway/Mooring.Operator/'); done
-	@unshare $(if $(filter-out 0,$(shell id -u)),--map-root-user) --net -- sh -c 'ip link set lo up && DOTNET_TieredCompilation=0 exec "$$0" "$$@"' \
+	@unshare $(if $(filter-out 0,$(shell id -u)),--map-root-user) --net -- sh -c 'ip link set lo up && exec env DOTNET_TieredCompilation=0 "$$0" "$$@"' \
 		$(AHEAD)/Mooring.Benchmarks/Mooring.Benchmarks million --operator $(abspath $(AHEAD))/Mooring.Operator/operator $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: lint
