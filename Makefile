@@ -99,6 +99,13 @@ bench-tunnels: sdk ## Tunnels beside ssh -R and two hops of haproxy, about 4 min
 	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
 	@$(BENCHMARKS) tunnels --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
 
+.PHONY: bench-ws
+bench-ws: sdk ## WebSockets beside npm ws and Kestrel (QUICK=1: shorter, without telemetry and kill)
+	@.ci/install bench
+	@dotnet build tests/benchmarks/Mooring.Benchmarks.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@dotnet build gateway/Mooring.Gateway.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@$(BENCHMARKS) ws --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
+
 .PHONY: bench-fanout
 bench-fanout: sdk ## Fan-out of a Hub beside npm ws and SignalR (QUICK=1: 2,000 subscribers)
 	@.ci/install bench

@@ -36,6 +36,9 @@ internal sealed record EngineOptions
     /// <summary>Makes the handshake's side of a WebSocket listener. Null: such listeners are refused.</summary>
     public Func<ListenerSnapshot, IUpgradeHandler>? Upgrades { get; init; }
 
+    /// <summary>Every client speaks WebSocket, and its messages go back to it, whatever its listener says: for <c>gateway bench echo</c>.</summary>
+    public bool Echoes { get; init; }
+
     public EndpointResolver Resolver { get; init; } = EndpointResolver.System;
 
     /// <summary>Told of each attempt to open a country database: its path, and why it failed (null: it did not).</summary>

@@ -55,6 +55,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         _state = new EngineState
         {
             AccessLog = options.AccessLog,
+            Echoes = options.Echoes,
             Sides = new DescriptorTable<ConnectionSide>(OpenFiles),
             Tls = new DescriptorTable<TlsState>(OpenFiles),
         };

@@ -16,11 +16,22 @@ internal static class EchoCommand
     {
         var webSocket = new Option<bool>("--websocket") { Description = "Speak WebSocket on every path instead of plain TCP" };
         var udp = new Option<bool>("--udp") { Description = "UDP instead of TCP" };
+        var reactor = new Option<bool>("--reactor")
+        {
+            Description = "WebSocket on the event loop, upgrade path and codec of `serve`: what those cost without a backend or a Hub",
+        };
+        var loops = new Option<int?>("--loops") { Description = "Event loops of --reactor; 1 to 64, by default 1" };
+        var certificate = new Option<string?>("--certificate") { Description = "PEM file: --reactor speaks TLS; with --key" };
+        var key = new Option<string?>("--key") { Description = "PEM file of the certificate's key" };
         var host = new Option<string?>("--host") { Description = "IP address to bind; by default the environment's HOST, else 0.0.0.0" };
         var command = new Command("echo", "Echo server on the port that the environment's PORT names (0: any free one)")
         {
             webSocket,
             udp,
+            reactor,
+            loops,
+            certificate,
+            key,
             host,
         };
         command.Validators.Add(result =>
@@ -29,18 +40,40 @@ internal static class EchoCommand
             {
                 result.AddError("--websocket and --udp exclude each other");
             }
+
+            if (result.GetValue(reactor) && !result.GetValue(webSocket))
+            {
+                result.AddError("--reactor needs --websocket");
+            }
+
+            if (result.GetValue(certificate) is null != result.GetValue(key) is null)
+            {
+                result.AddError("--certificate and --key go together");
+            }
+
+            if (result.GetValue(certificate) is not null && !result.GetValue(reactor))
+            {
+                result.AddError("--certificate needs --reactor");
+            }
+
+            if (result.GetValue(loops) is < 1 or > 64)
+            {
+                result.AddError("--loops is from 1 to 64");
+            }
         });
         command.SetAction(
             (parse, cancellation) =>
                 RunAsync(
                     parse.GetValue(udp) ? EchoKind.Udp
+                        : parse.GetValue(reactor) ? EchoKind.Reactor
                         : parse.GetValue(webSocket) ? EchoKind.WebSocket
                         : EchoKind.Tcp,
                     parse.GetValue(host) ?? Environment.GetEnvironmentVariable("HOST"),
                     Environment.GetEnvironmentVariable("PORT"),
                     parse.InvocationConfiguration.Output,
                     parse.InvocationConfiguration.Error,
-                    cancellation
+                    cancellation,
+                    new ReactorOptions(parse.GetValue(loops) ?? 1, parse.GetValue(certificate), parse.GetValue(key))
                 )
         );
         return command;
@@ -52,7 +85,8 @@ internal static class EchoCommand
         string? port,
         TextWriter output,
         TextWriter error,
-        CancellationToken cancellation
+        CancellationToken cancellation,
+        ReactorOptions? reactor = null
     )
     {
         if (!ushort.TryParse(port, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
@@ -82,6 +116,11 @@ internal static class EchoCommand
             return 0;
         }
 
+        if (kind == EchoKind.Reactor)
+        {
+            return await ReactorEcho.RunAsync(new IPEndPoint(address, number), reactor ?? new ReactorOptions(), output, error, stop.Token);
+        }
+
         var webSocket = kind == EchoKind.WebSocket;
         using var server = new EchoServer(new IPEndPoint(address, number), webSocket ? WebSocketEcho.RunAsync : TcpEcho.RunAsync);
         await output.WriteLineAsync($"listening on {server.EndPoint} ({(webSocket ? "WebSocket" : "TCP")} echo)");
@@ -103,4 +142,7 @@ internal enum EchoKind
     Tcp,
     WebSocket,
     Udp,
+
+    /// <summary>WebSocket, on the gateway's own event loop.</summary>
+    Reactor,
 }

@@ -258,7 +258,11 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     public void ServeInside(int client, Channel* channel, ListenerSetup setup)
     {
         channel->Phase = ChannelPhase.Connecting;
-        if (setup.Hub is not null)
+        if (loop.Engine.Echoes)
+        {
+            loop.StartEcho().Start(client, channel, setup);
+        }
+        else if (setup.Hub is not null)
         {
             loop.StartHub().Http.Start(client, channel, setup);
         }

@@ -62,6 +62,10 @@ internal sealed unsafe class Closer(RelayLoop loop)
         {
             loop.Hub!.Forget(descriptor);
         }
+        else if (client->Phase == ChannelPhase.Echo)
+        {
+            loop.Echo!.Forget(descriptor);
+        }
         else if (client->Phase != ChannelPhase.Relaying)
         {
             loop.Upgrader.Forget(descriptor);

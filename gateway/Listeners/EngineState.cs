@@ -91,6 +91,9 @@ internal sealed class EngineState
     /// <summary>Set before any listener is watched.</summary>
     public Tunnels.TunnelService? Tunnels { get; set; }
 
+    /// <summary>Every client speaks WebSocket, and its messages go back to it: see <see cref="Bench.EchoIo"/>.</summary>
+    public bool Echoes { get; init; }
+
     /// <summary>Null: nobody wants to know.</summary>
     public AccessLog? AccessLog { get; init; }
 }

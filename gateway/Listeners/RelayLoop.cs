@@ -1,5 +1,6 @@
 // Hot path: every event. See tests/benchmarks.
 using System.Runtime.CompilerServices;
+using Mooring.Gateway.Bench;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Transport;
@@ -143,6 +144,12 @@ internal sealed unsafe class RelayLoop : EventLoop
     /// <summary>The Hub's side, made where there is none.</summary>
     public HubIo StartHub() => Hub ??= new HubIo(this);
 
+    /// <summary>The echo's side; null but in <c>gateway bench echo --reactor</c>.</summary>
+    public EchoIo? Echo { get; private set; }
+
+    /// <summary>The echo's side, made where there is none.</summary>
+    public EchoIo StartEcho() => Echo ??= new EchoIo(this);
+
     /// <summary>The UDP side; null as long as the loop has had no UDP socket.</summary>
     public DatagramLoop? Datagrams { get; private set; }
 
@@ -170,6 +177,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         TlsConnector.Dispose();
         Datagrams?.Dispose();
         Hub?.Dispose();
+        Echo?.Dispose();
         Refuser.Dispose();
         Shaper.Dispose();
         Tunnels.Dispose();
@@ -236,6 +244,10 @@ internal sealed unsafe class RelayLoop : EventLoop
             {
                 Hub!.OnEvent(descriptor, channel, events);
             }
+            else if (channel->Phase == ChannelPhase.Echo)
+            {
+                Echo!.OnEvent(descriptor, channel, events);
+            }
             else
             {
                 Upgrader.OnEvent(descriptor, channel, events);
@@ -298,6 +310,9 @@ internal sealed unsafe class RelayLoop : EventLoop
                     break;
                 case ChannelPhase.Hub:
                     Hub!.OnTimer(descriptor);
+                    break;
+                case ChannelPhase.Echo:
+                    Echo!.OnTimer(descriptor);
                     break;
                 default:
                     Upgrader.OnTimer(descriptor, client);

@@ -57,6 +57,9 @@ internal enum ChannelPhase : byte
     /// <summary>A client of a Hub listener, from its first byte on; it has no upstream.</summary>
     Hub,
 
+    /// <summary>A client of <c>gateway bench echo --reactor</c>, from its first byte on; it has no upstream.</summary>
+    Echo,
+
     /// <summary>A client of a Tunnel listener that has not said yet what it is. This and all below are the <see cref="Tunnels.TunnelDesk"/>'s.</summary>
     TunnelGreeting,
 

@@ -7,6 +7,7 @@ using Mooring.Benchmarks.Operator;
 using Mooring.Benchmarks.Tls;
 using Mooring.Benchmarks.Tunnels;
 using Mooring.Benchmarks.Udp;
+using Mooring.Benchmarks.WebSockets.Echo;
 using Mooring.Benchmarks.WebSockets.FanOut;
 
 return await new RootCommand("Mooring's benchmarks, each beside the programs that people use today")
@@ -22,9 +23,12 @@ return await new RootCommand("Mooring's benchmarks, each beside the programs tha
     TunnelsCommand.Create(),
     HoldCommand.Create(),
     MillionCommand.Create(),
+    WsCommand.Create(),
+    KestrelEchoCommand.Create(),
     FanOutCommand.Create(),
     FanOutLoadCommand.Create(),
     SignalRCommand.Create(),
+    BareCommand.Create(),
 }
     .Parse(args)
     .InvokeAsync(

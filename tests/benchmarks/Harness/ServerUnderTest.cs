@@ -133,6 +133,9 @@ internal sealed class RunningServer(
         return System.Diagnostics.Stopwatch.GetElapsedTime(began);
     }
 
+    /// <summary>Sends the server a signal.</summary>
+    public void Signal(int number) => process.Signal(number);
+
     /// <summary>Throws when the server is gone.</summary>
     /// <exception cref="BenchmarkException">The server has ended by itself.</exception>
     public void CheckAlive()

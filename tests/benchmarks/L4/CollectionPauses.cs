@@ -29,13 +29,13 @@ internal sealed class CollectionPauses(L4Options options, Samples samples, List<
             MeasureMilliseconds = options.Quick ? 3_000 : 8_000,
         };
         using var http = new HttpClient();
-        var before = await FirstAsync(http, server.Metrics!, cancellation);
+        var before = await CollectionReading.FirstAsync(http, server.Metrics!, cancellation);
         var loading = load.RunAsync(server.Name, request, cancellation);
         var last = before;
         var readings = 0;
         while (!loading.IsCompleted)
         {
-            last = await ReadAsync(http, server.Metrics!, cancellation);
+            last = await CollectionReading.ReadAsync(http, server.Metrics!, cancellation);
             readings++;
             for (var generation = 0; generation < 3; generation++)
             {
@@ -65,51 +65,4 @@ internal sealed class CollectionPauses(L4Options options, Samples samples, List<
             )
         );
     }
-
-    /// <summary>The metrics are served a little later than the listeners.</summary>
-    private static async Task<Reading> FirstAsync(HttpClient http, Uri metrics, CancellationToken cancellation)
-    {
-        for (var tries = 0; ; tries++)
-        {
-            try
-            {
-                return await ReadAsync(http, metrics, cancellation);
-            }
-            catch (HttpRequestException) when (tries < 200)
-            {
-                await Task.Delay(50, cancellation);
-            }
-            catch (HttpRequestException failure)
-            {
-                throw new BenchmarkException($"the gateway's metrics do not answer: {failure.Message}");
-            }
-        }
-    }
-
-    private static async Task<Reading> ReadAsync(HttpClient http, Uri metrics, CancellationToken cancellation)
-    {
-        var text = await http.GetStringAsync(metrics, cancellation);
-        return new Reading(
-            [.. Enumerable.Range(0, 3).Select(generation => Value(text, $"dotnet_gc_collections_total{{generation=\"{generation}\"}} "))],
-            [
-                .. Enumerable
-                    .Range(0, 3)
-                    .Select(generation => Value(text, $"dotnet_gc_longest_pause_seconds{{generation=\"{generation}\"}} ")),
-            ],
-            Value(text, "dotnet_gc_pause_seconds_total ")
-        );
-    }
-
-    private static double Value(string text, string name)
-    {
-        var line =
-            text.Split('\n').FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))
-            ?? throw new BenchmarkException($"the gateway's metrics have no {name}");
-        return double.Parse(line.AsSpan(name.Length), CultureInfo.InvariantCulture);
-    }
-
-    /// <param name="Count">Collections by generation.</param>
-    /// <param name="Longest">Longest pause by generation, seconds.</param>
-    /// <param name="Total">All pauses, seconds.</param>
-    private sealed record Reading(double[] Count, double[] Longest, double Total);
 }

@@ -27,7 +27,9 @@ internal static class IdleMemory
         CancellationToken cancellation,
         LoadTls tls = LoadTls.None,
         int connections = Connections,
-        int warmUps = WarmUps
+        int warmUps = WarmUps,
+        LoadWebSocket webSocket = LoadWebSocket.None,
+        string key = "idle"
     )
     {
         for (var i = 0; i < warmUps; i++)
@@ -43,16 +45,16 @@ internal static class IdleMemory
         var userBase = MemoryMeter.UserBytes(server.Processes);
         var slabBase = MemoryMeter.SlabBytes();
         var bufferBase = MemoryMeter.SocketBufferBytes();
-        samples.Add("idle/base", server.Name, userBase / 1e6);
-        samples.Add("idle/resident", server.Name, MemoryMeter.ResidentBytes(server.Processes) / 1e6);
+        samples.Add($"{key}/base", server.Name, userBase / 1e6);
+        samples.Add($"{key}/resident", server.Name, MemoryMeter.ResidentBytes(server.Processes) / 1e6);
         await IdleAsync(
             connections,
             async () =>
             {
                 await server.QuietAsync(Quiet, cancellation);
-                samples.Add("idle/user", server.Name, Each(MemoryMeter.UserBytes(server.Processes) - userBase));
-                samples.Add("idle/kernel", server.Name, Each(MemoryMeter.SlabBytes() - slabBase));
-                samples.Add("idle/buffers", server.Name, Each(MemoryMeter.SocketBufferBytes() - bufferBase));
+                samples.Add($"{key}/user", server.Name, Each(MemoryMeter.UserBytes(server.Processes) - userBase));
+                samples.Add($"{key}/kernel", server.Name, Each(MemoryMeter.SlabBytes() - slabBase));
+                samples.Add($"{key}/buffers", server.Name, Each(MemoryMeter.SocketBufferBytes() - bufferBase));
             }
         );
 
@@ -66,6 +68,7 @@ internal static class IdleMemory
                 Target = server.Target(listener),
                 Connections = count,
                 Tls = tls,
+                WebSocket = webSocket,
             };
             await load.RunAsync(server.Name, open, cancellation);
             await whileOpen();

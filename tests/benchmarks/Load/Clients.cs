@@ -20,6 +20,8 @@ internal sealed class Clients : IDisposable
     private readonly int[] _indexes = new int[65_536];
     private int _connectsStarted;
     private readonly TlsEnds? _tls;
+    private readonly WebSocketEnds? _webSockets;
+    private readonly bool[] _secured;
     private readonly bool[] _shaken;
 
     public Clients(LoadRequest request)
@@ -28,6 +30,8 @@ internal sealed class Clients : IDisposable
         _descriptors = new int[request.Connections];
         Array.Fill(_descriptors, -1);
         _tls = request.Tls == LoadTls.None ? null : new TlsEnds(request.Connections, request.Tls);
+        _webSockets = request.WebSocket == LoadWebSocket.None ? null : new WebSocketEnds(this, request.Target, request.WebSocket);
+        _secured = new bool[request.Connections];
         _shaken = new bool[request.Connections];
     }
 
@@ -74,7 +78,8 @@ internal sealed class Clients : IDisposable
         var descriptor = TcpSocket.Connect(new IPAddress([127, 0, 2, (byte)(1 + (_connectsStarted++ % SourceAddresses))]), _target);
         _descriptors[index] = descriptor;
         _indexes[descriptor] = index;
-        _shaken[index] = false;
+        (_secured[index], _shaken[index]) = (false, false);
+        _webSockets?.Open(index);
         _tls?.Open(index, descriptor);
         Poller.Add(descriptor, Interest);
     }
@@ -93,14 +98,25 @@ internal sealed class Clients : IDisposable
     /// <exception cref="LoadFailedException">The connection, or its handshake, failed.</exception>
     public bool Advance(int index)
     {
-        if (_tls is null)
+        if (!_secured[index])
         {
-            CheckConnected(_descriptors[index]);
-            return _shaken[index] = true;
+            if (_tls is null)
+            {
+                CheckConnected(_descriptors[index]);
+            }
+            else if (!_tls.Shake(index))
+            {
+                return false;
+            }
+
+            _secured[index] = true;
         }
 
-        return _shaken[index] = _tls.Shake(index);
+        return _shaken[index] = _webSockets?.Advance(index) ?? true;
     }
+
+    /// <summary>The Hub's channel of a connection.</summary>
+    public string Channel(int index) => _webSockets!.Channel(index);
 
     /// <summary>As <c>send</c>.</summary>
     public unsafe nint Send(int index, void* bytes, nint length) =>

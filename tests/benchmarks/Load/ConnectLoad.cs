@@ -9,7 +9,7 @@ internal static class ConnectLoad
     public static LoadResult Run(LoadRequest request)
     {
         using var clients = new Clients(request);
-        var messages = new EchoMessages(clients, request.MessageBytes);
+        var messages = Echoes.For(clients, request);
         var startedAt = new long[clients.Count];
         var sent = new bool[clients.Count];
         for (var i = 0; i < clients.Count; i++)

@@ -5,7 +5,7 @@ namespace Mooring.Benchmarks.Load;
 
 /// <summary>Sends messages that no two are alike on a set of connections, and checks that exactly they come back.</summary>
 /// <remarks>One message is under way on a connection at most. Nothing is allocated per message. Used by one thread.</remarks>
-internal sealed unsafe class EchoMessages(Clients clients, int messageBytes)
+internal sealed unsafe class EchoMessages(Clients clients, int messageBytes) : Echoes
 {
     private readonly byte[] _sent = new byte[messageBytes];
     private readonly byte[] _received = new byte[messageBytes * clients.Count];
@@ -14,7 +14,7 @@ internal sealed unsafe class EchoMessages(Clients clients, int messageBytes)
 
     /// <summary>Sends the next message. The last one must have come back.</summary>
     /// <exception cref="LoadFailedException">The connection does not take a whole message, though it is empty.</exception>
-    public void Send(int index)
+    public override void Send(int index)
     {
         _receivedBytes[index] = 0;
         _sequence[index]++;
@@ -33,7 +33,7 @@ internal sealed unsafe class EchoMessages(Clients clients, int messageBytes)
 
     /// <summary>Reads what has come. Returns true when the echo is complete and right.</summary>
     /// <exception cref="LoadFailedException">Other bytes came back, or the connection was closed.</exception>
-    public bool Receive(int index)
+    public override bool Receive(int index)
     {
         var have = _receivedBytes[index];
         fixed (byte* bytes = &_received[(long)index * messageBytes])

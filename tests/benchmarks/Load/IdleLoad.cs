@@ -10,13 +10,13 @@ internal sealed class IdleLoad : IDisposable
     private const int UnderWayAtOnce = 32;
 
     private readonly Clients _clients;
-    private readonly EchoMessages _messages;
+    private readonly Echoes _messages;
 
     /// <summary>Opens the connections and makes one round trip on each, so that the server has connected each to its backend.</summary>
     public IdleLoad(LoadRequest request)
     {
         _clients = new Clients(request);
-        _messages = new EchoMessages(_clients, request.MessageBytes);
+        _messages = Echoes.For(_clients, request);
         _clients.ConnectAll();
         ExchangeAll();
     }
@@ -45,6 +45,9 @@ internal sealed class IdleLoad : IDisposable
             watchdog.Check($"{_clients.Count - done} echoes");
         }
     }
+
+    /// <summary>Waits until the server has closed them all.</summary>
+    public LoadResult AwaitCloses() => CloseWatch.Run(_clients);
 
     public void Dispose() => _clients.Dispose();
 }

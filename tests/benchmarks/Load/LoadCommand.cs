@@ -51,6 +51,15 @@ internal static class LoadCommand
                 return BulkLoad.Run(request);
             case LoadKind.Tunnels:
                 return TunnelLoad.RunAsync(request).GetAwaiter().GetResult();
+            case LoadKind.OpenLoop:
+                return OpenLoopLoad.Run(request);
+            case LoadKind.AwaitCloses:
+                using (var closing = idle ?? throw new LoadFailedException("there are no connections to be closed"))
+                {
+                    idle = null;
+                    return closing.AwaitCloses();
+                }
+
             case LoadKind.OpenIdle:
                 idle?.Dispose();
                 idle = null;

@@ -22,6 +22,26 @@ internal enum LoadKind
 
     /// <summary>One more round trip on each connection of <see cref="OpenIdle"/>, then closes them all.</summary>
     CloseIdle,
+
+    /// <summary>Each WebSocket sends so many messages a second, whether or not the last ones are back.</summary>
+    OpenLoop,
+
+    /// <summary>The WebSockets of <see cref="OpenIdle"/> are closed by the server: waits until all are, and answers each close frame.</summary>
+    AwaitCloses,
+}
+
+/// <summary>What is spoken on the connections of a load.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<LoadWebSocket>))]
+internal enum LoadWebSocket
+{
+    /// <summary>Bytes, as they are.</summary>
+    None,
+
+    /// <summary>Binary messages that come back as they are. Connects are an upgrade and a closing handshake.</summary>
+    Echo,
+
+    /// <summary>The Hub's JSON: each connection is in a channel of its own, publishes to it, and gets both the reply and the publication.</summary>
+    Hub,
 }
 
 /// <summary>TLS on the connections of a load.</summary>
@@ -48,6 +68,11 @@ internal sealed record LoadRequest
     public required int Connections { get; init; }
 
     public LoadTls Tls { get; init; }
+
+    public LoadWebSocket WebSocket { get; init; }
+
+    /// <summary>Messages a second on each connection; of <see cref="LoadKind.OpenLoop"/>.</summary>
+    public double Rate { get; init; }
 
     /// <summary>Bytes of a message, 16 to 65,536.</summary>
     public int MessageBytes { get; init; } = 64;
@@ -91,6 +116,15 @@ internal sealed record LoadResult
     public double P99 { get; init; }
 
     public double P999 { get; init; }
+
+    /// <summary>Messages that were due in the time that counts; of <see cref="LoadKind.OpenLoop"/>.</summary>
+    public long Offered { get; init; }
+
+    /// <summary>Close frames by code; 0: closed without one. Of <see cref="LoadKind.AwaitCloses"/>.</summary>
+    public Dictionary<int, int>? Closes { get; init; }
+
+    /// <summary>The most closes within any second.</summary>
+    public int MostPerSecond { get; init; }
 }
 
 [JsonSourceGenerationOptions(

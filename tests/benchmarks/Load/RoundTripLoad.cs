@@ -11,7 +11,7 @@ internal static class RoundTripLoad
     {
         using var clients = new Clients(request);
         clients.ConnectAll();
-        var messages = new EchoMessages(clients, request.MessageBytes);
+        var messages = Echoes.For(clients, request);
         var sentAt = new long[clients.Count];
         for (var i = 0; i < clients.Count; i++)
         {

@@ -34,7 +34,7 @@ internal sealed class GatewayServer(string name, string? program, int loops = 1,
     protected override string CoreList => loops > 1 || everyCore ? Cores.All : base.CoreList;
 
     // artifacts/bin/Mooring.Benchmarks/release -> artifacts/bin/Mooring.Gateway/release
-    private static string BesideThis
+    internal static string BesideThis
     {
         get
         {

@@ -13,7 +13,7 @@ internal static class FanOutCommand
         var quick = new Option<bool>("--quick") { Description = "2,000 subscribers, shorter measurements, 2 rounds" };
         var names = new Option<string[]>("--servers")
         {
-            Description = "Some of mooring, mooring-4, ws, signalr",
+            Description = "Some of mooring, mooring-4, ws, signalr, bare",
             AllowMultipleArgumentsPerToken = true,
         };
         var only = new Option<int[]>("--bursts") { Description = "Some of 1, 5, 10", AllowMultipleArgumentsPerToken = true };
@@ -21,6 +21,7 @@ internal static class FanOutCommand
         {
             Description = "Path of the gateway program; by default the one built beside this one",
         };
+        var before = new Option<string?>("--before") { Description = "Path of another build of the gateway, to compare a change with" };
         var rounds = new Option<int>("--rounds") { Description = "Rounds of each metric; by default 3, 2 with --quick" };
         var subscribers = new Option<int>("--subscribers") { Description = "By default 10,000, with --quick 2,000" };
         var output = new Option<string>("--output")
@@ -30,7 +31,7 @@ internal static class FanOutCommand
         };
         var command = new Command("fanout", "Fan-out of a Hub beside npm ws and SignalR: CPU per delivery, delay")
         {
-            Options = { quick, names, only, gateway, rounds, subscribers, output },
+            Options = { quick, names, only, gateway, before, rounds, subscribers, output },
         };
         command.SetAction(
             async (parsed, cancellation) =>
@@ -40,7 +41,10 @@ internal static class FanOutCommand
                     var isQuick = parsed.GetValue(quick);
                     var run = new FanOutRun
                     {
-                        Servers = Installed(FanOutServers.All(parsed.GetValue(gateway)), parsed.GetValue(names) ?? []),
+                        Servers = Installed(
+                            FanOutServers.All(parsed.GetValue(gateway), parsed.GetValue(before)),
+                            parsed.GetValue(names) ?? []
+                        ),
                         Bursts = parsed.GetValue(only) is { Length: > 0 } chosen ? chosen : Bursts,
                         Subscribers =
                             parsed.GetValue(subscribers) is > 0 and var count ? count

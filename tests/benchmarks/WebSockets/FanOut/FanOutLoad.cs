@@ -22,6 +22,9 @@ internal sealed unsafe class FanOutLoad : IDisposable
     private readonly byte[] _buffer = new byte[256 * 1024];
     private readonly long[] _sentAt = new long[SentTimes];
     private readonly LatencyHistogram _latencies = new();
+    private readonly LatencyHistogram _arrivals = new();
+    private readonly long[] _sentAtReal = new long[SentTimes];
+    private readonly bool _stamped;
     private readonly Watchdog _watchdog = new();
     private readonly List<byte> _burst = [];
     private byte[]? _unsent;
@@ -35,6 +38,8 @@ internal sealed unsafe class FanOutLoad : IDisposable
     public FanOutLoad(FanOutRequest request)
     {
         _request = request;
+        // Where nothing waits, as in the closed loop, there is nothing to tell apart.
+        _stamped = request.BurstsPerSecond > 0;
         // The last one publishes.
         _descriptors = new int[request.Subscribers + 1];
         _clients = new FanOutClient[_descriptors.Length];
@@ -84,6 +89,8 @@ internal sealed unsafe class FanOutLoad : IDisposable
             Coalescing = _readings == 0 ? 0 : (double)_counted / _readings,
             P50 = result.P50,
             P99 = result.P99,
+            ArrivalP50 = _arrivals.Percentile(50) / 1e3,
+            ArrivalP99 = _arrivals.Percentile(99) / 1e3,
         };
     }
 
@@ -116,6 +123,11 @@ internal sealed unsafe class FanOutLoad : IDisposable
     {
         var target = IPEndPoint.Parse(_request.Targets[index == Publisher ? 0 : index % _request.Targets.Length]);
         var descriptor = TcpSocket.Connect(new IPAddress([127, 0, 3, (byte)(1 + (index % SourceAddresses))]), target);
+        if (_stamped)
+        {
+            ArrivalStamps.Enable(descriptor);
+        }
+
         _descriptors[index] = descriptor;
         _indexes[descriptor] = index;
         _clients[index] = new FanOutClient(index, _request.Dialect, subscribes: index != Publisher);
@@ -162,9 +174,12 @@ internal sealed unsafe class FanOutLoad : IDisposable
         while (true)
         {
             nint count;
+            long arrived = 0;
             fixed (byte* buffer = _buffer)
             {
-                count = Libc.Recv(_descriptors[index], buffer, _buffer.Length, 0);
+                count = _stamped
+                    ? ArrivalStamps.Receive(_descriptors[index], buffer, _buffer.Length, out arrived)
+                    : Libc.Recv(_descriptors[index], buffer, _buffer.Length, 0);
             }
 
             if (count < 0 && Libc.Errno == Libc.EAGAIN)
@@ -177,7 +192,6 @@ internal sealed unsafe class FanOutLoad : IDisposable
                 throw new LoadFailedException($"connection {index} was closed by the server");
             }
 
-            var before = client.Last;
             var messages = client.Take(_buffer.AsSpan(0, (int)count));
             if (client.WantsHello)
             {
@@ -187,7 +201,7 @@ internal sealed unsafe class FanOutLoad : IDisposable
 
             if (messages > 0)
             {
-                Count(before, client.Last, messages);
+                Count(client.Last, messages, arrived);
             }
 
             if (count < _buffer.Length)
@@ -197,7 +211,7 @@ internal sealed unsafe class FanOutLoad : IDisposable
         }
     }
 
-    private void Count(long before, long last, int messages)
+    private void Count(long last, int messages, long arrived)
     {
         var now = Stopwatch.GetTimestamp();
         _watchdog.Progress(now);
@@ -209,6 +223,10 @@ internal sealed unsafe class FanOutLoad : IDisposable
             for (var number = last; number > last - messages; number--)
             {
                 _latencies.Record((long)((now - _sentAt[number % SentTimes]) * (1e9 / Stopwatch.Frequency)));
+                if (arrived != 0)
+                {
+                    _arrivals.Record(arrived - _sentAtReal[number % SentTimes]);
+                }
             }
         }
     }
@@ -216,10 +234,11 @@ internal sealed unsafe class FanOutLoad : IDisposable
     private void Publish()
     {
         _burst.Clear();
-        var now = Stopwatch.GetTimestamp();
+        var (now, real) = (Stopwatch.GetTimestamp(), ArrivalStamps.Now);
         for (var i = 0; i < _request.Burst; i++)
         {
             _sentAt[_published % SentTimes] = now;
+            _sentAtReal[_published % SentTimes] = real;
             _burst.AddRange(FanOutFrames.Publish(_request.Dialect, _published++));
         }
 

@@ -45,6 +45,11 @@ internal sealed record FanOutResult
     public double P50 { get; init; }
 
     public double P99 { get; init; }
+
+    /// <summary>From the write of the burst to the message's arrival at a subscriber's socket, in µs; 0 in the closed loop.</summary>
+    public double ArrivalP50 { get; init; }
+
+    public double ArrivalP99 { get; init; }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]

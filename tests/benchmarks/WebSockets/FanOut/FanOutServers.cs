@@ -40,19 +40,25 @@ internal static class FanOutServers
     public const string Ws = "ws";
     public const string SignalR = "signalr";
 
-    public static IReadOnlyList<FanOutServer> All(string? gateway)
+    /// <summary>No server, but the least that any needs: see <see cref="BareCommand"/>.</summary>
+    public const string Bare = "bare";
+
+    /// <summary>Another build of ours.</summary>
+    public const string Before = "before";
+
+    public static IReadOnlyList<FanOutServer> All(string? gateway, string? before)
     {
         var program = Path.GetFullPath(gateway ?? BesideThis);
         var version = File.Exists(program) ? Programs.Output(program, "--version") : null;
         var ws = Path.Combine(Repository, "tests", "conformance", "node_modules", "ws", "index.js");
         return
         [
-            new(Ours, FanOutDialect.Hub, version, (directory, stop) => StartGatewaysAsync(program, directory, 1, stop)),
+            new(Ours, FanOutDialect.Hub, version, (directory, stop) => StartGatewaysAsync(program, directory, 1, OpenHub(), stop)),
             new(
                 Four,
                 FanOutDialect.Hub,
                 Programs.Find("redis-server") is null ? null : version,
-                (directory, stop) => StartGatewaysAsync(program, directory, 4, stop)
+                (directory, stop) => StartGatewaysAsync(program, directory, 4, OpenHub(), stop)
             ),
             new(
                 Ws,
@@ -70,6 +76,23 @@ internal static class FanOutServers
                 Environment.Version.ToString(),
                 (_, stop) => StartOneAsync(SignalR, Self.File, port => [.. Self.Arguments, "signalr", "--port", $"{port}"], stop)
             ),
+            new(
+                Bare,
+                FanOutDialect.Plain,
+                "-",
+                (_, stop) => StartOneAsync(Bare, Self.File, port => [.. Self.Arguments, "bare", "--port", $"{port}"], stop)
+            ),
+            .. before is null
+                ? (FanOutServer[])[]
+                :
+                [
+                    new(
+                        Before,
+                        FanOutDialect.Hub,
+                        Programs.Output(Path.GetFullPath(before), "--version"),
+                        (directory, stop) => StartGatewaysAsync(Path.GetFullPath(before), directory, 1, OpenHub(), stop)
+                    ),
+                ],
         ];
     }
 
@@ -78,7 +101,7 @@ internal static class FanOutServers
 
     private static string BesideThis => Path.Combine(Own.Parent!.Parent!.FullName, "Mooring.Gateway", Own.Name, "gateway");
 
-    private static string Repository => Own.Parent!.Parent!.Parent!.Parent!.FullName;
+    internal static string Repository => Own.Parent!.Parent!.Parent!.Parent!.FullName;
 
     private static async Task<FanOutFleet> StartOneAsync(
         string name,
@@ -93,7 +116,14 @@ internal static class FanOutServers
         return new FanOutFleet([$"127.0.0.1:{port}"], [child]);
     }
 
-    private static async Task<FanOutFleet> StartGatewaysAsync(string program, string directory, int count, CancellationToken cancellation)
+    /// <summary>Gateways with one Hub; with more than one, over a Redis that is the first of the processes.</summary>
+    internal static async Task<FanOutFleet> StartGatewaysAsync(
+        string program,
+        string directory,
+        int count,
+        HubConfig hub,
+        CancellationToken cancellation
+    )
     {
         var children = new List<ChildProcess>();
         var targets = new List<string>();
@@ -111,7 +141,7 @@ internal static class FanOutServers
         {
             var (port, admin) = (Ports.Free(), Ports.Free());
             var path = Path.Combine(directory, $"gateway-{i}.json");
-            File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(Config(port, registry), ContractsJson.Default.GatewayConfig));
+            File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(Config(port, registry, hub), ContractsJson.Default.GatewayConfig));
             string[] options =
             [
                 "--loops",
@@ -135,7 +165,7 @@ internal static class FanOutServers
         return new FanOutFleet([.. targets], children);
     }
 
-    private static GatewayConfig Config(int port, RegistryConfig? registry) =>
+    private static GatewayConfig Config(int port, RegistryConfig? registry, HubConfig hub) =>
         new()
         {
             Fleet = "benchmarks/fanout",
@@ -149,27 +179,26 @@ internal static class FanOutServers
                     Name = "hub",
                     Protocol = ListenerProtocol.WebSocket,
                     Port = port,
-                    WebSocket = new WebSocketListenerConfig
-                    {
-                        Mode = WebSocketMode.Hub,
-                        Hub = new HubConfig
-                        {
-                            Anonymous = true,
-                            PingInterval = TimeSpan.FromMinutes(10),
-                            Namespaces =
-                            [
-                                new HubNamespaceConfig
-                                {
-                                    Name = "",
-                                    Subscribe = HubAudience.Everyone,
-                                    Publish = HubAudience.Everyone,
-                                },
-                            ],
-                        },
-                    },
+                    WebSocket = new WebSocketListenerConfig { Mode = WebSocketMode.Hub, Hub = hub },
                 },
             ],
             Backends = [],
+        };
+
+    private static HubConfig OpenHub() =>
+        new()
+        {
+            Anonymous = true,
+            PingInterval = TimeSpan.FromMinutes(10),
+            Namespaces =
+            [
+                new HubNamespaceConfig
+                {
+                    Name = "",
+                    Subscribe = HubAudience.Everyone,
+                    Publish = HubAudience.Everyone,
+                },
+            ],
         };
 
     private static Task ListeningAsync(ChildProcess child, int port, CancellationToken cancellation) =>

@@ -4,6 +4,7 @@ using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Admin;
+using Mooring.Gateway.Hub;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Tests.Telemetry;
 
@@ -106,6 +107,22 @@ public sealed class AdminServerTests : IAsyncLifetime
         breaker.GetProperty("openedTotal").GetInt64().ShouldBe(3);
     }
 
+    [Fact]
+    public async Task HubSlow_ListsClients()
+    {
+        _view.Slow.Add(new SlowConsumer("hub", "c-1", "ann", 12, 3400, 1.5));
+        var (status, json) = await GetAsync("/api/v1/hub/slow");
+
+        status.ShouldBe(HttpStatusCode.OK);
+        var client = json.GetProperty("clients").EnumerateArray().ShouldHaveSingleItem();
+        client.GetProperty("listener").GetString().ShouldBe("hub");
+        client.GetProperty("client").GetString().ShouldBe("c-1");
+        client.GetProperty("user").GetString().ShouldBe("ann");
+        client.GetProperty("frames").GetInt32().ShouldBe(12);
+        client.GetProperty("bytes").GetInt64().ShouldBe(3400);
+        client.GetProperty("ageSeconds").GetDouble().ShouldBe(1.5);
+    }
+
     private async Task<(HttpStatusCode Status, JsonElement Json)> GetAsync(string path)
     {
         using var response = await _client.GetAsync(new Uri(path, UriKind.Relative));
@@ -116,6 +133,10 @@ public sealed class AdminServerTests : IAsyncLifetime
     private sealed class FakeView : IGatewayView
     {
         public string? Problem { get; set; }
+
+        public List<SlowConsumer> Slow { get; } = [];
+
+        public Task<IReadOnlyList<SlowConsumer>> SlowConsumersAsync() => Task.FromResult<IReadOnlyList<SlowConsumer>>(Slow);
 
         public TimeSpan Uptime => TimeSpan.FromSeconds(61.7);
 

@@ -116,6 +116,28 @@ public sealed class JwtTests
     }
 
     [Fact]
+    public void EdDsaToken_OfPemAndSets_IsVerified()
+    {
+        // Signed by openssl with the key of RFC 8032 section 7.1, test 3, for {"sub":"u","iss":"me","aud":"you"}; Ed25519 signs one thing in one way.
+        const string Signed = "eyJhbGciOiJFZERTQSIsImtpZCI6ImUifQ.eyJzdWIiOiJ1IiwiaXNzIjoibWUiLCJhdWQiOiJ5b3UifQ";
+        const string Signature = "SwS_HAAUugZfKcf-6EeC-dnI5a3T4b_RRr90QJpAdRQrPnej2BRjjI_htevxgyF0SBrZesZIJpr3XIBNnv3oAg";
+        var pem = JwtKeyReader.ReadPem(
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA/FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU=\n-----END PUBLIC KEY-----\n"
+        );
+        var set = JwtKeyReader.ReadSet(
+            """{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"e","x":"_FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU"}]}"""u8.ToArray()
+        );
+        foreach (var keys in new[] { pem, set })
+        {
+            JwtVerifier.Verify($"{Signed}.{Signature}", keys, Rules, Now).Outcome.ShouldBe(JwtOutcome.Valid);
+            JwtVerifier.Verify($"{Signed}.T{Signature[1..]}", keys, Rules, Now).Outcome.ShouldBe(JwtOutcome.Invalid);
+            JwtVerifier
+                .Verify($"{Signed.Replace("J1Ii", "J2Ii", StringComparison.Ordinal)}.{Signature}", keys, Rules, Now)
+                .Outcome.ShouldNotBe(JwtOutcome.Valid);
+        }
+    }
+
+    [Fact]
     public void Ed25519_VectorOfRfc8032_IsGood()
     {
         // Section 7.1, test 3.

@@ -1,8 +1,11 @@
 using System.Net.Sockets;
 using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Bench;
 using Mooring.Gateway.Limits.Overload;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Tests.Listeners;
+using Mooring.Gateway.Tests.WebSockets;
+using Mooring.Gateway.WebSockets;
 using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Limits.Overload;
@@ -103,10 +106,47 @@ public sealed class OverloadTests
         gateway.Engine.OverloadLoad().ShedTotal.ShouldBe(0);
     }
 
+    [Fact]
+    public async Task Pressure_WebSocketThatTakesFrames_IsClosedWith1013()
+    {
+        // Upgrades, and reads no more: what the client sends stays where it is.
+        using var server = new TestServer(async socket =>
+        {
+            using var buffer = new EchoBuffer();
+            (await EchoHandshake.AcceptAsync(socket, buffer, CancellationToken.None)).ShouldBeTrue();
+            await Task.Delay(Timeout.Infinite);
+        });
+        await using var gateway = Gateway();
+        var port = (await gateway.ListenAsync())[0];
+        var config = Watched(port, server.Port);
+        await gateway.ApplyAsync(config with { Listeners = [config.Listeners[0] with { Protocol = ListenerProtocol.WebSocket }] });
+        // The head of a frame of a tebibyte, of which the flood is the beginning.
+        using var client = await RawClient.UpgradeAsync(port, [0x82, 0xFF, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        using var end = new CancellationTokenSource();
+        _ = FloodAsync(client, end.Token);
+        await SettledAsync(gateway, [client]);
+
+        _usage = () => gateway.Engine.OverloadLoad().ShedTotal > 0 ? 0 : Limit / 100 * 95;
+        var frame = await RawClient.ReadExactlyAsync(client, 4);
+
+        frame[0].ShouldBe((byte)0x88);
+        ((frame[2] << 8) | frame[3]).ShouldBe(1013);
+        await Until.TrueAsync(() => gateway.Engine.OverloadLoad().ShedTotal == 1, EngineHarness.Patience, "it is counted");
+        await end.CancelAsync();
+    }
+
     private Func<long> _usage = () => 0;
 
     private EngineHarness Gateway() =>
-        new(2, options => options with { Memory = _ => new MemoryReading(Volatile.Read(ref _usage)(), Limit) });
+        new(
+            2,
+            options =>
+                options with
+                {
+                    Memory = _ => new MemoryReading(Volatile.Read(ref _usage)(), Limit),
+                    Upgrades = static listener => new ProxyUpgradeHandler(listener),
+                }
+        );
 
     private static GatewayConfig Watched(int port, int server) =>
         EngineHarness.Config(port, server) with
@@ -138,7 +178,7 @@ public sealed class OverloadTests
             {
                 var lists = await Task.WhenAll(gateway.Engine.Loops.Select(loop => loop.InvokeAsync(loop.Scale.Weigh)));
                 var now = lists.SelectMany(list => list).OrderBy(one => one.Started).ToList();
-                var still = now.Count == Stuck && now.Select(one => one.Moved).SequenceEqual(last.Select(one => one.Moved));
+                var still = now.Count == stuck.Count && now.Select(one => one.Moved).SequenceEqual(last.Select(one => one.Moved));
                 last = now;
                 return still;
             },
