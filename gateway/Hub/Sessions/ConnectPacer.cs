@@ -1,6 +1,7 @@
 namespace Mooring.Gateway.Hub.Sessions;
 
 /// <summary>Gives each connect its turn, so many a second. Thread-safe; the caller brings the time.</summary>
+/// <remarks>In no second are there more: what may come at once, and how late timers may be, are taken off the rate.</remarks>
 internal sealed class ConnectPacer
 {
     /// <summary>Longest wait, in milliseconds: clients give up after 5 s.</summary>
@@ -8,6 +9,9 @@ internal sealed class ConnectPacer
 
     /// <summary>What may come at once after a quiet time, in milliseconds of the rate.</summary>
     private const double Burst = 100;
+
+    /// <summary>How late a turn may be taken, in milliseconds: a step of the timers, and one of the clock.</summary>
+    private const double Late = Transport.TimerWheel.TickMilliseconds + 10;
 
     private readonly Lock _gate = new();
     private double _next = double.MinValue;
@@ -30,7 +34,7 @@ internal sealed class ConnectPacer
                 return -1;
             }
 
-            _next = turn + (1000.0 / perSecond);
+            _next = turn + ((1000 + Burst + Late) / perSecond);
             return Math.Max(0, (long)Math.Ceiling(turn - now));
         }
     }

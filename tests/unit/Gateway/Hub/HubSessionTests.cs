@@ -272,10 +272,10 @@ public sealed class HubSessionTests : IAsyncLifetime
         var refused = answers.Count(one =>
             one.Value.Any(reply => reply.TryGetProperty("error", out var error) && error.GetProperty("code").GetInt32() == 111)
         );
-        refused.ShouldBeInRange(15, 20);
+        refused.ShouldBeInRange(20, 25);
         sessions.Count(session => session.State == SessionState.Connected).ShouldBeInRange(1, 3);
         _hub.Advance(TimeSpan.FromSeconds(2));
-        sessions.Count(session => session.State == SessionState.Connected).ShouldBeInRange(19, 24);
+        sessions.Count(session => session.State == SessionState.Connected).ShouldBeInRange(17, 20);
         _hub.Advance(TimeSpan.FromSeconds(2.5));
         sessions.Count(session => session.State == SessionState.Connected).ShouldBe(60 - refused);
     }

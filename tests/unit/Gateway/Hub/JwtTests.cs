@@ -130,7 +130,7 @@ public sealed class JwtTests
         foreach (var keys in new[] { pem, set })
         {
             JwtVerifier.Verify($"{Signed}.{Signature}", keys, Rules, Now).Outcome.ShouldBe(JwtOutcome.Valid);
-            JwtVerifier.Verify($"{Signed}.T{Signature[1..]}", keys, Rules, Now).Outcome.ShouldBe(JwtOutcome.Invalid);
+            JwtVerifier.Verify($"{Signed}.T{Signature[1..]}", keys, Rules, Now).Outcome.ShouldNotBe(JwtOutcome.Valid);
             JwtVerifier
                 .Verify($"{Signed.Replace("J1Ii", "J2Ii", StringComparison.Ordinal)}.{Signature}", keys, Rules, Now)
                 .Outcome.ShouldNotBe(JwtOutcome.Valid);
