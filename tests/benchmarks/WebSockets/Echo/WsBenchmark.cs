@@ -185,8 +185,8 @@ internal sealed class WsBenchmark(WsOptions options, IReadOnlyList<ServerUnderTe
                     running.Name == ServeServer.Proxy
                         ? 9_000
                         : options.Idle,
-                    Dialect(running.Name),
-                    tls == LoadTls.None ? "idle" : "idle-tls"
+                    webSocket: Dialect(running.Name),
+                    key: tls == LoadTls.None ? "idle" : "idle-tls"
                 ),
             cancellation
         );
