@@ -6,7 +6,7 @@ internal sealed class MemoryStripe
     private const int FirstCompaction = 1024;
 
     // Publications in the order they came, whatever their channel: the oldest make room first.
-    private Queue<(MemoryChannel Channel, string Epoch, ulong Offset)> _order = new();
+    private readonly Queue<(MemoryChannel Channel, string Epoch, ulong Offset)> _order = new();
     private int _compactAt = FirstCompaction;
 
     public Lock Gate { get; } = new();
@@ -76,7 +76,16 @@ internal sealed class MemoryStripe
 
     private void Compact()
     {
-        _order = new(_order.Where(IsHere));
+        // In its place: a new one would be an array of megabytes each time, which only a full collection takes away.
+        for (var left = _order.Count; left > 0; left--)
+        {
+            var one = _order.Dequeue();
+            if (IsHere(one))
+            {
+                _order.Enqueue(one);
+            }
+        }
+
         _compactAt = Math.Max(FirstCompaction, 2 * _order.Count);
     }
 
