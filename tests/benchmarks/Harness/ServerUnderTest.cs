@@ -134,7 +134,7 @@ internal sealed class RunningServer(
     }
 
     /// <summary>Sends the server a signal.</summary>
-    public void Signal(int number) => process.Signal(number);
+    public void Signal(int number) => processes[0].Signal(number);
 
     /// <summary>Throws when the server is gone.</summary>
     /// <exception cref="BenchmarkException">The server has ended by itself.</exception>
