@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Configuration;
 using Mooring.Kubernetes.Models;
 
 namespace Mooring.Operator.AdminApi;
@@ -91,9 +93,16 @@ internal sealed class AdminEndpoints(IFleetAdministration administration, IAdmin
         {
             return new AdminReply([], Of(error));
         }
-        catch (Exception error) when (error is HttpRequestException or TimeoutException)
+        catch (Exception error)
+            when (error is HttpRequestException or TimeoutException or CredentialException
+                || (error is OperationCanceledException && !context.RequestAborted.IsCancellationRequested)
+            )
         {
             return new AdminReply([], Problem.Unavailable("the API server does not answer"));
+        }
+        catch (Exception error) when (error is JsonException or InvalidDataException)
+        {
+            return new AdminReply([], Problem.Unavailable("the API server answered with what is no answer of an API server"));
         }
         catch (Exception error) when (error is not (OutOfMemoryException or OperationCanceledException))
         {

@@ -138,6 +138,8 @@ internal static class StreamCodec
         NotNegative(report.Connections, "connections");
         NotNegative(report.Capacity, "capacity");
         NotNegative(report.ResidentBytes, "residentBytes");
+        Finite(report.CpuSeconds, "cpuSeconds");
+        CheckTunnels(report.Tunnels);
         Text(report.Registry?.Problem ?? "", MaxText, "registry.problem");
         NotNegative(report.Registry?.FleetShare ?? 0, "registry.fleetShare");
         if (!(report.ClosesPerSecond is >= 0 and <= 1_000_000))
@@ -206,8 +208,17 @@ internal static class StreamCodec
         );
     }
 
+    private static void CheckTunnels(TunnelsLoad? tunnels)
+    {
+        NotNegative(tunnels?.Open ?? 0, "tunnels.open");
+        NotNegative(tunnels?.Capacity ?? 0, "tunnels.capacity");
+    }
+
     private static void CheckTraffic(TrafficLoad traffic, string path)
     {
+        Finite(traffic.ConnectionsPerSecond, $"{path}.connectionsPerSecond");
+        Finite(traffic.ReceivedBitsPerSecond, $"{path}.receivedBitsPerSecond");
+        Finite(traffic.SentBitsPerSecond, $"{path}.sentBitsPerSecond");
         Map(traffic.ClosedTotal, $"{path}.closedTotal");
         foreach (var (reason, count) in traffic.ClosedTotal)
         {
@@ -222,6 +233,7 @@ internal static class StreamCodec
 
     private static void CheckDurations(DurationLoad durations, string path)
     {
+        Finite(durations.SumSeconds, $"{path}.sumSeconds");
         List(durations.Counts, MaxBuckets, $"{path}.counts", NotNegative);
     }
 
@@ -238,6 +250,15 @@ internal static class StreamCodec
         if (value < 0)
         {
             throw new JsonException($"$.{path}: negative");
+        }
+    }
+
+    // JSON has no word for others: whoever is shown the figures would get none at all.
+    private static void Finite(double value, string path)
+    {
+        if (!double.IsFinite(value))
+        {
+            throw new JsonException($"$.{path}: not a finite number");
         }
     }
 

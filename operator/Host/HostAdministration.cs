@@ -138,6 +138,11 @@ internal sealed class HostAdministration(HostContext host, Supervisor supervisor
             {
                 answer.SetResult(Problem.Conflict(error.Message));
             }
+            catch (Exception error) when (error is not OutOfMemoryException)
+            {
+                // A defect: whoever asked is told, and the fleets on the same loop go on.
+                answer.SetException(error);
+            }
         });
         return answer.Task.WaitAsync(cancellation);
     }

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Configuration;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways.InCluster;
 
@@ -62,7 +64,7 @@ internal sealed class ClusterAccess(KubernetesClient client, bool metricsAreOpen
             return AccessVerdict.Refuse(Problem.Unavailable($"the API server does not say who you are: {error.Status.Message}"));
         }
         catch (Exception error)
-            when (error is HttpRequestException or TimeoutException
+            when (error is HttpRequestException or TimeoutException or CredentialException or JsonException
                 || (error is OperationCanceledException && !context.RequestAborted.IsCancellationRequested)
             )
         {

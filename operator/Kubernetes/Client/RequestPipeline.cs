@@ -115,10 +115,13 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
             response = null;
             return answer;
         }
-        catch (OperationCanceledException error) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException error) when (!cancellationToken.IsCancellationRequested)
         {
             code = "timeout";
-            throw new TimeoutException($"{request}: no answer within {request.AttemptTimeout ?? options.AttemptTimeout}", error);
+            // Else the handler gave up by itself: a server that takes connections and says nothing, not even of TLS.
+            throw timeout.IsCancellationRequested
+                ? new TimeoutException($"{request}: no answer within {request.AttemptTimeout ?? options.AttemptTimeout}", error)
+                : new TimeoutException($"{request}: {error.InnerException?.Message ?? error.Message}", error);
         }
         catch (HttpRequestException error) when (error.InnerException is { } cause)
         {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
 using Mooring.Testing.ApiDouble;
@@ -204,5 +205,27 @@ public sealed class RetryTests : IAsyncLifetime
         }
 
         public bool Invalidate(Credential refused) => ++_at < _credentials.Length;
+    }
+
+    [Fact]
+    public async Task ServerThatTakesConnectionsAndSaysNothing_NotEvenOfTls_IsATimeout()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen(16);
+        using var client = new KubernetesClient(
+            new ClusterConfig { Server = new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}") },
+            new KubernetesClientOptions
+            {
+                QueriesPerSecond = 0,
+                MaxRetries = 0,
+                // The handler gives up before the attempt's own time is over.
+                ConfigureHandler = static handler => handler.ConnectTimeout = TimeSpan.FromMilliseconds(200),
+            }
+        );
+
+        var error = await Should.ThrowAsync<TimeoutException>(client.GetAsync(Kind, "shop", "a"));
+
+        error.Message.ShouldContain("get ");
     }
 }

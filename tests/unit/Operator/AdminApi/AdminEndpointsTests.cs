@@ -1,6 +1,9 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Configuration;
+using Mooring.Kubernetes.Models;
 using Mooring.Operator.Dashboard;
 
 namespace Mooring.Operator.Tests.AdminApi;
@@ -95,6 +98,37 @@ public sealed class AdminEndpointsTests
 
         server.Administration.Done.ShouldBeEmpty();
     }
+
+    public static TheoryData<Exception, int> Failures() =>
+        new()
+        {
+            { new HttpRequestException("refused"), 503 },
+            { new TimeoutException("slow"), 503 },
+            { new TaskCanceledException("the connect took too long"), 503 },
+            { new CredentialException("the token's file is empty"), 503 },
+            { new JsonException("<html>"), 503 },
+            { new InvalidDataException("too long"), 503 },
+            { Refusal(HttpStatusCode.Conflict), 409 },
+            { Refusal(HttpStatusCode.NotFound), 404 },
+            { Refusal(HttpStatusCode.InternalServerError), 503 },
+            { Refusal(HttpStatusCode.Forbidden), 503 },
+            { Refusal(HttpStatusCode.TooManyRequests), 503 },
+            { new NotSupportedException("a defect"), 500 },
+        };
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public async Task FailuresOfTheCluster_AreNoDefectsOfTheOperator(Exception failure, int status)
+    {
+        await using var server = await AdminServer.StartAsync();
+        server.Administration.Failure = failure;
+        using var answer = await server.PostAsync($"{Edge}/gateways/g-0/drain");
+        ((int)answer.StatusCode, (int)(await ProblemAsync(answer))["status"]!).ShouldBe((status, status), failure.ToString());
+        (answer.Headers.RetryAfter is not null).ShouldBe(status == 503);
+    }
+
+    private static KubernetesException Refusal(HttpStatusCode code) =>
+        new(code, new Status { Code = (int)code, Message = "so the API server says" }, "patch pods g-0");
 
     [Fact]
     public async Task Body_ThatIsTooLong_IsNotRead_WhateverItSaysOfItsLength()

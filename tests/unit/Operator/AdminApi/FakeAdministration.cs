@@ -15,6 +15,9 @@ internal sealed class FakeAdministration : IFleetAdministration
 
     public string? Unavailable { get; set; }
 
+    /// <summary>What holding a gateway throws; null: nothing.</summary>
+    public Exception? Failure { get; set; }
+
     public List<string> Done { get; } = [];
 
     public AdminFleet Fleet { get; set; } = MakeFleet();
@@ -57,6 +60,11 @@ internal sealed class FakeAdministration : IFleetAdministration
         CancellationToken cancellation
     )
     {
+        if (Failure is not null)
+        {
+            return Task.FromException<AdminOutcome<HoldAnswer>>(Failure);
+        }
+
         Done.Add($"{gateway} {hold?.ToString() ?? "none"}");
         return Task.FromResult<AdminOutcome<HoldAnswer>>(HoldRules.Answer(fleet, gateway, hold));
     }

@@ -230,6 +230,15 @@ public sealed class StreamTests
     [InlineData("""{"type":"report","state":"Serving","connections":-1,"capacity":1}""", "$.connections: negative")]
     [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"listeners":[null]}""", "$.listeners[0]: null")]
     [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"backends":null}""", "$.backends: null")]
+    [InlineData(
+        """{"type":"report","state":"Serving","connections":1,"capacity":1,"cpuSeconds":1e999}""",
+        "$.cpuSeconds: not a finite number"
+    )]
+    [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"tunnels":{"open":-1}}""", "$.tunnels.open: negative")]
+    [InlineData(
+        """{"type":"report","state":"Serving","connections":1,"capacity":1,"listeners":[{"name":"a","traffic":{"sentBitsPerSecond":1e999}}]}""",
+        "$.listeners[0].traffic.sentBitsPerSecond: not a finite number"
+    )]
     [InlineData("""{"type":"ack","hash":null,"accepted":true}""", "hash")]
     [InlineData(
         """{"type":"report","state":"Serving","connections":1,"capacity":1,"listeners":[{"name":"a","refusedTotal":{"x":-1}}]}""",

@@ -90,7 +90,8 @@ public sealed class UpAdminTests
         using var refused = await SendAsync(http, $"{Fleet}/scale-up", """{"instances":1}""");
         refused.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         // Whoever is on this machine may look.
-        (await http.GetStringAsync(new Uri($"{Fleet}/capacity", UriKind.Relative))).ShouldContain("\"hasCapacity\":true");
+        // Ready says the status; the first reports may still be on their way.
+        await up.UntilAsync(() => Get(http, $"{Fleet}/capacity")["hasCapacity"]!.GetValue<bool>(), "free slots");
         up.Fleet!.GatewaysDesired.ShouldBe(2);
     }
 
@@ -102,9 +103,11 @@ public sealed class UpAdminTests
         return http;
     }
 
-    private static JsonNode Stats(HttpClient http)
+    private static JsonNode Stats(HttpClient http) => Get(http, $"{Fleet}/stats");
+
+    private static JsonNode Get(HttpClient http, string path)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"{Fleet}/stats");
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
         using var answer = http.Send(request);
         using var reader = new StreamReader(answer.Content.ReadAsStream());
         return JsonNode.Parse(reader.ReadToEnd())!;
