@@ -30,7 +30,7 @@ internal sealed record ServerStats(
 
 /// <summary>Whether a fleet can take more. Immutable.</summary>
 /// <param name="HasCapacity">At least one slot is free beyond the reserve.</param>
-/// <param name="ActiveTunnels">Work that is carried.</param>
+/// <param name="ActiveTunnels">Open tunnels where gateways of the fleet have Tunnel listeners; elsewhere the work that is carried.</param>
 /// <param name="TotalCapacity">As in <see cref="FleetStats"/>.</param>
 /// <param name="AvailableSlots">Work that serving gateways would still take, the reserve kept.</param>
 /// <param name="UtilizationPercent">As in <see cref="FleetStats"/>.</param>
@@ -86,7 +86,8 @@ internal static class FleetFigures
         var limited = serving.Where(gateway => gateway.BandwidthCapacity > 0).ToList();
         var moved =
             limited.Count == 0 ? 0 : Percent(limited.Sum(gateway => gateway.Bandwidth), limited.Sum(gateway => gateway.BandwidthCapacity));
-        return new CapacityAnswer(free > 0, load, capacity, free, Percent(load, capacity), gateways.Count, moved);
+        var active = gateways.Any(gateway => gateway.Peer is not null) ? gateways.Sum(gateway => (long)(gateway.Peer?.Tunnels ?? 0)) : load;
+        return new CapacityAnswer(free > 0, active, capacity, free, Percent(load, capacity), gateways.Count, moved);
     }
 
     private static long Counted(GatewayRecord gateway) => gateway.State == GatewayState.Serving ? gateway.Capacity : gateway.Load;

@@ -1,5 +1,6 @@
 using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 
 namespace Mooring.Operator.AdminApi;
@@ -7,6 +8,9 @@ namespace Mooring.Operator.AdminApi;
 /// <summary>Adds up what gateways say, by the rules of the gateways' own registry (<c>gateway/Registry/FleetFigures.cs</c>). Pure.</summary>
 internal static class AdminFigures
 {
+    // A peer's rates may add up to what is no number in JSON.
+    private const double MaxPercent = 1_000_000;
+
     public static FleetStats Stats(AdminFleet fleet)
     {
         var servers = Speaking(fleet.View);
@@ -49,12 +53,12 @@ internal static class AdminFigures
 
         return new CapacityAnswer(
             free > 0,
-            load,
+            fleets.Sum(Active),
             capacity,
             free,
             Percent(load, capacity),
             servers.Count,
-            limit > 0 ? Math.Round(100 * used / limit, 1) : 0
+            limit > 0 ? Math.Min(MaxPercent, Math.Round(100 * used / limit, 1)) : 0
         );
     }
 
@@ -92,6 +96,12 @@ internal static class AdminFigures
 
     private static long Capacity(IEnumerable<GatewayView> gateways) =>
         gateways.Sum(static gateway => (long)(IsServing(gateway) ? gateway.Report!.Capacity : gateway.Report!.Connections));
+
+    /// <summary>Tunnels where the fleet has Tunnel listeners; elsewhere what it carries is connections.</summary>
+    private static long Active(AdminFleet fleet) =>
+        fleet.Entity.Spec.Listeners.Any(static listener => listener.Protocol == Protocols.Tunnel)
+            ? Speaking(fleet.View).Sum(static gateway => (long)(gateway.Report!.Tunnels?.Open ?? 0))
+            : Load(Speaking(fleet.View));
 
     private static bool IsServing(GatewayView gateway) => gateway.State == GatewayState.Serving;
 

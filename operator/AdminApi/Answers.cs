@@ -27,7 +27,10 @@ internal sealed record ServerStats(
 [Description("Whether a fleet can take more.")]
 internal sealed record CapacityAnswer(
     [property: Description("At least one slot is free beyond the reserve.")] bool HasCapacity,
-    [property: Description("Connections that are carried.")] long ActiveTunnels,
+    [property: Description(
+        "Open tunnels of a fleet with Tunnel listeners, those whose client is away for a moment included; of any other fleet the connections that are carried."
+    )]
+        long ActiveTunnels,
     [property: Description("As in the fleet's stats.")] long TotalCapacity,
     [property: Description("Connections that serving gateways would still take, the reserve kept.")] long AvailableSlots,
     [property: Description("As in the fleet's stats.")] double UtilizationPercent,

@@ -139,6 +139,26 @@ public sealed class RegistryPureTests
     }
 
     [Fact]
+    public void Capacity_WhereThereAreTunnels_TheyAreWhatIsActive()
+    {
+        GatewayRecord[] fleet =
+        [
+            Gateway("a", 20, 100) with
+            {
+                Peer = new PeerRecord { Tunnels = 3 },
+            },
+            Gateway("b", 30, 100) with
+            {
+                Peer = new PeerRecord { Tunnels = 0 },
+            },
+        ];
+
+        var answer = FleetFigures.Capacity(fleet, 0);
+
+        (answer.ActiveTunnels, answer.TotalCapacity, answer.AvailableSlots).ShouldBe((3, 200, 150));
+    }
+
+    [Fact]
     public void Breaker_OpensTriesAndCloses()
     {
         var breaker = new CallBreaker(2, TimeSpan.FromSeconds(1));

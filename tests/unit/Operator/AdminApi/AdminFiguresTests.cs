@@ -32,6 +32,47 @@ public sealed class AdminFiguresTests
     }
 
     [Fact]
+    public void Capacity_WhereThereAreTunnels_TheyAreWhatIsActive()
+    {
+        var fleet = FakeAdministration.MakeFleet();
+        fleet.Entity.Spec.Listeners =
+        [
+            .. fleet.Entity.Spec.Listeners,
+            new ListenerSpec
+            {
+                Name = "bore",
+                Protocol = Protocols.Tunnel,
+                Port = 7835,
+            },
+        ];
+        var open = new Queue<int>([3, 4, 5]);
+        var tunnels = fleet with
+        {
+            View = fleet.View with
+            {
+                Gateways =
+                [
+                    .. fleet.View.Gateways.Select(gateway =>
+                        gateway.Report is { } report
+                            ? gateway with
+                            {
+                                Report = report with
+                                {
+                                    Tunnels = new TunnelsLoad { Open = open.Dequeue(), Capacity = 100 },
+                                },
+                            }
+                            : gateway
+                    ),
+                ],
+            },
+        };
+
+        AdminFigures.Capacity([tunnels]).ShouldBe(new CapacityAnswer(true, 12, 207, 80, 61.4, 3, 0), "slots are of connections");
+        // Of several fleets together, each counts what it is for.
+        AdminFigures.Capacity([tunnels, FakeAdministration.MakeFleet()]).ActiveTunnels.ShouldBe(12 + 127);
+    }
+
+    [Fact]
     public void Capacity_OfNobody_IsNone()
     {
         AdminFigures.Capacity([]).ShouldBe(new CapacityAnswer(false, 0, 0, 0, 100, 0, 0));
