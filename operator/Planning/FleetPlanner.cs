@@ -54,7 +54,7 @@ public static class FleetPlanner
             Tuning = tuning,
             Scaling = scaling,
             RequeueAfter = workloads.Aggregate(
-                Earlier(rollout.Step.After, scaling?.After),
+                Earlier(tuning.After, Earlier(rollout.Step.After, scaling?.After)),
                 static (after, step) => Earlier(after, Earlier(step.Sequence.After, step.Scaling?.After))
             ),
         };
@@ -83,7 +83,11 @@ public static class FleetPlanner
             .. workloads.Select(step => BackendServiceRenderer.Render(input.Fleet, step.Backend)),
             .. workloads.Select(step => BackendDeploymentRenderer.Render(input.Fleet, step.Backend, step.Sequence.Replicas)),
             .. tuning.HasTuners && input.Stream is { } stream
-                ? new IKubernetesObject[] { TunerRenderer.RenderAccount(input.Fleet), TunerRenderer.Render(input, stream) }
+                ? new IKubernetesObject[]
+                {
+                    TunerRenderer.RenderAccount(input.Fleet),
+                    TunerRenderer.Render(input, stream, tuning.RestoringSince),
+                }
                 : [],
             .. tuning.Trial.Count > 0 ? [SysctlTrialRenderer.Render(input, tuning.Trial)] : Array.Empty<IKubernetesObject>(),
             GatewayDeploymentRenderer.Render(input.Fleet, revision, replicas),

@@ -12,6 +12,7 @@ namespace Mooring.Operator.Reconciliation;
 internal sealed class FleetEvents(EventRecorder recorder)
 {
     private const string Action = "Reconcile";
+    private const int MaxNamed = 10;
 
     /// <summary>Compares with the status that was written before, which is the fleet's own.</summary>
     public void Report(ConnectionFleet fleet, FleetStatus status, ApplyReport report)
@@ -61,6 +62,26 @@ internal sealed class FleetEvents(EventRecorder recorder)
             Action,
             error.Status.Message ?? error.Message
         );
+
+    /// <summary>Tells which nodes may still have what the fleet changed on them.</summary>
+    public void ReportUnrestored(ConnectionFleet fleet, IReadOnlyList<string> nodes)
+    {
+        if (nodes.Count == 0)
+        {
+            return;
+        }
+
+        var named = nodes.Where(static node => node.Length > 0).ToList();
+        recorder.Publish(
+            fleet,
+            EventType.Warning,
+            "NodesNotRestored",
+            Action,
+            $"{nodes.Count} nodes did not say in time that they are as before: {string.Join(", ", named.Take(MaxNamed))}"
+                + (nodes.Count > Math.Min(named.Count, MaxNamed) ? " and others" : "")
+                + "; what was changed there stays until they start anew"
+        );
+    }
 
     private void ReportReady(ConnectionFleet fleet, Condition? before, Condition? now)
     {

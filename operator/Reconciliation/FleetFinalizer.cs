@@ -14,8 +14,14 @@ namespace Mooring.Operator.Reconciliation;
 /// Without it the backends would go in the same moment as the gateways, and no connection would live to see its drain. Bounded: when the drain's
 /// own deadline is over, or a write is refused past it, the fleet goes all the same.
 /// </remarks>
-internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, StatusWriter statuses, GatewayHub hub, TimeProvider time)
-    : IEntityFinalizer<ConnectionFleet>
+internal sealed class FleetFinalizer(
+    FleetCaches caches,
+    PlanApplier applier,
+    StatusWriter statuses,
+    FleetEvents events,
+    GatewayHub hub,
+    TimeProvider time
+) : IEntityFinalizer<ConnectionFleet>
 {
     // For the cluster to end pods after their grace period.
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
@@ -35,11 +41,11 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
             return ReconciliationResult<ConnectionFleet>.Success(fleet, left < SightedController.Retry ? left : SightedController.Retry);
         }
 
-        var tuners = RestoreNodes(fleet);
+        var unrestored = RestoreNodes(fleet);
         try
         {
             await LowerGatewaysAsync(fleet, cancellationToken);
-            if (left > TimeSpan.Zero && (GatewayPods(fleet) > 0 || tuners))
+            if (left > TimeSpan.Zero && (GatewayPods(fleet) > 0 || unrestored.Count > 0))
             {
                 await WriteStatusAsync(fleet, cancellationToken);
                 return ReconciliationResult<ConnectionFleet>.Success(fleet, left);
@@ -50,6 +56,7 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
             // Its time is over; what is left is the garbage collector's.
         }
 
+        events.ReportUnrestored(fleet, unrestored);
         hub.Remove(ObjectKey.Of(fleet).ToString());
         return ReconciliationResult<ConnectionFleet>.Success(fleet);
     }
@@ -65,20 +72,18 @@ internal sealed class FleetFinalizer(FleetCaches caches, PlanApplier applier, St
         }
     }
 
-    /// <summary>Has the nodes put back as they were; true while that is under way. The DaemonSet goes with the fleet.</summary>
-    private bool RestoreNodes(ConnectionFleet fleet)
+    /// <summary>Has the nodes put back as they were; returns those that are not yet. The DaemonSet goes with the fleet.</summary>
+    private IReadOnlyList<string> RestoreNodes(ConnectionFleet fleet)
     {
         var key = ObjectKey.Of(fleet);
         if (caches.DaemonSets.OfFleet(key).FirstOrDefault(set => FleetOwner.Owns(fleet, set)) is not { } set)
         {
-            return false;
+            return [];
         }
 
         var off = NodeTuningPlan.Off();
         hub.SetTuning(key.ToString(), off);
-        return !NodeTuningPlan.IsRestored(
-            new TunerObservation { Ready = set.Status?.NumberReady ?? 0, Reports = hub.Tuners(key.ToString()) }
-        );
+        return TunerObservation.Of(set, caches.Pods.OfFleet(key), hub.Tuners(key.ToString())).Unrestored(off.Hash);
     }
 
     // One that was evicted or has failed carries nobody, and its Deployment leaves it where it is.

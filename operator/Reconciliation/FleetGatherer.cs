@@ -102,12 +102,7 @@ internal sealed class FleetGatherer(
 
     private TunerObservation? Tuner(ObjectKey key) =>
         caches.DaemonSets.OfFleet(key) is [var tuner, ..]
-            ? new TunerObservation
-            {
-                Desired = tuner.Status?.DesiredNumberScheduled ?? 0,
-                Ready = tuner.Status?.NumberReady ?? 0,
-                Reports = hub.Tuners(key.ToString()),
-            }
+            ? TunerObservation.Of(tuner, caches.Pods.OfFleet(key), hub.Tuners(key.ToString()))
             : null;
 
     /// <summary>The spec that was in force last, as it stands on the fleet's ConfigMap; null where there is none, or it is good no more.</summary>

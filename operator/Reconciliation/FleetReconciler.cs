@@ -128,6 +128,7 @@ internal sealed class FleetReconciler(
         events.Report(observed.Fleet, status, report);
         events.Report(observed.Fleet, plan?.Marks ?? [], "Gateway");
         events.Report(observed.Fleet, plan?.WorkloadMarks ?? [], "Backend");
+        events.ReportUnrestored(observed.Fleet, plan?.Tuning.Unrestored ?? []);
         metrics.Note(observed.Key, status, report);
         hub.SetAtRest(observed.Key.ToString(), report.Problems.Count == 0 && IsAtRest(status));
         SequenceMetrics.Decided(observed.Fleet.Status?.Scaling, status.Scaling);

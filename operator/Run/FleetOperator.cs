@@ -168,7 +168,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         var applier = new PlanApplier(_client, _caches, time);
         var statuses = new StatusWriter(_client, time);
         var options = new ReconciliationOptions { GatewayImage = _options.GatewayImage, Workers = _options.Workers };
-        finalizer = new FleetFinalizer(_caches, applier, statuses, _hub, time);
+        finalizer = new FleetFinalizer(_caches, applier, statuses, events, _hub, time);
         var reconciler = new FleetReconciler(
             new FleetGatherer(_caches, _references, _hub, _identity, options, time),
             applier,

@@ -29,7 +29,4 @@ public sealed class DaemonSetStatus
 
     /// <summary>Nodes that it is to run on.</summary>
     public int? DesiredNumberScheduled { get; set; }
-
-    /// <summary>Nodes where it runs and is ready.</summary>
-    public int? NumberReady { get; set; }
 }

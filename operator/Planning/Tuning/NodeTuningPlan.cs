@@ -10,6 +10,9 @@ namespace Mooring.Operator.Planning.Tuning;
 /// <summary>What a fleet wants of the kernel, sorted by who can set it. Pure.</summary>
 public sealed record NodeTuningPlan
 {
+    /// <summary>How long the tuners stay for nodes that do not say that they are as before: one that is down keeps what was changed until it starts anew.</summary>
+    public static readonly TimeSpan RestoreDeadline = TimeSpan.FromMinutes(5);
+
     /// <summary>Nothing wanted, and nothing to be put back.</summary>
     public static NodeTuningPlan None { get; } = new();
 
@@ -27,6 +30,15 @@ public sealed record NodeTuningPlan
 
     /// <summary>What the pods do not get, and why.</summary>
     public IReadOnlyList<PodTuningProblem> PodProblems { get; init; } = [];
+
+    /// <summary>Since when the nodes are being put back as they were; null: they are not.</summary>
+    public DateTimeOffset? RestoringSince { get; init; }
+
+    /// <summary>Nodes that were given up at the deadline; an empty name is of a node that no tuner is on.</summary>
+    public IReadOnlyList<string> Unrestored { get; init; } = [];
+
+    /// <summary>When to look again though nothing has changed; null: not before something does.</summary>
+    public TimeSpan? After { get; init; }
 
     /// <summary>Name of the trial's pod: another set of settings is another trial.</summary>
     public static string TrialName(ConnectionFleet fleet, IReadOnlyList<KeyValuePair<string, string>> trial)
@@ -50,7 +62,7 @@ public sealed record NodeTuningPlan
         {
             List<KeyValuePair<string, string>> reserved = [];
             Reserve(reserved, input.Fleet);
-            var plan = input.Tuner is { } left && !IsRestored(left) ? new NodeTuningPlan { Message = Off() } : None;
+            var plan = input.Tuner is { } left ? Restore(left, input.Now) : None;
             return reserved.Count == 0 ? plan : plan with { PodSysctls = reserved };
         }
 
@@ -109,11 +121,27 @@ public sealed record NodeTuningPlan
         };
     }
 
-    /// <summary>The tuners have put back what they changed: those that run; a node that is down keeps it until it comes back or is gone.</summary>
-    internal static bool IsRestored(TunerObservation tuner)
+    /// <summary>What is left of a fleet's tuning that wants none: the tuners stay until every node is known to be as before, within <see cref="RestoreDeadline"/>.</summary>
+    private static NodeTuningPlan Restore(TunerObservation tuner, DateTimeOffset now)
     {
-        var off = Off().Hash;
-        return tuner.Reports.Count >= tuner.Ready && tuner.Reports.All(report => report.Hash == off && report.Items.Count == 0);
+        var off = Off();
+        var unrestored = tuner.Unrestored(off.Hash);
+        if (unrestored.Count == 0)
+        {
+            return None;
+        }
+
+        var since = tuner.RestoringSince ?? now;
+        var left = since + RestoreDeadline - now;
+        return left <= TimeSpan.Zero
+            ? new NodeTuningPlan { Unrestored = unrestored }
+            // A clock that was set back must not keep the tuners for ever.
+            : new NodeTuningPlan
+            {
+                Message = off,
+                RestoringSince = left > RestoreDeadline ? now : since,
+                After = left > RestoreDeadline ? RestoreDeadline : left,
+            };
     }
 
     /// <summary>
@@ -183,26 +211,3 @@ public sealed record NodeTuningPlan
 
 /// <summary>A setting that the gateways' pods do not get.</summary>
 public sealed record PodTuningProblem(string Name, string Wanted, string Reason);
-
-/// <summary>The tuners of a fleet as last seen.</summary>
-public sealed record TunerObservation
-{
-    /// <summary>Nodes that the DaemonSet is to run on.</summary>
-    public int Desired { get; init; }
-
-    /// <summary>Tuners that run.</summary>
-    public int Ready { get; init; }
-
-    /// <summary>The last report of each connected tuner.</summary>
-    public IReadOnlyList<TuningReport> Reports { get; init; } = [];
-
-    /// <summary>Of the nodes that report; null: none does.</summary>
-    public Version? OldestKernel =>
-        Reports.Select(report => ParseKernel(report.Kernel)).Where(version => version is not null).Order().FirstOrDefault();
-
-    private static Version? ParseKernel(string release)
-    {
-        var numbers = new string([.. release.TakeWhile(letter => char.IsAsciiDigit(letter) || letter == '.')]).Trim('.').Split('.');
-        return numbers.Length >= 2 && Version.TryParse($"{numbers[0]}.{numbers[1]}", out var version) ? version : null;
-    }
-}

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 
@@ -10,6 +11,9 @@ namespace Mooring.Operator.Planning.Tuning;
 /// </remarks>
 internal static class TunerRenderer
 {
+    /// <summary>Annotation of the DaemonSet: since when its nodes are being put back as they were. It outlives a change of leader.</summary>
+    public const string RestoringSince = "mooring.dev/restoring-since";
+
     private const string StateDirectory = "/var/lib/mooring";
     private const string ConfigDirectory = "/etc/mooring";
     private const string TokenDirectory = "/var/run/secrets/mooring";
@@ -21,7 +25,7 @@ internal static class TunerRenderer
             AutomountServiceAccountToken = false,
         };
 
-    public static DaemonSet Render(FleetInput input, StreamEndpoint stream)
+    public static DaemonSet Render(FleetInput input, StreamEndpoint stream, DateTimeOffset? restoringSince = null)
     {
         var fleet = input.Fleet;
         var name = fleet.Metadata.Name!;
@@ -57,7 +61,17 @@ internal static class TunerRenderer
         template.Spec.TopologySpreadConstraints = null;
         return new DaemonSet
         {
-            Metadata = ObjectMetadata.For(fleet, ResourceNames.Tuner(name), ResourceLabels.ForTuner(name)),
+            Metadata = ObjectMetadata.For(
+                fleet,
+                ResourceNames.Tuner(name),
+                ResourceLabels.ForTuner(name),
+                restoringSince is { } since
+                    ? new Dictionary<string, string>
+                    {
+                        [RestoringSince] = since.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+                    }
+                    : null
+            ),
             Spec = new DaemonSetSpec
             {
                 Selector = new LabelSelector { MatchLabels = ResourceLabels.TunerMatch(name) },

@@ -89,7 +89,7 @@ public sealed class NodeTuningTests(SharedCluster shared)
         new()
         {
             Hash = hash,
-            Node = "node",
+            Node = TestCluster.Node,
             Kernel = "6.1.0",
             Items = items,
         };

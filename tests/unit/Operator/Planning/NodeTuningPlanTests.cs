@@ -84,6 +84,29 @@ public sealed class NodeTuningPlanTests
     }
 
     [Fact]
+    public void Plan_Excluded_IsLeftOutOfTheProfile_ForNodesAndPods_AndWhatIsSaidOutrightStays()
+    {
+        var plan = FleetPlanner.Plan(
+            Input(
+                Apply with
+                {
+                    Exclude = ["fs.nr_open", "net.ipv4.tcp_keepalive_time", "net.core.somaxconn", "tcp_bbr", "net.core.rmem_max"],
+                    Sysctls = [new SysctlSpec { Name = "net.core.rmem_max", Value = "33554432" }],
+                }
+            )
+        );
+
+        var message = plan.Tuning.Message!;
+        message.Sysctls.ContainsKey("fs.nr_open").ShouldBeFalse();
+        message.Sysctls.ContainsKey("fs.file-max").ShouldBeTrue();
+        message.Modules.ShouldBe(["sch_fq"]);
+        message.Sysctls["net.core.rmem_max"].ShouldBe("33554432");
+        Sysctls(plan)!.ShouldNotContainKey("net.ipv4.tcp_keepalive_time");
+        Sysctls(plan)!.ShouldContainKey("net.ipv4.tcp_keepalive_intvl");
+        plan.Tuning.PodProblems.ShouldNotContain(static problem => problem.Name == "net.core.somaxconn");
+    }
+
+    [Fact]
     public void Plan_WiderPortRange_ReservesTheListenersInIt()
     {
         var pods = Sysctls(FleetPlanner.Plan(Input(Apply))).ShouldNotBeNull();
@@ -122,12 +145,7 @@ public sealed class NodeTuningPlanTests
     [Fact]
     public void Plan_KernelTooOldForASetting_LeavesItOutAndSaysSo()
     {
-        var old = new TunerObservation
-        {
-            Desired = 1,
-            Ready = 1,
-            Reports = [Report("x", kernel: "4.14.0-generic")],
-        };
+        var old = new TunerObservation { Desired = 1, Reports = [Report("x", kernel: "4.14.0-generic")] };
 
         var plan = FleetPlanner.Plan(Input(Apply) with { Tuner = old });
 
@@ -165,18 +183,120 @@ public sealed class NodeTuningPlanTests
         var running = new TunerObservation
         {
             Desired = 2,
-            Ready = 2,
-            Reports = [Report("x"), Report("y")],
+            Nodes = ["n1", "n2"],
+            Reports = [Report("x"), Report("y", node: "n2")],
         };
 
         var plan = FleetPlanner.Plan(Input(null) with { Tuner = running });
 
         plan.Tuning.Message!.Mode.ShouldBe(TuningMode.Off);
         plan.Objects.OfType<DaemonSet>().ShouldHaveSingleItem();
-        var half = running with { Reports = [Report(plan.Tuning.Message.Hash), Report("y")] };
+        var half = running with { Reports = [Report(plan.Tuning.Message.Hash), Report("y", node: "n2")] };
         FleetPlanner.Plan(Input(null) with { Tuner = half }).Tuning.HasTuners.ShouldBeTrue();
-        var done = running with { Reports = [Report(plan.Tuning.Message.Hash), Report(plan.Tuning.Message.Hash)] };
+        var done = running with { Reports = [Report(plan.Tuning.Message.Hash), Report(plan.Tuning.Message.Hash, node: "n2")] };
         FleetPlanner.Plan(Input(null) with { Tuner = done }).Objects.OfType<DaemonSet>().ShouldBeEmpty();
+    }
+
+    public static TheoryData<string, string[], string[], int> NotRestored() =>
+        new()
+        {
+            // Name, nodes with a tuner's pod, nodes whose tuner has said that all is as before, nodes wanted.
+            { "its pod starts anew, and is not connected", ["n1", "n2"], ["n1"], 2 },
+            { "its pod is gone for the moment", ["n1"], ["n1"], 2 },
+            { "no tuner at all", [], [], 1 },
+            { "one more than wanted, on a node that is no longer wanted", ["n1", "n2"], ["n1"], 1 },
+            { "two pods of one node are one node", ["n1", "n2"], ["n1", "n1"], 2 },
+        };
+
+    [Theory]
+    [MemberData(nameof(NotRestored))]
+    public void Plan_TunerRestartsWhileNodesAreRestored_ItsNodeDoesNotCountAsRestored(
+        string what,
+        string[] nodes,
+        string[] restored,
+        int desired
+    )
+    {
+        var off = NodeTuningPlan.Off().Hash;
+        var tuner = new TunerObservation
+        {
+            Desired = desired,
+            Nodes = nodes,
+            Reports = [.. restored.Select(node => Report(off, node: node))],
+        };
+
+        FleetPlanner.Plan(Input(null) with { Tuner = tuner }).Tuning.Message.ShouldNotBeNull(what).Mode.ShouldBe(TuningMode.Off, what);
+    }
+
+    [Fact]
+    public void Plan_NodeThatCannotBeRestored_IsGivenUpAtTheDeadline_WhoeverLeads()
+    {
+        var off = NodeTuningPlan.Off().Hash;
+        var began = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        var tuner = new TunerObservation
+        {
+            Desired = 2,
+            Nodes = ["n1", "n2"],
+            Reports =
+            [
+                Report(off),
+                Report(off, node: "n2") with
+                {
+                    Items = [new TuningItem { Name = "restore", State = TuningState.Refused }],
+                },
+            ],
+        };
+        var first = FleetPlanner.Plan(Input(null) with { Tuner = tuner, Now = began });
+        var live = first.Objects.OfType<DaemonSet>().ShouldHaveSingleItem();
+        first.RequeueAfter.ShouldBe(NodeTuningPlan.RestoreDeadline);
+
+        // What another leader reads off the live object.
+        var read = TunerObservation.Of(live, [], []);
+        read.RestoringSince.ShouldBe(began);
+        tuner = tuner with { RestoringSince = read.RestoringSince };
+        var later = FleetPlanner.Plan(Input(null) with { Tuner = tuner, Now = began.AddMinutes(4) });
+        ResourcesJson.Serialize(later.Objects.OfType<DaemonSet>().Single()).ShouldBe(ResourcesJson.Serialize(live), "not one write more");
+        later.RequeueAfter.ShouldBe(TimeSpan.FromMinutes(1));
+
+        var over = FleetPlanner.Plan(Input(null) with { Tuner = tuner, Now = began + NodeTuningPlan.RestoreDeadline });
+        over.Objects.OfType<DaemonSet>().ShouldBeEmpty();
+        over.Tuning.Unrestored.ShouldBe(["n2"]);
+
+        // Wanted again, it is forgotten; and a clock that was set back begins anew rather than wait for it.
+        var again = FleetPlanner.Plan(Input(Apply) with { Tuner = tuner, Now = began.AddMinutes(1) });
+        again.Objects.OfType<DaemonSet>().Single().Metadata.Annotations.ShouldBeNull();
+        FleetPlanner
+            .Plan(Input(null) with { Tuner = tuner, Now = began.AddDays(-1) })
+            .RequeueAfter.ShouldBe(NodeTuningPlan.RestoreDeadline);
+    }
+
+    [Fact]
+    public void Observe_NodesAreThoseOfTunersPods_ReadyOrNot()
+    {
+        var seen = TunerObservation.Of(
+            new DaemonSet { Status = new DaemonSetStatus { DesiredNumberScheduled = 3 } },
+            [
+                Pod("tuner", "n2", "Running"),
+                Pod("tuner", "n1", "Pending"),
+                Pod("tuner", "n1", "Running"),
+                Pod("tuner", null, "Pending"),
+                Pod("tuner", "n3", "Failed"),
+                Pod("gateway", "n4", "Running"),
+            ],
+            []
+        );
+
+        seen.Desired.ShouldBe(3);
+        seen.Nodes.ShouldBe(["n1", "n2"]);
+        seen.RestoringSince.ShouldBeNull();
+
+        static Pod Pod(string role, string? node, string phase) =>
+            new()
+            {
+                Metadata = new ObjectMeta { Labels = new Dictionary<string, string> { ["mooring.dev/role"] = role } },
+                Spec = new PodSpec { NodeName = node, Containers = [] },
+                Status = new PodStatus { Phase = phase },
+            };
     }
 
     [Fact]
@@ -209,12 +329,7 @@ public sealed class NodeTuningPlanTests
         };
         var input = Input(Apply with { Profile = "None" }) with
         {
-            Tuner = new TunerObservation
-            {
-                Desired = 3,
-                Ready = 3,
-                Reports = [bad, Report(plan.Tuning.Message.Hash), Report("older")],
-            },
+            Tuner = new TunerObservation { Desired = 3, Reports = [bad, Report(plan.Tuning.Message.Hash), Report("older")] },
         };
 
         var status = FleetStatusCalculator.Calculate(
@@ -250,11 +365,11 @@ public sealed class NodeTuningPlanTests
             .Single(deployment => deployment.Metadata.Name == plan.GatewayDeployment)
             .Spec!.Template!.Spec!.SecurityContext!.Sysctls?.ToDictionary(sysctl => sysctl.Name!, sysctl => sysctl.Value!);
 
-    private static TuningReport Report(string hash, string kernel = "6.1.0-18-amd64") =>
+    private static TuningReport Report(string hash, string kernel = "6.1.0-18-amd64", string node = "n1") =>
         new()
         {
             Hash = hash,
-            Node = "n1",
+            Node = node,
             Kernel = kernel,
         };
 
