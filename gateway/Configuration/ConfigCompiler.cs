@@ -46,6 +46,7 @@ internal static class ConfigCompiler
         RegistryCompiler.Check(config, errors);
         TunnelCompiler.CheckCapacity(config.Capacity.Tunnels, errors);
         OverloadCompiler.Check(config.Overload, errors);
+        OtlpCompiler.Check(config.Otlp, errors);
         if (config.Geo is { } geo && (!Path.IsPathRooted(geo.DatabasePath) || geo.DatabasePath.Length > 4096))
         {
             errors.Add("geo.databasePath", "must be an absolute path of at most 4096 characters");

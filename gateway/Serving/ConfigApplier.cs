@@ -15,6 +15,9 @@ internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain,
     /// <summary>What stands in where a config file says nothing; a config that comes by the stream is whole.</summary>
     public TunnelEnvironment Environment { get; init; } = TunnelEnvironment.None;
 
+    /// <summary>Told of each config that came into force. Returns at once.</summary>
+    public Action<GatewayConfig>? InForce { get; set; }
+
     public long Accepted => Interlocked.Read(ref _accepted);
 
     public long Rejected => Interlocked.Read(ref _rejected);
@@ -35,6 +38,7 @@ internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain,
 
         drain.Configure(config.Drain);
         await registry.ApplyAsync(config);
+        InForce?.Invoke(config);
         Interlocked.Increment(ref _accepted);
         if (result.Hash != before)
         {

@@ -7,6 +7,7 @@ using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Streams;
 using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Telemetry.Otlp;
 using Mooring.Gateway.Tunnels;
 using Mooring.Gateway.WebSockets;
 
@@ -86,6 +87,8 @@ internal static class GatewayProcess
             );
         var configs = new ConfigApplier(engine, drain, registry, log) { Environment = capacity };
         var status = new GatewayStatus(options, engine, configs, drain, handover, registry, log, time);
+        await using var otlp = new OtlpExport(options.Name, status.Metrics, log);
+        configs.InForce = otlp.Use;
         using var reloads = new SemaphoreSlim(0);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopNow.Token);
         var successor = new SuccessorStart(options.Takeover is not null, log);

@@ -9,6 +9,12 @@ public sealed record ObservabilitySpec
     public GeoIpSpec? Geoip { get; set; }
 
     [Description(
+        "Where the gateways send their metrics by OTLP, every 15 s: an http or https URL such as http://collector:4318. Port 4317: gRPC; any other: HTTP with protobuf, to /v1/metrics below it. Left out: nowhere."
+    )]
+    [Length(8, 512), Pattern(Patterns.CollectorUrl, Patterns.CollectorUrlMeaning)]
+    public string? OtlpEndpoint { get; set; }
+
+    [Description(
         "The gateways' metrics by a Service and a ServiceMonitor of the Prometheus operator. Where the cluster has no such kind, it is made once there is one. Left out: neither."
     )]
     public FleetServiceMonitorSpec? ServiceMonitor { get; set; }

@@ -33,6 +33,10 @@ public static class Patterns
     public const string HttpUrl = @"^https?://[^/?#@\s]+([/?#]\S*)?$";
     public const string HttpUrlMeaning = "an http or https URL without user and password";
 
+    public const string CollectorUrl =
+        @"^https?://(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?)(:[1-9][0-9]{0,4})?(/[-A-Za-z0-9._~/%]*)?$";
+    public const string CollectorUrlMeaning = "an http or https URL without user, query and fragment";
+
     public const string HubNamespace = "^[-a-z0-9]*$";
     public const string HubNamespaceMeaning = "lower-case letters, digits and '-', or empty";
 

@@ -22,6 +22,7 @@ internal static class GatewayConfigRenderer
             Registry = RegistryRenderer.Config(fleet.Spec.Registry, input.Secrets),
             Drain = Drain(fleet.Spec.Gateway),
             Overload = OverloadRenderer.Render(fleet.Spec.Gateway, input.Platform),
+            Otlp = fleet.Spec.Observability?.OtlpEndpoint is { } endpoint ? new OtlpConfig { Endpoint = endpoint } : null,
             Geo = GeoIpRenderer.Render(fleet.Spec.Observability),
             // On a host the supervisor binds, and hands the sockets over.
             Listeners = fleet

@@ -28,6 +28,7 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
                 (spec, context) =>
                     PodTemplateRules.CheckLabels("Observability.ServiceMonitor.Labels", spec.Observability?.ServiceMonitor?.Labels, context)
             );
+        RuleFor(spec => spec).Custom(ObservabilityRules.OtlpEndpointIsAUrl);
         RuleFor(spec => spec).Custom(GatewayServiceRules.NodePortsFit);
         RuleFor(spec => spec).Custom(PortsAreUnique);
         RuleFor(spec => spec).Custom(BackendsExist);

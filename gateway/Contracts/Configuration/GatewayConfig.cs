@@ -24,6 +24,9 @@ public sealed record GatewayConfig
     /// <summary>Null: countries are not counted.</summary>
     public GeoConfig? Geo { get; init; }
 
+    /// <summary>Null: metrics are sent to nobody.</summary>
+    public OtlpConfig? Otlp { get; init; }
+
     /// <summary>Null: memory is not watched.</summary>
     public OverloadConfig? Overload { get; init; }
 

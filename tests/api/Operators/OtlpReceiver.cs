@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using static Mooring.Testing.ProtobufWire;
 
 namespace Mooring.Api.Tests.Operators;
 
@@ -86,59 +87,12 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     {
         var value = Fields(pair, 2).Single();
         var text = Fields(value, 1).FirstOrDefault();
-        return new(Encoding.UTF8.GetString(Fields(pair, 1).Single()), text is null ? $"{Varint(value, 3)}" : Encoding.UTF8.GetString(text));
+        return new(
+            Encoding.UTF8.GetString(Fields(pair, 1).Single()),
+            text is null ? $"{Numbers(value, 3).Select(static number => (ulong?)number).FirstOrDefault()}" : Encoding.UTF8.GetString(text)
+        );
     }
 
     private static string Hex(byte[] message, int field) =>
         Fields(message, field).FirstOrDefault() is { } bytes ? Convert.ToHexString(bytes) : "";
-
-    private static ulong? Varint(byte[] message, int field) =>
-        Walk(message).Where(one => one.Field == field && one.Bytes is null).Select(static one => (ulong?)one.Number).FirstOrDefault();
-
-    private static List<byte[]> Fields(byte[] message, int field) =>
-        [.. Walk(message).Where(one => one.Field == field && one.Bytes is not null).Select(static one => one.Bytes!)];
-
-    /// <summary>The wire format of protobuf: tag, then a varint, 8, length and bytes, or 4.</summary>
-    private static IEnumerable<(int Field, ulong Number, byte[]? Bytes)> Walk(byte[] message)
-    {
-        var at = 0;
-        while (at < message.Length)
-        {
-            var tag = Number(message, ref at);
-            var field = (int)(tag >> 3);
-            switch (tag & 7)
-            {
-                case 0:
-                    yield return (field, Number(message, ref at), null);
-                    break;
-                case 1:
-                    at += 8;
-                    break;
-                case 2:
-                    var length = (int)Number(message, ref at);
-                    yield return (field, 0, message[at..(at + length)]);
-                    at += length;
-                    break;
-                case 5:
-                    at += 4;
-                    break;
-                default:
-                    throw new InvalidDataException($"wire type {tag & 7} at byte {at}");
-            }
-        }
-    }
-
-    private static ulong Number(byte[] message, ref int at)
-    {
-        ulong value = 0;
-        for (var shift = 0; ; shift += 7)
-        {
-            var part = message[at++];
-            value |= (ulong)(part & 0x7f) << shift;
-            if (part < 0x80)
-            {
-                return value;
-            }
-        }
-    }
 }
