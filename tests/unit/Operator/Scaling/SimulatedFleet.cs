@@ -36,6 +36,12 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
 
     public bool PodsStart { get; set; } = true;
 
+    /// <summary>Writes that the leader still does before it dies, be it in the middle of a step; null: it lives.</summary>
+    public int? WritesLeft { get; set; }
+
+    /// <summary>Writes so far: a mark, or the replicas of one revision.</summary>
+    public int Writes { get; private set; }
+
     public static SequencePace Pace(int? minFreePercent = null) =>
         new()
         {
@@ -87,6 +93,11 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
     {
         foreach (var change in step.Marks)
         {
+            if (!MayWrite())
+            {
+                return;
+            }
+
             _pods.Single(pod => pod.Name == change.Gateway).Mark = change.After;
         }
 
@@ -97,8 +108,28 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
                 Faults.Add($"{Now:T} {target.Replicas} replicas of {target.Revision}");
             }
 
-            _replicas[target.Revision] = target.Replicas;
+            if (_replicas.GetValueOrDefault(target.Revision, -1) != target.Replicas)
+            {
+                if (!MayWrite())
+                {
+                    return;
+                }
+
+                _replicas[target.Revision] = target.Replicas;
+            }
         }
+    }
+
+    private bool MayWrite()
+    {
+        if (WritesLeft == 0)
+        {
+            return false;
+        }
+
+        WritesLeft--;
+        Writes++;
+        return true;
     }
 
     /// <summary>A pod dies with all its connections, which come back elsewhere.</summary>
