@@ -93,10 +93,17 @@ internal sealed class TestCluster : IAsyncDisposable
         );
     }
 
+    /// <summary>The same by way of another address, which shows a <see cref="ServerCertificate"/>.</summary>
+    public string WriteKubeconfigVia(string user, Uri server) =>
+        WriteKubeconfigWith($"{user.Replace(':', '-')}-{server.Port}", "token: the-proxy-knows", server);
+
+    /// <summary>Of the cluster's authority, for a server on loopback that stands in for the API server.</summary>
+    public PemPair ServerCertificate() => _authority.Server("localhost");
+
     /// <summary>Writes a kubeconfig for whom a token is of, and returns its path.</summary>
     public string WriteTokenKubeconfig(string name, string token) => WriteKubeconfigWith(name, $"token: {token}");
 
-    private string WriteKubeconfigWith(string name, string credentials)
+    private string WriteKubeconfigWith(string name, string credentials, Uri? server = null)
     {
         var file = InFolder($"{name}.kubeconfig");
         File.WriteAllText(
@@ -113,7 +120,7 @@ internal sealed class TestCluster : IAsyncDisposable
             clusters:
             - name: test
               cluster:
-                server: "{{Server.ToString().TrimEnd('/')}}"
+                server: "{{(server ?? Server).ToString().TrimEnd('/')}}"
                 certificate-authority-data: {{Base64(_authority.CertificatePem)}}
             users:
             - name: test
@@ -296,7 +303,8 @@ internal sealed class TestCluster : IAsyncDisposable
             StartDeadline
         );
 
-    private HttpClient CreateClient(string user, params IEnumerable<string> groups)
+    /// <summary>Requests as a user; base address set. Whoever asks for it disposes of it.</summary>
+    public HttpClient CreateClient(string user, params IEnumerable<string> groups)
     {
         var pair = _authority.Client(user, groups);
         var handler = new SocketsHttpHandler

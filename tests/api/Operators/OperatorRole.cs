@@ -32,12 +32,18 @@ internal sealed partial class OperatorRole
         );
     }
 
-    public static async Task<OperatorRole> CreateAsync(TestCluster cluster)
+    /// <summary>The same user by way of another address.</summary>
+    public OperatorRole Via(TestCluster cluster, Uri server) => new(User, Namespace, cluster.WriteKubeconfigVia(User, server), Lease);
+
+    /// <param name="cluster">Where.</param>
+    /// <param name="change">What becomes of the chart's rules, as YAML; null: they stay as they are.</param>
+    public static async Task<OperatorRole> CreateAsync(TestCluster cluster, Func<string, string>? change = null)
     {
         var ns = await cluster.CreateNamespaceAsync("operator");
         var user = $"user-{ns}";
-        foreach (var (kind, rules) in ChartRules())
+        foreach (var (kind, whole) in ChartRules())
         {
+            var rules = change?.Invoke(whole) ?? whole;
             var (role, scope) =
                 kind == "Role"
                     ? ($"{ns}-own", $"namespace: {ns}")

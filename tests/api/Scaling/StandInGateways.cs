@@ -20,6 +20,7 @@ internal sealed class StandInGateways : IAsyncDisposable
     private readonly int _each;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, Task> _running = new();
+    private readonly ConcurrentDictionary<string, byte> _serving = new();
     private readonly Task _watching;
 
     /// <param name="port">Of the leading operator's stream, at present.</param>
@@ -33,6 +34,12 @@ internal sealed class StandInGateways : IAsyncDisposable
 
     /// <summary>Connections by pod, as they are now; of pods that are gone, as they were at last.</summary>
     public ConcurrentDictionary<string, int> Connections { get; } = new();
+
+    /// <summary>Clients that are sent away come back at once, to any gateway that serves, by chance as a Service has it. Default: they stay away.</summary>
+    public bool ClientsReturn { get; init; }
+
+    /// <summary>Shed orders so far, each as the gateway took it.</summary>
+    public ConcurrentQueue<(string Gateway, DirectiveMessage Order)> Sheds { get; } = new();
 
     /// <summary>When each close was, on <see cref="Stopwatch"/>'s clock.</summary>
     public ConcurrentQueue<long> Closes { get; } = new();
@@ -149,23 +156,37 @@ internal sealed class StandInGateways : IAsyncDisposable
                 )
                 {
                     state.Directive = directive;
+                    if (directive.Kind == DirectiveKind.Shed)
+                    {
+                        Sheds.Enqueue((pod, directive));
+                    }
                 }
 
                 next = gateway.ReceiveAsync<DirectiveMessage>();
                 news = true;
             }
 
-            var pace = state.Directive is { Kind: DirectiveKind.Drain } drain ? drain.ClosesPerSecond : 0;
+            var (pace, left) = state.Directive switch
+            {
+                { Kind: DirectiveKind.Drain } drain => (drain.ClosesPerSecond, 0),
+                { Kind: DirectiveKind.Shed } shed => (shed.ClosesPerSecond, shed.TargetConnections ?? int.MaxValue),
+                _ => (0, 0),
+            };
             state.Budget = Math.Min(1 + (pace * 0.1), state.Budget + (pace * clock.Elapsed.TotalSeconds * 0.9));
             clock.Restart();
-            while (pace > 0 && state.Budget >= 1 && Connections[pod] > 0)
+            while (pace > 0 && state.Budget >= 1 && Connections[pod] > left)
             {
                 state.Budget--;
-                Connections[pod]--;
+                Connections.AddOrUpdate(pod, 0, static (_, count) => count - 1);
                 Closes.Enqueue(Stopwatch.GetTimestamp());
-                news = true;
+                if (ClientsReturn)
+                {
+                    var open = _serving.Keys.ToList();
+                    Connections.AddOrUpdate(open[Random.Shared.Next(open.Count)], 1, static (_, count) => count + 1);
+                }
             }
 
+            news |= state.Reported != Connections[pod];
             if (news)
             {
                 await gateway.SendAsync(Report(pod, state));
@@ -173,26 +194,42 @@ internal sealed class StandInGateways : IAsyncDisposable
         }
     }
 
-    private ReportMessage Report(string pod, State state) =>
-        new()
+    private ReportMessage Report(string pod, State state)
+    {
+        var connections = state.Reported = Connections[pod];
+        var now = state.Directive?.Kind switch
         {
-            State = state.Directive?.Kind switch
-            {
-                DirectiveKind.Cordon => GatewayState.Cordoned,
-                DirectiveKind.Drain => Connections[pod] == 0 ? GatewayState.Drained : GatewayState.Draining,
-                _ => GatewayState.Serving,
-            },
+            DirectiveKind.Cordon => GatewayState.Cordoned,
+            DirectiveKind.Drain => connections == 0 ? GatewayState.Drained : GatewayState.Draining,
+            _ => GatewayState.Serving,
+        };
+        if (now == GatewayState.Serving)
+        {
+            _serving[pod] = 0;
+        }
+        else
+        {
+            _serving.TryRemove(pod, out _);
+        }
+
+        return new()
+        {
+            State = now,
             DirectiveEpoch = state.Directive?.Epoch ?? 0,
             DirectiveSequence = state.Directive?.Sequence ?? 0,
-            Connections = Connections[pod],
+            Connections = connections,
             Capacity = Capacity,
-            ClosesPerSecond = state.Directive is { Kind: DirectiveKind.Drain } drain ? drain.ClosesPerSecond : 0,
+            ClosesPerSecond = state.Directive is { Kind: DirectiveKind.Drain or DirectiveKind.Shed } order ? order.ClosesPerSecond : 0,
         };
+    }
 
     private sealed class State
     {
         public DirectiveMessage? Directive { get; set; }
 
         public double Budget { get; set; }
+
+        /// <summary>Connections that the last report spoke of.</summary>
+        public int Reported { get; set; }
     }
 }
