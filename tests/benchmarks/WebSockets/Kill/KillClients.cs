@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text;
-using Mooring.Benchmarks.Harness;
 using Mooring.Benchmarks.Load;
 using Mooring.Benchmarks.Sockets;
 using Mooring.Benchmarks.WebSockets.FanOut;
