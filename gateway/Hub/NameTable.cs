@@ -27,7 +27,7 @@ internal sealed class NameTable<T>
     /// <summary>All of them, in no order. The table must not change meanwhile.</summary>
     public IEnumerable<T> All => _slots.Where(static one => one is not null)!;
 
-    public static int HashOf(ReadOnlySpan<char> name) => string.GetHashCode(name);
+    public static int HashOf(ReadOnlySpan<char> name) => string.GetHashCode(name, StringComparison.Ordinal);
 
     public T? Find(ReadOnlySpan<char> name) => Count == 0 ? null : _slots[Place(name, HashOf(name))];
 

@@ -121,18 +121,20 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
                 channel.Loops = [.. channel.Loops, loop];
             }
 
-            if (channel.Ready is not { } ready)
+            if (channel.Ready is null)
             {
                 return ValueTask.FromResult(BrokerStatus.Ok);
             }
 
+            var ready = new ValueTask<BrokerStatus>(channel.Ready);
             if (ready.IsCompletedSuccessfully && ready.GetAwaiter().GetResult() != BrokerStatus.Ok)
             {
                 // What failed is tried again by whoever asks next.
                 channel.Ready = Broker.SubscribeAsync(name).AsTask();
+                return new ValueTask<BrokerStatus>(channel.Ready);
             }
 
-            return new ValueTask<BrokerStatus>(channel.Ready);
+            return ready;
         }
     }
 
@@ -142,10 +144,13 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         var stripe = StripeOf(name);
         lock (stripe)
         {
-            if (
-                stripe.Find(name) is { Ready: { IsCompletedSuccessfully: true } ready } channel
-                && ready.GetAwaiter().GetResult() == BrokerStatus.Ok
-            )
+            if (stripe.Find(name) is not { Ready: { } task } channel)
+            {
+                return;
+            }
+
+            var ready = new ValueTask<BrokerStatus>(task);
+            if (ready.IsCompletedSuccessfully && ready.GetAwaiter().GetResult() == BrokerStatus.Ok)
             {
                 channel.Ready = null;
             }

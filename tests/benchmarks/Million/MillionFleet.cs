@@ -28,7 +28,7 @@ internal sealed partial class MillionFleet : IAsyncDisposable
 
     /// <summary>Gateways that serve, as the operator said last: those that start have no place for connections yet.</summary>
     public int ReadyGateways =>
-        Ready().Matches(_operator.Log).LastOrDefault() is { } said ? int.Parse(said.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
+        Ready().Matches(_operator.Log).LastOrDefault() is { } said ? int.Parse(said.Value, CultureInfo.InvariantCulture) : 0;
 
     /// <summary>Descriptors of each gateway, which are its connections and some 200 more.</summary>
     public IEnumerable<int> Descriptors() =>
@@ -128,7 +128,7 @@ internal sealed partial class MillionFleet : IAsyncDisposable
         }
     }
 
-    [GeneratedRegex("\"gatewaysReady\":([0-9]+)", RegexOptions.None, 1000)]
+    [GeneratedRegex("(?<=\"gatewaysReady\":)[0-9]+", RegexOptions.None, 1000)]
     private static partial Regex Ready();
 
     private static string Manifest(MillionOptions options, int port) =>
