@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using Mooring.Testing;
 
 namespace Mooring.Conformance.Tests;
 
@@ -45,7 +46,7 @@ internal sealed partial class GatewayBinary : IAsyncDisposable
         var config = Path.Combine(directory.FullName, "gateway.json");
         while (true)
         {
-            var port = FreePort();
+            var port = Ports.Free();
             await File.WriteAllTextAsync(config, describe(port));
             var process = Start(["serve", "--config", config, "--bind", "127.0.0.1"]);
             if (await ReadUntilAsync(process, "\"event\":\"started\""))
@@ -56,14 +57,6 @@ internal sealed partial class GatewayBinary : IAsyncDisposable
             // Another process took the port in between, and the gateway has exited.
             process.Dispose();
         }
-    }
-
-    /// <summary>A port that nobody has now.</summary>
-    public static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
     /// <summary>Sends SIGTERM.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Mooring.Contracts.Handover;
@@ -9,16 +10,24 @@ internal static class FreePorts
 {
     private const int Tries = 64;
 
+    // Above what users like to choose by hand. In the range of outgoing connections (ip(7), ip_local_port_range)
+    // one of those could sit on the port before its process has bound it.
+    private const int First = 26_000;
+
+    private const int Fewest = 1_000;
+
+    private const string OutgoingRange = "/proc/sys/net/ipv4/ip_local_port_range";
+
     /// <summary>Returns a port that is free at this moment and not one of <paramref name="taken"/>.</summary>
     /// <exception cref="IOException">None was found.</exception>
     public static int Find(IReadOnlySet<int> taken)
     {
+        var end = FirstOutgoing();
         for (var i = 0; i < Tries; i++)
         {
-            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
-            if (!taken.Contains(port) && !UdpPorts.IsBound(port))
+            // Half of the tries in the quiet range; where that is small or full, what the kernel chooses.
+            var wanted = end - First >= Fewest && i < Tries / 2 ? Random.Shared.Next(First, end) : 0;
+            if (!taken.Contains(wanted) && TryBind(wanted) is { } port && !taken.Contains(port) && !UdpPorts.IsBound(port))
             {
                 return port;
             }
@@ -41,6 +50,34 @@ internal static class FreePorts
         catch (SocketException)
         {
             return false;
+        }
+    }
+
+    private static int? TryBind(int port)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+            return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        }
+        catch (SocketException error) when (error.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            return null;
+        }
+    }
+
+    private static int FirstOutgoing()
+    {
+        try
+        {
+            return int.TryParse(File.ReadAllText(OutgoingRange).Split('\t', ' ')[0], CultureInfo.InvariantCulture, out var first)
+                ? first
+                : 0;
+        }
+        catch (IOException)
+        {
+            return 0;
         }
     }
 }

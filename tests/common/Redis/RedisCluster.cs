@@ -1,3 +1,5 @@
+using Mooring.Testing;
+
 namespace Mooring.Testing.Redis;
 
 /// <summary>A real Redis Cluster of three masters on loopback, each with a third of the slots.</summary>
@@ -21,7 +23,7 @@ public sealed class RedisCluster : IAsyncDisposable
                         "--cluster-enabled",
                         "yes",
                         "--cluster-port",
-                        $"{RedisServer.FreePort()}",
+                        $"{Ports.Free()}",
                         "--cluster-node-timeout",
                         "2000",
                         "--cluster-config-file",

@@ -37,7 +37,7 @@ public sealed class RedisServer : IAsyncDisposable
         // Between choosing the port and using it somebody else may take it.
         for (var tries = 1; ; tries++)
         {
-            var server = new RedisServer(FreePort(), arguments());
+            var server = new RedisServer(Ports.Free(), arguments());
             try
             {
                 await server.StartAgainAsync();
@@ -157,13 +157,6 @@ public sealed class RedisServer : IAsyncDisposable
         }
 
         return ValueTask.CompletedTask;
-    }
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private void Signal(string name)

@@ -1,3 +1,5 @@
+using Mooring.Testing;
+
 namespace Mooring.Conformance.Tests.Hub;
 
 /// <summary>The real program with one Hub listener, and the files it reads.</summary>
@@ -14,7 +16,7 @@ internal sealed class HubGateway : IAsyncDisposable
     public static async Task<HubGateway> StartAsync(string keys = "\"hmacSecretFile\": \"{0}/secret\"")
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("mooring-hub").FullName;
-        var (rpc, jwks) = (GatewayBinary.FreePort(), GatewayBinary.FreePort());
+        var (rpc, jwks) = (Ports.Free(), Ports.Free());
         await File.WriteAllTextAsync(Path.Combine(directory, "secret"), "a secret of more than sixteen bytes\n");
         await File.WriteAllTextAsync(Path.Combine(directory, "api-key"), "an-api-key-of-the-tests\n");
         await File.WriteAllTextAsync(Path.Combine(directory, "rpc.port"), $"{rpc}");

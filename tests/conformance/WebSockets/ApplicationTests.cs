@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Mooring.Testing;
 
 namespace Mooring.Conformance.Tests.WebSockets;
 
@@ -24,7 +25,7 @@ public sealed class ApplicationTests
     [InlineData("graphql")]
     public async Task ThroughTwoGateways(string application)
     {
-        var backend = GatewayBinary.FreePort();
+        var backend = Ports.Free();
         await using var one = await GatewayBinary.ServeAsync(backend);
         await using var other = await GatewayBinary.ServeAsync(backend);
 
@@ -51,7 +52,7 @@ public sealed class ApplicationTests
     [PeerFact(LibWebSockets, "libwebsockets-test-server")]
     public async Task LibWebSockets_AsBackend()
     {
-        var backend = GatewayBinary.FreePort();
+        var backend = Ports.Free();
         using var server = Process.Start(
             new ProcessStartInfo(LibWebSockets, ["-p", $"{backend}", "-i", "lo", "-d", "1"])
             {
@@ -76,7 +77,7 @@ public sealed class ApplicationTests
     [PeerFact("/usr/lib/python3/dist-packages/websockets/__init__.py", "python3-websockets")]
     public async Task PythonWebSockets_AsBackendAndAsClient()
     {
-        var backend = GatewayBinary.FreePort();
+        var backend = Ports.Free();
         var script = Path.Combine(Node.Directory, "WebSockets", "peer.py");
         using var server = Start(Python, script, "server", $"{backend}");
         try
@@ -107,7 +108,7 @@ public sealed class ApplicationTests
             var (chain, secret) = (Path.Combine(directory.FullName, "tls.crt"), Path.Combine(directory.FullName, "tls.key"));
             await File.WriteAllTextAsync(chain, certificate.ExportCertificatePem());
             await File.WriteAllTextAsync(secret, key.ExportPkcs8PrivateKeyPem());
-            var backend = GatewayBinary.FreePort();
+            var backend = Ports.Free();
             await using var gateway = await GatewayBinary.ServeAsync(port =>
                 $$"""
                     {

@@ -1,3 +1,5 @@
+using Mooring.Testing;
+
 namespace Mooring.Conformance.Tests.WebSockets;
 
 /// <summary>The npm package <c>ws</c>, as client and as backend.</summary>
@@ -15,7 +17,7 @@ public sealed class WsTests
     [InlineData("headers")]
     public async Task ThroughTheGateway(string scenario)
     {
-        var backend = GatewayBinary.FreePort();
+        var backend = Ports.Free();
         await using var gateway = await GatewayBinary.ServeAsync(backend);
 
         await Node.RunAsync("WebSockets/through-gateway.mjs", $"{gateway.Port}", $"{backend}", scenario);
@@ -24,7 +26,7 @@ public sealed class WsTests
     [NodeFact]
     public async Task Terminate_InTheMiddleOfTraffic_ClosesBothEndsWithTheFleetsCode()
     {
-        var backend = GatewayBinary.FreePort();
+        var backend = Ports.Free();
         await using var gateway = await GatewayBinary.ServeAsync(backend);
         using var node = await Node.StartAsync("WebSockets/through-gateway.mjs", $"{gateway.Port}", $"{backend}", "drain");
         (await node.StandardOutput.ReadLineAsync()).ShouldBe("READY");

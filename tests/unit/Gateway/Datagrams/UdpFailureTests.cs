@@ -94,7 +94,7 @@ public sealed class UdpFailureTests
     [Fact]
     public async Task Endpoints_AllGone_DatagramsAreCountedAndFlowsEnd()
     {
-        await using var gateway = await UdpGateway.StartAsync([UdpGateway.FreePort()]);
+        await using var gateway = await UdpGateway.StartAsync([Ports.Free()]);
         using var client = gateway.Client();
         await Until.TrueAsync(
             async () =>

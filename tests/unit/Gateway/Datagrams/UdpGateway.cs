@@ -33,7 +33,7 @@ internal sealed class UdpGateway : IAsyncDisposable
     )
     {
         var harness = new EngineHarness(loops, options => options with { BindsListeners = true, BindAddress = bind ?? IPAddress.Loopback });
-        var port = FreePort();
+        var port = Ports.Free();
         var gateway = new UdpGateway(harness, port);
         await gateway.ApplyAsync(backends, change);
         return gateway;
@@ -63,13 +63,6 @@ internal sealed class UdpGateway : IAsyncDisposable
             MaxConnections = most,
             Udp = udp,
         };
-
-    public static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
 
     public UdpClientSocket Client(IPAddress? to = null, IPAddress? from = null) =>
         new(new IPEndPoint(to ?? IPAddress.Loopback, Port), from);

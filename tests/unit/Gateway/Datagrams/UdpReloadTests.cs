@@ -17,12 +17,12 @@ public sealed class UdpReloadTests
         using var client = gateway.Client();
         (await client.AskAsync("a")).ShouldBe("a");
         await gateway.ApplyAsync(
-            [server.Port, UdpGateway.FreePort()],
+            [server.Port, Ports.Free()],
             config =>
                 config with
                 {
                     Capacity = new CapacityConfig { MaxConnections = 500 },
-                    Listeners = [.. config.Listeners, UdpGateway.Listener(UdpGateway.FreePort(), new UdpListenerConfig(), "other")],
+                    Listeners = [.. config.Listeners, UdpGateway.Listener(Ports.Free(), new UdpListenerConfig(), "other")],
                 }
         );
         for (var i = 0; i < 20; i++)
@@ -47,7 +47,7 @@ public sealed class UdpReloadTests
         (await client.AskAsync("a")).ShouldBe("a");
         await gateway.ApplyAsync(
             [server.Port],
-            config => config with { Listeners = [UdpGateway.Listener(UdpGateway.FreePort(), new UdpListenerConfig(), "other")] }
+            config => config with { Listeners = [UdpGateway.Listener(Ports.Free(), new UdpListenerConfig(), "other")] }
         );
         for (var i = 0; i < 20; i++)
         {

@@ -126,7 +126,7 @@ public sealed class FlowHandoverTests
         await using var rig = await FlowRig.StartAsync(server.Port, IPAddress.Loopback);
         var clients = rig.Clients(10);
         await FlowRig.AskAsync(clients, "a");
-        await rig.ApplyAsync(1, UdpGateway.Config(UdpGateway.FreePort(), another.Port), "other");
+        await rig.ApplyAsync(1, UdpGateway.Config(Ports.Free(), another.Port), "other");
         await FlowRig.SwitchAsync(rig.Engines[0], rig.Engines[1]);
         await HandoverPair.MoveAllAsync(rig.Engines[0], rig.Engines[1]);
         await FlowRig.AskAsync(clients, "b");

@@ -18,7 +18,7 @@ public sealed class FlowTakeoverTests : IDisposable
     {
         const int Flows = 50;
         using var server = new UdpServer();
-        var (port, admin) = (UdpGateway.FreePort(), EngineProbes.ClosedPort());
+        var (port, admin) = (Ports.Free(), EngineProbes.ClosedPort());
         await File.WriteAllTextAsync(
             Path.Combine(_directory.FullName, "gateway.json"),
             JsonSerializer.Serialize(UdpGateway.Config(port, server.Port), ContractsJson.Default.GatewayConfig)

@@ -108,7 +108,7 @@ public sealed class RedisFaultTests
             Limit,
             "the Sentinel knows the replica"
         );
-        var dead = RedisServer.FreePort();
+        var dead = Ports.Free();
         var settings = RedisRegistryTests.Settings(dead, sentinel.Port) with { SentinelMaster = "fleet" };
         await using var gateway = new Gateway("g-1", settings);
         await gateway.UntilAsync(view => view.Problem is null, "it is registered at the master");
@@ -202,8 +202,7 @@ public sealed class RedisFaultTests
         }
     }
 
-    private static Task<RedisServer> NodeAsync() =>
-        RedisServer.StartAsync("--cluster-enabled", "yes", "--cluster-port", $"{RedisServer.FreePort()}");
+    private static Task<RedisServer> NodeAsync() => RedisServer.StartAsync("--cluster-enabled", "yes", "--cluster-port", $"{Ports.Free()}");
 
     /// <summary>The registry of a gateway, without the gateway.</summary>
     private sealed class Gateway : IAsyncDisposable

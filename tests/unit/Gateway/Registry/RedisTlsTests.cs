@@ -25,7 +25,7 @@ public sealed class RedisTlsTests : IDisposable
     public async Task Connect_CertificateOfTheAuthorityAndName_OrNotAtAll(string ca, string? serverName, string? problem)
     {
         WriteCertificates();
-        var port = RedisServer.FreePort();
+        var port = Ports.Free();
         await using var redis = await RedisServer.StartAsync([
             "--tls-port",
             $"{port}",

@@ -53,7 +53,7 @@ public sealed class GatewayProcessTests : IAsyncLifetime
         hello.Limits.Sysctls.Keys.ShouldContain("net.core.somaxconn");
 
         var session = await fake.SessionAsync();
-        var port = FreePort();
+        var port = Ports.Free();
         var config = Config(port);
         await FakeOperator.SendAsync(session, new ConfigMessage { Hash = ContractsJson.Hash(config), Config = config });
         (await fake.NextAsync<AckMessage>()).Accepted.ShouldBeTrue();
@@ -107,7 +107,7 @@ public sealed class GatewayProcessTests : IAsyncLifetime
     [Fact]
     public async Task ConfigFile_IsServedAndReloaded_AndAdminTells()
     {
-        var (port, admin) = (FreePort(), FreePort());
+        var (port, admin) = (Ports.Free(), Ports.Free());
         var file = Path.Combine(_directory.FullName, "gateway.json");
         await WriteAsync(file, Static(port));
         Start(
@@ -197,13 +197,6 @@ public sealed class GatewayProcessTests : IAsyncLifetime
             ],
             Backends = [new BackendConfig { Name = "app", Source = EndpointSource.Pushed }],
         };
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
 
     private static Task WriteAsync(string file, GatewayConfig config) =>
         File.WriteAllTextAsync(file, System.Text.Json.JsonSerializer.Serialize(config, ContractsJson.Default.GatewayConfig));

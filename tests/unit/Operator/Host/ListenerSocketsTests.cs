@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Handover;
 using Mooring.Operator.Host.Sockets;
+using Mooring.Testing;
 
 namespace Mooring.Operator.Tests.Host;
 
@@ -34,7 +35,7 @@ public sealed class ListenerSocketsTests : IDisposable
     [Fact]
     public void Commit_RenamedListener_KeepsTheSocketAndRaisesTheSequence()
     {
-        var port = FreePorts.Find(new HashSet<int>());
+        var port = Ports.Free();
         _sockets.Prepare([Listener("a", port)]).ShouldBeEmpty();
         _sockets.Commit("f", [Listener("a", port)]).ShouldBeTrue();
         var socket = _sockets.Handles(_sockets.Set("f")!)[0];
@@ -55,9 +56,7 @@ public sealed class ListenerSocketsTests : IDisposable
     [Fact]
     public async Task HandoverServer_EachGatewayAndEachChange_GetsTheCompleteSet()
     {
-        var ports = new HashSet<int>();
-        ports.Add(FreePorts.Find(ports));
-        ports.Add(FreePorts.Find(ports));
+        int[] ports = [Ports.Free(), Ports.Free()];
         ListenerConfig[] listeners = [.. ports.Select(static (port, i) => Listener($"l{i}", port))];
         var path = Path.Combine(Path.GetTempPath(), $"mooring-{Guid.NewGuid():N}.sock");
         await using (var server = new HandoverServer(path, TimeProvider.System))

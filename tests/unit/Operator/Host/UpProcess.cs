@@ -6,7 +6,6 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Host.Processes;
-using Mooring.Operator.Host.Sockets;
 using Mooring.Testing;
 
 namespace Mooring.Operator.Tests.Host;
@@ -22,9 +21,9 @@ internal sealed class UpProcess : IAsyncDisposable
 
     public UpProcess(Func<UpProcess, string> manifest, params IEnumerable<string> arguments)
     {
-        TcpPort = FreePorts.Find(new HashSet<int>());
-        WebSocketPort = FreePorts.Find(new HashSet<int> { TcpPort });
-        HttpPort = FreePorts.Find(new HashSet<int> { TcpPort, WebSocketPort });
+        TcpPort = Ports.Free();
+        WebSocketPort = Ports.Free();
+        HttpPort = Ports.Free();
         File.WriteAllText(ManifestPath, manifest(this));
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "operator"))
         {

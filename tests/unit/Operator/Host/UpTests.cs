@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using Mooring.Operator.Host.Processes;
+using Mooring.Testing;
 
 namespace Mooring.Operator.Tests.Host;
 
@@ -96,7 +97,7 @@ public sealed class UpTests
         await using var up = new UpProcess(Quickstart);
         await up.ReadyAsync();
         using var client = await up.ConnectAsync();
-        var port = Mooring.Operator.Host.Sockets.FreePorts.Find(new HashSet<int>());
+        var port = Ports.Free();
         var line = $"  - {{name: more, protocol: TCP, port: {port}, backend: echo}}\n";
         up.Edit("  backends:\n", line + "  backends:\n");
         using var more = await PatientlyConnectAsync(up, port);

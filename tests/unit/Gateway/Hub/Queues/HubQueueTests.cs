@@ -13,7 +13,7 @@ namespace Mooring.Gateway.Tests.Hub.Queues;
 /// <summary>What every queue does, wherever it keeps its jobs.</summary>
 public abstract class HubQueueTests : IAsyncLifetime
 {
-    private protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
     private static readonly QueueOptions Options = new()
     {

@@ -20,16 +20,65 @@ internal static class TlsTransfer
         var data = new byte[bytes];
         new Random(seed).NextBytes(data);
         using var limit = new CancellationTokenSource(EngineHarness.Patience);
-        var reading = HashAsync(stream, limit.Token);
+        using var turn = new SemaphoreSlim(1);
+        var ended = new TaskCompletionSource();
+        var reading = ReadAsync(stream, bytes, turn, ended.Task, limit.Token);
         for (var at = 0; at < bytes; at += piece)
         {
             await stream.WriteAsync(data.AsMemory(at, Math.Min(piece, bytes - at)), limit.Token);
         }
 
+        await turn.WaitAsync(limit.Token);
         await EndAsync(stream);
+        turn.Release();
+        ended.SetResult();
         var (length, hash) = await reading;
         length.ShouldBe(bytes);
         hash.ShouldBe(SHA256.HashData(data));
+    }
+
+    /// <summary>
+    /// Reads to the end, but not while the other direction is being ended: SslStream takes a read and a shutdown at the same moment for an
+    /// error of OpenSSL. What is under way meanwhile waits in the sockets.
+    /// </summary>
+    private static async Task<(long Length, byte[] Hash)> ReadAsync(
+        Stream stream,
+        int bytes,
+        SemaphoreSlim turn,
+        Task ended,
+        CancellationToken cancellation
+    )
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[64 * 1024];
+        var length = 0L;
+        while (true)
+        {
+            // With all of it back, only the end can come, and that comes after ours: to wait for it now would hold the turn for ever.
+            if (length >= bytes)
+            {
+                await ended.WaitAsync(cancellation);
+            }
+
+            await turn.WaitAsync(cancellation);
+            int count;
+            try
+            {
+                count = await stream.ReadAsync(buffer, cancellation);
+            }
+            finally
+            {
+                turn.Release();
+            }
+
+            if (count == 0)
+            {
+                return (length, hash.GetHashAndReset());
+            }
+
+            hash.AppendData(buffer, 0, count);
+            length += count;
+        }
     }
 
     /// <summary>Ends the writing side alone.</summary>
