@@ -1,5 +1,3 @@
-using Mooring.Testing;
-
 namespace Mooring.Testing.Redis;
 
 /// <summary>A real Redis Cluster of three masters on loopback, each with a third of the slots.</summary>
