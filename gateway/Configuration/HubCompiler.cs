@@ -1,5 +1,6 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Options;
+using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Configuration;
 
@@ -54,7 +55,7 @@ internal static class HubCompiler
             errors.Add($"{at}.apiKeyFiles", $"must be at most {MaxKeys} paths");
         }
 
-        return errors.Count == before ? new HubOptions(hub) : null;
+        return errors.Count == before ? new HubOptions(hub, new OriginList(socket.Origins)) : null;
     }
 
     private static void CheckAbsent(string path, ListenerConfig listener, WebSocketListenerConfig socket, ErrorList errors)

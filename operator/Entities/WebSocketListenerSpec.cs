@@ -9,11 +9,6 @@ namespace Mooring.Operator.Entities;
 [ValidationRule("self.mode != 'Hub' || !has(self.lifetime)", "lifetime is not for mode Hub", FieldPath = ".lifetime")]
 [ValidationRule("self.mode != 'Hub' || !has(self.idleTimeout)", "idleTimeout is not for mode Hub", FieldPath = ".idleTimeout")]
 [ValidationRule(
-    "self.mode != 'Hub' || !has(self.origins) || size(self.origins) == 0",
-    "origins is not for mode Hub",
-    FieldPath = ".origins"
-)]
-[ValidationRule(
     "self.mode != 'Hub' || !has(self.subprotocols) || size(self.subprotocols) == 0",
     "subprotocols is not for mode Hub",
     FieldPath = ".subprotocols"

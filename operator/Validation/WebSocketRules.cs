@@ -24,7 +24,6 @@ internal sealed class WebSocketRules : AbstractValidator<WebSocketListenerSpec>
             () =>
             {
                 const string Proxy = "is not for mode Hub";
-                RuleFor(socket => socket.Origins).Empty().WithMessage(Proxy);
                 RuleFor(socket => socket.Subprotocols).Empty().WithMessage(Proxy);
                 RuleFor(socket => socket.MessagesPerMinute).Null().WithMessage(Proxy);
                 RuleFor(socket => socket.MaxMessageBytes).Null().WithMessage(Proxy);

@@ -69,8 +69,7 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
             return;
         }
 
-        loop.Engine.Listeners[channel->Listener].CountRefusal(RefusalReason.HandshakeTimeout);
-        Refuse(client, channel, request, TooSlow);
+        Refuse(client, channel, request, TooSlow, RefusalReason.HandshakeTimeout);
     }
 
     public void Forget(int client) => _requests.Remove(client);
@@ -141,16 +140,24 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
     private void Upgrade(int client, Channel* channel, HubRequest request, int headLength)
     {
         var data = request.Received;
-        var refusal = UpgradeValidator.Validate(_head, data);
         var hub = request.Hub;
+        var reason = RefusalReason.BadRequest;
+        var refusal = UpgradeValidator.Validate(_head, data);
+        if (refusal.IsNone)
+        {
+            refusal = hub.Options.Origins.Check(_head, data);
+            reason = RefusalReason.Origin;
+        }
+
         if (refusal.IsNone && hub.Node.Pacer.IsFull(hub.Now, hub.Options.Config.ConnectsPerSecond))
         {
             refusal = Crowded;
+            reason = RefusalReason.UpgradeRate;
         }
 
         if (!refusal.IsNone)
         {
-            Refuse(client, channel, request, refusal);
+            Refuse(client, channel, request, refusal, reason);
             return;
         }
 
@@ -241,9 +248,9 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
         }
     }
 
-    private void Refuse(int client, Channel* channel, HubRequest request, Refusal refusal)
+    private void Refuse(int client, Channel* channel, HubRequest request, Refusal refusal, RefusalReason reason = RefusalReason.BadRequest)
     {
-        loop.Engine.Listeners[channel->Listener].CountRefusal(RefusalReason.BadRequest);
+        loop.Engine.Listeners[channel->Listener].CountRefusal(reason);
         request.IsEnding = true;
         request.Served = true;
         if (Send(client, channel, PlainAnswer.For(refusal)))

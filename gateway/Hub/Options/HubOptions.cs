@@ -1,12 +1,15 @@
 using System.Collections.Frozen;
 using System.Text;
 using Mooring.Contracts.Configuration;
+using Mooring.Gateway.WebSockets;
 using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Options;
 
 /// <summary>What a Hub listener serves, as it is in force. Immutable and thread-safe.</summary>
-internal sealed class HubOptions(HubConfig config)
+/// <param name="config">The Hub's settings.</param>
+/// <param name="origins">The listener's origins.</param>
+internal sealed class HubOptions(HubConfig config, OriginList origins)
 {
     /// <summary>Longest channel name, in bytes of UTF-8.</summary>
     public const int MaxChannelBytes = 255;
@@ -31,6 +34,9 @@ internal sealed class HubOptions(HubConfig config)
         .ToFrozenDictionary(static one => one.Config.Name, StringComparer.Ordinal);
 
     public HubConfig Config { get; } = config;
+
+    /// <summary>Where browsers may come from.</summary>
+    public OriginList Origins { get; } = origins;
 
     /// <summary>What clients may send.</summary>
     public MessageLimits Limits { get; } = new() { MaxMessageBytes = config.MaxMessageBytes };

@@ -7,6 +7,7 @@ using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Sessions;
+using Mooring.Gateway.WebSockets;
 using Mooring.Gateway.WebSockets.Framing;
 using Mooring.Testing;
 
@@ -21,7 +22,7 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
 
     public HubHarness(HubConfig? config = null, Func<ManualTime, IHubBroker>? broker = null, JwksCache? fetched = null)
     {
-        var options = new HubOptions(config ?? Config());
+        var options = new HubOptions(config ?? Config(), new OriginList([]));
         Broker = broker?.Invoke(Time) ?? new MemoryBroker(Time);
         Node = new HubNode("g/hub", Broker, options, Time)
         {

@@ -4,6 +4,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Sessions;
+using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Tests.Hub;
 
@@ -261,7 +262,7 @@ public sealed class HubSessionTests : IAsyncLifetime
     [Fact]
     public void Connects_TooFast_WaitForTheirTurnOrComeAgain()
     {
-        _hub.Node.Options = new(HubHarness.Config() with { ConnectsPerSecond = 10 });
+        _hub.Node.Options = new(HubHarness.Config() with { ConnectsPerSecond = 10 }, new OriginList([]));
         var sessions = Enumerable.Range(0, 60).Select(_ => _hub.Open()).ToList();
         foreach (var session in sessions)
         {

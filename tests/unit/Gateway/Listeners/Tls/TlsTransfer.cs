@@ -29,10 +29,21 @@ internal static class TlsTransfer
         }
 
         await turn.WaitAsync(limit.Token);
-        await EndAsync(stream);
+        Exception? failure = null;
+        try
+        {
+            await EndAsync(stream);
+        }
+        catch (Exception exception)
+        {
+            // Where the other end was first, the reader knows why.
+            failure = exception;
+        }
+
         turn.Release();
         ended.SetResult();
         var (length, hash) = await reading;
+        failure.ShouldBeNull();
         length.ShouldBe(bytes);
         hash.ShouldBe(SHA256.HashData(data));
     }
