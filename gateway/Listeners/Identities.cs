@@ -2,7 +2,6 @@
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Transport;
-using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Listeners;
 
@@ -15,11 +14,11 @@ internal sealed unsafe class Identities(RelayLoop loop) : IDisposable
     /// <summary>Connections that are counted so.</summary>
     public int Count => _states.Count;
 
-    /// <summary>Takes the places of a request on this gateway. Null: taken, or it says nothing; else who has too many.</summary>
-    public RefusalReason? Take(int client, Channel* channel, in UpgradeRequest request)
+    /// <summary>Takes the places of a user and a device (0: not told) on this gateway. Null: taken, or it says nothing; else who has too many.</summary>
+    public RefusalReason? Take(int client, Channel* channel, ulong user, ulong device)
     {
         var snapshot = loop.Engine.Snapshot;
-        var (user, device) = (snapshot?.PerUser > 0 ? request.User : 0, snapshot?.PerDevice > 0 ? request.Device : 0);
+        (user, device) = (snapshot?.PerUser > 0 ? user : 0, snapshot?.PerDevice > 0 ? device : 0);
         if (user == 0 && device == 0)
         {
             return null;

@@ -40,7 +40,7 @@ internal sealed unsafe partial class Upgrader
     private void Identify(int client, Channel* channel, Handshake handshake)
     {
         handshake.Wait = HandshakeWait.None;
-        if (loop.Identities.Take(client, channel, handshake.Request) is { } refusal)
+        if (loop.Identities.Take(client, channel, handshake.Request.User, handshake.Request.Device) is { } refusal)
         {
             RefuseIdentity(client, channel, refusal);
             return;

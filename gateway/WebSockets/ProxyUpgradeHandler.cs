@@ -15,7 +15,6 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
 
     // Keep the numbers of one value as user, as device and for hashing apart.
     private const byte HashSalt = 0;
-    private const byte UserSalt = 1;
     private const byte DeviceSalt = 2;
 
     [ThreadStatic]
@@ -128,7 +127,7 @@ internal sealed class ProxyUpgradeHandler : IUpgradeHandler
             AffinityKey = affinity.IsEmpty ? null : Encoding.ASCII.GetString(affinity),
             HashKey =
                 _type == AffinityType.ClientAddress ? client.Address.ClientKey : _hashed?.Key(head, received, target.Origin, HashSalt) ?? 0,
-            User = _user?.Key(head, received, target.Origin, UserSalt) ?? 0,
+            User = _user?.Key(head, received, target.Origin, RequestValue.UserSalt) ?? 0,
             Device = _device?.Key(head, received, target.Origin, DeviceSalt) ?? 0,
             Secure = client.Secure,
         };

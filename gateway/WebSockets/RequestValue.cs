@@ -10,6 +10,9 @@ namespace Mooring.Gateway.WebSockets;
 /// <summary>One value that requests carry: to hash by, or to count by. Immutable and thread-safe.</summary>
 internal sealed class RequestValue(RequestValueSource source, string name)
 {
+    /// <summary>Of users.</summary>
+    public const byte UserSalt = 1;
+
     private const int MaxToken = 8 * 1024;
 
     private readonly byte[] _name = Encoding.UTF8.GetBytes(name);
@@ -34,6 +37,9 @@ internal sealed class RequestValue(RequestValueSource source, string name)
         };
         return Hash(value, salt);
     }
+
+    /// <summary>The number of a user, the same wherever the name came from.</summary>
+    public static ulong UserKey(string user) => Hash(Encoding.UTF8.GetBytes(user), UserSalt);
 
     /// <summary>The first 8 bytes of a SHA-256: nobody makes two values meet. Never 0 for a value that is there.</summary>
     public static ulong Hash(ReadOnlySpan<byte> value, byte salt)

@@ -73,8 +73,8 @@ public sealed record CapacitySpec
     public int? PerAddress { get; set; }
 
     [Description(
-        "WebSockets at most of one user, on listeners that say who that is (webSocket.identity): on all gateways that share a registry; without one, on each. "
-            + "0: no limit. Default 10."
+        "WebSockets at most of one user, on listeners that say who that is (webSocket.identity), and of clients of a Hub, whose user is their token's: on all "
+            + "gateways that share a registry; without one, on each. 0: no limit. Default 10 where a listener has an identity, else none."
     )]
     [RangeMinimum(0), RangeMaximum(1_000_000)]
     public int? PerUser { get; set; }

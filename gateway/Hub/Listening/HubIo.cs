@@ -1,8 +1,10 @@
 // Hot path: every event of a Hub connection. See tests/benchmarks.
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Sessions;
+using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.WebSockets;
 using Mooring.Gateway.WebSockets.Framing;
 using Mooring.Gateway.WebSockets.Messages;
 
@@ -384,6 +386,35 @@ internal sealed unsafe class HubIo : IDisposable
         {
             var ticks = Math.Clamp((time - Now + TimerWheel.TickMilliseconds - 1) / TimerWheel.TickMilliseconds, 1, int.MaxValue / 2);
             io._loop.Timers.Arm(session.Descriptor, io._loop.Tick + (uint)ticks);
+        }
+
+        public PlaceAnswer TakePlace(HubSession session, Action<bool> answer)
+        {
+            if (io._loop.Engine.Snapshot is not { PerUser: > 0 })
+            {
+                return PlaceAnswer.Taken;
+            }
+
+            var client = session.Descriptor;
+            var channel = io._loop.Table[client];
+            var listener = io._loop.Engine.Listeners[channel->Listener];
+            if (io._loop.Identities.Take(client, channel, RequestValue.UserKey(session.User), device: 0) is { } full)
+            {
+                listener.CountRefusal(full);
+                return PlaceAnswer.Full;
+            }
+
+            return io._loop.Identities.TryAsk(client, channel, OnAnswer) ? PlaceAnswer.Asked : PlaceAnswer.Taken;
+
+            void OnAnswer(int _, RefusalReason? reason)
+            {
+                if (reason is { } why)
+                {
+                    listener.CountRefusal(why);
+                }
+
+                answer(reason is null);
+            }
         }
 
         public void Wake()

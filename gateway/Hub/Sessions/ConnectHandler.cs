@@ -11,6 +11,9 @@ internal sealed class ConnectHandler(HubLoop loop)
     /// <summary>A client that was refused has so long to go by itself.</summary>
     private const long RefusedMilliseconds = 2000;
 
+    /// <summary>How long the fleet may take to say whether a user has room; then this gateway's own count decides.</summary>
+    private const long AskMilliseconds = 1000;
+
     private static readonly HubDisconnect ConnectionClosed = new(3000, "connection closed");
 
     public void Handle(HubSession session, ref HubCommand command)
@@ -170,6 +173,55 @@ internal sealed class ConnectHandler(HubLoop loop)
             return;
         }
 
+        Place(session, id, positions, wanted);
+    }
+
+    /// <summary>A user has so many connections and no more; it is the verified token's. What the fleet does not say in time this gateway's own count decides.</summary>
+    private void Place(HubSession session, uint id, List<KeyValuePair<string, StreamPosition>> positions, List<ServerSubscription> wanted)
+    {
+        if (session.User.Length == 0)
+        {
+            Begin(session, id, positions, wanted);
+            return;
+        }
+
+        Action begin = () => Begin(session, id, positions, wanted);
+        switch (loop.Transport.TakePlace(session, OnAnswer))
+        {
+            case PlaceAnswer.Taken:
+                begin();
+                break;
+            case PlaceAnswer.Full:
+                loop.Disconnect(session, HubDisconnect.ConnectionLimit);
+                break;
+            default:
+                session.TurnAt = loop.Now + AskMilliseconds;
+                session.Turn = begin;
+                loop.Arm(session);
+                break;
+        }
+
+        void OnAnswer(bool hasRoom)
+        {
+            if (session.IsClosed || !ReferenceEquals(session.Turn, begin))
+            {
+                return;
+            }
+
+            (session.Turn, session.TurnAt) = (null, 0);
+            if (hasRoom)
+            {
+                begin();
+            }
+            else
+            {
+                loop.Disconnect(session, HubDisconnect.ConnectionLimit);
+            }
+        }
+    }
+
+    private void Begin(HubSession session, uint id, List<KeyValuePair<string, StreamPosition>> positions, List<ServerSubscription> wanted)
+    {
         // One more than there are, until all have begun: the first ones may be done before the last one begins.
         var connect = new PendingConnect(id) { Waiting = wanted.Count + 1 };
         foreach (var subscription in wanted)

@@ -15,6 +15,11 @@ internal interface IHubTransport
     /// <summary>Calls <see cref="HubLoop.OnTimer"/> at that time, or before; once, in place of what was asked for before.</summary>
     void WakeAt(HubSession session, long time);
 
+    /// <summary>Takes a place of the session's user (<c>capacity.perUser</c>), as long as its connection lasts.</summary>
+    /// <param name="session">With a user.</param>
+    /// <param name="answer">After <see cref="PlaceAnswer.Asked"/>, on this loop, while the connection is there: whether there is room. May never be called.</param>
+    PlaceAnswer TakePlace(HubSession session, Action<bool> answer);
+
     /// <summary>Runs <see cref="HubLoop.RunPosted"/> on the loop's thread soon. From any thread.</summary>
     void Wake();
 }

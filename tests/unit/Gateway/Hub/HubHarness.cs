@@ -50,6 +50,9 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
 
     public Dictionary<HubSession, HubDisconnect> Closed { get; } = [];
 
+    /// <summary>Who has no place left; null: nobody is asked.</summary>
+    public Func<HubSession, Action<bool>, PlaceAnswer>? Places { get; set; }
+
     public long Now => Time.GetTimestamp() / TimeSpan.TicksPerMillisecond;
 
     private Dictionary<HubSession, List<JsonElement>> Frames { get; } = [];
@@ -198,6 +201,8 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
     }
 
     public void WakeAt(HubSession session, long time) => _wakes[session] = time;
+
+    public PlaceAnswer TakePlace(HubSession session, Action<bool> answer) => Places?.Invoke(session, answer) ?? PlaceAnswer.Taken;
 
     public void Wake() { }
 

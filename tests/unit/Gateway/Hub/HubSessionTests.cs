@@ -260,6 +260,56 @@ public sealed class HubSessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Connect_UserWithoutAPlace_IsTold()
+    {
+        _hub.Places = static (_, _) => PlaceAnswer.Full;
+        var session = _hub.Open();
+        _hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{_hub.Token("ann")}}}"}}""");
+        _hub.Closed[session].ShouldBe(HubDisconnect.ConnectionLimit);
+        _hub.Connect().User.ShouldBeEmpty("who has no name is not counted");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Connect_FleetIsAskedForAPlace_ItsWordHolds(bool hasRoom)
+    {
+        Action<bool>? answer = null;
+        _hub.Places = (_, told) =>
+        {
+            answer = told;
+            return PlaceAnswer.Asked;
+        };
+        var session = _hub.Open();
+        _hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{_hub.Token("ann")}}}"}}""");
+        _hub.Read(session).ShouldBeEmpty();
+        answer!(hasRoom);
+        _hub.Settle();
+        _hub.Closed.ContainsKey(session).ShouldBe(!hasRoom);
+        _hub.Read(session).Count.ShouldBe(hasRoom ? 1 : 0);
+
+        answer(false);
+        _hub.Closed.ContainsKey(session).ShouldBe(!hasRoom, "it has said so once");
+    }
+
+    [Fact]
+    public void Connect_FleetDoesNotAnswer_GoesOn()
+    {
+        Action<bool>? answer = null;
+        _hub.Places = (_, told) =>
+        {
+            answer = told;
+            return PlaceAnswer.Asked;
+        };
+        var session = _hub.Open();
+        _hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{_hub.Token("ann")}}}"}}""");
+        _hub.Advance(TimeSpan.FromMilliseconds(1001));
+        _hub.Read(session).Single().GetProperty("connect").GetProperty("client").GetString().ShouldNotBeEmpty();
+        answer!(false);
+        _hub.Closed.ShouldBeEmpty("too late");
+    }
+
+    [Fact]
     public void Connects_TooFast_WaitForTheirTurnOrComeAgain()
     {
         _hub.Node.Options = new(HubHarness.Config() with { ConnectsPerSecond = 10 }, new OriginList([]));

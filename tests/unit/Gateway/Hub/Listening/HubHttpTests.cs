@@ -1,19 +1,33 @@
+using System.Buffers.Text;
 using System.Net.WebSockets;
+using System.Security.Cryptography;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Limits;
+using Mooring.Gateway.Registry;
 using Mooring.Gateway.Tests.WebSockets;
+using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Hub.Listening;
 
 /// <summary>What a Hub listener answers before a WebSocket stands, on real sockets.</summary>
 public sealed class HubHttpTests : IAsyncLifetime
 {
+    private const string Secret = "a secret of more than sixteen bytes";
+    private readonly string _secret = Path.GetTempFileName();
     private ProxyGateway _gateway = null!;
 
-    public async Task InitializeAsync() => _gateway = await ProxyGateway.StartAsync(Listener(), backend: null);
+    public async Task InitializeAsync()
+    {
+        await File.WriteAllTextAsync(_secret, Secret);
+        _gateway = await ProxyGateway.StartAsync(Listener(), backend: null);
+    }
 
-    public Task DisposeAsync() => _gateway.DisposeAsync().AsTask();
+    public async Task DisposeAsync()
+    {
+        await _gateway.DisposeAsync();
+        File.Delete(_secret);
+    }
 
     [Theory]
     [InlineData("Origin: https://evil.example.net\r\n", "HTTP/1.1 403 ")]
@@ -61,6 +75,55 @@ public sealed class HubHttpTests : IAsyncLifetime
         Refused(RefusalReason.BadRequest).ShouldBe(1);
     }
 
+    [Fact]
+    public async Task PerUser_AcrossGateways_IsTheFleetsLimit()
+    {
+        await using var other = await ProxyGateway.StartAsync(Listener(), backend: null);
+        await using var registry = new MemoryRegistry(TimeProvider.System);
+        await using var here = new FleetIdentities(registry, _gateway.Engine.Identities, "here", TimeProvider.System);
+        await using var there = new FleetIdentities(registry, other.Engine.Identities, "there", TimeProvider.System);
+        _gateway.Capacity = other.Capacity = new CapacityConfig { PerUser = 2 };
+        await _gateway.ApplyAsync(WithTokens(), backend: null);
+        await other.ApplyAsync(WithTokens(), backend: null);
+
+        using var first = await _gateway.ConnectAsync();
+        (await ConnectHubAsync(first, "ann")).ShouldContain("\"client\":");
+        using var second = await other.ConnectAsync();
+        (await ConnectHubAsync(second, "ann")).ShouldContain("\"client\":");
+        foreach (var gateway in new[] { _gateway, other })
+        {
+            using var third = await gateway.ConnectAsync();
+            (await ConnectHubAsync(third, "ann")).ShouldBe("3504");
+            using var somebody = await gateway.ConnectAsync();
+            (await ConnectHubAsync(somebody, "bob")).ShouldContain("\"client\":");
+            Refused(gateway, RefusalReason.PerUser).ShouldBe(1);
+        }
+
+        await second.CloseAsync(WebSocketCloseStatus.NormalClosure, null, ProxyGateway.Deadline());
+        await Until.TrueAsync(
+            async () =>
+            {
+                using var again = await _gateway.ConnectAsync();
+                return (await ConnectHubAsync(again, "ann")).Contains("\"client\":", StringComparison.Ordinal);
+            },
+            TimeSpan.FromSeconds(60),
+            "the place that ended there is free here"
+        );
+    }
+
+    private WebSocketListenerConfig WithTokens() =>
+        Listener() with
+        {
+            Hub = new HubConfig { Jwt = new JwtConfig { HmacSecretFile = _secret } },
+        };
+
+    private static string Token(string user)
+    {
+        static string Encode(string text) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(text));
+        var body = Encode("""{"alg":"HS256"}""") + "." + Encode($$"""{"sub":"{{user}}"}""");
+        return $"{body}.{Base64Url.EncodeToString(HMACSHA256.HashData(Encoding.UTF8.GetBytes(Secret), Encoding.ASCII.GetBytes(body)))}";
+    }
+
     private static WebSocketListenerConfig Listener(params string[] origins) =>
         new()
         {
@@ -69,19 +132,22 @@ public sealed class HubHttpTests : IAsyncLifetime
             Hub = new HubConfig { Anonymous = true },
         };
 
-    private static async Task<string> ConnectHubAsync(ClientWebSocket client)
+    /// <summary>The reply, or the code of the close frame.</summary>
+    private static async Task<string> ConnectHubAsync(ClientWebSocket client, string? user = null)
     {
         await client.SendAsync(
-            Encoding.UTF8.GetBytes("""{"id":1,"connect":{}}"""),
+            Encoding.UTF8.GetBytes(user is null ? """{"id":1,"connect":{}}""" : $$$"""{"id":1,"connect":{"token":"{{{Token(user)}}}"}}"""),
             WebSocketMessageType.Text,
             endOfMessage: true,
             ProxyGateway.Deadline()
         );
         var buffer = new byte[4096];
         var got = await client.ReceiveAsync(buffer, ProxyGateway.Deadline());
-        return Encoding.UTF8.GetString(buffer, 0, got.Count);
+        return got.CloseStatus is { } code ? $"{(int)code}" : Encoding.UTF8.GetString(buffer, 0, got.Count);
     }
 
-    private long Refused(RefusalReason reason) =>
-        _gateway.Engine.ListenerLoads()[0].RefusedTotal.GetValueOrDefault(RefusalReasons.Name(reason));
+    private long Refused(RefusalReason reason) => Refused(_gateway, reason);
+
+    private static long Refused(ProxyGateway gateway, RefusalReason reason) =>
+        gateway.Engine.ListenerLoads()[0].RefusedTotal.GetValueOrDefault(RefusalReasons.Name(reason));
 }
