@@ -49,7 +49,8 @@ internal static class WebSocketRenderer
     /// <summary>Adds the limits by user and device, where a listener tells them apart: a Hub does by itself, but has no limit that nobody asked for.</summary>
     public static CapacityConfig Add(CapacityConfig config, FleetSpec spec) =>
         spec.Listeners.All(listener =>
-            listener.WebSocket?.Identity is null && (listener.WebSocket?.Mode != WebSocketModes.Hub || spec.Gateway.Capacity?.PerUser is null)
+            listener.WebSocket?.Identity is null
+            && (listener.WebSocket?.Mode != WebSocketModes.Hub || spec.Gateway.Capacity?.PerUser is null)
         )
             ? config
             : config with
