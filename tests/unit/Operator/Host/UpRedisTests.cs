@@ -66,7 +66,7 @@ public sealed partial class UpRedisTests
             await using var redis = await RedisServer.StartAsync(() =>
                 [
                     "--tls-port",
-                    $"{port = RedisServer.FreePort()}",
+                    $"{port = Ports.Free()}",
                     "--tls-auth-clients",
                     "no",
                     "--tls-cert-file",
