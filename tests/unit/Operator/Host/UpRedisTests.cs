@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using Mooring.Operator.Host.Processes;
+using Mooring.Testing;
 using Mooring.Testing.Redis;
 
 namespace Mooring.Operator.Tests.Host;
