@@ -2,12 +2,43 @@ using System.Net.Sockets;
 
 namespace Mooring.Gateway.Tunnels.Client;
 
-/// <summary>Carries one visitor's bytes between a data connection and the local service; an end of one direction leaves the other open.</summary>
+/// <summary>
+/// Carries one visitor's bytes between a data connection and the local service; an end of one direction leaves the other open. Plain ones go
+/// on by the <see cref="Carrier"/>; TLS is opened here.
+/// </summary>
 internal static class StreamCarrier
 {
     private const int BufferBytes = 128 * 1024;
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>Connects a plain data connection with the local service, and leaves both to the loop.</summary>
+    /// <exception cref="IOException">The service cannot be reached.</exception>
+    public static async Task PassAsync(Carrier carrier, TunnelWire wire, LocalPort local)
+    {
+        using var limit = new CancellationTokenSource(ConnectTimeout);
+        CarrierStream service;
+        try
+        {
+            service = await carrier.ConnectAsync(local.Host, local.Port, limit.Token);
+        }
+        catch (OperationCanceledException late)
+        {
+            throw new IOException($"{local} does not answer", late);
+        }
+        catch (SocketException error)
+        {
+            throw new IOException($"{local}: {error.Message}", error);
+        }
+
+        await using (service)
+        {
+            await service.WriteAsync(wire.TakeRest(), limit.Token);
+            carrier.Pair((CarrierStream)wire.Stream, service);
+        }
+    }
+
+    /// <summary>Serves a data connection that speaks TLS until its end.</summary>
+    /// <exception cref="IOException">The service cannot be reached.</exception>
     public static async Task RunAsync(TunnelWire wire, LocalPort local)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -48,7 +79,7 @@ internal static class StreamCarrier
             return secured.ShutdownAsync();
         }
 
-        wire.Socket.Shutdown(SocketShutdown.Send);
+        wire.Socket!.Shutdown(SocketShutdown.Send);
         return Task.CompletedTask;
     }
 
@@ -60,12 +91,22 @@ internal static class StreamCarrier
 
     private static async Task CopyAsync(Stream from, Stream to, Func<Task> end, TunnelWire wire, Socket socket)
     {
-        var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(BufferBytes);
+        byte[]? buffer = null;
         try
         {
-            while (await from.ReadAsync(buffer) is > 0 and var count)
+            // A read of nothing returns when there is something: whoever is silent has no buffer.
+            while (await from.ReadAsync(Memory<byte>.Empty) == 0)
             {
+                buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(BufferBytes);
+                var count = await from.ReadAsync(buffer);
+                if (count == 0)
+                {
+                    break;
+                }
+
                 await to.WriteAsync(buffer.AsMemory(0, count));
+                System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+                buffer = null;
             }
 
             await end();
@@ -73,12 +114,15 @@ internal static class StreamCarrier
         catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException)
         {
             // A broken end breaks the other: by a reset, or what came so far would be taken for the whole.
-            wire.Socket.Close(0);
+            wire.Socket!.Close(0);
             socket.Close(0);
         }
         finally
         {
-            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+            if (buffer is not null)
+            {
+                System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+            }
         }
     }
 }

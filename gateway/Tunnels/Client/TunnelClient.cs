@@ -20,6 +20,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     private int _visitors;
     private IReadOnlyList<LocalPort> _locals = options.Locals;
     private string? _key;
+    private Carrier? _carrier;
 
     /// <summary>How long the gateways keep the ports for this client, and when it was with them last.</summary>
     private TimeSpan _grace;
@@ -28,6 +29,8 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     /// <summary>Runs until cancelled; with <see cref="TunnelOptions.Once"/>, until the first failure. The exit code.</summary>
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
+        using var carrier = options.Tls ? null : new Carrier();
+        _carrier = carrier;
         var wait = FirstWait;
         while (true)
         {
@@ -76,7 +79,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     private async Task ServeAsync(CancellationToken cancellation)
     {
         output.Say("connecting", $"connecting to {options.Host}:{options.Port}", ("to", $"{options.Host}:{options.Port}"));
-        await using var control = await TunnelWire.DialAsync(options, cancellation);
+        await using var control = await TunnelWire.DialAsync(options, _carrier, cancellation);
         var request = new OpenRequest
         {
             Ports =
@@ -200,7 +203,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     {
         try
         {
-            await using var wire = await TunnelWire.DialAsync(options, cancellation);
+            await using var wire = await TunnelWire.DialAsync(options, _carrier, cancellation);
             await wire.SendAsync($"{{\"Accept\":\"{id:D}\"}}", cancellation);
             await CarryAsync(wire, visit);
         }
@@ -219,7 +222,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             TunnelWire? wire = null;
             try
             {
-                wire = await TunnelWire.DialAsync(options, cancellation);
+                wire = await TunnelWire.DialAsync(options, _carrier, cancellation);
                 await wire.SendAsync($"{{\"Ready\":\"{answer.Ready:D}\"}}", cancellation);
                 var message = await wire.ReadAsync(cancellation);
                 if (
@@ -272,7 +275,11 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     {
         try
         {
-            if (Interlocked.Increment(ref _visitors) > MaxVisitors || visit.Port < 0 || visit.Port >= _locals.Count)
+            if (
+                Interlocked.Increment(ref _visitors) + (_carrier?.Pairs ?? 0) > MaxVisitors
+                || visit.Port < 0
+                || visit.Port >= _locals.Count
+            )
             {
                 throw new IOException("there is no room for it");
             }
@@ -282,9 +289,13 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             {
                 await DatagramCarrier.RunAsync(wire, local, time);
             }
-            else
+            else if (_carrier is null)
             {
                 await StreamCarrier.RunAsync(wire, local);
+            }
+            else
+            {
+                await StreamCarrier.PassAsync(_carrier, wire, local);
             }
         }
         finally

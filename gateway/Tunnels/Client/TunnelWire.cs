@@ -24,33 +24,36 @@ internal sealed class TunnelWire : IAsyncDisposable
     private int _start;
     private int _end;
 
-    private TunnelWire(Socket socket, Stream stream) => (Socket, Stream) = (socket, stream);
+    private TunnelWire(Socket? socket, Stream stream) => (Socket, Stream) = (socket, stream);
 
-    public Socket Socket { get; }
+    /// <summary>Null: it is on the <see cref="Carrier"/>'s loop.</summary>
+    public Socket? Socket { get; }
 
     public Stream Stream { get; }
 
-    /// <summary>The bytes go over the socket as they are.</summary>
-    public bool IsPlain => Stream is NetworkStream;
-
     /// <summary>Connects, speaks TLS where that is wanted, and proves the secret.</summary>
+    /// <param name="options">Where, and how.</param>
+    /// <param name="carrier">Whose loop it is to be on; null where it speaks TLS.</param>
+    /// <param name="cancellation">Ends it.</param>
     /// <exception cref="IOException">It could not, in words for people.</exception>
-    public static async Task<TunnelWire> DialAsync(TunnelOptions options, CancellationToken cancellation)
+    public static async Task<TunnelWire> DialAsync(TunnelOptions options, Carrier? carrier, CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(DialTimeout);
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var socket = carrier is null ? new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true } : null;
         TunnelWire? wire = null;
         try
         {
-            await socket.ConnectAsync(options.Host, options.Port, limit.Token);
-            Stream stream = new NetworkStream(socket, ownsSocket: false);
-            if (options.Tls)
+            if (socket is null)
             {
-                stream = await SecureAsync(options, stream, limit.Token);
+                wire = new TunnelWire(null, await carrier!.ConnectAsync(options.Host, options.Port, limit.Token));
+            }
+            else
+            {
+                await socket.ConnectAsync(options.Host, options.Port, limit.Token);
+                wire = new TunnelWire(socket, await SecureAsync(options, new NetworkStream(socket, ownsSocket: false), limit.Token));
             }
 
-            wire = new TunnelWire(socket, stream);
             if (options.Secret is { } secret)
             {
                 await wire.ProveAsync(secret, limit.Token);
@@ -61,7 +64,7 @@ internal sealed class TunnelWire : IAsyncDisposable
         catch (Exception error) when (error is SocketException or OperationCanceledException or EndOfStreamException)
         {
             await (wire?.DisposeAsync() ?? ValueTask.CompletedTask);
-            socket.Dispose();
+            socket?.Dispose();
             cancellation.ThrowIfCancellationRequested();
             throw new IOException(
                 error switch
@@ -77,7 +80,7 @@ internal sealed class TunnelWire : IAsyncDisposable
         catch
         {
             await (wire?.DisposeAsync() ?? ValueTask.CompletedTask);
-            socket.Dispose();
+            socket?.Dispose();
             throw;
         }
     }
@@ -158,7 +161,7 @@ internal sealed class TunnelWire : IAsyncDisposable
             // It is gone already.
         }
 
-        Socket.Dispose();
+        Socket?.Dispose();
     }
 
     private static JsonElement Parse(MemoryStream frame)
