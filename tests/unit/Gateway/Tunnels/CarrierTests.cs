@@ -135,9 +135,13 @@ public sealed class CarrierTests : IDisposable
 
     private static async Task<byte[]> ReadToEndAsync(Socket socket)
     {
-        await using var stream = new NetworkStream(socket, ownsSocket: false);
         using var all = new MemoryStream();
-        await stream.CopyToAsync(all);
+        var buffer = new byte[65_536];
+        while (await socket.ReceiveAsync(buffer) is > 0 and var count)
+        {
+            all.Write(buffer, 0, count);
+        }
+
         return all.ToArray();
     }
 
