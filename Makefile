@@ -80,10 +80,10 @@ bench-udp: sdk ## UDP path beside nginx (QUICK=1: within 60 s)
 	@$(BENCHMARKS) udp --gateway $(GATEWAY) $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: bench-operator
-bench-operator: sdk ## The operator with 100, 300 and 1,000 fleets on a real API server, about 12 minutes (QUICK=1: 100 fleets, 2 minutes)
+bench-operator: sdk ## The shipped operator with 100, 300 and 1,000 fleets on a real API server, about 12 minutes (QUICK=1: 100 fleets, 2 minutes)
 	@dotnet build tests/benchmarks/Mooring.Benchmarks.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
-	@dotnet build operator/Mooring.Operator.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
-	@$(BENCHMARKS) operator --operator $(OPERATOR) $(if $(QUICK),--quick) $(ARGS)
+	@.ci/publish operator/Mooring.Operator.csproj $(abspath artifacts/bench/operator)
+	@$(BENCHMARKS) operator --operator artifacts/bench/operator/operator $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: bench-tls
 bench-tls: sdk ## TLS beside haproxy, nginx and Kestrel (QUICK=1: shorter)

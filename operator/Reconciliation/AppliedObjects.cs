@@ -38,11 +38,31 @@ internal sealed class AppliedObjects
     public bool IsAccepted(string kind, ObjectKey key, string hash, string differences) =>
         _entries.TryGetValue((kind, key), out var entry) && entry.Hash == hash && entry.Differences == differences;
 
+    /// <summary>Whether just this state of the object was compared before, and nothing differed that matters: to compare it again would tell no more.</summary>
+    public bool IsAsApplied(string kind, ObjectKey key, string hash, IKubernetesObject live) =>
+        live.Metadata is { Uid: { } uid, ResourceVersion: { } version }
+        && _entries.TryGetValue((kind, key), out var entry)
+        && entry.Hash == hash
+        && entry.Good is { } good
+        && good.Uid == uid
+        && good.Version == version;
+
+    /// <summary>The object was compared, and is as it was applied.</summary>
+    public void NoteUnchanged(string kind, ObjectKey key, string hash, IKubernetesObject live) =>
+        _entries.AddOrUpdate(
+            (kind, key),
+            new Entry(hash, null, null, "", State(live)),
+            (_, entry) => entry.Hash == hash ? entry with { Good = State(live) } : new Entry(hash, null, null, "", State(live))
+        );
+
     /// <summary>Keeps the answer to an apply.</summary>
     /// <param name="before">The object as it was before; null when there was none.</param>
     /// <param name="differences">In what the answer differs from what was applied; empty: in nothing.</param>
     public void Note(string kind, ObjectKey key, string hash, IKubernetesObject? before, IKubernetesObject answer, string differences) =>
-        _entries[(kind, key)] = new Entry(hash, before?.Metadata.ResourceVersion, before is null ? null : answer, differences);
+        _entries[(kind, key)] = new Entry(hash, before?.Metadata.ResourceVersion, before is null ? null : answer, differences, State(answer));
+
+    private static (string? Uid, string? Version) State(IKubernetesObject value) => (value.Metadata.Uid, value.Metadata.ResourceVersion);
+
 
     /// <summary>Whether somebody else keeps changing the object, so that putting it back once more has to wait.</summary>
     public bool IsContested(string kind, ObjectKey key, DateTimeOffset now) =>
@@ -64,5 +84,12 @@ internal sealed class AppliedObjects
             ? TimeSpan.Zero
             : TimeSpan.FromSeconds(Math.Min(60, Math.Pow(2, Math.Min(10, corrections - FreeCorrections))));
 
-    private sealed record Entry(string Hash, string? VersionBefore, IKubernetesObject? Answer, string Differences);
+    /// <param name="Good">The state of the object that is as applied; null: none is known.</param>
+    private sealed record Entry(
+        string Hash,
+        string? VersionBefore,
+        IKubernetesObject? Answer,
+        string Differences,
+        (string? Uid, string? Version)? Good
+    );
 }

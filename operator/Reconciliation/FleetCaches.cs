@@ -21,7 +21,7 @@ internal sealed class FleetCaches
             ClusterResources.Fleets,
             namespaces,
             // Where the definition was deleted and made anew, nobody wants to wait for its fleets.
-            new SharedInformerOptions<ConnectionFleet> { Transform = DropBulk, MaxBackoff = TimeSpan.FromSeconds(10) },
+            new SharedInformerOptions<ConnectionFleet> { Transform = CacheDiet.Trim, MaxBackoff = TimeSpan.FromSeconds(10) },
             loggers
         );
         ServiceAccounts = Children(ClusterResources.ServiceAccounts);
@@ -39,11 +39,11 @@ internal sealed class FleetCaches
         Deployments = Children(ClusterResources.Deployments);
         DaemonSets = Children(ClusterResources.DaemonSets);
         Autoscalers = Children(ClusterResources.Autoscalers);
-        Pods = Children(ClusterResources.Pods);
+        Pods = Children(ClusterResources.Pods, CacheDiet.TrimPod);
         // The cluster copies a Service's labels to its slices.
         EndpointSlices = Children(ClusterResources.EndpointSlices);
 
-        WatchedKind<T> Children<T>(ResourceType<T> type)
+        WatchedKind<T> Children<T>(ResourceType<T> type, Action<T>? trim = null)
             where T : class, IKubernetesObject =>
             new(
                 client,
@@ -52,7 +52,7 @@ internal sealed class FleetCaches
                 new SharedInformerOptions<T>
                 {
                     LabelSelector = ResourceLabels.ManagedSelector,
-                    Transform = DropBulk,
+                    Transform = trim ?? CacheDiet.Trim,
                     Indexers = new Dictionary<string, Func<T, IEnumerable<string>>>(StringComparer.Ordinal)
                     {
                         [WatchedKind<T>.ByFleet] = static value => FleetOwner.Of(value) is { } fleet ? [fleet.ToString()] : [],
@@ -167,8 +167,4 @@ internal sealed class FleetCaches
         Task.WhenAll(Informers.Select(informer => informer.WaitForSyncAsync(cancellation)));
 
     private static bool WantsMonitor(ConnectionFleet fleet) => fleet.Spec.Observability?.ServiceMonitor is not null;
-
-    // kubectl's copy of a whole manifest, which nothing here reads.
-    private static void DropBulk(IKubernetesObject value) =>
-        value.Metadata.Annotations?.Remove("kubectl.kubernetes.io/last-applied-configuration");
 }

@@ -18,6 +18,9 @@ internal static class FleetOwner
     public static bool Owns(ConnectionFleet fleet, IKubernetesObject value) =>
         Controller(value) is { } owner && owner.Uid == fleet.Metadata.Uid;
 
+    /// <summary>A fleet owns it itself, not by way of another object.</summary>
+    public static bool IsOwned(IKubernetesObject value) => Controller(value) is not null;
+
     private static OwnerReference? Controller(IKubernetesObject value) =>
         value.Metadata.OwnerReferences?.Find(owner =>
             owner.Kind == FleetApi.Kind && owner.ApiVersion.StartsWith(FleetApi.Group + "/", StringComparison.Ordinal)

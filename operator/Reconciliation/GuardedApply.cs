@@ -29,18 +29,24 @@ internal static class GuardedApply
         {
             return await WithExactPortsAsync(kind, key, body, await kind.ApplyAsync(key, body, cancellation), cancellation);
         }
-        catch (KubernetesException error) when (live is not null && (error.IsConflict || error.IsInvalid))
+        catch (KubernetesException error) when (error.IsConflict || (live is not null && error.IsInvalid))
         {
-            // Either the cache was behind and the object is another one by now, or its ports are such that ours cannot be merged with them.
+            // Either the cache was behind and the object is another one by now (or is there at all), or its ports are such that ours cannot be merged with
+            // them. The cache holds only what bears the operator's label: somebody else's of the name is found here.
             var now = await kind.ReadAsync(key, cancellation);
             if (now is not null && !FleetOwner.Owns(fleet, now))
             {
                 return null;
             }
 
-            if (now?.Metadata.Uid != live.Metadata.Uid)
+            if (live is null || now?.Metadata.Uid != live.Metadata.Uid)
             {
                 Expect(body, now);
+                if (now is null)
+                {
+                    // It went in this moment.
+                    Unguard(body);
+                }
             }
             else if (error.IsInvalid && body["spec"]?["ports"] is not null)
             {
@@ -63,7 +69,8 @@ internal static class GuardedApply
         IKubernetesObject answer,
         CancellationToken cancellation
     ) =>
-        LiveComparison.Differences(body, kind.ToJson(answer)).Any(difference => difference.Path == LiveComparison.ServicePorts)
+        body["spec"]?["ports"] is not null
+        && LiveComparison.Differences(body, kind.ToJson(answer)).Any(difference => difference.Path == LiveComparison.ServicePorts)
             ? await ReplacePortsAsync(kind, key, body, cancellation)
             : answer;
 
@@ -79,14 +86,27 @@ internal static class GuardedApply
             cancellation
         );
 
-    // The API server refuses the write when it would reach another object than this.
-    private static void Expect(JsonObject body, IKubernetesObject? live)
+    /// <summary>Takes from a body what <see cref="WriteAsync"/> put in, which is not a part of what is wanted.</summary>
+    public static void Unguard(JsonObject body)
     {
         var metadata = body["metadata"]!.AsObject();
         metadata.Remove("uid");
+        metadata.Remove("resourceVersion");
+    }
+
+    // The API server refuses the write when it would reach another object than this; or any, where there is to be none: no object has the first version,
+    // and where none is there an apply makes one whatever the version. So what is new costs no read.
+    private static void Expect(JsonObject body, IKubernetesObject? live)
+    {
+        Unguard(body);
+        var metadata = body["metadata"]!.AsObject();
         if (live is not null)
         {
             metadata["uid"] = live.Metadata.Uid;
+        }
+        else
+        {
+            metadata["resourceVersion"] = "1";
         }
     }
 }

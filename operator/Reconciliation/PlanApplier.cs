@@ -75,11 +75,16 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         var hash = Hash(body);
         Annotate(body, hash);
 
-        // The cache holds only what bears the operator's label: what it does not show may yet be there.
-        var live = kind.Find(key) is { } cached ? _memory.Newest(kind.Type.Kind, key, cached) : await kind.ReadAsync(key, cancellation);
+        var live = kind.Find(key) is { } cached ? _memory.Newest(kind.Type.Kind, key, cached) : null;
         if (live is not null && !FleetOwner.Owns(pass.Fleet, live))
         {
             pass.Problems.Add(Stranger(desired));
+            return;
+        }
+
+        if (live is not null && _memory.IsAsApplied(kind.Type.Kind, key, hash, live))
+        {
+            pass.Unchanged++;
             return;
         }
 
@@ -88,6 +93,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         var sameHash = unhashed.Count == differences.Count;
         if (live is not null && sameHash && (differences.Count == 0 || _memory.IsAccepted(kind.Type.Kind, key, hash, Text(differences))))
         {
+            _memory.NoteUnchanged(kind.Type.Kind, key, hash, live);
             pass.Unchanged++;
             return;
         }
@@ -128,6 +134,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             return;
         }
 
+        GuardedApply.Unguard(body);
         _memory.Note(kind.Type.Kind, key, hash, live, answer, Text(LiveComparison.Differences(body, kind.ToJson(answer))));
         pass.Applied++;
     }

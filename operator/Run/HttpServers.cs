@@ -107,6 +107,7 @@ internal static class HttpServers
         Func<X509Certificate2, bool>? isClient = null
     )
     {
+        var tls = certificate is null ? null : new ServerTls(certificate, isClient);
         // Slim, and without appsettings.json, environment variables or arguments: what is served is said here alone.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddRoutingCore();
@@ -124,24 +125,10 @@ internal static class HttpServers
                     address,
                     listen =>
                     {
-                        if (certificate is not null)
+                        if (tls is not null)
                         {
                             listen.Protocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http1;
-                            listen.UseHttps(https =>
-                            {
-                                https.ServerCertificateSelector = (_, _) => certificate();
-                                if (isClient is not null)
-                                {
-                                    https.ClientCertificateMode = Microsoft
-                                        .AspNetCore
-                                        .Server
-                                        .Kestrel
-                                        .Https
-                                        .ClientCertificateMode
-                                        .RequireCertificate;
-                                    https.ClientCertificateValidation = (client, _, _) => isClient(client);
-                                }
-                            });
+                            listen.UseHttps(tls.Callback);
                         }
                     }
                 );

@@ -24,11 +24,14 @@ internal static class WatchReader
         where T : class, IKubernetesObject
     {
         var pipe = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 16 * 1024));
+        // Set anew for each read: a timer of its own for each would cost as much as many an event.
+        using var idle = new CancellationTokenSource(idleTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, cancellationToken);
         try
         {
             while (true)
             {
-                var read = await ReadAsync(pipe, type, idleTimeout, time, cancellationToken);
+                var read = await ReadAsync(pipe, type, idle, idleTimeout, either.Token, cancellationToken);
                 var buffer = read.Buffer;
                 while (TryTakeLine(ref buffer, out var line))
                 {
@@ -60,16 +63,16 @@ internal static class WatchReader
     private static async ValueTask<ReadResult> ReadAsync(
         PipeReader pipe,
         ResourceType type,
+        CancellationTokenSource idle,
         TimeSpan idleTimeout,
-        TimeProvider time,
+        CancellationToken either,
         CancellationToken cancellationToken
     )
     {
-        using var idle = new CancellationTokenSource(idleTimeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(idle.Token, cancellationToken);
         try
         {
-            return await pipe.ReadAsync(either.Token);
+            idle.CancelAfter(idleTimeout);
+            return await pipe.ReadAsync(either);
         }
         catch (OperationCanceledException error) when (idle.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

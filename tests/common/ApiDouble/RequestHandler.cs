@@ -184,6 +184,8 @@ internal static class RequestHandler
         {
             configuration["metadata"] ??= new JsonObject();
             configuration["metadata"]!["name"] = path.Name;
+            // As the API server: a version keeps an apply from an object that is there, not from making one.
+            configuration["metadata"]!.AsObject().Remove("resourceVersion");
             return (201, store.Create(path with { Name = null }, configuration, manager, dryRun));
         }
     }

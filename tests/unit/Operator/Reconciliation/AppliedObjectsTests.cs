@@ -51,6 +51,32 @@ public sealed class AppliedObjectsTests
         _memory.IsAccepted("Service", Key, "hash", "spec.a is 1").ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData("hash", "2", true)]
+    [InlineData("hash", "3", false)]
+    [InlineData("other", "2", false)]
+    public void IsAsApplied_OnlyTheStateThatWasCompared(string hash, string version, bool same)
+    {
+        _memory.NoteUnchanged("Service", Key, "hash", Version("2"));
+        _memory.IsAsApplied("Service", Key, hash, Version(version)).ShouldBe(same);
+    }
+
+    [Fact]
+    public void IsAsApplied_AnswerToAnApply_NeedsNoComparison()
+    {
+        _memory.Note("Service", Key, "hash", Version("1"), Version("2"), "spec.a is 1");
+        _memory.IsAsApplied("Service", Key, "hash", Version("2")).ShouldBeTrue();
+        _memory.IsAsApplied("Service", Key, "hash", Version("1")).ShouldBeFalse();
+    }
+
+    [Fact]
+    public void NoteUnchanged_OfALaterState_KeepsWhatWasAccepted()
+    {
+        _memory.Note("Service", Key, "hash", Version("1"), Version("2"), "spec.a is 1");
+        _memory.NoteUnchanged("Service", Key, "hash", Version("3"));
+        _memory.IsAccepted("Service", Key, "hash", "spec.a is 1").ShouldBeTrue();
+    }
+
     private static Service Version(string version) =>
         new()
         {
@@ -58,6 +84,7 @@ public sealed class AppliedObjectsTests
             {
                 Name = "web",
                 Namespace = "shop",
+                Uid = "uid-1",
                 ResourceVersion = version,
             },
         };

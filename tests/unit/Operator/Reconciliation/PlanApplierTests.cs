@@ -60,6 +60,31 @@ public sealed class PlanApplierTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Apply_NewFleet_ReadsNothingAndAppliesEachObjectOnce()
+    {
+        var before = _api.Requests.Count;
+        var report = await ApplyAsync();
+        var asked = _api.Requests.Skip(before).Where(static request => request.Path.Contains("/namespaces/shop/", StringComparison.Ordinal)).ToList();
+        report.Problems.ShouldBeEmpty();
+        asked.Count.ShouldBe(report.Applied);
+        asked.ShouldAllBe(static request => request.Method == "PATCH");
+    }
+
+    [Fact]
+    public async Task Apply_OwnObjectThatTheCacheDoesNotShowYet_IsNoStranger()
+    {
+        await Until.TrueAsync(() => _caches.HasSynced, Deadline, "the caches");
+        await _stop.CancelAsync();
+        await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ApplyAsync();
+
+        var report = await ApplyAsync(Fleets.Small.Replace("port: 9000", "port: 9001", StringComparison.Ordinal));
+
+        report.Problems.ShouldBeEmpty();
+        _api.Find(ConfigMap)!["data"]!["gateway.json"]!.GetValue<string>().ShouldContain("9001");
+    }
+
+    [Fact]
     public async Task Apply_ObjectReplacedBySomebodyElsesWhileTheCacheIsBehind_IsLeftAlone()
     {
         await ApplyAsync();

@@ -1,0 +1,77 @@
+using Mooring.Kubernetes.Models;
+
+namespace Mooring.Operator.Reconciliation;
+
+/// <summary>Makes what the caches hold small: a thousand fleets are some twenty thousand objects. Thread-safe.</summary>
+/// <remarks>Only what nothing here reads is dropped; equal texts of metadata become one.</remarks>
+internal static class CacheDiet
+{
+    // Direct-mapped, so bounded: of two texts that meet in a place, the later stays.
+    private const int Places = 1 << 13;
+    private const int Longest = 96;
+    private static readonly string?[] Texts = new string?[Places];
+
+    /// <summary>For every kind.</summary>
+    public static void Trim(IKubernetesObject value)
+    {
+        var metadata = value.Metadata;
+        // kubectl's copy of a whole manifest, which nothing here reads.
+        metadata.Annotations?.Remove("kubectl.kubernetes.io/last-applied-configuration");
+        metadata.Namespace = Shared(metadata.Namespace);
+        metadata.Labels = Shared(metadata.Labels);
+        metadata.Annotations = Shared(metadata.Annotations);
+        value.Kind = Shared(value.Kind)!;
+        value.ApiVersion = Shared(value.ApiVersion)!;
+        foreach (var owner in metadata.OwnerReferences ?? [])
+        {
+            owner.ApiVersion = Shared(owner.ApiVersion)!;
+            owner.Kind = Shared(owner.Kind)!;
+            owner.Name = Shared(owner.Name)!;
+            owner.Uid = Shared(owner.Uid)!;
+        }
+    }
+
+    /// <summary>For pods: what is in those of a Deployment was the Deployment's to say, and is the greater part of them.</summary>
+    public static void TrimPod(Pod pod)
+    {
+        Trim(pod);
+        if (!FleetOwner.IsOwned(pod))
+        {
+            pod.Spec = pod.Spec is { } spec ? new PodSpec { NodeName = Shared(spec.NodeName) } : null;
+        }
+    }
+
+    /// <summary>The same text, and where it was met lately the same object.</summary>
+    internal static string? Shared(string? text)
+    {
+        if (text is null or { Length: 0 or > Longest })
+        {
+            return text;
+        }
+
+        // A reference is written whole: a race costs no more than a copy.
+        ref var place = ref Texts[(uint)string.GetHashCode(text.AsSpan()) % Places];
+        if (place is { } known && known == text)
+        {
+            return known;
+        }
+
+        return place = text;
+    }
+
+    private static Dictionary<string, string>? Shared(Dictionary<string, string>? texts)
+    {
+        if (texts is null or { Count: 0 })
+        {
+            return null;
+        }
+
+        var shared = new Dictionary<string, string>(texts.Count);
+        foreach (var (name, text) in texts)
+        {
+            shared.Add(Shared(name)!, Shared(text)!);
+        }
+
+        return shared;
+    }
+}

@@ -1,0 +1,103 @@
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Reconciliation;
+
+namespace Mooring.Operator.Tests.Reconciliation;
+
+public sealed class CacheDietTests
+{
+    [Fact]
+    public void Trim_Metadata_IsEqualAndShared()
+    {
+        var (one, other) = (Gateway("web-1"), Gateway("web-2"));
+        CacheDiet.Trim(one);
+        CacheDiet.Trim(other);
+
+        one.Metadata.Labels.ShouldBe(new Dictionary<string, string> { ["mooring.dev/fleet"] = "shop" });
+        one.Metadata.Name.ShouldBe("web-1");
+        one.Metadata.Namespace.ShouldBeSameAs(other.Metadata.Namespace);
+        one.Metadata.Labels!.Keys.Single().ShouldBeSameAs(other.Metadata.Labels!.Keys.Single());
+        one.Metadata.OwnerReferences![0].Uid.ShouldBeSameAs(other.Metadata.OwnerReferences![0].Uid);
+        one.Metadata.OwnerReferences[0].Uid.ShouldBe("uid-1");
+    }
+
+    [Fact]
+    public void Trim_CopyOfKubectl_IsDropped()
+    {
+        var pod = Gateway("web-1");
+        pod.Metadata.Annotations = new Dictionary<string, string>
+        {
+            ["kubectl.kubernetes.io/last-applied-configuration"] = "{}",
+            ["mine"] = "1",
+        };
+        CacheDiet.Trim(pod);
+        pod.Metadata.Annotations.ShouldBe(new Dictionary<string, string> { ["mine"] = "1" });
+    }
+
+    [Fact]
+    public void TrimPod_OfADeployment_KeepsItsNodeAlone()
+    {
+        var pod = Gateway("web-1");
+        CacheDiet.TrimPod(pod);
+        pod.Spec!.NodeName.ShouldBe("node-1");
+        pod.Spec.Containers.ShouldBe(new PodSpec().Containers);
+    }
+
+    [Fact]
+    public void TrimPod_OfTheFleetItself_IsComparedAndSoKeptWhole()
+    {
+        var pod = Gateway("trial");
+        pod.Metadata.OwnerReferences![0].Kind = FleetApi.Kind;
+        pod.Metadata.OwnerReferences[0].ApiVersion = FleetApi.ApiVersion;
+        CacheDiet.TrimPod(pod);
+        pod.Spec!.Containers!.Single().Name.ShouldBe("gateway");
+    }
+
+    [Fact]
+    public void TrimPod_WithoutSpec_StaysSo()
+    {
+        var pod = new Pod { Metadata = new ObjectMeta { Name = "web-1" } };
+        CacheDiet.TrimPod(pod);
+        pod.Spec.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Shared_ManyTexts_AreWhatTheyWere()
+    {
+        for (var i = 0; i < 50_000; i++)
+        {
+            CacheDiet.Shared($"text-{i}").ShouldBe($"text-{i}");
+        }
+
+        var endless = new string('x', 4096);
+        CacheDiet.Shared(endless).ShouldBeSameAs(endless);
+        CacheDiet.Shared(new string('x', 4096)).ShouldNotBeSameAs(endless);
+        CacheDiet.Shared(null).ShouldBeNull();
+    }
+
+    // Each with texts of its own, as they come from JSON.
+    private static Pod Gateway(string name) =>
+        new()
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = name,
+                Namespace = Fresh("cache-diet"),
+                Labels = new Dictionary<string, string> { [Fresh("mooring.dev/fleet")] = Fresh("shop") },
+                OwnerReferences =
+                [
+                    new OwnerReference
+                    {
+                        ApiVersion = "apps/v1",
+                        Kind = "ReplicaSet",
+                        Name = Fresh("web"),
+                        Uid = Fresh("uid-1"),
+                        Controller = true,
+                    },
+                ],
+            },
+            Spec = new PodSpec { NodeName = "node-1", Containers = [new Container { Name = "gateway" }] },
+        };
+
+    private static string Fresh(string text) => new(text.AsSpan());
+}
