@@ -14,9 +14,6 @@ public sealed record StreamOptions
     /// <summary>A gateway that does not take one message within this is dropped. Default 20 s.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Time between WebSocket pings; one that stays unanswered for as long again ends the stream. Default 10 s.</summary>
-    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(10);
-
     /// <summary>Messages of one stream that are read at once, and per second in the long run; the rest waits. Default 100 and 20.</summary>
     public int MessageBurst { get; init; } = 100;
 

@@ -59,10 +59,15 @@ internal sealed class AppliedObjects
     /// <param name="before">The object as it was before; null when there was none.</param>
     /// <param name="differences">In what the answer differs from what was applied; empty: in nothing.</param>
     public void Note(string kind, ObjectKey key, string hash, IKubernetesObject? before, IKubernetesObject answer, string differences) =>
-        _entries[(kind, key)] = new Entry(hash, before?.Metadata.ResourceVersion, before is null ? null : answer, differences, State(answer));
+        _entries[(kind, key)] = new Entry(
+            hash,
+            before?.Metadata.ResourceVersion,
+            before is null ? null : answer,
+            differences,
+            State(answer)
+        );
 
     private static (string? Uid, string? Version) State(IKubernetesObject value) => (value.Metadata.Uid, value.Metadata.ResourceVersion);
-
 
     /// <summary>Whether somebody else keeps changing the object, so that putting it back once more has to wait.</summary>
     public bool IsContested(string kind, ObjectKey key, DateTimeOffset now) =>

@@ -7,5 +7,5 @@ internal sealed record ReconciliationOptions
     public required string GatewayImage { get; init; }
 
     /// <summary>Fleets in work at once. 1 to 64; default 8.</summary>
-    public int Workers { get; init; } = 8;
+    public int Workers { get; init; } = 4;
 }

@@ -68,7 +68,7 @@ public static class RunCommand
             DefaultValueFactory = _ => true,
         };
         var lease = new Option<string>("--lease") { Description = "Name of the Lease", DefaultValueFactory = _ => "mooring-operator" };
-        var workers = Number("--workers", "Fleets in work at once", 8, 1, 64);
+        var workers = Number("--workers", "Fleets in work at once", 4, 1, 64);
         var qps = Number("--qps", "Requests a second to the API server in the long run", 400, 1, 10_000);
         var otlp = new Option<Uri?>("--otlp-endpoint")
         {

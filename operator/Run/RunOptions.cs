@@ -48,7 +48,7 @@ internal sealed record RunOptions
     public string LeaseName { get; init; } = "mooring-operator";
 
     /// <summary>Fleets in work at once.</summary>
-    public int Workers { get; init; } = 8;
+    public int Workers { get; init; } = 4;
 
     /// <summary>Requests a second to the API server in the long run.</summary>
     public double QueriesPerSecond { get; init; } = 400;

@@ -32,12 +32,7 @@ public sealed class ReportNewsTests
             MessagesTotal = 50,
         };
 
-    private static BackendLoad Backend =>
-        new()
-        {
-            Name = "relay",
-            Endpoints = [Endpoint],
-        };
+    private static BackendLoad Backend => new() { Name = "relay", Endpoints = [Endpoint] };
 
     private static EndpointLoad Endpoint =>
         new()
@@ -55,13 +50,37 @@ public sealed class ReportNewsTests
             { "state", Before with { State = GatewayState.Draining } },
             { "connections", Before with { Connections = 11 } },
             { "capacity", Before with { Capacity = 999 } },
-            { "what bounds the capacity", Before with { CapacityBound = Enum.GetValues<CapacityBound>().First(bound => bound != Before.CapacityBound) } },
+            {
+                "what bounds the capacity",
+                Before with
+                {
+                    CapacityBound = Enum.GetValues<CapacityBound>().First(bound => bound != Before.CapacityBound),
+                }
+            },
             { "deadline of the drain", Before with { DrainDeadline = DateTimeOffset.UnixEpoch } },
             { "pace of the drain", Before with { ClosesPerSecond = 6 } },
-            { "registry away", Before with { Registry = new RegistryLoad { Connected = false, Problem = "refused" } } },
+            {
+                "registry away",
+                Before with
+                {
+                    Registry = new RegistryLoad { Connected = false, Problem = "refused" },
+                }
+            },
             { "no registry", Before with { Registry = null } },
-            { "share of the fleet's limit", Before with { Registry = new RegistryLoad { Connected = true, FleetShare = 99 } } },
-            { "overload", Before with { Overload = new OverloadLoad { MemoryBytes = 1, Problem = "is out of memory" } } },
+            {
+                "share of the fleet's limit",
+                Before with
+                {
+                    Registry = new RegistryLoad { Connected = true, FleetShare = 99 },
+                }
+            },
+            {
+                "overload",
+                Before with
+                {
+                    Overload = new OverloadLoad { MemoryBytes = 1, Problem = "is out of memory" },
+                }
+            },
             { "a problem more", Before with { Problems = ["a certificate is too old", "another"] } },
             { "another problem", Before with { Problems = ["another"] } },
             { "no listener", Before with { Listeners = [] } },
@@ -75,7 +94,13 @@ public sealed class ReportNewsTests
             { "name of a backend", Before with { Backends = [Backend with { Name = "other" }] } },
             { "no endpoint", Before with { Backends = [Backend with { Endpoints = [] }] } },
             { "another endpoint", Before with { Backends = [Backend with { Endpoints = [Endpoint with { Id = "relay-1" }] }] } },
-            { "connections of an endpoint", Before with { Backends = [Backend with { Endpoints = [Endpoint with { Connections = 11 }] }] } },
+            {
+                "connections of an endpoint",
+                Before with
+                {
+                    Backends = [Backend with { Endpoints = [Endpoint with { Connections = 11 }] }],
+                }
+            },
             { "health of an endpoint", Before with { Backends = [Backend with { Endpoints = [Endpoint with { Healthy = false }] }] } },
         };
 

@@ -64,7 +64,10 @@ public sealed class PlanApplierTests : IAsyncLifetime
     {
         var before = _api.Requests.Count;
         var report = await ApplyAsync();
-        var asked = _api.Requests.Skip(before).Where(static request => request.Path.Contains("/namespaces/shop/", StringComparison.Ordinal)).ToList();
+        var asked = _api
+            .Requests.Skip(before)
+            .Where(static request => request.Path.Contains("/namespaces/shop/", StringComparison.Ordinal))
+            .ToList();
         report.Problems.ShouldBeEmpty();
         asked.Count.ShouldBe(report.Applied);
         asked.ShouldAllBe(static request => request.Method == "PATCH");
