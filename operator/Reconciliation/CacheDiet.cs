@@ -50,7 +50,7 @@ internal static class CacheDiet
         }
 
         // A reference is written whole: a race costs no more than a copy.
-        ref var place = ref Texts[(uint)string.GetHashCode(text.AsSpan()) % Places];
+        ref var place = ref Texts[(uint)text.GetHashCode(StringComparison.Ordinal) % Places];
         if (place is { } known && known == text)
         {
             return known;
