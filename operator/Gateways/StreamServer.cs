@@ -69,7 +69,7 @@ public sealed class StreamServer(
                 new WebSocketAcceptContext
                 {
                     SubProtocol = StreamLimits.Subprotocol,
-                    // Reports tell that a gateway lives: pings would cost a timer and two more packets a stream, and half of the CPU at rest.
+                    // Reports tell that a gateway lives: pings would cost a timer and two more packets a stream.
                     KeepAliveInterval = TimeSpan.Zero,
                 }
             );

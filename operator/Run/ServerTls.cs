@@ -7,8 +7,8 @@ namespace Mooring.Operator.Run;
 
 /// <summary>TLS of one of the operator's servers, by a certificate that may be renewed while it serves. Thread-safe.</summary>
 /// <remarks>
-/// The chain and OpenSSL's context are made once for a certificate. Left to itself (a selector of certificates), .NET makes both anew for each connection:
-/// a millisecond of CPU and some tens of kilobytes that each stream would hold on to.
+/// The chain and OpenSSL's context are made once for a certificate. Left to itself (a selector of certificates), .NET makes both anew for each connection,
+/// and each stream would hold on to its own.
 /// </remarks>
 /// <param name="certificate">Asked for each connection, so that a renewed one is used at once; null while there is none, and then none can connect.</param>
 /// <param name="isClient">Whether a client's certificate is good; null: none is asked for.</param>
