@@ -20,7 +20,9 @@ internal sealed class TunnelWire : IAsyncDisposable
     /// <summary>A gateway takes its time where it asks others.</summary>
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(25);
     private const int MaxFrame = 32 * 1024;
-    private readonly byte[] _buffer = new byte[4096];
+
+    // For the greetings, which are short: a longer frame comes in pieces, and each visitor has one of these.
+    private readonly byte[] _buffer = new byte[512];
     private int _start;
     private int _end;
 
