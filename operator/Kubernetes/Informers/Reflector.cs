@@ -93,16 +93,20 @@ internal sealed partial class Reflector<T>(
     /// <summary>Runs one watch to its orderly end. Returns where to resume.</summary>
     private async Task<string> WatchAsync(string version, CancellationToken cancellationToken)
     {
+        var (opened, progress) = (false, false);
         var watch = new WatchOptions
         {
             LabelSelector = options.LabelSelector,
             FieldSelector = options.FieldSelector,
             ResourceVersion = version,
             Timeout = options.WatchTimeout * (1 + Random.Shared.NextDouble()),
-            Opened = () => _watchProblem = informer.Problem = null,
+            Opened = () =>
+            {
+                opened = true;
+                _watchProblem = informer.Problem = null;
+            },
         };
         var started = _time.GetTimestamp();
-        var progress = false;
         try
         {
             await foreach (var change in client.WatchAsync(type, options.Namespace, watch, cancellationToken))
@@ -124,6 +128,12 @@ internal sealed partial class Reflector<T>(
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
+            if (opened && _time.GetElapsedTime(started) >= ShortWatch)
+            {
+                // The server takes watches, and something cuts them: no reason to look ever later, where nothing has happened.
+                _backoff.Reset();
+            }
+
             throw new WatchEndedException(version, progress, error);
         }
 

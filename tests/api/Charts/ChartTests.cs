@@ -110,7 +110,7 @@ public sealed class ChartTests(EmptyCluster shared) : IClassFixture<EmptyCluster
             new TuningReport
             {
                 Hash = off.Hash,
-                Node = "node",
+                Node = TestCluster.Node,
                 Kernel = "6.1.0",
                 Items = [],
             }

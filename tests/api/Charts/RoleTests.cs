@@ -181,7 +181,7 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
             new TuningReport
             {
                 Hash = off.Hash,
-                Node = "node",
+                Node = TestCluster.Node,
                 Kernel = "6.1.0",
                 Items = [],
             }
