@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Mooring.Api.Tests.Cluster;
 using Mooring.Contracts.Stream;
+using Mooring.Testing;
 
 namespace Mooring.Api.Tests.Operators;
 
@@ -30,32 +31,48 @@ internal sealed class FakeLoad : IAsyncDisposable
     {
         var load = new FakeLoad();
         var map = await kubectl.GetAsync("configmap", "quickstart-gateway", "-n", ns);
-        var pods = await kubectl.GetAsync("pods", "-n", ns, "-l", "mooring.dev/role=gateway");
-        foreach (var pod in pods["items"]!.AsArray().Select(item => (string)item!["metadata"]!["name"]!))
+        foreach (var (pod, token) in await TokensAsync(kubectl, ns))
         {
-            var token = await kubectl.RunAsync(
-                "create",
-                "token",
-                "quickstart-gateway",
-                "--audience=mooring",
-                "--bound-object-kind=Pod",
-                $"--bound-object-name={pod}",
-                "-n",
-                ns
-            );
-            var gateway = await FakeGateway.ConnectAsync(
-                streamPort,
-                (string)map["data"]!["ca.crt"]!,
-                token.Trim(),
-                $"{ns}/quickstart",
-                pod
-            );
+            var gateway = await FakeGateway.ConnectAsync(streamPort, (string)map["data"]!["ca.crt"]!, token, $"{ns}/quickstart", pod);
             load._gateways.Add(gateway);
             // Acknowledges configs, and answers the operator's pings.
             load._receiving.Add(load.ReceiveAsync(gateway));
         }
 
         return load;
+    }
+
+    /// <summary>Of each gateway pod that stays: one that is being replaced may go between two looks.</summary>
+    private static async Task<List<(string Pod, string Token)>> TokensAsync(Kubectl kubectl, string ns)
+    {
+        List<(string, string)> tokens = [];
+        await Until.TrueAsync(
+            async () =>
+            {
+                tokens.Clear();
+                var pods = (await kubectl.GetAsync("pods", "-n", ns, "-l", "mooring.dev/role=gateway"))["items"]!.AsArray();
+                foreach (var metadata in pods.Select(static pod => pod!["metadata"]!).Where(static one => one["deletionTimestamp"] is null))
+                {
+                    var pod = (string)metadata["name"]!;
+                    var token = await kubectl.RunAsync(
+                        "create",
+                        "token",
+                        "quickstart-gateway",
+                        "--audience=mooring",
+                        "--bound-object-kind=Pod",
+                        $"--bound-object-name={pod}",
+                        "-n",
+                        ns
+                    );
+                    tokens.Add((pod, token.Trim()));
+                }
+
+                return tokens.Count > 0;
+            },
+            TimeSpan.FromSeconds(60),
+            "there are gateway pods"
+        );
+        return tokens;
     }
 
     /// <summary>Each says so much.</summary>
