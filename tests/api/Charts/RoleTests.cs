@@ -3,6 +3,10 @@ using Mooring.Api.Tests.Cluster;
 using Mooring.Api.Tests.Operators;
 using Mooring.Api.Tests.Reconciliation;
 using Mooring.Contracts.Stream;
+using Mooring.Contracts.Tuning;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Planning.Tuning;
 
 namespace Mooring.Api.Tests.Charts;
 
@@ -69,6 +73,8 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
     private async Task BeginAsync()
     {
         await Kubectl.ApplyAsync(FleetFixture.Quickstart, _shop);
+        var trial = await StrangerAsync();
+        var mark = shared.Cluster.Audit.Mark();
         await PatchAsync(
             """
             {"observability":{"serviceMonitor":{}},
@@ -76,6 +82,9 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
              "scaling":{"driver":"HorizontalPodAutoscaler","minReplicas":2,"maxReplicas":5,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}}
             """
         );
+        await shared.Cluster.Audit.SinceAsync(mark, request => request is { Verb: "get", Resource: "pods" } && request.Name == trial);
+        (await Kubectl.GetAsync("pod", trial, "-n", _shop))["metadata"]!["labels"].ShouldBeNull("it is not the fleet's");
+        await Kubectl.RunAsync("delete", "pod", trial, "-n", _shop, "--wait=false");
         await ReadyAsync();
         foreach (var kind in new[] { "daemonset", "hpa", "servicemonitor" })
         {
@@ -89,6 +98,32 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
         );
     }
 
+    /// <summary>Somebody's pod has the name that the trial of the unsafe settings is to have.</summary>
+    private async Task<string> StrangerAsync()
+    {
+        var (sysctls, _) = TuningProfiles.Of(
+            new NodeTuningSpec
+            {
+                Mode = "Apply",
+                AllowUnsafePodSysctls = true,
+                Sysctls =
+                [
+                    new SysctlSpec { Name = "net.core.somaxconn", Value = "4096" },
+                    new SysctlSpec { Name = "fs.nr_open", Value = "3000000" },
+                ],
+            }
+        );
+        var name = NodeTuningPlan.TrialName(
+            new ConnectionFleet { Metadata = new ObjectMeta { Name = Fleet } },
+            [.. sysctls.Where(static pair => SysctlTable.TryFind(pair.Key, out var row) && row is { IsForPods: true, IsSafeInPod: false })]
+        );
+        await Kubectl.ApplyAsync(
+            $"{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{containers: [{{name: other, image: other}}]}}}}",
+            _shop
+        );
+        return name;
+    }
+
     /// <summary>Somebody changes each kind of object; twice, which makes a series of one event.</summary>
     private async Task DriftAsync()
     {
@@ -100,19 +135,26 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
             ("poddisruptionbudget", "quickstart-gateway"),
             ("networkpolicy", "quickstart-gateway"),
             ("daemonset", "quickstart-tuner"),
+            ("hpa", "quickstart-gateway"),
             ("servicemonitor", "quickstart-metrics"),
             ("deployment", "quickstart-backend-echo"),
         ];
         foreach (var (kind, name) in children)
         {
-            await Kubectl.RunAsync("label", kind, name, "app.kubernetes.io/component=other", "--overwrite", "-n", _shop);
-            await UntilAsync(
-                async () =>
-                    (string?)(await Kubectl.GetAsync(kind, name, "-n", _shop))["metadata"]!["labels"]!["app.kubernetes.io/component"]
-                    != "other",
-                $"{kind} {name} stays changed"
-            );
+            await LabelAsync(kind, name, "app.kubernetes.io/component=other");
+            // Without this one it is out of sight: it is found when it is to be made again.
+            await LabelAsync(kind, name, "app.kubernetes.io/managed-by-");
         }
+    }
+
+    /// <summary>Changes a label, and waits until it is as before.</summary>
+    private async Task LabelAsync(string kind, string name, string change)
+    {
+        var label = change.TrimEnd('-').Split('=')[0];
+        async Task<string?> ReadAsync() => (string?)(await Kubectl.GetAsync(kind, name, "-n", _shop))["metadata"]!["labels"]![label];
+        var before = await ReadAsync();
+        await Kubectl.RunAsync("label", kind, name, change, "--overwrite", "-n", _shop);
+        await UntilAsync(async () => await ReadAsync() == before, $"{kind} {name} stays changed");
     }
 
     private async Task ScaleAsync(OperatorProcess @operator)
