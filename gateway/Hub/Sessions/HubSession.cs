@@ -1,6 +1,4 @@
 // Hot path: per message. See tests/benchmarks.
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using Mooring.Gateway.Hub.Protocol;
 
 namespace Mooring.Gateway.Hub.Sessions;
@@ -24,8 +22,7 @@ internal enum SessionState : byte
 /// <summary>One client of the Hub: what is kept of it between two messages. Owned by its loop.</summary>
 internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, long opened)
 {
-    // The only one, or all of them.
-    private object? _subscriptions;
+    private SubscriptionList _subscriptions;
     private SessionExtras? _extras;
 
     /// <summary>For the transport alone: where the message under way stands; null: none is.</summary>
@@ -169,12 +166,9 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     /// <summary>Its place in the loop's list.</summary>
     public int Index { get; set; }
 
-    public int SubscriptionCount { get; private set; }
+    public int SubscriptionCount => _subscriptions.Count;
 
-    public ReadOnlySpan<HubSubscription> Subscriptions =>
-        _subscriptions is HubSubscription[] all
-            ? all.AsSpan(0, SubscriptionCount)
-            : MemoryMarshal.CreateReadOnlySpan(ref Unsafe.As<object?, HubSubscription>(ref _subscriptions), SubscriptionCount);
+    public ReadOnlySpan<HubSubscription> Subscriptions => _subscriptions.Items;
 
     public bool IsClosed => State == SessionState.Closed;
 
@@ -191,49 +185,14 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
         return null;
     }
 
-    public void Add(HubSubscription subscription)
-    {
-        if (_subscriptions is null)
-        {
-            _subscriptions = subscription;
-        }
-        else
-        {
-            if (_subscriptions is not HubSubscription[] all)
-            {
-                all = new HubSubscription[2];
-                all[0] = (HubSubscription)_subscriptions;
-                _subscriptions = all;
-            }
-            else if (SubscriptionCount == all.Length)
-            {
-                Array.Resize(ref all, SubscriptionCount * 2);
-                _subscriptions = all;
-            }
-
-            all[SubscriptionCount] = subscription;
-        }
-
-        SubscriptionCount++;
-    }
+    public void Add(HubSubscription subscription) => _subscriptions.Add(subscription);
 
     public void Remove(HubSubscription subscription)
     {
         var at = Subscriptions.IndexOf(subscription);
-        if (at < 0)
+        if (at >= 0)
         {
-            return;
-        }
-
-        SubscriptionCount--;
-        if (_subscriptions is HubSubscription[] all && SubscriptionCount > 0)
-        {
-            all[at] = all[SubscriptionCount];
-            all[SubscriptionCount] = null!;
-        }
-        else
-        {
-            _subscriptions = null;
+            _subscriptions.RemoveAt(at);
         }
     }
 
