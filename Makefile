@@ -63,7 +63,7 @@ e2e: build ## End-to-end tests on the cluster of KUBECONFIG
 	@.ci/test e2e
 
 .PHONY: bench
-bench: bench-l4 bench-udp bench-tls ## All benchmarks; QUICK=1 for the short form
+bench: bench-l4 bench-udp bench-tls bench-ws bench-fanout bench-tunnels bench-operator ## All benchmarks but the million; QUICK=1 for the short form
 
 .PHONY: bench-l4
 bench-l4: sdk ## TCP path beside haproxy and nginx (QUICK=1: within 90 s)
