@@ -102,6 +102,9 @@ internal abstract class RespKeeper : IAsyncDisposable
     {
         var limits = Settings.Limits;
         var looked = _time.GetTimestamp();
+        // Counted, for the silence alone may be this process's own: one that was stopped for a while has yet to read what came.
+        var unanswered = 0;
+        var most = (int)Math.Ceiling(limits.DeadAfter / limits.PingAfter) - 1;
         while (!transport.Ended.IsCompleted)
         {
             if (_stop.IsCancellationRequested)
@@ -111,12 +114,17 @@ internal abstract class RespKeeper : IAsyncDisposable
             }
 
             await Task.WhenAny(transport.Ended, PauseAsync(limits.PingAfter));
-            if (transport.Silence >= limits.DeadAfter)
+            if (transport.Silence < limits.PingAfter / 2)
+            {
+                unanswered = 0;
+            }
+            else if (transport.Silence >= limits.DeadAfter && unanswered >= most)
             {
                 transport.Abort($"no answer for {limits.DeadAfter.TotalSeconds:0.#} s");
             }
-            else if (transport.Silence >= limits.PingAfter / 2)
+            else
             {
+                unanswered++;
                 Ping(transport);
             }
 

@@ -12,7 +12,7 @@ public sealed class ApiFaultTests(FaultCluster own) : IClassFixture<FaultCluster
 {
     private const string Lasting = "fault-last";
     private const int Every = 3;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Cut = TimeSpan.FromSeconds(2);
     private static readonly string[] Passing = ["fault-409", "fault-429", "fault-500", "fault-503", "fault-slow", "fault-lost"];
     private static readonly string[] All = [.. Passing, Lasting];

@@ -23,7 +23,8 @@ public sealed class RedisCluster : IAsyncDisposable
                         "--cluster-port",
                         $"{Ports.Free()}",
                         "--cluster-node-timeout",
-                        "2000",
+                        // Long enough for a busy machine: a node that is taken for dead takes the whole cluster down for a moment.
+                        "10000",
                         "--cluster-config-file",
                         "nodes.conf",
                     ]

@@ -35,7 +35,7 @@ public sealed class RedisBrokerTests(SharedRedis redis) : HubBrokerTests, IClass
     private protected override IHubBroker Create(string space)
     {
         _space = space;
-        return new RedisBroker($"default/{space}", RespClientTests.Settings(redis.Server.Port), TimeProvider.System, Limit);
+        return new RedisBroker($"default/{space}", RespClientTests.Patient(redis.Server.Port), TimeProvider.System, Limit);
     }
 
     private RedisBroker Start(string space, out Received received)
@@ -64,7 +64,7 @@ public sealed class ClusterBrokerTests(SharedCluster cluster) : HubBrokerTests, 
     private protected override IHubBroker Create(string space) =>
         new RedisBroker(
             $"default/{space}",
-            RespClientTests.Settings(cluster.Cluster.Nodes[0].Port) with
+            RespClientTests.Patient(cluster.Cluster.Nodes[0].Port) with
             {
                 Cluster = true,
             },

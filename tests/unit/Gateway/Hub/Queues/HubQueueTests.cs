@@ -334,7 +334,7 @@ public sealed class RedisQueueTests(SharedRedis redis) : HubQueueTests, IClassFi
 
     private protected override IHubQueues Create(string space)
     {
-        _broker = new RedisBroker($"default/{space}", RespClientTests.Settings(redis.Server.Port), TimeProvider.System, Limit);
+        _broker = new RedisBroker($"default/{space}", RespClientTests.Patient(redis.Server.Port), TimeProvider.System, Limit);
         _broker.Start(new Received());
         return _broker.Queues;
     }
@@ -351,7 +351,7 @@ public sealed class ClusterQueueTests(SharedCluster cluster) : HubQueueTests, IC
 
     private protected override IHubQueues Create(string space)
     {
-        var settings = RespClientTests.Settings(cluster.Cluster.Nodes[0].Port) with { Cluster = true };
+        var settings = RespClientTests.Patient(cluster.Cluster.Nodes[0].Port) with { Cluster = true };
         _broker = new RedisBroker($"default/{space}", settings, TimeProvider.System, Limit);
         _broker.Start(new Received());
         return _broker.Queues;

@@ -122,6 +122,26 @@ public sealed class RespClientTests(SharedRedis shared) : IClassFixture<SharedRe
     }
 
     [Fact]
+    public async Task OwnProcessStopped_TheConnectionIsKept()
+    {
+        var time = new JumpingTime();
+        var counters = new RespCounters();
+        var settings = Patient(shared.Server.Port);
+        settings = settings with { Limits = settings.Limits with { PingAfter = TimeSpan.FromMilliseconds(50) } };
+        await using var client = new RespClient(settings, counters, time);
+        await Until.TrueAsync(() => client.Problem is null, Limit, "it is connected");
+        for (var i = 0; i < 10; i++)
+        {
+            // The clock has gone on, and what came meanwhile is not read yet.
+            var received = counters.ReceivedBytes;
+            time.Jump(settings.Limits.DeadAfter * 2);
+            await Until.TrueAsync(() => counters.ReceivedBytes > received, Limit, "the server was asked and has answered");
+        }
+
+        counters.Connects.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task UsersOfAnAclAndPasswords_AreWhoTheySayOrNobody()
     {
         await using var redis = await RedisServer.StartAsync("--requirepass", "secret");
@@ -186,6 +206,13 @@ public sealed class RespClientTests(SharedRedis shared) : IClassFixture<SharedRe
             Password = static _ => Task.FromResult<string?>(null),
         };
 
+    /// <summary>For tests of what needs a connection that stays, however busy the machine is.</summary>
+    internal static RespSettings Patient(int port) =>
+        Settings(port) with
+        {
+            Limits = new RespLimits { DeadAfter = TimeSpan.FromMinutes(1) },
+        };
+
     internal static async Task<RespClient> ConnectAsync(RespSettings settings, RespCounters? counters = null)
     {
         var client = new RespClient(settings, counters ?? new RespCounters(), TimeProvider.System);
@@ -194,4 +221,14 @@ public sealed class RespClientTests(SharedRedis shared) : IClassFixture<SharedRe
     }
 
     private static Func<CancellationToken, Task<string?>> Password(string password) => _ => Task.FromResult<string?>(password);
+
+    /// <summary>The machine's clock, and jumps ahead of it that no timer knows of.</summary>
+    private sealed class JumpingTime : TimeProvider
+    {
+        private long _ahead;
+
+        public void Jump(TimeSpan by) => Interlocked.Add(ref _ahead, (long)(by.TotalSeconds * TimestampFrequency));
+
+        public override long GetTimestamp() => base.GetTimestamp() + Volatile.Read(ref _ahead);
+    }
 }
