@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
+using Mooring.Testing;
 using static Mooring.Testing.ProtobufWire;
 
 namespace Mooring.Api.Tests.Operators;
@@ -19,46 +16,12 @@ internal sealed record ReceivedSpan(
 );
 
 /// <summary>A collector of traces: OTLP over HTTP, in protobuf.</summary>
-internal sealed class OtlpReceiver : IAsyncDisposable
+internal sealed class OtlpReceiver() : OtlpCollector("/v1/traces")
 {
-    private readonly WebApplication _app;
-
-    private OtlpReceiver(WebApplication app) => _app = app;
-
     public ConcurrentQueue<ReceivedSpan> Spans { get; } = new();
 
-    public string Address => _app.Urls.First();
-
-    public static async Task<OtlpReceiver> StartAsync()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var app = builder.Build();
-        var receiver = new OtlpReceiver(app);
-        app.MapPost(
-            "/v1/traces",
-            async (HttpContext context) =>
-            {
-                using var body = new MemoryStream();
-                await context.Request.Body.CopyToAsync(body);
-                if (context.Request.ContentType != "application/x-protobuf")
-                {
-                    return Results.StatusCode(415);
-                }
-
-                receiver.Read(body.ToArray());
-                return Results.Bytes([], "application/x-protobuf");
-            }
-        );
-        await app.StartAsync();
-        return receiver;
-    }
-
-    public ValueTask DisposeAsync() => _app.DisposeAsync();
-
     /// <summary>ExportTraceServiceRequest: opentelemetry/proto/collector/trace/v1/trace_service.proto, trace/v1/trace.proto, common/v1/common.proto.</summary>
-    private void Read(byte[] request)
+    protected override void Read(byte[] request)
     {
         foreach (var resourceSpans in Fields(request, 1))
         {

@@ -11,7 +11,8 @@ public sealed class TracingTests(SharedCluster shared)
     [ClusterFact]
     public async Task Reconcile_IsATrace_OfItsPhasesAndTheirRequests()
     {
-        await using var receiver = await OtlpReceiver.StartAsync();
+        await using var receiver = new OtlpReceiver();
+        await receiver.StartAsync();
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster, "--otlp-endpoint", receiver.Address);
         await fleet.ApplyQuickstartAsync();
 

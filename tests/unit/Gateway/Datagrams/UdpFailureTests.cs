@@ -219,7 +219,7 @@ public sealed class UdpFailureTests
         static GatewayConfig Short(GatewayConfig config) =>
             config with
             {
-                Listeners = [config.Listeners[0] with { Udp = new UdpListenerConfig { SessionTimeout = TimeSpan.FromSeconds(2) } }],
+                Listeners = [config.Listeners[0] with { Udp = new UdpListenerConfig { SessionTimeout = TimeSpan.FromSeconds(5) } }],
             };
     }
 

@@ -105,7 +105,7 @@ public sealed class UdpRelayTests
             config =>
                 config with
                 {
-                    Listeners = [UdpGateway.Listener(config.Listeners[0].Port, new() { SessionTimeout = TimeSpan.FromSeconds(1) })],
+                    Listeners = [UdpGateway.Listener(config.Listeners[0].Port, new() { SessionTimeout = TimeSpan.FromSeconds(3) })],
                 }
         );
         using var client = gateway.Client();

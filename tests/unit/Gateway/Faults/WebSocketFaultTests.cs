@@ -49,7 +49,7 @@ public sealed class WebSocketFaultTests
         await using var backend = await EchoBackend.StartAsync();
         using var behind = new FaultProxy(backend.Port, number => number % 3 == 1 ? Lossy(number, 7) : TcpFaultTests.Lossless(number, 7));
         await using var gateway = await ProxyGateway.StartAsync(
-            new WebSocketListenerConfig { HandshakeTimeout = TimeSpan.FromSeconds(2) },
+            new WebSocketListenerConfig { HandshakeTimeout = TimeSpan.FromSeconds(10) },
             "app",
             Backend(behind.Port)
         );

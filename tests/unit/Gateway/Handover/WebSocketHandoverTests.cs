@@ -58,6 +58,7 @@ public sealed class WebSocketHandoverTests
     {
         // A server frame of 10 bytes, of which the client has 3 when the connection moves.
         var moved = new TaskCompletionSource();
+        var begun = int.MaxValue;
         using var server = new TestServer(async socket =>
         {
             var head = new byte[4096];
@@ -74,6 +75,7 @@ public sealed class WebSocketHandoverTests
                 $"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n";
             await socket.SendAsync(System.Text.Encoding.ASCII.GetBytes(answer));
             await socket.SendAsync(new byte[] { 0x82, 8, 1 });
+            Volatile.Write(ref begun, answer.Length + 3);
             await moved.Task;
             await socket.SendAsync(new byte[] { 2, 3, 4, 5, 6, 7, 8 });
             await TestServer.EchoAsync(socket);
@@ -82,7 +84,7 @@ public sealed class WebSocketHandoverTests
         await using var two = await StartAsync(server.Port);
         using var client = await one.ConnectAsync();
         await Mooring.Testing.Until.TrueAsync(
-            () => one.Engine.ListenerLoads()[0].SentBytesTotal > 3,
+            () => one.Engine.ListenerLoads()[0].SentBytesTotal == Volatile.Read(ref begun),
             EngineHarness.Patience,
             "the frame's begin has passed"
         );

@@ -44,7 +44,7 @@ public sealed class EngineTests
         await gateway.ApplyAsync(
             config with
             {
-                Listeners = [config.Listeners[0] with { Tcp = new TcpListenerConfig { IdleTimeout = TimeSpan.FromSeconds(1) } }],
+                Listeners = [config.Listeners[0] with { Tcp = new TcpListenerConfig { IdleTimeout = TimeSpan.FromSeconds(3) } }],
             }
         );
         using var client = await EngineHarness.ConnectAsync(port);
@@ -53,12 +53,12 @@ public sealed class EngineTests
         {
             await client.SendAsync(new byte[1]);
             (await client.ReceiveAsync(new byte[1])).ShouldBe(1);
-            await Task.Delay(200);
+            await Task.Delay(600);
         }
 
         using var limit = new CancellationTokenSource(EngineHarness.Patience);
         (await client.ReceiveAsync(new byte[1], limit.Token)).ShouldBe(0);
-        TimeProvider.System.GetElapsedTime(started).ShouldBeGreaterThan(TimeSpan.FromMilliseconds(2000));
+        TimeProvider.System.GetElapsedTime(started).ShouldBeGreaterThan(TimeSpan.FromSeconds(6));
         await Until.TrueAsync(() => gateway.Records.Count == 1, EngineHarness.Patience, "logged");
         gateway.Records[0].Reason.ShouldBe(CloseReason.IdleTimeout);
     }

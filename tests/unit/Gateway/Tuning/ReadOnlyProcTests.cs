@@ -6,7 +6,8 @@ namespace Mooring.Gateway.Tests.Tuning;
 /// <summary>The program itself where /proc/sys cannot be written, as in a pod without privileges.</summary>
 public sealed class ReadOnlyProcTests : IDisposable
 {
-    private const string Key = "net.core.netdev_max_backlog";
+    // One that every network namespace shows, too.
+    private const string Key = "fs.nr_open";
     private const string ReadOnly = "mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys";
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("mooring-readonly-");
 

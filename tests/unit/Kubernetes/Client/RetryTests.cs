@@ -22,7 +22,7 @@ public sealed class RetryTests : IAsyncLifetime
                 QueriesPerSecond = 0,
                 MaxRetries = 3,
                 MaxRetryDelay = TimeSpan.FromSeconds(5),
-                AttemptTimeout = TimeSpan.FromSeconds(1),
+                AttemptTimeout = TimeSpan.FromSeconds(4),
             }
         );
         _api.Put(Collection, Json("a"));

@@ -24,7 +24,7 @@ public sealed class SharedInformerTests : IAsyncLifetime
             {
                 QueriesPerSecond = 0,
                 MaxRetries = 0,
-                WatchIdleTimeout = TimeSpan.FromSeconds(2),
+                WatchIdleTimeout = TimeSpan.FromSeconds(5),
             }
         );
     }

@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
+using Mooring.Testing;
 using static Mooring.Testing.ProtobufWire;
 
 namespace Mooring.Operator.Tests.Host;
@@ -15,7 +12,8 @@ public sealed class UpOtlpTests
     [Fact]
     public async Task Up_WithAnEndpoint_EachGatewaySendsItsMetrics_AndWithoutOneNothingOfItIsLoaded()
     {
-        await using var collector = await Collector.StartAsync();
+        await using var collector = new Collector();
+        await collector.StartAsync();
         await using var up = new UpProcess(static up => UpTests.Quickstart(up));
         await up.ReadyAsync();
         using var client = await up.ConnectAsync();
@@ -52,43 +50,14 @@ public sealed class UpOtlpTests
     private sealed record Point(string Name, double Value, string Labels);
 
     /// <summary>OTLP over HTTP in protobuf: opentelemetry/proto/collector/metrics/v1/metrics_service.proto, metrics/v1/metrics.proto.</summary>
-    private sealed class Collector : IAsyncDisposable
+    private sealed class Collector() : OtlpCollector("/v1/metrics")
     {
-        private readonly WebApplication _app;
-
-        private Collector(WebApplication app) => _app = app;
-
-        public string Address => _app.Urls.First();
-
         /// <summary>Instances that have sent anything.</summary>
         public ConcurrentDictionary<string, byte> Gateways { get; } = new();
 
         public ConcurrentQueue<Point> Points { get; } = new();
 
-        public static async Task<Collector> StartAsync()
-        {
-            var builder = WebApplication.CreateSlimBuilder();
-            builder.Logging.ClearProviders();
-            builder.WebHost.UseUrls("http://127.0.0.1:0");
-            var app = builder.Build();
-            var collector = new Collector(app);
-            app.MapPost(
-                "/v1/metrics",
-                async (HttpContext context) =>
-                {
-                    using var body = new MemoryStream();
-                    await context.Request.Body.CopyToAsync(body);
-                    collector.Read(body.ToArray());
-                    return Results.Bytes([], "application/x-protobuf");
-                }
-            );
-            await app.StartAsync();
-            return collector;
-        }
-
-        public ValueTask DisposeAsync() => _app.DisposeAsync();
-
-        private void Read(byte[] request)
+        protected override void Read(byte[] request)
         {
             foreach (var part in Fields(request, 1))
             {

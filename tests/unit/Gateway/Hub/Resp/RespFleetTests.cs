@@ -9,7 +9,7 @@ namespace Mooring.Gateway.Tests.Hub.Resp;
 public sealed class RespFleetTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
 
     [Fact]
     public async Task Sentinel_AfterAFailoverCallsAndChannelsGoToTheNewMaster()
