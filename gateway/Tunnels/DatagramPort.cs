@@ -19,7 +19,7 @@ internal sealed class DatagramPort : IAsyncDisposable
     private readonly Dictionary<uint, Flow> _byNumber = [];
     private readonly LinkedList<Flow> _byUse = new();
     private Task _running = Task.CompletedTask;
-    private Socket? _stream;
+    private DatagramStream? _stream;
     private uint _next;
 
     /// <param name="socket">Bound; this object's from now on.</param>
@@ -75,11 +75,11 @@ internal sealed class DatagramPort : IAsyncDisposable
                 DatagramFrame.WriteHeader(buffer, FlowOf(from), count);
                 await SendAsync(buffer.AsMemory(0, DatagramFrame.HeaderBytes + count), from);
             }
-            catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException)
+            catch (Exception error) when (error is OperationCanceledException or ObjectDisposedException && _stop.IsCancellationRequested)
             {
                 return;
             }
-            catch (SocketException)
+            catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
             {
                 // The stream has ended, or a visitor's host said that nobody listens there.
                 _stream?.Dispose();
@@ -100,15 +100,13 @@ internal sealed class DatagramPort : IAsyncDisposable
             }
 
             _ = AnswerAsync(_stream);
+            _ = _stream.WatchAsync();
         }
 
-        for (var sent = 0; sent < frame.Length; )
-        {
-            sent += await _stream.SendAsync(frame[sent..], _stop.Token);
-        }
+        await _stream.SendAsync(frame, _stop.Token);
     }
 
-    private unsafe Socket? Open(SocketAddress from)
+    private unsafe DatagramStream? Open(SocketAddress from)
     {
         const int Unix = 1;
         var pair = stackalloc int[2];
@@ -117,21 +115,26 @@ internal sealed class DatagramPort : IAsyncDisposable
             return null;
         }
 
-        var own = new Socket(new SafeSocketHandle(pair[0], ownsHandle: true));
+        var own = new DatagramStream(new Socket(new SafeSocketHandle(pair[0], ownsHandle: true)), _time);
         var end = (IPEndPoint)
             new IPEndPoint(_socket.AddressFamily == AddressFamily.InterNetworkV6 ? IPAddress.IPv6Any : IPAddress.Any, 0).Create(from);
         _visit(pair[1], NetworkAddress.From(end.Address), (ushort)end.Port);
         return own;
     }
 
-    private async Task AnswerAsync(Socket stream)
+    private async Task AnswerAsync(DatagramStream stream)
     {
         try
         {
-            await using var bytes = new NetworkStream(stream, ownsSocket: false);
-            var reader = new DatagramReader(bytes, default);
+            var reader = new DatagramReader(stream.Bytes, default);
             while (await reader.ReadAsync(_stop.Token) is var (number, datagram))
             {
+                if (number == DatagramFrame.Beat)
+                {
+                    stream.Heard();
+                    continue;
+                }
+
                 SocketAddress? to;
                 lock (_gate)
                 {

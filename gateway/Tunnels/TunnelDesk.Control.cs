@@ -39,6 +39,8 @@ internal sealed unsafe partial class TunnelDesk
             _controls.Remove(former);
             session.Control = -1;
             loop.Closer.Close(former, CloseReason.TunnelGone, reset: true);
+            // Those that it kept ready took the same way.
+            CloseReady(session);
         }
 
         channel->Phase = ChannelPhase.TunnelControl;
@@ -79,6 +81,7 @@ internal sealed unsafe partial class TunnelDesk
             ],
             GraceMs = (int)session.Listener.Config.Grace.TotalMilliseconds,
             HeartbeatMs = (int)Heartbeat.TotalMilliseconds,
+            ReadyHeartbeatMs = session.Echoes ? (int)ReadyBeat.TotalMilliseconds : 0,
             Resumed = resumed,
         };
 
@@ -219,92 +222,8 @@ internal sealed unsafe partial class TunnelDesk
         }
         else
         {
-            _ = Move(client, channel, loop.Engine.Loops[place.Loop], desk => desk.Arrive(client, place, ready, early));
-        }
-    }
-
-    /// <summary>A data connection has come to the loop that knows what it is for.</summary>
-    public void Arrive(int client, TunnelId id, bool ready, byte[] early)
-    {
-        var channel = loop.Table[client];
-        channel->Phase = ChannelPhase.TunnelReady;
-        loop.Timers.Disarm(client);
-        if (!ready)
-        {
-            Join(client, channel, id, early);
-            return;
-        }
-
-        var session = PortAt(id.Slot)?.Session;
-        if (session is not { IsEnded: false } || session.ReadySecret != id.Secret || session.Control < 0 || early.Length > 0)
-        {
-            loop.Closer.Close(client, CloseReason.TunnelGone, reset: false);
-            return;
-        }
-
-        if (session.Ready.Count >= OpenRequest.MaxPool)
-        {
-            Prune(session);
-        }
-
-        if (session.Ready.Count >= OpenRequest.MaxPool)
-        {
-            loop.Closer.Close(client, CloseReason.Refused, reset: false);
-            return;
-        }
-
-        session.Ready.Enqueue((client, channel->Started));
-        Libc.SetOption(client, SocketLevel.Tcp, SocketOption.TcpUserTimeout, UserTimeoutMilliseconds);
-        DispatchUnsent(session);
-    }
-
-    private void ReadReady(int client, Channel* channel)
-    {
-        // It has nothing to say before there is a visitor; mostly this is its end.
-        var count = loop.Receive(client, channel, 1);
-        if (count >= 0 || Libc.LastError is not (Errno.EAGAIN or Errno.EINTR))
-        {
-            loop.Closer.Close(client, count > 0 ? CloseReason.ProtocolError : CloseReason.ClientClosed, reset: count != 0);
-        }
-    }
-
-    /// <summary>The next data connection that waits for a visitor and is alive; -1: none.</summary>
-    private int NextReady(TunnelSession session)
-    {
-        while (session.Ready.TryDequeue(out var ready))
-        {
-            if (IsReady(ready))
-            {
-                return ready.Descriptor;
-            }
-        }
-
-        return -1;
-    }
-
-    private bool IsReady((int Descriptor, long Started) ready)
-    {
-        var channel = loop.Table[ready.Descriptor];
-        return channel->Kind == ChannelKind.Client && channel->Phase == ChannelPhase.TunnelReady && channel->Started == ready.Started;
-    }
-
-    private void Prune(TunnelSession session)
-    {
-        for (var left = session.Ready.Count; left > 0; left--)
-        {
-            var ready = session.Ready.Dequeue();
-            if (IsReady(ready))
-            {
-                session.Ready.Enqueue(ready);
-            }
-        }
-    }
-
-    private void CloseReady(TunnelSession session)
-    {
-        while (NextReady(session) is >= 0 and var descriptor)
-        {
-            loop.Closer.Close(descriptor, CloseReason.TunnelGone, reset: false);
+            var isDirect = !(_greetings.TryGetValue(client, out var greeting) && greeting.Listener == Service.Peers);
+            _ = Move(client, channel, loop.Engine.Loops[place.Loop], desk => desk.Arrive(client, place, ready, early, isDirect));
         }
     }
 

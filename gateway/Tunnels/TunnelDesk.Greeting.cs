@@ -151,6 +151,11 @@ internal sealed unsafe partial class TunnelDesk
     {
         greeting.Opening = true;
         loop.Timers.Arm(client, loop.Tick + OpeningTicks);
+        if (request.Echoes && !Say(client, channel, ServerMessage.Heartbeat))
+        {
+            return;
+        }
+
         var started = channel->Started;
         var order = new OpenOrder(greeting.Listener, channel->Listener, greeting.Tenant, request, isBore, loop, channel->Address);
         Service.Open(order, result => loop.Post(() => OnOpened(client, started, result)));

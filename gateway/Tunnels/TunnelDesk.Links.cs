@@ -20,6 +20,9 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>A gateway that takes longer to answer may be paused: whoever wanted it looks again.</summary>
     private const long AnswerMicroseconds = 2_000_000;
 
+    /// <summary>So long for one that has kept somebody waiting already: the tunnel may be elsewhere by now.</summary>
+    private const long AgainMicroseconds = 1_000_000;
+
     private readonly Dictionary<int, PeerLink> _links = [];
     private readonly Dictionary<string, Queue<PeerLink>> _idle = [];
 
@@ -288,10 +291,13 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>Lets go of what waits for nobody. Once a second.</summary>
     public void Tidy()
     {
+        DispatchOverdue();
         foreach (
             var link in _links
                 .Values.Where(link =>
-                    link.Forward is null ? loop.Now - link.Since > IdleMicroseconds : loop.Now - link.Wanted > AnswerMicroseconds
+                    link.Forward is { } forward
+                        ? loop.Now - link.Wanted > (forward.Tries > 0 ? AgainMicroseconds : AnswerMicroseconds)
+                        : loop.Now - link.Since > IdleMicroseconds
                 )
                 .ToList()
         )

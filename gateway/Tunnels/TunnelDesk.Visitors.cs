@@ -15,6 +15,9 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>Pause of the ports when descriptors ran out.</summary>
     private const long ExhaustedMicroseconds = 100_000;
 
+    /// <summary>A data connection that is not there after this will hardly come.</summary>
+    private const long TellAgainMicroseconds = 3_000_000;
+
     private readonly List<TunnelPort?> _ports = [];
     private readonly Stack<int> _freeSlots = new();
     private readonly Dictionary<ulong, Waiting> _waiting = [];
@@ -312,34 +315,31 @@ internal sealed unsafe partial class TunnelDesk
         }
     }
 
+    /// <summary>Tells clients again of visitors whose data connections do not come: the way that they took may be a dead one.</summary>
+    private void DispatchOverdue()
+    {
+        foreach (
+            var waiting in _waitingByDescriptor
+                .Values.Where(waiting => waiting.Key != 0 && waiting.Port.Session.Echoes && loop.Now - waiting.Told > TellAgainMicroseconds)
+                .ToList()
+        )
+        {
+            Dispatch(waiting);
+        }
+    }
+
     private void Dispatch(Waiting waiting)
     {
         var session = waiting.Port.Session;
-        if (session.Control < 0)
+        if (session.Control < 0 || waiting.Line is not null || OfferLine(waiting))
         {
             return;
         }
 
-        var visitor = loop.Table[waiting.Descriptor];
-        if (!session.IsBore && NextReady(session) is >= 0 and var data)
-        {
-            var visit = ServerMessage.Visit(new VisitMessage { Port = waiting.Port.Index, From = From(waiting, visitor) });
-            var channel = loop.Table[data];
-            if (Say(data, channel, visit) && channel->Pending == 0)
-            {
-                Detach(data, channel);
-                Pair(waiting, data, channel->Has(ChannelFlags.Tls), []);
-                return;
-            }
-
-            if (channel->Kind != ChannelKind.None)
-            {
-                loop.Closer.Close(data, CloseReason.ClientReset, reset: true);
-            }
-        }
-
-        Forget(waiting.Key);
-        waiting.Key = TunnelId.NewSecret();
+        // What it was told before is still good: its client may just be slow.
+        Forget(waiting.Former);
+        (waiting.Former, waiting.Key) = (waiting.Key, TunnelId.NewSecret());
+        waiting.Told = loop.Now;
         _waiting[waiting.Key] = waiting;
         var id = IdOf(waiting.Port, waiting.Key).ToGuid();
         var message = session.IsBore
@@ -349,7 +349,7 @@ internal sealed unsafe partial class TunnelDesk
                 {
                     Id = id,
                     Port = waiting.Port.Index,
-                    From = From(waiting, visitor),
+                    From = From(waiting, loop.Table[waiting.Descriptor]),
                 }
             );
         _ = Say(session.Control, loop.Table[session.Control], message);
@@ -455,6 +455,13 @@ internal sealed unsafe partial class TunnelDesk
     {
         _waitingByDescriptor.Remove(waiting.Descriptor);
         Forget(waiting.Key);
+        Forget(waiting.Former);
+        if (waiting.Line is { } line)
+        {
+            // It was told of this visitor, and can have no other.
+            (waiting.Line, line.Asked) = (null, null);
+            loop.Closer.Close(line.Descriptor, CloseReason.TunnelGone, reset: false);
+        }
     }
 
     private void Forget(ulong key)
@@ -480,7 +487,7 @@ internal sealed unsafe partial class TunnelDesk
     }
 
     /// <summary>A visitor whose data connection has not come yet.</summary>
-    private sealed class Waiting(int descriptor, TunnelPort port)
+    internal sealed class Waiting(int descriptor, TunnelPort port)
     {
         public int Descriptor { get; } = descriptor;
 
@@ -488,5 +495,17 @@ internal sealed unsafe partial class TunnelDesk
 
         /// <summary>What the client was told to bring back; 0: it was told nothing.</summary>
         public ulong Key { get; set; }
+
+        /// <summary>What it was told the time before; 0: nothing.</summary>
+        public ulong Former { get; set; }
+
+        /// <summary>When it was told last.</summary>
+        public long Told { get; set; }
+
+        /// <summary>The data connection that was offered to it, and has not answered yet.</summary>
+        public ReadyLine? Line { get; set; }
+
+        /// <summary>One that was offered did not answer.</summary>
+        public bool HasWaited { get; set; }
     }
 }

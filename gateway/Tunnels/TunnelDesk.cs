@@ -92,6 +92,9 @@ internal sealed unsafe partial class TunnelDesk(RelayLoop loop) : IDisposable
             case ChannelPhase.TunnelControl:
                 OnControlTimer(descriptor, channel);
                 break;
+            case ChannelPhase.TunnelReady:
+                OnReadyTimer(descriptor, channel);
+                break;
             case ChannelPhase.TunnelVisitor or ChannelPhase.TunnelName or ChannelPhase.TunnelForward:
                 OnVisitorTimer(descriptor, channel);
                 break;
@@ -115,6 +118,9 @@ internal sealed unsafe partial class TunnelDesk(RelayLoop loop) : IDisposable
                     OnControlLost(session);
                 }
 
+                break;
+            case ChannelPhase.TunnelReady:
+                ForgetLine(descriptor);
                 break;
             case ChannelPhase.TunnelVisitor:
                 ForgetVisitor(descriptor);

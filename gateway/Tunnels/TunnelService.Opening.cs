@@ -60,6 +60,7 @@ internal sealed partial class TunnelService
             Name = $"{order.Listener.Name}-{Random.Shared.Next(0x1000000):x6}",
             Key = key,
             IsBore = order.IsBore,
+            Echoes = request.Echoes,
             Listener = order.Listener,
             ListenerIndex = order.ListenerIndex,
             Tenant = order.Tenant,

@@ -60,8 +60,11 @@ internal sealed class TunnelSession
     /// <summary>The client has said that it does not come back.</summary>
     public bool SaidBye { get; set; }
 
-    /// <summary>Data connections that wait for a visitor; some may have ended.</summary>
-    public Queue<(int Descriptor, long Started)> Ready { get; } = new();
+    /// <summary>The client answers on data connections that are kept ready: see <see cref="Protocol.OpenRequest.Echoes"/>.</summary>
+    public required bool Echoes { get; init; }
+
+    /// <summary>Data connections that are kept ready, the oldest first.</summary>
+    public List<ReadyLine> Lines { get; } = [];
 
     /// <summary>Handle of its limit of bandwidth; 0: none.</summary>
     public int Rate { get; set; }

@@ -26,7 +26,7 @@ internal sealed class FrontDoor : IDisposable
     /// <exception cref="SocketException">None takes connections.</exception>
     public static async Task<Socket> DialAsync(TunnelFleet fleet)
     {
-        var up = fleet.Up.Where(static gateway => !gateway.IsHidden).ToArray();
+        var up = fleet.Gateways.Where(static gateway => (gateway.IsUp || gateway.IsUnnoticed) && !gateway.IsHidden).ToArray();
         Random.Shared.Shuffle(up);
         foreach (var gateway in up)
         {

@@ -20,6 +20,9 @@ internal sealed class GatewayHost(string name, IPEndPoint server, string configF
     /// <summary>The front door sends nobody here.</summary>
     public bool IsHidden { get; set; }
 
+    /// <summary>It is paused, and the front door has not noticed.</summary>
+    public bool IsUnnoticed { get; set; }
+
     private int ProcessId => _process!.Id;
 
     public async Task StartAsync()

@@ -4,7 +4,7 @@ using Mooring.Testing.Redis;
 
 namespace Mooring.Chaos.Tests;
 
-/// <summary>Four gateways, each at an address of its own, that share a real redis-server.</summary>
+/// <summary>Some gateways, each at an address of its own, that share a real Redis.</summary>
 internal sealed class TunnelFleet : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -15,17 +15,51 @@ internal sealed class TunnelFleet : IAsyncDisposable
     private const int LastPort = 65_000;
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mooring-chaos-");
 
-    private TunnelFleet(RedisServer redis) => Redis = redis;
+    private readonly RedisServer? _redis;
 
-    public RedisServer Redis { get; }
+    private TunnelFleet(RedisServer? redis, Func<string[], Task<string>> cli) => (_redis, Cli) = (redis, cli);
+
+    /// <summary>Its own one.</summary>
+    public RedisServer Redis => _redis ?? throw new InvalidOperationException("the fleet was given a Redis");
+
+    /// <summary>Asks the server that has the fleet's keys.</summary>
+    public Func<string[], Task<string>> Cli { get; set; }
 
     public List<GatewayHost> Gateways { get; } = [];
 
     public IReadOnlyList<GatewayHost> Up => [.. Gateways.Where(static gateway => gateway.IsUp)];
 
+    /// <summary>A fleet with a redis-server of its own.</summary>
     public static async Task<TunnelFleet> StartAsync(int gateways, int maxTunnels, TimeSpan ttl, string drain = "{}")
     {
-        var fleet = new TunnelFleet(await RedisServer.StartAsync());
+        var redis = await RedisServer.StartAsync();
+        return await StartAsync(
+            new TunnelFleet(redis, redis.CliAsync),
+            gateways,
+            maxTunnels,
+            ttl,
+            drain,
+            $$"""{"addresses": ["{{redis.Address}}"]}"""
+        );
+    }
+
+    /// <summary>A fleet with somebody else's Redis.</summary>
+    /// <param name="gateways">How many.</param>
+    /// <param name="ttl">Of what is registered.</param>
+    /// <param name="settings"><c>registry.redis</c> of the gateways' config.</param>
+    /// <param name="cli">Asks the server that has the fleet's keys.</param>
+    public static Task<TunnelFleet> StartAsync(int gateways, TimeSpan ttl, string settings, Func<string[], Task<string>> cli) =>
+        StartAsync(new TunnelFleet(null, cli), gateways, maxTunnels: 100, ttl, "{}", settings);
+
+    private static async Task<TunnelFleet> StartAsync(
+        TunnelFleet fleet,
+        int gateways,
+        int maxTunnels,
+        TimeSpan ttl,
+        string drain,
+        string settings
+    )
+    {
         var config = Path.Combine(fleet._directory.FullName, "gateway.json");
         await File.WriteAllTextAsync(
             config,
@@ -34,7 +68,7 @@ internal sealed class TunnelFleet : IAsyncDisposable
               "fleet": "default/chaos",
               "drain": {{drain}},
               "capacity": {"maxConnections": 8000, "tunnels": {"maxTunnels": {{maxTunnels}}} },
-              "registry": {"redis": {"addresses": ["{{fleet.Redis.Address}}"]}, "ttl": "{{ttl.TotalSeconds:0}}s"},
+              "registry": {"redis": {{settings}}, "ttl": "{{ttl.TotalSeconds:0}}s"},
               "listeners": [{
                 "name": "bore", "protocol": "Tunnel", "port": 7835,
                 "tunnel": {"portRange": {"start": {{FirstPort}}, "end": {{LastPort}}}, "visitorTimeout": "10s"}
@@ -60,7 +94,7 @@ internal sealed class TunnelFleet : IAsyncDisposable
         Until.TrueAsync(
             async () =>
             {
-                var names = (await Redis.CliAsync("HKEYS", "mooring:{default/chaos}:generations")).Split('\n');
+                var names = (await Cli(["HKEYS", "mooring:{default/chaos}:generations"])).Split('\n');
                 return Up.All(gateway => names.Contains(gateway.Name));
             },
             Patience,
@@ -80,14 +114,14 @@ internal sealed class TunnelFleet : IAsyncDisposable
             end
             return owners
             """;
-        return (await Redis.CliAsync("EVAL", Script, "0"))
+        return (await Cli(["EVAL", Script, "1", "mooring:{default/chaos}:generations"]))
             .Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(static line => line.Split('='))
             .ToDictionary(static pair => int.Parse(pair[0], System.Globalization.CultureInfo.InvariantCulture), static pair => pair[1]);
     }
 
     /// <summary>All keys of the fleet.</summary>
-    public async Task<string[]> KeysAsync() => (await Redis.CliAsync("KEYS", "*")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    public async Task<string[]> KeysAsync() => (await Cli(["KEYS", "*"])).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     public async ValueTask DisposeAsync()
     {
@@ -96,7 +130,7 @@ internal sealed class TunnelFleet : IAsyncDisposable
             await gateway.DisposeAsync();
         }
 
-        await Redis.DisposeAsync();
+        await (_redis?.DisposeAsync() ?? ValueTask.CompletedTask);
         _directory.Delete(recursive: true);
     }
 }

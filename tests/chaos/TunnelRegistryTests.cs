@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
-using System.Text;
 using Mooring.Testing;
 using Xunit.Abstractions;
 
@@ -41,8 +39,8 @@ public sealed class TunnelRegistryTests(ITestOutputHelper output)
             fleet.Redis.Kill();
         }
 
-        await Until.TrueAsync(async () => await HelloAsync(fleet.Gateways[0]) == Away, TunnelFleet.Patience, "new tunnels are refused");
-        await Until.TrueAsync(async () => await HelloAsync(fleet.Gateways[1]) == Away, TunnelFleet.Patience, "by the other too");
+        await Until.TrueAsync(async () => await Hello.AskAsync(fleet.Gateways[0]) == Away, TunnelFleet.Patience, "new tunnels are refused");
+        await Until.TrueAsync(async () => await Hello.AskAsync(fleet.Gateways[1]) == Away, TunnelFleet.Patience, "by the other too");
         (await visitors.AllAnswerAsync(() => fleet.Up, TunnelFleet.Patience, atOnce: 2)).Missing.ShouldBeEmpty("each through each gateway");
 
         if (how == "hang")
@@ -58,7 +56,7 @@ public sealed class TunnelRegistryTests(ITestOutputHelper output)
         await fleet.RegisteredAsync();
         output.WriteLine($"{how}: registered after {Stopwatch.GetElapsedTime(since).TotalSeconds:0.0} s");
         // A stranger cannot take a port while its owner has not said again that it is its: not with an empty registry either.
-        var taken = await HelloAsync(fleet.Gateways[0], numbers[0]);
+        var taken = await Hello.AskAsync(fleet.Gateways[0], numbers[0]);
         taken.ShouldBeOneOf("{\"Error\":\"port already in use\"}", Away);
         await Until.TrueAsync(
             async () => (await fleet.OwnersAsync()).OrderBy(static pair => pair.Key).SequenceEqual(owners.OrderBy(static pair => pair.Key)),
@@ -67,7 +65,7 @@ public sealed class TunnelRegistryTests(ITestOutputHelper output)
         );
         output.WriteLine($"{how}: all owned again after {Stopwatch.GetElapsedTime(since).TotalSeconds:0.0} s");
         await Until.TrueAsync(
-            async () => (await HelloAsync(fleet.Gateways[1])).StartsWith("{\"Hello\":", StringComparison.Ordinal),
+            async () => (await Hello.AskAsync(fleet.Gateways[1])).StartsWith("{\"Hello\":", StringComparison.Ordinal),
             TunnelFleet.Patience,
             "new tunnels are opened again"
         );
@@ -141,22 +139,5 @@ public sealed class TunnelRegistryTests(ITestOutputHelper output)
         );
         // The other has let go of its ports.
         (await visitors.VisitAsync(own.Ports[0], other)).ShouldBeFalse();
-    }
-
-    /// <summary>What a bore client is answered.</summary>
-    private static async Task<string> HelloAsync(GatewayHost gateway, int port = 0)
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(gateway.Server);
-        await socket.SendAsync(Encoding.ASCII.GetBytes($"{{\"Hello\":{port}}}\0"));
-        var buffer = new byte[256];
-        var have = 0;
-        while (Array.IndexOf(buffer, (byte)0, 0, have) < 0)
-        {
-            var count = await socket.ReceiveAsync(buffer.AsMemory(have)).AsTask().WaitAsync(TunnelFleet.Patience);
-            have += count > 0 ? count : throw new EndOfStreamException();
-        }
-
-        return Encoding.ASCII.GetString(buffer, 0, Array.IndexOf(buffer, (byte)0));
     }
 }

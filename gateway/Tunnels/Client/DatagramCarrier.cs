@@ -5,57 +5,82 @@ using Mooring.Gateway.Tunnels.Protocol;
 namespace Mooring.Gateway.Tunnels.Client;
 
 /// <summary>Carries the datagrams of a UDP port: each visitor gets a socket of its own before the local service.</summary>
-internal static class DatagramCarrier
+/// <param name="wire">The data connection.</param>
+/// <param name="local">Where the service is.</param>
+/// <param name="time">The clock.</param>
+internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProvider time)
 {
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(60);
 
-    public static async Task RunAsync(TunnelWire wire, LocalPort local, TimeProvider time)
+    private readonly ConcurrentDictionary<uint, Flow> _flows = new();
+    private readonly SemaphoreSlim _writing = new(1);
+    private readonly CancellationTokenSource _over = new();
+
+    /// <summary>When the gateway was heard last: a timestamp; 0: it does not beat.</summary>
+    private long _heard;
+
+    /// <summary>Until the data connection ends, or is silent.</summary>
+    public async Task RunAsync()
     {
-        var flows = new ConcurrentDictionary<uint, Flow>();
-        using var writing = new SemaphoreSlim(1);
-        using var over = new CancellationTokenSource();
-        var sweeping = SweepAsync(flows, time, over.Token);
+        var sweeping = SweepAsync();
+        var beating = BeatAsync();
         try
         {
-            var reader = new DatagramReader(wire.Stream, wire.TakeRest());
-            while (await reader.ReadAsync(CancellationToken.None) is var (number, datagram))
-            {
-                if (!flows.TryGetValue(number, out var flow))
-                {
-                    if (flows.Count >= DatagramFrame.MaxFlows)
-                    {
-                        continue;
-                    }
-
-                    var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
-                    await socket.ConnectAsync(local.Host, local.Port);
-                    flows[number] = flow = new Flow(socket, time.GetTimestamp());
-                    _ = AnswerAsync(wire, number, flow, writing, time);
-                }
-
-                flow.Used = time.GetTimestamp();
-                try
-                {
-                    await flow.Socket.SendAsync(datagram);
-                }
-                catch (SocketException)
-                {
-                    // Nobody listens there at present; a datagram may be lost.
-                }
-            }
+            await ReadAsync();
+        }
+        catch (OperationCanceledException late) when (_over.IsCancellationRequested)
+        {
+            throw new IOException("the data connection of the UDP port is silent", late);
         }
         finally
         {
-            await over.CancelAsync();
+            await _over.CancelAsync();
             await sweeping;
-            foreach (var flow in flows.Values)
+            await beating;
+            foreach (var flow in _flows.Values)
             {
                 flow.Socket.Dispose();
             }
         }
     }
 
-    private static async Task AnswerAsync(TunnelWire wire, uint number, Flow flow, SemaphoreSlim writing, TimeProvider time)
+    private async Task ReadAsync()
+    {
+        var reader = new DatagramReader(wire.Stream, wire.TakeRest());
+        while (await reader.ReadAsync(_over.Token) is var (number, datagram))
+        {
+            if (number == DatagramFrame.Beat)
+            {
+                Volatile.Write(ref _heard, time.GetTimestamp());
+                continue;
+            }
+
+            if (!_flows.TryGetValue(number, out var flow))
+            {
+                if (_flows.Count >= DatagramFrame.MaxFlows)
+                {
+                    continue;
+                }
+
+                var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
+                await socket.ConnectAsync(local.Host, local.Port);
+                _flows[number] = flow = new Flow(socket, time.GetTimestamp());
+                _ = AnswerAsync(number, flow);
+            }
+
+            flow.Used = time.GetTimestamp();
+            try
+            {
+                await flow.Socket.SendAsync(datagram);
+            }
+            catch (SocketException)
+            {
+                // Nobody listens there at present; a datagram may be lost.
+            }
+        }
+    }
+
+    private async Task AnswerAsync(uint number, Flow flow)
     {
         var buffer = new byte[DatagramFrame.HeaderBytes + DatagramFrame.MaxBytes];
         while (true)
@@ -65,37 +90,68 @@ internal static class DatagramCarrier
                 var count = await flow.Socket.ReceiveAsync(buffer.AsMemory(DatagramFrame.HeaderBytes));
                 flow.Used = time.GetTimestamp();
                 DatagramFrame.WriteHeader(buffer, number, count);
-                await writing.WaitAsync();
-                try
-                {
-                    await wire.Stream.WriteAsync(buffer.AsMemory(0, DatagramFrame.HeaderBytes + count));
-                }
-                finally
-                {
-                    writing.Release();
-                }
+                await WriteAsync(buffer.AsMemory(0, DatagramFrame.HeaderBytes + count));
             }
             catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
             {
                 // Of an earlier datagram; a later one may find somebody.
             }
-            catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException)
+            catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException or OperationCanceledException)
             {
                 return;
             }
         }
     }
 
-    private static async Task SweepAsync(ConcurrentDictionary<uint, Flow> flows, TimeProvider time, CancellationToken cancellation)
+    private async Task WriteAsync(ReadOnlyMemory<byte> frame)
+    {
+        await _writing.WaitAsync(_over.Token);
+        try
+        {
+            await wire.Stream.WriteAsync(frame, _over.Token);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    /// <summary>Says that it is there, and ends it all where the gateway says so no more.</summary>
+    private async Task BeatAsync()
+    {
+        var frame = new byte[DatagramFrame.HeaderBytes];
+        DatagramFrame.WriteHeader(frame, DatagramFrame.Beat, 0);
+        try
+        {
+            while (Volatile.Read(ref _heard) is var heard && (heard == 0 || time.GetElapsedTime(heard) < DatagramFrame.SilentAfter))
+            {
+                await WriteAsync(frame).WaitAsync(DatagramFrame.SilentAfter, time, _over.Token);
+                await Task.Delay(DatagramFrame.BeatInterval, time, _over.Token);
+            }
+
+            await _over.CancelAsync();
+        }
+        catch (TimeoutException)
+        {
+            // Nobody takes what is sent.
+            await _over.CancelAsync();
+        }
+        catch (Exception error) when (error is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
+        {
+            // Whoever reads notices.
+        }
+    }
+
+    private async Task SweepAsync()
     {
         try
         {
             while (true)
             {
-                await Task.Delay(Idle / 4, time, cancellation);
-                foreach (var (number, flow) in flows)
+                await Task.Delay(Idle / 4, time, _over.Token);
+                foreach (var (number, flow) in _flows)
                 {
-                    if (time.GetElapsedTime(flow.Used) > Idle && flows.TryRemove(number, out _))
+                    if (time.GetElapsedTime(flow.Used) > Idle && _flows.TryRemove(number, out _))
                     {
                         flow.Socket.Dispose();
                     }

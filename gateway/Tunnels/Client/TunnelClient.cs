@@ -18,6 +18,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     private const int MaxVisitors = 10_000;
 
     private int _visitors;
+    private long _visitorsTotal;
     private IReadOnlyList<LocalPort> _locals = options.Locals;
     private string? _key;
     private Carrier? _carrier;
@@ -25,6 +26,9 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     /// <summary>How long the gateways keep the ports for this client, and when it was with them last.</summary>
     private TimeSpan _grace;
     private long _lost;
+
+    /// <summary>Visitors ever. Thread-safe.</summary>
+    public long VisitorsTotal => Interlocked.Read(ref _visitorsTotal);
 
     /// <summary>Runs until cancelled; with <see cref="TunnelOptions.Once"/>, until the first failure. The exit code.</summary>
     public async Task<int> RunAsync(CancellationToken cancellation)
@@ -93,6 +97,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             ],
             Resume = _key,
             Pool = options.Pool,
+            Echoes = true,
         };
         await control.SendAsync($"{{\"Open\":{JsonSerializer.Serialize(request, TunnelJson.Default.OpenRequest)}}}", cancellation);
         OpenAnswer answer;
@@ -224,12 +229,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             {
                 wire = await TunnelWire.DialAsync(options, _carrier, cancellation);
                 await wire.SendAsync($"{{\"Ready\":\"{answer.Ready:D}\"}}", cancellation);
-                var message = await wire.ReadAsync(cancellation);
-                if (
-                    message.ValueKind == JsonValueKind.Object
-                    && message.TryGetProperty("Visit", out var json)
-                    && ReadVisit(json) is { } visit
-                )
+                if (await WaitReadyAsync(wire, answer, cancellation) is { } visit)
                 {
                     _ = CarryReadyAsync(wire, visit);
                     (wire, wait) = (null, FirstWait);
@@ -258,11 +258,51 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
         }
     }
 
+    /// <summary>Waits for a visitor, and says meanwhile that it is there. Null: the gateway says what no message is.</summary>
+    /// <exception cref="IOException">The gateway is silent: some box or gateway on the way may be dead.</exception>
+    private static async Task<VisitMessage?> WaitReadyAsync(TunnelWire wire, OpenAnswer answer, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            if (answer.ReadyHeartbeatMs > 0)
+            {
+                limit.CancelAfter(TimeSpan.FromMilliseconds(answer.ReadyHeartbeatMs * 3.0));
+            }
+
+            JsonElement message;
+            try
+            {
+                message = await wire.ReadAsync(limit.Token);
+            }
+            catch (OperationCanceledException late) when (!cancellation.IsCancellationRequested)
+            {
+                throw new IOException("a data connection is silent", late);
+            }
+
+            if (message.ValueKind == JsonValueKind.String && message.ValueEquals("Heartbeat"))
+            {
+                await wire.SendAsync("\"Heartbeat\"", cancellation);
+                continue;
+            }
+
+            return
+                message.ValueKind == JsonValueKind.Object && message.TryGetProperty("Visit", out var json) && ReadVisit(json) is { } visit
+                ? visit
+                : null;
+        }
+    }
+
     private async Task CarryReadyAsync(TunnelWire wire, VisitMessage visit)
     {
         try
         {
             await using var _ = wire;
+            if (visit.Answer == true)
+            {
+                await wire.SendAsync("\"Go\"", CancellationToken.None);
+            }
+
             await CarryAsync(wire, visit);
         }
         catch (Exception error) when (error is IOException or SocketException or OperationCanceledException)
@@ -273,6 +313,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
 
     private async Task CarryAsync(TunnelWire wire, VisitMessage visit)
     {
+        Interlocked.Increment(ref _visitorsTotal);
         try
         {
             if (
@@ -287,7 +328,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             var local = _locals[visit.Port];
             if (local.Protocol == TunnelProtocol.Udp)
             {
-                await DatagramCarrier.RunAsync(wire, local, time);
+                await new DatagramCarrier(wire, local, time).RunAsync();
             }
             else if (_carrier is null)
             {

@@ -106,7 +106,12 @@ internal static class TunnelCommand
         using var term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         EarlySignals.HandOver();
-        return await new TunnelClient(options!, output, TimeProvider.System).RunAsync(stop.Token);
+        var client = new TunnelClient(options!, output, TimeProvider.System);
+        var watching = Leftovers.WatchAsync(() => client.VisitorsTotal, Leftovers.Collect, TimeProvider.System, stop.Token);
+        var code = await client.RunAsync(stop.Token);
+        await stop.CancelAsync();
+        await watching;
+        return code;
 
         void Stop(PosixSignalContext context)
         {

@@ -17,6 +17,9 @@ internal sealed class TunnelWire : IAsyncDisposable
 {
     private static readonly TimeSpan DialTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>To a first word, which a gateway says at once.</summary>
+    private static readonly TimeSpan WordTimeout = TimeSpan.FromSeconds(5);
+
     /// <summary>A gateway takes its time where it asks others.</summary>
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(25);
     private const int MaxFrame = 32 * 1024;
@@ -122,14 +125,20 @@ internal sealed class TunnelWire : IAsyncDisposable
     }
 
     /// <summary>As <see cref="ReadAsync"/>, within the time that an answer may take; what the gateway refuses is an exception.</summary>
+    /// <remarks>A gateway that asks others before it answers says first that it lives: one that is paused, or whose host is gone, is not waited for.</remarks>
     public async Task<JsonElement> AnswerAsync(CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        limit.CancelAfter(AnswerTimeout);
+        limit.CancelAfter(WordTimeout);
         JsonElement answer;
         try
         {
             answer = await ReadAsync(limit.Token);
+            if (answer.ValueKind == JsonValueKind.String && answer.ValueEquals("Heartbeat"))
+            {
+                limit.CancelAfter(AnswerTimeout);
+                answer = await ReadAsync(limit.Token);
+            }
         }
         catch (OperationCanceledException late) when (!cancellation.IsCancellationRequested)
         {

@@ -24,6 +24,9 @@ internal enum ClientVerb
     /// <summary>Ours: the client lives.</summary>
     Heartbeat,
 
+    /// <summary>Ours: a data connection that was kept ready takes the visitor that it was asked for.</summary>
+    Go,
+
     /// <summary>Another gateway's: a visitor of a tunnel here; see <see cref="ForwardMessage"/>.</summary>
     Forward,
 
@@ -56,6 +59,7 @@ internal sealed record ClientMessage(
     public static readonly ClientMessage Unknown = new(ClientVerb.Unknown);
     private static readonly ClientMessage Beat = new(ClientVerb.Heartbeat);
     private static readonly ClientMessage Bye = new(ClientVerb.Bye);
+    private static readonly ClientMessage Go = new(ClientVerb.Go);
 
     /// <summary>What the first bytes of a message allow for its length.</summary>
     public static int Limit(ReadOnlySpan<byte> begun) =>
@@ -73,6 +77,7 @@ internal sealed record ClientMessage(
                 var known =
                     reader.ValueTextEquals("Heartbeat"u8) ? Beat
                     : reader.ValueTextEquals("Bye"u8) ? Bye
+                    : reader.ValueTextEquals("Go"u8) ? Go
                     : Unknown;
                 return Ends(ref reader) ? known : Unknown;
             }

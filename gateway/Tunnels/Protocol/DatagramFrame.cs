@@ -13,6 +13,15 @@ internal static class DatagramFrame
     /// <summary>Flows of one port at a time.</summary>
     public const int MaxFlows = 4096;
 
+    /// <summary>No visitor's: an empty frame of it asks the gateway for one like it. Gateways that do not know it say nothing.</summary>
+    public const uint Beat = 0;
+
+    /// <summary>Between two of them, which the client sends.</summary>
+    public static readonly TimeSpan BeatInterval = TimeSpan.FromSeconds(2);
+
+    /// <summary>Who has heard one, and then nothing for so long, takes the stream for dead: some gateway on its way may be paused.</summary>
+    public static readonly TimeSpan SilentAfter = TimeSpan.FromSeconds(8);
+
     public static void WriteHeader(Span<byte> buffer, uint flow, int length)
     {
         BinaryPrimitives.WriteUInt16BigEndian(buffer, (ushort)length);

@@ -31,6 +31,9 @@ internal sealed record OpenRequest
     /// <summary>Data connections that the client keeps ready. 0 to <see cref="MaxPool"/>.</summary>
     public int Pool { get; init; }
 
+    /// <summary>The client says that it lives on data connections that it keeps ready, when it is asked there; and waits for a first word after this message.</summary>
+    public bool Echoes { get; init; }
+
     /// <summary>Everything is within its bounds, so that nothing else has to look.</summary>
     [JsonIgnore]
     public bool IsBounded =>
@@ -76,6 +79,9 @@ internal sealed record OpenAnswer
     /// <summary>Milliseconds between two heartbeats, of either end.</summary>
     public int HeartbeatMs { get; init; }
 
+    /// <summary>Milliseconds between two heartbeats on a data connection that waits for a visitor; 0: there are none.</summary>
+    public int ReadyHeartbeatMs { get; init; }
+
     /// <summary>It is the tunnel that was asked for with <see cref="OpenRequest.Resume"/>.</summary>
     public bool Resumed { get; init; }
 }
@@ -103,6 +109,9 @@ internal sealed record VisitMessage
 
     /// <summary>Address and port of the visitor; null: it carries datagrams of many.</summary>
     public string? From { get; init; }
+
+    /// <summary>True on a ready data connection: the client says "Go" before anything else. Null: it does not.</summary>
+    public bool? Answer { get; init; }
 }
 
 [JsonSourceGenerationOptions(

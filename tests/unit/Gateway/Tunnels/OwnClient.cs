@@ -15,6 +15,7 @@ internal sealed class OwnClient : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Lines _lines = new();
     private IPEndPoint? _target;
+    private int _stalled;
     private Task<int> _running = Task.FromResult(0);
     private int _opens;
 
@@ -71,6 +72,9 @@ internal sealed class OwnClient : IAsyncDisposable
             _carried.Clear();
         }
     }
+
+    /// <summary>Every connection stays open, and carries nothing any more; new ones do.</summary>
+    public void Stall() => Interlocked.Increment(ref _stalled);
 
     /// <summary>Breaks every connection; new ones go to another gateway. Waits until the tunnel is open there.</summary>
     public async Task MoveAsync(IPEndPoint server)
@@ -143,7 +147,7 @@ internal sealed class OwnClient : IAsyncDisposable
             await server.ConnectAsync(target);
             await Task.WhenAll(PumpAsync(client, server), PumpAsync(server, client));
         }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        catch (Exception error) when (error is SocketException or ObjectDisposedException or OperationCanceledException)
         {
             // Cut.
         }
@@ -154,11 +158,17 @@ internal sealed class OwnClient : IAsyncDisposable
         }
     }
 
-    private static async Task PumpAsync(Socket from, Socket to)
+    private async Task PumpAsync(Socket from, Socket to)
     {
+        var stalled = Volatile.Read(ref _stalled);
         var buffer = new byte[65_536];
         while (await from.ReceiveAsync(buffer) is > 0 and var count)
         {
+            if (Volatile.Read(ref _stalled) != stalled)
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, _stop.Token);
+            }
+
             for (var sent = 0; sent < count; )
             {
                 sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));

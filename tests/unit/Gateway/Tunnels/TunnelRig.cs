@@ -151,21 +151,38 @@ internal sealed class TunnelRig : IAsyncDisposable
     /// <summary>Nothing of any tunnel is left: connections, places, claims.</summary>
     public async Task NothingLeftAsync()
     {
-        await Until.TrueAsync(
-            async () =>
-            {
-                var slots = await Task.WhenAll(
-                    Harness.Engine.Loops.Select(loop =>
-                        loop.InvokeAsync(() =>
-                            loop.Tunnels.Slots + loop.Tunnels.WaitingVisitors + loop.Tunnels.Greetings + loop.Shaper.Count
+        var left = "";
+        try
+        {
+            await Until.TrueAsync(
+                async () =>
+                {
+                    var counts = await Task.WhenAll(
+                        Harness.Engine.Loops.Select(loop =>
+                            loop.InvokeAsync(() =>
+                                (
+                                    loop.Tunnels.Slots,
+                                    Waiting: loop.Tunnels.WaitingVisitors,
+                                    loop.Tunnels.Greetings,
+                                    Rates: loop.Shaper.Count
+                                )
+                            )
                         )
-                    )
-                );
-                return slots.Sum() == 0 && Harness.Engine.Connections == 0 && Harness.Engine.Tunnels.Open().Count == 0;
-            },
-            Patience,
-            "nothing of the tunnels is left"
-        );
+                    );
+                    left =
+                        $"{string.Join(' ', counts)}, {Harness.Engine.Connections} connections, {Harness.Engine.Tunnels.Open().Count} tunnels";
+                    return counts.All(static count => count == default)
+                        && Harness.Engine.Connections == 0
+                        && Harness.Engine.Tunnels.Open().Count == 0;
+                },
+                Patience,
+                "nothing of the tunnels is left"
+            );
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}: {left}", late);
+        }
     }
 
     public async ValueTask DisposeAsync()
