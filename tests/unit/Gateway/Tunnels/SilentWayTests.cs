@@ -28,10 +28,8 @@ public sealed class SilentWayTests
         lines.ToString().ShouldContain("\"reason\":\"the gateway does not answer\"");
     }
 
-    [Theory]
-    [InlineData(0)]
-    [InlineData(2)]
-    public async Task OwnClient_EveryWayDies_WithoutAWord_TcpAndUdpGoOn(int pool)
+    [Fact]
+    public async Task OwnClient_EveryWayDies_WithoutAWord_TcpAndUdpGoOn()
     {
         await using var rig = await TunnelRig.StartAsync(tunnel: tunnel => tunnel with { Udp = true });
         using var service = new Listeners.TestServer();
@@ -44,7 +42,7 @@ public sealed class SilentWayTests
                 new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", service.Port, 0, null),
                 new LocalPort(TunnelProtocol.Udp, "127.0.0.1", ((IPEndPoint)datagrams.LocalEndPoint!).Port, 0, null),
             ],
-            options => options with { Pool = pool }
+            options => options with { Pool = 2 }
         );
         var ports = client.Ports;
         using var sender = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
