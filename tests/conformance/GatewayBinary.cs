@@ -113,7 +113,7 @@ internal sealed partial class GatewayBinary : IAsyncDisposable
         return Process.Start(start)!;
     }
 
-    private static CancellationToken Deadline() => new CancellationTokenSource(TimeSpan.FromSeconds(30)).Token;
+    private static CancellationToken Deadline() => new CancellationTokenSource(TimeSpan.FromSeconds(90)).Token;
 
     [GeneratedRegex(@":(?<port>\d+) \(WebSocket echo\)$", RegexOptions.ExplicitCapture)]
     private static partial Regex ListeningPort();

@@ -41,7 +41,7 @@ public sealed class ChartTests(EmptyCluster shared) : IClassFixture<EmptyCluster
             FleetFixture.Quickstart + "\n  nodeTuning: {mode: Apply, sysctls: [{name: fs.nr_open, value: '3000000'}]}\n",
             shop
         );
-        await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=60s", "-n", shop);
+        await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=180s", "-n", shop);
         (await PresetAsync(shop)).Errors.ShouldContain($".spec.{OldChart.LaterField}: field not declared in schema");
 
         await UpgradeAsync(shop);
@@ -61,9 +61,9 @@ public sealed class ChartTests(EmptyCluster shared) : IClassFixture<EmptyCluster
         after["spec"]!.ToJsonString().ShouldBe(before["spec"]!.ToJsonString());
         await Eventually.HoldsAsync(
             async () => await PresetAsync(shop) is { Succeeded: false } refused ? refused.Errors : null,
-            TimeSpan.FromSeconds(30)
+            TimeSpan.FromMinutes(3)
         );
-        await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=60s", "-n", shop);
+        await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=180s", "-n", shop);
     }
 
     /// <summary>helm test, and the same check where something is wrong.</summary>
@@ -93,7 +93,7 @@ public sealed class ChartTests(EmptyCluster shared) : IClassFixture<EmptyCluster
             ],
             shared.Cluster.InFolder("failing-check.log")
         );
-        (await check.WaitForExitAsync(TimeSpan.FromSeconds(60))).ShouldBe(1);
+        (await check.WaitForExitAsync(TimeSpan.FromMinutes(3))).ShouldBe(1);
         check.Log.ShouldContain($"failed: one of them leads: there is no Lease {Own}/nobodys");
         check.Log.ShouldContain("failed: external.metrics.k8s.io is served: not available");
         check.Log.ShouldContain("ok: a replica is ready");
@@ -130,9 +130,9 @@ public sealed class ChartTests(EmptyCluster shared) : IClassFixture<EmptyCluster
         }
 
         // Neither a finalizer nor a registration without its server holds it up.
-        await Kubectl.RunAsync("delete", "namespace", shop, "--timeout=60s");
-        await Kubectl.RunAsync("delete", "namespace", Own, "--timeout=60s");
-        await Kubectl.RunAsync("delete", "crd", "connectionfleets.mooring.dev", "--timeout=60s");
+        await Kubectl.RunAsync("delete", "namespace", shop, "--timeout=180s");
+        await Kubectl.RunAsync("delete", "namespace", Own, "--timeout=180s");
+        await Kubectl.RunAsync("delete", "crd", "connectionfleets.mooring.dev", "--timeout=180s");
     }
 
     private async Task<FakeGateway> TunerAsync(string shop, OperatorProcess @operator)
@@ -145,7 +145,7 @@ public sealed class ChartTests(EmptyCluster shared) : IClassFixture<EmptyCluster
                 var sets = (await Kubectl.GetAsync("daemonsets", "-n", shop))["items"]!.AsArray();
                 return pod is not null && sets is [var set] && (int?)set!["status"]?["numberReady"] == 1;
             },
-            TimeSpan.FromSeconds(30),
+            TimeSpan.FromMinutes(3),
             "no tuner"
         );
         var name = (string)pod!["metadata"]!["name"]!;

@@ -19,12 +19,12 @@ public sealed class KustomizeTests(EmptyCluster shared) : IClassFixture<EmptyClu
         // As a user would: again where the definition was not served yet.
         await Eventually.HoldsAsync(
             async () => await Kubectl.TryAsync("apply", "-k", Folder) is { Succeeded: false } result ? result.Errors : null,
-            TimeSpan.FromSeconds(60)
+            TimeSpan.FromMinutes(3)
         );
-        await Kubectl.RunAsync("wait", "--for=condition=Established", "crd/connectionfleets.mooring.dev", "--timeout=30s");
+        await Kubectl.RunAsync("wait", "--for=condition=Established", "crd/connectionfleets.mooring.dev", "--timeout=180s");
         await using var nodes = new StandInKubelet(shared.Cluster, Own);
         // Two restricted pods in a namespace that lets no others in.
-        await Kubectl.RunAsync("rollout", "status", "deployment/mooring", "-n", Own, "--timeout=60s");
+        await Kubectl.RunAsync("rollout", "status", "deployment/mooring", "-n", Own, "--timeout=180s");
         (await Kubectl.GetAsync("namespace", Own))["metadata"]!["labels"]!["pod-security.kubernetes.io/enforce"]!
             .GetValue<string>()
             .ShouldBe("restricted");
@@ -34,18 +34,18 @@ public sealed class KustomizeTests(EmptyCluster shared) : IClassFixture<EmptyClu
         await using (await OperatorProcess.StartAsync(shared.Cluster, role))
         {
             await Kubectl.ApplyAsync(FleetFixture.Quickstart, shop);
-            await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=60s", "-n", shop);
+            await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=180s", "-n", shop);
             // What runs is what the folder says, also after the operator has been at work.
             var difference = await Kubectl.TryAsync("diff", "-k", Folder);
             difference.ExitCode.ShouldBe(0, difference.Output + difference.Errors);
 
             // As the folder's README says.
             await Kubectl.RunAsync("delete", "apiservice", "v1beta1.external.metrics.k8s.io");
-            await Kubectl.RunAsync("delete", "fleets", "--all", "-A", "--timeout=60s");
+            await Kubectl.RunAsync("delete", "fleets", "--all", "-A", "--timeout=180s");
         }
 
-        await Kubectl.RunAsync("delete", "-k", Folder, "--ignore-not-found", "--timeout=90s");
-        await Kubectl.RunAsync("delete", "namespace", shop, "--timeout=60s");
+        await Kubectl.RunAsync("delete", "-k", Folder, "--ignore-not-found", "--timeout=180s");
+        await Kubectl.RunAsync("delete", "namespace", shop, "--timeout=180s");
         (await Kubectl.TryAsync("get", "namespace", Own)).Succeeded.ShouldBeFalse();
     }
 }

@@ -20,7 +20,7 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
     private const string Own = "mooring-system";
     private const string Fleet = "quickstart";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly Helm _helm = new(shared.Cluster);
     private string _shop = "";
@@ -65,8 +65,8 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
             );
 
         await _helm.RunAsync("uninstall", "mooring", "-n", Own, "--no-hooks");
-        await Kubectl.RunAsync("delete", "namespace", _shop, Own, "--timeout=60s");
-        await Kubectl.RunAsync("delete", "crd", "connectionfleets.mooring.dev", "servicemonitors.monitoring.coreos.com", "--timeout=60s");
+        await Kubectl.RunAsync("delete", "namespace", _shop, Own, "--timeout=180s");
+        await Kubectl.RunAsync("delete", "crd", "connectionfleets.mooring.dev", "servicemonitors.monitoring.coreos.com", "--timeout=180s");
     }
 
     /// <summary>A fleet with everything that a fleet can have.</summary>
@@ -253,14 +253,14 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
             async () => (string?)(await Kubectl.GetAsync("secret", "mooring-stream-tls", "-n", Own))["data"]!["tls.crt"] is { Length: > 0 },
             "the certificate is not made anew"
         );
-        await Kubectl.RunAsync("delete", "fleet", Fleet, "-n", _shop, "--timeout=60s");
+        await Kubectl.RunAsync("delete", "fleet", Fleet, "-n", _shop, "--timeout=180s");
     }
 
     private async Task<FakeGateway> TunerAsync(OperatorProcess @operator)
     {
         var name = "";
         // The new template is the tuner's too.
-        await Kubectl.RunAsync("rollout", "status", "daemonset/quickstart-tuner", "-n", _shop, "--timeout=60s");
+        await Kubectl.RunAsync("rollout", "status", "daemonset/quickstart-tuner", "-n", _shop, "--timeout=180s");
         await UntilAsync(
             async () =>
             {
@@ -343,7 +343,7 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
     private Task PatchAsync(string spec) =>
         Kubectl.RunAsync("patch", "fleet", Fleet, "-n", _shop, "--type=merge", "-p", $$"""{"spec":{{spec}}}""");
 
-    private Task ReadyAsync() => Kubectl.RunAsync("wait", "--for=condition=Ready", $"fleet/{Fleet}", "--timeout=60s", "-n", _shop);
+    private Task ReadyAsync() => Kubectl.RunAsync("wait", "--for=condition=Ready", $"fleet/{Fleet}", "--timeout=180s", "-n", _shop);
 
     private Task CountAsync(string kind, int count) =>
         UntilAsync(

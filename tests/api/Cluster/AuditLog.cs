@@ -55,7 +55,7 @@ internal sealed class AuditLog(string file)
                 requests = await SinceAsync(mark);
                 return requests.Any(awaited) ? null : $"not in the log:\n{string.Join('\n', requests)}";
             },
-            TimeSpan.FromSeconds(10)
+            TimeSpan.FromMinutes(3)
         );
         return requests;
     }

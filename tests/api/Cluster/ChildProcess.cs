@@ -70,7 +70,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
     public async Task StopAsync(TimeSpan? patience = null)
     {
         Terminate();
-        using var limit = new CancellationTokenSource(patience ?? TimeSpan.FromSeconds(10));
+        using var limit = new CancellationTokenSource(patience ?? TimeSpan.FromMinutes(3));
         try
         {
             await _process.WaitForExitAsync(limit.Token);

@@ -12,7 +12,7 @@ internal sealed class TestCluster : IAsyncDisposable
     /// <summary>Name of the only Node, which exists in name alone.</summary>
     public const string Node = "stand-in";
 
-    private static readonly TimeSpan StartDeadline = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan StartDeadline = TimeSpan.FromMinutes(3);
 
     private readonly Authority _authority = new();
     private readonly int _etcdPort = Ports.Free();
@@ -72,10 +72,10 @@ internal sealed class TestCluster : IAsyncDisposable
             async () =>
             {
                 await Kubectl.RunAsync("apply", "--server-side", "-f", RepositoryRoot.File("crds", "mooring.dev_connectionfleets.yaml"));
-                await Kubectl.RunAsync("wait", "--for=condition=Established", "crd/connectionfleets.mooring.dev", "--timeout=30s");
+                await Kubectl.RunAsync("wait", "--for=condition=Established", "crd/connectionfleets.mooring.dev", "--timeout=180s");
                 return true;
             },
-            TimeSpan.FromSeconds(30),
+            TimeSpan.FromMinutes(3),
             "no definition"
         );
     }
@@ -189,7 +189,7 @@ internal sealed class TestCluster : IAsyncDisposable
                 await Kubectl.TryAsync("get", "serviceaccount", "default", "-n", name) is { Succeeded: false } result
                     ? result.Errors
                     : null,
-            TimeSpan.FromSeconds(30)
+            TimeSpan.FromMinutes(3)
         );
         return name;
     }

@@ -31,7 +31,7 @@ public sealed class TestClusterTests(SharedCluster shared)
         await cluster.Kubectl.RunAsync("create", "deployment", "web", "--image=none.invalid/web", "--replicas=2", "-n", ns);
         await Eventually.HoldsAsync(
             async () => (await cluster.Kubectl.GetAsync("pods", "-n", ns))["items"]!.AsArray().Count == 2,
-            TimeSpan.FromSeconds(30),
+            TimeSpan.FromMinutes(3),
             "no two pods"
         );
     }

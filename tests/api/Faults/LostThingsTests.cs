@@ -7,7 +7,7 @@ namespace Mooring.Api.Tests.Faults;
 /// <summary>What somebody takes away from a running operator: its definition, its Lease, a right.</summary>
 public sealed class LostThingsTests(FaultCluster own) : IClassFixture<FaultCluster>
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [ClusterFact]
     public async Task DefinitionDeletedAndInstalledAgain_WhileTheOperatorRuns_ItLivesOn_AndNewFleetsAreMade()
@@ -21,7 +21,7 @@ public sealed class LostThingsTests(FaultCluster own) : IClassFixture<FaultClust
         try
         {
             // Every fleet goes with it, through the operator's finalizer.
-            await fleet.Kubectl.RunAsync("delete", "crd", "connectionfleets.mooring.dev", "--timeout=60s");
+            await fleet.Kubectl.RunAsync("delete", "crd", "connectionfleets.mooring.dev", "--timeout=180s");
             await Eventually.HoldsAsync(
                 () =>
                     Task.FromResult(

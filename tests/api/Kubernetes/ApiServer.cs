@@ -80,14 +80,14 @@ internal sealed class ApiServer(SharedCluster shared) : ICaseServer
         var file = cluster.InFolder("widgets.yaml");
         await File.WriteAllTextAsync(file, Definition);
         await cluster.Kubectl.RunAsync("apply", "--server-side", "-f", file);
-        await cluster.Kubectl.RunAsync("wait", "--for=condition=Established", "crd/widgets.test.mooring.dev", "--timeout=30s");
+        await cluster.Kubectl.RunAsync("wait", "--for=condition=Established", "crd/widgets.test.mooring.dev", "--timeout=180s");
         await Eventually.HoldsAsync(
             async () =>
             {
                 using var answer = await cluster.Admin.GetAsync("/apis/test.mooring.dev/v1/widgets");
                 return answer.IsSuccessStatusCode ? null : $"widgets answer {(int)answer.StatusCode}";
             },
-            TimeSpan.FromSeconds(30)
+            TimeSpan.FromMinutes(3)
         );
     }
 }

@@ -13,7 +13,7 @@ namespace Mooring.Api.Tests.Operators;
 [Collection(ClusterCollection.Name)]
 public sealed class AdminApiTests(SharedCluster shared)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [ClusterFact]
     public async Task Rights_AreTheClustersOwn()
@@ -193,7 +193,7 @@ public sealed class AdminApiTests(SharedCluster shared)
                 var names = pods["items"]!.AsArray().Select(pod => (string)pod!["metadata"]!["name"]!).ToList();
                 return names.Count == 2 && !names.Contains(victim) ? null : $"{string.Join(' ', names)}\n{fleet.Operator.Log}";
             },
-            TimeSpan.FromSeconds(90)
+            TimeSpan.FromMinutes(3)
         );
         var metrics = await fleet.Operator.GetAsync("/metrics");
         metrics.ShouldContain("mooring_gateway_drains_total{cause=\"manual\",outcome=\"empty\"} 1");
@@ -300,7 +300,7 @@ public sealed class AdminApiTests(SharedCluster shared)
             },
         };
         var name = new Uri(OperatorProcess.StreamUrl).Host;
-        var http = new HttpClient(handler) { BaseAddress = new Uri($"https://{name}:{port}"), Timeout = TimeSpan.FromSeconds(30) };
+        var http = new HttpClient(handler) { BaseAddress = new Uri($"https://{name}:{port}"), Timeout = TimeSpan.FromMinutes(3) };
         http.DefaultRequestHeaders.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
         return http;
     }

@@ -15,7 +15,7 @@ internal sealed class FakeGateway : IAsyncDisposable
     private readonly ClientWebSocket _socket = new();
     private readonly SocketsHttpHandler _handler;
     private readonly HttpMessageInvoker _invoker;
-    private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(3));
+    private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(10));
 
     private FakeGateway(int port, string authorities)
     {

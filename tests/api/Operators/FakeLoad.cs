@@ -69,7 +69,7 @@ internal sealed class FakeLoad : IAsyncDisposable
 
                 return tokens.Count > 0;
             },
-            TimeSpan.FromSeconds(60),
+            TimeSpan.FromMinutes(3),
             "there are gateway pods"
         );
         return tokens;

@@ -69,7 +69,7 @@ internal sealed class FleetFixture : IAsyncDisposable
                 var ready = status?["conditions"]?.AsArray().FirstOrDefault(condition => (string?)condition!["type"] == "Ready");
                 return (string?)ready?["status"] == "True" ? null : $"status {status?.ToJsonString()}\n{Operator.Log}";
             },
-            deadline ?? TimeSpan.FromSeconds(30)
+            deadline ?? TimeSpan.FromMinutes(3)
         );
 
     public Task<JsonNode> FleetAsync(string name) => Kubectl.GetAsync("fleet", name, "-n", Namespace);

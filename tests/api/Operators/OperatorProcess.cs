@@ -5,7 +5,7 @@ namespace Mooring.Api.Tests.Operators;
 /// <summary>The built operator as users run it: a process of its own, with the rights of the chart's role.</summary>
 internal sealed class OperatorProcess : IAsyncDisposable
 {
-    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromMinutes(3) };
 
     /// <summary>As gateways are told it: always the same, for the gateways' revision follows from it. Fakes dial <see cref="StreamPort"/>.</summary>
     public const string StreamUrl = "wss://operator.test:8443/stream/v1";
@@ -62,7 +62,7 @@ internal sealed class OperatorProcess : IAsyncDisposable
         var started = new OperatorProcess(process, role.User, http, stream, admin);
         try
         {
-            await Eventually.HoldsAsync(started.ReadyAsync, TimeSpan.FromSeconds(30));
+            await Eventually.HoldsAsync(started.ReadyAsync, TimeSpan.FromMinutes(3));
             return started;
         }
         catch

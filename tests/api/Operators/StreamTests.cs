@@ -118,7 +118,7 @@ public sealed class StreamTests(SharedCluster shared)
 
         var before = await SecretAsync(role);
         await using var again = await OperatorProcess.StartAsync(shared.Cluster, role, arguments);
-        await Eventually.HoldsAsync(() => Task.FromResult(again.Leads), TimeSpan.FromSeconds(20), again.Log);
+        await Eventually.HoldsAsync(() => Task.FromResult(again.Leads), TimeSpan.FromMinutes(3), again.Log);
         (await SecretAsync(role)).ShouldBe(before);
     }
 
@@ -132,7 +132,7 @@ public sealed class StreamTests(SharedCluster shared)
                 version = (string)secret["metadata"]!["resourceVersion"]!;
                 return true;
             },
-            TimeSpan.FromSeconds(20),
+            TimeSpan.FromMinutes(3),
             "no Secret"
         );
         return version!;
@@ -183,6 +183,6 @@ public sealed class StreamTests(SharedCluster shared)
                 (await fleet.FleetAsync("quickstart"))["status"] is { } status && holds(status)
                     ? null
                     : (await fleet.FleetAsync("quickstart"))["status"]?.ToJsonString() ?? "no status",
-            TimeSpan.FromSeconds(30)
+            TimeSpan.FromMinutes(3)
         );
 }

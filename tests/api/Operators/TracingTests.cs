@@ -33,7 +33,7 @@ public sealed class TracingTests(SharedCluster shared)
                     ?? [];
                 return Task.FromResult(trace.Count > 0 ? null : string.Join('\n', spans));
             },
-            TimeSpan.FromSeconds(60)
+            TimeSpan.FromMinutes(3)
         );
         var root = trace.Single(static span => span.Parent.Length == 0);
         root.Name.ShouldBe("reconcile fleets");

@@ -50,7 +50,7 @@ public sealed partial class BadManifestTests(SharedCluster shared)
                 var ready = status["conditions"]!.AsArray().Single(condition => (string?)condition!["type"] == "Ready")!;
                 return (string?)ready["reason"] == "Invalid" && (string?)ready["status"] == "False" ? null : status.ToJsonString();
             },
-            TimeSpan.FromSeconds(20)
+            TimeSpan.FromMinutes(3)
         );
 
         // Still looked after: what is deleted comes back as it last was good.
@@ -59,7 +59,7 @@ public sealed partial class BadManifestTests(SharedCluster shared)
             async () =>
                 (string)(await fleet.Kubectl.GetAsync("configmap", "good-gateway", "-n", fleet.Namespace))["data"]!["gateway.json"]!
                 == before,
-            TimeSpan.FromSeconds(10),
+            TimeSpan.FromMinutes(3),
             "the ConfigMap is not as it was"
         );
     }

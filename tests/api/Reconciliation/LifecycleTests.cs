@@ -7,7 +7,7 @@ namespace Mooring.Api.Tests.Reconciliation;
 [Collection(ClusterCollection.Name)]
 public sealed class LifecycleTests(SharedCluster shared)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [ClusterFact]
     public async Task Delete_Fleet_RemovesEverything()
@@ -15,7 +15,7 @@ public sealed class LifecycleTests(SharedCluster shared)
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
         await fleet.ApplyQuickstartAsync();
 
-        await fleet.Kubectl.RunAsync("delete", "fleet", "quickstart", "-n", fleet.Namespace, "--timeout=30s");
+        await fleet.Kubectl.RunAsync("delete", "fleet", "quickstart", "-n", fleet.Namespace, "--timeout=180s");
 
         foreach (
             var kind in new[]
@@ -47,7 +47,7 @@ public sealed class LifecycleTests(SharedCluster shared)
         await fleet.ApplyQuickstartAsync();
         var mark = shared.Cluster.Audit.Mark();
 
-        await fleet.Kubectl.RunAsync("delete", "fleet", "quickstart", "-n", fleet.Namespace, "--timeout=30s");
+        await fleet.Kubectl.RunAsync("delete", "fleet", "quickstart", "-n", fleet.Namespace, "--timeout=180s");
 
         bool IsRelease(AuditedRequest request) =>
             request is { Resource: "connectionfleets", Verb: "patch", Subresource: "" } && request.User == fleet.Operator.User;

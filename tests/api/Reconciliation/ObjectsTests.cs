@@ -51,14 +51,14 @@ public sealed class ObjectsTests(SharedCluster shared)
         );
         await Eventually.HoldsAsync(
             async () => Rules(await PolicyAsync(fleet, "quickstart-gateway")) == "TCP/9000,TCP/9001 from anybody; TCP/9090 from 2",
-            TimeSpan.FromSeconds(30),
+            TimeSpan.FromMinutes(3),
             "metrics stay closed"
         );
 
         await PatchAsync(fleet, """{"gateway":{"networkPolicy":{"mode":"None"}}}""");
         await Eventually.HoldsAsync(
             async () => (await fleet.ListAsync("networkpolicies")).Count == 0,
-            TimeSpan.FromSeconds(30),
+            TimeSpan.FromMinutes(3),
             "policies stay"
         );
     }
@@ -96,7 +96,7 @@ public sealed class ObjectsTests(SharedCluster shared)
                     ? null
                     : spec.ToJsonString() + fleet.Operator.Log;
             },
-            TimeSpan.FromSeconds(30)
+            TimeSpan.FromMinutes(3)
         );
         await Eventually.HoldsAsync(
             async () =>
@@ -114,7 +114,7 @@ public sealed class ObjectsTests(SharedCluster shared)
                     ? null
                     : string.Join('\n', pods.Select(pod => pod.ToJsonString()));
             },
-            TimeSpan.FromSeconds(60)
+            TimeSpan.FromMinutes(3)
         );
         await fleet.WaitReadyAsync("quickstart");
     }
@@ -148,7 +148,7 @@ public sealed class ObjectsTests(SharedCluster shared)
                     ? null
                     : status.ToJsonString();
             },
-            TimeSpan.FromSeconds(40)
+            TimeSpan.FromMinutes(3)
         );
     }
 
@@ -162,7 +162,7 @@ public sealed class ObjectsTests(SharedCluster shared)
         await using (await OperatorProcess.StartAsync(shared.Cluster, role, [.. arguments, "mooring/gateway:1"]))
         {
             await Kubectl.ApplyAsync(FleetFixture.Quickstart, ns);
-            await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=60s", "-n", ns);
+            await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=180s", "-n", ns);
         }
 
         var mark = shared.Cluster.Audit.Mark();
@@ -195,7 +195,7 @@ public sealed class ObjectsTests(SharedCluster shared)
                 var images = pods.Select(pod => (string)pod!["spec"]!["containers"]![0]!["image"]!).ToList();
                 return images.Count == count && images.TrueForAll(one => one == image) ? null : string.Join(',', images);
             },
-            TimeSpan.FromSeconds(60)
+            TimeSpan.FromMinutes(3)
         );
 
     private Task PatchAsync(FleetFixture fleet, string spec) =>

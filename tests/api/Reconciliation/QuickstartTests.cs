@@ -73,16 +73,16 @@ public sealed class QuickstartTests(SharedCluster shared)
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
         await Kubectl.ApplyAsync(FleetFixture.Quickstart, fleet.Namespace);
 
-        (await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=30s", "-n", fleet.Namespace)).ShouldContain(
-            "condition met"
-        );
+        (
+            await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=180s", "-n", fleet.Namespace)
+        ).ShouldContain("condition met");
         await Eventually.HoldsAsync(
             async () =>
                 (await Kubectl.RunAsync("events", "--for=connectionfleet/quickstart", "-n", fleet.Namespace)).Contains(
                     "Ready",
                     StringComparison.Ordinal
                 ),
-            TimeSpan.FromSeconds(10),
+            TimeSpan.FromMinutes(3),
             "no event Ready"
         );
     }
@@ -97,7 +97,7 @@ public sealed class QuickstartTests(SharedCluster shared)
                     ? null
                     : $"{pods["items"]!.AsArray().Count} pods, {status.ToJsonString()}";
             },
-            TimeSpan.FromSeconds(30)
+            TimeSpan.FromMinutes(3)
         );
 
     private static string[] Columns(string line) => line.Split(' ', StringSplitOptions.RemoveEmptyEntries);

@@ -56,12 +56,12 @@ public sealed class ServiceMonitorTests(SharedCluster shared)
         );
         await MonitorAsync(fleet);
 
-        await Kubectl.RunAsync("delete", "crd", "servicemonitors.monitoring.coreos.com", "--timeout=30s");
+        await Kubectl.RunAsync("delete", "crd", "servicemonitors.monitoring.coreos.com", "--timeout=180s");
         await Kubectl.RunAsync("scale", "fleet", "quickstart", "--replicas=3", "-n", fleet.Namespace);
         await Eventually.HoldsAsync(
             async () =>
                 (await Kubectl.GetAsync("pods", "-n", fleet.Namespace, "-l", "mooring.dev/role=gateway"))["items"]!.AsArray().Count == 3,
-            TimeSpan.FromSeconds(30),
+            TimeSpan.FromMinutes(3),
             "the fleet is stuck"
         );
         await fleet.WaitReadyAsync("quickstart");
@@ -83,10 +83,10 @@ public sealed class ServiceMonitorTests(SharedCluster shared)
             async () =>
                 (await fleet.ListAsync("servicemonitors")).Count == 0
                 && !(await Kubectl.TryAsync("get", "service", "quickstart-metrics", "-n", fleet.Namespace)).Succeeded,
-            TimeSpan.FromSeconds(30),
+            TimeSpan.FromMinutes(3),
             "the ServiceMonitor stays"
         );
-        await Kubectl.RunAsync("delete", "crd", "servicemonitors.monitoring.coreos.com", "--timeout=30s");
+        await Kubectl.RunAsync("delete", "crd", "servicemonitors.monitoring.coreos.com", "--timeout=180s");
     }
 
     private static Task MonitorAsync(FleetFixture fleet) =>
@@ -102,6 +102,6 @@ public sealed class ServiceMonitorTests(SharedCluster shared)
                     ? null
                     : monitor.ToJsonString();
             },
-            TimeSpan.FromSeconds(60)
+            TimeSpan.FromMinutes(3)
         );
 }

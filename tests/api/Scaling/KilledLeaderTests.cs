@@ -11,7 +11,7 @@ public sealed class KilledLeaderTests(SharedCluster shared)
 {
     private const int Gateways = 2;
     private const int Each = 40;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [ClusterFact]
     public Task Rollout_LeaderKilledAtItsNthWrite_TheNextEndsIt_AndNobodyIsCutOff() => Task.WhenAll(new[] { 2, 5, 8 }.Select(KillAtAsync));

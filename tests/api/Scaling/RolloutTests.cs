@@ -9,7 +9,7 @@ namespace Mooring.Api.Tests.Scaling;
 public sealed class RolloutTests(SharedCluster shared)
 {
     private const int Rate = 40;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [ClusterFact]
     public async Task Rollout_WithConnections_RemovesOnlyEmptyGateways_AtThePace_WithEnoughReady()

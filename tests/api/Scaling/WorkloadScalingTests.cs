@@ -8,7 +8,7 @@ namespace Mooring.Api.Tests.Scaling;
 [Collection(ClusterCollection.Name)]
 public sealed class WorkloadScalingTests(SharedCluster shared)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     [ClusterFact]
     public async Task Workload_FollowsTheConnections_AndNoPodGoesWithAny()

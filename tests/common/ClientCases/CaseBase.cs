@@ -11,7 +11,7 @@ namespace Mooring.Testing.ClientCases;
 /// </remarks>
 public abstract class CaseBase(ICaseServer server) : IAsyncLifetime
 {
-    protected static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    protected static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
     private readonly List<KubernetesClient> _clients = [];
     private ClusterConfig _config = null!;

@@ -7,7 +7,7 @@ namespace Mooring.Testing.Redis;
 /// <summary>A real redis-server, alone on a port of 127.0.0.1, that is gone with the test.</summary>
 public sealed class RedisServer : IAsyncDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private readonly string _directory;
     private readonly string[] _arguments;
     private readonly string? _configFile;

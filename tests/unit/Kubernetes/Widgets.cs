@@ -11,7 +11,7 @@ internal static class Widgets
 {
     public const string Collection = "/apis/test.mooring.dev/v1/namespaces/ns/widgets";
 
-    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     public static ResourceType<Widget> Kind => Widget.Type;
 

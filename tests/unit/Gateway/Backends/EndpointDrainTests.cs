@@ -10,7 +10,7 @@ namespace Mooring.Gateway.Tests.Backends;
 public sealed class EndpointDrainTests : IAsyncLifetime
 {
     private const int Clients = 12;
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private EchoBackend _going = null!;
     private EchoBackend _staying = null!;
     private ProxyGateway _gateway = null!;

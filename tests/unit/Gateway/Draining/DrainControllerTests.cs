@@ -12,7 +12,7 @@ namespace Mooring.Gateway.Tests.Draining;
 
 public sealed class DrainControllerTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private readonly LogSink _sink = new(Stream.Null);
     private readonly CancellationTokenSource _stop = new();
     private EchoBackend _backend = null!;

@@ -10,7 +10,7 @@ namespace Mooring.Gateway.Tests.Listeners;
 /// <summary>An engine on loopback whose listeners get free ports, and what tests need around it.</summary>
 internal sealed partial class EngineHarness : IAsyncDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     private readonly List<Socket> _owned = [];
     private readonly Lock _gate = new();
     private readonly List<AccessRecord> _records = [];

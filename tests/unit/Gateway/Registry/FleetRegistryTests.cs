@@ -11,7 +11,7 @@ public abstract class FleetRegistryTests : IAsyncLifetime
 {
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan Brief = TimeSpan.FromMilliseconds(150);
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private static readonly OwnedThing Tunnel = new(OwnedKind.Tunnel, "20000");
     private static long s_sequence;
     private IFleetRegistry? _registry;

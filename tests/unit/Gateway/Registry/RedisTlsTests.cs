@@ -11,7 +11,7 @@ namespace Mooring.Gateway.Tests.Registry;
 /// <summary>TLS to a real redis-server, with authorities made for the test.</summary>
 public sealed class RedisTlsTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mooring-tls-");
 
     public void Dispose() => _directory.Delete(recursive: true);

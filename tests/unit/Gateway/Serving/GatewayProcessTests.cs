@@ -13,7 +13,7 @@ namespace Mooring.Gateway.Tests.Serving;
 
 public sealed class GatewayProcessTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mooring");
     private readonly CancellationTokenSource _stop = new();
     private readonly MemoryStream _output = new();

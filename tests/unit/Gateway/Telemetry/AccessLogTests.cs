@@ -4,7 +4,7 @@ namespace Mooring.Gateway.Tests.Telemetry;
 
 public sealed class AccessLogTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
     [Fact]
     public void Dispose_WritesWhatHasComeInOrder()

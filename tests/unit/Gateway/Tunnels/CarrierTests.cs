@@ -8,7 +8,7 @@ namespace Mooring.Gateway.Tests.Tunnels;
 /// <summary>The client's own reactor: connections as streams, and pairs of them.</summary>
 public sealed class CarrierTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     private readonly Carrier _carrier = new();
 
     public void Dispose() => _carrier.Dispose();

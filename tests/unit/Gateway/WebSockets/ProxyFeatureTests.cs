@@ -18,7 +18,7 @@ namespace Mooring.Gateway.Tests.WebSockets;
 /// <summary>What a Proxy listener does besides carrying frames, over real sockets.</summary>
 public sealed class ProxyFeatureTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     private EchoBackend _backend = null!;
     private ProxyGateway _gateway = null!;
 

@@ -17,7 +17,7 @@ namespace Mooring.Operator.Tests.Gateways;
 internal sealed class StreamFixture : IAsyncDisposable
 {
     public const string Fleet = "default/edge";
-    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(30));
+    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(90));
     private readonly WebApplication _app;
 
     private StreamFixture(WebApplication app, GatewayHub hub) => (_app, Hub) = (app, hub);

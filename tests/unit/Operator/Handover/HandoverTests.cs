@@ -10,7 +10,7 @@ namespace Mooring.Operator.Tests.Handover;
 
 public sealed class HandoverTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private readonly CancellationTokenSource _deadline = new(Limit);
     private readonly Socket _owner;
     private readonly Socket _worker;

@@ -6,7 +6,7 @@ namespace Mooring.Operator.Tests.Host;
 
 public sealed class BackgroundWriterTests
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task Write_ReaderStopped_HoldsNobodyUpAndTellsWhatIsLeftOut()

@@ -70,7 +70,7 @@ public sealed class HostManifestTests
     [Fact]
     public async Task Watcher_FileReplacedAndWritten_TellsOfEachOnce()
     {
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(90));
         var directory = Directory.CreateTempSubdirectory("mooring-watch-");
         try
         {

@@ -9,7 +9,7 @@ namespace Mooring.Operator.Tests.Host;
 
 public sealed class ListenerSocketsTests : IDisposable
 {
-    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(30));
+    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(90));
     private readonly ListenerSockets _sockets = new(IPAddress.Loopback);
 
     public void Dispose()

@@ -5,7 +5,7 @@ namespace Mooring.Operator.Tests.Host;
 
 public sealed class ProcessTests : IDisposable
 {
-    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(30));
+    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(90));
     private readonly ConcurrentQueue<string> _lines = new();
     private readonly ProcessMonitor _monitor;
 

@@ -13,7 +13,7 @@ namespace Mooring.Operator.Tests.Host;
 /// <summary>A running <c>operator up -o json</c> with a manifest of its own.</summary>
 internal sealed class UpProcess : IAsyncDisposable
 {
-    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(120));
+    private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(300));
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mooring-up-");
     private readonly ConcurrentQueue<string> _errors = new();
     private readonly HashSet<int> _children = [];
@@ -202,7 +202,7 @@ internal sealed class UpProcess : IAsyncDisposable
         _process.Dispose();
 
         // The watchdog ends the children and removes the state directory; where a test failed because it did not, that is done here.
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         while (Directory.Exists(StateDirectory) && !limit.IsCancellationRequested)
         {
             await Task.Delay(20, CancellationToken.None);

@@ -13,7 +13,7 @@ namespace Mooring.Operator.Tests.Reconciliation;
 public sealed class PlanApplierTests : IAsyncLifetime
 {
     private const string ConfigMap = "/api/v1/namespaces/shop/configmaps/small-gateway";
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private readonly CancellationTokenSource _stop = new();
     private readonly ConnectionFleet _fleet = Fleets.Load(Fleets.Small);
     private KubernetesApiDouble _api = null!;

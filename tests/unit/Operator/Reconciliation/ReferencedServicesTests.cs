@@ -12,7 +12,7 @@ namespace Mooring.Operator.Tests.Reconciliation;
 
 public sealed class ReferencedServicesTests
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private static readonly ObjectKey Fleet = new("shop", "small");
     private static readonly ObjectKey Wanted = new("shop", "app");
 

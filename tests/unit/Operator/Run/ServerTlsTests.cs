@@ -11,7 +11,7 @@ namespace Mooring.Operator.Tests.Run;
 
 public sealed class ServerTlsTests
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
     [Fact]
     public async Task Handshake_CertificateIsRenewed_TheNextGetsTheNewOne()
