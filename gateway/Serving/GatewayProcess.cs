@@ -29,6 +29,7 @@ internal static class GatewayProcess
         }
 
         GcWatch.Start();
+        GcWatch.Prepare();
         var (environment, wrong) = RegistryEnvironment.Read(Environment.GetEnvironmentVariable);
         var (capacity, wrongToo) = TunnelEnvironment.Read(Environment.GetEnvironmentVariable);
         if (wrong.Count + wrongToo.Count > 0)

@@ -1,3 +1,5 @@
+using System.Runtime;
+
 namespace Mooring.Gateway.Telemetry;
 
 /// <summary>Remembers the longest pause of each generation's collections, since the start.</summary>
@@ -31,6 +33,17 @@ internal sealed class GcWatch
         {
             _ = new GcWatch();
         }
+    }
+
+    /// <summary>Has collections of everything done beside the loops, from the first one on. To be called before there are connections.</summary>
+    /// <remarks>
+    /// The first such collection starts the collector's thread and sets up its tables while all others stand still, and one that the growth of the first
+    /// minutes brings about may be done as a whole meanwhile. So the first is done here, where nobody waits for it.
+    /// </remarks>
+    public static void Prepare()
+    {
+        GCSettings.LatencyMode = GCLatencyMode.SustainedLowLatency;
+        GC.Collect(2, GCCollectionMode.Forced, blocking: false);
     }
 
     /// <summary>Longest pause that a collection of a generation (0 to 2) has made.</summary>

@@ -1,12 +1,22 @@
+// Hot path: per publication. See tests/benchmarks.
 namespace Mooring.Gateway.Hub.Delivery;
 
-/// <summary>The publications of one channel in memory, newest last. Not thread-safe.</summary>
-internal sealed class ChannelStream(string epoch)
+/// <summary>The publications of one channel in memory, newest last, kept in a log that several share. Not thread-safe.</summary>
+/// <remarks>Whoever drops one calls <see cref="Close"/> before: its publications are native memory.</remarks>
+internal sealed unsafe class ChannelStream
 {
-    private StoredPublication[] _ring = [];
-    private int _first;
+    private readonly HistoryLog _log;
+    private readonly int _number;
+    private HistoryNode* _first;
+    private HistoryNode* _last;
 
-    public string Epoch { get; } = epoch;
+    public ChannelStream(string epoch, HistoryLog log)
+    {
+        (Epoch, _log) = (epoch, log);
+        _number = log.Enter(this);
+    }
+
+    public string Epoch { get; }
 
     /// <summary>Offset of the last publication there was, whether or not it is still here.</summary>
     public ulong Top { get; private set; }
@@ -27,42 +37,59 @@ internal sealed class ChannelStream(string epoch)
     /// <summary>Offset of the oldest that is here; one beyond <see cref="Top"/> when there is none.</summary>
     public ulong First => Top + 1 - (ulong)Count;
 
+    /// <param name="payload">Copied.</param>
     /// <param name="size">Publications kept, this one included.</param>
-    public void Add(ReadOnlyMemory<byte> payload, int size)
+    public void Add(ReadOnlySpan<byte> payload, int size)
     {
-        while (Count >= size)
+        while (Count > 0 && Count >= size)
         {
             DropFirst();
         }
 
-        if (Count == _ring.Length)
+        var node = _log.Add(_number, payload);
+        if (Count == 0)
         {
-            var grown = new StoredPublication[Math.Min(Math.Max(4, Count * 2), Math.Max(size, Count + 1))];
-            for (var i = 0; i < Count; i++)
-            {
-                grown[i] = this[i];
-            }
-
-            (_ring, _first) = (grown, 0);
+            _first = node;
+        }
+        else
+        {
+            _last->Next = node;
         }
 
-        _ring[(_first + Count) % _ring.Length] = new StoredPublication(++Top, payload);
+        _last = node;
+        Top++;
         Count++;
         Bytes += payload.Length;
     }
 
-    public StoredPublication this[int index] => _ring[(_first + index) % _ring.Length];
-
-    public void DropFirst()
+    /// <summary>Drops the oldest, of which there is one; returns its bytes.</summary>
+    public int DropFirst()
     {
-        Bytes -= _ring[_first].Payload.Length;
-        _ring[_first] = default;
-        _first = (_first + 1) % _ring.Length;
+        var node = _first;
+        var bytes = node->Length;
+        _first = node->Next;
+        _log.Remove(node);
+        Bytes -= bytes;
         Count--;
+        return bytes;
     }
 
-    public void Clear() => (_ring, _first, Count, Bytes) = ([], 0, 0, 0);
+    public void Clear()
+    {
+        while (Count > 0)
+        {
+            DropFirst();
+        }
+    }
 
+    /// <summary>It is no more: frees all it has.</summary>
+    public void Close()
+    {
+        Clear();
+        _log.Leave(_number);
+    }
+
+    /// <summary>Copies.</summary>
     public IReadOnlyList<StoredPublication> Read(StreamPosition? since, int limit, bool reverse)
     {
         if (limit == 0 || Count == 0)
@@ -81,11 +108,21 @@ internal sealed class ChannelStream(string epoch)
             from = after.Offset < First ? 0 : (int)Math.Min(after.Offset - First + 1, (ulong)Count);
         }
 
-        var wanted = limit < 0 ? to - from : Math.Min(limit, to - from);
-        var read = new StoredPublication[wanted];
-        for (var i = 0; i < wanted; i++)
+        if (limit > 0 && limit < to - from)
         {
-            read[i] = reverse ? this[to - 1 - i] : this[from + i];
+            (from, to) = reverse ? (to - limit, to) : (from, from + limit);
+        }
+
+        var node = _first;
+        for (var i = 0; i < from; i++)
+        {
+            node = node->Next;
+        }
+
+        var read = new StoredPublication[to - from];
+        for (var i = from; i < to; i++, node = node->Next)
+        {
+            read[reverse ? to - 1 - i : i - from] = new StoredPublication(First + (ulong)i, node->Payload.ToArray());
         }
 
         return read;

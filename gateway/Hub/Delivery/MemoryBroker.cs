@@ -142,7 +142,7 @@ internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBrok
             }
 
             var now = Now;
-            var stream = StreamOf(entry, now);
+            var stream = StreamOf(stripe, entry, now);
             stream.MetaExpires = Math.Max(stream.MetaExpires, now + Milliseconds(query.MetaTtl));
             if (query.Since is { Epoch: { Length: > 0 } epoch } && epoch != stream.Epoch)
             {
@@ -224,17 +224,30 @@ internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBrok
         {
             await sweeper.DisposeAsync();
         }
+
+        foreach (var stripe in _stripes)
+        {
+            lock (stripe.Gate)
+            {
+                // As if all time had gone by; channels stay for whoever asks late.
+                foreach (var channel in stripe.Channels.Values)
+                {
+                    Interlocked.Add(ref _bytes, -channel.ExpireStream(long.MaxValue));
+                }
+            }
+        }
     }
 
     private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
 
     private StreamPosition Store(MemoryStripe stripe, MemoryChannel entry, ReadOnlyMemory<byte> payload, PublishOptions options, long now)
     {
-        var stream = StreamOf(entry, now);
-        var grown = stripe.Add(entry, payload, options.HistorySize);
+        var stream = StreamOf(stripe, entry, now);
+        var before = stream.Bytes;
+        stream.Add(payload.Span, options.HistorySize);
         stream.Expires = now + Milliseconds(options.HistoryTtl);
         stream.MetaExpires = Math.Max(stream.MetaExpires, now + Math.Max(Milliseconds(options.MetaTtl), Milliseconds(options.HistoryTtl)));
-        var over = Interlocked.Add(ref _bytes, grown) - maxBytes;
+        var over = Interlocked.Add(ref _bytes, stream.Bytes - before) - maxBytes;
         if (over > 0)
         {
             Interlocked.Add(ref _bytes, -stripe.Trim(over));
@@ -243,7 +256,7 @@ internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBrok
         return stream.Position;
     }
 
-    private ChannelStream StreamOf(MemoryChannel entry, long now)
+    private ChannelStream StreamOf(MemoryStripe stripe, MemoryChannel entry, long now)
     {
         var freed = entry.ExpireStream(now);
         if (freed != 0)
@@ -251,7 +264,7 @@ internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBrok
             Interlocked.Add(ref _bytes, -freed);
         }
 
-        return entry.Stream ??= new ChannelStream(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6)));
+        return entry.Stream ??= new ChannelStream(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6)), stripe.Log);
     }
 
     private IReadOnlyList<PresenceEntry> Present(string channel)

@@ -56,6 +56,7 @@ internal sealed class MemoryChannel
         var bytes = stream.Bytes;
         if (stream.MetaExpires <= now)
         {
+            stream.Close();
             Stream = null;
             return bytes;
         }

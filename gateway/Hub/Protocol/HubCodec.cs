@@ -1,5 +1,6 @@
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.WebSockets.Framing;
+using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Protocol;
 
@@ -22,6 +23,9 @@ internal abstract class HubCodec
 
     /// <summary>A reply whose result has no fields: unsubscribe, publish and ping.</summary>
     public abstract byte[] Empty(uint id, HubMethod method);
+
+    /// <summary>The same as a whole WebSocket frame.</summary>
+    public virtual byte[] EmptyFrame(uint id, HubMethod method) => Framed(Empty(id, method));
 
     public abstract byte[] Connect(uint id, in ConnectReply reply);
 
@@ -47,6 +51,9 @@ internal abstract class HubCodec
     /// <param name="asText">The subscription is one with deltas, so that JSON's data is a string.</param>
     public abstract byte[] PushPublication(string channel, in PublicationParts publication, bool asText);
 
+    /// <summary>The same, of a payload as a broker carries it, as a whole WebSocket frame; null: it cannot be made so straight, or not at all.</summary>
+    public virtual byte[]? PushFrame(string channel, ulong offset, ReadOnlySpan<byte> payload) => null;
+
     public abstract byte[] PushPresence(string channel, bool joined, ClientInfo info);
 
     public abstract byte[] PushUnsubscribe(string channel, uint code, string reason);
@@ -58,4 +65,12 @@ internal abstract class HubCodec
 
     /// <summary>Whether these bytes can be the data of a publication for clients of this encoding.</summary>
     public abstract bool CanCarry(ReadOnlySpan<byte> data);
+
+    /// <summary>A message as a frame.</summary>
+    public byte[] Framed(ReadOnlySpan<byte> message)
+    {
+        var frame = new byte[ServerFrame.SizeOf(message.Length)];
+        ServerFrame.Write(frame, Opcode, message, compressed: false);
+        return frame;
+    }
 }

@@ -11,6 +11,8 @@ namespace Mooring.Gateway.Hub.Protocol;
 /// <summary>The JSON encoding: one object a line; payloads are embedded as they are, but without line feeds.</summary>
 internal sealed class JsonCodec : HubCodec
 {
+    private const int EmptyBytes = 48;
+
     [ThreadStatic]
     private static Scratch? _scratch;
 
@@ -47,14 +49,28 @@ internal sealed class JsonCodec : HubCodec
 
     public override byte[] Empty(uint id, HubMethod method)
     {
-        // The most frequent reply of all, so by hand.
+        Span<byte> text = stackalloc byte[EmptyBytes];
+        return text[..WriteEmpty(text, id, method)].ToArray();
+    }
+
+    public override byte[] EmptyFrame(uint id, HubMethod method)
+    {
+        Span<byte> text = stackalloc byte[EmptyBytes];
+        return Framed(text[..WriteEmpty(text, id, method)]);
+    }
+
+    public override byte[]? PushFrame(string channel, ulong offset, ReadOnlySpan<byte> payload) =>
+        JsonPublication.TryFrame(channel, offset, payload);
+
+    /// <summary>The most frequent reply of all, so by hand.</summary>
+    private static int WriteEmpty(Span<byte> text, uint id, HubMethod method)
+    {
         var name = method switch
         {
             HubMethod.Publish => "publish"u8,
             HubMethod.Unsubscribe => "unsubscribe"u8,
             _ => "ping"u8,
         };
-        Span<byte> text = stackalloc byte[48];
         "{\"id\":"u8.CopyTo(text);
         id.TryFormat(text[6..], out var digits, provider: CultureInfo.InvariantCulture);
         var at = 6 + digits;
@@ -62,7 +78,7 @@ internal sealed class JsonCodec : HubCodec
         name.CopyTo(text[(at + 2)..]);
         at += 2 + name.Length;
         "\":{}}"u8.CopyTo(text[at..]);
-        return text[..(at + 5)].ToArray();
+        return at + 5;
     }
 
     public override byte[] Connect(uint id, in ConnectReply reply)
@@ -217,6 +233,9 @@ internal sealed class JsonCodec : HubCodec
     }
 
     internal static string GatewayName => "mooring";
+
+    /// <summary>Everything is sent as application data, never into HTML, so what JSON does not ask to be escaped is not.</summary>
+    internal static JavaScriptEncoder Encoder => JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
     private static Utf8JsonWriter Begin(uint id, ReadOnlySpan<byte> method)
     {
@@ -394,12 +413,7 @@ internal sealed class JsonCodec : HubCodec
     {
         private const int KeptBytes = 256 * 1024;
 
-        // Everything is sent as application data, never into HTML, so what JSON does not ask to be escaped is not.
-        private static readonly JsonWriterOptions Options = new()
-        {
-            SkipValidation = true,
-            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        };
+        private static readonly JsonWriterOptions Options = new() { SkipValidation = true, Encoder = JsonCodec.Encoder };
 
         private ArrayBufferWriter<byte> _buffer = new(4096);
         private Utf8JsonWriter? _json;

@@ -10,11 +10,16 @@ internal struct ProtoWriter(int capacity)
 
     private byte[] _buffer = new byte[Math.Max(16, capacity)];
 
+    public const int UuidLength = 36;
+
     public int Length { get; private set; }
 
     public readonly ReadOnlySpan<byte> Written => _buffer.AsSpan(0, Length);
 
     public readonly byte[] ToArray() => Written.ToArray();
+
+    /// <summary>What was written, where the capacity was just that, without a copy. The writer is done with.</summary>
+    public readonly byte[] Take() => Length == _buffer.Length ? _buffer : ToArray();
 
     public void Number(int field, ulong value)
     {
@@ -99,7 +104,16 @@ internal struct ProtoWriter(int capacity)
         _buffer[Length++] = (byte)value;
     }
 
-    private void Header(int field, int size)
+    /// <summary>A UUID as text, of which there is one whatever its value.</summary>
+    public void Text(int field, Guid value)
+    {
+        Header(field, UuidLength);
+        value.TryFormat(_buffer.AsSpan(Length), out _);
+        Length += UuidLength;
+    }
+
+    /// <summary>Of a field of text, bytes or a nested message, whose bytes come next. Field numbers up to 15 have a header of one byte and the length's.</summary>
+    public void Header(int field, int size)
     {
         Varint(((ulong)field << 3) | 2);
         Varint((ulong)size);

@@ -40,7 +40,31 @@ internal readonly record struct PublicationParts
         return writer.ToArray();
     }
 
-    /// <summary>Reads what <see cref="Encode"/> has written. False when it is something else.</summary>
+    /// <summary>The same for what a client publishes, in one array of just that size.</summary>
+    public static byte[] Encode(
+        ReadOnlySpan<byte> data,
+        string user,
+        Guid client,
+        ReadOnlySpan<byte> conn,
+        ReadOnlySpan<byte> chan,
+        long time
+    )
+    {
+        var userBytes = Encoding.UTF8.GetByteCount(user);
+        var info = SizeOf(userBytes) + SizeOf(ProtoWriter.UuidLength) + SizeOf(conn.Length) + SizeOf(chan.Length);
+        var size = SizeOf(data.Length) + 1 + ProtoWriter.VarintSize((ulong)info) + info + 1 + ProtoWriter.VarintSize((ulong)time);
+        var writer = new ProtoWriter(size);
+        writer.Bytes(DataField, data);
+        writer.Header(InfoField, info);
+        writer.Text(1, user);
+        writer.Text(2, client);
+        writer.Bytes(3, conn);
+        writer.Bytes(4, chan);
+        writer.Number(TimeField, (ulong)time);
+        return writer.Take();
+    }
+
+    /// <summary>Reads what <see cref="Encode(ReadOnlySpan{byte}, ClientInfo?, IReadOnlyList{KeyValuePair{string, string}}?, long)"/> has written. False when it is something else.</summary>
     public static bool TryDecode(ReadOnlyMemory<byte> payload, ulong offset, out PublicationParts parts)
     {
         parts = default;
@@ -144,6 +168,9 @@ internal readonly record struct PublicationParts
         writer.Bytes(3, info.ConnInfo.Span);
         writer.Bytes(4, info.ChanInfo.Span);
     }
+
+    /// <summary>Of a field with so many bytes, which is left out where there are none.</summary>
+    private static int SizeOf(int bytes) => bytes == 0 ? 0 : 1 + ProtoWriter.VarintSize((ulong)bytes) + bytes;
 
     private static KeyValuePair<string, string> ReadTag(ReadOnlySpan<byte> entry)
     {

@@ -32,7 +32,14 @@ internal sealed class ChannelHandler(HubLoop loop)
             return;
         }
 
-        var payload = PublicationParts.Encode(command.Data, session.InfoIn(subscription), null, loop.Node.UnixMilliseconds);
+        var payload = PublicationParts.Encode(
+            command.Data,
+            session.User,
+            session.ClientId,
+            session.ConnInfo.Span,
+            subscription is null ? default : subscription.ChanInfo.Span,
+            loop.Node.UnixMilliseconds
+        );
         if (options.Queue is not null)
         {
             loop.Queues.Publish(session, id, command.Channel, options, payload);
@@ -242,7 +249,7 @@ internal sealed class ChannelHandler(HubLoop loop)
     {
         if (result.Status == BrokerStatus.Ok)
         {
-            loop.Send(session, session.Codec.Empty(id, HubMethod.Publish));
+            loop.Queue(session, session.Codec.EmptyFrame(id, HubMethod.Publish), null);
         }
         else
         {

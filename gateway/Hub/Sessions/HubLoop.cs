@@ -6,7 +6,6 @@ using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Queues;
 using Mooring.Gateway.Telemetry;
-using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -149,12 +148,7 @@ internal sealed class HubLoop
     }
 
     /// <summary>Queues one message of the protocol.</summary>
-    public void Send(HubSession session, byte[] message)
-    {
-        var frame = new byte[ServerFrame.SizeOf(message.Length)];
-        ServerFrame.Write(frame, session.Codec.Opcode, message, compressed: false);
-        Queue(session, frame, null);
-    }
+    public void Send(HubSession session, byte[] message) => Queue(session, session.Codec.Framed(message), null);
 
     public void SendError(HubSession session, uint id, HubError error)
     {

@@ -1,8 +1,8 @@
 // Hot path: per publication and subscriber. See tests/benchmarks.
+using System.Runtime.CompilerServices;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Fossil;
 using Mooring.Gateway.Hub.Protocol;
-using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -17,7 +17,7 @@ internal sealed class HubPublication(string channel, StreamPosition position, Re
     // One that could not be encoded: what was published is not what this encoding can carry.
     private static readonly byte[] None = [];
 
-    private readonly byte[]?[] _frames = new byte[6][];
+    private Frames _frames;
 
     public string Channel { get; } = channel;
 
@@ -34,21 +34,28 @@ internal sealed class HubPublication(string channel, StreamPosition position, Re
 
     private byte[] Encode(HubCodec codec, DeltaForm form, ref byte[]? frame)
     {
-        var made = None;
-        if (PublicationParts.TryDecode(Payload, Position.Offset, out var parts) && codec.CanCarry(parts.Data.Span))
+        var made = form == DeltaForm.None ? codec.PushFrame(Channel, Position.Offset, Payload.Span) : null;
+        if (made is null && PublicationParts.TryDecode(Payload, Position.Offset, out var parts) && codec.CanCarry(parts.Data.Span))
         {
             if (form == DeltaForm.Delta && FossilDelta.TryCreate(previous.Span, parts.Data.Span) is { } delta)
             {
                 parts = parts with { Data = delta, IsDelta = true };
             }
 
-            var message = codec.PushPublication(Channel, parts, asText: form != DeltaForm.None);
-            made = new byte[ServerFrame.SizeOf(message.Length)];
-            ServerFrame.Write(made, codec.Opcode, message, compressed: false);
+            made = codec.Framed(codec.PushPublication(Channel, parts, asText: form != DeltaForm.None));
         }
+
+        made ??= None;
 
         return Interlocked.CompareExchange(ref frame, made, null) ?? made;
     }
+}
+
+/// <summary>By encoding and form.</summary>
+[InlineArray(6)]
+internal struct Frames
+{
+    private byte[]? _first;
 }
 
 /// <summary>How a subscriber gets its data.</summary>

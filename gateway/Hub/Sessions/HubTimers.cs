@@ -6,8 +6,8 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// <summary>What of a session is due when: one timer each, for whatever comes first.</summary>
 internal sealed class HubTimers(HubLoop loop)
 {
-    private static readonly byte[] JsonPing = Framed(HubCodec.Json);
-    private static readonly byte[] ProtobufPing = Framed(HubCodec.Protobuf);
+    private static readonly byte[] JsonPing = HubCodec.Json.Framed(HubCodec.Json.Ping);
+    private static readonly byte[] ProtobufPing = HubCodec.Protobuf.Framed(HubCodec.Protobuf.Ping);
 
     /// <summary>Asks the transport to be woken when the next thing is due. Cheap where nothing has moved forward.</summary>
     public void Arm(HubSession session)
@@ -53,13 +53,6 @@ internal sealed class HubTimers(HubLoop loop)
         }
 
         Arm(session);
-    }
-
-    private static byte[] Framed(HubCodec codec)
-    {
-        var frame = new byte[WebSockets.Messages.ServerFrame.SizeOf(codec.Ping.Length)];
-        WebSockets.Messages.ServerFrame.Write(frame, codec.Opcode, codec.Ping, compressed: false);
-        return frame;
     }
 
     /// <summary>False when the session is gone.</summary>

@@ -7,6 +7,21 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// <remarks><c>default</c> is empty and holds nothing. Pure: the caller brings the time.</remarks>
 internal struct OutboundQueue
 {
+    /// <summary>Frames of the first array of a queue: a reply and a few publications, which is what most turns have for a client.</summary>
+    private const int Small = 4;
+
+    /// <summary>Frames of the smallest array of the shared pool.</summary>
+    private const int Pooled = 16;
+
+    /// <summary>Small arrays that a thread keeps: about as many as clients that one turn answers. The shared pool keeps fewer.</summary>
+    private const int MaxSpare = 512;
+
+    [ThreadStatic]
+    private static QueuedFrame[][]? _spare;
+
+    [ThreadStatic]
+    private static int _spareCount;
+
     private QueuedFrame[]? _frames;
     private int _head;
     private int _offset; // bytes of the first frame that were taken
@@ -107,7 +122,7 @@ internal struct OutboundQueue
     {
         if (_frames is not null)
         {
-            ArrayPool<QueuedFrame>.Shared.Return(_frames, clearArray: true);
+            Return(_frames);
             _frames = null;
         }
 
@@ -132,7 +147,10 @@ internal struct OutboundQueue
     private void Grow()
     {
         // Powers of two, as the pool gives them for 16 and more.
-        var grown = ArrayPool<QueuedFrame>.Shared.Rent(Math.Max(16, Count * 2));
+        var grown =
+            Count == 0 ? RentSmall()
+            : Count < Pooled ? ArrayPool<QueuedFrame>.Shared.Rent(Pooled)
+            : ArrayPool<QueuedFrame>.Shared.Rent(Count * 2);
         for (var i = 0; i < Count; i++)
         {
             grown[i] = At(i);
@@ -140,10 +158,36 @@ internal struct OutboundQueue
 
         if (_frames is not null)
         {
-            ArrayPool<QueuedFrame>.Shared.Return(_frames, clearArray: true);
+            Return(_frames);
         }
 
         (_frames, _head) = (grown, 0);
+    }
+
+    private static QueuedFrame[] RentSmall()
+    {
+        if (_spareCount == 0)
+        {
+            return new QueuedFrame[Small];
+        }
+
+        return _spare![--_spareCount];
+    }
+
+    private static void Return(QueuedFrame[] frames)
+    {
+        if (frames.Length > Small)
+        {
+            ArrayPool<QueuedFrame>.Shared.Return(frames, clearArray: true);
+            return;
+        }
+
+        _spare ??= new QueuedFrame[MaxSpare][];
+        if (_spareCount < MaxSpare)
+        {
+            Array.Clear(frames);
+            _spare[_spareCount++] = frames;
+        }
     }
 
     private readonly record struct QueuedFrame(byte[] Frame, HubSubscription? Source, uint Tick);
