@@ -24,6 +24,9 @@ internal sealed class BackendKeeper(
 {
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Without a backend, as a gateway of Hubs alone: of many on a host each wakes for nothing.</summary>
+    private static readonly TimeSpan IdlePace = TimeSpan.FromSeconds(1);
+
     /// <summary>Runs until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancel)
     {
@@ -32,7 +35,11 @@ internal sealed class BackendKeeper(
         {
             while (await timer.WaitForNextTickAsync(cancel))
             {
-                await StepAsync(EventLoop.Clock(), cancel);
+                var isIdle = await StepAsync(EventLoop.Clock(), cancel);
+                if (timer.Period != (isIdle ? IdlePace : Pace))
+                {
+                    timer.Period = isIdle ? IdlePace : Pace;
+                }
             }
         }
         catch (OperationCanceledException) when (cancel.IsCancellationRequested)
@@ -41,12 +48,15 @@ internal sealed class BackendKeeper(
         }
     }
 
-    private async Task StepAsync(long now, CancellationToken cancel)
+    /// <summary>True: there was nothing to look at.</summary>
+    private async Task<bool> StepAsync(long now, CancellationToken cancel)
     {
         var all = backends();
+        var isIdle = true;
         checker.Step(all, now, cancel);
         foreach (var backend in all)
         {
+            isIdle = false;
             // Places come free without anyone saying so too: an endpoint's time out of service is over, a breaker is half-open.
             if (!backend.Queue.IsEmpty)
             {
@@ -57,6 +67,7 @@ internal sealed class BackendKeeper(
         await drainer.StepAsync(all, TimeSpan.FromMicroseconds(now), jitter());
         foreach (var endpoint in leaving())
         {
+            isIdle = false;
             var limit = endpoint.Target.Features.DrainMicroseconds;
             if (limit > 0 && endpoint.Connections > 0 && now - endpoint.LeavingSince >= limit)
             {
@@ -65,5 +76,7 @@ internal sealed class BackendKeeper(
                 await closeAll(endpoint);
             }
         }
+
+        return isIdle;
     }
 }

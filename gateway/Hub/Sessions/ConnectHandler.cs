@@ -75,7 +75,7 @@ internal sealed class ConnectHandler(HubLoop loop)
         session.State = SessionState.Connected;
         session.IsBlocked = false;
         // At a random moment, or all that came at once would be pinged at once for ever.
-        session.PingAt = loop.Now + (ping / 2) + Random.Shared.NextInt64((ping / 2) + 1);
+        session.PingAt = HubTimers.PingAt(loop.Now, (ping / 2) + Random.Shared.NextInt64((ping / 2) + 1));
         loop.Counters.Clients++;
         loop.Send(
             session,

@@ -25,6 +25,14 @@ internal sealed class HubTimers(HubLoop loop)
         }
     }
 
+    /// <summary>When a client is pinged that is due after so long: a little earlier (a 256th, 250 ms at most), together with others.</summary>
+    /// <remarks>Ten thousand clients that are due one by one wake their loop, and each of the processes they are in, for one frame at a time.</remarks>
+    public static long PingAt(long now, long milliseconds)
+    {
+        var due = now + milliseconds;
+        return due - (due % Math.Clamp(milliseconds / 256, 1, 250));
+    }
+
     public void OnTimer(HubSession session)
     {
         session.WakesAt = 0;
@@ -89,7 +97,7 @@ internal sealed class HubTimers(HubLoop loop)
         if (now >= session.PingAt)
         {
             loop.Queue(session, session.Codec == HubCodec.Json ? JsonPing : ProtobufPing, null);
-            session.PingAt = now + (long)loop.Options.Config.PingInterval.TotalMilliseconds;
+            session.PingAt = PingAt(now, (long)loop.Options.Config.PingInterval.TotalMilliseconds);
             session.PongBy = session.PongBy > 0 ? session.PongBy : now + (long)HubOptions.PongTimeout.TotalMilliseconds;
         }
 

@@ -72,7 +72,9 @@ internal sealed class HoldClients : IDisposable
         {
             var now = Stopwatch.GetTimestamp();
             Start(began, now);
-            for (int at = 0, ready = _poller.Wait(10); at < ready; at++)
+            // Once all stand nothing is due but the report, and a wake of each process for nothing is the fleet's time.
+            var wait = _started < _request.Connections || _waiting.Count > 0 ? 10 : 200;
+            for (int at = 0, ready = _poller.Wait(wait); at < ready; at++)
             {
                 OnEvent(_poller.Descriptor(at), _poller.Events(at));
             }

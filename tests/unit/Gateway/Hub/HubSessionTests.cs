@@ -205,6 +205,18 @@ public sealed class HubSessionTests : IAsyncLifetime
             .ShouldBeTrue();
     }
 
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(12_345_678, 1_000)]
+    [InlineData(12_345_678, 25_000)]
+    [InlineData(12_345_678, 240_000)]
+    public void PingAt_AfterSoLong_IsALittleEarlierWithOthers(long now, long milliseconds)
+    {
+        var at = Enumerable.Range(0, 100).Select(late => HubTimers.PingAt(now + late, milliseconds) - now - late).ToList();
+
+        at.ShouldAllBe(wait => wait > 0 && wait <= milliseconds && wait >= milliseconds - Math.Max(1, Math.Min(250, milliseconds / 256)));
+    }
+
     [Fact]
     public void Ping_NotAnswered_Closes()
     {
