@@ -1,6 +1,7 @@
 using System.Net;
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Overload;
@@ -52,6 +53,9 @@ internal sealed record EngineOptions
 
     /// <summary>Reads the memory against a limit in bytes (0: the cgroup's). Null: as this process really has it.</summary>
     public Func<long, MemoryReading>? Memory { get; init; }
+
+    /// <summary>What the kernel can do for UDP. Default: as it says.</summary>
+    public DatagramSupport Datagrams { get; init; } = DatagramSupport.OfKernel;
 
     /// <summary>What the process may use. Null: as it really is.</summary>
     public NodeAllowance? Allowance { get; init; }

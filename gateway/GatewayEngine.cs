@@ -56,6 +56,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         {
             AccessLog = options.AccessLog,
             Echoes = options.Echoes,
+            Datagrams = options.Datagrams,
             Sides = new DescriptorTable<ConnectionSide>(OpenFiles),
             Tls = new DescriptorTable<TlsState>(OpenFiles),
         };
@@ -63,7 +64,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         _table = new ChannelTable(OpenFiles);
         _host = new ListenerHost(options.BindAddress, options.BindsListeners);
         var count = options.Loops > 0 ? options.Loops : Environment.ProcessorCount;
-        _datagrams = new DatagramHost(options.BindAddress, options.BindsListeners, count);
+        _datagrams = new DatagramHost(options.BindAddress, options.BindsListeners, count, options.Datagrams);
         _loops = [.. Enumerable.Range(0, count).Select(i => new RelayLoop(i, _state, _table, Math.Max(1, options.MaxPipes / count)))];
         _state.Loops = _loops;
         _state.Tunnels = new TunnelService(_state, options.TunnelBind ?? options.BindAddress, options.Time);

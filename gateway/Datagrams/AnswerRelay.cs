@@ -144,7 +144,7 @@ internal sealed unsafe class AnswerRelay : IDisposable
                 var segment = 0;
                 var none = default(NetworkAddress);
                 ControlMessages.Read(header->Control, header->ControlLength, ref none, ref segment);
-                if ((!DatagramSupport.Segmentation && run.Count > 0) || !run.TryAdd((int)header->Length, segment))
+                if ((!_loop.Engine.Datagrams.Segmentation && run.Count > 0) || !run.TryAdd((int)header->Length, segment))
                 {
                     break;
                 }

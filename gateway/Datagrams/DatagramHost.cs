@@ -8,7 +8,8 @@ namespace Mooring.Gateway.Datagrams;
 /// <param name="address">Where to bind.</param>
 /// <param name="bindsItself">False: every socket is handed over, and a listener without one waits for it.</param>
 /// <param name="loops">Loops of the gateway; a port that is bound here gets a socket for each.</param>
-internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loops) : IDisposable
+/// <param name="support">What the kernel can do.</param>
+internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loops, DatagramSupport support) : IDisposable
 {
     private readonly Dictionary<int, List<DatagramSocket>> _ports = [];
     private readonly List<DatagramSocket> _released = [];
@@ -34,7 +35,7 @@ internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loop
             var before = _ports.Values.SelectMany(sockets => sockets).Where(socket => socket.Adopted).ToDictionary(socket => socket.Cookie);
             foreach (var descriptor in descriptors)
             {
-                var socket = DatagramSocket.Adopt(descriptor);
+                var socket = DatagramSocket.Adopt(descriptor, support.Coalescing);
                 if (before.Remove(socket.Cookie))
                 {
                     socket.Close();
@@ -65,7 +66,7 @@ internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loop
         {
             foreach (var descriptor in descriptors)
             {
-                var socket = DatagramSocket.Adopt(descriptor, shared: false);
+                var socket = DatagramSocket.Adopt(descriptor, support.Coalescing, shared: false);
                 if (!_ports.TryGetValue(socket.Port, out var sockets))
                 {
                     _ports.Add(socket.Port, sockets = []);
@@ -92,7 +93,7 @@ internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loop
 
             try
             {
-                var sockets = DatagramSocket.Bind(address, listener.BindPort, loops);
+                var sockets = DatagramSocket.Bind(address, listener.BindPort, loops, support.Coalescing);
                 for (var number = 0; number < sockets.Count; number++)
                 {
                     sockets[number].Loop = number;

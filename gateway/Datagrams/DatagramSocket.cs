@@ -14,7 +14,7 @@ internal sealed unsafe class DatagramSocket
     /// <summary>As much as the kernel gives (net.core.rmem_max, wmem_max): a burst waits here while the loop is busy.</summary>
     private const int BufferBytes = 4 * 1024 * 1024;
 
-    private DatagramSocket(int descriptor, bool adopted)
+    private DatagramSocket(int descriptor, bool adopted, bool coalesces)
     {
         Descriptor = descriptor;
         Adopted = adopted;
@@ -30,7 +30,7 @@ internal sealed unsafe class DatagramSocket
         Cookie = cookie;
         Libc.SetOption(descriptor, SocketLevel.Socket, SocketOption.ReceiveBuffer, BufferBytes);
         Libc.SetOption(descriptor, SocketLevel.Socket, SocketOption.SendBuffer, BufferBytes);
-        Prepare(descriptor, Family, Wildcard);
+        Prepare(descriptor, Family, Wildcard, coalesces);
     }
 
     public int Descriptor { get; }
@@ -71,8 +71,9 @@ internal sealed unsafe class DatagramSocket
     /// <param name="address">IPv6Any takes IPv4 as well, and falls back to IPv4 alone where the host has no IPv6.</param>
     /// <param name="port">0: any free one.</param>
     /// <param name="count">How many, at least 1.</param>
+    /// <param name="coalesces">The kernel has UDP_GRO.</param>
     /// <exception cref="IOException">The message is the kernel's, such as <c>Address already in use</c>.</exception>
-    public static List<DatagramSocket> Bind(IPAddress address, int port, int count)
+    public static List<DatagramSocket> Bind(IPAddress address, int port, int count, bool coalesces)
     {
         var sockets = new List<DatagramSocket>(count);
         try
@@ -83,10 +84,10 @@ internal sealed unsafe class DatagramSocket
                 var descriptor = Bind(address, i == 0 ? port : sockets[0].Port, shared: i > 0);
                 if (descriptor < 0)
                 {
-                    return Bind(IPAddress.Any, port, count);
+                    return Bind(IPAddress.Any, port, count, coalesces);
                 }
 
-                sockets.Add(new DatagramSocket(descriptor, adopted: false));
+                sockets.Add(new DatagramSocket(descriptor, adopted: false, coalesces));
             }
         }
         catch (IOException)
@@ -109,17 +110,22 @@ internal sealed unsafe class DatagramSocket
 
     /// <summary>Takes over a bound socket; from now on it is this object's to close.</summary>
     /// <param name="descriptor">Of a datagram socket.</param>
+    /// <param name="coalesces">The kernel has UDP_GRO.</param>
     /// <param name="shared">Other processes hold it too, for good.</param>
-    public static DatagramSocket Adopt(int descriptor, bool shared = true)
+    public static DatagramSocket Adopt(int descriptor, bool coalesces, bool shared = true)
     {
         _ = Libc.Control(descriptor, FileControl.SetFlags, Libc.Control(descriptor, FileControl.GetFlags, 0) | SocketFlag.NonBlocking);
-        return new DatagramSocket(descriptor, shared);
+        return new DatagramSocket(descriptor, shared, coalesces);
     }
 
     /// <summary>Sets what a socket that clients' datagrams come in by needs.</summary>
-    public static void Prepare(int descriptor, int family, bool wildcard)
+    public static void Prepare(int descriptor, int family, bool wildcard, bool coalesces)
     {
-        Libc.SetOption(descriptor, UdpLevel.Udp, UdpOption.Gro, 1);
+        if (coalesces)
+        {
+            Libc.SetOption(descriptor, UdpLevel.Udp, UdpOption.Gro, 1);
+        }
+
         if (!wildcard)
         {
             return;

@@ -2,14 +2,13 @@ using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Datagrams;
 
-/// <summary>What this kernel can do for UDP, tried once: both came with Linux 4.18 and 5.0, and a sandbox may lack them.</summary>
-internal static class DatagramSupport
+/// <summary>What a kernel can do for UDP: both came with Linux 4.18 and 5.0, and a sandbox may lack them.</summary>
+/// <param name="Segmentation">UDP_SEGMENT: one call and one trip through the stack for many datagrams to one peer.</param>
+/// <param name="Coalescing">UDP_GRO: datagrams that arrived as one bundle are received as one.</param>
+internal sealed record DatagramSupport(bool Segmentation, bool Coalescing)
 {
-    /// <summary>UDP_SEGMENT: one call and one trip through the stack for many datagrams to one peer.</summary>
-    public static bool Segmentation { get; } = Has(UdpOption.Segment);
-
-    /// <summary>UDP_GRO: datagrams that arrived as one bundle are received as one.</summary>
-    public static bool Coalescing { get; } = Has(UdpOption.Gro);
+    /// <summary>This kernel's, tried once.</summary>
+    public static DatagramSupport OfKernel { get; } = new(Has(UdpOption.Segment), Has(UdpOption.Gro));
 
     private static unsafe bool Has(int option)
     {

@@ -264,7 +264,7 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
             address.Family == SocketFlag.Inet ? UdpOption.ReceiveErrors : UdpOption.ReceiveErrors6,
             1
         );
-        if (DatagramSupport.Coalescing)
+        if (loop.Engine.Datagrams.Coalescing)
         {
             Libc.SetOption(socket, UdpLevel.Udp, UdpOption.Gro, 1);
         }

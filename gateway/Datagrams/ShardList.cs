@@ -222,7 +222,7 @@ internal sealed unsafe class ShardList(RelayLoop loop, DatagramLoop owner)
             Libc.SetOption(socket, SocketLevel.IPv6, SocketOption.IPv6Only, 0);
         }
 
-        DatagramSocket.Prepare(socket, shard.Family, wildcard: false);
+        DatagramSocket.Prepare(socket, shard.Family, wildcard: false, loop.Engine.Datagrams.Coalescing);
         var bound = stackalloc byte[KernelAddress.MaxBytes];
         uint length = KernelAddress.MaxBytes;
         if (

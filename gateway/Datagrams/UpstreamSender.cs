@@ -39,7 +39,7 @@ internal sealed unsafe class UpstreamSender : IDisposable
 
             flow->Requests += run.Count;
             _loop.Counters.Backend(flow->Backend)->Sent += run.Bytes;
-            if (run.Count == 1 || !DatagramSupport.Segmentation || !TrySendBundle(flow, vectors, run))
+            if (run.Count == 1 || !_loop.Engine.Datagrams.Segmentation || !TrySendBundle(flow, vectors, run))
             {
                 if (!SendSingly(handle, flow, vectors, run))
                 {

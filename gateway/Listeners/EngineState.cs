@@ -1,5 +1,6 @@
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry.Leases;
@@ -93,6 +94,9 @@ internal sealed class EngineState
 
     /// <summary>Every client speaks WebSocket, and its messages go back to it: see <see cref="Bench.EchoIo"/>.</summary>
     public bool Echoes { get; init; }
+
+    /// <summary>What the kernel can do for UDP.</summary>
+    public DatagramSupport Datagrams { get; init; } = DatagramSupport.OfKernel;
 
     /// <summary>Null: nobody wants to know.</summary>
     public AccessLog? AccessLog { get; init; }

@@ -8,7 +8,7 @@ namespace Mooring.Operator.Entities;
 public sealed record ActiveHealthSpec
 {
     [Description(
-        "TCP: a connect, and what send and expect ask for. HTTP: a GET of path. HTTPS: the same over TLS, the certificate is not verified, as kubelet's probes don't."
+        "TCP: a connect, and what send and expect ask for. HTTP: a GET of path. HTTPS: the same over TLS; where the backend has tls, the certificate is verified as for connections, else any is taken, as kubelet's probes do."
     )]
     [AllowedValues("TCP", "HTTP", "HTTPS")]
     public string Type { get; set; } = "TCP";
@@ -43,7 +43,7 @@ public sealed record ActiveHealthSpec
     [Length(1, 1024), Pattern(Patterns.UrlTarget, Patterns.UrlTargetMeaning)]
     public string Path { get; set; } = "/";
 
-    [Description("Of HTTP and HTTPS: the Host header, and the server name of TLS. Left out: the endpoint's address.")]
+    [Description("Of HTTP and HTTPS: the Host header, and the server name of TLS where tls has none. Left out: the endpoint's address.")]
     [Length(1, 253), Pattern(Patterns.HostOptionalPort, Patterns.HostOptionalPortMeaning)]
     public string? Host { get; set; }
 

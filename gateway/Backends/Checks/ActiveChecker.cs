@@ -70,7 +70,9 @@ internal sealed class ActiveChecker(Action<EndpointState, string?>? turned, Rand
                 IPEndPoint.Parse(endpoint.Target.Text),
                 plan,
                 cancel,
-                plan.Port == 0 ? backend.Config.ProxyOut : null
+                plan.Port == 0 ? backend.Config.ProxyOut : null,
+                backend.Tls.Client,
+                endpoint.Target.TlsHost
             );
             // A reload may have ended or changed the checks meanwhile.
             if (backend.Config.Features.Check == plan && endpoint.NoteCheck(error, plan, EventLoop.Clock()))

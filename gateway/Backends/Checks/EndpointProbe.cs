@@ -7,6 +7,7 @@ using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Transport.ProxyProtocol;
+using Mooring.Gateway.Transport.Tls;
 
 namespace Mooring.Gateway.Backends.Checks;
 
@@ -20,11 +21,19 @@ internal static class EndpointProbe
     private const int MaxError = 200;
 
     /// <summary>Null when the endpoint is well, else why not, at most 200 characters.</summary>
+    /// <param name="endpoint">Where it is.</param>
+    /// <param name="plan">What to ask.</param>
+    /// <param name="cancel">The engine ends.</param>
+    /// <param name="proxy">The header that connections begin with; null: none.</param>
+    /// <param name="tls">How the backend's connections are secured; null: they are not, and a check over TLS takes any certificate.</param>
+    /// <param name="tlsHost">Who the endpoint's certificate must be for where neither the backend's TLS nor the check says.</param>
     public static async Task<string?> RunAsync(
         IPEndPoint endpoint,
         CheckPlan plan,
         CancellationToken cancel,
-        ProxyOutSnapshot? proxy = null
+        ProxyOutSnapshot? proxy = null,
+        TlsClient? tls = null,
+        string tlsHost = ""
     )
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -41,7 +50,7 @@ internal static class EndpointProbe
             {
                 HealthCheckType.TCP => await ExchangeAsync(socket, plan, limit.Token),
                 HealthCheckType.HTTP => await AskAsync(new NetworkStream(socket), address, plan, limit.Token),
-                _ => await AskSecurelyAsync(socket, address, plan, limit.Token),
+                _ => await AskSecurelyAsync(socket, address, plan, tls, tlsHost, limit.Token),
             };
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
@@ -96,19 +105,21 @@ internal static class EndpointProbe
         return $"not what was expected in the first {MaxAnswer} bytes";
     }
 
-    private static async Task<string?> AskSecurelyAsync(Socket socket, IPEndPoint address, CheckPlan plan, CancellationToken cancel)
+    private static async Task<string?> AskSecurelyAsync(
+        Socket socket,
+        IPEndPoint address,
+        CheckPlan plan,
+        TlsClient? client,
+        string tlsHost,
+        CancellationToken cancel
+    )
     {
+        var host = plan.Host?.Split(':')[0];
+        var options = client is null
+            ? CheckTls.Unverified(host ?? address.Address.ToString())
+            : client.Checks.Options(client.Config.ServerName ?? host ?? (tlsHost.Length > 0 ? tlsHost : address.Address.ToString()));
         await using var tls = new SslStream(new NetworkStream(socket), leaveInnerStreamOpen: false);
-        await tls.AuthenticateAsClientAsync(
-            new SslClientAuthenticationOptions
-            {
-                TargetHost = plan.Host?.Split(':')[0] ?? address.Address.ToString(),
-#pragma warning disable CA5359 // As kubelet's probes: whether the endpoint answers is asked, not who it is, and nothing secret is sent.
-                RemoteCertificateValidationCallback = static (_, _, _, _) => true,
-#pragma warning restore CA5359
-            },
-            cancel
-        );
+        await tls.AuthenticateAsClientAsync(options, cancel);
         return await AskAsync(tls, address, plan, cancel);
     }
 

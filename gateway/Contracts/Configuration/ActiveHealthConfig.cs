@@ -12,7 +12,10 @@ public enum HealthCheckType
     /// <summary>A GET over HTTP/1.1 whose status must be one of those expected.</summary>
     HTTP,
 
-    /// <summary>As HTTP over TLS. The certificate is not verified, as kubelet's probes don't: nothing secret is sent.</summary>
+    /// <summary>
+    /// As HTTP over TLS. Where the backend has TLS, the certificate is verified as its connections verify it; else any is taken, as kubelet's
+    /// probes do.
+    /// </summary>
     HTTPS,
 }
 
@@ -42,7 +45,7 @@ public sealed record ActiveHealthConfig
     /// <summary>Of HTTP and HTTPS: path and query. Default <c>/</c>.</summary>
     public string Path { get; set; } = "/";
 
-    /// <summary>Of HTTP and HTTPS: the Host header, and the server name in TLS. Null: the endpoint's address.</summary>
+    /// <summary>Of HTTP and HTTPS: the Host header, and the server name in TLS where the backend's TLS has none. Null: the endpoint's address.</summary>
     public string? Host { get; init; }
 
     /// <summary>Of HTTP and HTTPS: statuses such as <c>200</c> or <c>200-399</c> that pass. At most 16; default 200-399.</summary>

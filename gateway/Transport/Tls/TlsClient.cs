@@ -8,6 +8,7 @@ namespace Mooring.Gateway.Transport.Tls;
 internal sealed unsafe class TlsClient
 {
     private static long _last;
+    private readonly Lazy<CheckTls> _checks;
 
     /// <param name="config">The backend's TLS.</param>
     /// <param name="authorities">CAs to trust, PEM; null: the system's.</param>
@@ -41,11 +42,15 @@ internal sealed unsafe class TlsClient
             }
         }
 
+        _checks = new Lazy<CheckTls>(() => new CheckTls(config, authorities, pair));
         Context.Control(SslControl.SessionCacheMode, SslCache.ClientWithoutStore);
         OpenSsl.ContextSetNewSession(Context.Value, TlsCallbacks.NewSession);
     }
 
     public BackendTlsConfig Config { get; }
+
+    /// <summary>The same trust, for active checks.</summary>
+    public CheckTls Checks => _checks.Value;
 
     public SslContext Context { get; }
 

@@ -29,10 +29,18 @@ internal sealed class UdpGateway : IAsyncDisposable
         IEnumerable<int> backends,
         Func<GatewayConfig, GatewayConfig>? change = null,
         int loops = 1,
-        IPAddress? bind = null
+        IPAddress? bind = null,
+        Func<EngineOptions, EngineOptions>? options = null
     )
     {
-        var harness = new EngineHarness(loops, options => options with { BindsListeners = true, BindAddress = bind ?? IPAddress.Loopback });
+        var harness = new EngineHarness(
+            loops,
+            before =>
+            {
+                var engine = before with { BindsListeners = true, BindAddress = bind ?? IPAddress.Loopback };
+                return options?.Invoke(engine) ?? engine;
+            }
+        );
         var port = Ports.Free();
         var gateway = new UdpGateway(harness, port);
         await gateway.ApplyAsync(backends, change);

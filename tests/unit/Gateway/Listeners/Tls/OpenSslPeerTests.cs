@@ -45,6 +45,64 @@ public sealed class OpenSslPeerTests
         gateway.Listener!.ResumedHandshakesTotal.ShouldBe(1);
     }
 
+    [Fact]
+    public async Task Ticket_OfTls13_IsTakenByAnotherGatewayAndThroughARotation()
+    {
+        using var server = new TestServer();
+        var clock = new ManualTime();
+        await using var one = new TlsHarness(change: options => options with { Time = clock });
+        await using var other = new TlsHarness(change: options => options with { Time = clock });
+        var tls = one.ServerTls();
+        await one.ServeAsync(server.Port, tls);
+        await other.ServeAsync(server.Port, tls);
+        var session = Path.Combine(one.Authority.Folder, "session.pem");
+        (await TalkAsync(one, ["-tls1_3", "-sess_out", session], "one\n", "one")).ShouldContain("New, ");
+        (await TalkAsync(other, ["-tls1_3", "-sess_in", session], "two\n", "two")).ShouldContain("Reused, ");
+        other.Listener!.ResumedHandshakesTotal.ShouldBe(1);
+
+        // Sealed with other keys from the next hour on; the ones before still open for two.
+        await NextHourAsync(clock, other);
+        (await TalkAsync(other, ["-tls1_3", "-sess_in", session, "-sess_out", session], "three\n", "three")).ShouldContain("Reused, ");
+        for (var hours = 0; hours < 3; hours++)
+        {
+            await NextHourAsync(clock, one);
+        }
+
+        (await TalkAsync(one, ["-tls1_3", "-sess_in", session], "four\n", "four")).ShouldContain("New, ");
+    }
+
+    [Fact]
+    public async Task Ticket_OfTls12_IsItsGatewaysAlone_AndElsewhereAFullHandshake()
+    {
+        using var server = new TestServer();
+        var clock = new ManualTime();
+        await using var one = new TlsHarness(change: options => options with { Time = clock });
+        await using var other = new TlsHarness();
+        var tls = one.ServerTls();
+        await one.ServeAsync(server.Port, tls);
+        await other.ServeAsync(server.Port, tls);
+        var session = Path.Combine(one.Authority.Folder, "session.pem");
+        (await TalkAsync(one, ["-tls1_2", "-sess_out", session], "one\n", "one")).ShouldContain("New, ");
+        (await TalkAsync(other, ["-tls1_2", "-sess_in", session], "two\n", "two")).ShouldContain("New, ");
+        (await TalkAsync(one, ["-tls1_2", "-sess_in", session], "three\n", "three")).ShouldContain("Reused, ");
+        await NextHourAsync(clock, one);
+        (await TalkAsync(one, ["-tls1_2", "-sess_in", session], "four\n", "four")).ShouldContain("Reused, ");
+        for (var hours = 0; hours < 2; hours++)
+        {
+            await NextHourAsync(clock, one);
+        }
+
+        (await TalkAsync(one, ["-tls1_2", "-sess_in", session], "five\n", "five")).ShouldContain("New, ");
+        one.Listener!.ResumedHandshakesTotal.ShouldBe(2);
+        other.Listener!.ResumedHandshakesTotal.ShouldBe(0);
+    }
+
+    private static async Task NextHourAsync(ManualTime clock, TlsHarness gateway)
+    {
+        clock.Advance(TimeSpan.FromHours(1));
+        (await gateway.Gateway.Engine.ReloadCertificatesAsync()).Problems.ShouldBeEmpty();
+    }
+
     private static async Task<string> TalkAsync(string[] options, string input, string until)
     {
         await using var gateway = new TlsHarness();

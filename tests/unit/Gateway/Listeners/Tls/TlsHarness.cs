@@ -7,11 +7,11 @@ using Mooring.Testing;
 namespace Mooring.Gateway.Tests.Listeners.Tls;
 
 /// <summary>An engine with one listener and one backend, either of which may speak TLS, and the CA behind both.</summary>
-internal sealed class TlsHarness(int loops = 1) : IAsyncDisposable
+internal sealed class TlsHarness(int loops = 1, Func<EngineOptions, EngineOptions>? change = null) : IAsyncDisposable
 {
     public TestAuthority Authority { get; } = new();
 
-    public EngineHarness Gateway { get; } = new(loops);
+    public EngineHarness Gateway { get; } = new(loops, change);
 
     public int Port { get; private set; }
 
