@@ -44,6 +44,9 @@ public sealed record FleetOverview
 
     public IReadOnlyList<ListenerOverview> Listeners { get; init; } = [];
 
+    /// <summary>Null where no gateway has a Tunnel listener.</summary>
+    public TunnelsOverview? Tunnels { get; init; }
+
     public IReadOnlyList<GatewayOverview> Gateways { get; init; } = [];
 
     public IReadOnlyList<EndpointOverview> Endpoints { get; init; } = [];

@@ -40,6 +40,7 @@ public static class FleetOverviews
                 )),
             ],
             Listeners = [.. (config?.Listeners ?? []).Select(listener => Listener(listener, view))],
+            Tunnels = TunnelsOverview.Of(view),
             Gateways = [.. view.Gateways.Select(gateway => Gateway(gateway, view))],
             Endpoints = [.. (config?.Backends ?? []).SelectMany(backend => Endpoints(backend, view))],
         };

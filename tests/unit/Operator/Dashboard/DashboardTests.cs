@@ -64,6 +64,84 @@ public sealed class DashboardTests
     }
 
     [Fact]
+    public void Of_Tunnels_SumsGatewaysAndShowsTheNewestOpenOnes()
+    {
+        var view = View();
+        FleetOverviews.Of(Fleet, Config, view).Tunnels.ShouldBeNull("no gateway has a Tunnel listener");
+        var tunnels = FleetOverviews
+            .Of(Fleet, Config, view with { Gateways = [Tunnelled(view.Gateways[0], 0), Tunnelled(view.Gateways[1], 30)] })
+            .Tunnels.ShouldNotBeNull();
+        (tunnels.Open, tunnels.Capacity).ShouldBe((50, 200));
+        tunnels.States.ShouldBe(new Dictionary<string, long> { ["Connected"] = 48, ["Detached"] = 2 });
+        tunnels.Listeners.ShouldBe([new TunnelListenerOverview("bore", 50, 8)]);
+        tunnels.Newest.Count.ShouldBe(TunnelsOverview.MaxNewest);
+        tunnels
+            .Newest[0]
+            .ShouldBe(
+                new TunnelOverview(
+                    "bore-54",
+                    "bore",
+                    "shop",
+                    "tcp:20054 name:x.example",
+                    "10.0.0.1",
+                    view.Gateways[1].Name,
+                    "Connected",
+                    DateTimeOffset.UnixEpoch.AddSeconds(54),
+                    1
+                )
+            );
+        tunnels.Newest.ShouldNotContain(static tunnel => tunnel.State == "Closed");
+    }
+
+    private static GatewayView Tunnelled(GatewayView gateway, int first) =>
+        gateway with
+        {
+            Report = gateway.Report! with
+            {
+                Tunnels = new TunnelsLoad
+                {
+                    Open = 25,
+                    Capacity = 100,
+                    States = new Dictionary<TunnelState, int> { [TunnelState.Connected] = 24, [TunnelState.Detached] = 1 },
+                    Tenants =
+                    [
+                        new TunnelTenantLoad
+                        {
+                            Listener = "bore",
+                            Tenant = "",
+                            Tunnels = 5,
+                            Visitors = 1,
+                        },
+                        new TunnelTenantLoad
+                        {
+                            Listener = "bore",
+                            Tenant = "shop",
+                            Tunnels = 20,
+                            Visitors = 3,
+                        },
+                    ],
+                    Tunnels =
+                    [
+                        .. Enumerable
+                            .Range(first, 26)
+                            .Select(i => new TunnelLoad
+                            {
+                                Name = $"bore-{i}",
+                                Listener = "bore",
+                                Tenant = "shop",
+                                Client = "10.0.0.1",
+                                Ports = [$"tcp:{20_000 + i}", "name:x.example"],
+                                State = i == first + 25 ? TunnelState.Closed : TunnelState.Connected,
+                                Opened = DateTimeOffset.UnixEpoch.AddSeconds(i),
+                                Since = DateTimeOffset.UnixEpoch.AddSeconds(i),
+                                Visitors = 1,
+                            }),
+                    ],
+                },
+            },
+        };
+
+    [Fact]
     public void Of_NobodySpeaks_ShowsTheLastStatus()
     {
         var overview = FleetOverviews.Of(Fleet, null, new FleetView { Fleet = "shop/edge", Gateways = [] });
