@@ -9,6 +9,12 @@ internal sealed class GatewayHost(string name, IPEndPoint server, string configF
 {
     private Process? _process;
 
+    /// <summary>What it finds in its environment besides this process's own.</summary>
+    public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Further options.</summary>
+    public IReadOnlyList<string> Options { get; init; } = [];
+
     public string Name => name;
 
     /// <summary>Where clients open tunnels; public ports are at the same address.</summary>
@@ -30,12 +36,30 @@ internal sealed class GatewayHost(string name, IPEndPoint server, string configF
         var started = new TaskCompletionSource();
         var start = new ProcessStartInfo(
             Path.Combine(AppContext.BaseDirectory, "gateway"),
-            ["serve", "--config", configFile, "--name", name, "--bind", $"{server.Address}", "--loops", "2", "--access-log", "off"]
+            [
+                "serve",
+                "--config",
+                configFile,
+                "--name",
+                name,
+                "--bind",
+                $"{server.Address}",
+                "--loops",
+                "2",
+                "--access-log",
+                "off",
+                .. Options,
+            ]
         )
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
         };
+        foreach (var (variable, value) in Variables)
+        {
+            start.Environment[variable] = value;
+        }
+
         _process = Process.Start(start)!;
         _process.OutputDataReceived += (_, line) =>
         {
