@@ -8,7 +8,7 @@ namespace Mooring.Gateway.Tunnels.Client;
 /// <param name="wire">The data connection.</param>
 /// <param name="local">Where the service is.</param>
 /// <param name="time">The clock.</param>
-internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProvider time)
+internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(60);
 
@@ -42,6 +42,12 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
                 flow.Socket.Dispose();
             }
         }
+    }
+
+    public void Dispose()
+    {
+        _over.Dispose();
+        _writing.Dispose();
     }
 
     private async Task ReadAsync()

@@ -328,7 +328,8 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             var local = _locals[visit.Port];
             if (local.Protocol == TunnelProtocol.Udp)
             {
-                await new DatagramCarrier(wire, local, time).RunAsync();
+                using var carrier = new DatagramCarrier(wire, local, time);
+                await carrier.RunAsync();
             }
             else if (_carrier is null)
             {
