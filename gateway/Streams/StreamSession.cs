@@ -17,6 +17,8 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
     private static readonly TimeSpan CountReportInterval = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _sending = new(1);
+    private readonly long _began = time.GetTimestamp();
+    private long _spokenTo = -1;
 
     /// <summary>Messages received, of kinds known or not.</summary>
     public long Received { get; private set; }
@@ -61,6 +63,7 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
             }
 
             Received++;
+            Volatile.Write(ref _spokenTo, time.GetTimestamp());
             await HandleAsync(message, unread, cancellation);
         }
     }
@@ -104,6 +107,7 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
     private async Task ReportAsync(CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(GlanceInterval, time);
+        var pace = new ReportPace();
         var reported = default(LoadGlance?);
         var at = 0L;
         do
@@ -118,7 +122,17 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
                 );
             if (due)
             {
-                await SendAsync(target.Report(), cancellation);
+                var report = target.Report();
+                if (Volatile.Read(ref _spokenTo) is >= 0 and var spokenTo)
+                {
+                    pace.SpokenTo(time.GetElapsedTime(_began, spokenTo));
+                }
+
+                if (pace.Take(report, time.GetElapsedTime(_began)))
+                {
+                    await SendAsync(report, cancellation);
+                }
+
                 reported = glance;
                 at = time.GetTimestamp();
             }

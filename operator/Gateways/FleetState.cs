@@ -7,6 +7,7 @@ namespace Mooring.Operator.Gateways;
 internal sealed class FleetState
 {
     private static readonly TimeSpan RateWindow = StreamLimits.ReportInterval - TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestWindow = 1.5 * StreamLimits.ReportInterval;
     private readonly SortedDictionary<string, Member> _members = new(StringComparer.Ordinal);
     private const int MaxDeparted = 1000;
     private readonly Dictionary<string, DateTimeOffset> _departed = new(StringComparer.Ordinal);
@@ -270,10 +271,16 @@ internal sealed class FleetState
                 return View.Rates;
             }
 
+            // One that had nothing to tell at its last turn, and has now: it came after that turn.
+            var (busy, recent) = (
+                (report.CpuSeconds - from.Report.CpuSeconds) * 100,
+                seconds > LongestWindow.TotalSeconds ? StreamLimits.ReportInterval.TotalSeconds : seconds
+            );
+
             _base = (report, now);
             return new GatewayRates(
-                (report.CpuSeconds - from.Report.CpuSeconds) / seconds * 100,
-                Math.Max(0, Messages(report) - Messages(from.Report)) / seconds
+                busy / (busy > ReportPace.CpuPoints * seconds ? recent : seconds),
+                Math.Max(0, Messages(report) - Messages(from.Report)) / recent
             );
         }
 

@@ -4,14 +4,11 @@ namespace Mooring.Operator.Gateways;
 
 /// <summary>Says whether a report tells more than the one before. Pure.</summary>
 /// <remarks>
-/// Every gateway reports every ten seconds. At rest that must cost no reconcile: a thousand fleets would otherwise be planned again a hundred times a
+/// Every gateway reports every ten or twenty seconds. At rest that must cost no reconcile: a thousand fleets would otherwise be planned again a hundred times a
 /// second, only to find that nothing is to be done.
 /// </remarks>
 internal static class ReportNews
 {
-    // A gateway that does nothing wavers by less, in percent of a core.
-    private const double CpuPoints = 2;
-
     /// <summary>Whether anything that is decided or shown by has changed; counters of what stands still have not.</summary>
     public static bool Differs(ReportMessage before, ReportMessage after, GatewayRates? was, GatewayRates? now) =>
         before.State != after.State
@@ -33,7 +30,7 @@ internal static class ReportNews
             was is not null
             && now is not null
             && (
-                Math.Abs(was.CpuPercent - now.CpuPercent) > CpuPoints
+                Math.Abs(was.CpuPercent - now.CpuPercent) > ReportPace.CpuPoints
                 || Math.Abs(was.MessagesPerSecond - now.MessagesPerSecond) > double.Epsilon
             )
         );

@@ -8,8 +8,8 @@ public sealed record StreamOptions
     /// <summary>Upgrade to accepted hello, authentication included. Default 10 s.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>A gateway that has sent no message for this long is dropped. Default 35 s: three reports missed.</summary>
-    public TimeSpan SilenceTimeout { get; init; } = (3 * StreamLimits.ReportInterval) + TimeSpan.FromSeconds(5);
+    /// <summary>A gateway that has sent no message for this long is dropped. Default 35 s.</summary>
+    public TimeSpan SilenceTimeout { get; init; } = StreamLimits.SilenceTimeout;
 
     /// <summary>A gateway that does not take one message within this is dropped. Default 20 s.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(20);

@@ -15,6 +15,12 @@ public static class StreamLimits
     /// <summary>Time between two load reports when nothing big changes.</summary>
     public static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(10);
 
+    /// <summary>Time between two load reports when nothing changes at all (<see cref="ReportPace"/>).</summary>
+    public static readonly TimeSpan QuietReportInterval = 2 * ReportInterval;
+
+    /// <summary>A gateway that has sent nothing for this long counts as dead.</summary>
+    public static readonly TimeSpan SilenceTimeout = QuietReportInterval + TimeSpan.FromSeconds(15);
+
     /// <summary>Audience of the gateway's projected ServiceAccount token.</summary>
     public const string TokenAudience = "mooring";
 }

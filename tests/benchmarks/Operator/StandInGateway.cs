@@ -9,21 +9,23 @@ using Mooring.Contracts.Stream;
 
 namespace Mooring.Benchmarks.Operator;
 
-/// <summary>A gateway's end of the stream, as the gateway's own: TLS, its pod's token, hello, a report every ten seconds, an ack for each config.</summary>
+/// <summary>A gateway's end of the stream, as the gateway's own: TLS, its pod's token, hello, reports at the pace of gateways at rest, an ack for each config.</summary>
 internal sealed class StandInGateway(GatewayPod pod, string token, StandInGateways all)
 {
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(10);
-    private readonly byte[] _report = JsonSerializer.SerializeToUtf8Bytes<GatewayMessage>(
-        new ReportMessage
-        {
-            State = GatewayState.Serving,
-            Connections = 0,
-            Capacity = 10_000,
-            ResidentBytes = 60_000_000,
-        },
+    private static readonly ReportMessage Report = new()
+    {
+        State = GatewayState.Serving,
+        Connections = 0,
+        Capacity = 10_000,
+        ResidentBytes = 60_000_000,
+    };
+    private static readonly byte[] ReportJson = JsonSerializer.SerializeToUtf8Bytes<GatewayMessage>(
+        Report,
         ContractsJson.Default.GatewayMessage
     );
     private string? _hash;
+    private long _spokenTo = -1;
 
     public GatewayPod Pod => pod;
 
@@ -107,11 +109,20 @@ internal sealed class StandInGateway(GatewayPod pod, string token, StandInGatewa
     private async Task ReportAsync(ClientWebSocket socket, SemaphoreSlim sending, CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(StreamLimits.ReportInterval);
+        var pace = new ReportPace();
         do
         {
-            await sending.WaitAsync(cancellation);
-            await SendAsync(socket, _report, cancellation);
-            sending.Release();
+            if (Volatile.Read(ref _spokenTo) is >= 0 and var spokenTo)
+            {
+                pace.SpokenTo(new TimeSpan(spokenTo));
+            }
+
+            if (pace.Take(Report, all.Clock.Elapsed))
+            {
+                await sending.WaitAsync(cancellation);
+                await SendAsync(socket, ReportJson, cancellation);
+                sending.Release();
+            }
         } while (await timer.WaitForNextTickAsync(cancellation));
     }
 
@@ -138,6 +149,7 @@ internal sealed class StandInGateway(GatewayPod pod, string token, StandInGatewa
                 return;
             }
 
+            Volatile.Write(ref _spokenTo, all.Clock.Elapsed.Ticks);
             if (JsonSerializer.Deserialize(buffer.AsSpan(0, length), ContractsJson.Default.OperatorMessage) is ConfigMessage config)
             {
                 _hash = config.Hash;
@@ -177,6 +189,9 @@ internal sealed class StandInGateways : IDisposable
         (_api, _ports) = (api, ports);
         _first = new Lazy<Task<HttpMessageInvoker>>(CreateInvokerAsync);
     }
+
+    /// <summary>That of the gateways.</summary>
+    public System.Diagnostics.Stopwatch Clock { get; } = System.Diagnostics.Stopwatch.StartNew();
 
     public HttpMessageInvoker Invoker => _first.Value.Result;
 
