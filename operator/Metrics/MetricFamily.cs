@@ -11,6 +11,9 @@ internal sealed class MetricFamily
     /// <summary>More label sets than this of one metric are left out: a label that grows without bound must not take the memory with it.</summary>
     public const int MaxSeries = 10_000;
 
+    // Longer label sets are written as text first.
+    private const int MaxPlainLabels = 256;
+
     private static readonly double[] DefaultBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
     private readonly ConcurrentDictionary<string, MetricSeries> _series = new(StringComparer.Ordinal);
@@ -42,15 +45,11 @@ internal sealed class MetricFamily
 
     public void Record(double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
-        var labels = Labels(tags);
-        if (!_series.TryGetValue(labels, out var series))
+        Span<char> text = stackalloc char[MaxPlainLabels];
+        var series = TryWriteLabels(tags, text, out var length) ? Find(text[..length]) : Find(Labels(tags));
+        if (series is null)
         {
-            if (_series.Count >= MaxSeries)
-            {
-                return;
-            }
-
-            series = _series.GetOrAdd(labels, _ => new MetricSeries(_bounds));
+            return;
         }
 
         if (_added)
@@ -95,6 +94,49 @@ internal sealed class MetricFamily
             Histogram<int> { Advice.HistogramBucketBoundaries: { } bounds } => [.. bounds],
             _ => DefaultBounds,
         };
+
+    private MetricSeries? Find(ReadOnlySpan<char> labels) =>
+        _series.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(labels, out var series) ? series
+        : _series.Count >= MaxSeries ? null
+        : _series.GetOrAdd(labels.ToString(), _ => new MetricSeries(_bounds));
+
+    /// <summary>Writes labels as <see cref="Labels"/> does, where they are as plain as nearly all are; else false.</summary>
+    private static bool TryWriteLabels(ReadOnlySpan<KeyValuePair<string, object?>> tags, Span<char> text, out int length)
+    {
+        length = 0;
+        foreach (var (name, value) in tags)
+        {
+            // Two quotes, an equals sign and a comma.
+            if (
+                value is not string word
+                || text.Length - length < name.Length + word.Length + 4
+                || word.AsSpan().IndexOfAny('\\', '"', '\n') >= 0
+                || name.Length == 0
+                || char.IsAsciiDigit(name[0])
+            )
+            {
+                return false;
+            }
+
+            if (length > 0)
+            {
+                text[length++] = ',';
+            }
+
+            foreach (var character in name)
+            {
+                text[length++] = char.IsAsciiLetterOrDigit(character) ? character : '_';
+            }
+
+            text[length++] = '=';
+            text[length++] = '"';
+            word.CopyTo(text[length..]);
+            length += word.Length;
+            text[length++] = '"';
+        }
+
+        return true;
+    }
 
     private static string Labels(ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
