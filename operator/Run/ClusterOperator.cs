@@ -104,7 +104,7 @@ internal sealed class ClusterOperator(
         _health.HasSynced = () => work.HasSynced;
         using var caches = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         // The caches are filled before it leads, so that taking over costs no lists.
-        var following = work.FollowAsync(caches.Token);
+        var following = Task.WhenAll(work.FollowAsync(caches.Token), MemoryTrim.RunAsync(TimeProvider.System, caches.Token));
         try
         {
             return await (
