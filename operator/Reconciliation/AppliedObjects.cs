@@ -67,6 +67,10 @@ internal sealed class AppliedObjects
             State(answer)
         );
 
+    /// <summary>Keeps that an object was made, and how the API server's answer differs from what was applied; empty: in nothing.</summary>
+    public void NoteMade(string kind, ObjectKey key, string hash, string? uid, string? version, string differences) =>
+        _entries[(kind, key)] = new Entry(hash, null, null, differences, (uid, version));
+
     private static (string? Uid, string? Version) State(IKubernetesObject value) => (value.Metadata.Uid, value.Metadata.ResourceVersion);
 
     /// <summary>Whether somebody else keeps changing the object, so that putting it back once more has to wait.</summary>

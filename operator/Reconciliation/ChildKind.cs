@@ -18,14 +18,19 @@ internal interface IChildKind
 
     JsonObject ToJson(IKubernetesObject value);
 
+    /// <summary>The same as text in UTF-8, byte for byte, for a fraction of the cost.</summary>
+    byte[] ToUtf8(IKubernetesObject value);
+
+    IKubernetesObject Read(ReadOnlySpan<byte> json);
+
     /// <summary>Asks the API server itself; null when there is none.</summary>
     Task<IKubernetesObject?> ReadAsync(ObjectKey key, CancellationToken cancellation);
 
-    /// <summary>Server-side apply, taking over fields that others own.</summary>
-    Task<IKubernetesObject> ApplyAsync(ObjectKey key, JsonObject body, CancellationToken cancellation);
+    /// <summary>Server-side apply, taking over fields that others own. Returns the object as it is now.</summary>
+    Task<byte[]> ApplyAsync(ObjectKey key, ReadOnlyMemory<byte> body, CancellationToken cancellation);
 
-    /// <summary>Merge patch: members are set, lists replaced whole.</summary>
-    Task<IKubernetesObject> MergeAsync(ObjectKey key, JsonObject patch, CancellationToken cancellation);
+    /// <summary>Merge patch: members are set, lists replaced whole. Returns the object as it is now.</summary>
+    Task<byte[]> MergeAsync(ObjectKey key, JsonObject patch, CancellationToken cancellation);
 
     /// <summary>A write was answered by 404. True where that is because the cluster has the kind no more, which is no error.</summary>
     bool IsGone();
@@ -50,23 +55,25 @@ internal sealed class ChildKind<T>(KubernetesClient client, IWatched<T> watched)
 
     public JsonObject ToJson(IKubernetesObject value) => JsonSerializer.SerializeToNode((T)value, watched.Type.TypeInfo)!.AsObject();
 
+    public byte[] ToUtf8(IKubernetesObject value) => JsonSerializer.SerializeToUtf8Bytes((T)value, watched.Type.TypeInfo);
+
     public async Task<IKubernetesObject?> ReadAsync(ObjectKey key, CancellationToken cancellation) =>
         await client.FindAsync(watched.Type, key.Namespace, key.Name, cancellation);
 
-    public async Task<IKubernetesObject> ApplyAsync(ObjectKey key, JsonObject body, CancellationToken cancellation)
-    {
-        var json = JsonSerializer.SerializeToUtf8Bytes(body, KubernetesNodeJson.Default.JsonObject);
-        var answer = await client.ApplyAsync(watched.Type, key.Namespace, key.Name, json, Force, cancellation);
-        return JsonSerializer.Deserialize(answer, watched.Type.TypeInfo)!;
-    }
+    public IKubernetesObject Read(ReadOnlySpan<byte> json) => JsonSerializer.Deserialize(json, watched.Type.TypeInfo)!;
 
-    public async Task<IKubernetesObject> MergeAsync(ObjectKey key, JsonObject patch, CancellationToken cancellation) =>
-        await client.PatchAsync(
-            watched.Type,
-            key.Namespace,
-            key.Name,
-            Patch.Merge(JsonSerializer.SerializeToUtf8Bytes(patch, KubernetesNodeJson.Default.JsonObject)),
-            cancellationToken: cancellation
+    public Task<byte[]> ApplyAsync(ObjectKey key, ReadOnlyMemory<byte> body, CancellationToken cancellation) =>
+        client.ApplyAsync(watched.Type, key.Namespace, key.Name, body, Force, cancellation);
+
+    public async Task<byte[]> MergeAsync(ObjectKey key, JsonObject patch, CancellationToken cancellation) =>
+        ToUtf8(
+            await client.PatchAsync(
+                watched.Type,
+                key.Namespace,
+                key.Name,
+                Patch.Merge(JsonSerializer.SerializeToUtf8Bytes(patch, KubernetesNodeJson.Default.JsonObject)),
+                cancellationToken: cancellation
+            )
         );
 
     public bool IsGone()

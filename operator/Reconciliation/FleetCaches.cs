@@ -21,7 +21,7 @@ internal sealed class FleetCaches
             ClusterResources.Fleets,
             namespaces,
             // Where the definition was deleted and made anew, nobody wants to wait for its fleets.
-            new SharedInformerOptions<ConnectionFleet> { Transform = CacheDiet.Trim, MaxBackoff = TimeSpan.FromSeconds(10) },
+            new SharedInformerOptions<ConnectionFleet> { Transform = ShareSpec, MaxBackoff = TimeSpan.FromSeconds(10) },
             loggers
         );
         ServiceAccounts = Children(ClusterResources.ServiceAccounts);
@@ -86,6 +86,19 @@ internal sealed class FleetCaches
 
     public WatchedKind<EndpointSlice> EndpointSlices { get; }
 
+    // A generation is one spec. Most changes are of the status: what was checked or rendered of the spec is known by the object.
+    private void ShareSpec(ConnectionFleet fleet)
+    {
+        CacheDiet.Trim(fleet);
+        if (Fleets.Find(ObjectKey.Of(fleet)) is { } known && known.Metadata.Uid == fleet.Metadata.Uid && IsSameGeneration(known, fleet))
+        {
+            fleet.Spec = known.Spec;
+        }
+    }
+
+    private static bool IsSameGeneration(ConnectionFleet one, ConnectionFleet other) =>
+        one.Metadata.Generation is > 0 and var generation && generation == other.Metadata.Generation;
+
     public bool HasSynced => Informers.All(informer => informer.HasSynced);
 
     /// <summary>What of it may not be read at present, as the API server says; none: everything may.</summary>
@@ -113,9 +126,11 @@ internal sealed class FleetCaches
         ];
 
     /// <summary>Calls with a fleet's key whenever the fleet or anything of it changes.</summary>
-    public void OnChange(Action<ObjectKey> changed)
+    /// <param name="fleetChanged">For the fleet itself.</param>
+    /// <param name="changed">For what it consists of, and what it may consist of.</param>
+    public void OnChange(Action<ObjectKey> fleetChanged, Action<ObjectKey> changed)
     {
-        Fleets.OnChange((before, after) => changed(ObjectKey.Of((after ?? before)!)));
+        Fleets.OnChange((before, after) => fleetChanged(ObjectKey.Of((after ?? before)!)));
         Follow(ServiceAccounts);
         Follow(ConfigMaps);
         Follow(Services);

@@ -23,14 +23,17 @@ internal sealed class FleetGatherer(
     // By uid: a fleet that was deleted and made again starts without the other's past.
     private readonly ConcurrentDictionary<ObjectKey, (string Uid, FleetSpec Spec)> _lastGood = new();
 
+    // A spec is checked once, not at each of the dozens of looks at it.
+    private readonly ConcurrentDictionary<ObjectKey, Checked> _checked = new();
+
     // Made when this operator begins to lead.
     private readonly DateTimeOffset _listeningSince = stream.Endpoint is null ? DateTimeOffset.MinValue : time.GetUtcNow();
 
     public FleetObservation Gather(ConnectionFleet entity)
     {
-        var fleet = FleetPresets.Fill(entity);
-        var key = ObjectKey.Of(fleet);
-        var errors = FleetValidator.Validate(fleet);
+        var key = ObjectKey.Of(entity);
+        var (_, spec, errors) = Check(key, entity);
+        var fleet = ReferenceEquals(spec, entity.Spec) ? entity : entity with { Spec = spec };
         var view = stream.Endpoint is null ? null : hub.View(key.ToString());
         var now = time.GetUtcNow();
         var seen = new FleetInput
@@ -97,7 +100,19 @@ internal sealed class FleetGatherer(
     public void Forget(ObjectKey fleet)
     {
         _lastGood.TryRemove(fleet, out _);
+        _checked.TryRemove(fleet, out _);
         references.Set(fleet, []);
+    }
+
+    private Checked Check(ObjectKey key, ConnectionFleet entity)
+    {
+        if (_checked.TryGetValue(key, out var known) && ReferenceEquals(known.Source, entity.Spec))
+        {
+            return known;
+        }
+
+        var fleet = FleetPresets.Fill(entity);
+        return _checked[key] = new Checked(entity.Spec, fleet.Spec, FleetValidator.Validate(fleet));
     }
 
     private TunerObservation? Tuner(ObjectKey key) =>
@@ -142,4 +157,8 @@ internal sealed class FleetGatherer(
             : isGood ? fleet
             : null;
     }
+
+    /// <param name="Source">The spec as it stands in the cluster.</param>
+    /// <param name="Spec">The same with its preset.</param>
+    private sealed record Checked(FleetSpec Source, FleetSpec Spec, IReadOnlyList<FieldError> Errors);
 }

@@ -11,23 +11,25 @@ internal static class GuardedApply
     /// <summary>Returns the object as it is now; null: what is there by now belongs to somebody else, and was left alone.</summary>
     /// <param name="fleet">The owner.</param>
     /// <param name="kind">The object's kind.</param>
-    /// <param name="body">What to apply. Gets the uid of the object that it is for.</param>
+    /// <param name="body">What to apply.</param>
     /// <param name="live">The object as last seen; null where there was none.</param>
     /// <param name="key">The object's name.</param>
     /// <param name="cancellation">Ends the requests.</param>
-    public static async Task<IKubernetesObject?> WriteAsync(
+    public static async Task<byte[]?> WriteAsync(
         ConnectionFleet fleet,
         IChildKind kind,
-        JsonObject body,
+        ApplyBody body,
         IKubernetesObject? live,
         ObjectKey key,
         CancellationToken cancellation
     )
     {
-        Expect(body, live);
         try
         {
-            return await WithExactPortsAsync(kind, key, body, await kind.ApplyAsync(key, body, cancellation), cancellation);
+            var answer = await kind.ApplyAsync(key, body.For(live), cancellation);
+            return kind.ObjectType == typeof(Service) && HasOtherPorts(kind, body, answer)
+                ? await ReplacePortsAsync(kind, key, body, cancellation)
+                : answer;
         }
         catch (KubernetesException error) when (error.IsConflict || (live is not null && error.IsInvalid))
         {
@@ -41,72 +43,31 @@ internal static class GuardedApply
 
             if (live is null || now?.Metadata.Uid != live.Metadata.Uid)
             {
-                Expect(body, now);
-                if (now is null)
-                {
-                    // It went in this moment.
-                    Unguard(body);
-                }
+                // Where there is none, it went in this moment.
+                return await kind.ApplyAsync(key, now is null ? body.Plain : body.For(now), cancellation);
             }
-            else if (error.IsInvalid && body["spec"]?["ports"] is not null)
-            {
-                await ReplacePortsAsync(kind, key, body, cancellation);
-            }
-            else
+
+            if (!error.IsInvalid || kind.ObjectType != typeof(Service))
             {
                 throw;
             }
 
-            return await kind.ApplyAsync(key, body, cancellation);
+            await ReplacePortsAsync(kind, key, body, cancellation);
+            return await kind.ApplyAsync(key, body.For(live), cancellation);
         }
     }
 
     // An apply merges ports by number: it takes away none that somebody else has put in.
-    private static async Task<IKubernetesObject> WithExactPortsAsync(
-        IChildKind kind,
-        ObjectKey key,
-        JsonObject body,
-        IKubernetesObject answer,
-        CancellationToken cancellation
-    ) =>
-        body["spec"]?["ports"] is not null
-        && LiveComparison.Differences(body, kind.ToJson(answer)).Any(difference => difference.Path == LiveComparison.ServicePorts)
-            ? await ReplacePortsAsync(kind, key, body, cancellation)
-            : answer;
+    private static bool HasOtherPorts(IChildKind kind, ApplyBody body, byte[] answer) =>
+        !LiveComparison.IsAsDesired(body.Plain, answer)
+        && LiveComparison
+            .Differences(body.ToNode(), kind.ToJson(kind.Read(answer)))
+            .Any(static difference => difference.Path == LiveComparison.ServicePorts);
 
-    private static Task<IKubernetesObject> ReplacePortsAsync(
-        IChildKind kind,
-        ObjectKey key,
-        JsonObject body,
-        CancellationToken cancellation
-    ) =>
+    private static Task<byte[]> ReplacePortsAsync(IChildKind kind, ObjectKey key, ApplyBody body, CancellationToken cancellation) =>
         kind.MergeAsync(
             key,
-            new JsonObject { ["spec"] = new JsonObject { ["ports"] = body["spec"]!["ports"]!.DeepClone() } },
+            new JsonObject { ["spec"] = new JsonObject { ["ports"] = body.ToNode()["spec"]!["ports"]!.DeepClone() } },
             cancellation
         );
-
-    /// <summary>Takes from a body what <see cref="WriteAsync"/> put in, which is not a part of what is wanted.</summary>
-    public static void Unguard(JsonObject body)
-    {
-        var metadata = body["metadata"]!.AsObject();
-        metadata.Remove("uid");
-        metadata.Remove("resourceVersion");
-    }
-
-    // The API server refuses the write when it would reach another object than this; or any, where there is to be none: no object has the first version,
-    // and where none is there an apply makes one whatever the version. So what is new costs no read.
-    private static void Expect(JsonObject body, IKubernetesObject? live)
-    {
-        Unguard(body);
-        var metadata = body["metadata"]!.AsObject();
-        if (live is not null)
-        {
-            metadata["uid"] = live.Metadata.Uid;
-        }
-        else
-        {
-            metadata["resourceVersion"] = "1";
-        }
-    }
 }

@@ -29,6 +29,29 @@ public static class LiveComparison
     /// <summary>Every field of <paramref name="desired"/> that <paramref name="live"/> lacks or has otherwise; none when all is as desired.</summary>
     public static IEnumerable<Difference> Differences(JsonNode? desired, JsonNode? live) => Compare(desired, live, "");
 
+    /// <summary>Whether there is no difference, for a fraction of the cost; both are JSON texts.</summary>
+    /// <exception cref="JsonException">One of them is no JSON.</exception>
+    public static bool IsAsDesired(ReadOnlyMemory<byte> desired, ReadOnlyMemory<byte> live)
+    {
+        using var wanted = JsonDocument.Parse(desired);
+        using var actual = JsonDocument.Parse(live);
+        return LiveMatch.IsAsDesired(wanted.RootElement, actual.RootElement, MergeKeys);
+    }
+
+    /// <summary>As <see cref="IsAsDesired"/>, and which state of the object it was that was looked at.</summary>
+    public static (string? Uid, string? Version, bool IsAsDesired) Look(ReadOnlyMemory<byte> desired, ReadOnlyMemory<byte> live)
+    {
+        using var wanted = JsonDocument.Parse(desired);
+        using var actual = JsonDocument.Parse(live);
+        var metadata = actual.RootElement.TryGetProperty("metadata"u8, out var found) ? found : default;
+        return (Text("uid"), Text("resourceVersion"), LiveMatch.IsAsDesired(wanted.RootElement, actual.RootElement, MergeKeys));
+
+        string? Text(string name) =>
+            metadata.ValueKind == JsonValueKind.Object && metadata.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+                ? value.GetString()
+                : null;
+    }
+
     private static IEnumerable<Difference> Compare(JsonNode? desired, JsonNode? live, string path) =>
         (desired, live) switch
         {

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Nodes;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Models;
@@ -71,10 +70,8 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             Array.Find(_kinds, kind => kind.ObjectType == desired.GetType())
             ?? throw new NotSupportedException($"plans have no {desired.Kind}");
         var key = ObjectKey.Of(desired);
-        var body = kind.ToJson(desired);
-        var hash = Hash(body);
-        Annotate(body, hash);
-
+        var json = kind.ToUtf8(desired);
+        var hash = Hash(json);
         var live = kind.Find(key) is { } cached ? _memory.Newest(kind.Type.Kind, key, cached) : null;
         if (live is not null && !FleetOwner.Owns(pass.Fleet, live))
         {
@@ -88,37 +85,13 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             return;
         }
 
-        var differences = live is null ? [] : LiveComparison.Differences(body, kind.ToJson(live)).ToList();
-        var unhashed = differences.Where(difference => !difference.Path.EndsWith(HashAnnotation, StringComparison.Ordinal)).ToList();
-        var sameHash = unhashed.Count == differences.Count;
-        if (live is not null && sameHash && (differences.Count == 0 || _memory.IsAccepted(kind.Type.Kind, key, hash, Text(differences))))
+        var body = ApplyBody.Of(json, HashAnnotation, hash);
+        if (live is not null && !IsToBeWritten(pass, kind, desired, live, body, hash))
         {
-            _memory.NoteUnchanged(kind.Type.Kind, key, hash, live);
-            pass.Unchanged++;
             return;
         }
 
-        if (sameHash && unhashed.Count > 0)
-        {
-            var now = time.GetUtcNow();
-            if (_memory.IsContested(kind.Type.Kind, key, now))
-            {
-                // Without the live value: it is another each time, and each would be another status to write.
-                pass.Problems.Add(
-                    new ApplyProblem(
-                        ApplyProblemReason.Contested,
-                        ApplyReport.NameOf(desired),
-                        $"somebody else keeps changing {unhashed[0].Path}"
-                    )
-                );
-                return;
-            }
-
-            _memory.NoteCorrection(kind.Type.Kind, key, now);
-            pass.Drift.Add(new DriftCorrection(ApplyReport.NameOf(desired), unhashed[0]));
-        }
-
-        IKubernetesObject? answer;
+        byte[]? answer;
         try
         {
             answer = await GuardedApply.WriteAsync(pass.Fleet, kind, body, live, key, cancellation);
@@ -134,9 +107,62 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             return;
         }
 
-        GuardedApply.Unguard(body);
-        _memory.Note(kind.Type.Kind, key, hash, live, answer, Text(LiveComparison.Differences(body, kind.ToJson(answer))));
+        Remember(kind, key, hash, body, live, answer);
         pass.Applied++;
+    }
+
+    /// <summary>Whether a live object is to be put as it is desired. Takes note of why, or why not.</summary>
+    private bool IsToBeWritten(Pass pass, IChildKind kind, IKubernetesObject desired, IKubernetesObject live, ApplyBody body, string hash)
+    {
+        var key = ObjectKey.Of(desired);
+        var differences = LiveComparison.IsAsDesired(body.Plain, kind.ToUtf8(live))
+            ? []
+            : LiveComparison.Differences(body.ToNode(), kind.ToJson(live)).ToList();
+        var unhashed = differences.Where(difference => !difference.Path.EndsWith(HashAnnotation, StringComparison.Ordinal)).ToList();
+        var sameHash = unhashed.Count == differences.Count;
+        if (sameHash && (differences.Count == 0 || _memory.IsAccepted(kind.Type.Kind, key, hash, Text(differences))))
+        {
+            _memory.NoteUnchanged(kind.Type.Kind, key, hash, live);
+            pass.Unchanged++;
+            return false;
+        }
+
+        if (!sameHash || unhashed.Count == 0)
+        {
+            return true;
+        }
+
+        var now = time.GetUtcNow();
+        if (_memory.IsContested(kind.Type.Kind, key, now))
+        {
+            // Without the live value: it is another each time, and each would be another status to write.
+            pass.Problems.Add(
+                new ApplyProblem(
+                    ApplyProblemReason.Contested,
+                    ApplyReport.NameOf(desired),
+                    $"somebody else keeps changing {unhashed[0].Path}"
+                )
+            );
+            return false;
+        }
+
+        _memory.NoteCorrection(kind.Type.Kind, key, now);
+        pass.Drift.Add(new DriftCorrection(ApplyReport.NameOf(desired), unhashed[0]));
+        return true;
+    }
+
+    private void Remember(IChildKind kind, ObjectKey key, string hash, ApplyBody body, IKubernetesObject? before, byte[] answer)
+    {
+        var (uid, version, isAsDesired) = LiveComparison.Look(body.Plain, answer);
+        if (before is null && isAsDesired)
+        {
+            _memory.NoteMade(kind.Type.Kind, key, hash, uid, version, "");
+            return;
+        }
+
+        var now = kind.Read(answer);
+        var differences = isAsDesired ? "" : Text(LiveComparison.Differences(body.ToNode(), kind.ToJson(now)));
+        _memory.Note(kind.Type.Kind, key, hash, before, now, differences);
     }
 
     private static ApplyProblem Stranger(IKubernetesObject desired) =>
@@ -223,19 +249,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         }
     }
 
-    private static string Hash(JsonObject body) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body.ToJsonString())))[..16];
-
-    private static void Annotate(JsonObject body, string hash)
-    {
-        var metadata = body["metadata"]!.AsObject();
-        if (metadata["annotations"] is not JsonObject annotations)
-        {
-            metadata["annotations"] = annotations = [];
-        }
-
-        annotations[HashAnnotation] = hash;
-    }
+    private static string Hash(ReadOnlySpan<byte> json) => Convert.ToHexStringLower(SHA256.HashData(json).AsSpan(0, 8));
 
     private static string Text(IEnumerable<Difference> differences) => string.Join('\n', differences);
 

@@ -32,6 +32,9 @@ internal sealed class FleetOperator : IAsyncDisposable
     // Reports of figures come from every gateway every ten seconds: one reconcile takes in what came meanwhile.
     private static readonly TimeSpan FigureDelay = TimeSpan.FromSeconds(1);
 
+    // Children and gateways come and change in crowds, most of them by what the operator itself has just done.
+    private static readonly TimeSpan CrowdDelay = TimeSpan.FromMilliseconds(50);
+
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan WorthTelling = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CachesCheck = TimeSpan.FromMilliseconds(250);
@@ -115,6 +118,7 @@ internal sealed class FleetOperator : IAsyncDisposable
                 {
                     Name = "fleets",
                     Workers = _options.Workers,
+                    SharesEntities = true,
                     MayWork = mayWork,
                     // A right that is granted or a webhook that is mended should not wait for a quarter of an hour.
                     Queue = new WorkQueueOptions { MaxDelay = LongestRetry },
@@ -123,9 +127,9 @@ internal sealed class FleetOperator : IAsyncDisposable
                 _loggers
             )),
         ];
-        _caches.OnChange(key => Enqueue(key, TimeSpan.Zero));
-        _references.Changed = key => Enqueue(key, TimeSpan.Zero);
-        _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), change == GatewayChange.Figures ? FigureDelay : TimeSpan.Zero);
+        _caches.OnChange(key => Enqueue(key, TimeSpan.Zero), key => Enqueue(key, CrowdDelay));
+        _references.Changed = key => Enqueue(key, CrowdDelay);
+        _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), DelayOf(change));
         Log.Working(_log, epoch);
         await announce();
         _leads = true;
@@ -230,6 +234,14 @@ internal sealed class FleetOperator : IAsyncDisposable
             events.Report(fleet, refused);
         }
     }
+
+    private static TimeSpan DelayOf(GatewayChange change) =>
+        change switch
+        {
+            GatewayChange.Figures => FigureDelay,
+            GatewayChange.State => TimeSpan.Zero,
+            _ => CrowdDelay,
+        };
 
     // Each controller knows the fleets of its informer's namespaces, and passes over the others'.
     private void Enqueue(ObjectKey fleet, TimeSpan delay) => _controllers.ForEach(controller => controller.EnqueueAfter(fleet, delay));

@@ -214,7 +214,7 @@ public sealed partial class Controller<TEntity> : IDisposable
             return null;
         }
 
-        var entity = _informer.Type.Clone(cached);
+        var entity = _options.SharesEntities ? cached : _informer.Type.Clone(cached);
         if (entity.Metadata.DeletionTimestamp is not null)
         {
             return await _finalizers.FinalizeAsync(entity, cancellationToken);

@@ -23,4 +23,7 @@ public sealed record ControllerOptions
 
     /// <summary>Called after an entity's reconcile has thrown, lost races apart, with when it is tried again: to tell people. Must not throw. Null: nobody is told.</summary>
     public Action<ObjectKey, Exception, TimeSpan>? Failed { get; init; }
+
+    /// <summary>Entities are handed out as they are cached, and whoever gets them changes nothing of them. A copy costs as much as reading the object anew. Default: copies.</summary>
+    public bool SharesEntities { get; init; }
 }

@@ -1,4 +1,7 @@
+using System.Text;
 using System.Text.Json.Nodes;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Planning;
 using Mooring.Operator.Reconciliation;
 
 namespace Mooring.Operator.Tests.Reconciliation;
@@ -62,6 +65,81 @@ public sealed class LiveComparisonTests
             .Differences(JsonNode.Parse("""{"a":1,"b":{"c":"x"},"d":true}"""), JsonNode.Parse("""{"a":2,"b":{},"d":true}"""))
             .ShouldBe([new Difference("a", "2"), new Difference("b.c", "")]);
 
-    private static string? First(JsonNode? desired, JsonNode? live) =>
-        LiveComparison.Differences(desired, live).Select(difference => difference.Path).FirstOrDefault();
+    /// <summary>The short way must say the same as the long one of any two objects: here one that lost or changed something at random places.</summary>
+    [Fact]
+    public void IsAsDesired_PlanObjectsWithAChange_SaysTheSameAsDifferences()
+    {
+        var plan = FleetPlanner.Plan(new FleetInput { Fleet = Fleets.Load(Fleets.Small), Stream = new StreamEndpoint("wss://operator.test/stream/v1", "ca") });
+        var objects = plan.Objects.Select(static value => JsonNode.Parse(Utf8(value))!).ToList();
+        var random = new Random(7);
+        foreach (var desired in objects.Concat(objects))
+        {
+            First(desired, desired.DeepClone()).ShouldBeNull();
+            for (var round = 0; round < 40; round++)
+            {
+                var live = desired.DeepClone();
+                Disturb(live, random);
+                First(desired, live);
+                First(live, desired);
+            }
+        }
+    }
+
+    private static byte[] Utf8(IKubernetesObject value) => ResourcesJson.Serialize(value);
+
+    // Somewhere below: a member taken out or put in, an item moved or doubled, a value changed.
+    private static void Disturb(JsonNode node, Random random)
+    {
+        switch (node)
+        {
+            case JsonObject { Count: > 0 } map:
+                var (name, value) = map.ElementAt(random.Next(map.Count));
+                if (value is JsonObject { Count: > 0 } or JsonArray { Count: > 0 } && random.Next(8) > 0)
+                {
+                    Disturb(value, random);
+                }
+                else
+                {
+                    map[name] = random.Next(4) switch
+                    {
+                        0 => null,
+                        1 => "other",
+                        2 => 7,
+                        _ => new JsonObject(),
+                    };
+                    map["more"] = 1;
+                }
+
+                break;
+            case JsonArray { Count: > 0 } list:
+                var item = list[random.Next(list.Count)]!;
+                switch (random.Next(4))
+                {
+                    case 0:
+                        list.Add(item.DeepClone());
+                        break;
+                    case 1:
+                        list.Remove(item);
+                        break;
+                    case 2:
+                        list.Remove(item);
+                        list.Add(item);
+                        break;
+                    default:
+                        Disturb(item, random);
+                        break;
+                }
+
+                break;
+        }
+    }
+
+    private static string? First(JsonNode? desired, JsonNode? live)
+    {
+        var first = LiveComparison.Differences(desired, live).Select(difference => difference.Path).FirstOrDefault();
+        LiveComparison
+            .IsAsDesired(Encoding.UTF8.GetBytes(desired!.ToJsonString()), Encoding.UTF8.GetBytes(live!.ToJsonString()))
+            .ShouldBe(first is null, $"{desired}\n{live}");
+        return first;
+    }
 }
