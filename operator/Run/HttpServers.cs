@@ -74,7 +74,7 @@ internal static class HttpServers
         CancellationToken stopping
     )
     {
-        var app = Build(address, loggers, certificate);
+        var app = Build(address, loggers, certificate, isStream: true);
         app.UseWebSockets();
         server.Map(app, stopping);
         return app;
@@ -104,7 +104,8 @@ internal static class HttpServers
         IPEndPoint address,
         ILoggerFactory loggers,
         Func<X509Certificate2?>? certificate,
-        Func<X509Certificate2, bool>? isClient = null
+        Func<X509Certificate2, bool>? isClient = null,
+        bool isStream = false
     )
     {
         var tls = certificate is null ? null : new ServerTls(certificate, isClient);
@@ -133,6 +134,12 @@ internal static class HttpServers
                     }
                 );
             });
+        if (isStream)
+        {
+            // A report is a few microseconds of work: handing it from thread to thread on its way from the socket up would cost several times that.
+            builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
+        }
+
         if (certificate is not null)
         {
             builder.WebHost.UseKestrelHttpsConfiguration();
