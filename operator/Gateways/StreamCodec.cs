@@ -37,12 +37,15 @@ internal static class StreamCodec
     /// <exception cref="JsonException">Not JSON, or a member of the wrong form; the message has its path.</exception>
     public static GatewayMessage? Decode(ReadOnlySpan<byte> json)
     {
-        if (Kind(json) is not ("hello" or "ack" or "report" or "tuningReport"))
+        // By the kind's own type: through the common one, with its kind wherever it stands, each message would be read twice.
+        GatewayMessage? message = Kind(json) switch
         {
-            return null;
-        }
-
-        var message = JsonSerializer.Deserialize(json, ContractsJson.Default.GatewayMessage) ?? throw new JsonException("$: null");
+            "hello" => JsonSerializer.Deserialize(json, ContractsJson.Default.HelloMessage),
+            "ack" => JsonSerializer.Deserialize(json, ContractsJson.Default.AckMessage),
+            "report" => JsonSerializer.Deserialize(json, ContractsJson.Default.ReportMessage),
+            "tuningReport" => JsonSerializer.Deserialize(json, ContractsJson.Default.TuningReport),
+            _ => null,
+        };
         switch (message)
         {
             case HelloMessage hello:
@@ -79,7 +82,9 @@ internal static class StreamCodec
             reader.Read();
             if (found)
             {
-                return reader.TokenType == JsonTokenType.String ? reader.GetString() : throw new JsonException("$.type: not a text");
+                return reader.TokenType != JsonTokenType.String ? throw new JsonException("$.type: not a text")
+                    : reader.ValueTextEquals("report"u8) ? "report"
+                    : reader.GetString();
             }
 
             reader.Skip();

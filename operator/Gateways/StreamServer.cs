@@ -1,5 +1,6 @@
 using System.Net.WebSockets;
 using System.Text.Json;
+using Microsoft.Net.Http.Headers;
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Metrics;
 
@@ -80,6 +81,8 @@ public sealed class StreamServer(
             Interlocked.Decrement(ref _handshakes);
         }
 
+        // The request lasts as long as the stream, and its token is longer than all that is kept of it.
+        context.Request.Headers.Remove(HeaderNames.Authorization);
         using (socket)
         {
             if (session is not null)

@@ -52,6 +52,8 @@ public sealed class PrometheusExporter : IDisposable
             foreach (var family in _families.Values.OrderBy(family => family.Name, StringComparer.Ordinal))
             {
                 family.WriteTo(text);
+                // A thousand fleets have tens of thousands of series: nobody needs them before they are read anew.
+                family.BeginCollection();
             }
         }
 

@@ -36,7 +36,11 @@ internal sealed class ApplyBody
     /// and where none is there an apply makes one whatever the version. So what is new costs no read.
     /// </remarks>
     public ReadOnlyMemory<byte> For(IKubernetesObject? live) =>
-        Insert(_json, _metadata, live is null ? "\"resourceVersion\":\"1\"," : $"\"uid\":\"{JsonEncodedText.Encode(live.Metadata.Uid ?? "")}\",");
+        Insert(
+            _json,
+            _metadata,
+            live is null ? "\"resourceVersion\":\"1\"," : $"\"uid\":\"{JsonEncodedText.Encode(live.Metadata.Uid ?? "")}\","
+        );
 
     /// <summary>A copy as nodes.</summary>
     public JsonObject ToNode() => JsonNode.Parse(_json)!.AsObject();

@@ -10,6 +10,7 @@ internal static class CacheDiet
     private const int Places = 1 << 13;
     private const int Longest = 96;
     private static readonly string?[] Texts = new string?[Places];
+    private static readonly Dictionary<string, string>?[] Maps = new Dictionary<string, string>?[Places];
 
     /// <summary>For every kind.</summary>
     public static void Trim(IKubernetesObject value)
@@ -41,6 +42,39 @@ internal static class CacheDiet
         }
     }
 
+    public static void TrimDeployment(Deployment value)
+    {
+        Trim(value);
+        Trim(value.Spec?.Selector);
+        if (value.Spec?.Template?.Metadata is { } metadata)
+        {
+            metadata.Labels = Shared(metadata.Labels);
+        }
+    }
+
+    public static void TrimService(Service value)
+    {
+        Trim(value);
+        if (value.Spec is { } spec)
+        {
+            spec.Selector = Shared(spec.Selector);
+        }
+    }
+
+    public static void TrimPolicy(NetworkPolicy value)
+    {
+        Trim(value);
+        Trim(value.Spec?.PodSelector);
+    }
+
+    private static void Trim(LabelSelector? selector)
+    {
+        if (selector is not null)
+        {
+            selector.MatchLabels = Shared(selector.MatchLabels);
+        }
+    }
+
     /// <summary>The same text, and where it was met lately the same object.</summary>
     internal static string? Shared(string? text)
     {
@@ -59,19 +93,61 @@ internal static class CacheDiet
         return place = text;
     }
 
-    private static Dictionary<string, string>? Shared(Dictionary<string, string>? texts)
+    /// <summary>Likewise for labels and the like: those of a fleet's objects are often the same. Nobody changes what is in a cache.</summary>
+    internal static Dictionary<string, string>? Shared(Dictionary<string, string>? texts)
     {
         if (texts is null or { Count: 0 })
         {
             return null;
         }
 
-        var shared = new Dictionary<string, string>(texts.Count);
+        var hash = 0;
         foreach (var (name, text) in texts)
         {
-            shared.Add(Shared(name)!, Shared(text)!);
+            if (text.Length > Longest)
+            {
+                return Copy(texts);
+            }
+
+            // In whatever order they stand.
+            hash += HashCode.Combine(name.GetHashCode(StringComparison.Ordinal), text.GetHashCode(StringComparison.Ordinal));
         }
 
-        return shared;
+        ref var place = ref Maps[(uint)hash % Places];
+        if (place is { } known && IsSame(known, texts))
+        {
+            return known;
+        }
+
+        return place = Copy(texts);
+    }
+
+    private static bool IsSame(Dictionary<string, string> one, Dictionary<string, string> other)
+    {
+        if (one.Count != other.Count)
+        {
+            return false;
+        }
+
+        foreach (var (name, text) in one)
+        {
+            if (!other.TryGetValue(name, out var found) || found != text)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static Dictionary<string, string> Copy(Dictionary<string, string> texts)
+    {
+        var copy = new Dictionary<string, string>(texts.Count);
+        foreach (var (name, text) in texts)
+        {
+            copy.Add(Shared(name)!, Shared(text)!);
+        }
+
+        return copy;
     }
 }

@@ -26,9 +26,9 @@ internal sealed class FleetCaches
         );
         ServiceAccounts = Children(ClusterResources.ServiceAccounts);
         ConfigMaps = Children(ClusterResources.ConfigMaps);
-        Services = Children(ClusterResources.Services);
+        Services = Children(ClusterResources.Services, CacheDiet.TrimService);
         Budgets = Children(ClusterResources.Budgets);
-        NetworkPolicies = Children(ClusterResources.NetworkPolicies);
+        NetworkPolicies = Children(ClusterResources.NetworkPolicies, CacheDiet.TrimPolicy);
         ServiceMonitors = new OptionalKind<ServiceMonitor>(
             client,
             ClusterResources.ServiceMonitors,
@@ -36,7 +36,7 @@ internal sealed class FleetCaches
             () => Children(ClusterResources.ServiceMonitors),
             loggers.CreateLogger<OptionalKind<ServiceMonitor>>()
         );
-        Deployments = Children(ClusterResources.Deployments);
+        Deployments = Children(ClusterResources.Deployments, CacheDiet.TrimDeployment);
         DaemonSets = Children(ClusterResources.DaemonSets);
         Autoscalers = Children(ClusterResources.Autoscalers);
         Pods = Children(ClusterResources.Pods, CacheDiet.TrimPod);

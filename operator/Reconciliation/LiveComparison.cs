@@ -47,7 +47,9 @@ public static class LiveComparison
         return (Text("uid"), Text("resourceVersion"), LiveMatch.IsAsDesired(wanted.RootElement, actual.RootElement, MergeKeys));
 
         string? Text(string name) =>
-            metadata.ValueKind == JsonValueKind.Object && metadata.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            metadata.ValueKind == JsonValueKind.Object
+            && metadata.TryGetProperty(name, out var value)
+            && value.ValueKind == JsonValueKind.String
                 ? value.GetString()
                 : null;
     }

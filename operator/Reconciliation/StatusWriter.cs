@@ -17,15 +17,23 @@ internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
     private readonly ConcurrentDictionary<ObjectKey, Written> _written = new();
 
     /// <summary>The fleet with the status that was written last, where the cache does not show it yet.</summary>
-    public ConnectionFleet WithNewestStatus(ConnectionFleet fleet) =>
-        _written.TryGetValue(ObjectKey.Of(fleet), out var last)
-        && last.VersionBefore == fleet.Metadata.ResourceVersion
-        && last.Uid == fleet.Metadata.Uid
-            ? fleet with
-            {
-                Status = last.Status,
-            }
-            : fleet;
+    public ConnectionFleet WithNewestStatus(ConnectionFleet fleet)
+    {
+        var key = ObjectKey.Of(fleet);
+        if (!_written.TryGetValue(key, out var last) || last.Status is not { } status)
+        {
+            return fleet;
+        }
+
+        if (last.VersionBefore == fleet.Metadata.ResourceVersion && last.Uid == fleet.Metadata.Uid)
+        {
+            return fleet with { Status = status };
+        }
+
+        // The cache shows it, or what came later: it need not be kept twice.
+        _written.TryUpdate(key, last with { Status = null }, last);
+        return fleet;
+    }
 
     /// <summary>Writes the status, or not.</summary>
     /// <returns>When to come back for a write that has to wait; null: nothing waits.</returns>
@@ -75,5 +83,5 @@ internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
             KubernetesNodeJson.Default.JsonObject
         );
 
-    private sealed record Written(string? Uid, string? VersionBefore, FleetStatus Status, DateTimeOffset At);
+    private sealed record Written(string? Uid, string? VersionBefore, FleetStatus? Status, DateTimeOffset At);
 }

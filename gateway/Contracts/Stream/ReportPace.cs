@@ -30,7 +30,14 @@ public sealed class ReportPace
     /// <summary>Whether the report is to be sent now; it counts as sent then.</summary>
     public bool Take(ReportMessage report, TimeSpan now)
     {
-        var told = JsonSerializer.SerializeToUtf8Bytes(report with { CpuSeconds = 0, ResidentBytes = 0 }, ContractsJson.Default.ReportMessage);
+        var told = JsonSerializer.SerializeToUtf8Bytes(
+            report with
+            {
+                CpuSeconds = 0,
+                ResidentBytes = 0,
+            },
+            ContractsJson.Default.ReportMessage
+        );
         var quiet = now - _sentAt;
         if (
             quiet < StreamLimits.QuietReportInterval - Grain

@@ -169,7 +169,7 @@ public enum GatewayState
     Drained,
 }
 
-/// <summary>Load, every 10 s and at once on a big change (state, or 10 % of the connections).</summary>
+/// <summary>Load, every 10 s (<see cref="ReportPace"/>) and at once on a big change (state, or 10 % of the connections).</summary>
 public sealed record ReportMessage : GatewayMessage
 {
     public required GatewayState State { get; init; }

@@ -9,12 +9,18 @@ namespace Mooring.Operator.Tests.Reconciliation;
 
 public sealed class ApplyBodyTests
 {
-    private static readonly ConfigMap Live = new() { Metadata = new ObjectMeta { Uid = "u-1", ResourceVersion = "5" } };
+    private static readonly ConfigMap Live = new()
+    {
+        Metadata = new ObjectMeta { Uid = "u-1", ResourceVersion = "5" },
+    };
 
     [Theory]
     [InlineData("""{"kind":"A","metadata":{"name":"x"}}""", """{"h":"1"}""")]
     [InlineData("""{"kind":"A","metadata":{"name":"x","annotations":{}}}""", """{"h":"1"}""")]
-    [InlineData("""{"spec":{"metadata":{"annotations":{"no":"t"}}},"metadata":{"annotations":{"a":"b"},"name":"x"}}""", """{"h":"1","a":"b"}""")]
+    [InlineData(
+        """{"spec":{"metadata":{"annotations":{"no":"t"}}},"metadata":{"annotations":{"a":"b"},"name":"x"}}""",
+        """{"h":"1","a":"b"}"""
+    )]
     [InlineData("""{"metadata":{"labels":{"annotations":"q"},"name":"x"},"data":{"annotations":"z"}}""", """{"h":"1"}""")]
     public void Of_AnyMetadata_HasTheHashAndAllElseAsItWas(string json, string annotations)
     {

@@ -22,6 +22,49 @@ public sealed class CacheDietTests
     }
 
     [Fact]
+    public void Shared_LabelsOfTheSameContent_AreOneInAnyOrder()
+    {
+        Dictionary<string, string> One() => new() { ["diet"] = "a", ["other"] = "b" };
+        var kept = CacheDiet.Shared(One())!;
+
+        CacheDiet.Shared(One()).ShouldBeSameAs(kept);
+        CacheDiet.Shared(new Dictionary<string, string> { ["other"] = "b", ["diet"] = "a" }).ShouldBeSameAs(kept);
+        CacheDiet.Shared(new Dictionary<string, string> { ["diet"] = "b", ["other"] = "a" })!["diet"].ShouldBe("b");
+        CacheDiet.Shared(new Dictionary<string, string> { ["diet"] = "a" })!.Count.ShouldBe(1);
+        kept.ShouldBe(One());
+    }
+
+    [Fact]
+    public void Shared_LongTexts_AreKeptApart()
+    {
+        var text = new string('x', 5000);
+        var (one, other) = (CacheDiet.Shared(new() { ["spec"] = text }), CacheDiet.Shared(new() { ["spec"] = text }));
+        other.ShouldBe(one);
+        other.ShouldNotBeSameAs(one);
+    }
+
+    [Fact]
+    public void TrimDeployment_Selectors_AreEqualAndShared()
+    {
+        Deployment One() =>
+            new()
+            {
+                Spec = new DeploymentSpec
+                {
+                    Selector = new LabelSelector { MatchLabels = new() { ["trim"] = "web" } },
+                    Template = new PodTemplateSpec { Metadata = new ObjectMeta { Labels = new() { ["trim"] = "web" } } },
+                },
+            };
+        var (one, other) = (One(), One());
+        CacheDiet.TrimDeployment(one);
+        CacheDiet.TrimDeployment(other);
+
+        one.Spec!.Selector!.MatchLabels.ShouldBe(new Dictionary<string, string> { ["trim"] = "web" });
+        one.Spec.Selector.MatchLabels.ShouldBeSameAs(other.Spec!.Selector!.MatchLabels);
+        one.Spec.Template!.Metadata!.Labels.ShouldBeSameAs(other.Spec.Selector.MatchLabels);
+    }
+
+    [Fact]
     public void Trim_CopyOfKubectl_IsDropped()
     {
         var pod = Gateway("web-1");

@@ -69,7 +69,9 @@ public sealed class LiveComparisonTests
     [Fact]
     public void IsAsDesired_PlanObjectsWithAChange_SaysTheSameAsDifferences()
     {
-        var plan = FleetPlanner.Plan(new FleetInput { Fleet = Fleets.Load(Fleets.Small), Stream = new StreamEndpoint("wss://operator.test/stream/v1", "ca") });
+        var plan = FleetPlanner.Plan(
+            new FleetInput { Fleet = Fleets.Load(Fleets.Small), Stream = new StreamEndpoint("wss://operator.test/stream/v1", "ca") }
+        );
         var objects = plan.Objects.Select(static value => JsonNode.Parse(Utf8(value))!).ToList();
         var random = new Random(7);
         foreach (var desired in objects.Concat(objects))
