@@ -37,15 +37,12 @@ internal static class StreamCodec
     /// <exception cref="JsonException">Not JSON, or a member of the wrong form; the message has its path.</exception>
     public static GatewayMessage? Decode(ReadOnlySpan<byte> json)
     {
-        // By the kind's own type: through the common one, with its kind wherever it stands, each message would be read twice.
-        GatewayMessage? message = Kind(json) switch
+        if (Kind(json) is not ("hello" or "ack" or "report" or "tuningReport"))
         {
-            "hello" => JsonSerializer.Deserialize(json, ContractsJson.Default.HelloMessage),
-            "ack" => JsonSerializer.Deserialize(json, ContractsJson.Default.AckMessage),
-            "report" => JsonSerializer.Deserialize(json, ContractsJson.Default.ReportMessage),
-            "tuningReport" => JsonSerializer.Deserialize(json, ContractsJson.Default.TuningReport),
-            _ => null,
-        };
+            return null;
+        }
+
+        var message = JsonSerializer.Deserialize(json, ContractsJson.Default.GatewayMessage) ?? throw new JsonException("$: null");
         switch (message)
         {
             case HelloMessage hello:
@@ -82,9 +79,7 @@ internal static class StreamCodec
             reader.Read();
             if (found)
             {
-                return reader.TokenType != JsonTokenType.String ? throw new JsonException("$.type: not a text")
-                    : reader.ValueTextEquals("report"u8) ? "report"
-                    : reader.GetString();
+                return reader.TokenType == JsonTokenType.String ? reader.GetString() : throw new JsonException("$.type: not a text");
             }
 
             reader.Skip();

@@ -19,8 +19,8 @@ internal static class CacheDiet
         // kubectl's copy of a whole manifest, which nothing here reads.
         metadata.Annotations?.Remove("kubectl.kubernetes.io/last-applied-configuration");
         metadata.Namespace = Shared(metadata.Namespace);
-        metadata.Labels = Shared(metadata.Labels);
-        metadata.Annotations = Shared(metadata.Annotations);
+        metadata.Labels = SharedMap(metadata.Labels);
+        metadata.Annotations = SharedMap(metadata.Annotations);
         value.Kind = Shared(value.Kind)!;
         value.ApiVersion = Shared(value.ApiVersion)!;
         foreach (var owner in metadata.OwnerReferences ?? [])
@@ -48,7 +48,7 @@ internal static class CacheDiet
         Trim(value.Spec?.Selector);
         if (value.Spec?.Template?.Metadata is { } metadata)
         {
-            metadata.Labels = Shared(metadata.Labels);
+            metadata.Labels = SharedMap(metadata.Labels);
         }
     }
 
@@ -57,7 +57,7 @@ internal static class CacheDiet
         Trim(value);
         if (value.Spec is { } spec)
         {
-            spec.Selector = Shared(spec.Selector);
+            spec.Selector = SharedMap(spec.Selector);
         }
     }
 
@@ -71,7 +71,7 @@ internal static class CacheDiet
     {
         if (selector is not null)
         {
-            selector.MatchLabels = Shared(selector.MatchLabels);
+            selector.MatchLabels = SharedMap(selector.MatchLabels);
         }
     }
 
@@ -94,7 +94,7 @@ internal static class CacheDiet
     }
 
     /// <summary>Likewise for labels and the like: those of a fleet's objects are often the same. Nobody changes what is in a cache.</summary>
-    internal static Dictionary<string, string>? Shared(Dictionary<string, string>? texts)
+    internal static Dictionary<string, string>? SharedMap(Dictionary<string, string>? texts)
     {
         if (texts is null or { Count: 0 })
         {

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using System.Text.Json.Nodes;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;

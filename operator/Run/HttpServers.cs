@@ -74,7 +74,7 @@ internal static class HttpServers
         CancellationToken stopping
     )
     {
-        var app = Build(address, loggers, certificate, isStream: true);
+        var app = Build(address, loggers, certificate);
         app.UseWebSockets();
         server.Map(app, stopping);
         return app;
@@ -104,8 +104,7 @@ internal static class HttpServers
         IPEndPoint address,
         ILoggerFactory loggers,
         Func<X509Certificate2?>? certificate,
-        Func<X509Certificate2, bool>? isClient = null,
-        bool isStream = false
+        Func<X509Certificate2, bool>? isClient = null
     )
     {
         var tls = certificate is null ? null : new ServerTls(certificate, isClient);
@@ -134,12 +133,6 @@ internal static class HttpServers
                     }
                 );
             });
-        if (isStream)
-        {
-            // A report is a few microseconds of work: handing it from thread to thread on its way from the socket up would cost several times that.
-            builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
-        }
-
         if (certificate is not null)
         {
             builder.WebHost.UseKestrelHttpsConfiguration();

@@ -25,12 +25,12 @@ public sealed class CacheDietTests
     public void Shared_LabelsOfTheSameContent_AreOneInAnyOrder()
     {
         Dictionary<string, string> One() => new() { ["diet"] = "a", ["other"] = "b" };
-        var kept = CacheDiet.Shared(One())!;
+        var kept = CacheDiet.SharedMap(One())!;
 
-        CacheDiet.Shared(One()).ShouldBeSameAs(kept);
-        CacheDiet.Shared(new Dictionary<string, string> { ["other"] = "b", ["diet"] = "a" }).ShouldBeSameAs(kept);
-        CacheDiet.Shared(new Dictionary<string, string> { ["diet"] = "b", ["other"] = "a" })!["diet"].ShouldBe("b");
-        CacheDiet.Shared(new Dictionary<string, string> { ["diet"] = "a" })!.Count.ShouldBe(1);
+        CacheDiet.SharedMap(One()).ShouldBeSameAs(kept);
+        CacheDiet.SharedMap(new Dictionary<string, string> { ["other"] = "b", ["diet"] = "a" }).ShouldBeSameAs(kept);
+        CacheDiet.SharedMap(new Dictionary<string, string> { ["diet"] = "b", ["other"] = "a" })!["diet"].ShouldBe("b");
+        CacheDiet.SharedMap(new Dictionary<string, string> { ["diet"] = "a" })!.Count.ShouldBe(1);
         kept.ShouldBe(One());
     }
 
@@ -38,7 +38,7 @@ public sealed class CacheDietTests
     public void Shared_LongTexts_AreKeptApart()
     {
         var text = new string('x', 5000);
-        var (one, other) = (CacheDiet.Shared(new() { ["spec"] = text }), CacheDiet.Shared(new() { ["spec"] = text }));
+        var (one, other) = (CacheDiet.SharedMap(new() { ["spec"] = text }), CacheDiet.SharedMap(new() { ["spec"] = text }));
         other.ShouldBe(one);
         other.ShouldNotBeSameAs(one);
     }
