@@ -9,9 +9,12 @@ namespace Mooring.Gateway.Telemetry;
 /// </remarks>
 internal sealed class GcWatch
 {
+    private const int BallastBytes = 5 * 1024 * 1024;
+
     private static readonly GCKind[] Kinds = [GCKind.Ephemeral, GCKind.FullBlocking, GCKind.Background];
     private static readonly long[] Longest = new long[3];
     private static int _started;
+    private static byte[]? _ballast;
 
     private GcWatch() { }
 
@@ -37,11 +40,12 @@ internal sealed class GcWatch
 
     /// <summary>Has collections of everything done beside the loops, from the first one on. To be called before there are connections.</summary>
     /// <remarks>
-    /// The first such collection starts the collector's thread and sets up its tables while all others stand still, and one that the growth of the first
-    /// minutes brings about may be done as a whole meanwhile. So the first is done here, where nobody waits for it.
+    /// Where the oldest generation and the large objects are below 4 MiB together the runtime does such a collection as a whole while all others stand still: hence an array
+    /// of that size, which nobody writes to, so that it is no memory. And the first one starts the collector's thread: it is done here, where nobody waits for it.
     /// </remarks>
     public static void Prepare()
     {
+        _ballast = GC.AllocateUninitializedArray<byte>(BallastBytes);
         GCSettings.LatencyMode = GCLatencyMode.SustainedLowLatency;
         GC.Collect(2, GCCollectionMode.Forced, blocking: false);
     }

@@ -76,6 +76,9 @@ public sealed record ApplyReport
 
     public IReadOnlyList<ApplyProblem> Problems { get; init; } = [];
 
+    /// <summary>Something had changed since it was looked at, and was left for the next time.</summary>
+    public bool Raced { get; init; }
+
     /// <summary>Nothing but the server was in the way, and it ended the pass.</summary>
     public bool WasCutShort => Problems.Any(static problem => problem.Reason == ApplyProblemReason.Unavailable);
 

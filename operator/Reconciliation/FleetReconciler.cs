@@ -102,11 +102,11 @@ internal sealed class FleetReconciler(
         // Gateways first: a change of config is in force there before the API server has answered.
         var endpoints = WorkloadDrains.Mark(gatherer.Endpoints(observed.Key, plan), plan);
         var refused = publisher.Publish(observed.Key, plan, endpoints);
-        var unmarked = await marks.WriteAsync(observed.Key.Namespace, [.. plan.Marks, .. plan.WorkloadMarks], cancellation);
+        var (unmarked, raced) = await marks.WriteAsync(observed.Key.Namespace, [.. plan.Marks, .. plan.WorkloadMarks], cancellation);
         var report = await applier.ApplyAsync(observed.Fleet, plan, cancellation);
         var unscaled = report.WasCutShort ? null : await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
         ApplyProblem?[] others = [refused, unscaled];
-        report = report with { Problems = [.. unmarked, .. report.Problems, .. others.OfType<ApplyProblem>()] };
+        report = report with { Problems = [.. unmarked, .. report.Problems, .. others.OfType<ApplyProblem>()], Raced = raced };
         return (report, observed.StatusAfter(plan, endpoints, report));
     }
 
@@ -139,7 +139,10 @@ internal sealed class FleetReconciler(
             return ReconciliationResult<ConnectionFleet>.Failure(observed.Fleet, string.Join("; ", report.Problems));
         }
 
-        return ReconciliationResult<ConnectionFleet>.Success(observed.Fleet, Earlier(again, plan?.RequeueAfter));
+        return ReconciliationResult<ConnectionFleet>.Success(
+            observed.Fleet,
+            Earlier(report.Raced ? StatusWriter.AfterConflict : null, Earlier(again, plan?.RequeueAfter))
+        );
     }
 
     private static bool IsAtRest(Entities.Status.FleetStatus status) =>

@@ -10,10 +10,15 @@ namespace Mooring.Operator.Reconciliation;
 internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
 {
     /// <summary>Writes what is to change. A pod that is gone, or was replaced under its name, is passed over.</summary>
-    /// <returns>What the API server refuses: without its mark no gateway is told to go.</returns>
-    public async Task<IReadOnlyList<ApplyProblem>> WriteAsync(string ns, IReadOnlyList<MarkChange> marks, CancellationToken cancellation)
+    /// <returns>What the API server refuses: without its mark no gateway is told to go. And whether a pod had changed meanwhile, so that its mark is to be thought over.</returns>
+    public async Task<(IReadOnlyList<ApplyProblem> Problems, bool Raced)> WriteAsync(
+        string ns,
+        IReadOnlyList<MarkChange> marks,
+        CancellationToken cancellation
+    )
     {
         var problems = new List<ApplyProblem>();
+        var raced = false;
         foreach (var mark in marks)
         {
             if (caches.Pods.Find(new ObjectKey(ns, mark.Gateway)) is not { } pod)
@@ -31,9 +36,13 @@ internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
                     cancellationToken: cancellation
                 );
             }
-            catch (KubernetesException error) when (error.IsNotFound || error.IsConflict)
+            catch (KubernetesException error) when (error.IsNotFound)
             {
                 // Its event brings the fleet here again.
+            }
+            catch (KubernetesException error) when (error.IsConflict)
+            {
+                raced = true;
             }
             catch (KubernetesException error) when (!ApplyProblem.EndsPass(error))
             {
@@ -41,7 +50,7 @@ internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
             }
         }
 
-        return problems;
+        return (problems, raced);
     }
 
     // The version too: between two leaders, the one that has seen less must not write over the other's mark.

@@ -12,6 +12,9 @@ namespace Mooring.Operator.Reconciliation;
 /// <summary>Writes a fleet's status when it is worth a write (<see cref="StatusWriteRule"/>). Thread-safe for different fleets.</summary>
 internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
 {
+    /// <summary>What met a newer state is tried again after this: its event may have come already, or never come.</summary>
+    public static readonly TimeSpan AfterConflict = TimeSpan.FromSeconds(2);
+
     private static readonly ApplyOptions Apply = new() { Force = true, Subresource = "status" };
 
     private readonly ConcurrentDictionary<ObjectKey, Written> _written = new();
@@ -55,9 +58,14 @@ internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
             await client.ApplyAsync(ClusterResources.Fleets, key.Namespace, key.Name, Body(fleet, status), Apply, cancellation);
             _written[key] = new Written(fleet.Metadata.Uid, fleet.Metadata.ResourceVersion, status, now);
         }
-        catch (KubernetesException error) when (error.IsNotFound || error.IsConflict)
+        catch (KubernetesException error) when (error.IsNotFound)
         {
-            // Deleted, or replaced by another of its name: there is nobody left to tell.
+            // Deleted: there is nobody left to tell.
+        }
+        catch (KubernetesException error) when (error.IsConflict)
+        {
+            // Replaced by another of its name, which the cache will show by then; or somebody between here and the API server does not want to for now.
+            return AfterConflict;
         }
 
         return null;

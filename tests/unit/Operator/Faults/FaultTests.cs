@@ -53,6 +53,39 @@ public sealed class FaultTests : IAsyncLifetime
         NothingWasUndone(7);
     }
 
+    [Fact]
+    public async Task StatusMeetsConflicts_ThatNoChangeFollows_ItIsWrittenAllTheSame()
+    {
+        var (refused, over) = (0, false);
+        _api.AddFault(
+            Of(
+                "409",
+                request =>
+                {
+                    if (Volatile.Read(ref over) || !request.IsWrite || !request.Path.EndsWith("/status", StringComparison.Ordinal))
+                    {
+                        return false;
+                    }
+
+                    Interlocked.Increment(ref refused);
+                    return true;
+                },
+                times: int.MaxValue
+            )
+        );
+        PutFleet(_api);
+        await using var @operator = Start(_api);
+        await Until.TrueAsync(() => Children(_api).Count == 7, Patience, "everything but the status");
+        // Nothing happens any more that would bring the fleet to the operator's mind.
+        var before = Volatile.Read(ref refused);
+        await Until.TrueAsync(() => Volatile.Read(ref refused) >= before + 6, Patience, "it tries again and again");
+        Volatile.Write(ref over, true);
+
+        await ConvergedAsync(_api);
+
+        NothingWasUndone(7);
+    }
+
     [Theory]
     [InlineData(429)]
     [InlineData(500)]
