@@ -60,6 +60,8 @@ public sealed class GatewayByHandTests : IDisposable
 
     [Theory]
     [InlineData("MAX_TUNNELS_PER_SERVER", "none")]
+    [InlineData("MAX_BANDWIDTH_PER_TUNNEL", "100M")]
+    [InlineData("TOTAL_SYSTEM_CAPACITY", "-1")]
     [InlineData("RESERVED_CAPACITY_PERCENT", "100")]
     public async Task BadVariable_IsRefusedByName(string variable, string value)
     {
