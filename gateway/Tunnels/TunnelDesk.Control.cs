@@ -57,7 +57,8 @@ internal sealed unsafe partial class TunnelDesk
         Service.Attached(session);
         loop.Timers.Arm(client, loop.Tick + HeartbeatTicks);
         var answer = session.IsBore ? ServerMessage.Hello(session.Ports[0].Number) : ServerMessage.Opened(Answer(session, resumed));
-        if (Say(client, channel, answer) && Say(client, channel, ServerMessage.Heartbeat) && TakeInput(client, channel, session, rest))
+        // In one piece: a client that reads the answer alone and ends would reset the connection for the rest.
+        if (Say(client, channel, [.. answer, .. ServerMessage.Heartbeat]) && TakeInput(client, channel, session, rest))
         {
             Dispatch(session);
         }

@@ -47,7 +47,17 @@ internal sealed unsafe partial class TunnelDesk(RelayLoop loop) : IDisposable
 
         if ((events & Epoll.Error) != 0)
         {
-            loop.Closer.Close(descriptor, CloseReason.ClientReset, reset: true);
+            if (channel->Phase == ChannelPhase.TunnelControl)
+            {
+                // A client that has ended says so before it closes, and the reset of one that had something unread comes right behind: its last word is still there.
+                ReadControl(descriptor, channel);
+            }
+
+            if (channel->Kind != ChannelKind.None)
+            {
+                loop.Closer.Close(descriptor, CloseReason.ClientReset, reset: true);
+            }
+
             return;
         }
 
