@@ -37,7 +37,7 @@ internal static class RegistryEndpoints
                     view.Registry,
                     static registry =>
                         JsonSerializer.SerializeToUtf8Bytes(
-                            FleetFigures.Capacity(registry.Gateways, registry.ReservedPercent),
+                            FleetFigures.Capacity(registry.Gateways, registry.ReservedPercent, registry.TotalBandwidth),
                             RegistryJson.Default.CapacityAnswer
                         )
                 )

@@ -35,7 +35,7 @@ internal sealed record ServerStats(
 /// <param name="AvailableSlots">Work that serving gateways would still take, the reserve kept.</param>
 /// <param name="UtilizationPercent">As in <see cref="FleetStats"/>.</param>
 /// <param name="ServerCount">Gateways that are there.</param>
-/// <param name="BandwidthUtilization">Percent of the bandwidth that is moved now; 0 where no gateway has a limit.</param>
+/// <param name="BandwidthUtilization">Percent of the fleet's bandwidth that is moved now; where it has no limit, of what its gateways may move; 0 where none of them has one either.</param>
 internal sealed record CapacityAnswer(
     bool HasCapacity,
     long ActiveTunnels,
@@ -77,17 +77,24 @@ internal static class FleetFigures
 
     /// <param name="gateways">All of the fleet.</param>
     /// <param name="reservedPercent">Share of each gateway's capacity that is kept free: 0 to 90.</param>
-    public static CapacityAnswer Capacity(IReadOnlyList<GatewayRecord> gateways, int reservedPercent)
+    /// <param name="totalBandwidth">Bits per second that the fleet is there for; 0: no limit.</param>
+    public static CapacityAnswer Capacity(IReadOnlyList<GatewayRecord> gateways, int reservedPercent, long totalBandwidth)
     {
         var load = gateways.Sum(gateway => (long)gateway.Load);
         var capacity = gateways.Sum(Counted);
         var serving = gateways.Where(gateway => gateway.State == GatewayState.Serving).ToList();
         var free = serving.Sum(gateway => Math.Max(0, (long)gateway.Capacity * (100 - reservedPercent) / 100 - gateway.Load));
-        var limited = serving.Where(gateway => gateway.BandwidthCapacity > 0).ToList();
-        var moved =
-            limited.Count == 0 ? 0 : Percent(limited.Sum(gateway => gateway.Bandwidth), limited.Sum(gateway => gateway.BandwidthCapacity));
+        var moved = totalBandwidth > 0 ? Percent(gateways.Sum(gateway => gateway.Bandwidth), totalBandwidth) : OfLimits(serving);
         var active = gateways.Any(gateway => gateway.Peer is not null) ? gateways.Sum(gateway => (long)(gateway.Peer?.Tunnels ?? 0)) : load;
         return new CapacityAnswer(free > 0, active, capacity, free, Percent(load, capacity), gateways.Count, moved);
+    }
+
+    private static double OfLimits(IEnumerable<GatewayRecord> serving)
+    {
+        var limited = serving.Where(gateway => gateway.BandwidthCapacity > 0).ToList();
+        return limited.Count == 0
+            ? 0
+            : Percent(limited.Sum(gateway => gateway.Bandwidth), limited.Sum(gateway => gateway.BandwidthCapacity));
     }
 
     private static long Counted(GatewayRecord gateway) => gateway.State == GatewayState.Serving ? gateway.Capacity : gateway.Load;

@@ -84,9 +84,9 @@ internal sealed class RegistryAgent : IAsyncDisposable
     public void BeatSoon() => Volatile.Write(ref _beatSoon, true);
 
     /// <summary>What tunnels need of the registry.</summary>
-    public TunnelRegistry Tunnels(int reservedPercent)
+    public TunnelRegistry Tunnels(CapacityConfig capacity)
     {
-        var view = View(reservedPercent);
+        var view = View(capacity);
         var stale = TimeSpan.FromTicks(Math.Max(3 * Beat.Ticks, _ttl.Ticks / 4));
         return new TunnelRegistry(
             _registry,
@@ -94,7 +94,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
             _ttl,
             view.Problem,
             view.Gateways,
-            reservedPercent,
+            capacity.ReservedPercent,
             IsStale: view.Age is not { } age || age > stale
         )
         {
@@ -103,7 +103,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
         };
     }
 
-    public RegistryView View(int reservedPercent)
+    public RegistryView View(CapacityConfig capacity)
     {
         var known = Volatile.Read(ref _known);
         TimeSpan? age = known is null ? null : _time.GetElapsedTime(known.At);
@@ -119,7 +119,8 @@ internal sealed class RegistryAgent : IAsyncDisposable
             Gateways = known is not null && age < _ttl ? known.Gateways : [own],
             Age = age,
             Lease = _leases.View,
-            ReservedPercent = reservedPercent,
+            ReservedPercent = capacity.ReservedPercent,
+            TotalBandwidth = capacity.Tunnels?.TotalBandwidthBitsPerSecond ?? 0,
         };
     }
 

@@ -30,11 +30,10 @@ internal sealed class RegistryService(
     public IdentityTable? Identities { get; init; }
 
     /// <summary>Null before the first config.</summary>
-    public RegistryView? View() => Volatile.Read(ref _current) is { } current ? current.Agent.View(current.ReservedPercent) : null;
+    public RegistryView? View() => Volatile.Read(ref _current) is { } current ? current.Agent.View(current.Capacity) : null;
 
     /// <summary>What tunnels need of it; null before the first config.</summary>
-    public Tunnels.TunnelRegistry? Tunnels() =>
-        Volatile.Read(ref _current) is { } current ? current.Agent.Tunnels(current.ReservedPercent) : null;
+    public Tunnels.TunnelRegistry? Tunnels() => Volatile.Read(ref _current) is { } current ? current.Agent.Tunnels(current.Capacity) : null;
 
     /// <summary>Others are to know soon what has changed here.</summary>
     public void BeatSoon() => Volatile.Read(ref _current)?.Agent.BeatSoon();
@@ -53,7 +52,7 @@ internal sealed class RegistryService(
             {
                 await CountAsync(config, before.Registry);
                 before.Agent.SetLimit(config.Capacity.Fleet);
-                Volatile.Write(ref _current, before with { ReservedPercent = config.Capacity.ReservedPercent });
+                Volatile.Write(ref _current, before with { Capacity = config.Capacity });
                 return;
             }
 
@@ -66,7 +65,7 @@ internal sealed class RegistryService(
             var leases = new LeaseKeeper(share, () => record().Load, time);
             IFleetRegistry registry = redis is null ? new MemoryRegistry(time) : new RedisRegistry(config.Fleet, redis, _counters, time);
             var agent = new RegistryAgent(registry, ttl, leases, config.Capacity.Fleet, record, _counters, log, time);
-            Volatile.Write(ref _current, new Current(key, agent, redis is null ? null : registry, config.Capacity.ReservedPercent));
+            Volatile.Write(ref _current, new Current(key, agent, redis is null ? null : registry, config.Capacity));
             await CountAsync(config, redis is null ? null : registry);
         }
         finally
@@ -135,5 +134,5 @@ internal sealed class RegistryService(
         }
     }
 
-    private sealed record Current(string Key, RegistryAgent Agent, IFleetRegistry? Registry, int ReservedPercent);
+    private sealed record Current(string Key, RegistryAgent Agent, IFleetRegistry? Registry, CapacityConfig Capacity);
 }

@@ -32,4 +32,7 @@ internal sealed record RegistryView
 
     /// <summary>Share of each gateway's capacity that is kept free, percent.</summary>
     public required int ReservedPercent { get; init; }
+
+    /// <summary>Bits per second that the whole fleet is there for; 0: no limit.</summary>
+    public long TotalBandwidth { get; init; }
 }

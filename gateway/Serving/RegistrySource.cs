@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Draining;
 using Mooring.Gateway.Registry;
 
@@ -24,8 +25,18 @@ internal sealed class RegistrySource(ServeOptions options, GatewayEngine engine,
             Load = engine.Connections,
             Capacity = engine.Snapshot?.Capacity ?? 0,
             Bandwidth = Bandwidth(),
+            BandwidthCapacity = engine.Snapshot is { } snapshot ? Limit(snapshot.Config) : 0,
             Peer = engine.Tunnels.Peer,
         };
+
+    /// <summary>Bits per second that the listeners' limits leave it; 0: no limit, which one direction of one listener without a limit is enough for.</summary>
+    internal static long Limit(GatewayConfig config)
+    {
+        var limits = config.Listeners.Select(static listener => listener.Limits?.Bandwidth).ToList();
+        return limits.All(static limit => limit is { ReceiveBytesPerSecond: > 0, SendBytesPerSecond: > 0 })
+            ? limits.Sum(static limit => limit!.ReceiveBytesPerSecond + limit.SendBytesPerSecond) * 8
+            : 0;
+    }
 
     /// <summary>Bits per second over the last second or more.</summary>
     private long Bandwidth()

@@ -18,6 +18,9 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>bore's clients never speak, so that only the kernel tells that one is gone: heartbeats that nobody acknowledges.</summary>
     private const int UserTimeoutMilliseconds = 10_000;
 
+    /// <summary>Of one control connection in one turn.</summary>
+    private const int MaxReads = 8;
+
     private static readonly uint HeartbeatTicks = TimerWheel.Ticks(Heartbeat);
     private static readonly uint SilentTicks = TimerWheel.Ticks(SilentAfter);
 
@@ -88,7 +91,6 @@ internal sealed unsafe partial class TunnelDesk
 
     private void ReadControl(int client, Channel* channel)
     {
-        const int MaxReads = 8;
         var session = _controls[client];
         for (var reads = 0; reads < MaxReads; reads++)
         {
@@ -117,6 +119,39 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>Reads what a client says once it has its tunnel; bore's say nothing. False: the connection is gone.</summary>
     private bool TakeInput(int client, Channel* channel, TunnelSession session, ReadOnlySpan<byte> bytes)
     {
+        if (Understand(session, bytes))
+        {
+            return true;
+        }
+
+        Refuse(client, channel, RefusalReason.BadRequest, CloseReason.ProtocolError);
+        return false;
+    }
+
+    /// <summary>
+    /// A client that has ended says so before it closes; where it had something unread, the reset comes right behind. What it said is still there to be
+    /// read then. It cannot be answered any more.
+    /// </summary>
+    private void HearLast(int client, Channel* channel)
+    {
+        if (channel->Phase != ChannelPhase.TunnelControl || !_controls.TryGetValue(client, out var session))
+        {
+            return;
+        }
+
+        for (var reads = 0; reads < MaxReads; reads++)
+        {
+            var count = loop.Receive(client, channel, ReadAhead);
+            if (count <= 0 || !Understand(session, new ReadOnlySpan<byte>(loop.ReadBuffer, count)))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>False: it is nothing that a client says here.</summary>
+    private static bool Understand(TunnelSession session, ReadOnlySpan<byte> bytes)
+    {
         foreach (var one in bytes)
         {
             if (one != 0)
@@ -135,7 +170,6 @@ internal sealed unsafe partial class TunnelDesk
             session.Input.Clear();
             if (session.IsBore || message.Verb is not (ClientVerb.Heartbeat or ClientVerb.Bye))
             {
-                Refuse(client, channel, RefusalReason.BadRequest, CloseReason.ProtocolError);
                 return false;
             }
 

@@ -47,17 +47,8 @@ internal sealed unsafe partial class TunnelDesk(RelayLoop loop) : IDisposable
 
         if ((events & Epoll.Error) != 0)
         {
-            if (channel->Phase == ChannelPhase.TunnelControl)
-            {
-                // A client that has ended says so before it closes, and the reset of one that had something unread comes right behind: its last word is still there.
-                ReadControl(descriptor, channel);
-            }
-
-            if (channel->Kind != ChannelKind.None)
-            {
-                loop.Closer.Close(descriptor, CloseReason.ClientReset, reset: true);
-            }
-
+            HearLast(descriptor, channel);
+            loop.Closer.Close(descriptor, CloseReason.ClientReset, reset: true);
             return;
         }
 
@@ -151,6 +142,11 @@ internal sealed unsafe partial class TunnelDesk(RelayLoop loop) : IDisposable
         if (!full && loop.Frames.Send(descriptor, channel, message))
         {
             return true;
+        }
+
+        if (!full)
+        {
+            HearLast(descriptor, channel);
         }
 
         loop.Closer.Close(descriptor, full ? CloseReason.TunnelTimeout : CloseReason.ClientReset, reset: true);

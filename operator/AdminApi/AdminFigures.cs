@@ -113,9 +113,18 @@ internal static class AdminFigures
             .Sum(gateway => Math.Max(0, ((long)gateway.Report!.Capacity * usable / 100) - gateway.Report.Connections));
     }
 
-    /// <summary>Bits per second of the directions that have a limit, and the limits: each gateway has them for itself.</summary>
+    /// <summary>
+    /// Bits per second that are moved, and the limit: what the whole fleet is there for, where the spec says it; else of the listeners' directions that have a
+    /// limit, which each gateway has for itself.
+    /// </summary>
     private static (double Moved, double Limit) Bandwidth(AdminFleet fleet)
     {
+        if (Bits(fleet.Entity.Spec.Gateway.Capacity?.Tunnels?.TotalBandwidthBitsPerSecond) is > 0 and var total)
+        {
+            var traffic = Speaking(fleet.View).SelectMany(static gateway => gateway.Report!.Listeners).Select(static load => load.Traffic);
+            return (traffic.Sum(static one => Rate(one.ReceivedBitsPerSecond) + Rate(one.SentBitsPerSecond)), total);
+        }
+
         var (moved, limit) = (0.0, 0.0);
         var serving = Speaking(fleet.View).Where(IsServing).ToList();
         foreach (var (name, most) in fleet.Entity.Spec.Listeners.Select(static one => (one.Name, one.Limits?.Bandwidth)))

@@ -35,7 +35,9 @@ internal sealed record CapacityAnswer(
     [property: Description("Connections that serving gateways would still take, the reserve kept.")] long AvailableSlots,
     [property: Description("As in the fleet's stats.")] double UtilizationPercent,
     [property: Description("Gateways whose stream is open.")] int ServerCount,
-    [property: Description("Percent of the listeners' bandwidth limits that is used now; 0 where no listener has a limit.")]
+    [property: Description(
+        "Percent of the bandwidth that the fleet is there for (capacity.tunnels.totalBandwidthBitsPerSecond) that is moved now; without it, of the listeners' bandwidth limits; 0 where there is no limit."
+    )]
         double BandwidthUtilization
 );
 

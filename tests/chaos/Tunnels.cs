@@ -120,15 +120,19 @@ internal sealed class OwnTunnel : TunnelClientUnderTest
     private readonly NamedService _service;
     private readonly Task _running;
 
-    public OwnTunnel(string name, int door)
+    /// <param name="name">What its service says; see <see cref="NamedService"/>.</param>
+    /// <param name="door">Port of the gateways.</param>
+    /// <param name="host">Their address.</param>
+    /// <param name="local">Another service than that; 0: none.</param>
+    public OwnTunnel(string name, int door, string host = "127.0.0.1", int local = 0)
     {
         _service = new NamedService(name);
         Ports.Add(new PublicPort(name));
         var options = new TunnelOptions
         {
-            Host = "127.0.0.1",
+            Host = host,
             Port = door,
-            Locals = [new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", _service.Port, 0, null)],
+            Locals = [new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", local > 0 ? local : _service.Port, 0, null)],
             Pool = 1,
         };
         var output = new TunnelOutput(new OpenLines(Ports), json: true, TimeProvider.System);

@@ -236,7 +236,7 @@ public sealed class RedisFaultTests
             );
         }
 
-        public RegistryView View => _agent.View(0);
+        public RegistryView View => _agent.View(new CapacityConfig());
 
         public int Share => _share.Limit(EventLoop.Clock());
 

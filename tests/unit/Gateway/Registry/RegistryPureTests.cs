@@ -133,9 +133,40 @@ public sealed class RegistryPureTests
             },
         ];
 
-        var answer = FleetFigures.Capacity(fleet, reserved);
+        var answer = FleetFigures.Capacity(fleet, reserved, 0);
 
         answer.ShouldBe(new CapacityAnswer(has, 100, 300, slots, 33.3, 3, 40));
+        // What the fleet is there for goes before what its gateways may, and whoever moves something counts.
+        FleetFigures.Capacity(fleet, reserved, 8090).BandwidthUtilization.ShouldBe(10);
+    }
+
+    [Theory]
+    [InlineData(1000, 2000, 3000, 4000, 80_000)]
+    [InlineData(1000, 2000, 3000, 0, 0)]
+    [InlineData(1000, 2000, 0, 0, 0)]
+    public void BandwidthLimit_IsThatOfAllListeners_WhereEachHasOneInBothDirections(
+        long receive,
+        long send,
+        long other,
+        long back,
+        long bits
+    )
+    {
+        var config = new GatewayConfig { Fleet = "a/b", Listeners = [Listener(receive, send), Listener(other, back)] };
+        Mooring.Gateway.Serving.RegistrySource.Limit(config).ShouldBe(bits);
+        Mooring.Gateway.Serving.RegistrySource.Limit(config with { Listeners = [] }).ShouldBe(0);
+
+        static ListenerConfig Listener(long receive, long send) =>
+            new()
+            {
+                Name = "a",
+                Protocol = ListenerProtocol.TCP,
+                Port = 1,
+                Limits = new ListenerLimitsConfig
+                {
+                    Bandwidth = new BandwidthConfig { ReceiveBytesPerSecond = receive, SendBytesPerSecond = send },
+                },
+            };
     }
 
     [Fact]
@@ -153,7 +184,7 @@ public sealed class RegistryPureTests
             },
         ];
 
-        var answer = FleetFigures.Capacity(fleet, 0);
+        var answer = FleetFigures.Capacity(fleet, 0, 0);
 
         (answer.ActiveTunnels, answer.TotalCapacity, answer.AvailableSlots).ShouldBe((3, 200, 150));
     }

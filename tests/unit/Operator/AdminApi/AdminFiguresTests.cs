@@ -32,6 +32,16 @@ public sealed class AdminFiguresTests
     }
 
     [Fact]
+    public void Capacity_BandwidthIsOfWhatTheFleetIsThereFor()
+    {
+        var fleet = FakeAdministration.MakeFleet(limit: new BandwidthSpec { ReceiveBitsPerSecond = new IntOrString("10M") });
+        fleet.Entity.Spec.Gateway.Capacity!.Tunnels = new TunnelCapacitySpec { TotalBandwidthBitsPerSecond = new IntOrString("100M") };
+        var moved = AdminFigures.Stats(fleet).Servers.Sum(static server => server.BandwidthBitsPerSecond);
+        moved.ShouldBeGreaterThan(6_000_000);
+        AdminFigures.Capacity([fleet]).BandwidthUtilization.ShouldBe(moved / 1_000_000.0);
+    }
+
+    [Fact]
     public void Capacity_WhereThereAreTunnels_TheyAreWhatIsActive()
     {
         var fleet = FakeAdministration.MakeFleet();
