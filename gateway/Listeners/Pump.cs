@@ -1,5 +1,6 @@
 // Hot path: every event. See tests/benchmarks.
 using System.Runtime.CompilerServices;
+using Mooring.Gateway.Limits.Overload;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Listeners;
@@ -22,11 +23,13 @@ internal sealed unsafe class Pump(RelayLoop loop)
     /// <summary>Reads per event before the loop's other connections get their turn.</summary>
     private const int MaxReads = 8;
 
-    /// <summary>With this much pending in the loop, reads get small, so that slow readers cannot take all memory.</summary>
-    private const long PendingBudget = 256L << 20;
+    private long _pendingBudget = PendingBudget.Most;
 
     /// <summary>Bytes to ask a socket for now.</summary>
-    public int ReadSize => loop.Pending.BytesInUse < PendingBudget ? loop.ReadBytes : 4096;
+    public int ReadSize => loop.Pending.BytesInUse < Volatile.Read(ref _pendingBudget) ? loop.ReadBytes : 4096;
+
+    /// <summary>With this much pending in the loop, reads get small, so that slow readers cannot take all memory. Thread-safe.</summary>
+    public void SetPendingBudget(long bytes) => Volatile.Write(ref _pendingBudget, bytes);
 
     public void OnEvent(int descriptor, Channel* channel, uint events)
     {

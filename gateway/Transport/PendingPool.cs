@@ -23,7 +23,7 @@ internal sealed unsafe class PendingPool : IDisposable
     /// <param name="largeBytes">Size of a large buffer: more than this is never pending at once.</param>
     public PendingPool(int largeBytes) => _largeBytes = largeBytes;
 
-    /// <summary>Bytes of all buffers in use.</summary>
+    /// <summary>Bytes of all buffers in use; other threads may see what it was a moment ago.</summary>
     public long BytesInUse { get; private set; }
 
     /// <summary>Copies <paramref name="length"/> bytes into a new buffer.</summary>

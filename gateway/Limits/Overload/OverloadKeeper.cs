@@ -5,8 +5,9 @@ using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Limits.Overload;
 
-/// <summary>Watches the memory once a second, closes the heaviest and slowest connections while there is too little, and pauses accepting at the last.</summary>
+/// <summary>Watches the memory, closes the heaviest and slowest connections while there is too little, and pauses accepting at the last.</summary>
 /// <remarks>
+/// It looks once a second where there is much room, and more often the less there is (<see cref="OverloadPace"/>): a small pod can be filled within a second.
 /// New connections are not refused for it: an idle one weighs next to nothing, and the memory is elsewhere. While accepting pauses they wait
 /// in the kernel's queue, or go to another process that has the socket. <see cref="Load"/> is thread-safe; <see cref="StepAsync"/> is not.
 /// </remarks>
@@ -14,20 +15,23 @@ namespace Mooring.Gateway.Limits.Overload;
 /// <param name="engine">Whose connections they are.</param>
 internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState engine)
 {
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    /// <summary>Over this at least is measured how fast a connection is, where it has been there for so long.</summary>
+    private const long ReferenceMicroseconds = 1_000_000;
 
     private readonly Dictionary<(int Loop, int Descriptor, long Started), long> _before = [];
     private OverloadDecision _decision;
     private State _state = new(default, default, 0, 0);
-    private long _lookedAt;
+    private ShedAllowance _allowance;
+    private long _referenceAt;
+    private long _trimmedAt;
 
     public async Task RunAsync(TimeProvider time, CancellationToken cancel)
     {
-        using var timer = new PeriodicTimer(Interval, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(cancel))
+            while (true)
             {
+                await Task.Delay(OverloadPace.Next(Volatile.Read(ref _state).Memory), time, cancel);
                 await StepAsync();
             }
         }
@@ -44,6 +48,7 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
         if (engine.Snapshot?.Config.Overload is not { } config)
         {
             await TurnAsync(default);
+            Array.ForEach(engine.Loops, static loop => loop.Pump.SetPendingBudget(PendingBudget.Most));
             _before.Clear();
             Volatile.Write(ref _state, state with { Memory = default, Decision = default });
             return;
@@ -51,11 +56,16 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
 
         var memory = read(config.MemoryLimitBytes);
         var next = OverloadDecision.Next(_decision, memory, config);
-        if (next.Sheds && Allocator.Trim())
+        if (next.Sheds && MayTrim() && Allocator.Trim())
         {
             // What only the allocator still had is no reason to close anything.
             memory = read(config.MemoryLimitBytes);
             next = OverloadDecision.Next(_decision, memory, config);
+        }
+
+        foreach (var loop in engine.Loops)
+        {
+            loop.Pump.SetPendingBudget(PendingBudget.Of(memory, config, loop.Pending.BytesInUse, engine.Loops.Length));
         }
 
         var began = next.Pauses && !_decision.Pauses;
@@ -117,25 +127,48 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
         }
     }
 
+    /// <summary>Once a second at most: all that allocate wait for it.</summary>
+    private bool MayTrim()
+    {
+        var now = EventLoop.Clock();
+        if (_trimmedAt != 0 && now - _trimmedAt < 1_000_000)
+        {
+            return false;
+        }
+
+        _trimmedAt = now;
+        return true;
+    }
+
     private async Task<long> ShedAsync(OverloadDecision decision)
     {
         var now = EventLoop.Clock();
-        var seconds = Math.Max(0.001, (now - _lookedAt) / 1e6);
+        var seconds = Math.Max(0.001, (now - _referenceAt) / 1e6);
         var lists = await Task.WhenAll(engine.Loops.Select(loop => loop.InvokeAsync(loop.Scale.Weigh)));
         var weighed = lists.SelectMany(list => list).ToList();
         // How fast a connection is shows between two looks; what was fast for a week and stands still now is slow.
         var isFirst = _before.Count == 0;
-        var chosen = isFirst && !decision.Pauses ? [] : ShedPlanner.Choose(weighed, Pace, decision.ExcessBytes);
+        var most = ShedPlanner.Most(weighed.Count);
+        _allowance = _allowance.At(now, most);
+        var chosen =
+            isFirst && !decision.Pauses
+                ? []
+                // At the last there is no time to be careful in: the kernel would end all of them.
+                : ShedPlanner.Choose(weighed, Pace, decision.ExcessBytes, decision.Pauses ? most : _allowance.Whole);
+        _allowance = _allowance.Less(chosen.Count);
         var closed = await Task.WhenAll(
             chosen
                 .GroupBy(connection => connection.Loop)
                 .Select(group => engine.Loops[group.Key].InvokeAsync(() => engine.Loops[group.Key].Scale.Drop(group, decision.Pauses)))
         );
-        _lookedAt = now;
-        _before.Clear();
-        foreach (var connection in weighed)
+        if (isFirst || now - _referenceAt >= ReferenceMicroseconds)
         {
-            _before[(connection.Loop, connection.Descriptor, connection.Started)] = connection.Moved;
+            _referenceAt = now;
+            _before.Clear();
+            foreach (var connection in weighed)
+            {
+                _before[(connection.Loop, connection.Descriptor, connection.Started)] = connection.Moved;
+            }
         }
 
         return closed.Sum();

@@ -31,6 +31,59 @@ internal readonly record struct OverloadDecision(bool Sheds, bool Pauses, long E
     }
 }
 
+/// <summary>When to look at the memory again. Pure.</summary>
+internal static class OverloadPace
+{
+    public static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Floods over loopback fill buffers of a gateway with one core at half of this.</summary>
+    private const double BytesPerSecond = 200e6;
+
+    /// <summary>Before the room that there is can be filled.</summary>
+    public static TimeSpan Next(MemoryReading memory)
+    {
+        if (memory.LimitBytes <= 0)
+        {
+            return Longest;
+        }
+
+        var seconds = (memory.LimitBytes - memory.UsedBytes) / BytesPerSecond;
+        return TimeSpan.FromSeconds(Math.Clamp(seconds, Shortest.TotalSeconds, Longest.TotalSeconds));
+    }
+}
+
+/// <summary>Bytes that may wait in one loop for slow readers before it reads in small pieces. Pure.</summary>
+internal static class PendingBudget
+{
+    /// <summary>Where nothing is known of the memory, or there is plenty.</summary>
+    public const long Most = 256L << 20;
+
+    /// <summary>What waits already, and a loop's part of half of what is left below the mark at which shedding begins: the other half is for all else.</summary>
+    /// <param name="memory">As it is now.</param>
+    /// <param name="config">The marks.</param>
+    /// <param name="waiting">Bytes that wait in that loop.</param>
+    /// <param name="loops">Loops that there are.</param>
+    public static long Of(MemoryReading memory, OverloadConfig config, long waiting, int loops)
+    {
+        var room = Math.Max(0, (long)(memory.LimitBytes * (config.ShedAtPercent / 100.0)) - memory.UsedBytes);
+        return memory.LimitBytes <= 0 ? Most : Math.Min(Most, waiting + (room / 2 / loops));
+    }
+}
+
+/// <summary>Connections that may still be closed at the moment: as many a second, and at once, as <see cref="ShedPlanner.Most"/> says. Immutable.</summary>
+/// <param name="Left">Of them.</param>
+/// <param name="Reckoned">When that was so, microseconds; 0: nothing was closed yet.</param>
+internal readonly record struct ShedAllowance(double Left, long Reckoned)
+{
+    public int Whole => (int)Left;
+
+    public ShedAllowance At(long now, int most) =>
+        new(Reckoned == 0 ? most : Math.Min(most, Left + (most * Math.Max(0, now - Reckoned) / 1e6)), now);
+
+    public ShedAllowance Less(int closed) => this with { Left = Math.Max(0, Left - closed) };
+}
+
 /// <summary>What one connection holds.</summary>
 /// <param name="Loop">Number of the loop that has it.</param>
 /// <param name="Descriptor">The client's.</param>
@@ -45,13 +98,16 @@ internal static class ShedPlanner
     /// <summary>Less than this is not worth a connection.</summary>
     public const long LeastBytes = 16 * 1024;
 
-    /// <summary>In one step, so that a wrong reading cannot empty a gateway: this many, or a tenth of those that hold anything.</summary>
+    /// <summary>At once, so that a wrong reading cannot empty a gateway: this many, or a tenth of those that hold anything.</summary>
     public const int MostAtOnce = 64;
 
     /// <summary>Longer than this is as good as for ever.</summary>
     private const double LongestSeconds = 60;
 
     private const double ShortestSeconds = 0.001;
+
+    /// <param name="holding">Connections that hold anything.</param>
+    public static int Most(int holding) => Math.Max(MostAtOnce, holding / 10);
 
     /// <summary>
     /// Those first that will hold most for longest: by bytes times the seconds that they need to be rid of them at their own pace. So of two
@@ -60,13 +116,14 @@ internal static class ShedPlanner
     /// <param name="connections">What holds memory now.</param>
     /// <param name="pace">Bytes per second that a connection moves; not below 0.</param>
     /// <param name="excess">Bytes to free: as many connections go as hold them.</param>
+    /// <param name="most">And no more than so many.</param>
     public static IReadOnlyList<HeavyConnection> Choose(
         IReadOnlyCollection<HeavyConnection> connections,
         Func<HeavyConnection, double> pace,
-        long excess
+        long excess,
+        int most
     )
     {
-        var most = Math.Max(MostAtOnce, connections.Count / 10);
         var chosen = new List<HeavyConnection>();
         foreach (
             var connection in connections
@@ -75,7 +132,7 @@ internal static class ShedPlanner
                 .ThenByDescending(connection => connection.Bytes)
         )
         {
-            if (excess <= 0 || chosen.Count == most)
+            if (excess <= 0 || chosen.Count >= most)
             {
                 break;
             }

@@ -57,6 +57,65 @@ public sealed class ShedPlannerTests
         Chosen([.. Enumerable.Range(1, 2000).Select(i => (i, 1024L, 0d))], long.MaxValue).Count.ShouldBe(200);
     }
 
+    [Theory]
+    [InlineData(0, 0, 1000)]
+    [InlineData(0, 4096, 1000)]
+    [InlineData(3000, 4096, 1000)]
+    [InlineData(51, 60, 45)]
+    [InlineData(58, 60, 20)]
+    [InlineData(70, 60, 20)]
+    public void Look_SoonerTheLessRoomThereIs(long usedMebibytes, long limitMebibytes, int milliseconds) =>
+        OverloadPace
+            .Next(new MemoryReading(usedMebibytes << 20, limitMebibytes << 20))
+            .TotalMilliseconds.ShouldBeInRange(milliseconds, milliseconds * 1.1);
+
+    [Theory]
+    [InlineData(0, 0, 7, 2, 256 << 20)]
+    [InlineData(500, 1000, 7, 2, 107)]
+    [InlineData(900, 1000, 7, 2, 7)]
+    [InlineData(1200, 1000, 7, 1, 7)]
+    [InlineData(0, 1L << 40, 7, 1, 256 << 20)]
+    public void Pending_MayTakeHalfOfTheRoom(long used, long limit, long waiting, int loops, long budget) =>
+        PendingBudget.Of(new MemoryReading(used, limit), Marks, waiting, loops).ShouldBe(budget);
+
+    [Fact]
+    public void Allowance_IsASecondsAtOnce_AndNoMoreASecond()
+    {
+        var allowance = default(ShedAllowance).At(5_000_000, 64);
+        allowance.Whole.ShouldBe(64);
+        allowance = allowance.Less(64);
+        allowance.At(5_000_000, 64).Whole.ShouldBe(0);
+        allowance = allowance.At(5_500_000, 64).Less(10);
+        allowance.Whole.ShouldBe(22);
+        allowance.At(60_000_000, 64).Whole.ShouldBe(64);
+        // A clock that goes back gives nothing, and takes nothing.
+        allowance.At(1, 64).Whole.ShouldBe(22);
+    }
+
+    [Fact]
+    public void Allowance_LooksHoweverOften_HoldsInAnySecond() =>
+        Prop.ForAll(
+                Gen.Choose(1, 400_000).ListOf().ToArbitrary(),
+                steps =>
+                {
+                    var (allowance, now) = (default(ShedAllowance), 1L);
+                    var closed = new List<(long At, int Count)>();
+                    foreach (var step in steps)
+                    {
+                        now += step;
+                        allowance = allowance.At(now, 64);
+                        closed.Add((now, allowance.Whole));
+                        allowance = allowance.Less(allowance.Whole);
+                    }
+
+                    // What was saved up, and a second's.
+                    return closed.TrueForAll(from =>
+                        closed.Where(one => one.At >= from.At && one.At < from.At + 1_000_000).Sum(one => one.Count) <= 128
+                    );
+                }
+            )
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(200));
+
     [Fact]
     public void Choose_NeverSparesWhatIsHeavierAndSlower() =>
         Prop.ForAll(
@@ -85,7 +144,8 @@ public sealed class ShedPlannerTests
                 .Choose(
                     [.. connections.Select(one => new HeavyConnection(0, one.Name, 0, one.Kilobytes * 1024, 0))],
                     heavy => connections.First(one => one.Name == heavy.Descriptor).Pace,
-                    excess
+                    excess,
+                    ShedPlanner.Most(connections.Length)
                 )
                 .Select(heavy => heavy.Descriptor),
         ];
