@@ -1,3 +1,4 @@
+using System.Globalization;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities;
@@ -89,6 +90,9 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
 
         _slots.RemoveAll(static slot => slot.Phase == SlotPhase.Gone);
     }
+
+    /// <summary>Event loops of each of so many gateways on one host: together at least one for each processor, since more only take turns.</summary>
+    public static int LoopsOf(int processors, int gateways) => (processors + Math.Max(1, gateways) - 1) / Math.Max(1, gateways);
 
     private static bool IsDrained(GatewayView? gateway) =>
         gateway is { DirectiveTaken: true, Report: { Connections: 0, State: GatewayState.Drained or GatewayState.Draining } };
@@ -234,6 +238,8 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                     _takeover.Pattern,
                     "--tunnel-bind",
                     host.Options.Bind.ToString(),
+                    "--loops",
+                    LoopsOf(Environment.ProcessorCount, Desired).ToString(CultureInfo.InvariantCulture),
                 ],
                 Environment = host.Environment.ForGateway(new("MOORING_FLEET", fleet), new("MOORING_NAME", slot.Name)),
             },
