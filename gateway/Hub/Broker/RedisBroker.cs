@@ -77,7 +77,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     public void Start(IHubReceiver receiver)
     {
         _receiver = receiver;
-        _ = SubscribeToAsync(new RespSubscription(_keys.Control));
+        _ = SubscribeToAsync(new RespSubscription(_keys.Control)).AsTask();
     }
 
     public async ValueTask<PublishResult> PublishAsync(string channel, ReadOnlyMemory<byte> payload, PublishOptions options)
@@ -116,8 +116,8 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     public async ValueTask<BrokerStatus> PublishPresenceAsync(string channel, bool joined, ReadOnlyMemory<byte> info) =>
         await TryAsync(async () => await PublishPlainAsync(channel, BrokerMessage.Presence(joined, info.Span)));
 
-    public async ValueTask<BrokerStatus> SubscribeAsync(string channel) =>
-        await SubscribeToAsync(new SubscribedChannel(_keys.Channel(channel), channel));
+    public ValueTask<BrokerStatus> SubscribeAsync(string channel) =>
+        SubscribeToAsync(new SubscribedChannel(_keys.Channel(channel), channel));
 
     public void Unsubscribe(string channel) => _channels.Unsubscribe(_keys.Channel(channel));
 
@@ -345,8 +345,18 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     /// <summary>Null: this gateway is not subscribed to it.</summary>
     private SubscribedChannel? Find(string channel) => (SubscribedChannel?)_channels.Find(_keys.Channel(channel));
 
-    private async Task<BrokerStatus> SubscribeToAsync(RespSubscription subscription) =>
-        await TryAsync(() => _channels.SubscribeAsync(subscription, _client.Problem is null ? 2 * _deadline : ShortDeadline));
+    private async ValueTask<BrokerStatus> SubscribeToAsync(RespSubscription subscription)
+    {
+        try
+        {
+            await _channels.SubscribeAsync(subscription, _client.Problem is null ? 2 * _deadline : ShortDeadline);
+            return BrokerStatus.Ok;
+        }
+        catch (RespException e)
+        {
+            return Status(e);
+        }
+    }
 
     private async Task<PublishResult> PublishPlainAsync(string channel, byte[] message)
     {

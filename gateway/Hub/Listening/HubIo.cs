@@ -1,5 +1,6 @@
 // Hot path: every event of a Hub connection. See tests/benchmarks.
 using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Hub.Resp;
 using Mooring.Gateway.Hub.Sessions;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
@@ -30,6 +31,7 @@ internal sealed unsafe class HubIo : IDisposable
     private static readonly uint CloseTicks = TimerWheel.Ticks(TimeSpan.FromSeconds(5));
 
     private readonly RelayLoop _loop;
+    private readonly RespTurn _turn;
     private readonly byte* _scratch = (byte*)System.Runtime.InteropServices.NativeMemory.Alloc(WriteBytes);
     private readonly MessageReader _reader = new();
     private readonly Dictionary<HubNode, HubLoop> _hubs = [];
@@ -46,6 +48,7 @@ internal sealed unsafe class HubIo : IDisposable
     {
         _loop = loop;
         Http = new HubHttp(loop, this);
+        _turn = RespTurn.Begin();
     }
 
     public HubHttp Http { get; }
@@ -174,6 +177,18 @@ internal sealed unsafe class HubIo : IDisposable
 
     public void OnTurnEnd()
     {
+        RunRounds();
+        _turn.End();
+    }
+
+    public void Dispose()
+    {
+        _reader.Dispose();
+        System.Runtime.InteropServices.NativeMemory.Free(_scratch);
+    }
+
+    private void RunRounds()
+    {
         for (var round = 0; round < MaxRounds; round++)
         {
             var more = false;
@@ -191,12 +206,6 @@ internal sealed unsafe class HubIo : IDisposable
         }
 
         _loop.Wake();
-    }
-
-    public void Dispose()
-    {
-        _reader.Dispose();
-        System.Runtime.InteropServices.NativeMemory.Free(_scratch);
     }
 
     private void Read(int client, Channel* channel, HubSession session, bool toEnd)

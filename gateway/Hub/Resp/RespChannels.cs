@@ -21,6 +21,7 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly IRespChannelSink _sink;
     private readonly RespListener? _single;
+    private readonly RespWaits _waits;
     private bool _disposed;
 
     public RespChannels(RespClient client, RespCounters counters, TimeProvider time, IRespChannelSink sink)
@@ -29,6 +30,7 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         _counters = counters;
         _time = time;
         _sink = sink;
+        _waits = new RespWaits(time, () => Problem);
         if (client.Cluster is null)
         {
             _single = new RespListener(RespClient.Locator(client.Settings, counters, time), client.Settings, counters, time, this);
@@ -85,10 +87,10 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
                 _places.Add(place);
             }
 
-            if (place.Confirming is { Task.IsFaulted: true })
+            if (place.IsRefused)
             {
-                // It was refused before; perhaps no more.
-                place.Confirming = null;
+                // Perhaps no more.
+                place.IsRefused = false;
                 place.Listener?.Unsubscribe(place.Name);
                 place.Listener = null;
             }
@@ -99,8 +101,10 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
                 return Task.CompletedTask;
             }
 
-            place.Confirming ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            return AwaitAsync(place.Confirming.Task, deadline);
+            var wait = _waits.Add(deadline);
+            wait.Lead(place.Waiting);
+            place.Waiting = wait;
+            return wait.Task;
         }
     }
 
@@ -154,6 +158,7 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
 
     public void Confirmed(RespListener listener, RespSubscription channel, bool again)
     {
+        RespWait? waiting;
         lock (_gate)
         {
             if (channel.Listener != listener || _places.Find(channel.Name) != channel)
@@ -161,9 +166,11 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
                 return;
             }
 
-            Confirm(channel);
+            waiting = Confirm(channel);
         }
 
+        // Whoever waits goes on here, on the reader's thread: by way of the pool each connect of a storm would cost two threads' wake-ups more.
+        RespWait.EndAll(waiting, null);
         if (again)
         {
             _sink.Interrupted(channel);
@@ -172,6 +179,8 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
 
     public void Refused(RespListener listener, RespSubscription channel, string error)
     {
+        RespWait? waiting = null;
+        bool moved;
         lock (_gate)
         {
             if (channel.Listener != listener || _places.Find(channel.Name) != channel)
@@ -179,26 +188,26 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
                 return;
             }
 
-            if (error.StartsWith("MOVED", StringComparison.Ordinal) || error.StartsWith("CLUSTERDOWN", StringComparison.Ordinal))
+            moved = error.StartsWith("MOVED", StringComparison.Ordinal) || error.StartsWith("CLUSTERDOWN", StringComparison.Ordinal);
+            if (moved)
             {
                 listener.Unsubscribe(channel.Name);
                 channel.Listener = null;
             }
-            else
+            else if (!channel.IsConfirmed)
             {
-                if (!channel.IsConfirmed)
-                {
-                    channel.Confirming ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                    channel.Confirming.TrySetException(new RespServerException(error));
-                    _ = channel.Confirming.Task.Exception;
-                }
-
-                return;
+                channel.IsRefused = true;
+                (waiting, channel.Waiting) = (channel.Waiting, null);
             }
         }
 
-        // The next map says where to.
-        _client.Cluster?.Doubt();
+        if (moved)
+        {
+            // The next map says where to.
+            _client.Cluster?.Doubt();
+        }
+
+        RespWait.EndAll(waiting, new RespServerException(error));
     }
 
     public void Message(RespSubscription channel, ReadOnlyMemory<byte> payload) => _sink.Message(channel, payload);
@@ -214,6 +223,8 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         {
             await listener.DisposeAsync();
         }
+
+        _waits.Dispose();
     }
 
     private List<RespListener> Listeners()
@@ -224,24 +235,15 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         }
     }
 
-    private static void Confirm(RespSubscription channel)
+    /// <summary>Returns who waited for it, to be told once the lock is given back.</summary>
+    private static RespWait? Confirm(RespSubscription channel)
     {
         channel.WasConfirmed = true;
         channel.IsConfirmed = true;
-        channel.Confirming?.TrySetResult();
-        channel.Confirming = null;
-    }
-
-    private async Task AwaitAsync(Task confirmed, TimeSpan deadline)
-    {
-        try
-        {
-            await confirmed.WaitAsync(deadline, _time);
-        }
-        catch (TimeoutException e)
-        {
-            throw new RespUnavailableException(Problem ?? "no answer in time", mayHaveRun: true, e);
-        }
+        channel.IsRefused = false;
+        var waiting = channel.Waiting;
+        channel.Waiting = null;
+        return waiting;
     }
 
     /// <summary>Subscribes where the channel belongs now, if that is not where it is.</summary>
@@ -255,9 +257,10 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
 
         channel.Listener?.Unsubscribe(channel.Name);
         channel.Listener = listener;
-        if (listener.Subscribe(channel, channel.WasConfirmed))
+        if (listener.Subscribe(channel, channel.WasConfirmed) && Confirm(channel) is { } waiting)
         {
-            Confirm(channel);
+            // Not under the lock.
+            _ = Task.Run(() => RespWait.EndAll(waiting, null));
         }
     }
 

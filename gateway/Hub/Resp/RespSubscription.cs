@@ -19,6 +19,9 @@ internal class RespSubscription(string name) : INamed
 
     internal RespListener? Listener { get; set; }
 
-    /// <summary>For those who wait for it; null: nobody does.</summary>
-    internal TaskCompletionSource? Confirming { get; set; }
+    /// <summary>The server did not want to, the last time.</summary>
+    internal bool IsRefused { get; set; }
+
+    /// <summary>Who waits for it, the last to come first; null: nobody does.</summary>
+    internal RespWait? Waiting { get; set; }
 }

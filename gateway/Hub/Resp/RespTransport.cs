@@ -103,9 +103,20 @@ internal sealed class RespTransport : IAsyncDisposable
         }
 
         // Not here: what else the caller writes in this turn goes along.
-        _ = Task.Run(WriteAsync);
+        if (RespTurn.Current is { } turn)
+        {
+            turn.Add(this);
+        }
+        else
+        {
+            _ = Task.Run(WriteAsync);
+        }
+
         return null;
     }
+
+    /// <summary>Sends what was written, for <see cref="RespTurn"/>: at once as far as the socket takes it.</summary>
+    public void Send() => _ = WriteAsync();
 
     /// <summary>Ends it; the first reason counts.</summary>
     public void Abort(string why)
