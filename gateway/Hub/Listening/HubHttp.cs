@@ -222,6 +222,8 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
             return;
         }
 
+        // One that is used on and on would hold a drain until its deadline.
+        keeps &= loop.Engine.Mode == AcceptMode.Accept;
         request.IsAnswering = false;
         request.IsEnding = !keeps;
         var head = Encoding.ASCII.GetBytes(

@@ -1,9 +1,13 @@
 using System.Buffers.Text;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Limits;
+using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Tests.WebSockets;
 using Mooring.Testing;
@@ -13,7 +17,7 @@ namespace Mooring.Gateway.Tests.Hub.Listening;
 /// <summary>What a Hub listener answers before a WebSocket stands, on real sockets.</summary>
 public sealed class HubHttpTests : IAsyncLifetime
 {
-    private const string Secret = "a secret of more than sixteen bytes";
+    private const string Secret = "a-secret-of-more-than-sixteen-bytes";
     private readonly string _secret = Path.GetTempFileName();
     private ProxyGateway _gateway = null!;
 
@@ -73,6 +77,48 @@ public sealed class HubHttpTests : IAsyncLifetime
             "HTTP/1.1 404 "
         );
         Refused(RefusalReason.BadRequest).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Api_WhileItDrains_ClosesWithTheNextAnswer()
+    {
+        await _gateway.ApplyAsync(
+            Listener() with
+            {
+                Hub = new HubConfig { Anonymous = true, ApiKeyFiles = [_secret] },
+            },
+            backend: null
+        );
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
+        using var reader = new StreamReader(client.GetStream());
+        var request = Encoding.ASCII.GetBytes(
+            $"POST /api/info HTTP/1.1\r\nHost: a\r\nX-API-Key: {Secret}\r\nContent-Length: 2\r\n\r\n{{}}"
+        );
+        await client.GetStream().WriteAsync(request, ProxyGateway.Deadline());
+        var head = new List<string>();
+        while (await reader.ReadLineAsync(ProxyGateway.Deadline()) is { Length: > 0 } line)
+        {
+            head.Add(line);
+        }
+
+        head[0].ShouldBe("HTTP/1.1 200 OK");
+        head.ShouldNotContain("Connection: close");
+        var body = new char[
+            int.Parse(
+                head.Single(line => line.StartsWith("Content-Length: ", StringComparison.Ordinal))[16..],
+                CultureInfo.InvariantCulture
+            )
+        ];
+        (await reader.ReadBlockAsync(body, ProxyGateway.Deadline())).ShouldBe(body.Length);
+
+        await _gateway.Engine.SetModeAsync(AcceptMode.Pause);
+        await client.GetStream().WriteAsync(request, ProxyGateway.Deadline());
+        var rest = await reader.ReadToEndAsync(ProxyGateway.Deadline());
+        rest.ShouldStartWith("HTTP/1.1 200 OK");
+        rest.ShouldContain("\r\nConnection: close\r\n");
+        client.Close();
+        await Until.TrueAsync(() => Task.FromResult(_gateway.Engine.Connections == 0), TimeSpan.FromSeconds(60), "nothing holds the drain");
     }
 
     [Fact]
