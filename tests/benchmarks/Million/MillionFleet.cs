@@ -84,7 +84,10 @@ internal sealed partial class MillionFleet : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _operator.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
+        if (Directory.Exists(_directory))
+        {
+            Directory.Delete(_directory, recursive: true);
+        }
     }
 
     private async Task ReadyAsync(CancellationToken cancellation)
