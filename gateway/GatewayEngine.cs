@@ -82,7 +82,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             Leaving,
             endpoint => CloseToAsync(endpoint),
             new ActiveChecker(options.EndpointTurned, Random.Shared),
-            new EndpointDrainer(SendAwayAsync, Random.Shared),
+            new EndpointDrainer(SendAwayAsync, static () => TimeSpan.FromMicroseconds(EventLoop.Clock()), Random.Shared),
             () => Snapshot?.Config.Drain.Jitter ?? TimeSpan.Zero,
             TimeProvider.System
         );

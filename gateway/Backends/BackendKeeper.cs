@@ -64,7 +64,7 @@ internal sealed class BackendKeeper(
             }
         }
 
-        await drainer.StepAsync(all, TimeSpan.FromMicroseconds(now), jitter());
+        await drainer.StepAsync(all, jitter());
         foreach (var endpoint in leaving())
         {
             isIdle = false;

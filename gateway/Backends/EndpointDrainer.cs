@@ -5,17 +5,17 @@ namespace Mooring.Gateway.Backends;
 /// <summary>Sends WebSockets away from endpoints that drain, at the pace that the operator has set. Raw TCP is left until it ends.</summary>
 /// <remarks>For one task. Without a pace a step is a look at one field of each backend.</remarks>
 /// <param name="close">Tells so many WebSockets of an endpoint to go; returns how many were told.</param>
+/// <param name="clock">Time on any steady clock, rising.</param>
 /// <param name="random">For the jitter.</param>
-internal sealed class EndpointDrainer(Func<EndpointState, int, Task<int>> close, Random random)
+internal sealed class EndpointDrainer(Func<EndpointState, int, Task<int>> close, Func<TimeSpan> clock, Random random)
 {
     private readonly ClosePacer _pacer = new(random);
     private bool _active;
 
     /// <summary>To be called every 10 to 100 ms.</summary>
     /// <param name="backends">Those of the config in force.</param>
-    /// <param name="now">Time on any steady clock, rising.</param>
     /// <param name="jitter">The fleet's.</param>
-    public async Task StepAsync(IEnumerable<BackendState> backends, TimeSpan now, TimeSpan jitter)
+    public async Task StepAsync(IEnumerable<BackendState> backends, TimeSpan jitter)
     {
         var paced = backends.Where(static backend => backend.DrainPace > 0).ToList();
         if (paced.Count == 0)
@@ -24,6 +24,7 @@ internal sealed class EndpointDrainer(Func<EndpointState, int, Task<int>> close,
             return;
         }
 
+        var now = clock();
         if (!_active)
         {
             _pacer.Restart(now);
@@ -44,5 +45,7 @@ internal sealed class EndpointDrainer(Func<EndpointState, int, Task<int>> close,
         {
             count -= count > 0 ? await close(endpoint, count) : 0;
         }
+
+        _pacer.Sent(clock());
     }
 }

@@ -213,6 +213,10 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         else if (decision.CloseNow > 0 && HoldsCloses?.Invoke() != true)
         {
             await CloseAsync(decision.CloseNow);
+            lock (_gate)
+            {
+                _planner.Sent(Now);
+            }
         }
 
         _closingAll = decision.CloseAll ? _closingAll : null;

@@ -130,6 +130,9 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
         };
     }
 
+    /// <summary>The closes of the last step have left by now.</summary>
+    public void Sent(TimeSpan now) => _pacer.Sent(now);
+
     private DrainDecision Drain(TimeSpan now, DrainCounts counts)
     {
         var accept = now < _started + _config.LameDuck && now < _deadline;
@@ -143,7 +146,8 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
             return new DrainDecision(GatewayState.Draining, false, false, 0, true);
         }
 
-        return new DrainDecision(GatewayState.Draining, false, accept, accept ? 0 : Take(now, counts.Closable), false);
+        // Asked for none while clients are still let in, so that the pace in force counts from its beginning.
+        return new DrainDecision(GatewayState.Draining, false, accept, Take(now, accept ? 0 : counts.Closable), false);
     }
 
     private int Shed(TimeSpan now, DrainCounts counts)
@@ -153,7 +157,7 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
         // Reached once is done: a target is not a cap on what comes afterwards.
         _shedDone |= counts.Open <= target;
         var surplus = _shedDone ? 0 : counts.Open - counts.Closing - target;
-        return surplus > 0 ? Take(now, Math.Min(counts.Closable, surplus)) : 0;
+        return Take(now, Math.Clamp(surplus, 0, counts.Closable));
     }
 
     private int Take(TimeSpan now, int wanted) => _pacer.Take(now, wanted, EffectivePace, _config.Jitter);

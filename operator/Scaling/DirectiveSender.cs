@@ -39,7 +39,7 @@ internal sealed class DirectiveSender(GatewayHub hub, long epoch, TimeProvider t
             due = due > Renewal ? TimeSpan.Zero : due;
             if (
                 gateway.Directive is null
-                || !IsSame(gateway.Directive, order)
+                || (!IsSame(gateway.Directive, order) && !Waits(gateway, order))
                 || (due <= TimeSpan.Zero && order.Kind != DirectiveKind.Serve)
             )
             {
@@ -68,6 +68,12 @@ internal sealed class DirectiveSender(GatewayHub hub, long epoch, TimeProvider t
             ClosesPerSecond = order.ClosesPerSecond,
             TargetConnections = order.Target,
         };
+
+    // A pace on the way is let arrive before another: which of two is in force nobody could tell, and so not what is left for the others.
+    private static bool Waits(GatewayView gateway, GatewayOrder order) =>
+        gateway is { DirectiveTaken: false, Directive: { } given }
+        && given.Kind == order.Kind
+        && !IsNear(given.ClosesPerSecond, order.ClosesPerSecond);
 
     private static bool IsSame(DirectiveMessage given, GatewayOrder order) =>
         given.Kind == order.Kind

@@ -40,8 +40,8 @@ public sealed record OrdersDecision(IReadOnlyList<GatewayOrder> Orders, int Skew
 /// <summary>Says what each connected gateway is to be told, from the marks that are written. Pure.</summary>
 public static class GatewayOrders
 {
-    // A drain of nothing needs no share, but 0 would mean the config's pace.
-    private const double Idle = 0.01;
+    // A drain of nothing, or one that waits for others, needs no share, but 0 would mean the config's pace. A gateway takes it for none.
+    private const double Idle = 0.0001;
 
     public static OrdersDecision Decide(OrdersInput input)
     {
@@ -51,7 +51,7 @@ public static class GatewayOrders
             .Gateways.Where(static gateway => gateway.Stage == GatewayStage.Terminating || gateway.Mark?.DrainStartedAt is not null)
             .ToList();
         var shares = PaceShares.Divide(
-            [.. draining.Select(gateway => Paced(gateway, views.GetValueOrDefault(gateway.Name), input))],
+            [.. draining.Select(gateway => Paced(gateway, views.GetValueOrDefault(gateway.Name), input)), .. Shedding(views, draining)],
             input.Rate
         );
         foreach (var gateway in input.Gateways)
@@ -76,16 +76,26 @@ public static class GatewayOrders
             return new PacedGateway(gateway.Name, 1, last?.ClosesPerSecond > 0 ? last.ClosesPerSecond : input.PaceAlone, Confirmed: false);
         }
 
-        var told = view is { DirectiveTaken: false, Directive: { } directive } ? directive.ClosesPerSecond : 0;
         var alone = gateway.Stage == GatewayStage.Terminating && view.Directive?.Kind != DirectiveKind.Drain ? input.PaceAlone : 0;
         var connections = view.Report?.Connections ?? 0;
-        return new PacedGateway(
-            gateway.Name,
-            connections,
-            connections == 0 ? 0 : Math.Max(alone, Math.Max(told, view.Report?.ClosesPerSecond ?? 0)),
-            view.DirectiveTaken
-        );
+        return new PacedGateway(gateway.Name, connections, connections == 0 ? 0 : Math.Max(alone, Told(view)), view.DirectiveTaken);
     }
+
+    /// <summary>Those that were to shed and have not confirmed that they are not to any more: their closes count, and they get no share of a drain's.</summary>
+    private static IEnumerable<PacedGateway> Shedding(Dictionary<string, GatewayView> views, List<SequenceGateway> draining) =>
+        views
+            .Values.Where(view =>
+                (view.Directive?.Kind == DirectiveKind.Shed || !view.DirectiveTaken)
+                && !draining.Exists(gateway => gateway.Name == view.Name)
+            )
+            .Select(static view => new PacedGateway(view.Name, 0, Told(view), view.DirectiveTaken));
+
+    /// <summary>Closes per second that a connected gateway may be doing at most.</summary>
+    private static double Told(GatewayView view) =>
+        Math.Max(
+            view is { DirectiveTaken: false, Directive: { } directive } ? directive.ClosesPerSecond : 0,
+            view.Report?.ClosesPerSecond ?? 0
+        );
 
     private static GatewayOrder? Drain(SequenceGateway gateway, GatewayView view, IReadOnlyDictionary<string, double> shares)
     {
@@ -93,7 +103,9 @@ public static class GatewayOrders
         if (gateway.Stage == GatewayStage.Terminating)
         {
             // It drains whatever it is told; only the pace is the fleet's.
-            return share > 0 ? new GatewayOrder(gateway.Name, DirectiveKind.Drain, DrainCauses.Shutdown, ClosesPerSecond: share) : null;
+            return share > 0 || view.Report?.Connections > 0
+                ? new GatewayOrder(gateway.Name, DirectiveKind.Drain, DrainCauses.Shutdown, ClosesPerSecond: Math.Max(share, Idle))
+                : null;
         }
 
         if (gateway.Mark is not { } mark)
@@ -131,13 +143,7 @@ public static class GatewayOrders
         var paced = decision.Sheds.Select(shed =>
         {
             var view = views[shed.Gateway];
-            var told = view is { DirectiveTaken: false, Directive: { } directive } ? directive.ClosesPerSecond : 0;
-            return new PacedGateway(
-                shed.Gateway,
-                1,
-                Math.Max(told, view.Directive?.Kind == DirectiveKind.Shed ? view.Report?.ClosesPerSecond ?? 0 : 0),
-                view.DirectiveTaken
-            );
+            return new PacedGateway(shed.Gateway, 1, view.Directive?.Kind == DirectiveKind.Shed ? Told(view) : 0, view.DirectiveTaken);
         });
         var shares = PaceShares.Divide([.. paced], Math.Min(input.Rate, input.Rebalance?.MovesPerSecond ?? input.Rate));
         var orders = decision

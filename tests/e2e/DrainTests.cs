@@ -119,8 +119,8 @@ public sealed class DrainTests(ITestOutputHelper output) : IAsyncLifetime
         ends.Unannounced.ShouldBe(0, phase);
         ends.Total.ShouldBeLessThanOrEqualTo(atMost, phase);
         ends.Codes.Keys.ShouldBeSubsetOf([1012], phase);
-        // A busy machine may deliver late what was sent in time, and so two seconds' closes in one.
-        ends.PeakPerSecond.ShouldBeLessThanOrEqualTo(2 * Rate, phase);
+        // As they were sent. What the clients see of them, and how fast they are back, is printed: their machine may be late, and so two seconds' in one.
+        ends.Sent.ShouldBeLessThanOrEqualTo(Rate, phase);
     }
 
     /// <summary>As <c>kubectl drain</c> does: asks again while the disruption budget says no, and then waits for the pod's end.</summary>

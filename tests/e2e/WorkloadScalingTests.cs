@@ -64,6 +64,6 @@ public sealed class WorkloadScalingTests(ITestOutputHelper output)
         Console.WriteLine($"workload scale-in: {ends}; configured rate 50/s");
         ends.Unannounced.ShouldBe(0);
         ends.Codes.Keys.ShouldBeSubsetOf([1012]);
-        ends.PeakPerSecond.ShouldBeLessThanOrEqualTo(100);
+        ends.Sent.ShouldBeLessThanOrEqualTo(100);
     }
 }

@@ -26,6 +26,49 @@ public sealed class PaceSharesTests
     public void Divide_EmptyOne_LeavesItsShareToTheOthers() =>
         PaceShares.Divide([new PacedGateway("a", 0, 0, true), new PacedGateway("b", 10, 0, true)], 200)["b"].ShouldBe(200);
 
+    [Theory]
+    // 100 for 30: as many whole closes as there are.
+    [InlineData(100, 30, 30, 100)]
+    [InlineData(100, 9, 9, 100)]
+    // Not one a second for each: so many at a time, the others afterwards.
+    [InlineData(5, 12, 5, 5)]
+    [InlineData(1, 3, 1, 1)]
+    [InlineData(0.5, 3, 1, 0.5)]
+    public void Divide_ManyAtOnce_GivesAwayTheWholeRateAndNoSmallFractions(double rate, int gateways, int served, double given)
+    {
+        var shares = PaceShares.Divide(
+            [.. Enumerable.Range(0, gateways).Select(static number => new PacedGateway($"g{number:d2}", 10, 0, true))],
+            rate
+        );
+
+        shares.Count.ShouldBe(served);
+        shares.Values.Sum().ShouldBe(given, 0.0001);
+        shares.Values.ShouldAllBe(share => share >= 11 || share == Math.Floor(share) || served == 1);
+    }
+
+    [Fact]
+    public void Divide_WhoWaited_GetsItsShareOnceAnotherIsDone()
+    {
+        PacedGateway[] first = [new("a", 10, 0, true), new("b", 10, 0, true), new("c", 10, 0, true)];
+        PaceShares.Divide(first, 2).Keys.ShouldBe(["a", "b"], ignoreOrder: true);
+
+        // Whoever has a share keeps it, whatever its name.
+        PaceShares
+            .Divide([new("a", 10, 0.0001, true), new("b", 10, 1, true), new("c", 10, 1, true)], 2)
+            .Keys.ShouldBe(["b", "c"], ignoreOrder: true);
+        PaceShares
+            .Divide([new("a", 10, 0.0001, true), new("b", 0, 0, true), new("c", 10, 1, true)], 2)
+            .ShouldBe(new Dictionary<string, double> { ["a"] = 1, ["c"] = 1 }, ignoreOrder: true);
+    }
+
+    [Fact]
+    public void Divide_OneThatOnlySheds_CountsAndGetsNothing()
+    {
+        PaceShares.Divide([new("a", 10, 0, true), new("shed", 0, 50, false)], 50).ShouldBeEmpty();
+        PaceShares.Divide([new("a", 10, 0, true), new("shed", 0, 20, false)], 50)["a"].ShouldBe(30);
+        PaceShares.Divide([new("a", 10, 0, true), new("shed", 0, 0, true)], 50)["a"].ShouldBe(50);
+    }
+
     [Fact]
     public void Divide_AnyOrderOfConfirmations_NeverExceedsTheRate() =>
         Prop.ForAll(
