@@ -78,6 +78,9 @@ public static class FleetConditions
     /// <summary>No gateway has reported its limits yet.</summary>
     public const string NoReports = "NoReports";
 
+    /// <summary>The autoscaler has no tolerance of its own: its bounds say how many.</summary>
+    public const string FollowingByBounds = "FollowingByBounds";
+
     public const string Unknown = "Unknown";
 
     /// <summary>Surplus gateways are being emptied.</summary>

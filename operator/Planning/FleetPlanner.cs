@@ -28,7 +28,7 @@ public static class FleetPlanner
         var orders = FleetOrders.Decide(input, rollout.Step.Phase, emptying);
         return new FleetPlan
         {
-            Objects = revision is null ? [] : Render(input, config, revision, rollout.Replicas, tuning, workloads),
+            Objects = revision is null ? [] : Render(input, config, revision, rollout.Replicas, tuning, workloads, scaling),
             Retiring = rollout.Retiring,
             Marks = fleet.Spec.Paused ? [] : rollout.Step.Marks,
             WorkloadMarks = fleet.Spec.Paused ? [] : [.. workloads.SelectMany(static step => step.Sequence.Marks)],
@@ -69,7 +69,8 @@ public static class FleetPlanner
         GatewayRevision revision,
         int replicas,
         NodeTuningPlan tuning,
-        List<WorkloadStep> workloads
+        List<WorkloadStep> workloads,
+        ScalingDecision? decision
     )
     {
         return
@@ -92,7 +93,7 @@ public static class FleetPlanner
             .. tuning.Trial.Count > 0 ? [SysctlTrialRenderer.Render(input, tuning.Trial)] : Array.Empty<IKubernetesObject>(),
             GatewayDeploymentRenderer.Render(input.Fleet, revision, replicas),
             .. input.Fleet.Spec.Scaling is { Driver: ScalingDrivers.HorizontalPodAutoscaler } scaling
-                ? [HorizontalPodAutoscalerRenderer.Render(input.Fleet, scaling)]
+                ? [HorizontalPodAutoscalerRenderer.Render(input.Fleet, scaling, input.Autoscaler, decision?.Recommended)]
                 : Array.Empty<IKubernetesObject>(),
         ];
     }

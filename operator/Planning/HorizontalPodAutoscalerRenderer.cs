@@ -11,8 +11,24 @@ internal static class HorizontalPodAutoscalerRenderer
 
     private const int DefaultMinReplicas = 2;
 
-    public static HorizontalPodAutoscaler Render(ConnectionFleet fleet, ScalingSpec scaling) =>
-        new()
+    /// <summary>Whether the cluster has dropped the tolerance, as it does where the gate HPAConfigurableTolerance is off.</summary>
+    public static bool LacksTolerance(HorizontalPodAutoscaler? live) => live?.Spec?.Behavior?.ScaleUp is { Tolerance: null };
+
+    /// <param name="fleet">Whose it is.</param>
+    /// <param name="scaling">Of the fleet.</param>
+    /// <param name="live">As the cluster has it; null: not there yet.</param>
+    /// <param name="recommended">What the policy says; null: nothing.</param>
+    public static HorizontalPodAutoscaler Render(
+        ConnectionFleet fleet,
+        ScalingSpec scaling,
+        HorizontalPodAutoscaler? live = null,
+        int? recommended = null
+    )
+    {
+        // Without a tolerance of its own an autoscaler passes over a tenth more or less, and then asks for as many as serve at present, be it because
+        // some have crashed. Its bounds hold in any case.
+        int? bound = LacksTolerance(live) && recommended is { } number ? Math.Max(1, number) : null;
+        return new()
         {
             Metadata = ObjectMetadata.For(
                 fleet,
@@ -27,8 +43,8 @@ internal static class HorizontalPodAutoscalerRenderer
                     Kind = FleetApi.Kind,
                     Name = fleet.Metadata.Name,
                 },
-                MinReplicas = Math.Max(1, scaling.MinReplicas ?? DefaultMinReplicas),
-                MaxReplicas = scaling.MaxReplicas,
+                MinReplicas = bound ?? Math.Max(1, scaling.MinReplicas ?? DefaultMinReplicas),
+                MaxReplicas = bound ?? scaling.MaxReplicas,
                 Metrics =
                 [
                     new MetricSpec
@@ -52,6 +68,7 @@ internal static class HorizontalPodAutoscalerRenderer
                 Behavior = new HorizontalPodAutoscalerBehavior { ScaleUp = Rules(), ScaleDown = Rules() },
             },
         };
+    }
 
     private static ScalingRulesSpec Rules() =>
         new()

@@ -7,6 +7,10 @@ namespace Mooring.Operator.Planning;
 /// <summary>Says whether the number of gateways follows the load: the condition ScalingActive.</summary>
 internal static class ScalingConditions
 {
+    private const string WithoutTolerance =
+        "this cluster's HorizontalPodAutoscaler has no tolerance (feature gate HPAConfigurableTolerance) and would pass over a tenth more or less: "
+        + "its minReplicas and maxReplicas are set to what is recommended";
+
     public static IEnumerable<Condition> Calculate(StatusInput input)
     {
         if (input.Plan?.Scaling is { } decision)
@@ -33,7 +37,9 @@ internal static class ScalingConditions
 
         // Without the figures, which change with each report.
         return decision.Reason is ScalingReason.NoReports
-            ? new(FleetConditions.Unknown, FleetConditions.NoReports, "not every gateway has reported its load")
+                ? new(FleetConditions.Unknown, FleetConditions.NoReports, "not every gateway has reported its load")
+            : driver == ScalingDrivers.HorizontalPodAutoscaler && HorizontalPodAutoscalerRenderer.LacksTolerance(input.Input.Autoscaler)
+                ? new(FleetConditions.True, FleetConditions.FollowingByBounds, WithoutTolerance)
             : new(FleetConditions.True, driver == ScalingDrivers.External ? "Recommending" : "Following", "");
     }
 }

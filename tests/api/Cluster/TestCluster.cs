@@ -19,12 +19,14 @@ internal sealed class TestCluster : IAsyncDisposable
     private readonly int _apiPort = Ports.Free();
     private readonly string _folder;
     private readonly HttpClient _admin;
+    private readonly string? _featureGates;
     private ChildProcess? _etcd;
     private ChildProcess? _apiServer;
     private ChildProcess? _controllers;
 
-    private TestCluster()
+    private TestCluster(string? featureGates)
     {
+        _featureGates = featureGates;
         _folder = Directory.CreateTempSubdirectory("mooring-cluster-").FullName;
         if (Environment.GetEnvironmentVariable("MOORING_KEEP_CLUSTER") != "1")
         {
@@ -49,9 +51,10 @@ internal sealed class TestCluster : IAsyncDisposable
     public HttpClient Admin => _admin;
 
     /// <param name="controllers">Without: whoever starts it plays their part.</param>
-    public static async Task<TestCluster> StartAsync(bool controllers = true)
+    /// <param name="featureGates">Such as <c>HPAConfigurableTolerance=false</c>, of the API server and the controllers; null: their own.</param>
+    public static async Task<TestCluster> StartAsync(bool controllers = true, string? featureGates = null)
     {
-        var cluster = new TestCluster();
+        var cluster = new TestCluster(featureGates);
         try
         {
             await cluster.StartEverythingAsync(controllers);
@@ -174,6 +177,7 @@ internal sealed class TestCluster : IAsyncDisposable
                 $"--audit-log-path={InFolder("audit.log")}",
                 "--audit-log-maxsize=1000",
                 "--audit-log-mode=blocking-strict",
+                .. FeatureGates(),
             ]
         );
         await ReadyAsync(_apiServer, $"{Server}readyz", _admin);
@@ -265,8 +269,11 @@ internal sealed class TestCluster : IAsyncDisposable
                 "--horizontal-pod-autoscaler-sync-period=1s",
                 "--kube-api-qps=200",
                 "--kube-api-burst=400",
+                .. FeatureGates(),
             ]
         );
+
+    private string[] FeatureGates() => _featureGates is null ? [] : [$"--feature-gates={_featureGates}"];
 
     private void WritePki()
     {

@@ -7,21 +7,19 @@ namespace Mooring.Api.Tests.Operators;
 [Collection(ClusterCollection.Name)]
 public sealed class AutoscalingTests(SharedCluster shared)
 {
-    private const string Registration = "v1beta1.external.metrics.k8s.io";
-
     [ClusterFact]
     public async Task Driver_HorizontalPodAutoscaler_TheClusterScalesByTheOperatorsMetric()
     {
         var port = Ports.Free();
         await using var fleet = await FleetFixture.StartAsync(
             shared.Cluster,
-            role => RegisterAsync(role, port),
+            role => MetricsRegistration.CreateAsync(role, shared.Cluster.Kubectl, port),
             "--metrics-api",
             $"127.0.0.1:{port}",
             "--stream-service",
             "mooring"
         );
-        await AvailableAsync(fleet);
+        await MetricsRegistration.AvailableAsync(fleet);
         await ScalingAsync(
             fleet,
             """{"driver":"HorizontalPodAutoscaler","minReplicas":2,"maxReplicas":5,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}"""
@@ -54,13 +52,13 @@ public sealed class AutoscalingTests(SharedCluster shared)
         var port = Ports.Free();
         await using var fleet = await FleetFixture.StartAsync(
             shared.Cluster,
-            role => RegisterAsync(role, port),
+            role => MetricsRegistration.CreateAsync(role, shared.Cluster.Kubectl, port),
             "--metrics-api",
             $"127.0.0.1:{port}",
             "--stream-service",
             "mooring"
         );
-        await AvailableAsync(fleet);
+        await MetricsRegistration.AvailableAsync(fleet);
         using var handler = new SocketsHttpHandler();
 #pragma warning disable CA5359 // Whom the server refuses is asked, not who it is.
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
@@ -134,59 +132,6 @@ public sealed class AutoscalingTests(SharedCluster shared)
         );
         ((int?)(await fleet.FleetAsync("quickstart"))["spec"]!["gateway"]!["replicas"]).ShouldBe(2);
     }
-
-    /// <summary>As the chart does; the Service leads to this machine, where the operator is.</summary>
-    private async Task RegisterAsync(OperatorRole role, int port)
-    {
-        var (ns, kubectl) = (role.Namespace, shared.Cluster.Kubectl);
-        await kubectl.ApplyAsync(
-            $$"""
-            apiVersion: rbac.authorization.k8s.io/v1
-            kind: RoleBinding
-            metadata: {name: {{ns}}-authentication-reader, namespace: kube-system}
-            roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: extension-apiserver-authentication-reader}
-            subjects: [{kind: User, name: {{role.User}}, apiGroup: rbac.authorization.k8s.io}]
-            """,
-            "kube-system"
-        );
-        await kubectl.ApplyAsync(
-            $$"""
-            apiVersion: v1
-            kind: Service
-            metadata: {name: mooring}
-            spec: {type: ExternalName, externalName: localhost, ports: [{port: {{port}}}]}
-            """,
-            ns
-        );
-        await kubectl.TryAsync("delete", "apiservice", Registration, "--ignore-not-found");
-        await kubectl.ApplyAsync(
-            $$"""
-            apiVersion: apiregistration.k8s.io/v1
-            kind: APIService
-            metadata: {name: {{Registration}}}
-            spec:
-              group: external.metrics.k8s.io
-              version: v1beta1
-              groupPriorityMinimum: 100
-              versionPriority: 100
-              service: {name: mooring, namespace: {{ns}}, port: {{port}}}
-            """,
-            ns
-        );
-    }
-
-    private static Task AvailableAsync(FleetFixture fleet) =>
-        Eventually.HoldsAsync(
-            async () =>
-            {
-                var service = await fleet.Kubectl.GetAsync("apiservice", Registration);
-                var available = service["status"]?["conditions"]?.AsArray().FirstOrDefault(one => (string?)one!["type"] == "Available");
-                return (string?)available?["status"] == "True"
-                    ? null
-                    : $"{available?["message"]}\n{string.Join('\n', fleet.Operator.Log.Split('\n').Where(line => !line.Contains("dbug", StringComparison.Ordinal)))}";
-            },
-            TimeSpan.FromMinutes(3)
-        );
 
     private static async Task ScalingAsync(FleetFixture fleet, string scaling)
     {
