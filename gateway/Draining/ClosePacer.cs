@@ -10,11 +10,11 @@ namespace Mooring.Gateway.Draining;
 /// </remarks>
 internal sealed class ClosePacer(Random random)
 {
+    /// <summary>A pace below it is none: what a gateway is told that is to wait.</summary>
+    public const double Least = 0.001;
+
     // A tenth of a second's closes at once, so that a stalled process does not catch up in one burst.
     private const double BurstSeconds = 0.1;
-
-    // One in a quarter of an hour: what a gateway is told that is to wait.
-    private const double Least = 0.001;
 
     private readonly PriorityQueue<TimeSpan, TimeSpan> _due = new();
     private double _planned;

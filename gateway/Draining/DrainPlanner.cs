@@ -115,10 +115,12 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
     /// <summary>What to do now. Call it every 10 to 100 ms while anything but serving.</summary>
     public DrainDecision Step(TimeSpan now, DrainCounts counts)
     {
-        if (_expires <= now && !_terminating)
+        if (_expires <= now)
         {
             _expires = null;
-            _kind = DirectiveKind.Serve;
+            _kind = _terminating ? _kind : DirectiveKind.Serve;
+            // Nobody is left to say when its turn has come.
+            _pace = _pace < ClosePacer.Least ? 0 : _pace;
         }
 
         return _kind switch

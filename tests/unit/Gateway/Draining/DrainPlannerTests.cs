@@ -226,6 +226,16 @@ public sealed class DrainPlannerTests
     }
 
     [Fact]
+    public void Terminate_ToldToWaitByAnOperatorThatIsGone_GoesOnAtItsOwnPace()
+    {
+        _planner.Terminate(TimeSpan.Zero);
+        Apply(DirectiveKind.Drain, 1, d => d with { ClosesPerSecond = 0.0001, TimeToLive = TimeSpan.FromSeconds(20) });
+
+        CloseFor(from: 10, to: 20, Some).ShouldBe(0);
+        CloseFor(from: 20, to: 25, Some).ShouldBeInRange(440, 500);
+    }
+
+    [Fact]
     public void Terminate_DuringADrain_KeepsTheSoonerDeadline()
     {
         Apply(DirectiveKind.Drain, 1);
