@@ -75,8 +75,8 @@ internal sealed class HeldClients(string host, int port) : IAsyncDisposable
             try
             {
                 using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                TimedSocket.Enable(socket);
                 await socket.ConnectAsync(host, port, stopping);
+                TimedSocket.Enable(socket);
                 if (await UpgradeAsync(socket, stopping) is { } refusal)
                 {
                     Refuse(refusal);

@@ -11,7 +11,7 @@ internal static partial class TimedSocket
     private const int TimestampNanoseconds = 35;
     private const int DontWait = 0x40;
 
-    /// <summary>To be called before anything is read.</summary>
+    /// <summary>To be called once it is connected (before, a socket with an option that .NET does not know can connect to no name), and before anything is read.</summary>
     public static void Enable(Socket socket)
     {
         var on = 1;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using Mooring.Api.Tests.Cluster;
 
 namespace Mooring.Api.Tests.Operators;

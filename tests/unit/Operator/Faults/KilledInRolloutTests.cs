@@ -1,4 +1,3 @@
-using Mooring.Testing;
 using Mooring.Testing.ApiDouble;
 using static Mooring.Operator.Tests.Faults.OperatorOnDouble;
 
