@@ -7,14 +7,15 @@ namespace Mooring.Gateway.Streams;
 
 /// <summary>Opens the stream's WebSocket.</summary>
 /// <param name="endpoint">Where to.</param>
-/// <param name="keepAlive">A ping is sent after so long without traffic, and a link that does not answer it for as long again is taken for cut.</param>
+/// <param name="keepAlive">A ping is sent after so long without a message from the operator, and one that does not answer it for 10 s (or as long again, where that is less) is left.</param>
 internal sealed class StreamDialer(StreamEndpoint endpoint, TimeSpan keepAlive)
 {
-    /// <summary>Finds a half-open link within 20 s.</summary>
-    public static readonly TimeSpan DefaultKeepAlive = TimeSpan.FromSeconds(10);
+    /// <summary>Finds an operator that hangs within 40 s. A link that was cut is the kernel's to find, within 20 s: see <see cref="StreamSockets"/>.</summary>
+    public static readonly TimeSpan DefaultKeepAlive = TimeSpan.FromSeconds(30);
 
     private const int MaxTokenBytes = 64 * 1024;
     private static readonly TimeSpan DialTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(10);
 
     /// <summary>Connects once.</summary>
     /// <exception cref="WebSocketException">No connection, TLS not trusted, or the operator refused.</exception>
@@ -24,10 +25,9 @@ internal sealed class StreamDialer(StreamEndpoint endpoint, TimeSpan keepAlive)
     {
         // The handler goes with the connection, so that each dial trusts the CA of its day.
         using var handler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = DialTimeout };
-        if (endpoint.UnixPath is { } path)
-        {
-            handler.ConnectCallback = (_, token) => ConnectUnixAsync(path, token);
-        }
+        handler.ConnectCallback = endpoint.UnixPath is { } path
+            ? (_, token) => ConnectUnixAsync(path, token)
+            : static (context, token) => StreamSockets.ConnectAsync(context.DnsEndPoint, token);
 
         if (endpoint.CaFile is { } caFile)
         {
@@ -39,7 +39,7 @@ internal sealed class StreamDialer(StreamEndpoint endpoint, TimeSpan keepAlive)
         {
             socket.Options.AddSubProtocol(StreamLimits.Subprotocol);
             socket.Options.KeepAliveInterval = keepAlive;
-            socket.Options.KeepAliveTimeout = keepAlive;
+            socket.Options.KeepAliveTimeout = keepAlive < LongestAnswer ? keepAlive : LongestAnswer;
             if (endpoint.TokenFile is { } tokenFile)
             {
                 socket.Options.SetRequestHeader("Authorization", "Bearer " + await ReadTokenAsync(tokenFile, cancellation));

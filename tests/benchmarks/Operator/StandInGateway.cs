@@ -12,7 +12,9 @@ namespace Mooring.Benchmarks.Operator;
 /// <summary>A gateway's end of the stream, as the gateway's own: TLS, its pod's token, hello, reports at the pace of gateways at rest, an ack for each config.</summary>
 internal sealed class StandInGateway(GatewayPod pod, string token, StandInGateways all)
 {
-    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(10);
+    // As StreamDialer's.
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(10);
     private static readonly ReportMessage Report = new()
     {
         State = GatewayState.Serving,
@@ -60,7 +62,7 @@ internal sealed class StandInGateway(GatewayPod pod, string token, StandInGatewa
         {
             socket.Options.AddSubProtocol(StreamLimits.Subprotocol);
             socket.Options.KeepAliveInterval = KeepAlive;
-            socket.Options.KeepAliveTimeout = KeepAlive;
+            socket.Options.KeepAliveTimeout = LongestAnswer;
             socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
             limit.CancelAfter(TimeSpan.FromSeconds(10));
@@ -258,6 +260,7 @@ internal sealed class StandInGateways : IDisposable
                 var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 try
                 {
+                    StreamSockets.Watch(socket);
                     await socket.ConnectAsync(IPAddress.Loopback, ports[Interlocked.Increment(ref _next) % ports.Count], cancellation);
                     return new NetworkStream(socket, ownsSocket: true);
                 }
