@@ -32,10 +32,15 @@ internal sealed record FleetObservation
     public ObjectKey Key => ObjectKey.Of(Fleet);
 
     /// <summary>What the fleet's status is, after the plan was applied.</summary>
+    /// <param name="plan">What was planned; null: nothing could be.</param>
+    /// <param name="endpoints">What the gateways were told of the backends.</param>
+    /// <param name="report">What applying came to.</param>
+    /// <param name="view">What the gateways say by now; null where there is no stream.</param>
     public StatusInput StatusAfter(
         FleetPlan? plan,
         IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> endpoints,
-        ApplyReport report
+        ApplyReport report,
+        FleetView? view
     ) =>
         new()
         {
@@ -45,7 +50,7 @@ internal sealed record FleetObservation
             Errors = Errors,
             ApplyError = report.Problems.Count == 0 ? null : string.Join("; ", report.Problems),
             Blind = Forbidden.Count == 0 ? null : string.Join("; ", Forbidden),
-            View = View,
+            View = view,
             Endpoints = endpoints,
             Now = Now,
         };

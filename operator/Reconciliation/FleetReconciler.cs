@@ -95,7 +95,12 @@ internal sealed class FleetReconciler(
         {
             return (
                 ApplyReport.Nothing,
-                observed.StatusAfter(null, new Dictionary<string, IReadOnlyList<Contracts.Stream.EndpointInfo>>(), ApplyReport.Nothing)
+                observed.StatusAfter(
+                    null,
+                    new Dictionary<string, IReadOnlyList<Contracts.Stream.EndpointInfo>>(),
+                    ApplyReport.Nothing,
+                    observed.View
+                )
             );
         }
 
@@ -107,7 +112,9 @@ internal sealed class FleetReconciler(
         var unscaled = report.WasCutShort ? null : await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
         ApplyProblem?[] others = [refused, unscaled];
         report = report with { Problems = [.. unmarked, .. report.Problems, .. others.OfType<ApplyProblem>()], Raced = raced };
-        return (report, observed.StatusAfter(plan, endpoints, report));
+        // Gateways have mostly taken the config while the API server took the rest: one status instead of two.
+        var view = observed.View is null ? null : hub.View(observed.Key.ToString());
+        return (report, observed.StatusAfter(plan, endpoints, report, view));
     }
 
     private async Task<ReconciliationResult<ConnectionFleet>> ConcludeAsync(

@@ -1,6 +1,6 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
@@ -15,7 +15,7 @@ internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
     /// <summary>What met a newer state is tried again after this: its event may have come already, or never come.</summary>
     public static readonly TimeSpan AfterConflict = TimeSpan.FromSeconds(2);
 
-    private static readonly ApplyOptions Apply = new() { Force = true, Subresource = "status" };
+    private static readonly WriteOptions Status = new() { Subresource = "status" };
 
     private readonly ConcurrentDictionary<ObjectKey, Written> _written = new();
 
@@ -55,7 +55,15 @@ internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
 
         try
         {
-            await client.ApplyAsync(ClusterResources.Fleets, key.Namespace, key.Name, Body(fleet, status), Apply, cancellation);
+            await client.PatchRawAsync(
+                ClusterResources.Fleets,
+                key.Namespace,
+                key.Name,
+                Body(fleet, status),
+                Status,
+                isIdempotent: true,
+                cancellation
+            );
             _written[key] = new Written(fleet.Metadata.Uid, fleet.Metadata.ResourceVersion, status, now);
         }
         catch (KubernetesException error) when (error.IsNotFound)
@@ -73,23 +81,30 @@ internal sealed class StatusWriter(KubernetesClient client, TimeProvider time)
 
     public void Forget(ObjectKey fleet) => _written.TryRemove(fleet, out _);
 
-    // Put together by hand, for an apply owns what it names: nothing but the status. The uid keeps it from reaching a fleet that came later.
-    private static byte[] Body(ConnectionFleet fleet, FleetStatus status) =>
-        JsonSerializer.SerializeToUtf8Bytes(
-            new JsonObject
-            {
-                ["apiVersion"] = FleetApi.ApiVersion,
-                ["kind"] = FleetApi.Kind,
-                ["metadata"] = new JsonObject
-                {
-                    ["name"] = fleet.Metadata.Name,
-                    ["namespace"] = fleet.Metadata.Namespace,
-                    ["uid"] = fleet.Metadata.Uid,
-                },
-                ["status"] = JsonSerializer.SerializeToNode(status, FleetJson.Default.FleetStatus),
-            },
-            KubernetesNodeJson.Default.JsonObject
-        );
+    // The whole status at once, which nobody else writes. An apply would do the same for half as much again of the API server's time: for a definition as large
+    // as the fleet's it is by far the dearest request there is. The uid keeps it from reaching a fleet that came later.
+    private static Patch Body(ConnectionFleet fleet, FleetStatus status)
+    {
+        var buffer = new ArrayBufferWriter<byte>(2048);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartArray();
+            json.WriteStartObject();
+            json.WriteString("op", "add");
+            json.WriteString("path", "/metadata/uid");
+            json.WriteString("value", fleet.Metadata.Uid);
+            json.WriteEndObject();
+            json.WriteStartObject();
+            json.WriteString("op", "add");
+            json.WriteString("path", "/status");
+            json.WritePropertyName("value");
+            JsonSerializer.Serialize(json, status, FleetJson.Default.FleetStatus);
+            json.WriteEndObject();
+            json.WriteEndArray();
+        }
+
+        return Patch.Json(buffer.WrittenMemory);
+    }
 
     private sealed record Written(string? Uid, string? VersionBefore, FleetStatus? Status, DateTimeOffset At);
 }

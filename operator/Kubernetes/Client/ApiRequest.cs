@@ -27,8 +27,11 @@ internal sealed record ApiRequest
     /// <summary>Null: the client's.</summary>
     public int? MaxRetries { get; init; }
 
+    /// <summary>A write that says the same however often it is sent.</summary>
+    public bool IsIdempotent { get; init; }
+
     /// <summary>May be sent twice without harm.</summary>
-    public bool IsSafe => Verb is "get" or "list" or "watch" or "apply";
+    public bool IsSafe => IsIdempotent || Verb is "get" or "list" or "watch" or "apply";
 
     /// <summary>Changes nothing.</summary>
     public bool IsRead => Verb is "get" or "list" or "watch";

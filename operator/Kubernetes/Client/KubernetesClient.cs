@@ -129,7 +129,21 @@ public sealed partial class KubernetesClient : IDisposable
         WriteOptions? options = null,
         CancellationToken cancellationToken = default
     )
-        where T : class, IKubernetesObject
+        where T : class, IKubernetesObject =>
+        type.Read(await PatchRawAsync(type, ns, name, patch, options, isIdempotent: false, cancellationToken));
+
+    /// <summary>As <see cref="PatchAsync"/>, for who has no use for the object or reads it otherwise.</summary>
+    /// <param name="isIdempotent">To send it twice does no harm: it is sent again where a connection broke or a server was away for a moment.</param>
+    /// <returns>The object as it is now, as JSON.</returns>
+    public Task<byte[]> PatchRawAsync(
+        ResourceType type,
+        string? ns,
+        string name,
+        Patch patch,
+        WriteOptions? options,
+        bool isIdempotent,
+        CancellationToken cancellationToken = default
+    )
     {
         var query = new Query().AddWrite(options ??= new WriteOptions(), Options.FieldManager);
         var path = type.Path(ns, name, options.Subresource);
@@ -137,8 +151,9 @@ public sealed partial class KubernetesClient : IDisposable
         {
             Body = patch.Body,
             ContentType = patch.ContentType,
+            IsIdempotent = isIdempotent,
         };
-        return type.Read(await _pipeline.SendAsync(request, cancellationToken));
+        return _pipeline.SendAsync(request, cancellationToken);
     }
 
     /// <summary>Deletes an object. Returns false when there was none.</summary>
