@@ -22,6 +22,7 @@ internal static class OperatorCommand
         {
             Description = "Path of the operator program; by default the one built beside this one",
         };
+        var workers = new Option<int?>("--workers") { Description = "Fleets in work at once; by default the operator's own default" };
         var output = new Option<string>("--output")
         {
             Description = "Directory of the report",
@@ -29,7 +30,7 @@ internal static class OperatorCommand
         };
         var command = new Command("operator", "The operator with 100, 300 and 1,000 fleets on a real API server")
         {
-            Options = { quick, scales, rest, program, output },
+            Options = { quick, scales, rest, program, workers, output },
         };
         command.SetAction(
             async (parsed, cancellation) =>
@@ -50,6 +51,7 @@ internal static class OperatorCommand
                     wanted,
                     TimeSpan.FromSeconds(seconds),
                     isQuick,
+                    parsed.GetValue(workers) is { } number ? ["--workers", $"{number}"] : [],
                     parsed.GetValue(output)!,
                     cancellation
                 );
@@ -63,6 +65,7 @@ internal static class OperatorCommand
         IReadOnlyList<int> scales,
         TimeSpan rest,
         bool quick,
+        IReadOnlyList<string> arguments,
         string output,
         CancellationToken cancellation
     )
@@ -79,7 +82,7 @@ internal static class OperatorCommand
             var all = new List<OperatorFigures>();
             foreach (var scale in scales)
             {
-                all.Add(await new OperatorScenario(program, scale, rest, quick ? 10 : 20, Console.Error).RunAsync(cancellation));
+                all.Add(await new OperatorScenario(program, arguments, scale, rest, quick ? 10 : 20, Console.Error).RunAsync(cancellation));
             }
 
             var report = new Report

@@ -52,7 +52,14 @@ internal sealed record OperatorFigures
 }
 
 /// <summary>One scale: a control plane of its own, so many fleets, and an operator that finds them.</summary>
-internal sealed class OperatorScenario(string program, int fleets, TimeSpan quiet, int changes, TextWriter log)
+internal sealed class OperatorScenario(
+    string program,
+    IReadOnlyList<string> arguments,
+    int fleets,
+    TimeSpan quiet,
+    int changes,
+    TextWriter log
+)
 {
     private const string User = "mooring-operator";
     private static readonly TimeSpan ConvergeLimit = TimeSpan.FromMinutes(10);
@@ -76,11 +83,11 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
         var mark = cluster.Audit.Mark();
         try
         {
-            operators.Add(OperatorUnderTest.Start(cluster, program, kubeconfig, "first", []));
+            operators.Add(OperatorUnderTest.Start(cluster, program, kubeconfig, "first", arguments));
             var figures = await ConvergeAsync(cluster, operators[0], mark, playing, stop.Token);
             figures = await RestAsync(cluster, operators[0], figures, stop.Token);
             figures = await ChangeAsync(api, gateways, operators[0], figures, stop.Token);
-            operators.Add(OperatorUnderTest.Start(cluster, program, kubeconfig, "second", []));
+            operators.Add(OperatorUnderTest.Start(cluster, program, kubeconfig, "second", arguments));
             return await SucceedAsync(operators, figures, stop.Token);
         }
         finally
@@ -278,7 +285,7 @@ internal sealed class OperatorScenario(string program, int fleets, TimeSpan quie
         var after = await leader.MetricsAsync(cancellation);
         var p99 = after.QuantileSince(before, 0.99);
         await log.WriteLineAsync(
-            $"  {changes} changes: acknowledged after {took[took.Count / 2]:0} ms (p50), {took[(int)(took.Count * 0.99)]:0} ms (p99); {after.Reconciles - before.Reconciles} reconciles, p99 ≤ {p99:0} ms"
+            $"  {changes} changes: acknowledged after {took[took.Count / 2]:0} ms (p50), {took[(int)(took.Count * 0.99)]:0} ms (p99); {after.Reconciles - before.Reconciles} reconciles, p99 ≤ {p99:0} ms; {after.SpreadSince(before)}"
         );
         return figures with
         {

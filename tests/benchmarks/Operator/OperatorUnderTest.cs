@@ -120,5 +120,26 @@ internal sealed record OperatorMetrics(int Streams, IReadOnlyList<(double Bound,
         return total == 0 ? 0 : since.First(pair => pair.Count >= quantile * total).Bound * 1000;
     }
 
+    /// <summary>How many reconciles there were by upper bound in milliseconds since an earlier reading.</summary>
+    public string SpreadSince(OperatorMetrics before)
+    {
+        var since = Work.Select(
+            (pair, index) => (pair.Bound, Count: pair.Count - (before.Work.Count > index ? before.Work[index].Count : 0))
+        );
+        var below = 0L;
+        var parts = new List<string>();
+        foreach (var (bound, count) in since)
+        {
+            if (count > below)
+            {
+                parts.Add($"{count - below} ≤ {bound * 1000:0}");
+            }
+
+            below = count;
+        }
+
+        return string.Join(", ", parts);
+    }
+
     private static double Number(string text) => double.Parse(text, CultureInfo.InvariantCulture);
 }
