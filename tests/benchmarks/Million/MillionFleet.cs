@@ -11,6 +11,7 @@ internal sealed partial class MillionFleet : IAsyncDisposable
     public const string ApiKey = "not-a-secret-api-key";
     public const string Namespace = "inbox";
 
+    private int _ended;
     private readonly ChildProcess _operator;
     private readonly string _directory;
     private readonly int _gateways;
@@ -81,8 +82,14 @@ internal sealed partial class MillionFleet : IAsyncDisposable
         }
     }
 
+    /// <summary>May be called again.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+        {
+            return;
+        }
+
         await _operator.DisposeAsync();
         if (Directory.Exists(_directory))
         {
