@@ -54,7 +54,7 @@ public sealed class TracingTests(SharedCluster shared)
         }
 
         trace
-            .Single(static span => span.Name == "k8s apply connectionfleets.mooring.dev/status")
+            .Single(static span => span.Name == "k8s patch connectionfleets.mooring.dev/status")
             .Parent.ShouldBe(trace.Single(static span => span.Name == "status").Id);
 
         // A watch or a renewal of the Lease is no trace.
