@@ -45,6 +45,8 @@ public sealed class LastWordTests
         using var control = await BoreClient.DialAsync(rig.Server, null);
         await BoreClient.SendAsync(control, """{"Open":{"version":1,"ports":[{"protocol":"Tcp","port":0}]}}""");
         await Until.TrueAsync(() => rig.Harness.Engine.Tunnels.Open().Count == 1, TunnelRig.Patience, "the tunnel is open");
+        // Before that it would be one that never had a tunnel.
+        await Until.TrueAsync(() => control.Available > 0, TunnelRig.Patience, "the client has its answer");
         if (last.Length > 0)
         {
             await BoreClient.SendAsync(control, last);
