@@ -29,10 +29,13 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
     {
         try
         {
+            var took = TimeSpan.Zero;
             while (true)
             {
-                await Task.Delay(OverloadPace.Next(Volatile.Read(ref _state).Memory), time, cancel);
+                await Task.Delay(OverloadPace.Next(Volatile.Read(ref _state).Memory, took), time, cancel);
+                var began = time.GetTimestamp();
                 await StepAsync();
+                took = time.GetElapsedTime(began);
             }
         }
         catch (OperationCanceledException)

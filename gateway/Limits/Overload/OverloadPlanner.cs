@@ -34,22 +34,22 @@ internal readonly record struct OverloadDecision(bool Sheds, bool Pauses, long E
 /// <summary>When to look at the memory again. Pure.</summary>
 internal static class OverloadPace
 {
+    /// <summary>Between two looks where 200 MB or more are left, or there is no limit.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
+
+    /// <summary>And where there is nothing left.</summary>
     public static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Floods over loopback fill buffers of a gateway with one core at half of this.</summary>
+    /// <summary>More comes in within moments only (a flood over loopback was seen at 500 MB/s), and that is what <see cref="PendingBudget"/> bounds.</summary>
     private const double BytesPerSecond = 200e6;
 
-    /// <summary>Before the room that there is can be filled.</summary>
-    public static TimeSpan Next(MemoryReading memory)
+    /// <summary>Before the room that there is can be filled, but never so soon that looking takes more than half of the time.</summary>
+    /// <param name="memory">As it was at the last look.</param>
+    /// <param name="took">How long that look took, with what it had closed.</param>
+    public static TimeSpan Next(MemoryReading memory, TimeSpan took)
     {
-        if (memory.LimitBytes <= 0)
-        {
-            return Longest;
-        }
-
-        var seconds = (memory.LimitBytes - memory.UsedBytes) / BytesPerSecond;
-        return TimeSpan.FromSeconds(Math.Clamp(seconds, Shortest.TotalSeconds, Longest.TotalSeconds));
+        var seconds = memory.LimitBytes <= 0 ? Longest.TotalSeconds : (memory.LimitBytes - memory.UsedBytes) / BytesPerSecond;
+        return TimeSpan.FromSeconds(Math.Clamp(Math.Max(seconds, took.TotalSeconds), Shortest.TotalSeconds, Longest.TotalSeconds));
     }
 }
 
@@ -76,11 +76,16 @@ internal static class PendingBudget
 /// <param name="Reckoned">When that was so, microseconds; 0: nothing was closed yet.</param>
 internal readonly record struct ShedAllowance(double Left, long Reckoned)
 {
+    /// <summary>Connections that may be closed now.</summary>
     public int Whole => (int)Left;
 
+    /// <summary>As it is later.</summary>
+    /// <param name="now">Microseconds of the same clock.</param>
+    /// <param name="most">Connections a second, and at once.</param>
     public ShedAllowance At(long now, int most) =>
         new(Reckoned == 0 ? most : Math.Min(most, Left + (most * Math.Max(0, now - Reckoned) / 1e6)), now);
 
+    /// <summary>After so many were closed.</summary>
     public ShedAllowance Less(int closed) => this with { Left = Math.Max(0, Left - closed) };
 }
 
@@ -106,6 +111,7 @@ internal static class ShedPlanner
 
     private const double ShortestSeconds = 0.001;
 
+    /// <summary>Connections that may be closed in a second, and at once.</summary>
     /// <param name="holding">Connections that hold anything.</param>
     public static int Most(int holding) => Math.Max(MostAtOnce, holding / 10);
 

@@ -58,15 +58,17 @@ public sealed class ShedPlannerTests
     }
 
     [Theory]
-    [InlineData(0, 0, 1000)]
-    [InlineData(0, 4096, 1000)]
-    [InlineData(3000, 4096, 1000)]
-    [InlineData(51, 60, 45)]
-    [InlineData(58, 60, 20)]
-    [InlineData(70, 60, 20)]
-    public void Look_SoonerTheLessRoomThereIs(long usedMebibytes, long limitMebibytes, int milliseconds) =>
+    [InlineData(0, 0, 0, 1000)]
+    [InlineData(0, 4096, 0, 1000)]
+    [InlineData(3000, 4096, 5, 1000)]
+    [InlineData(51, 60, 5, 45)]
+    [InlineData(58, 60, 5, 20)]
+    [InlineData(58, 60, 70, 70)]
+    [InlineData(58, 60, 7000, 1000)]
+    [InlineData(70, 60, 0, 20)]
+    public void Look_SoonerTheLessRoomThereIs(long usedMebibytes, long limitMebibytes, int took, int milliseconds) =>
         OverloadPace
-            .Next(new MemoryReading(usedMebibytes << 20, limitMebibytes << 20))
+            .Next(new MemoryReading(usedMebibytes << 20, limitMebibytes << 20), TimeSpan.FromMilliseconds(took))
             .TotalMilliseconds.ShouldBeInRange(milliseconds, milliseconds * 1.1);
 
     [Theory]
