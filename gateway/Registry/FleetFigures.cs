@@ -84,7 +84,7 @@ internal static class FleetFigures
         var capacity = gateways.Sum(Counted);
         var serving = gateways.Where(gateway => gateway.State == GatewayState.Serving).ToList();
         var free = serving.Sum(gateway => Math.Max(0, (long)gateway.Capacity * (100 - reservedPercent) / 100 - gateway.Load));
-        var moved = totalBandwidth > 0 ? Percent(gateways.Sum(gateway => gateway.Bandwidth), totalBandwidth) : OfLimits(serving);
+        var moved = totalBandwidth > 0 ? Percent(gateways.Sum(Moved), totalBandwidth) : OfLimits(serving);
         var active = gateways.Any(gateway => gateway.Peer is not null) ? gateways.Sum(gateway => (long)(gateway.Peer?.Tunnels ?? 0)) : load;
         return new CapacityAnswer(free > 0, active, capacity, free, Percent(load, capacity), gateways.Count, moved);
     }
@@ -92,12 +92,13 @@ internal static class FleetFigures
     private static double OfLimits(IEnumerable<GatewayRecord> serving)
     {
         var limited = serving.Where(gateway => gateway.BandwidthCapacity > 0).ToList();
-        return limited.Count == 0
-            ? 0
-            : Percent(limited.Sum(gateway => gateway.Bandwidth), limited.Sum(gateway => gateway.BandwidthCapacity));
+        return limited.Count == 0 ? 0 : Percent(limited.Sum(Moved), limited.Sum(gateway => (double)gateway.BandwidthCapacity));
     }
 
     private static long Counted(GatewayRecord gateway) => gateway.State == GatewayState.Serving ? gateway.Capacity : gateway.Load;
 
-    private static double Percent(long part, long whole) => whole > 0 ? Math.Round(100.0 * part / whole, 1) : 100;
+    // Others' figures may add up to more than a whole number takes.
+    private static double Moved(GatewayRecord gateway) => gateway.Bandwidth;
+
+    private static double Percent(double part, double whole) => whole > 0 ? Math.Round(100.0 * part / whole, 1) : 100;
 }

@@ -138,6 +138,10 @@ public sealed class RegistryPureTests
         answer.ShouldBe(new CapacityAnswer(has, 100, 300, slots, 33.3, 3, 40));
         // What the fleet is there for goes before what its gateways may, and whoever moves something counts.
         FleetFigures.Capacity(fleet, reserved, 8090).BandwidthUtilization.ShouldBe(10);
+        // What another wrote may be any number.
+        var boasts = fleet.Select(gateway => gateway with { Bandwidth = long.MaxValue, BandwidthCapacity = long.MaxValue }).ToList();
+        FleetFigures.Capacity(boasts, reserved, 0).BandwidthUtilization.ShouldBe(100);
+        FleetFigures.Capacity(boasts, reserved, long.MaxValue).BandwidthUtilization.ShouldBe(300);
     }
 
     [Theory]
