@@ -130,7 +130,7 @@ internal sealed unsafe partial class TunnelDesk
 
     /// <summary>
     /// A client that has ended says so before it closes; where it had something unread, the reset comes right behind. What it said is still there to be
-    /// read then. It cannot be answered any more.
+    /// read then. It cannot be answered any more. What is read goes into the loop's buffer, of which nobody who says something has bytes left to look at.
     /// </summary>
     private void HearLast(int client, Channel* channel)
     {

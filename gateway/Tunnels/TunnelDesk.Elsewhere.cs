@@ -63,15 +63,12 @@ internal sealed unsafe partial class TunnelDesk
 
         for (var accepted = 0; accepted < MaxBatch; accepted++)
         {
-            uint length = KernelAddress.MaxBytes;
-            var visitor = Libc.Accept(port.Socket, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
+            var visitor = Accept(port.Socket, out var address, out var from);
             if (visitor < 0)
             {
-                PauseIfExhausted(Libc.LastError);
                 return;
             }
 
-            var (address, from) = KernelAddress.Read(_address);
             var listener = loop.Engine.Listeners[port.Listener];
             var refusal = loop.Table.Holds(visitor) ? loop.Admission.TakeVisitor(listener, address) : RefusalReason.Resources;
             if (refusal is not null)
@@ -113,15 +110,12 @@ internal sealed unsafe partial class TunnelDesk
         var index = Array.FindIndex(loop.Engine.Listeners, static state => state.Setup?.Tunnel is not null);
         for (var accepted = 0; accepted < MaxBatch; accepted++)
         {
-            uint length = KernelAddress.MaxBytes;
-            var peer = Libc.Accept(Service.PeerDescriptor, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
+            var peer = Accept(Service.PeerDescriptor, out var address, out var from);
             if (peer < 0)
             {
-                PauseIfExhausted(Libc.LastError);
                 return;
             }
 
-            var (address, from) = KernelAddress.Read(_address);
             if (
                 index < 0
                 || !loop.Table.Holds(peer)

@@ -43,17 +43,30 @@ internal sealed unsafe partial class TunnelDesk
 
         for (var accepted = 0; accepted < MaxBatch && port.Socket >= 0; accepted++)
         {
-            uint length = KernelAddress.MaxBytes;
-            var visitor = Libc.Accept(port.Socket, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
+            var visitor = Accept(port.Socket, out var address, out var from);
             if (visitor < 0)
             {
-                PauseIfExhausted(Libc.LastError);
                 return;
             }
 
-            var (address, from) = KernelAddress.Read(_address);
             Admit(visitor, port, address, from);
         }
+    }
+
+    /// <summary>The next who waits at a socket; negative: nobody, or there is no descriptor to spare.</summary>
+    private int Accept(int socket, out NetworkAddress address, out ushort from)
+    {
+        uint length = KernelAddress.MaxBytes;
+        var accepted = Libc.Accept(socket, _address, &length, SocketFlag.NonBlocking | SocketFlag.CloseOnExec);
+        if (accepted < 0)
+        {
+            PauseIfExhausted(Libc.LastError);
+            (address, from) = (default, 0);
+            return accepted;
+        }
+
+        (address, from) = KernelAddress.Read(_address);
+        return accepted;
     }
 
     /// <summary>Goes on accepting after a pause. To be called at each turn's end.</summary>
