@@ -53,7 +53,7 @@ public sealed class GatewayByHandTests : IDisposable
         using var http = new HttpClient();
         await StartAsync(http, one, two);
         Hello.IsGranted(await Hello.AskAsync(two)).ShouldBeTrue();
-        using var service = new Echo();
+        using var service = new EchoService();
         await using var tunnel = new OwnTunnel("echo", one.Server.Port, $"{one.Server.Address}", service.Port);
         await Until.TrueAsync(() => tunnel.Ports[0].Number != 0, TunnelFleet.Patience, "the tunnel is open");
 
@@ -211,56 +211,5 @@ public sealed class GatewayByHandTests : IDisposable
 
         Encoding.ASCII.GetString(buffer).ShouldBe("{\"Hello\":");
         return socket;
-    }
-
-    /// <summary>A service that sends back whatever comes.</summary>
-    private sealed class Echo : IDisposable
-    {
-        private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-
-        public Echo()
-        {
-            _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            _listener.Listen();
-            _ = AcceptAsync();
-        }
-
-        public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
-
-        public void Dispose() => _listener.Dispose();
-
-        private async Task AcceptAsync()
-        {
-            try
-            {
-                while (true)
-                {
-                    _ = ServeAsync(await _listener.AcceptAsync());
-                }
-            }
-            catch (Exception error) when (error is SocketException or ObjectDisposedException)
-            {
-                // The test is over.
-            }
-        }
-
-        private static async Task ServeAsync(Socket socket)
-        {
-            using (socket)
-            {
-                var bytes = new byte[16_384];
-                try
-                {
-                    while (await socket.ReceiveAsync(bytes) is > 0 and var count)
-                    {
-                        await socket.SendAsync(bytes.AsMemory(0, count));
-                    }
-                }
-                catch (SocketException)
-                {
-                    // The visitor is gone.
-                }
-            }
-        }
     }
 }
