@@ -3,8 +3,8 @@ namespace Mooring.Gateway.Limits;
 
 /// <summary>Bytes per second: a token bucket's numbers. The bucket's state is when it will be full again, in nanoseconds; 0 is full.</summary>
 /// <remarks>
-/// Bytes are charged once they were read, so a bucket can be overdrawn by a read of each loop at most; what is too much is waited for
-/// afterwards, so the rate holds over any time but the burst's.
+/// A connection's own bucket is charged once its bytes were read. Of one that several threads take from, bytes are reserved before they are read and given back
+/// where there were fewer, so that however many loops look at once, no more than it has is read.
 /// </remarks>
 /// <param name="PerSecond">0: no limit.</param>
 /// <param name="BurstNanoseconds">The burst, as the time in which it comes back.</param>
@@ -35,7 +35,7 @@ internal readonly record struct ByteRate(long PerSecond, long BurstNanoseconds)
     public void Charge(ref long bucket, long now, int bytes)
     {
         var nanoseconds = now * 1000;
-        // After the limit was lowered, what was taken at the old rate is forgiven beyond an empty bucket.
+        // After the limit was raised, what was taken at the old rate is forgiven beyond an empty bucket.
         var full = Math.Clamp(bucket, nanoseconds, nanoseconds + (2 * BurstNanoseconds));
         bucket = full + Nanoseconds(bytes, PerSecond);
     }
@@ -52,6 +52,30 @@ internal readonly record struct ByteRate(long PerSecond, long BurstNanoseconds)
             Charge(ref next, now, bytes);
         } while (Interlocked.CompareExchange(ref bucket, next, seen) != seen);
     }
+
+    /// <summary>As <see cref="Available"/> and <see cref="ChargeShared"/> in one: takes what may be read now, and returns it.</summary>
+    public int ReserveShared(ref long bucket, long now, int wanted)
+    {
+        while (true)
+        {
+            var seen = Volatile.Read(ref bucket);
+            var bytes = Math.Min(wanted, Available(seen, now));
+            if (bytes <= 0)
+            {
+                return 0;
+            }
+
+            var next = seen;
+            Charge(ref next, now, bytes);
+            if (Interlocked.CompareExchange(ref bucket, next, seen) == seen)
+            {
+                return bytes;
+            }
+        }
+    }
+
+    /// <summary>Gives back what was reserved and not read.</summary>
+    public void ReturnShared(ref long bucket, int bytes) => Interlocked.Add(ref bucket, -Nanoseconds(bytes, PerSecond));
 
     /// <summary>Half a burst, 16 KiB at most: less would be many system calls for few bytes.</summary>
     private long Worthwhile => Math.Min(BurstNanoseconds / 2, Nanoseconds(16 * 1024, PerSecond));

@@ -21,6 +21,12 @@ internal sealed unsafe class Shaper : IDisposable
     private readonly PauseWheel _pauses;
     private readonly Action<int> _resume;
 
+    // What the read that is about to be made may take of a listener's bucket.
+    private ListenerState? _reservedOf;
+    private bool _reservedFromClient;
+    private ByteRate _reservedAt;
+    private int _reserved;
+
     public Shaper(RelayLoop loop)
     {
         _loop = loop;
@@ -107,8 +113,10 @@ internal sealed unsafe class Shaper : IDisposable
     }
 
     /// <summary>Bytes that may be read from a side now, at most <paramref name="wanted"/>; 0: not now, reading goes on by itself.</summary>
+    /// <remarks>They are reserved of the listener's bucket until <see cref="Charge"/> says how many came, or somebody else reads, or the turn ends.</remarks>
     public int Allow(int descriptor, Channel* source, int wanted)
     {
+        GiveBack();
         var fromClient = source->Kind == ChannelKind.Client;
         var client = fromClient ? descriptor : source->Peer;
         var handle = _loop.Engine.Sides[client]->Shape;
@@ -118,14 +126,26 @@ internal sealed unsafe class Shaper : IDisposable
         var now = _loop.Now;
         long wait = 0;
         Ask(fromClient ? limits.ConnectionReceive : limits.ConnectionSend, fromClient ? shape->Receive : shape->Send);
-        Ask(
-            fromClient ? limits.ListenerReceive : limits.ListenerSend,
-            Volatile.Read(ref fromClient ? ref state.Buckets.Receive : ref state.Buckets.Send)
-        );
         if (shape->Tunnel != 0)
         {
             var tunnel = _tunnels[shape->Tunnel];
             Ask(tunnel->Rate, fromClient ? tunnel->Receive : tunnel->Send);
+        }
+
+        // Last, since it is reserved: by as much as the others allow.
+        var shared = fromClient ? limits.ListenerReceive : limits.ListenerSend;
+        if (shared.IsSet && wait == 0)
+        {
+            ref var bucket = ref BucketOf(state, fromClient);
+            wanted = shared.ReserveShared(ref bucket, now, wanted);
+            if (wanted == 0)
+            {
+                wait = shared.Wait(Volatile.Read(ref bucket), now);
+            }
+            else
+            {
+                (_reservedOf, _reservedFromClient, _reservedAt, _reserved) = (state, fromClient, shared, wanted);
+            }
         }
 
         if (wait > 0)
@@ -169,16 +189,25 @@ internal sealed unsafe class Shaper : IDisposable
             tunnel->Rate.Charge(ref fromClient ? ref tunnel->Receive : ref tunnel->Send, _loop.Now, count);
         }
 
-        var shared = fromClient ? limits.ListenerReceive : limits.ListenerSend;
-        if (shared.IsSet)
+        if (_reserved > 0 && _reservedOf == state && _reservedFromClient == fromClient)
         {
-            shared.ChargeShared(ref fromClient ? ref state.Buckets.Receive : ref state.Buckets.Send, _loop.Now, count);
+            var taken = Math.Min(_reserved, count);
+            _reserved -= taken;
+            count -= taken;
+        }
+
+        GiveBack();
+        var shared = fromClient ? limits.ListenerReceive : limits.ListenerSend;
+        if (shared.IsSet && count > 0)
+        {
+            shared.ChargeShared(ref BucketOf(state, fromClient), _loop.Now, count);
         }
     }
 
     /// <summary>Resumes what is due, and makes sure that the loop wakes for the next.</summary>
     public void OnTurnEnd()
     {
+        GiveBack();
         if (_pauses.Count == 0)
         {
             return;
@@ -203,6 +232,19 @@ internal sealed unsafe class Shaper : IDisposable
     {
         _shapes.Dispose();
         _tunnels.Dispose();
+    }
+
+    private static ref long BucketOf(ListenerState state, bool fromClient) =>
+        ref fromClient ? ref state.Buckets.Receive : ref state.Buckets.Send;
+
+    /// <summary>What was reserved and not read is the listener's again.</summary>
+    private void GiveBack()
+    {
+        if (_reserved > 0)
+        {
+            _reservedAt.ReturnShared(ref BucketOf(_reservedOf!, _reservedFromClient), _reserved);
+            _reserved = 0;
+        }
     }
 
     private void Pause(int index, long microseconds)

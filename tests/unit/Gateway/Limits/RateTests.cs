@@ -106,6 +106,58 @@ public sealed class RateTests
     }
 
     [Fact]
+    public void ByteRate_ManyLoopsReserveInAnyOrder_TogetherKeepTheRate() =>
+        Prop.ForAll(
+                Gen.Choose(0, int.MaxValue).ToArbitrary(),
+                seed =>
+                {
+                    var random = new Random(seed);
+                    var perSecond = random.Next(100_000, 4_000_000);
+                    var rate = ByteRate.Of(perSecond);
+                    var bucket = 0L;
+                    var now = Start;
+                    var bytes = 0L;
+                    // What each loop has reserved, and has not read yet.
+                    var reserved = new int[16];
+                    for (var step = 0; step < 2000; step++)
+                    {
+                        now += random.Next(200);
+                        var loop = random.Next(reserved.Length);
+                        if (reserved[loop] == 0)
+                        {
+                            reserved[loop] = rate.ReserveShared(ref bucket, now, 64 * 1024);
+                            continue;
+                        }
+
+                        var read = random.Next(reserved[loop] + 1);
+                        rate.ReturnShared(ref bucket, reserved[loop] - read);
+                        reserved[loop] = 0;
+                        bytes += read;
+                    }
+
+                    var seconds = (now - Start) / 1e6;
+                    ((double)bytes).ShouldBeLessThanOrEqualTo(((seconds + 0.25) * perSecond) + 8192, $"seed {seed}");
+                    // All that was given back is there again, once the rest has come back too.
+                    foreach (var rest in reserved)
+                    {
+                        rate.ReturnShared(ref bucket, rest);
+                    }
+
+                    rate.Available(bucket, now + 300_000).ShouldBeGreaterThanOrEqualTo(perSecond / 5, $"seed {seed}");
+                }
+            )
+            .QuickCheckThrowOnFailure();
+
+    [Fact]
+    public async Task ByteRate_ManyThreadsSeeAFullBucket_TakeItOnce()
+    {
+        var rate = ByteRate.Of(1_000_000);
+        var bucket = 0L;
+        var taken = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => rate.ReserveShared(ref bucket, Start, 250_000))));
+        taken.Sum().ShouldBeInRange(234_000, 250_000);
+    }
+
+    [Fact]
     public void AddressRates_OneClientOverItsRate_LeavesOthersAlone()
     {
         var rates = new AddressRates();

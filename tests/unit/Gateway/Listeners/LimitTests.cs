@@ -279,6 +279,31 @@ public sealed class LimitTests
         clients.ForEach(client => client.Dispose());
     }
 
+    [Fact]
+    public async Task Bandwidth_OfAListenerOnManyLoops_IsNoMoreForTheirNumber()
+    {
+        var data = RandomNumberGenerator.GetBytes(60_000);
+        using var server = new TestServer(async socket =>
+        {
+            await SendAsync(socket, data);
+            socket.Shutdown(SocketShutdown.Send);
+        });
+        await using var harness = new EngineHarness(loops: 16);
+        var port = (await harness.ListenAsync())[0];
+        var config = EngineHarness.Config(port, server.Port);
+        var limits = new ListenerLimitsConfig { Bandwidth = new BandwidthConfig { SendBytesPerSecond = 1_000_000 } };
+        await harness.ApplyAsync(config with { Listeners = [config.Listeners[0] with { Limits = limits }] });
+        var time = Stopwatch.StartNew();
+
+        var clients = await EngineProbes.ConnectManyAsync(port, 32);
+        var got = await Task.WhenAll(clients.Select(ReadToEndAsync));
+
+        got.ShouldAllBe(bytes => bytes.SequenceEqual(data));
+        // 1.92 MB less the burst of a quarter of a second.
+        time.Elapsed.TotalSeconds.ShouldBeGreaterThan(1.6);
+        clients.ForEach(client => client.Dispose());
+    }
+
     private static unsafe long Pauses(EngineHarness harness) => harness.Engine.Loops.Sum(loop => loop.Counters[0]->Pauses);
 
     private static long Refused(EngineHarness harness, string reason) =>
