@@ -11,7 +11,8 @@ internal sealed unsafe class Closer(RelayLoop loop)
     /// <param name="descriptor">The client's.</param>
     /// <param name="reason">Why, for the access log.</param>
     /// <param name="reset">Both ends get RST and unsent data is dropped; else the kernel still sends what it has taken, then FIN.</param>
-    public void Close(int descriptor, CloseReason reason, bool reset)
+    /// <param name="linger">It was turned away with an answer, which what it still sends must not cost it.</param>
+    public void Close(int descriptor, CloseReason reason, bool reset, bool linger = false)
     {
         var client = loop.Table[descriptor];
         if (client->Phase == ChannelPhase.Refused)
@@ -47,7 +48,7 @@ internal sealed unsafe class Closer(RelayLoop loop)
                 Proxy = client->Has(ChannelFlags.Side) ? ProxyLog.Of(loop.Sides.ProxyOf(descriptor, client)) : null,
             }
         );
-        GiveBack(descriptor, client, reset);
+        GiveBack(descriptor, client, reset, linger);
     }
 
     /// <summary>Lets go of a connection that goes on in another process: this one's descriptors are closed, the connection is not touched.</summary>
@@ -55,7 +56,7 @@ internal sealed unsafe class Closer(RelayLoop loop)
     public void Leave(int descriptor) => GiveBack(descriptor, loop.Table[descriptor], reset: false);
 
     /// <summary>Gives back whatever the connection holds here.</summary>
-    private void GiveBack(int descriptor, Channel* client, bool reset)
+    private void GiveBack(int descriptor, Channel* client, bool reset, bool linger = false)
     {
         loop.Timers.Disarm(descriptor);
         if (client->Phase == ChannelPhase.Hub)
@@ -94,6 +95,15 @@ internal sealed unsafe class Closer(RelayLoop loop)
         if (client->Has(ChannelFlags.Side))
         {
             loop.Sides.Forget(descriptor);
+        }
+
+        if (linger)
+        {
+            loop.Unqueue(descriptor);
+            if (loop.Refuser.TryLinger(descriptor))
+            {
+                return;
+            }
         }
 
         loop.CloseLater(descriptor);

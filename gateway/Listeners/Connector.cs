@@ -351,15 +351,16 @@ internal sealed unsafe class Connector(RelayLoop loop)
         listener.CountRefusal(reason);
         if (!loop.Upgrader.OnNoUpstream(client, channel, attempts > 0))
         {
-            loop.Closer.Close(
+            loop.Refuser.TurnAway(
                 client,
+                listener.Setup?.Config,
+                reason,
                 reason switch
                 {
                     RefusalReason.Resources => CloseReason.Resources,
                     RefusalReason.ConnectFailed => CloseReason.ConnectFailed,
                     _ => CloseReason.NoBackend,
-                },
-                reset: true
+                }
             );
         }
     }

@@ -66,10 +66,15 @@ internal sealed unsafe class ProxyStage(RelayLoop loop)
         }
 
         var bytes = new ReadOnlySpan<byte>(loop.ReadBuffer, count);
-        var proxy = loop.Engine.Listeners[channel->Listener].Setup?.Config.Proxy;
-        var result = proxy is null
-            ? ProxyParse.Error(0, "the listener is gone")
-            : ProxyHeaderParser.Parse(bytes, proxy.Versions, ProxyHeader.MaxBytes, out _header);
+        // Once: another thread may take it away at any moment.
+        var setup = loop.Engine.Listeners[channel->Listener].Setup;
+        if (setup?.Config.Proxy is not { } proxy)
+        {
+            Refuse(client, channel, null, RefusalReason.ProxyHeader);
+            return false;
+        }
+
+        var result = ProxyHeaderParser.Parse(bytes, proxy.Versions, ProxyHeader.MaxBytes, out _header);
         if (result.Status == ProxyStatus.NeedMore && mayCome)
         {
             return true;
@@ -77,7 +82,7 @@ internal sealed unsafe class ProxyStage(RelayLoop loop)
 
         if (result.Status != ProxyStatus.Complete)
         {
-            Refuse(client, channel, RefusalReason.ProxyHeader);
+            Refuse(client, channel, setup, RefusalReason.ProxyHeader);
             return false;
         }
 
@@ -88,41 +93,45 @@ internal sealed unsafe class ProxyStage(RelayLoop loop)
             return false;
         }
 
-        Accept(client, channel, bytes[.._header.Length]);
+        Accept(client, channel, setup, bytes[.._header.Length]);
         return false;
     }
 
     private ProxyHeader _header;
 
-    private void Accept(int client, Channel* channel, ReadOnlySpan<byte> bytes)
+    private void Accept(int client, Channel* channel, ListenerSetup setup, ReadOnlySpan<byte> bytes)
     {
-        var listener = loop.Engine.Listeners[channel->Listener];
         if (_header.HasAddresses || _header.Tlvs.Any)
         {
             loop.Sides.Keep(client, channel, ref _header, bytes);
         }
 
-        var address = _header.HasAddresses ? _header.Source : channel->Address;
-        if (loop.Admission.Identify(channel, address) is { } refusal)
-        {
-            Refuse(client, channel, refusal);
-            return;
-        }
-
         if (_header.HasAddresses)
         {
+            if (loop.Admission.Identify(channel, _header.Source) is { } refusal)
+            {
+                Refuse(client, channel, setup, refusal);
+                return;
+            }
+
             channel->Port = _header.SourcePort;
         }
 
-        loop.Acceptor.Serve(client, channel, listener.Setup!);
+        // Else (LOCAL, UNKNOWN) it is the proxy's own, such as its health check, which stays counted as the proxy's and is bound by no limit of clients.
+        loop.Acceptor.Serve(client, channel, setup);
     }
 
-    private void Refuse(int client, Channel* channel, RefusalReason reason)
+    /// <param name="setup">Null: the listener is gone.</param>
+    private void Refuse(int client, Channel* channel, ListenerSetup? setup, RefusalReason reason)
     {
-        var listener = loop.Engine.Listeners[channel->Listener];
-        listener.CountRefusal(reason);
-        var broken = reason == RefusalReason.ProxyHeader;
-        var answered = !broken && Refuser.TryAnswer(client, listener.Setup!.Config, reason);
-        loop.Closer.Close(client, broken ? CloseReason.ProxyHeader : CloseReason.Refused, reset: !answered);
+        loop.Engine.Listeners[channel->Listener].CountRefusal(reason);
+        if (reason == RefusalReason.ProxyHeader)
+        {
+            loop.Closer.Close(client, CloseReason.ProxyHeader, reset: true);
+        }
+        else
+        {
+            loop.Refuser.TurnAway(client, setup?.Config, reason, CloseReason.Refused);
+        }
     }
 }

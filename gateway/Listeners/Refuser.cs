@@ -60,6 +60,18 @@ internal sealed unsafe class Refuser(RelayLoop loop) : IDisposable
         }
     }
 
+    /// <summary>Ends a client that has a channel as its listener says to those it turns away.</summary>
+    /// <param name="client">The client's descriptor.</param>
+    /// <param name="listener">Null: it is gone.</param>
+    /// <param name="reason">Why, for the answer.</param>
+    /// <param name="close">Why, for the access log.</param>
+    public void TurnAway(int client, ListenerSnapshot? listener, RefusalReason reason, CloseReason close)
+    {
+        var refuse = listener?.Limits.Refuse ?? RefusalAnswer.Reset;
+        var answered = refuse == RefusalAnswer.Message && TryAnswer(client, listener!, reason);
+        loop.Closer.Close(client, close, reset: refuse == RefusalAnswer.Reset, linger: answered);
+    }
+
     public void OnEvent(int client)
     {
         // What it sends is dropped, a buffer's worth per event.
@@ -85,7 +97,8 @@ internal sealed unsafe class Refuser(RelayLoop loop) : IDisposable
         _lingering.Clear();
     }
 
-    private bool TryLinger(int client)
+    /// <summary>Keeps the socket of a client that was answered, and holds nothing any more, until it ends. False: it is to be closed now.</summary>
+    public bool TryLinger(int client)
     {
         if (Lingering >= MaxLingering || !loop.Table.Holds(client))
         {

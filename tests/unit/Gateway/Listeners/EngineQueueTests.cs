@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Testing;
@@ -66,6 +67,40 @@ public sealed class EngineQueueTests
         await PingAsync(holder);
     }
 
+    [Theory]
+    [InlineData(RefusalAnswer.Message, "busy, sorry\n")]
+    [InlineData(RefusalAnswer.Close, "")]
+    public async Task Queue_Full_ClientGetsTheAnswerThatIsConfigured(RefusalAnswer refuse, string answer)
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness();
+        var limits = new ListenerLimitsConfig { Refuse = refuse, Message = answer };
+        var port = await ServeAsync(gateway, server.Port, new QueueConfig { MaxLength = 1, Timeout = TimeSpan.FromMinutes(1) }, limits);
+        using var holder = await EngineHarness.ConnectAsync(port);
+        await PingAsync(holder);
+        using var waiter = await EngineHarness.ConnectAsync(port);
+        await Until.TrueAsync(() => Queue(gateway) is { Length: 1 }, EngineHarness.Patience, "one waits");
+
+        using var third = await EngineHarness.ConnectAsync(port);
+        if (refuse == RefusalAnswer.Message)
+        {
+            // It speaks too, before or after, which must not become a reset that loses the answer.
+            await third.SendAsync("hello"u8.ToArray());
+        }
+
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        var got = new MemoryStream();
+        var buffer = new byte[256];
+        while (await third.ReceiveAsync(buffer, limit.Token) is > 0 and var count)
+        {
+            got.Write(buffer, 0, count);
+        }
+
+        Encoding.ASCII.GetString(got.ToArray()).ShouldBe(answer);
+        gateway.Engine.ListenerLoads()[0].RefusedTotal["queue_full"].ShouldBe(1);
+        await PingAsync(holder);
+    }
+
     [Fact]
     public async Task Queue_WaiterLeaves_ItsPlaceGoesToTheNextOne()
     {
@@ -130,7 +165,13 @@ public sealed class EngineQueueTests
 
     private static QueueLoad Queue(EngineHarness gateway) => gateway.Engine.BackendLoads()[0].Queue!;
 
-    private static async Task<int> ServeAsync(EngineHarness gateway, int backend, QueueConfig queue, int places = 1)
+    private static async Task<int> ServeAsync(
+        EngineHarness gateway,
+        int backend,
+        QueueConfig queue,
+        ListenerLimitsConfig? limits = null,
+        int places = 1
+    )
     {
         var port = (await gateway.ListenAsync())[0];
         var config = EngineHarness.Config(port, backend);
@@ -138,6 +179,7 @@ public sealed class EngineQueueTests
             config with
             {
                 Backends = [config.Backends[0] with { MaxConnectionsPerEndpoint = places, Queue = queue }],
+                Listeners = [config.Listeners[0] with { Limits = limits ?? new ListenerLimitsConfig() }],
             }
         );
         return port;

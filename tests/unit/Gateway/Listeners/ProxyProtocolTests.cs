@@ -130,6 +130,39 @@ public sealed class ProxyProtocolTests
     }
 
     [Fact]
+    public async Task Local_LimitsOfClients_DoNotHoldTheProxyItself()
+    {
+        using var server = new TestServer();
+        await using var harness = new EngineHarness();
+        var port = (await harness.ListenAsync())[0];
+        var config = Config(port, server.Port, new ProxyProtocolConfig { Trusted = ["127.0.0.1"] });
+        var rate = new RateConfig { PerSecond = 1, Burst = 1 };
+        await harness.ApplyAsync(
+            config with
+            {
+                Capacity = new CapacityConfig { PerAddress = 1, NewPerAddress = rate },
+            }
+        );
+        var header = new byte[16];
+        ProxyHeaderWriter.WriteLocal(header);
+        var checks = new List<Socket>();
+        for (var i = 0; i < 5; i++)
+        {
+            checks.Add(await EngineHarness.ConnectAsync(port));
+            await checks[i].SendAsync((byte[])[.. header, .. "ok?"u8]);
+            (await ReadAsync(checks[i], 3)).ShouldBe("ok?");
+        }
+
+        using var client = await EngineHarness.ConnectAsync(port);
+        await client.SendAsync(Encoding.ASCII.GetBytes(Line + "1"));
+        (await ReadAsync(client, 1)).ShouldBe("1");
+        harness.Engine.ListenerLoads().Single().RefusedTotal.ShouldBeEmpty();
+        checks.ForEach(check => check.Dispose());
+        client.Dispose();
+        await harness.NoneOpenAsync();
+    }
+
+    [Fact]
     public async Task PerAddress_CountsTheClientsBehindTheProxy()
     {
         using var server = new TestServer();
