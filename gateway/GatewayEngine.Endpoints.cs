@@ -3,6 +3,7 @@ using Mooring.Contracts.Stream;
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway;
@@ -146,6 +147,7 @@ internal sealed partial class GatewayEngine
     /// <summary>Keeps the endpoints that come from DNS up to date.</summary>
     private async Task ResolveAsync(CancellationToken cancel)
     {
+        var guard = new FaultGuard("names of backends", TimeProvider.System);
         try
         {
             while (true)
@@ -153,18 +155,7 @@ internal sealed partial class GatewayEngine
                 await _resolveNow.WaitAsync(EndpointResolver.Interval, cancel);
                 foreach (var backend in _state.Backends.Values.Where(NeedsDns))
                 {
-                    var config = backend.Config;
-                    var resolved = await _options.Resolver.ResolveAsync(config, cancel);
-                    lock (_endpoints)
-                    {
-                        // A reload or a push may have come meanwhile.
-                        if (resolved is not null && backend.Config == config && NeedsDns(backend))
-                        {
-                            backend.Replace(resolved, pushed: false, EventLoop.Clock());
-                        }
-                    }
-
-                    await RecountAsync(cancel);
+                    await guard.RunAsync(() => ResolveAsync(backend, cancel));
                 }
             }
         }
@@ -172,6 +163,22 @@ internal sealed partial class GatewayEngine
         {
             // The engine ends.
         }
+    }
+
+    private async Task ResolveAsync(BackendState backend, CancellationToken cancel)
+    {
+        var config = backend.Config;
+        var resolved = await _options.Resolver.ResolveAsync(config, cancel);
+        lock (_endpoints)
+        {
+            // A reload or a push may have come meanwhile.
+            if (resolved is not null && backend.Config == config && NeedsDns(backend))
+            {
+                backend.Replace(resolved, pushed: false, EventLoop.Clock());
+            }
+        }
+
+        await RecountAsync(cancel);
     }
 
     private static bool NeedsDns(BackendState backend) =>

@@ -1,4 +1,5 @@
 using Mooring.Gateway.Backends.Checks;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Backends;
@@ -31,11 +32,13 @@ internal sealed class BackendKeeper(
     public async Task RunAsync(CancellationToken cancel)
     {
         using var timer = new PeriodicTimer(Pace, time);
+        var guard = new FaultGuard("checks, queues and drains of backends", time);
         try
         {
             while (await timer.WaitForNextTickAsync(cancel))
             {
-                var isIdle = await StepAsync(EventLoop.Clock(), cancel);
+                var isIdle = false;
+                await guard.RunAsync(async () => isIdle = await StepAsync(EventLoop.Clock(), cancel));
                 if (timer.Period != (isIdle ? IdlePace : Pace))
                 {
                     timer.Period = isIdle ? IdlePace : Pace;

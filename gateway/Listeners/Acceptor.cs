@@ -320,13 +320,21 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         channel->Port = port;
         channel->Listener = index;
         channel->LastActive = loop.Tick;
-        if (behindProxy)
+        try
         {
-            loop.Proxy.Start(client, channel, setup!);
+            if (behindProxy)
+            {
+                loop.Proxy.Start(client, channel, setup!);
+            }
+            else
+            {
+                Serve(client, channel, setup!);
+            }
         }
-        else
+        catch (Exception error)
         {
-            Serve(client, channel, setup!);
+            // What a peer sends first is parsed here already.
+            loop.OnFault(client, error);
         }
     }
 }

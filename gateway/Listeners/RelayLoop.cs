@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Mooring.Gateway.Bench;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Hub.Listening;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.Tunnels;
 
@@ -259,9 +260,29 @@ internal sealed unsafe class RelayLoop : EventLoop
         }
     }
 
-    private void OnFault(int client, Exception error)
+    private void EndHubTurn()
     {
-        Console.Error.WriteLine($"{Thread.CurrentThread.Name}: a connection is closed for a fault of the gateway: {error}");
+        try
+        {
+            Hub?.OnTurnEnd();
+        }
+        catch (Exception error)
+        {
+            OnFault(-1, error);
+            // What it had not come to is still queued.
+            Wake();
+        }
+    }
+
+    /// <summary>The gateway's own fault ends the connection that it came with, and no other.</summary>
+    /// <param name="client">The client's descriptor; -1: there is none.</param>
+    /// <param name="error">What was thrown.</param>
+    public void OnFault(int client, Exception error)
+    {
+        FaultGuard.Count();
+        Console.Error.WriteLine(
+            $"{Thread.CurrentThread.Name}: {(client < 0 ? "a fault of the gateway" : "a connection is closed for a fault of the gateway")}: {error}"
+        );
         if (client >= 0 && Table[client]->Kind == ChannelKind.Client)
         {
             Closer.Close(client, CloseReason.Fault, reset: true);
@@ -270,13 +291,21 @@ internal sealed unsafe class RelayLoop : EventLoop
 
     protected override void OnAcceptable(int listener)
     {
-        if (listener >= TunnelDesk.FirstSlot)
+        try
         {
-            Tunnels.OnAcceptable(listener);
+            if (listener >= TunnelDesk.FirstSlot)
+            {
+                Tunnels.OnAcceptable(listener);
+            }
+            else
+            {
+                Acceptor.OnAcceptable(listener);
+            }
         }
-        else
+        catch (Exception error)
         {
-            Acceptor.OnAcceptable(listener);
+            // Level-triggered: whoever waits comes in the next turn.
+            OnFault(-1, error);
         }
     }
 
@@ -331,10 +360,12 @@ internal sealed unsafe class RelayLoop : EventLoop
     {
         Acceptor.OnTurnEnd();
         Datagrams?.OnTurnEnd();
-        Hub?.OnTurnEnd();
+        EndHubTurn();
         Shaper.OnTurnEnd();
         Tunnels.OnTurnEnd();
     }
+
+    protected override void OnCommandFault(Exception error) => OnFault(-1, error);
 
     protected override void OnDescriptorsFreed(int count) => Acceptor.OnDescriptorsFreed(count);
 

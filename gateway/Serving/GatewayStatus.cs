@@ -133,6 +133,7 @@ internal sealed class GatewayStatus(
             ReloadsRejected = configs.Rejected,
             StreamConnected = Stream?.IsConnected,
             LogLinesDropped = log.Dropped,
+            Faults = FaultGuard.Total,
             Registry = Registry,
             CertificateExpiries = engine.CertificateExpiries,
             HandedIn = engine.Arrivals.Settled,

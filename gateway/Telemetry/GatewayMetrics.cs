@@ -72,6 +72,13 @@ internal static class GatewayMetrics
             s => [new(s.LogLinesDropped)]
         ),
         new(
+            "mooring_gateway_faults_total",
+            Counter,
+            "Exceptions that nobody foresaw: each ended one connection or one step of a duty, and is on standard error.",
+            None,
+            s => [new(s.Faults)]
+        ),
+        new(
             "mooring_gateway_handover_connections_total",
             Counter,
             "Open connections taken over from another gateway (in) or handed over to one (out).",

@@ -25,6 +25,9 @@ internal sealed record MetricSource
 
     public long LogLinesDropped { get; init; }
 
+    /// <summary>Of the process, as <see cref="FaultGuard.Total"/> counts.</summary>
+    public long Faults { get; init; }
+
     /// <summary>Null before the first config.</summary>
     public RegistryView? Registry { get; init; }
 

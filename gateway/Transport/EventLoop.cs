@@ -261,6 +261,9 @@ internal abstract unsafe class EventLoop : IDisposable
     /// <summary>The turn's events are done; descriptors are closed after this.</summary>
     protected abstract void OnTurnEnd();
 
+    /// <summary>A command threw what it should not have: whoever posted it may wait in vain, and everybody else goes on.</summary>
+    protected abstract void OnCommandFault(Exception error);
+
     /// <summary>Descriptors of this loop were closed.</summary>
     protected abstract void OnDescriptorsFreed(int count);
 
@@ -379,7 +382,14 @@ internal abstract unsafe class EventLoop : IDisposable
         OnWoken();
         while (_commands.TryDequeue(out var command))
         {
-            command();
+            try
+            {
+                command();
+            }
+            catch (Exception error)
+            {
+                OnCommandFault(error);
+            }
         }
     }
 

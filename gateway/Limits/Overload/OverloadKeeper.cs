@@ -1,6 +1,7 @@
 using System.Globalization;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Limits.Overload;
@@ -30,11 +31,12 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
         try
         {
             var took = TimeSpan.Zero;
+            var guard = new FaultGuard("the watch over memory", time);
             while (true)
             {
                 await Task.Delay(OverloadPace.Next(Volatile.Read(ref _state).Memory, took), time, cancel);
                 var began = time.GetTimestamp();
-                await StepAsync();
+                await guard.RunAsync(StepAsync);
                 took = time.GetElapsedTime(began);
             }
         }

@@ -47,6 +47,7 @@ internal sealed class GeoKeeper(IReadOnlyList<RelayLoop> loops, Action<string, s
     public async Task RunAsync(TimeSpan interval, TimeProvider time, CancellationToken cancel)
     {
         using var timer = new PeriodicTimer(interval, time);
+        var guard = new FaultGuard("the look at the database of countries", time);
         try
         {
             while (await timer.WaitForNextTickAsync(cancel))
@@ -54,7 +55,7 @@ internal sealed class GeoKeeper(IReadOnlyList<RelayLoop> loops, Action<string, s
                 await _gate.WaitAsync(cancel);
                 try
                 {
-                    await LookAsync();
+                    await guard.RunAsync(LookAsync);
                 }
                 finally
                 {

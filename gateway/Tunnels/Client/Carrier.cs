@@ -155,6 +155,9 @@ internal sealed class Carrier : EventLoop
 
     protected override void OnTurnEnd() { }
 
+    protected override void OnCommandFault(Exception error) =>
+        Console.Error.WriteLine($"{Thread.CurrentThread.Name}: a fault of the client: {error}");
+
     protected override void OnDescriptorsFreed(int count) { }
 
     private static unsafe (int Socket, int Error) Begin(IPAddress address, int port)
