@@ -67,6 +67,8 @@ internal static class HubCompiler
             ("webSocket.affinity", socket.Affinity is not null),
             ("webSocket.lifetime", socket.Lifetime is not null),
             ("webSocket.idleTimeout", socket.IdleTimeout > TimeSpan.Zero),
+            ("limits.bandwidth", listener.Limits?.Bandwidth is not null),
+            ("limits.connectionBandwidth", listener.Limits?.ConnectionBandwidth is not null),
         ];
         foreach (var (field, isSet) in fields)
         {

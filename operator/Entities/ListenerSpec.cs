@@ -12,6 +12,11 @@ namespace Mooring.Operator.Entities;
     FieldPath = ".limits"
 )]
 [ValidationRule(
+    "!has(self.webSocket) || self.webSocket.mode != 'Hub' || !has(self.limits) || (!has(self.limits.bandwidth) && !has(self.limits.connectionBandwidth))",
+    "bandwidth is not for mode Hub: what a client may send and get is bounded by the Hub's queues",
+    FieldPath = ".limits"
+)]
+[ValidationRule(
     "self.protocol != 'UDP' || !has(self.proxyProtocol)",
     "proxyProtocol is not for protocol UDP",
     FieldPath = ".proxyProtocol"

@@ -14,6 +14,10 @@ internal sealed class ListenerLimitsRules : AbstractValidator<ListenerSpec>
             .Must(limits => limits is null or { Bandwidth: null, ConnectionBandwidth: null, Refuse: "Reset" })
             .When(listener => listener.Protocol == Protocols.Udp)
             .WithMessage("of limits, only newConnections is for protocol UDP");
+        RuleFor(listener => listener.Limits)
+            .Must(limits => limits is null or { Bandwidth: null, ConnectionBandwidth: null })
+            .When(listener => listener.WebSocket?.Mode == WebSocketModes.Hub)
+            .WithMessage("bandwidth is not for mode Hub: what a client may send and get is bounded by the Hub's queues");
         RuleFor(listener => listener.Limits!.Message)
             .Null()
             .When(listener => listener.Limits!.Refuse != "Message")
