@@ -26,10 +26,13 @@ public sealed partial class DescriptorLimitTests : IDisposable
         using var server = new TestServer();
         var (port, admin) = (EngineProbes.ClosedPort(), EngineProbes.ClosedPort());
         var file = Path.Combine(_folder.FullName, "gateway.json");
-        await File.WriteAllTextAsync(
-            file,
-            JsonSerializer.Serialize(EngineHarness.Config(port, server.Port), ContractsJson.Default.GatewayConfig)
-        );
+        var config = EngineHarness.Config(port, server.Port);
+        // So long may one wait who was accepted and has no descriptor for an upstream, and this machine may be slow.
+        config = config with
+        {
+            Backends = [config.Backends[0] with { ConnectTimeout = TimeSpan.FromSeconds(60) }],
+        };
+        await File.WriteAllTextAsync(file, JsonSerializer.Serialize(config, ContractsJson.Default.GatewayConfig));
         using var gateway = new GatewayRun("--config", file, "--bind", "127.0.0.1", "--loops", $"{Loops}", "--admin", $"127.0.0.1:{admin}");
         await gateway.EventAsync("started");
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{admin}") };
