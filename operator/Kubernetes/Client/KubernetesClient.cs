@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Mooring.Kubernetes.Configuration;
 using Mooring.Kubernetes.Models;
+using Mooring.Kubernetes.Telemetry;
 
 namespace Mooring.Kubernetes.Client;
 
@@ -43,6 +44,13 @@ public sealed partial class KubernetesClient : IDisposable
     {
         get => _pipeline.MayWrite;
         set => _pipeline.MayWrite = value;
+    }
+
+    /// <summary>Hears how requests and the watches of informers fare. Null: nobody. Default null; set before the first request.</summary>
+    public IApiWitness? Witness
+    {
+        get => _pipeline.Witness;
+        set => _pipeline.Witness = value;
     }
 
     internal TimeProvider Time { get; }

@@ -19,6 +19,9 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
     /// <inheritdoc cref="KubernetesClient.MayWrite"/>
     public Func<bool>? MayWrite { get; set; }
 
+    /// <inheritdoc cref="KubernetesClient.Witness"/>
+    public IApiWitness? Witness { get; set; }
+
     /// <summary>Sends, and reads the whole answer.</summary>
     /// <exception cref="KubernetesException">The server answered with an error, and trying again did not help.</exception>
     /// <exception cref="HttpRequestException">The server could not be reached, or the connection broke.</exception>
@@ -140,7 +143,22 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
                 activity?.SetStatus(ActivityStatusCode.Error, code);
             }
 
-            KubernetesMetrics.RequestEnded(request.Verb, request.Resource, code, time.GetElapsedTime(started));
+            var took = time.GetElapsedTime(started);
+            KubernetesMetrics.RequestEnded(request.Verb, request.Resource, code, took);
+            Testify(request, code, took, cancellationToken.IsCancellationRequested);
+        }
+    }
+
+    // What the caller gave up says nothing of the server.
+    private void Testify(ApiRequest request, string code, TimeSpan took, bool givenUp)
+    {
+        if (code is not ("error" or "timeout"))
+        {
+            Witness?.Answered(request.Verb, request.Resource, took);
+        }
+        else if (!givenUp)
+        {
+            Witness?.Unanswered(request.Verb, request.Resource);
         }
     }
 

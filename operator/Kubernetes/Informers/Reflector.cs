@@ -134,9 +134,16 @@ internal sealed partial class Reflector<T>(
                 _backoff.Reset();
             }
 
-            throw new WatchEndedException(version, progress, error);
+            var ended = new WatchEndedException(version, progress, error);
+            if (opened || error is KubernetesException)
+            {
+                client.Witness?.WatchEnded(type.QualifiedName, ended.How, _time.GetElapsedTime(started));
+            }
+
+            throw ended;
         }
 
+        client.Witness?.WatchEnded(type.QualifiedName, "server", _time.GetElapsedTime(started));
         if (!progress && _time.GetElapsedTime(started) < ShortWatch)
         {
             throw new WatchEndedException(version, progress, new IOException("the watch ended at once, without an event"));
