@@ -5,6 +5,7 @@ using Mooring.Kubernetes.LeaderElection;
 using Mooring.Operator.AdminApi;
 using Mooring.Operator.AdminApi.InCluster;
 using Mooring.Operator.Metrics;
+using Mooring.Operator.Run.Troubles;
 
 namespace Mooring.Operator.Run;
 
@@ -95,6 +96,16 @@ internal sealed class ClusterOperator(
 
     private async Task<int> RunAsync(CancellationToken stopping)
     {
+        // By the client that goes on writing after a term of leading.
+        await using var troubles = new TroubleWatch(
+            reviews,
+            ownNamespace,
+            options.LeaseName,
+            new TroubleLimits(),
+            TimeProvider.System,
+            loggers
+        );
+        client.Witness = troubles;
         await using var work = new FleetOperator(options, client, ownNamespace, loggers);
         await using var health = HttpServers.Health(options.Http, _health, options.OpenMetrics ? _metrics : null, loggers);
         await health.StartAsync(stopping);
@@ -104,7 +115,11 @@ internal sealed class ClusterOperator(
         _health.HasSynced = () => work.HasSynced;
         using var caches = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         // The caches are filled before it leads, so that taking over costs no lists.
-        var following = Task.WhenAll(work.FollowAsync(caches.Token), MemoryTrim.RunAsync(TimeProvider.System, caches.Token));
+        var following = Task.WhenAll(
+            work.FollowAsync(caches.Token),
+            MemoryTrim.RunAsync(TimeProvider.System, caches.Token),
+            troubles.RunAsync(caches.Token)
+        );
         try
         {
             return await (

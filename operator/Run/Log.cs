@@ -30,6 +30,12 @@ internal static partial class Log
     [LoggerMessage(107, LogLevel.Warning, "HorizontalPodAutoscalers cannot read how many gateways are wanted: {Problem}")]
     public static partial void MetricsApiFailed(ILogger logger, string problem);
 
+    [LoggerMessage(109, LogLevel.Warning, "{Kind}: {Note}")]
+    public static partial void Trouble(ILogger logger, Troubles.TroubleKind kind, string note);
+
+    [LoggerMessage(110, LogLevel.Information, "{Kind} is {Note}")]
+    public static partial void TroubleOver(ILogger logger, Troubles.TroubleKind kind, string note);
+
     [LoggerMessage(108, LogLevel.Error, "Fleets are left as they are until this may be read: {Missing}")]
     public static partial void Blind(ILogger logger, string missing);
 }

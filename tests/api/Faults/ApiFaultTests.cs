@@ -77,6 +77,12 @@ public sealed class ApiFaultTests(FaultCluster own) : IClassFixture<FaultCluster
         proxy.Speak();
         await EachAsync(ns, @operator, All, static fleet => IsReady(fleet) && Replicas(fleet) == 2 ? null : "not two");
 
+        // What befell them all is told of the operator's Lease.
+        foreach (var trouble in new[] { "ApiServerAway", "WatchesCut", "WatchesExpired" })
+        {
+            await EventAsync(role.Namespace, OperatorRole.LeaseName, trouble);
+        }
+
         // Only the watches are still cut, again and again: that is no reason to write anything.
         var quiet = await QuietAsync(proxy, role.User);
 
@@ -113,6 +119,29 @@ public sealed class ApiFaultTests(FaultCluster own) : IClassFixture<FaultCluster
         // Every loop is alive after all that.
         metrics.ShouldContain("kubernetes_loop_last_active_timestamp_seconds{");
         @operator.Log.ShouldContain("Following ");
+    }
+
+    [ClusterFact]
+    public async Task SlowServer_IsToldOfTheLease_WhereKubectlDescribeShowsIt()
+    {
+        var cluster = own.Cluster;
+        var ns = await cluster.CreateNamespaceAsync("slow");
+        var role = await OperatorRole.CreateAsync(cluster);
+        await using var proxy = await ApiFaultProxy.StartAsync(cluster, role.User);
+        proxy.Rule = static _ => new ApiFault { Delay = TimeSpan.FromMilliseconds(1200) };
+        await using var @operator = await OperatorProcess.StartAsync(cluster, role.Via(cluster, proxy.Address), ["--namespace", ns]);
+
+        await EventAsync(role.Namespace, OperatorRole.LeaseName, "ApiServerSlow");
+        await Eventually.HoldsAsync(
+            async () =>
+                await cluster.Kubectl.RunAsync("describe", "lease", OperatorRole.LeaseName, "-n", role.Namespace) is var text
+                && text.Contains("requests within 60 s took more than 1 s", StringComparison.Ordinal)
+                    ? null
+                    : text,
+            Patience
+        );
+        (await @operator.GetAsync("/metrics")).ShouldContain("mooring_troubles_total{kind=\"ApiServerSlow\"");
+        @operator.Process.HasExited.ShouldBeFalse();
     }
 
     /// <summary>What befalls a request while everything goes on.</summary>

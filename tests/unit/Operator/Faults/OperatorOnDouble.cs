@@ -6,6 +6,7 @@ using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Run;
+using Mooring.Operator.Run.Troubles;
 using Mooring.Testing;
 using Mooring.Testing.ApiDouble;
 
@@ -34,7 +35,10 @@ internal sealed class OperatorOnDouble : IAsyncDisposable
     private readonly Task _following;
     private readonly Task _working;
 
-    private OperatorOnDouble(KubernetesApiDouble api, string name, Func<bool> mayWork)
+    private readonly KubernetesClient _witness;
+    private readonly TroubleWatch? _troubles;
+
+    private OperatorOnDouble(KubernetesApiDouble api, string name, Func<bool> mayWork, TroubleLimits? troubles)
     {
         (_api, Name) = (api, name);
         _client = new KubernetesClient(
@@ -45,27 +49,43 @@ internal sealed class OperatorOnDouble : IAsyncDisposable
                 UserAgent = name,
                 QueriesPerSecond = 0,
                 AttemptTimeout = TimeSpan.FromSeconds(3),
-                WatchIdleTimeout = TimeSpan.FromSeconds(5),
+                // Where it tells of watches that are cut, one is not to be cut for its silence.
+                WatchIdleTimeout = TimeSpan.FromSeconds(troubles is null ? 5 : 90),
             }
         )
         {
             MayWrite = mayWork,
         };
+        _witness = new KubernetesClient(_client.Config, _client.Options);
+        if (troubles is not null)
+        {
+            _troubles = new TroubleWatch(_witness, "operator", "lease", troubles, TimeProvider.System, NullLoggerFactory.Instance);
+            _client.Witness = _troubles;
+        }
+
         _operator = new FleetOperator(
             new RunOptions { Http = new IPEndPoint(IPAddress.Loopback, 0), GatewayImage = "gateway" },
             _client,
             "operator",
             NullLoggerFactory.Instance
         );
-        _following = _operator.FollowAsync(_stop.Token);
+        _following = Task.WhenAll(_operator.FollowAsync(_stop.Token), _troubles?.RunAsync(_stop.Token) ?? Task.CompletedTask);
         _working = Task.Run(() => _operator.WorkAsync(1, mayWork, static () => Task.CompletedTask, _stop.Token));
     }
 
     /// <summary>User agent of its requests.</summary>
     public string Name { get; }
 
-    public static OperatorOnDouble Start(KubernetesApiDouble api, string name = "operator", Func<bool>? mayWork = null) =>
-        new(api, name, mayWork ?? (static () => true));
+    /// <param name="api">The API server.</param>
+    /// <param name="name">User agent of its requests.</param>
+    /// <param name="mayWork">Whether it leads; null: it does.</param>
+    /// <param name="troubles">From when on it tells what befalls it; null: it does not.</param>
+    public static OperatorOnDouble Start(
+        KubernetesApiDouble api,
+        string name = "operator",
+        Func<bool>? mayWork = null,
+        TroubleLimits? troubles = null
+    ) => new(api, name, mayWork ?? (static () => true), troubles);
 
     /// <summary>Puts the fleet in, as a user would. Returns it as it is then.</summary>
     public static JsonObject PutFleet(KubernetesApiDouble api, string manifest = Fleets.Small)
@@ -126,6 +146,8 @@ internal sealed class OperatorOnDouble : IAsyncDisposable
         await _stop.CancelAsync();
         await Task.WhenAll(_following, _working).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _operator.DisposeAsync();
+        await (_troubles?.DisposeAsync() ?? ValueTask.CompletedTask);
+        _witness.Dispose();
         _client.Dispose();
         _stop.Dispose();
     }

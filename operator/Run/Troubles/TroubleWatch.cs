@@ -1,0 +1,134 @@
+using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Events;
+using Mooring.Kubernetes.Models;
+using Mooring.Kubernetes.Telemetry;
+using Mooring.Operator.Metrics;
+
+namespace Mooring.Operator.Run.Troubles;
+
+/// <summary>Tells in events what the whole operator suffers from: about its Lease, which outlives its pods and is there for every replica. Thread-safe.</summary>
+/// <param name="client">Writes the events; not one that stops writing when a term of leading ends.</param>
+/// <param name="ns">The operator's own namespace.</param>
+/// <param name="lease">Name of the Lease; it need not be there.</param>
+/// <param name="limits">What is worth an event.</param>
+/// <param name="time">Both clocks.</param>
+internal sealed class TroubleWatch(
+    KubernetesClient client,
+    string ns,
+    string lease,
+    TroubleLimits limits,
+    TimeProvider time,
+    ILoggerFactory loggers
+) : IApiWitness, IAsyncDisposable
+{
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookUp = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _lock = new();
+    private readonly TroubleLedger _ledger = new(limits);
+    private readonly long _began = time.GetTimestamp();
+    private readonly ILogger _log = loggers.CreateLogger<TroubleWatch>();
+    private readonly EventRecorder _recorder = new(
+        client,
+        new EventRecorderOptions { ReportingController = "mooring.dev/operator" },
+        loggers
+    );
+    private string? _uid;
+
+    /// <inheritdoc/>
+    public void Answered(string verb, string resource, TimeSpan took)
+    {
+        lock (_lock)
+        {
+            // Without the verb: told it is by resource, and joining the two would be a string for each request.
+            _ledger.Answered(Now(), resource, took, isWatch: verb == "watch");
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Unanswered(string verb, string resource)
+    {
+        lock (_lock)
+        {
+            _ledger.Unanswered(Now(), resource);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void WatchEnded(string resource, string how, TimeSpan lived)
+    {
+        lock (_lock)
+        {
+            _ledger.WatchEnded(Now(), resource, how, lived);
+        }
+    }
+
+    /// <summary>Looks once a second until stopped, and once more then.</summary>
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            await Task.Delay(Look, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await TellAsync();
+        }
+    }
+
+    /// <summary>Sends what waits, for five seconds at most.</summary>
+    public ValueTask DisposeAsync() => _recorder.DisposeAsync();
+
+    private async Task TellAsync()
+    {
+        IReadOnlyList<TroubleNews> all;
+        lock (_lock)
+        {
+            all = _ledger.Decide(Now(), time.GetUtcNow());
+        }
+
+        if (all.Count == 0)
+        {
+            return;
+        }
+
+        var regarding = await RegardingAsync();
+        foreach (var news in all)
+        {
+            if (news.IsOver)
+            {
+                Log.TroubleOver(_log, news.Kind, news.Note);
+                _recorder.Publish(regarding, EventType.Normal, "Recovered", $"{news.Kind}", news.Note);
+            }
+            else
+            {
+                Log.Trouble(_log, news.Kind, news.Note);
+                TroubleMetrics.Told(news.Kind);
+                _recorder.Publish(regarding, EventType.Warning, $"{news.Kind}", "Watch", news.Note);
+            }
+        }
+    }
+
+    /// <summary>With the Lease's uid, by which <c>kubectl describe</c> finds an object's events; without it where there is none to be had.</summary>
+    private async Task<ObjectReference> RegardingAsync()
+    {
+        using var limit = new CancellationTokenSource(LookUp, time);
+        try
+        {
+            _uid = (await client.FindAsync(Resources.Leases, ns, lease, limit.Token))?.Metadata.Uid;
+        }
+        catch (Exception error)
+            when (error is KubernetesException or HttpRequestException or TimeoutException or OperationCanceledException)
+        {
+            // The one known from before, if any.
+        }
+
+        return new ObjectReference
+        {
+            ApiVersion = "coordination.k8s.io/v1",
+            Kind = "Lease",
+            Namespace = ns,
+            Name = lease,
+            Uid = _uid,
+        };
+    }
+
+    private TimeSpan Now() => time.GetElapsedTime(_began);
+}
