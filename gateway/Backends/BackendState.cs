@@ -190,6 +190,7 @@ internal sealed class BackendState
             _registry.Retire(gone, now);
         }
 
+        _registry.News.Tell();
         _registry.Sweep(now);
         if (!_queue.IsEmpty)
         {

@@ -14,6 +14,9 @@ internal sealed class EndpointRegistry
     private readonly Dictionary<(string Backend, string Id), int> _retiredByName = [];
     private int _top;
 
+    /// <summary>Of all of them.</summary>
+    public EndpointNews News { get; } = new();
+
     public EndpointState this[int index] => Volatile.Read(ref _slots)[index]!;
 
     /// <summary>Adds an endpoint; one of the same name that was retired and is still known comes back, with its counts.</summary>
@@ -24,6 +27,7 @@ internal sealed class EndpointRegistry
             _retired.RemoveAll(entry => entry.Index == known);
             var revived = _slots[known]!;
             revived.Target = target;
+            revived.IsRetired = false;
             return revived;
         }
 
@@ -38,7 +42,12 @@ internal sealed class EndpointRegistry
             }
         }
 
-        var endpoint = new EndpointState(id, index, target) { Backend = backend, BackendIndex = backendIndex };
+        var endpoint = new EndpointState(id, index, target) 
+        {
+            Backend = backend,
+            BackendIndex = backendIndex,
+            News = News,
+        };
         Volatile.Write(ref _slots[index], endpoint);
         return endpoint;
     }
@@ -47,6 +56,7 @@ internal sealed class EndpointRegistry
     public void Retire(EndpointState endpoint, long now)
     {
         _retired.Add((endpoint.Index, now));
+        endpoint.IsRetired = true;
         _retiredByName.TryAdd((endpoint.Backend, endpoint.Id), endpoint.Index);
     }
 

@@ -22,6 +22,8 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     private volatile BreakerState? _breaker;
     private volatile WaitQueue? _queue;
     private volatile bool _suspect;
+    private volatile bool _retired;
+    private volatile bool _hasMoved;
 
     // Long ago, but not so long that the time since then overflows.
     private long _rampStart = long.MinValue / 2;
@@ -41,13 +43,35 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     /// <summary>Where <see cref="EndpointRegistry"/> has it: what a channel knows of it.</summary>
     public int Index { get; } = index;
 
+    /// <summary>Told of what changes here.</summary>
+    public EndpointNews News { get; init; } = new();
+
+    /// <summary>It is in no set any more.</summary>
+    public bool IsRetired
+    {
+        get => _retired;
+        set => _retired = value;
+    }
+
+    /// <summary>It had another address once: who came to it before is elsewhere.</summary>
+    public bool HasMoved => _hasMoved;
+
     /// <summary>What stands for the id in a cookie: the first 16 hexadecimal digits of its SHA-256, equal on every gateway.</summary>
     public string AffinityKey { get; } = AffinityCookie.Key(id);
 
     public EndpointTarget Target
     {
         get => Volatile.Read(ref _target);
-        set => Volatile.Write(ref _target, value);
+        set
+        {
+            var moved = !string.Equals(_target.Text, value.Text, StringComparison.Ordinal);
+            Volatile.Write(ref _target, value);
+            if (moved)
+            {
+                _hasMoved = true;
+                News.Tell();
+            }
+        }
     }
 
     /// <summary>Its own, or the backend's; null: none.</summary>
@@ -133,6 +157,14 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     /// <summary>As <see cref="IsHealthy"/>, but failed connects of clients don't count: they say less than checks and breakers.</summary>
     public bool IsUsable(long now) => !_active.IsDown && (_breaker is not { IsClean: false } breaker || breaker.WouldPass(now));
 
+    /// <summary>
+    /// Nobody who has a choice stays here: checks or the breaker have put it out, or it was removed and the backend gives nobody time to leave.
+    /// </summary>
+    public bool IsLost(long now) =>
+        _active.IsDown
+        || (_breaker is { IsClean: false } breaker && breaker.IsOpen(now))
+        || (_retired && Target.Features.DrainMicroseconds == 0);
+
     /// <summary>Nothing at all speaks against it.</summary>
     public bool IsBeyondDoubt => !_suspect && _breaker is null or { IsClean: true };
 
@@ -180,18 +212,19 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
         if (_breaker is { IsClean: false } breaker && breaker.Succeed(now))
         {
             BeginSlowStart(now);
+            News.Tell();
         }
     }
 
     /// <summary>The endpoint was connected, but gave no answer to a WebSocket's handshake, or none that is one.</summary>
-    public void HandshakeFailed(long now) => _breaker?.Fail(now);
+    public void HandshakeFailed(long now) => FailBreaker(now);
 
     /// <summary>Counts a failed connect; true when it puts the endpoint out.</summary>
     public bool ConnectFailed(long now)
     {
         Interlocked.Increment(ref _failuresTotal);
         var limits = Target;
-        var opened = _breaker?.Fail(now) ?? false;
+        var opened = FailBreaker(now);
         lock (_health)
         {
             var isOut = _passive.Fail(now, limits.MaxFails, limits.FailTimeoutMicroseconds);
@@ -216,6 +249,11 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
                 BeginSlowStart(now);
             }
 
+            if (turned)
+            {
+                News.Tell();
+            }
+
             return turned;
         }
     }
@@ -225,8 +263,13 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     {
         lock (_health)
         {
+            var wasDown = _active.IsDown;
             _active = default;
             Judge();
+            if (wasDown)
+            {
+                News.Tell();
+            }
         }
     }
 
@@ -237,6 +280,17 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
         {
             return Target.Features.Check is null ? null : _checks.Read(!_active.IsDown);
         }
+    }
+
+    private bool FailBreaker(long now)
+    {
+        if (_breaker?.Fail(now) != true)
+        {
+            return false;
+        }
+
+        News.Tell();
+        return true;
     }
 
     private void Judge() => _suspect = !_passive.IsClean || _active.IsDown;

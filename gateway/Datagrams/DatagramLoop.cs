@@ -11,6 +11,9 @@ internal sealed unsafe class DatagramLoop : IDisposable
     /// <summary>Datagrams or bundles taken from a socket in one turn; what waits beyond comes in the next.</summary>
     private const int BatchSize = 64;
 
+    /// <summary>How soon a flow that found no other endpoint looks again: a place may come free without news. In microseconds.</summary>
+    private const long ReviewAfter = 1_000_000;
+
     private readonly RelayLoop _loop;
     private readonly MessageBatch _batch = new(BatchSize);
     private readonly short[] _next = new short[BatchSize];
@@ -19,6 +22,8 @@ internal sealed unsafe class DatagramLoop : IDisposable
     private readonly UpstreamSender _sender;
     private readonly ShardList _shards;
     private uint _batchNumber;
+    private int _news;
+    private long _reviewAt = long.MaxValue;
 
     public DatagramLoop(RelayLoop loop)
     {
@@ -39,6 +44,9 @@ internal sealed unsafe class DatagramLoop : IDisposable
     public FlowOpener Opener { get; }
 
     public ShardList Shards => _shards;
+
+    /// <summary>Changes when there may be something to say about the flows' endpoints. See <see cref="FlowOpener.Review"/>.</summary>
+    public uint Epoch { get; private set; }
 
     public FlowMover Mover { get; }
 
@@ -68,6 +76,9 @@ internal sealed unsafe class DatagramLoop : IDisposable
 
         _loop.Timers.Arm(descriptor, flow->LastActive + session);
     }
+
+    /// <summary>A flow stays at an endpoint that is lost, for want of another: it is looked at again in a while.</summary>
+    public void ReviewSoon() => _reviewAt = Math.Min(_reviewAt, _loop.Now + ReviewAfter);
 
     public void OnTurnEnd()
     {
@@ -101,6 +112,14 @@ internal sealed unsafe class DatagramLoop : IDisposable
         }
 
         _batchNumber++;
+        var news = _loop.Engine.Endpoints.News.Number;
+        if (news != _news || _loop.Now >= _reviewAt)
+        {
+            _news = news;
+            _reviewAt = long.MaxValue;
+            Epoch++;
+        }
+
         var flows = 0;
         long bytes = 0,
             datagrams = 0;

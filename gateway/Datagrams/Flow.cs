@@ -51,6 +51,9 @@ internal struct Flow
 
     public FlowState State;
 
+    /// <summary><see cref="DatagramLoop.Epoch"/> in which its endpoint was last looked at.</summary>
+    public uint Reviewed;
+
     /// <summary>Microseconds of the engine's clock.</summary>
     public long Started;
 

@@ -65,6 +65,7 @@ internal sealed unsafe class FlowMover(RelayLoop loop, DatagramLoop owner)
         *flow = arrived.Flow;
         (flow->Hash, flow->Next, flow->Older, flow->Newer) = (hash, next, older, newer);
         flow->Batch = 0;
+        flow->Reviewed = owner.Epoch - 1;
         flow->State &= FlowState.Answered;
         loop.Admission.Resume(flow->Key.Client);
         flow->Country = loop.Countries.IsOn ? loop.Countries.Entered(flow->Key.Client, isNew) : (ushort)0;

@@ -1,6 +1,4 @@
 // Hot path: per flow. See tests/benchmarks.
-using Mooring.Contracts.Configuration;
-using Mooring.Gateway.Backends;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Telemetry;
@@ -9,16 +7,10 @@ using Mooring.Gateway.Transport;
 namespace Mooring.Gateway.Datagrams;
 
 /// <summary>Opens flows within the limits, moves them off endpoints that are gone, and closes them.</summary>
-internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
+internal sealed unsafe partial class FlowOpener(RelayLoop loop, DatagramLoop owner)
 {
     /// <summary>A flow whose client has sent one datagram only gives way to a new one when it is this old. In microseconds.</summary>
     private const long EvictableAfter = 1_000_000;
-
-    /// <summary>The endpoint that the hash says and two others.</summary>
-    private const int MaxAttempts = 3;
-
-    /// <summary>Of a flow's socket; the kernel gives no more than net.core.rmem_max, and takes memory only as datagrams wait.</summary>
-    private const int ReceiveBytes = 1024 * 1024;
 
     /// <summary>Unconfirmed flows looked at for one of the listener that is full.</summary>
     private const int EvictionTries = 16;
@@ -27,7 +19,6 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
     private const uint DefaultSessionTicks = 60_000 / TimerWheel.TickMilliseconds;
 
     private readonly List<int> _ended = [];
-    private bool _exhausted;
 
     public uint SessionTicks(int listener) => loop.Engine.Listeners[listener].Setup?.Config.IdleTicks ?? DefaultSessionTicks;
 
@@ -58,6 +49,7 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
         flow->Shard = shard.Number;
         flow->Started = loop.Now;
         flow->LastActive = loop.Tick;
+        flow->Reviewed = owner.Epoch;
         flow->Country = loop.Countries.IsOn ? loop.Countries.Entered(key.Client, isNew: true) : (ushort)0;
         flow->Upstream = -1;
         flow->Endpoint = flow->FirstTried = flow->SecondTried = -1;
@@ -76,36 +68,6 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
 
         loop.Counters[key.Listener]->Traffic.Connections++;
         return handle;
-    }
-
-    /// <summary>Moves a flow whose endpoint is gone to another one. False: there is none, and the flow is closed.</summary>
-    /// <remarks>The endpoint's passive health is told. What the client sends from here on goes to the other.</remarks>
-    public bool Reopen(int handle)
-    {
-        var flow = owner.Flows[handle];
-        Unreachable(flow);
-        var backend = loop.Engine.Listeners[flow->Listener].Setup?.Backend;
-        if (backend is null || flow->SecondTried >= 0 || !Connect(handle, flow, backend))
-        {
-            Close(handle, CloseReason.BackendReset);
-            return false;
-        }
-
-        return true;
-    }
-
-    /// <summary>Lets go of an endpoint that is gone, and counts its failure. The flow has none then.</summary>
-    public void Unreachable(Flow* flow)
-    {
-        if (flow->Endpoint < 0)
-        {
-            return;
-        }
-
-        var endpoint = loop.Engine.Endpoints[flow->Endpoint];
-        endpoint.ConnectFailed(loop.Now);
-        Tried(flow, flow->Endpoint);
-        Disconnect(flow);
     }
 
     /// <summary>The first answer of the endpoint at hand: it lives.</summary>
@@ -209,123 +171,6 @@ internal sealed unsafe class FlowOpener(RelayLoop loop, DatagramLoop owner)
             }
 
             handle = flow->Newer;
-        }
-
-        return false;
-    }
-
-    /// <summary>Chooses an endpoint and connects a socket to it. False: none would do.</summary>
-    private bool Connect(int handle, Flow* flow, BackendState backend)
-    {
-        _exhausted = false;
-        for (var attempt = 0; attempt < MaxAttempts && !_exhausted; attempt++)
-        {
-            var endpoint = backend.Set.Acquire(
-                BalancingPolicy.ConsistentHash,
-                flow->Key.Client.ClientKey,
-                loop.NextRandom(),
-                loop.Now,
-                new Tried(flow->FirstTried, flow->SecondTried)
-            );
-            if (endpoint is null)
-            {
-                return false;
-            }
-
-            if (TryConnect(handle, flow, endpoint))
-            {
-                return true;
-            }
-
-            endpoint.Release();
-            Tried(flow, endpoint.Index);
-        }
-
-        return false;
-    }
-
-    private bool TryConnect(int handle, Flow* flow, EndpointState endpoint)
-    {
-        var address = endpoint.Target.Address;
-        var socket = DatagramSockets.Open(address.Family);
-        var channel = socket < 0 ? null : loop.Table.Claim(socket, ChannelKind.Datagram, ChannelPhase.Flow);
-        if (channel == null)
-        {
-            _exhausted = true;
-            return Discard(socket);
-        }
-
-        // A burst of answers waits here while the loop is busy.
-        Libc.SetOption(socket, SocketLevel.Socket, SocketOption.ReceiveBuffer, ReceiveBytes);
-        // Unreachable hosts are told too, not only closed ports.
-        Libc.SetOption(
-            socket,
-            address.Family == SocketFlag.Inet ? UdpLevel.Ip : UdpLevel.IPv6,
-            address.Family == SocketFlag.Inet ? UdpOption.ReceiveErrors : UdpOption.ReceiveErrors6,
-            1
-        );
-        if (loop.Engine.Datagrams.Coalescing)
-        {
-            Libc.SetOption(socket, UdpLevel.Udp, UdpOption.Gro, 1);
-        }
-
-        if (Libc.Connect(socket, &address, address.Length) < 0)
-        {
-            var error = Libc.LastError;
-            _exhausted = error is Errno.EAGAIN or Errno.EADDRNOTAVAIL or Errno.ENOBUFS or Errno.ENOMEM;
-            if (!_exhausted)
-            {
-                endpoint.ConnectFailed(loop.Now);
-            }
-
-            channel->Kind = ChannelKind.None;
-            return Discard(socket);
-        }
-
-        if (!loop.RegisterInput(socket, edge: true))
-        {
-            _exhausted = true;
-            channel->Kind = ChannelKind.None;
-            return Discard(socket);
-        }
-
-        channel->Peer = handle;
-        channel->Loop = loop.Owner;
-        channel->Started = flow->Started;
-        channel->Listener = flow->Listener;
-        flow->Upstream = socket;
-        flow->Endpoint = endpoint.Index;
-        flow->Backend = endpoint.BackendIndex;
-        loop.Counters.Backend(flow->Backend)->Connections++;
-        flow->State &= ~FlowState.Answered;
-        loop.Timers.Arm(socket, loop.Tick + SessionTicks(flow->Listener));
-        return true;
-    }
-
-    private void Disconnect(Flow* flow)
-    {
-        if (flow->Upstream < 0)
-        {
-            return;
-        }
-
-        loop.Timers.Disarm(flow->Upstream);
-        loop.CloseLater(flow->Upstream);
-        loop.Engine.Endpoints[flow->Endpoint].Release();
-        flow->Upstream = flow->Endpoint = -1;
-    }
-
-    private static void Tried(Flow* flow, int endpoint)
-    {
-        var tried = new Tried(flow->FirstTried, flow->SecondTried).With(endpoint);
-        (flow->FirstTried, flow->SecondTried) = (tried.First, tried.Second);
-    }
-
-    private static bool Discard(int socket)
-    {
-        if (socket >= 0)
-        {
-            _ = Libc.Close(socket);
         }
 
         return false;

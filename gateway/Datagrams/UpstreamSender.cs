@@ -21,6 +21,11 @@ internal sealed unsafe class UpstreamSender : IDisposable
     {
         var flow = _owner.Flows[handle];
         flow->LastActive = _loop.Tick;
+        if (flow->Reviewed != _owner.Epoch)
+        {
+            _owner.Opener.Review(handle);
+        }
+
         for (int at = flow->First; at >= 0; )
         {
             var run = default(SegmentRun);
