@@ -13,6 +13,9 @@ internal sealed partial class GatewayEngine
 {
     private const double MaxDrainPace = 1_000_000;
 
+    /// <summary>Round robin begins somewhere below: far more than any number of endpoints times the greatest weight.</summary>
+    private const long MaxStart = 1L << 40;
+
     /// <summary>Replaces a pushed backend's endpoints. False when the config in force has no such backend that is pushed.</summary>
     public async Task<bool> ApplyEndpointsAsync(EndpointsMessage message)
     {
@@ -61,7 +64,7 @@ internal sealed partial class GatewayEngine
             {
                 var backend = before.TryGetValue(config.Name, out var known)
                     ? known
-                    : new BackendState(config.Name, _state.Endpoints) { Index = BackendIndex(config.Name) };
+                    : new BackendState(config.Name, _state.Endpoints, Random.Shared.NextInt64(MaxStart)) { Index = BackendIndex(config.Name) };
                 backend.Tls.Client = tls.Of(config);
                 backend.Configure(config, PoliciesOf(snapshot, config.Name), now);
                 if (config.Source == EndpointSource.Static && EndpointResolver.WithoutDns(config) is { } endpoints)

@@ -14,14 +14,19 @@ internal sealed class BackendState
     private readonly RetryBudget _retries = new();
     private double _drainPace;
     private readonly WaitQueue _queue;
+    private readonly Rotation _rotation;
     private EndpointSet _set = EndpointSet.Empty;
     private BackendSnapshot _config = BackendSnapshot.Missing;
     private IReadOnlyList<ResolvedEndpoint> _known = [];
     private BackendState? _backup;
 
-    public BackendState(string name, EndpointRegistry registry)
+    /// <param name="name">Unique in the config.</param>
+    /// <param name="registry">Where its endpoints are kept.</param>
+    /// <param name="start">Where round robin begins: at random, at least 0.</param>
+    public BackendState(string name, EndpointRegistry registry, long start = 0)
     {
         Name = name;
+        _rotation = new Rotation(start);
         _registry = registry;
         _queue = new WaitQueue(this);
     }
@@ -84,6 +89,13 @@ internal sealed class BackendState
     public void Replace(IReadOnlyList<ResolvedEndpoint> endpoints, bool pushed, long now)
     {
         Pushed |= pushed;
+        if (_known.SequenceEqual(endpoints))
+        {
+            // As every look at DNS and most pushes say.
+            _registry.Sweep(now);
+            return;
+        }
+
         _known = endpoints;
         Rebuild(now);
     }
@@ -177,7 +189,7 @@ internal sealed class BackendState
             Equip(after[i]);
         }
 
-        var set = new EndpointSet(after);
+        var set = _set.Matches(after) ? _set : new EndpointSet(after, _rotation);
         foreach (var policy in Policies)
         {
             set.Prepare(policy);

@@ -7,17 +7,22 @@ namespace Mooring.Gateway.Backends;
 /// <summary>The endpoints of a backend between two changes. Immutable but for the endpoints' own states; thread-safe.</summary>
 internal sealed class EndpointSet
 {
-    public static readonly EndpointSet Empty = new([]);
+    public static readonly EndpointSet Empty = new([], new Rotation(0));
 
     private readonly int _maxWeight;
     private readonly bool _slowStarts;
     private readonly bool _backups;
+    private readonly int[] _weights;
     private readonly Lazy<MaglevTable> _hash;
-    private long _sequence;
+    private readonly Rotation _rotation;
 
-    public EndpointSet(EndpointState[] endpoints)
+    /// <param name="endpoints">As they are from now on.</param>
+    /// <param name="rotation">Whose turn it is: goes on from set to set.</param>
+    public EndpointSet(EndpointState[] endpoints, Rotation rotation)
     {
         Endpoints = endpoints;
+        _rotation = rotation;
+        _weights = [.. endpoints.Select(e => e.Target.Weight)];
         _maxWeight = endpoints.Length == 0 ? 1 : endpoints.Max(e => e.Target.Weight);
         _slowStarts = Array.Exists(endpoints, e => e.Target.Features.SlowStartMicroseconds > 0);
         _backups = Array.Exists(endpoints, e => e.Target.Backup);
@@ -34,6 +39,30 @@ internal sealed class EndpointSet
         {
             _ = _hash.Value;
         }
+    }
+
+    /// <summary>A set of these endpoints, as they are by now, would be this one again.</summary>
+    public bool Matches(EndpointState[] endpoints)
+    {
+        if (endpoints.Length != Endpoints.Length)
+        {
+            return false;
+        }
+
+        var (slowStarts, backups) = (false, false);
+        for (var i = 0; i < endpoints.Length; i++)
+        {
+            var target = endpoints[i].Target;
+            if (endpoints[i] != Endpoints[i] || target.Weight != _weights[i])
+            {
+                return false;
+            }
+
+            slowStarts |= target.Features.SlowStartMicroseconds > 0;
+            backups |= target.Backup;
+        }
+
+        return slowStarts == _slowStarts && backups == _backups;
     }
 
     /// <summary>An endpoint with a place taken on it, or null.</summary>
@@ -124,7 +153,7 @@ internal sealed class EndpointSet
     private int Choose(in Choice call, View view) =>
         call.Policy switch
         {
-            BalancingPolicy.RoundRobin => RoundRobin.Pick(view, _maxWeight, ref _sequence),
+            BalancingPolicy.RoundRobin => RoundRobin.Pick(view, _maxWeight, ref _rotation.Visits),
             BalancingPolicy.ConsistentHash => _hash.Value.Pick(view, call.ClientKey),
             _ => LeastConnections.Pick(view, call.Random),
         };
@@ -171,6 +200,14 @@ internal sealed class EndpointSet
             endpoint.Progress(call.Now) is var progress
             && (progress >= 1 || SlowStart.Admits(progress, call.Policy, _endpoints.Length, index, call.Random));
     }
+}
+
+/// <summary>Where round robin is: shared by all who choose from a backend's endpoints, whatever becomes of these.</summary>
+/// <param name="start">Of each gateway another, or many that start together would all begin at the first endpoint. At least 0.</param>
+internal sealed class Rotation(long start)
+{
+    /// <summary>See <see cref="RoundRobin"/>.</summary>
+    public long Visits = start;
 }
 
 /// <summary>Up to two endpoints that a connection must not be given again, the last ones that failed; -1: none.</summary>

@@ -310,14 +310,102 @@ public sealed class BackendTests
         resolved.ShouldHaveSingleItem().Address.ShouldBe(IPAddress.Parse("10.0.0.1"));
     }
 
+    [Fact]
+    public void Replace_NothingNew_KeepsTheSet()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed });
+        backend.Replace([Endpoint("a", "10.0.0.1"), Endpoint("b", "10.0.0.2")], pushed: true, 0);
+        var (set, news) = (backend.Set, _registry.News.Number);
+        backend.Replace([Endpoint("a", "10.0.0.1"), Endpoint("b", "10.0.0.2")], pushed: true, 1);
+        backend.Set.ShouldBeSameAs(set);
+        _registry.News.Number.ShouldBe(news);
+
+        // A config that says the same of them, in other objects; and what the set does not know of.
+        backend.Configure(Compile(new BackendConfig { Name = "b", Source = EndpointSource.Pushed }), [BalancingPolicy.RoundRobin], 2);
+        backend.Set.ShouldBeSameAs(set);
+        backend.Replace([Endpoint("a", "10.0.0.1") with { Draining = true }, Endpoint("b", "10.0.0.2")], pushed: true, 3);
+        backend.Set.ShouldBeSameAs(set);
+        backend.Set.Endpoints[0].Target.Draining.ShouldBeTrue();
+
+        backend.Replace([Endpoint("a", "10.0.0.1"), Endpoint("b", "10.0.0.2") with { Weight = 2 }], pushed: true, 4);
+        backend.Set.ShouldNotBeSameAs(set);
+    }
+
+    [Theory]
+    [InlineData(new[] { 1, 1, 1 }, 0)]
+    [InlineData(new[] { 1, 1, 1 }, 123_456_789_012)]
+    [InlineData(new[] { 3, 1, 2 }, 7)]
+    public void RoundRobin_PushesInBetween_GoesOnWhereItWas(int[] weights, long start)
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed }, start);
+        var counts = new int[weights.Length];
+        for (var i = 0; i < weights.Sum() * 10; i++)
+        {
+            // As DNS says every few seconds; and each time the config makes another set of them.
+            backend.Replace(
+                [.. weights.Select((weight, at) => Endpoint($"e{at}", $"10.0.0.{at}") with { Weight = weight })],
+                pushed: false,
+                i
+            );
+            backend.Configure(
+                Compile(
+                    new BackendConfig
+                    {
+                        Name = "b",
+                        Source = EndpointSource.Pushed,
+                        SlowStart = TimeSpan.FromMilliseconds(i % 2),
+                    }
+                ),
+                [],
+                i
+            );
+            counts[backend.Set.Acquire(BalancingPolicy.RoundRobin, 0, 0, Second * 1000, Tried.None)!.Id[1] - '0']++;
+        }
+
+        counts.ShouldBe([.. weights.Select(weight => weight * 10)]);
+    }
+
+    [Fact]
+    public void RoundRobin_EndpointsComeAndGo_LeavesNobodyOut()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed });
+        var counts = new Dictionary<string, int>();
+        for (var i = 0; i < 300; i++)
+        {
+            var some = Enumerable.Range(0, 3 + (i / 2 % 2)).Select(at => Endpoint($"e{at}", $"10.0.0.{at}"));
+            backend.Replace([.. some], pushed: true, 0);
+            var chosen = backend.Set.Acquire(BalancingPolicy.RoundRobin, 0, 0, Second, Tried.None)!.Id;
+            counts[chosen] = counts.GetValueOrDefault(chosen) + 1;
+        }
+
+        foreach (var id in new[] { "e0", "e1", "e2" })
+        {
+            counts[id].ShouldBeGreaterThan(50);
+        }
+    }
+
+    [Fact]
+    public void RoundRobin_BeginsWhereItIsTold()
+    {
+        var first = Enumerable.Range(0, 3).Select(start => Begin(start)).ToList();
+        first.ShouldBe(["a", "b", "c"]);
+
+        string Begin(long start)
+        {
+            var backend = Backend(new BackendConfig { Name = $"b{start}", Source = EndpointSource.Pushed }, start);
+            backend.Replace([Endpoint("a", "10.0.0.1"), Endpoint("b", "10.0.0.2"), Endpoint("c", "10.0.0.3")], pushed: true, 0);
+            return backend.Set.Acquire(BalancingPolicy.RoundRobin, 0, 0, 0, Tried.None)!.Id;
+        }
+    }
+
     private static BackendSnapshot Compile(BackendConfig config) =>
         ConfigCompiler.Compile(new GatewayConfig { Fleet = "a/b", Backends = [config] }, 100).Snapshot!.Backends[0];
 
     private static ResolvedEndpoint Endpoint(string id, string address) => new(id, IPAddress.Parse(address), 80, 1, Draining: false);
 
-    private BackendState Backend(BackendConfig config)
+    private BackendState Backend(BackendConfig config, long start = 0)
     {
-        var backend = new BackendState(config.Name, _registry);
+        var backend = new BackendState(config.Name, _registry, start);
         backend.Configure(Compile(config), [], 0);
         return backend;
     }
