@@ -64,7 +64,10 @@ internal sealed partial class GatewayEngine
             {
                 var backend = before.TryGetValue(config.Name, out var known)
                     ? known
-                    : new BackendState(config.Name, _state.Endpoints, Random.Shared.NextInt64(MaxStart)) { Index = BackendIndex(config.Name) };
+                    : new BackendState(config.Name, _state.Endpoints, Random.Shared.NextInt64(MaxStart))
+                    {
+                        Index = BackendIndex(config.Name),
+                    };
                 backend.Tls.Client = tls.Of(config);
                 backend.Configure(config, PoliciesOf(snapshot, config.Name), now);
                 if (config.Source == EndpointSource.Static && EndpointResolver.WithoutDns(config) is { } endpoints)

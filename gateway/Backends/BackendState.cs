@@ -85,7 +85,10 @@ internal sealed class BackendState
     /// <summary>Policies of the listeners in front.</summary>
     public IReadOnlyCollection<BalancingPolicy> Policies { get; private set; } = [];
 
-    /// <summary>Replaces the endpoints. One with an id that was there before keeps its counts and health.</summary>
+    /// <summary>
+    /// Replaces the endpoints. One with an id that was there before keeps its counts and health; so does one at the same address, unless both ids are
+    /// names.
+    /// </summary>
     public void Replace(IReadOnlyList<ResolvedEndpoint> endpoints, bool pushed, long now)
     {
         Pushed |= pushed;
@@ -164,18 +167,24 @@ internal sealed class BackendState
         var isFirst = _set.Endpoints.Length == 0;
         var before = _set.Endpoints.ToDictionary(e => e.Id);
         var after = new EndpointState[_known.Count];
+        var targets = new EndpointTarget[_known.Count];
         for (var i = 0; i < after.Length; i++)
         {
-            var known = _known[i];
-            var target = Describe(known);
-            if (before.Remove(known.Id, out var endpoint))
+            targets[i] = Describe(_known[i]);
+            if (before.Remove(_known[i].Id, out var endpoint))
             {
-                endpoint.Target = target;
+                endpoint.Target = targets[i];
                 after[i] = endpoint;
             }
-            else
+        }
+
+        var renamed = Rename(before, after, targets);
+        for (var i = 0; i < after.Length; i++)
+        {
+            var target = targets[i];
+            if (after[i] is null)
             {
-                after[i] = _registry.Add(known.Id, target, Name, Index);
+                after[i] = _registry.Add(_known[i].Id, target, Name, Index);
                 if (!isFirst)
                 {
                     after[i].BeginSlowStart(now);
@@ -189,7 +198,7 @@ internal sealed class BackendState
             Equip(after[i]);
         }
 
-        var set = _set.Matches(after) ? _set : new EndpointSet(after, _rotation);
+        var set = !renamed && _set.Matches(after) ? _set : new EndpointSet(after, _rotation);
         foreach (var policy in Policies)
         {
             set.Prepare(policy);
@@ -208,6 +217,39 @@ internal sealed class BackendState
         {
             _queue.Serve();
         }
+    }
+
+    /// <summary>Endpoints that were known by their address, and now by a push's name, or the other way round, are the same ones.</summary>
+    /// <param name="before">Those that were there and are not found yet, by id. What is found is taken out.</param>
+    /// <param name="after">Those that are there now; null: not found yet.</param>
+    /// <param name="targets">What these are now.</param>
+    private bool Rename(Dictionary<string, EndpointState> before, EndpointState?[] after, EndpointTarget[] targets)
+    {
+        if (before.Count == 0 || Array.TrueForAll(after, endpoint => endpoint is not null))
+        {
+            return false;
+        }
+
+        var renamed = false;
+        var byAddress = before.Values.DistinctBy(endpoint => endpoint.Target.Text).ToDictionary(endpoint => endpoint.Target.Text);
+        for (var i = 0; i < after.Length; i++)
+        {
+            if (
+                after[i] is null
+                && byAddress.TryGetValue(targets[i].Text, out var endpoint)
+                && !(endpoint.Target.Named && targets[i].Named)
+            )
+            {
+                byAddress.Remove(targets[i].Text);
+                before.Remove(endpoint.Id);
+                endpoint.Rename(_known[i].Id);
+                endpoint.Target = targets[i];
+                after[i] = endpoint;
+                renamed = true;
+            }
+        }
+
+        return renamed;
     }
 
     private void Equip(EndpointState endpoint)
@@ -242,6 +284,7 @@ internal sealed class BackendState
             Text = new IPEndPoint(endpoint.Address, endpoint.Port).ToString(),
             Weight = endpoint.Weight,
             Draining = endpoint.Draining,
+            Named = endpoint.Named,
             Backup = endpoint.Backup,
             Features = Config.Features,
             MaxConnections = Config.MaxConnectionsPerEndpoint,
@@ -253,4 +296,19 @@ internal sealed class BackendState
 }
 
 /// <summary>An endpoint with its IP address known. Ids are unique in a list of them.</summary>
-internal sealed record ResolvedEndpoint(string Id, IPAddress Address, int Port, int Weight, bool Draining, bool Backup = false);
+/// <param name="Id">What it is known by from list to list.</param>
+/// <param name="Address">Where it is.</param>
+/// <param name="Port">Where it is.</param>
+/// <param name="Weight">1 to 256.</param>
+/// <param name="Draining">It gets no new connections.</param>
+/// <param name="Backup">Used only while no other can be.</param>
+/// <param name="Named">The id is a name from a push, which says who it is: another name is another endpoint, were it at the same address.</param>
+internal sealed record ResolvedEndpoint(
+    string Id,
+    IPAddress Address,
+    int Port,
+    int Weight,
+    bool Draining,
+    bool Backup = false,
+    bool Named = false
+);

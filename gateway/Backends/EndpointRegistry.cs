@@ -12,6 +12,7 @@ internal sealed class EndpointRegistry
     private readonly Stack<int> _free = new();
     private EndpointState?[] _slots = new EndpointState?[64];
     private readonly Dictionary<(string Backend, string Id), int> _retiredByName = [];
+    private readonly Dictionary<(string Backend, string Address), int> _retiredByAddress = [];
     private int _top;
 
     /// <summary>Of all of them.</summary>
@@ -19,13 +20,21 @@ internal sealed class EndpointRegistry
 
     public EndpointState this[int index] => Volatile.Read(ref _slots)[index]!;
 
-    /// <summary>Adds an endpoint; one of the same name that was retired and is still known comes back, with its counts.</summary>
+    /// <summary>
+    /// Adds an endpoint; one of the same name that was retired and is still known comes back, with its counts. So does one at the same address, unless
+    /// both have a name.
+    /// </summary>
     public EndpointState Add(string id, EndpointTarget target, string backend = "", ushort backendIndex = 0)
     {
-        if (_retiredByName.Remove((backend, id), out var known))
+        if (Retired(backend, id, target) is { } revived)
         {
-            _retired.RemoveAll(entry => entry.Index == known);
-            var revived = _slots[known]!;
+            _retired.RemoveAll(entry => entry.Index == revived.Index);
+            Forget(revived);
+            if (revived.Id != id)
+            {
+                revived.Rename(id);
+            }
+
             revived.Target = target;
             revived.IsRetired = false;
             return revived;
@@ -42,7 +51,7 @@ internal sealed class EndpointRegistry
             }
         }
 
-        var endpoint = new EndpointState(id, index, target) 
+        var endpoint = new EndpointState(id, index, target)
         {
             Backend = backend,
             BackendIndex = backendIndex,
@@ -58,6 +67,7 @@ internal sealed class EndpointRegistry
         _retired.Add((endpoint.Index, now));
         endpoint.IsRetired = true;
         _retiredByName.TryAdd((endpoint.Backend, endpoint.Id), endpoint.Index);
+        _retiredByAddress.TryAdd((endpoint.Backend, endpoint.Target.Text), endpoint.Index);
     }
 
     /// <summary>The retired endpoint of this name, made up where there is none: a connection that was taken over goes there.</summary>
@@ -87,15 +97,30 @@ internal sealed class EndpointRegistry
                 return false;
             }
 
-            var gone = _slots[entry.Index]!;
-            if (_retiredByName.TryGetValue((gone.Backend, gone.Id), out var named) && named == entry.Index)
-            {
-                _retiredByName.Remove((gone.Backend, gone.Id));
-            }
-
+            Forget(_slots[entry.Index]!);
             _slots[entry.Index] = null;
             _free.Push(entry.Index);
             return true;
         });
+    }
+
+    private EndpointState? Retired(string backend, string id, EndpointTarget target) =>
+        _retiredByName.TryGetValue((backend, id), out var known) ? _slots[known]
+        : _retiredByAddress.TryGetValue((backend, target.Text), out known) && !(_slots[known]!.Target.Named && target.Named) ? _slots[known]
+        : null;
+
+    /// <summary>It is not to be found among the retired any more.</summary>
+    private void Forget(EndpointState endpoint)
+    {
+        if (_retiredByName.TryGetValue((endpoint.Backend, endpoint.Id), out var named) && named == endpoint.Index)
+        {
+            _retiredByName.Remove((endpoint.Backend, endpoint.Id));
+        }
+
+        var address = (endpoint.Backend, endpoint.Target.Text);
+        if (_retiredByAddress.TryGetValue(address, out var there) && there == endpoint.Index)
+        {
+            _retiredByAddress.Remove(address);
+        }
     }
 }

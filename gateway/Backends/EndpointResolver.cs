@@ -83,7 +83,7 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
             var found = IPAddress.TryParse(endpoint.Address, out var ip) ? [ip] : await LookUpAsync(endpoint.Address, cancel);
             if (found.Length > 0)
             {
-                result.Add(new ResolvedEndpoint(endpoint.Id, found[0], endpoint.Port, endpoint.Weight, endpoint.Draining));
+                result.Add(new ResolvedEndpoint(endpoint.Id, found[0], endpoint.Port, endpoint.Weight, endpoint.Draining, Named: true));
             }
         }
 

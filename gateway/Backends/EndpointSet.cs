@@ -12,7 +12,7 @@ internal sealed class EndpointSet
     private readonly int _maxWeight;
     private readonly bool _slowStarts;
     private readonly bool _backups;
-    private readonly int[] _weights;
+    private readonly (string Key, int Weight)[] _shares;
     private readonly Lazy<MaglevTable> _hash;
     private readonly Rotation _rotation;
 
@@ -22,12 +22,13 @@ internal sealed class EndpointSet
     {
         Endpoints = endpoints;
         _rotation = rotation;
-        _weights = [.. endpoints.Select(e => e.Target.Weight)];
+        // By address: some gateways know it by DNS, and others by the name that was pushed.
+        _shares = [.. endpoints.Select(e => (e.Target.Text, e.Target.Weight))];
         _maxWeight = endpoints.Length == 0 ? 1 : endpoints.Max(e => e.Target.Weight);
         _slowStarts = Array.Exists(endpoints, e => e.Target.Features.SlowStartMicroseconds > 0);
         _backups = Array.Exists(endpoints, e => e.Target.Backup);
         // Only where a listener hashes: it is 65,537 steps and 128 KiB.
-        _hash = new Lazy<MaglevTable>(() => MaglevTable.Build([.. Endpoints.Select(e => (e.Id, e.Target.Weight))]));
+        _hash = new Lazy<MaglevTable>(() => MaglevTable.Build(_shares));
     }
 
     public EndpointState[] Endpoints { get; }
@@ -53,7 +54,7 @@ internal sealed class EndpointSet
         for (var i = 0; i < endpoints.Length; i++)
         {
             var target = endpoints[i].Target;
-            if (endpoints[i] != Endpoints[i] || target.Weight != _weights[i])
+            if (endpoints[i] != Endpoints[i] || (target.Text, target.Weight) != _shares[i])
             {
                 return false;
             }

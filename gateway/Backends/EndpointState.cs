@@ -31,8 +31,9 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     private long _connectsTotal;
     private long _failuresTotal;
     private EndpointTarget _target = target;
+    private EndpointName _name = EndpointName.Of(id);
 
-    public string Id { get; } = id;
+    public string Id => Volatile.Read(ref _name).Id;
 
     /// <summary>Name of the backend, for logs.</summary>
     public string Backend { get; init; } = "";
@@ -57,7 +58,10 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     public bool HasMoved => _hasMoved;
 
     /// <summary>What stands for the id in a cookie: the first 16 hexadecimal digits of its SHA-256, equal on every gateway.</summary>
-    public string AffinityKey { get; } = AffinityCookie.Key(id);
+    public string AffinityKey => Volatile.Read(ref _name).AffinityKey;
+
+    /// <summary>It is known by another id from now on.</summary>
+    public void Rename(string id) => Volatile.Write(ref _name, EndpointName.Of(id));
 
     public EndpointTarget Target
     {
@@ -294,6 +298,11 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     }
 
     private void Judge() => _suspect = !_passive.IsClean || _active.IsDown;
+
+    private sealed record EndpointName(string Id, string AffinityKey)
+    {
+        public static EndpointName Of(string id) => new(id, AffinityCookie.Key(id));
+    }
 
     private readonly record struct CheckFigures(long Passed, long Failed, string? Error)
     {

@@ -15,6 +15,9 @@ internal sealed record EndpointTarget
 
     public required bool Draining { get; init; }
 
+    /// <summary>See <see cref="ResolvedEndpoint.Named"/>.</summary>
+    public bool Named { get; init; }
+
     /// <summary>Used only while no other endpoint can be.</summary>
     public bool Backup { get; init; }
 

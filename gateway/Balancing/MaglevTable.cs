@@ -4,7 +4,7 @@ namespace Mooring.Gateway.Balancing;
 
 /// <summary>Consistent hashing after Maglev (Eisenbud et al., NSDI 2016, §3.4): a table that gives each endpoint an even share of the keys.</summary>
 /// <remarks>
-/// A pure function of the endpoints' ids and weights, in any order: every gateway builds the same table. When one of n endpoints goes,
+/// A pure function of the endpoints' keys (their addresses) and weights, in any order: every gateway builds the same table. When one of n endpoints goes,
 /// its keys move and few others do. Immutable and thread-safe; 128 KiB.
 /// </remarks>
 internal sealed class MaglevTable
@@ -16,8 +16,8 @@ internal sealed class MaglevTable
 
     private MaglevTable(ushort[] slots) => _slots = slots;
 
-    /// <param name="endpoints">Id and weight of each; at most 65,535.</param>
-    public static MaglevTable Build(IReadOnlyList<(string Id, int Weight)> endpoints)
+    /// <param name="endpoints">Key, best unique, and weight of each; at most 65,535.</param>
+    public static MaglevTable Build(IReadOnlyList<(string Key, int Weight)> endpoints)
     {
         var slots = new ushort[Size];
         if (endpoints.Count == 0)
@@ -25,15 +25,15 @@ internal sealed class MaglevTable
             return new MaglevTable(slots);
         }
 
-        // Turns are taken in the order of ids, so that the table does not depend on the order in which endpoints are listed.
-        var order = Enumerable.Range(0, endpoints.Count).OrderBy(i => endpoints[i].Id, StringComparer.Ordinal).ToArray();
+        // Turns are taken in the order of keys, so that the table does not depend on the order in which endpoints are listed.
+        var order = Enumerable.Range(0, endpoints.Count).OrderBy(i => endpoints[i].Key, StringComparer.Ordinal).ToArray();
         var next = new uint[order.Length];
         var skip = new uint[order.Length];
         var credit = new int[order.Length];
         var maxWeight = endpoints.Max(e => e.Weight);
         for (var i = 0; i < order.Length; i++)
         {
-            var hash = Hash(Encoding.UTF8.GetBytes(endpoints[order[i]].Id));
+            var hash = Hash(Encoding.UTF8.GetBytes(endpoints[order[i]].Key));
             next[i] = (uint)(hash % Size);
             skip[i] = (uint)((hash >> 32) % (Size - 1)) + 1;
         }

@@ -24,7 +24,10 @@ internal sealed class ArrivalDesk(
     Func<string, ushort?> backendIndex
 )
 {
-    private readonly Dictionary<string, (EndpointSet Set, Dictionary<string, EndpointState> ById)> _indexes = [];
+    private readonly Dictionary<
+        string,
+        (EndpointSet Set, Dictionary<string, EndpointState> ById, Dictionary<string, EndpointState> ByAddress)
+    > _indexes = [];
     private uint _next;
     private long _settled;
 
@@ -108,11 +111,17 @@ internal sealed class ArrivalDesk(
 
         if (!_indexes.TryGetValue(record.Backend, out var index) || index.Set != backend.Set)
         {
-            index = (backend.Set, backend.Set.Endpoints.ToDictionary(endpoint => endpoint.Id));
+            var set = backend.Set;
+            index = (
+                set,
+                set.Endpoints.ToDictionary(endpoint => endpoint.Id),
+                set.Endpoints.DistinctBy(endpoint => endpoint.Target.Text).ToDictionary(endpoint => endpoint.Target.Text)
+            );
             _indexes[record.Backend] = index;
         }
 
-        return index.ById.GetValueOrDefault(record.Endpoint);
+        // One process may know it by DNS, and the other by the name that was pushed.
+        return index.ById.GetValueOrDefault(record.Endpoint) ?? index.ByAddress.GetValueOrDefault(record.EndpointAddress.ToString());
     }
 
     private EndpointTarget TargetOf(MovedRecord record) =>

@@ -4,6 +4,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Backends;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Tests.Listeners;
 
 namespace Mooring.Gateway.Tests.Backends;
 
@@ -215,7 +216,7 @@ public sealed class BackendTests
             ],
             CancellationToken.None
         );
-        pushed.ShouldHaveSingleItem().ShouldBe(new ResolvedEndpoint("pod", IPAddress.Parse("10.0.0.1"), 5, 1, true));
+        pushed.ShouldHaveSingleItem().ShouldBe(new ResolvedEndpoint("pod", IPAddress.Parse("10.0.0.1"), 5, 1, true, Named: true));
     }
 
     [Fact]
@@ -380,7 +381,7 @@ public sealed class BackendTests
 
         foreach (var id in new[] { "e0", "e1", "e2" })
         {
-            counts[id].ShouldBeGreaterThan(50);
+            counts[id].ShouldBeGreaterThan(30);
         }
     }
 
@@ -397,6 +398,88 @@ public sealed class BackendTests
             return backend.Set.Acquire(BalancingPolicy.RoundRobin, 0, 0, 0, Tried.None)!.Id;
         }
     }
+
+    [Fact]
+    public void Replace_KnownByAddressThenByName_IsTheSameEndpoint()
+    {
+        var config = new BackendConfig
+        {
+            Name = "b",
+            Source = EndpointSource.Pushed,
+            SlowStart = TimeSpan.FromHours(1),
+        };
+        var backend = Backend(config);
+        backend.Replace([Endpoint("10.0.0.1:80", "10.0.0.1"), Endpoint("10.0.0.2:80", "10.0.0.2")], pushed: false, 0);
+        var first = backend.Set.Endpoints[0];
+        first.TryAcquire().ShouldBeTrue();
+        first.ConnectSucceeded();
+        var byAddress = Owners(backend);
+
+        backend.Replace([Named("pod-2", "10.0.0.2"), Named("pod-1", "10.0.0.1"), Named("pod-3", "10.0.0.3")], pushed: true, Second);
+        backend.Set.Endpoints.Select(endpoint => endpoint.Id).ShouldBe(["pod-2", "pod-1", "pod-3"]);
+        backend.Set.Endpoints[1].ShouldBeSameAs(first);
+        (first.Connections, first.ConnectsTotal, first.Progress(Second), first.IsRetired).ShouldBe((1, 1, 1, false));
+        first.AffinityKey.ShouldBe(new EndpointState("pod-1", 0, first.Target).AffinityKey);
+        backend.Set.Endpoints[2].Progress(Second).ShouldBeLessThan(1);
+
+        // A gateway that has had no push yet sends clients to the same places.
+        backend.Replace([Named("pod-2", "10.0.0.2"), Named("pod-1", "10.0.0.1")], pushed: true, Second);
+        Owners(backend).ShouldBe(byAddress);
+
+        // Names say who somebody is: another one at the address of one that is gone.
+        backend.Replace([Named("pod-2", "10.0.0.2"), Named("pod-4", "10.0.0.1")], pushed: true, Second);
+        backend.Set.Endpoints[1].ShouldNotBeSameAs(first);
+        (backend.Set.Endpoints[1].Connections, first.Connections, first.IsRetired).ShouldBe((0, 1, true));
+    }
+
+    [Fact]
+    public void Replace_DnsFindsASecondOne_TheFirstIsTheSame()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed });
+        backend.Replace([Endpoint("app:80", "10.0.0.1")], pushed: false, 0);
+        var first = backend.Set.Endpoints[0];
+        backend.Replace([Endpoint("10.0.0.1:80", "10.0.0.1"), Endpoint("10.0.0.2:80", "10.0.0.2")], pushed: false, 0);
+        backend.Set.Endpoints[0].ShouldBeSameAs(first);
+        first.Id.ShouldBe("10.0.0.1:80");
+        // Each known by the other's address: the id goes first.
+        backend.Replace([Endpoint("10.0.0.1:80", "10.0.0.2"), Endpoint("10.0.0.2:80", "10.0.0.1")], pushed: false, 0);
+        backend.Set.Endpoints[0].ShouldBeSameAs(first);
+        first.HasMoved.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Configure_AnotherSource_FindsItsEndpointsAgain()
+    {
+        var backend = Backend(new BackendConfig { Name = "b", Source = EndpointSource.Pushed });
+        backend.Replace([Named("pod-1", "10.0.0.1"), Named("pod-2", "10.0.0.2")], pushed: true, 0);
+        var first = backend.Set.Endpoints[0];
+        first.TryAcquire();
+        backend.Configure(Compile(EngineHarness.Backend("b", 80)), [], 0);
+        backend.Set.Endpoints.ShouldBeEmpty();
+        first.IsRetired.ShouldBeTrue();
+        backend.Replace([Endpoint("10.0.0.1:80", "10.0.0.1")], pushed: false, 0);
+        backend.Set.Endpoints.ShouldHaveSingleItem().ShouldBeSameAs(first);
+        (first.Id, first.Connections, first.IsRetired).ShouldBe(("10.0.0.1:80", 1, false));
+        // The other is free once it is old enough, and its name is nobody's.
+        _registry.Sweep(1000 * Second);
+        backend.Replace([Endpoint("10.0.0.1:80", "10.0.0.1"), Endpoint("10.0.0.2:80", "10.0.0.2")], pushed: false, 2000 * Second);
+        backend.Set.Endpoints[1].ConnectsTotal.ShouldBe(0);
+        _registry[backend.Set.Endpoints[1].Index].ShouldBeSameAs(backend.Set.Endpoints[1]);
+    }
+
+    private static string[] Owners(BackendState backend) =>
+        [
+            .. Enumerable
+                .Range(0, 500)
+                .Select(key =>
+                {
+                    var endpoint = backend.Set.Acquire(BalancingPolicy.ConsistentHash, (ulong)key, 0, 0, Tried.None)!;
+                    endpoint.Release();
+                    return endpoint.Target.Text;
+                }),
+        ];
+
+    private static ResolvedEndpoint Named(string id, string address) => Endpoint(id, address) with { Named = true };
 
     private static BackendSnapshot Compile(BackendConfig config) =>
         ConfigCompiler.Compile(new GatewayConfig { Fleet = "a/b", Backends = [config] }, 100).Snapshot!.Backends[0];
