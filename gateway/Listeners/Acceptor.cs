@@ -25,6 +25,8 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
 
     private readonly Dictionary<ushort, Watch> _watched = [];
     private readonly byte* _address = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(KernelAddress.MaxBytes);
+    private long _limit;
+    private uint _limitTurn;
     private bool _exhausted;
     private long _exhaustedAt;
     private int _freed;
@@ -284,7 +286,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     {
         var (address, port) = KernelAddress.Read(_address);
         var accepted = new Accepted(client, listener, address, port);
-        if (loop.Engine.Loops.Length > 1 && loop.Balance.Choose() is var chosen && chosen != loop)
+        if (loop.Engine.Loops.Length > 1 && MayGive(client) && loop.Balance.Choose() is var chosen && chosen != loop)
         {
             chosen.Balance.Give(accepted);
         }
@@ -292,6 +294,21 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         {
             Admit(accepted);
         }
+    }
+
+    /// <summary>
+    /// Whether there are descriptors for what a client is given to another loop for. With the last of them each loop serves its own, one after the other: or they would all be
+    /// clients' by the time the other loop looks for its upstreams'.
+    /// </summary>
+    private bool MayGive(int client)
+    {
+        if (_limitTurn != loop.Turn)
+        {
+            (_limitTurn, _limit) = (loop.Turn, ProcessLimits.OpenFilesNow());
+        }
+
+        // The kernel gives the lowest number that is free.
+        return client < _limit - ProcessLimits.ReservedDescriptors;
     }
 
     /// <summary>Serves a connection on this loop, or refuses it.</summary>

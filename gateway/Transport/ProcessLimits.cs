@@ -29,6 +29,13 @@ internal static unsafe class ProcessLimits
         return (long)Math.Min(limits[0], int.MaxValue);
     }
 
+    /// <summary>The soft limit in force now, which others may change (prlimit(1)).</summary>
+    public static long OpenFilesNow()
+    {
+        var limits = stackalloc ulong[2];
+        return Libc.GetLimit(OpenFiles, limits) < 0 ? int.MaxValue : (long)Math.Min(limits[0], int.MaxValue);
+    }
+
     /// <summary>Connections that <paramref name="openFiles"/> descriptors allow: a proxied one needs two.</summary>
     /// <param name="openFiles">RLIMIT_NOFILE.</param>
     /// <param name="each">Descriptors of one connection.</param>
