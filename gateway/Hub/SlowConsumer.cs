@@ -1,3 +1,4 @@
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Hub.Sessions;
 
 namespace Mooring.Gateway.Hub;
@@ -13,6 +14,17 @@ internal sealed record SlowConsumer(string Listener, string Client, string User,
 {
     /// <summary>Listed at most, those with the most bytes.</summary>
     public const int Max = 100;
+
+    public SlowConsumerLoad ToLoad() =>
+        new()
+        {
+            Listener = Listener,
+            Client = Client,
+            User = User,
+            Frames = Frames,
+            Bytes = Bytes,
+            AgeSeconds = AgeSeconds,
+        };
 
     /// <summary>A loop's. For its thread.</summary>
     public static List<SlowConsumer> Of(string listener, HubLoop loop)

@@ -24,6 +24,7 @@ internal sealed class GatewayStatus(
 ) : IStreamTarget, IGatewayView
 {
     // The first dial of the stream takes a second at most where an operator is there.
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan EndpointPatience = TimeSpan.FromSeconds(20);
 
     private readonly long _started = time.GetTimestamp();
@@ -121,6 +122,32 @@ internal sealed class GatewayStatus(
     public IReadOnlyList<BackendLoad> Backends() => engine.BackendLoads();
 
     public Task<IReadOnlyList<SlowConsumer>> SlowConsumersAsync() => engine.SlowConsumersAsync();
+
+    public async Task<AnswerMessage> AnswerAsync(QuestionMessage question)
+    {
+        try
+        {
+            switch (question.About)
+            {
+                case QuestionKind.Metrics:
+                    var text = MetricsText.Write(GatewayMetrics.All, Metrics(), openMetrics: false);
+                    return text.Length <= AnswerMessage.MaxMetrics
+                        ? new AnswerMessage { Id = question.Id, Metrics = text }
+                        : new AnswerMessage { Id = question.Id, Problem = $"the metrics have {text.Length} characters" };
+                default:
+                    var slow = await SlowConsumersAsync().WaitAsync(AnswerPatience);
+                    return new AnswerMessage
+                    {
+                        Id = question.Id,
+                        SlowConsumers = [.. slow.Take(AnswerMessage.MaxSlowConsumers).Select(static one => one.ToLoad())],
+                    };
+            }
+        }
+        catch (TimeoutException)
+        {
+            return new AnswerMessage { Id = question.Id, Problem = "a loop is busy" };
+        }
+    }
 
     public MetricSource Metrics() =>
         new()

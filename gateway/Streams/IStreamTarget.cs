@@ -18,6 +18,9 @@ internal interface IStreamTarget
 
     void ApplyDirective(DirectiveMessage message);
 
+    /// <summary>Answers within seconds, with a problem at least.</summary>
+    Task<AnswerMessage> AnswerAsync(QuestionMessage question);
+
     /// <summary>What decides whether a report is due before its time. Cheap: asked several times a second.</summary>
     LoadGlance Glance();
 

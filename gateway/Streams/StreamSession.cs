@@ -82,6 +82,9 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
             case DirectiveMessage directive:
                 target.ApplyDirective(directive);
                 break;
+            case QuestionMessage question:
+                await SendAsync(await target.AnswerAsync(question), cancellation);
+                break;
             default:
                 log.Event("stream_message_unread", ("kind", unread!.Type), ("error", unread.Error ?? "unknown kind"));
                 if (unread is { Type: "config", Hash: { } hash })

@@ -19,6 +19,7 @@ namespace Mooring.Operator.AdminApi;
 [JsonSerializable(typeof(HoldAnswer))]
 [JsonSerializable(typeof(BackendsAnswer))]
 [JsonSerializable(typeof(TunnelsAnswer))]
+[JsonSerializable(typeof(SlowConsumersAnswer))]
 [JsonSerializable(typeof(ScaleRequest))]
 [JsonSerializable(typeof(Problem))]
 internal sealed partial class AdminJson : JsonSerializerContext;

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
+using Mooring.Contracts.Stream;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Scaling;
 
@@ -89,6 +90,22 @@ internal static class AdminRoutes
                             : new AdminReply([], query.Problem)
                     );
                 },
+            },
+            new AdminRoute
+            {
+                Method = HttpMethods.Get,
+                Path = $"{Fleet}/hub/slow",
+                Id = "listFleetSlowConsumers",
+                Summary = "Clients of a fleet's Hubs that do not take what is sent to them",
+                Access = AccessRule.Get,
+                Answer = Json.SlowConsumersAnswer,
+                Handle = static async call =>
+                    AdminReply.Of(
+                        SlowConsumersAnswer.Of(
+                            await call.Administration.AskAsync(call.Fleet!, QuestionKind.SlowConsumers, call.Cancellation)
+                        ),
+                        Json.SlowConsumersAnswer
+                    ),
             },
             Scale("scale-up", "scaleUp", "Ask for more gateways, spec.scaling.maxReplicas at most", +1),
             Scale("scale-down", "scaleDown", "Ask for fewer gateways, spec.scaling.minReplicas at least; the surplus drains first", -1),

@@ -1,4 +1,6 @@
+using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
+using Mooring.Operator.Gateways;
 using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.AdminApi;
@@ -17,6 +19,9 @@ internal interface IFleetAdministration
 
     /// <summary>Null: there is none.</summary>
     AdminFleet? Find(ObjectKey fleet);
+
+    /// <summary>Asks each of the fleet's gateways; two seconds at most.</summary>
+    Task<IReadOnlyList<GatewayAnswer>> AskAsync(AdminFleet fleet, QuestionKind about, CancellationToken cancellation);
 
     /// <summary>Asks for so many gateways more, or (negative) fewer.</summary>
     Task<AdminOutcome<ScaleAnswer>> ScaleAsync(AdminFleet fleet, int change, string caller, CancellationToken cancellation);

@@ -28,6 +28,8 @@ internal sealed class FleetState
 
     public IReadOnlyCollection<string> Gateways => _members.Keys;
 
+    public IEnumerable<GatewaySession> Sessions => _members.Values.Select(static member => member.Session);
+
     public bool IsEmpty => Tuners.IsEmpty && _hash is null && _members.Count == 0 && Directives.Count == 0;
 
     /// <param name="at">Timestamp of the clock.</param>

@@ -11,6 +11,9 @@ namespace Mooring.Operator.Gateways;
 /// </remarks>
 public sealed class GatewayHub(TimeProvider time)
 {
+    /// <summary>So long may a gateway take to answer what a person or a scrape asks.</summary>
+    internal static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(2);
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, FleetState> _fleets = new(StringComparer.Ordinal);
 
@@ -146,6 +149,37 @@ public sealed class GatewayHub(TimeProvider time)
         {
             return [.. _fleets.OrderBy(static pair => pair.Key, StringComparer.Ordinal).Select(static pair => pair.Value.View(pair.Key))];
         }
+    }
+
+    /// <summary>Asks all connected gateways of a fleet, or (null) of all fleets, at once. Each that is connected is in the answer.</summary>
+    /// <param name="limit">Who has not answered by then has none.</param>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    internal async Task<IReadOnlyList<GatewayAnswer>> AskAsync(
+        string? fleet,
+        QuestionKind about,
+        TimeSpan limit,
+        CancellationToken cancellation
+    )
+    {
+        List<GatewaySession> sessions;
+        lock (_lock)
+        {
+            sessions =
+            [
+                .. _fleets
+                    .Where(pair => fleet is null || pair.Key == fleet)
+                    .OrderBy(static pair => pair.Key, StringComparer.Ordinal)
+                    .SelectMany(static pair => pair.Value.Sessions),
+            ];
+        }
+
+        return await Task.WhenAll(
+            sessions.Select(async session =>
+            {
+                var answer = await session.AskAsync(about, limit, cancellation);
+                return new GatewayAnswer(session.Hello.Fleet, session.Hello.Gateway, answer);
+            })
+        );
     }
 
     /// <summary>Takes a gateway in; one with the same name is replaced and its stream ended.</summary>

@@ -28,8 +28,34 @@ internal sealed class GatewaySession(
 
     public Outbox Outbox { get; } = new();
 
+    private readonly PendingQuestions _questions = new();
+
     /// <summary>Messages of kinds that this version does not know.</summary>
     public long SkippedTotal { get; private set; }
+
+    /// <summary>Asks the gateway; null: it did not answer in time.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public async Task<AnswerMessage?> AskAsync(QuestionKind about, TimeSpan limit, CancellationToken cancellation)
+    {
+        if (_questions.Add() is not var (id, answer))
+        {
+            return null;
+        }
+
+        Outbox.PutQuestion(StreamCodec.Encode(new QuestionMessage { Id = id, About = about }));
+        try
+        {
+            return await answer.WaitAsync(limit, time, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            return null;
+        }
+        finally
+        {
+            _questions.Drop(id);
+        }
+    }
 
     /// <summary>Asks the stream to end. Does nothing when it has.</summary>
     public void End(string reason)
@@ -50,6 +76,7 @@ internal sealed class GatewaySession(
         var sending = GuardAsync(SendAllAsync(stopSending.Token));
         await Task.WhenAny(receiving, sending, _ended.Task);
         hub.Leave(this);
+        _questions.End();
         Log.GatewayDisconnected(logger, Hello.Fleet, Hello.Gateway, _endReason ?? "closed by the gateway");
 
         // A cancelled receive aborts the WebSocket, so the receive stays pending until the peer has answered the close frame.
@@ -122,6 +149,10 @@ internal sealed class GatewaySession(
             {
                 case null:
                     SkippedTotal++;
+                    break;
+                case AnswerMessage answer:
+                    StreamMetrics.Received();
+                    _questions.Take(answer);
                     break;
                 case HelloMessage:
                     throw new InvalidDataException("a second hello");

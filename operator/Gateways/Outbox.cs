@@ -4,7 +4,7 @@ namespace Mooring.Operator.Gateways;
 
 /// <summary>What one stream still has to send: only the newest of each kind, so a slow gateway costs no memory and skips what is stale.</summary>
 /// <remarks>
-/// Thread-safe: any thread puts, one thread takes. Bounded by its keys: one config, one directive, one per backend. The config is taken
+/// Thread-safe: any thread puts, one thread takes. Bounded by its keys: one config, one directive, one per backend, and a few questions. The config is taken
 /// before endpoints, and both before the directive, whatever the order they were put in.
 /// </remarks>
 internal sealed class Outbox
@@ -18,6 +18,7 @@ internal sealed class Outbox
     );
     private ReadOnlyMemory<byte>? _config;
     private ReadOnlyMemory<byte>? _directive;
+    private readonly Queue<ReadOnlyMemory<byte>> _questions = new();
 
     public void PutConfig(ReadOnlyMemory<byte> message)
     {
@@ -58,6 +59,20 @@ internal sealed class Outbox
         Signal();
     }
 
+    /// <summary>Goes when there is nothing else. With <see cref="PendingQuestions.Max"/> of them waiting it is dropped: nobody waits for so many.</summary>
+    public void PutQuestion(ReadOnlyMemory<byte> message)
+    {
+        lock (_lock)
+        {
+            if (_questions.Count < PendingQuestions.Max)
+            {
+                _questions.Enqueue(message);
+            }
+        }
+
+        Signal();
+    }
+
     /// <summary>Waits for the next message.</summary>
     public async Task<ReadOnlyMemory<byte>> TakeAsync(CancellationToken cancellation)
     {
@@ -90,10 +105,14 @@ internal sealed class Outbox
                 return true;
             }
 
-            message = _directive.GetValueOrDefault();
-            var found = _directive is not null;
-            _directive = null;
-            return found;
+            if (_directive is { } directive)
+            {
+                message = directive;
+                _directive = null;
+                return true;
+            }
+
+            return _questions.TryDequeue(out message);
         }
     }
 

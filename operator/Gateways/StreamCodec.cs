@@ -37,7 +37,7 @@ internal static class StreamCodec
     /// <exception cref="JsonException">Not JSON, or a member of the wrong form; the message has its path.</exception>
     public static GatewayMessage? Decode(ReadOnlySpan<byte> json)
     {
-        if (Kind(json) is not ("hello" or "ack" or "report" or "tuningReport"))
+        if (Kind(json) is not ("hello" or "ack" or "report" or "tuningReport" or "answer"))
         {
             return null;
         }
@@ -57,6 +57,9 @@ internal static class StreamCodec
                 break;
             case TuningReport tuning:
                 CheckTuning(tuning);
+                break;
+            case AnswerMessage answer:
+                CheckAnswer(answer);
                 break;
         }
 
@@ -129,6 +132,26 @@ internal static class StreamCodec
                 Text(item.Wanted, MaxText, $"{path}.wanted");
                 Text(item.Actual, MaxText, $"{path}.actual");
                 Text(item.Reason, MaxText, $"{path}.reason");
+            }
+        );
+    }
+
+    private static void CheckAnswer(AnswerMessage answer)
+    {
+        Text(answer.Problem ?? "", MaxText, "problem");
+        Text(answer.Metrics ?? "", AnswerMessage.MaxMetrics, "metrics");
+        List(
+            answer.SlowConsumers ?? [],
+            AnswerMessage.MaxSlowConsumers,
+            "slowConsumers",
+            static (slow, path) =>
+            {
+                Text(slow.Listener, MaxName, $"{path}.listener");
+                Text(slow.Client, MaxText, $"{path}.client");
+                Text(slow.User, MaxText, $"{path}.user");
+                NotNegative(slow.Frames, $"{path}.frames");
+                NotNegative(slow.Bytes, $"{path}.bytes");
+                Finite(slow.AgeSeconds, $"{path}.ageSeconds");
             }
         );
     }

@@ -1,5 +1,7 @@
+using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.AdminApi;
+using Mooring.Operator.Gateways;
 using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Host;
@@ -19,6 +21,10 @@ internal sealed class HostAdministration(HostContext host, Supervisor supervisor
     /// <inheritdoc/>
     public AdminFleet? Find(ObjectKey fleet) =>
         supervisor.Fleets.FirstOrDefault(one => one.Namespace == fleet.Namespace && one.Name == fleet.Name);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<GatewayAnswer>> AskAsync(AdminFleet fleet, QuestionKind about, CancellationToken cancellation) =>
+        host.Hub.AskAsync($"{fleet.Namespace}/{fleet.Name}", about, GatewayHub.AnswerLimit, cancellation);
 
     /// <inheritdoc/>
     public Task<AdminOutcome<ScaleAnswer>> ScaleAsync(AdminFleet fleet, int change, string caller, CancellationToken cancellation) =>

@@ -8,7 +8,7 @@ using Mooring.Operator.Gateways;
 namespace Mooring.Operator.Host;
 
 /// <summary>Writes what the supervisor and its gateways know in Prometheus's text format. Pure.</summary>
-/// <remarks>The gateways' families are those of a gateway's own <c>/metrics</c>, with the labels fleet and gateway added.</remarks>
+/// <remarks>The gateways' families are those of a gateway's own <c>/metrics</c>, with the labels fleet and gateway added; those that no report has come from the gateways themselves (<see cref="GatewayMetricsMerge"/>).</remarks>
 internal static class HostMetrics
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";

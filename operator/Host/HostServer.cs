@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Mooring.Contracts.Stream;
 using Mooring.Operator.AdminApi;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Gateways;
@@ -63,10 +64,12 @@ internal sealed class HostServer : IAsyncDisposable
                 admin.GuardAsync(
                     context,
                     AccessRule.Metrics,
-                    () =>
+                    async () =>
                     {
+                        var answers = await hub.AskAsync(null, QuestionKind.Metrics, GatewayHub.AnswerLimit, context.RequestAborted);
                         context.Response.ContentType = HostMetrics.ContentType;
-                        return context.Response.WriteAsync(HostMetrics.Write(fleets(), hub.Views()), context.RequestAborted);
+                        var text = HostMetrics.Write(fleets(), hub.Views());
+                        await context.Response.WriteAsync(text + GatewayMetricsMerge.Write(answers, text), context.RequestAborted);
                     }
                 )
         );

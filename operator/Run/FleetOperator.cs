@@ -85,7 +85,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     public X509Certificate2? Certificate => _certificates.Current;
 
     /// <summary>What the admin API acts on.</summary>
-    public ClusterAdministration Administration(KubernetesClient client) => new(_caches, client, _recorder, Look, () => _leads);
+    public ClusterAdministration Administration(KubernetesClient client) => new(_caches, client, _recorder, Look, _hub, () => _leads);
 
     /// <summary>Keeps the caches right until stopped; and where there is an admin API, its certificate while another leads.</summary>
     public Task FollowAsync(CancellationToken stopping) =>

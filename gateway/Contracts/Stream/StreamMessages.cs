@@ -10,6 +10,7 @@ namespace Mooring.Contracts.Stream;
 [JsonDerivedType(typeof(EndpointsMessage), "endpoints")]
 [JsonDerivedType(typeof(DirectiveMessage), "directive")]
 [JsonDerivedType(typeof(TuningMessage), "tuning")]
+[JsonDerivedType(typeof(QuestionMessage), "question")]
 public abstract record OperatorMessage;
 
 /// <summary>The fleet's config. Answered by one <see cref="AckMessage"/> with the same hash.</summary>
@@ -101,6 +102,7 @@ public sealed record DirectiveMessage : OperatorMessage
 [JsonDerivedType(typeof(AckMessage), "ack")]
 [JsonDerivedType(typeof(ReportMessage), "report")]
 [JsonDerivedType(typeof(TuningReport), "tuningReport")]
+[JsonDerivedType(typeof(AnswerMessage), "answer")]
 public abstract record GatewayMessage;
 
 [JsonConverter(typeof(JsonStringEnumConverter<StreamRole>))]

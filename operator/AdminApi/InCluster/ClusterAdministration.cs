@@ -1,9 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Events;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
+using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Reconciliation;
 using Mooring.Operator.Scaling;
@@ -16,6 +18,7 @@ internal sealed class ClusterAdministration(
     KubernetesClient client,
     EventRecorder recorder,
     Func<ConnectionFleet, AdminFleet> look,
+    GatewayHub gateways,
     Func<bool> leads
 ) : IFleetAdministration
 {
@@ -46,6 +49,10 @@ internal sealed class ClusterAdministration(
 
     /// <inheritdoc/>
     public AdminFleet? Find(ObjectKey fleet) => caches.Fleets.Find(fleet) is { } entity ? look(entity) : null;
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<GatewayAnswer>> AskAsync(AdminFleet fleet, QuestionKind about, CancellationToken cancellation) =>
+        gateways.AskAsync($"{fleet.Namespace}/{fleet.Name}", about, GatewayHub.AnswerLimit, cancellation);
 
     /// <inheritdoc/>
     public async Task<AdminOutcome<ScaleAnswer>> ScaleAsync(AdminFleet fleet, int change, string caller, CancellationToken cancellation)

@@ -54,6 +54,9 @@ internal sealed class FakeTarget : IStreamTarget
 
     public void ApplyDirective(DirectiveMessage message) => Applied.Writer.TryWrite(message);
 
+    public Task<AnswerMessage> AnswerAsync(QuestionMessage question) =>
+        Task.FromResult(new AnswerMessage { Id = question.Id, Metrics = $"about {question.About}" });
+
     public LoadGlance Glance() => new(State, 0, 0, Connections);
 
     public ReportMessage Report() =>

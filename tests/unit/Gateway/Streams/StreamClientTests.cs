@@ -47,6 +47,17 @@ public sealed class StreamClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Question_IsAnsweredUnderItsNumber()
+    {
+        await using var fake = await FakeOperator.StartAsync(SocketPath);
+        Start("unix:" + SocketPath);
+        var session = await fake.SessionAsync();
+        await FakeOperator.SendAsync(session, new QuestionMessage { Id = 42, About = QuestionKind.Metrics });
+        var answer = await fake.NextAsync<AnswerMessage>();
+        (answer.Id, answer.Metrics).ShouldBe((42, "about Metrics"));
+    }
+
+    [Fact]
     public async Task Config_IsAppliedAndAcked()
     {
         await using var fake = await FakeOperator.StartAsync(SocketPath);

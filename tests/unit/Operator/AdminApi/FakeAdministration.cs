@@ -26,6 +26,12 @@ internal sealed class FakeAdministration : IFleetAdministration
 
     public AdminFleet? Find(ObjectKey fleet) => fleet == new ObjectKey("shop", "edge") ? Fleet : null;
 
+    /// <summary>What its gateways say.</summary>
+    public IReadOnlyList<GatewayAnswer> Answers { get; set; } = [];
+
+    public Task<IReadOnlyList<GatewayAnswer>> AskAsync(AdminFleet fleet, QuestionKind about, CancellationToken cancellation) =>
+        Task.FromResult(Answers);
+
     public Task<AdminOutcome<ScaleAnswer>> ScaleAsync(AdminFleet fleet, int change, string caller, CancellationToken cancellation)
     {
         var spec = fleet.Entity.Spec;

@@ -246,6 +246,12 @@ public sealed class UpTests
         var metrics = await http.GetStringAsync("/metrics", up.Deadline);
         metrics.ShouldContain("mooring_fleet_ready{fleet=\"default/quickstart\"} 1\n");
         metrics.ShouldContain("mooring_gateway_state{fleet=\"default/quickstart\",gateway=\"quickstart-gateway-0\",state=\"serving\"} 1\n");
+        // What no report says, the gateway says itself.
+        metrics.ShouldContain("mooring_gateway_faults_total{fleet=\"default/quickstart\",gateway=\"quickstart-gateway-0\"} 0\n");
+        metrics.ShouldContain("process_open_fds{fleet=\"default/quickstart\",gateway=\"quickstart-gateway-0\"} ");
+        metrics.Split('\n').Where(static line => line.StartsWith("# TYPE ", StringComparison.Ordinal)).ShouldBeUnique();
+        var slow = await http.GetStringAsync("/api/v1/fleets/default/quickstart/hub/slow", up.Deadline);
+        slow.ShouldBe("{\"clients\":[],\"silent\":[]}");
         (await http.GetStringAsync("/api/v1/fleets", up.Deadline)).ShouldContain("\"name\":\"quickstart\"");
         using var page = await http.GetAsync("/", up.Deadline);
         page.Headers.GetValues("Content-Security-Policy").Single().ShouldContain("default-src 'none'");
