@@ -9,6 +9,9 @@ internal static partial class Log
     [LoggerMessage(201, LogLevel.Information, "The cluster has {Kind}")]
     public static partial void OptionalKindFound(ILogger logger, string kind);
 
+    [LoggerMessage(203, LogLevel.Warning, "Cannot tell whether the cluster has {Kind}: {Error}; again in {Delay}")]
+    public static partial void OptionalKindUnknown(ILogger logger, string kind, string error, TimeSpan delay);
+
     [LoggerMessage(202, LogLevel.Information, "The cluster has no {Kind} any more")]
     public static partial void OptionalKindLost(ILogger logger, string kind);
 }

@@ -23,8 +23,8 @@ internal sealed class OptionalKind<T>(
 ) : IWatched<T>
     where T : class, IKubernetesObject
 {
-    /// <summary>How long a kind that was installed meanwhile may stay unseen.</summary>
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
+    /// <summary>How long a kind that was installed meanwhile may stay unseen. Default 15 s.</summary>
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(15);
 
     private readonly List<Action<T?, T?>> _handlers = [];
     private volatile WatchedKind<T>? _current;
@@ -134,13 +134,19 @@ internal sealed class OptionalKind<T>(
             _refused = true;
             return false;
         }
-        catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException or InvalidDataException)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return false;
+        }
+        catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException)
         {
             // An API server that is away is noticed by everything else.
             return false;
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
+            // Whatever it answered: to look no more would be to have none of the kind for as long as the process lives.
+            Log.OptionalKindUnknown(log, type.QualifiedName, error.Message, Interval);
             return false;
         }
     }

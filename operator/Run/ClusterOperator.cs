@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text.Json;
 using Mooring.Contracts.Processes;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
@@ -18,6 +20,7 @@ internal sealed class ClusterOperator(
     ILoggerFactory loggers
 ) : IAsyncDisposable
 {
+    private static readonly TimeSpan LabelRetry = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan ReviewTimeout = TimeSpan.FromSeconds(4);
     private const int Stopped = 0;
     private const int Failed = 1;
@@ -52,6 +55,8 @@ internal sealed class ClusterOperator(
                 UserAgent = "mooring-operator",
                 QueriesPerSecond = options.QueriesPerSecond,
                 Burst = (int)Math.Max(1, options.QueriesPerSecond * 2),
+                // What is asked to wait for longer does so in the queue: a few that wait here would hold up all the other fleets.
+                MaxRetryDelay = TimeSpan.FromSeconds(2),
             };
             using var client = new KubernetesClient(config, requests, loggers: loggers);
             // Who asks by the admin API has no part in the reconciles' rate.
@@ -81,6 +86,9 @@ internal sealed class ClusterOperator(
                         or HttpRequestException
                         or TimeoutException
                         or IOException
+                        or InvalidDataException
+                        or JsonException
+                        or CryptographicException
             )
         {
             Log.Failed(log, error.Message);
@@ -180,7 +188,7 @@ internal sealed class ClusterOperator(
         client.MayWrite = mayWork;
         try
         {
-            await work.WorkAsync(epoch, mayWork, () => TryLabelAsync(leads: true, ended), ended);
+            await work.WorkAsync(epoch, mayWork, () => LabelAsync(ended), ended);
             return Stopped;
         }
         catch (OperationCanceledException) when (ended.IsCancellationRequested)
@@ -197,15 +205,27 @@ internal sealed class ClusterOperator(
         }
     }
 
-    // Without its label the stream goes without the leader, yet reconciling goes on: never a reason to stop.
+    // Without its label the stream goes without the leader, yet reconciling goes on: a reason to try again, and none to stop.
+    private Task LabelAsync(CancellationToken ended) =>
+        Persistently.RunAsync(
+            async cancellation =>
+            {
+                await _label.SetAsync(leads: true, cancellation);
+                return null;
+            },
+            LabelRetry,
+            error => Log.LabelFailed(_log, error.Message),
+            TimeProvider.System,
+            ended
+        );
+
     private async Task TryLabelAsync(bool leads, CancellationToken cancellation)
     {
         try
         {
             await _label.SetAsync(leads, cancellation);
         }
-        catch (Exception error)
-            when (error is KubernetesException or HttpRequestException or TimeoutException or OperationCanceledException)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
             Log.LabelFailed(_log, error.Message);
         }

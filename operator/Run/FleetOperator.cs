@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography.X509Certificates;
 using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Client;
@@ -94,13 +95,13 @@ internal sealed class FleetOperator : IAsyncDisposable
     /// <summary>Reconciles and serves the stream until the term has ended.</summary>
     /// <param name="epoch">Number of the term, which fences directives.</param>
     /// <param name="mayWork">Asked before each reconcile.</param>
-    /// <param name="announce">Called once streams can be served.</param>
+    /// <param name="announce">Begun once streams can be served, and nothing waits for it.</param>
     public async Task WorkAsync(long epoch, Func<bool> mayWork, Func<Task> announce, CancellationToken ended)
     {
         await WaitForCachesAsync(ended);
         if (_options is { Admin: not null, Stream: null })
         {
-            await _certificates.EnsureAsync(ended);
+            await UntilAsync(() => _certificates.EnsureAsync(ended), ended);
         }
 
         await using var stream = await StartStreamAsync(ended);
@@ -131,11 +132,11 @@ internal sealed class FleetOperator : IAsyncDisposable
         _references.Changed = key => Enqueue(key, CrowdDelay);
         _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), DelayOf(change));
         Log.Working(_log, epoch);
-        await announce();
         _leads = true;
         try
         {
             await Task.WhenAll([
+                announce(),
                 .. _controllers.Select(controller => controller.RunAsync(ended)),
                 RenewAsync(ended),
                 WatchRightsAsync(ended),
@@ -253,7 +254,7 @@ internal sealed class FleetOperator : IAsyncDisposable
             return null;
         }
 
-        await RefreshIdentityAsync(ended);
+        await UntilAsync(async () => await RefreshIdentityAsync(ended), ended);
         var server = new StreamServer(
             _hub,
             new TokenAuthenticator(_client),
@@ -274,7 +275,7 @@ internal sealed class FleetOperator : IAsyncDisposable
             return null;
         }
 
-        await RefreshMetricsApiAsync(await _certificates.EnsureAsync(ended), ended);
+        await UntilAsync(async () => await RefreshMetricsApiAsync(await _certificates.EnsureAsync(ended), ended), ended);
         var app = HttpServers.MetricsApi(
             address,
             _recommended,
@@ -302,7 +303,7 @@ internal sealed class FleetOperator : IAsyncDisposable
                 Log.MetricsApiFailed(_log, problem);
             }
         }
-        catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException)
+        catch (Exception error) when (error is not OutOfMemoryException && !ended.IsCancellationRequested)
         {
             Log.MetricsApiFailed(_log, error.Message);
         }
@@ -323,59 +324,85 @@ internal sealed class FleetOperator : IAsyncDisposable
     }
 
     /// <summary>The leader makes and renews it; the others take what it has made.</summary>
-    private async Task FollowCertificateAsync(CancellationToken stopping)
-    {
-        while (!stopping.IsCancellationRequested)
-        {
-            var delay = CertificateCheck;
-            try
-            {
-                delay = _leads || await _certificates.LoadAsync(stopping) ? CertificateCheck : CertificateRetry;
-            }
-            catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException)
-            {
-                delay = CertificateRetry;
-                Log.CertificatesFailed(_log, error.Message, delay);
-            }
-            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
-            {
-                return;
-            }
+    private Task FollowCertificateAsync(CancellationToken stopping) =>
+        Persistently.RunAsync(
+            async cancellation => _leads || await _certificates.LoadAsync(cancellation) ? CertificateCheck : CertificateRetry,
+            CertificateRetry,
+            error => Log.CertificatesFailed(_log, error.Message, CertificateRetry),
+            TimeProvider.System,
+            stopping
+        );
 
-            await Task.Delay(delay, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    private Task RenewAsync(CancellationToken ended)
+    {
+        if (_options is { Stream: null, Admin: null })
+        {
+            return Task.CompletedTask;
         }
-    }
 
-    private async Task RenewAsync(CancellationToken ended)
-    {
         var check = _options.MetricsApi is null ? CertificateCheck : MetricsApiCheck;
-        var delay = check;
-        while (!(_options is { Stream: null, Admin: null }) && !ended.IsCancellationRequested)
-        {
-            await Task.Delay(delay, ended).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            try
+        // What there was when it began to lead has just been looked at.
+        var isFirst = true;
+        return Persistently.RunAsync(
+            async cancellation =>
             {
                 LoopActivity.Note("certificates", TimeProvider.System);
-                if (_options.Stream is null)
+                if (!isFirst)
                 {
-                    await _certificates.EnsureAsync(ended);
-                }
-                else if (await RefreshIdentityAsync(ended))
-                {
-                    _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero));
+                    await RenewOnceAsync(cancellation);
                 }
 
-                delay = check;
-            }
-            catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException or IOException)
+                isFirst = false;
+                return check;
+            },
+            CertificateRetry,
+            error => Log.CertificatesFailed(_log, error.Message, CertificateRetry),
+            TimeProvider.System,
+            ended
+        );
+    }
+
+    /// <summary>What a leader cannot begin without: to give up the lead for one bad answer would leave it to the next, which is answered no better.</summary>
+    private async Task UntilAsync(Func<Task> done, CancellationToken ended)
+    {
+        ExceptionDispatchInfo? hopeless = null;
+        await Persistently.RunAsync(
+            async _ =>
             {
-                delay = CertificateRetry;
-                Log.CertificatesFailed(_log, error.Message, delay);
-            }
-            catch (OperationCanceledException) when (ended.IsCancellationRequested)
-            {
-                return;
-            }
+                try
+                {
+                    await done();
+                }
+                catch (Exception error) when (IsFinal(error))
+                {
+                    hopeless = ExceptionDispatchInfo.Capture(error);
+                }
+
+                return null;
+            },
+            CertificateRetry,
+            error => Log.CertificatesFailed(_log, error.Message, CertificateRetry),
+            TimeProvider.System,
+            ended
+        );
+        ended.ThrowIfCancellationRequested();
+        hopeless?.Throw();
+    }
+
+    // A right that is missing, or somebody else's Secret in the way: for people to see, as a process that does not run.
+    private static bool IsFinal(Exception error) =>
+        error is IOException
+        || error is KubernetesException { IsConflict: false, Code: var code } && (int)code is >= 400 and < 500 and not (408 or 429);
+
+    private async Task RenewOnceAsync(CancellationToken ended)
+    {
+        if (_options.Stream is null)
+        {
+            await _certificates.EnsureAsync(ended);
+        }
+        else if (await RefreshIdentityAsync(ended))
+        {
+            _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero));
         }
     }
 }

@@ -33,7 +33,7 @@ internal sealed class TokenAuthenticator(KubernetesClient client) : IGatewayAuth
         {
             return Judge(hello, await ReviewAsync(header[Scheme.Length..].Trim(), cancellation));
         }
-        catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException)
+        catch (Exception error) when (error is not (OperationCanceledException or OutOfMemoryException))
         {
             return "the API server could not be asked about the token";
         }
