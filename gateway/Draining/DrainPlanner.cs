@@ -20,6 +20,7 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
     private TimeSpan _started;
     private TimeSpan _drainStarted;
     private TimeSpan _deadline;
+    private (DateTimeOffset Moment, TimeSpan At)? _anchor;
     private TimeSpan? _expires;
     private double _pace;
     private bool _terminating;
@@ -82,7 +83,9 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
         _pace = directive.ClosesPerSecond;
         if (directive.Kind == DirectiveKind.Drain)
         {
-            var deadline = directive.Deadline is { } moment ? now + Clamp(moment - wall) : _drainStarted + _config.Deadline;
+            var deadline = directive.Deadline is { } moment
+                ? Anchor(moment, directive.Remaining, now, wall)
+                : _drainStarted + _config.Deadline;
 
             // Only ever sooner while the process is ending: its supervisor's patience is the config's.
             _deadline = _terminating && deadline > _deadline ? _deadline : deadline;
@@ -182,6 +185,17 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
 
         _kind = kind;
         _shedDone = false;
+    }
+
+    /// <summary>A moment on the wall, on the steady clock: found once, for clocks on walls jump, and orders are given again each minute.</summary>
+    private TimeSpan Anchor(DateTimeOffset moment, TimeSpan? remaining, TimeSpan now, DateTimeOffset wall)
+    {
+        if (_anchor is not { } anchor || anchor.Moment != moment)
+        {
+            _anchor = anchor = (moment, now + Clamp(remaining ?? moment - wall));
+        }
+
+        return anchor.At;
     }
 
     private static bool IsValid(DirectiveMessage directive) =>

@@ -135,7 +135,7 @@ internal sealed class FleetState
         _members.Remove(name);
         if (_departed.Count >= MaxDeparted)
         {
-            _departed.Remove(_departed.MinBy(static pair => pair.Value).Key);
+            Forget(_departed.MinBy(static pair => pair.Value).Key);
         }
 
         _departed[name] = now;
@@ -194,8 +194,15 @@ internal sealed class FleetState
         return change;
     }
 
-    public FleetView View(string key) =>
-        new()
+    public FleetView View(string key, DateTimeOffset now)
+    {
+        // The clock was set back since they went: they are not away the shorter for it.
+        foreach (var (name, _) in _departed.Where(pair => pair.Value > now).ToList())
+        {
+            _departed[name] = now;
+        }
+
+        return new FleetView
         {
             Fleet = key,
             DesiredHash = _hash,
@@ -220,6 +227,7 @@ internal sealed class FleetState
                 )),
             ],
         };
+    }
 
     /// <summary>Forgets a gateway that is gone for good.</summary>
     public void Forget(string gateway)

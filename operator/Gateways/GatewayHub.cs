@@ -136,18 +136,20 @@ public sealed class GatewayHub(TimeProvider time)
     /// <summary>The fleet as its gateways tell it; without gateways when none has connected.</summary>
     public FleetView View(string fleet)
     {
+        var now = time.GetUtcNow();
         lock (_lock)
         {
-            return _fleets.TryGetValue(fleet, out var state) ? state.View(fleet) : new FleetView { Fleet = fleet, Gateways = [] };
+            return _fleets.TryGetValue(fleet, out var state) ? state.View(fleet, now) : new FleetView { Fleet = fleet, Gateways = [] };
         }
     }
 
     /// <summary>Every fleet with a desired config or a connected gateway, ordered by key.</summary>
     public IReadOnlyList<FleetView> Views()
     {
+        var now = time.GetUtcNow();
         lock (_lock)
         {
-            return [.. _fleets.OrderBy(static pair => pair.Key, StringComparer.Ordinal).Select(static pair => pair.Value.View(pair.Key))];
+            return [.. _fleets.OrderBy(static pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value.View(pair.Key, now))];
         }
     }
 

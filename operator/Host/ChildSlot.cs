@@ -120,5 +120,21 @@ internal sealed class ChildSlot(string name, int number, string specHash)
         Enter(SlotPhase.Waiting, now);
     }
 
+    /// <summary>The wall clock was set: every moment that was noted by it is as far from now as before.</summary>
+    public void Shift(TimeSpan by)
+    {
+        (Since, StartedAt, NotBefore, Deadline) = (Moved(Since), Moved(StartedAt), Moved(NotBefore), Moved(Deadline));
+        Mark = Mark is { } mark
+            ? mark with
+            {
+                CordonedAt = Moved(mark.CordonedAt),
+                DrainStartedAt = mark.DrainStartedAt is { } started ? Moved(started) : null,
+                Deadline = mark.Deadline is { } deadline ? Moved(deadline) : null,
+            }
+            : null;
+
+        DateTimeOffset Moved(DateTimeOffset moment) => moment == default ? moment : moment + by;
+    }
+
     private void Enter(SlotPhase phase, DateTimeOffset now) => (Phase, Since) = (phase, now);
 }

@@ -24,6 +24,7 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly Action<IReadOnlyList<FleetOverview>> _onTurn;
     private readonly HostRedis _redis;
     private readonly PortReservation _ports;
+    private readonly WallClock _wall;
     private int _nextNumber;
     private bool _stopping;
 
@@ -35,6 +36,7 @@ internal sealed class Supervisor : IAsyncDisposable
         (_host, _posted, _onTurn) = (host, posted, onTurn);
         _sockets = new ListenerSockets(host.Options.Bind);
         _redis = new HostRedis(host);
+        _wall = new WallClock(host.Time);
         _ports = new PortReservation(PortReservation.KernelFolder, host.Say);
     }
 
@@ -226,6 +228,14 @@ internal sealed class Supervisor : IAsyncDisposable
 
     private async Task StepAsync()
     {
+        if (_wall.Jump() is var jump && jump != TimeSpan.Zero)
+        {
+            foreach (var slot in Children.ToList())
+            {
+                slot.Shift(jump);
+            }
+        }
+
         var now = _host.Time.GetUtcNow();
         var taken = Children
             .Select(static slot => slot.Port)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Mooring.Contracts.Text;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Controllers;
@@ -27,6 +28,9 @@ internal sealed class FleetFinalizer(
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(600);
 
+    // When each drain is over, by uid, on the steady clock: neither a clock that is set back nor one that is set forward moves what has begun.
+    private readonly ConcurrentDictionary<string, (long Seen, TimeSpan Left)> _drains = new(StringComparer.Ordinal);
+
     /// <inheritdoc/>
     public string Identifier => "mooring.dev/drain";
 
@@ -34,7 +38,7 @@ internal sealed class FleetFinalizer(
     public async Task<ReconciliationResult<ConnectionFleet>> FinalizeAsync(ConnectionFleet entity, CancellationToken cancellationToken)
     {
         var fleet = statuses.WithNewestStatus(entity);
-        var left = Deadline(fleet) - time.GetUtcNow();
+        var left = Left(fleet);
         if (!caches.HasSynced && left > TimeSpan.Zero)
         {
             // What may not be read is not gone: the drain is waited for as if it were there.
@@ -58,6 +62,7 @@ internal sealed class FleetFinalizer(
 
         events.ReportUnrestored(fleet, unrestored);
         hub.Remove(ObjectKey.Of(fleet).ToString());
+        _drains.TryRemove(fleet.Metadata.Uid ?? "", out _);
         return ReconciliationResult<ConnectionFleet>.Success(fleet);
     }
 
@@ -104,14 +109,24 @@ internal sealed class FleetFinalizer(
         return statuses.WriteAsync(fleet, status, cancellation);
     }
 
-    private static DateTimeOffset Deadline(ConnectionFleet fleet)
+    private TimeSpan Left(ConnectionFleet fleet)
+    {
+        var whole = Whole(fleet);
+        var began = fleet.Metadata.DeletionTimestamp ?? DateTimeOffset.MinValue;
+        var left = began - time.GetUtcNow() + whole;
+        var (seen, first) = _drains.GetOrAdd(fleet.Metadata.Uid ?? "", (time.GetTimestamp(), left < whole ? left : whole));
+        // A deadline that is lowered meanwhile is heeded.
+        return (first < whole ? first : whole) - time.GetElapsedTime(seen);
+    }
+
+    /// <summary>What a drain may take altogether.</summary>
+    private static TimeSpan Whole(ConnectionFleet fleet)
     {
         var drain = fleet.Spec.Gateway.Drain;
         // A spec that was never good must not keep the fleet from going.
         var deadline = Duration.TryParse(drain?.Deadline, out var given) ? given : FleetDefaults.DrainDeadline;
         var lameDuck = Duration.TryParse(drain?.LameDuck, out var lame) ? lame : FleetDefaults.LameDuck;
-        var whole = deadline + lameDuck < LongestDrain ? deadline + lameDuck : LongestDrain;
-        return (fleet.Metadata.DeletionTimestamp ?? DateTimeOffset.MinValue) + whole + Margin;
+        return (deadline + lameDuck < LongestDrain ? deadline + lameDuck : LongestDrain) + Margin;
     }
 
     private static bool IsGateway(IKubernetesObject value) =>

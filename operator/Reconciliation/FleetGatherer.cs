@@ -27,7 +27,7 @@ internal sealed class FleetGatherer(
     private readonly ConcurrentDictionary<ObjectKey, Checked> _checked = new();
 
     // Made when this operator begins to lead.
-    private readonly DateTimeOffset _listeningSince = stream.Endpoint is null ? DateTimeOffset.MinValue : time.GetUtcNow();
+    private long _listeningSince = stream.Endpoint is null ? 0 : time.GetUtcNow().UtcTicks;
 
     public FleetObservation Gather(ConnectionFleet entity)
     {
@@ -36,11 +36,14 @@ internal sealed class FleetGatherer(
         var fleet = ReferenceEquals(spec, entity.Spec) ? entity : entity with { Spec = spec };
         var view = stream.Endpoint is null ? null : hub.View(key.ToString());
         var now = time.GetUtcNow();
+        // Later than now: the clock was set back since. Another fleet's worker may write the same.
+        var listening = Math.Min(Volatile.Read(ref _listeningSince), now.UtcTicks);
+        Volatile.Write(ref _listeningSince, listening);
         var seen = new FleetInput
         {
             Fleet = fleet,
             Now = now,
-            ListeningSince = _listeningSince,
+            ListeningSince = new DateTimeOffset(listening, TimeSpan.Zero),
             View = view,
             Pods = caches.Pods.OfFleet(key),
             DefaultGatewayImage = options.GatewayImage,

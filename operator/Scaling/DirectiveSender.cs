@@ -65,6 +65,7 @@ internal sealed class DirectiveSender(GatewayHub hub, long epoch, TimeProvider t
             TimeToLive = order.Kind == DirectiveKind.Serve ? null : TimeToLive,
             Reason = order.Reason,
             Deadline = order.Deadline,
+            Remaining = order.Deadline is { } deadline ? TimeSpan.FromTicks(Math.Max(0, (deadline - time.GetUtcNow()).Ticks)) : null,
             ClosesPerSecond = order.ClosesPerSecond,
             TargetConnections = order.Target,
         };

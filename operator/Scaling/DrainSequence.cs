@@ -15,11 +15,15 @@ public static class DrainSequence
     // A pod that has not started for so long will not soon: one that is to stay must not keep drained ones waiting.
     private static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(60);
 
+    // What the clocks of two leaders may differ by. A mark from further ahead was made before the clock was set back.
+    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(5);
+
     public static SequenceStep Decide(SequenceInput input)
     {
         var step = new Builder(input);
         step.Obey();
         step.TakeBack();
+        step.MarkAnew();
         step.Advance();
         step.Choose();
         return step.Build();
@@ -106,6 +110,31 @@ public static class DrainSequence
             )
             {
                 _marks[gateway.Name] = null;
+            }
+        }
+
+        /// <summary>Marks of the future: the clock was set back since, and nothing is to wait longer for it than it would have at first.</summary>
+        public void MarkAnew()
+        {
+            var now = Whole(_input.Now);
+            foreach (var gateway in _live)
+            {
+                if (_marks[gateway.Name] is not { Drained: false } mark)
+                {
+                    continue;
+                }
+
+                if (mark.CordonedAt > now + Skew)
+                {
+                    mark = mark with { CordonedAt = now };
+                }
+
+                if (mark.DrainStartedAt is { } started && started > now + Skew)
+                {
+                    mark = mark with { DrainStartedAt = now, Deadline = now + (mark.Deadline - started ?? _input.Pace.Deadline) };
+                }
+
+                _marks[gateway.Name] = mark;
             }
         }
 
@@ -264,8 +293,10 @@ public static class DrainSequence
             }
 
             // Ones that do not start, and are to stay, are picked before any that is drained. They carry nobody: they go along, and come anew.
+            // One that was made in the future was made before the clock was set back.
             bool IsStuck(SequenceGateway gateway) =>
-                gateway.Stage is GatewayStage.Unassigned or GatewayStage.Pending && IsDue(gateway.CreatedAt + StuckAfter);
+                gateway.Stage is GatewayStage.Unassigned or GatewayStage.Pending
+                && (gateway.CreatedAt > _input.Now + StuckAfter || IsDue(gateway.CreatedAt + StuckAfter));
 
             return DeletionOrder.Free(members, gateway => MayGo(gateway) || IsStuck(gateway));
         }

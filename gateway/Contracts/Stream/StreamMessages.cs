@@ -89,6 +89,9 @@ public sealed record DirectiveMessage : OperatorMessage
     /// <summary>When what is left is closed, for <see cref="DirectiveKind.Drain"/>; null: the config's deadline from now.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
+    /// <summary>Until <see cref="Deadline"/> by the operator's clock as it sends, which a gateway goes by at first sight of that deadline: their clocks may differ.</summary>
+    public TimeSpan? Remaining { get; init; }
+
     /// <summary>Pace of closes of this gateway; 0: the config's.</summary>
     public double ClosesPerSecond { get; init; }
 

@@ -43,9 +43,10 @@ public static class StreamAuthority
             return Issue(NewAuthority(now), "", names, now);
         }
 
-        if (authority.NotAfter.ToUniversalTime() - AuthorityRenewal <= now.UtcDateTime)
+        if (authority.NotAfter.ToUniversalTime() - AuthorityRenewal <= now.UtcDateTime || IsOfTheFuture(authority, now))
         {
             // The old one stays in the bundle: gateways that have not read the new bundle yet go on, and those that have trust both.
+            // One of the future among them: it is as good as its clock is.
             return Issue(NewAuthority(now), authority.ExportCertificatePem(), names, now);
         }
 
@@ -59,7 +60,8 @@ public static class StreamAuthority
         try
         {
             using var certificate = X509Certificate2.CreateFromPem(current.Certificate, current.Key);
-            return certificate.NotAfter.ToUniversalTime() - CertificateRenewal > now.UtcDateTime
+            return !IsOfTheFuture(certificate, now)
+                && certificate.NotAfter.ToUniversalTime() - CertificateRenewal > now.UtcDateTime
                 && certificate.IssuerName.RawData.AsSpan().SequenceEqual(authority.SubjectName.RawData)
                 && names.All(name => certificate.MatchesHostname(name, allowWildcards: false, allowCommonName: false));
         }
@@ -68,6 +70,10 @@ public static class StreamAuthority
             return false;
         }
     }
+
+    // Made while a clock was ahead by more than the backdating: nobody takes it for valid once the clock is right again.
+    private static bool IsOfTheFuture(X509Certificate2 certificate, DateTimeOffset now) =>
+        certificate.NotBefore.ToUniversalTime() > now.UtcDateTime;
 
     private static X509Certificate2? LoadAuthority(StreamCertificates current)
     {
@@ -128,9 +134,15 @@ public static class StreamAuthority
             X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuer, includeKeyIdentifier: true, includeIssuerAndSerial: false)
         );
         request.CertificateExtensions.Add(Alternatives(names));
-        var end = now + CertificateLife;
-        var last = new DateTimeOffset(issuer.NotAfter);
-        using var certificate = request.Create(issuer, now - Backdating, end < last ? end : last, RandomNumberGenerator.GetBytes(16));
+        var (begin, end) = (now - Backdating, now + CertificateLife);
+        var (first, last) = (new DateTimeOffset(issuer.NotBefore), new DateTimeOffset(issuer.NotAfter));
+        // Within its issuer's life, which began a little later where the clock was set back since.
+        using var certificate = request.Create(
+            issuer,
+            begin > first ? begin : first,
+            end < last ? end : last,
+            RandomNumberGenerator.GetBytes(16)
+        );
         var bundle = older.Length == 0 ? authority.Certificate : $"{authority.Certificate}\n{older}";
         return new StreamCertificates(bundle + "\n", authority.Key, certificate.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
     }

@@ -131,6 +131,64 @@ public sealed class DrainPlannerTests
         Step(15).CloseAll.ShouldBeTrue();
     }
 
+    [Theory]
+    [InlineData(3600)]
+    [InlineData(-3600)]
+    public void Drain_WallClockIsSet_TheDeadlineStaysWhereItWas(int seconds)
+    {
+        var drain = Directive(DirectiveKind.Drain, 1) with { Deadline = Wall + TimeSpan.FromSeconds(30) };
+        _planner.Apply(drain, TimeSpan.Zero, Wall);
+
+        // Another pace, and then a renewal: each is a directive of its own.
+        var set = Wall + TimeSpan.FromSeconds(seconds);
+        _planner.Apply(drain with { Sequence = 2, ClosesPerSecond = 20 }, TimeSpan.FromSeconds(5), set);
+        _planner.Apply(drain with { Sequence = 3 }, TimeSpan.FromSeconds(12), set);
+
+        Step(29.9).CloseAll.ShouldBeFalse();
+        Step(30).CloseAll.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Drain_WhatRemains_GoesBeforeClocksThatDiffer()
+    {
+        Apply(DirectiveKind.Drain, 1, d => d with { Deadline = Wall - TimeSpan.FromHours(1), Remaining = TimeSpan.FromSeconds(30) });
+
+        Step(29.9).CloseAll.ShouldBeFalse();
+        Step(30).CloseAll.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Drain_AnotherDeadline_IsTaken()
+    {
+        Apply(DirectiveKind.Drain, 1, d => d with { Deadline = Wall + TimeSpan.FromSeconds(30), Remaining = TimeSpan.FromSeconds(30) });
+        Apply(
+            DirectiveKind.Drain,
+            2,
+            d => d with { Deadline = Wall + TimeSpan.FromSeconds(50), Remaining = TimeSpan.FromSeconds(40) },
+            at: 10
+        );
+
+        Step(49.9).CloseAll.ShouldBeFalse();
+        Step(50).CloseAll.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Drain_TakenUpAgainAfterItsLifeRanOut_HasTheDeadlineItHad()
+    {
+        var drain = Directive(DirectiveKind.Drain, 1) with
+        {
+            Deadline = Wall + TimeSpan.FromSeconds(40),
+            TimeToLive = TimeSpan.FromSeconds(10),
+        };
+        _planner.Apply(drain, TimeSpan.Zero, Wall);
+        Step(20).State.ShouldBe(GatewayState.Serving);
+
+        _planner.Apply(drain with { Sequence = 2, TimeToLive = null }, TimeSpan.FromSeconds(25), Wall + TimeSpan.FromHours(2));
+
+        Step(39.9).CloseAll.ShouldBeFalse();
+        Step(40).CloseAll.ShouldBeTrue();
+    }
+
     [Fact]
     public void Serve_TakesADrainBack()
     {

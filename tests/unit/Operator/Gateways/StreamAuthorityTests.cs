@@ -80,6 +80,45 @@ public sealed class StreamAuthorityTests
         Trusts(one.AuthorityBundle, StreamAuthority.Ensure(mixed, Names, Now).Certificate, Now).ShouldBeTrue();
     }
 
+    [Fact]
+    public void Ensure_LeafOfTheFuture_IsReplacedOnceTheClockIsMended()
+    {
+        var made = StreamAuthority.Ensure(null, Names, Now);
+        var ahead = StreamAuthority.Ensure(made, Names, Now.AddDays(61));
+        Trusts(ahead.AuthorityBundle, ahead.Certificate, Now).ShouldBeFalse();
+
+        var mended = StreamAuthority.Ensure(ahead, Names, Now);
+
+        Trusts(mended.AuthorityBundle, mended.Certificate, Now).ShouldBeTrue();
+        mended.AuthorityKey.ShouldBe(made.AuthorityKey, "its authority was good all the time");
+    }
+
+    [Fact]
+    public void Ensure_AuthorityOfTheFuture_IsReplacedOnceTheClockIsMended()
+    {
+        var ahead = StreamAuthority.Ensure(null, Names, Now.AddDays(100));
+
+        var mended = StreamAuthority.Ensure(ahead, Names, Now);
+
+        mended.AuthorityKey.ShouldNotBe(ahead.AuthorityKey);
+        Trusts(mended.AuthorityBundle, mended.Certificate, Now).ShouldBeTrue();
+        StreamAuthority.Ensure(mended, Names, Now.AddMinutes(1)).ShouldBeSameAs(mended);
+    }
+
+    [Fact]
+    public void Ensure_ClockSetBackALittle_KeepsWhatHoldsAndRenewsUnderIt()
+    {
+        var made = StreamAuthority.Ensure(null, Names, Now);
+        var back = Now.AddMinutes(-5);
+        StreamAuthority.Ensure(made, Names, back).ShouldBeSameAs(made);
+
+        // The new one would begin before its authority does.
+        var renewed = StreamAuthority.Ensure(made, [.. Names, "other.example"], back);
+
+        renewed.AuthorityKey.ShouldBe(made.AuthorityKey);
+        Trusts(renewed.AuthorityBundle, renewed.Certificate, back).ShouldBeTrue();
+    }
+
     private static bool Trusts(string bundle, string certificate, DateTimeOffset at)
     {
         using var leaf = X509Certificate2.CreateFromPem(certificate);

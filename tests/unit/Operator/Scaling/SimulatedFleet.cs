@@ -50,6 +50,9 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
             MinFreePercent = minFreePercent,
         };
 
+    /// <summary>The clock that all go by is set.</summary>
+    public void SetClock(TimeSpan by) => Now += by;
+
     /// <summary>Starts settled: as many as wanted serve, with the connections evenly on them.</summary>
     public SimulatedFleet Settle()
     {
