@@ -1,9 +1,8 @@
-using System.Collections.Concurrent;
 using Mooring.Kubernetes.Models;
 
 namespace Mooring.Operator.Reconciliation;
 
-/// <summary>Remembers the answers to applies, for two things that the cache cannot tell. Thread-safe.</summary>
+/// <summary>Remembers the answers to applies of one fleet's objects, for two things that the cache cannot tell. For one thread at a time.</summary>
 /// <remarks>
 /// That an apply's effect has not come by the watch yet, so that it is not applied again for nothing; and which fields the API server keeps
 /// otherwise than they were written (normalised, or changed by an admission webhook), so that they are not taken for drift for ever.
@@ -13,8 +12,8 @@ internal sealed class AppliedObjects
 {
     private const int FreeCorrections = 5;
     private static readonly TimeSpan Peace = TimeSpan.FromMinutes(5);
-    private readonly ConcurrentDictionary<(string Kind, ObjectKey Key), Entry> _entries = new();
-    private readonly ConcurrentDictionary<(string Kind, ObjectKey Key), (int Count, DateTimeOffset Last)> _corrections = new();
+    private readonly Dictionary<(string Kind, ObjectKey Key), Entry> _entries = new();
+    private readonly Dictionary<(string Kind, ObjectKey Key), (int Count, DateTimeOffset Last)> _corrections = new();
 
     /// <summary>The object as the API server answered, while the cache still shows what was there before; else the cached one.</summary>
     public IKubernetesObject Newest(string kind, ObjectKey key, IKubernetesObject cached)
@@ -30,7 +29,10 @@ internal sealed class AppliedObjects
         }
 
         // The watch has caught up: the answer need not be kept in memory.
-        _entries.TryUpdate((kind, key), entry with { Answer = null }, entry);
+        _entries[(kind, key)] = entry with
+        {
+            Answer = null,
+        };
         return cached;
     }
 
@@ -49,11 +51,13 @@ internal sealed class AppliedObjects
 
     /// <summary>The object was compared, and is as it was applied.</summary>
     public void NoteUnchanged(string kind, ObjectKey key, string hash, IKubernetesObject live) =>
-        _entries.AddOrUpdate(
-            (kind, key),
-            new Entry(hash, null, null, "", State(live)),
-            (_, entry) => entry.Hash == hash ? entry with { Good = State(live) } : new Entry(hash, null, null, "", State(live))
-        );
+        _entries[(kind, key)] =
+            _entries.TryGetValue((kind, key), out var entry) && entry.Hash == hash
+                ? entry with
+                {
+                    Good = State(live),
+                }
+                : new Entry(hash, null, null, "", State(live));
 
     /// <summary>Keeps the answer to an apply.</summary>
     /// <param name="before">The object as it was before; null when there was none.</param>
@@ -79,12 +83,13 @@ internal sealed class AppliedObjects
 
     /// <summary>The object was put back as it had been applied.</summary>
     public void NoteCorrection(string kind, ObjectKey key, DateTimeOffset now) =>
-        _corrections.AddOrUpdate((kind, key), (1, now), (_, past) => (now - past.Last > Peace ? 1 : past.Count + 1, now));
+        _corrections[(kind, key)] =
+            _corrections.TryGetValue((kind, key), out var past) && now - past.Last <= Peace ? (past.Count + 1, now) : (1, now);
 
     public void Forget(string kind, ObjectKey key)
     {
-        _entries.TryRemove((kind, key), out _);
-        _corrections.TryRemove((kind, key), out _);
+        _entries.Remove((kind, key));
+        _corrections.Remove((kind, key));
     }
 
     // 1 s after the fifth time, doubled with each that follows, a minute at most.

@@ -9,6 +9,9 @@ namespace Mooring.Operator.Reconciliation;
 /// <summary>Puts a scaling decision into force: by the scale subresource where the operator is the driver, else as the metric that others read.</summary>
 internal sealed class GatewayScaler(KubernetesClient client, RecommendedGateways recommended)
 {
+    /// <summary>Of a fleet that is gone nothing is recommended.</summary>
+    public void Forget(ObjectKey fleet) => recommended.Forget(fleet);
+
     /// <summary>Returns what the API server refuses; null: nothing.</summary>
     public async Task<ApplyProblem?> ScaleAsync(ConnectionFleet fleet, FleetPlan plan, CancellationToken cancellation)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Models;
@@ -17,7 +18,8 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
     /// <summary>Annotation with the hash of what was applied.</summary>
     public const string HashAnnotation = "mooring.dev/applied-hash";
 
-    private readonly AppliedObjects _memory = new();
+    // By fleet: what is remembered goes with it, whether or not its objects are still there to be found.
+    private readonly ConcurrentDictionary<ObjectKey, AppliedObjects> _memories = new();
     private readonly IChildKind[] _kinds =
     [
         new ChildKind<ServiceAccount>(client, caches.ServiceAccounts),
@@ -42,7 +44,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             return ApplyReport.Nothing;
         }
 
-        var pass = new Pass(fleet);
+        var pass = new Pass(fleet, _memories.GetOrAdd(ObjectKey.Of(fleet), static _ => new AppliedObjects()));
         foreach (var desired in plan.Objects)
         {
             if (!await pass.TryAsync(desired, () => ApplyObjectAsync(pass, desired, cancellation)))
@@ -71,14 +73,14 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         var key = ObjectKey.Of(desired);
         var json = kind.ToUtf8(desired);
         var hash = Hash(json);
-        var live = kind.Find(key) is { } cached ? _memory.Newest(kind.Type.Kind, key, cached) : null;
+        var live = kind.Find(key) is { } cached ? pass.Memory.Newest(kind.Type.Kind, key, cached) : null;
         if (live is not null && !FleetOwner.Owns(pass.Fleet, live))
         {
             pass.Problems.Add(Stranger(desired));
             return;
         }
 
-        if (live is not null && _memory.IsAsApplied(kind.Type.Kind, key, hash, live))
+        if (live is not null && pass.Memory.IsAsApplied(kind.Type.Kind, key, hash, live))
         {
             pass.Unchanged++;
             return;
@@ -106,7 +108,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             return;
         }
 
-        Remember(kind, key, hash, body, live, answer);
+        Remember(pass, kind, key, hash, body, live, answer);
         pass.Applied++;
     }
 
@@ -119,9 +121,9 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             : LiveComparison.Differences(body.ToNode(), kind.ToJson(live)).ToList();
         var unhashed = differences.Where(difference => !difference.Path.EndsWith(HashAnnotation, StringComparison.Ordinal)).ToList();
         var sameHash = unhashed.Count == differences.Count;
-        if (sameHash && (differences.Count == 0 || _memory.IsAccepted(kind.Type.Kind, key, hash, Text(differences))))
+        if (sameHash && (differences.Count == 0 || pass.Memory.IsAccepted(kind.Type.Kind, key, hash, Text(differences))))
         {
-            _memory.NoteUnchanged(kind.Type.Kind, key, hash, live);
+            pass.Memory.NoteUnchanged(kind.Type.Kind, key, hash, live);
             pass.Unchanged++;
             return false;
         }
@@ -132,7 +134,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         }
 
         var now = time.GetUtcNow();
-        if (_memory.IsContested(kind.Type.Kind, key, now))
+        if (pass.Memory.IsContested(kind.Type.Kind, key, now))
         {
             // Without the live value: it is another each time, and each would be another status to write.
             pass.Problems.Add(
@@ -145,23 +147,31 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             return false;
         }
 
-        _memory.NoteCorrection(kind.Type.Kind, key, now);
+        pass.Memory.NoteCorrection(kind.Type.Kind, key, now);
         pass.Drift.Add(new DriftCorrection(ApplyReport.NameOf(desired), unhashed[0]));
         return true;
     }
 
-    private void Remember(IChildKind kind, ObjectKey key, string hash, ApplyBody body, IKubernetesObject? before, byte[] answer)
+    private static void Remember(
+        Pass pass,
+        IChildKind kind,
+        ObjectKey key,
+        string hash,
+        ApplyBody body,
+        IKubernetesObject? before,
+        byte[] answer
+    )
     {
         var (uid, version, isAsDesired) = LiveComparison.Look(body.Plain, answer);
         if (before is null && isAsDesired)
         {
-            _memory.NoteMade(kind.Type.Kind, key, hash, uid, version, "");
+            pass.Memory.NoteMade(kind.Type.Kind, key, hash, uid, version, "");
             return;
         }
 
         var now = kind.Read(answer);
         var differences = isAsDesired ? "" : Text(LiveComparison.Differences(body.ToNode(), kind.ToJson(now)));
-        _memory.Note(kind.Type.Kind, key, hash, before, now, differences);
+        pass.Memory.Note(kind.Type.Kind, key, hash, before, now, differences);
     }
 
     private static ApplyProblem Stranger(IKubernetesObject desired) =>
@@ -224,7 +234,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
                     async () =>
                     {
                         await kind.DeleteAsync(value, cancellation);
-                        _memory.Forget(kind.Type.Kind, ObjectKey.Of(value));
+                        pass.Memory.Forget(kind.Type.Kind, ObjectKey.Of(value));
                         pass.Deleted++;
                     }
                 );
@@ -237,25 +247,21 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
     }
 
     /// <summary>Drops what is remembered of a fleet that is gone.</summary>
-    public void Forget(ObjectKey fleet)
-    {
-        foreach (var kind in _kinds)
-        {
-            foreach (var value in kind.OfFleet(fleet))
-            {
-                _memory.Forget(kind.Type.Kind, ObjectKey.Of(value));
-            }
-        }
-    }
+    public void Forget(ObjectKey fleet) => _memories.TryRemove(fleet, out _);
+
+    /// <summary>Of how many fleets something is remembered.</summary>
+    internal int Remembered => _memories.Count;
 
     private static string Hash(ReadOnlySpan<byte> json) => Convert.ToHexStringLower(SHA256.HashData(json).AsSpan(0, 8));
 
     private static string Text(IEnumerable<Difference> differences) => string.Join('\n', differences);
 
     /// <summary>What one application of a plan has come to so far.</summary>
-    private sealed class Pass(ConnectionFleet fleet)
+    private sealed class Pass(ConnectionFleet fleet, AppliedObjects memory)
     {
         public ConnectionFleet Fleet => fleet;
+
+        public AppliedObjects Memory => memory;
 
         public int Applied { get; set; }
 

@@ -160,6 +160,21 @@ public sealed class PlanApplierTests : IAsyncLifetime
         _api.Find("/api/v1/namespaces/shop/configmaps/theirs").ShouldNotBeNull();
     }
 
+    [Fact]
+    public async Task Forget_FleetWhoseObjectsWentFirst_KeepsNothingOfIt()
+    {
+        (await ApplyAsync()).Applied.ShouldBeGreaterThan(5);
+        _applier.Remembered.ShouldBe(1);
+        foreach (var path in _api.Requests.Where(static one => one.Method == "PATCH").Select(static one => one.Path).Distinct().ToList())
+        {
+            _api.Remove(path);
+        }
+
+        await Until.TrueAsync(() => _caches.ConfigMaps.List().Count == 0, Deadline, "the caches without them");
+        _applier.Forget(Mooring.Kubernetes.Models.ObjectKey.Of(_fleet));
+        _applier.Remembered.ShouldBe(0);
+    }
+
     private Task<ApplyReport> ApplyAsync(string manifest = Fleets.Small)
     {
         var fleet = Fleets.Load(manifest);
