@@ -32,6 +32,9 @@ public enum ApplyProblemReason
 /// <param name="Message">What the API server said.</param>
 public sealed record ApplyProblem(ApplyProblemReason Reason, string Object, string Message)
 {
+    /// <summary>For how long the API server asked to be left alone; null: it did not.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     public override string ToString() => $"{Object}: {Message}";
 
     /// <summary>What an answer of the API server means for an object.</summary>
@@ -47,7 +50,10 @@ public sealed record ApplyProblem(ApplyProblemReason Reason, string Object, stri
             },
             name,
             error.Status.Message ?? error.Message
-        );
+        )
+        {
+            RetryAfter = error.RetryAfter is { } asked && asked > TimeSpan.Zero ? asked : null,
+        };
 
     /// <summary>Not a matter of this object alone: a server that fails or is overloaded need not be asked about the next.</summary>
     internal static bool EndsPass(KubernetesException error) =>
@@ -63,6 +69,8 @@ public sealed record DriftCorrection(string Object, Difference Difference);
 public sealed record ApplyReport
 {
     public static readonly ApplyReport Nothing = new();
+
+    private static readonly TimeSpan LongestAsked = TimeSpan.FromMinutes(5);
 
     /// <summary>Objects that were created or changed.</summary>
     public int Applied { get; init; }
@@ -81,6 +89,10 @@ public sealed record ApplyReport
 
     /// <summary>Nothing but the server was in the way, and it ended the pass.</summary>
     public bool WasCutShort => Problems.Any(static problem => problem.Reason == ApplyProblemReason.Unavailable);
+
+    /// <summary>When the fleet is to be tried again by what the API server asked, five minutes at most; null: it asked for nothing.</summary>
+    public TimeSpan? RetryAfter =>
+        Problems.Max(static problem => problem.RetryAfter) is { } asked ? (asked < LongestAsked ? asked : LongestAsked) : null;
 
     internal static string NameOf(IKubernetesObject value) => $"{value.Kind} {value.Metadata.Name}";
 }

@@ -48,6 +48,7 @@ internal sealed class FleetReconciler(
         hub.Remove(key.ToString());
         gatherer.Forget(key);
         applier.Forget(key);
+        scaler.Forget(key);
         statuses.Forget(key);
         metrics.Forget(key);
         troubles.Forget(key);
@@ -127,7 +128,7 @@ internal sealed class FleetReconciler(
     {
         if (troubles.IsPassing(observed.Key, report))
         {
-            return ReconciliationResult<ConnectionFleet>.Failure(observed.Fleet, string.Join("; ", report.Problems));
+            return Refused(observed, report);
         }
 
         using var phase = ReconcilePhase.Begin("status");
@@ -143,7 +144,7 @@ internal sealed class FleetReconciler(
         if (report.Problems.Count > 0)
         {
             // What the API server refused now it may take later: a quota that was raised, a role that was granted.
-            return ReconciliationResult<ConnectionFleet>.Failure(observed.Fleet, string.Join("; ", report.Problems));
+            return Refused(observed, report);
         }
 
         return ReconciliationResult<ConnectionFleet>.Success(
@@ -151,6 +152,9 @@ internal sealed class FleetReconciler(
             Earlier(report.Raced ? StatusWriter.AfterConflict : null, Earlier(again, plan?.RequeueAfter))
         );
     }
+
+    private static ReconciliationResult<ConnectionFleet> Refused(FleetObservation observed, ApplyReport report) =>
+        ReconciliationResult<ConnectionFleet>.Failure(observed.Fleet, string.Join("; ", report.Problems), requeueAfter: report.RetryAfter);
 
     private static bool IsAtRest(Entities.Status.FleetStatus status) =>
         status.Conditions is { } conditions

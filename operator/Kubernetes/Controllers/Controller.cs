@@ -20,6 +20,7 @@ public sealed partial class Controller<TEntity> : IDisposable
     where TEntity : class, IKubernetesObject
 {
     private static readonly TimeSpan PausedRetry = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestAsked = TimeSpan.FromMinutes(5);
 
     private readonly SharedInformer<TEntity> _informer;
     private readonly IEntityController<TEntity> _controller;
@@ -253,7 +254,7 @@ public sealed partial class Controller<TEntity> : IDisposable
         }
         else
         {
-            delay = _queue.AddRateLimited(key);
+            delay = _queue.AddRateLimited(key, error is KubernetesException { RetryAfter: { } wanted } ? Spread(wanted) : TimeSpan.Zero);
         }
 
         if (raced)
@@ -270,6 +271,10 @@ public sealed partial class Controller<TEntity> : IDisposable
             LogFailed(error is KubernetesException or HttpRequestException or TimeoutException ? null : error, _name, key, message, delay);
         }
     }
+
+    // Bounded, since a server may ask for anything; and so that all that were turned away together do not return together.
+    private static TimeSpan Spread(TimeSpan asked) =>
+        (asked < LongestAsked ? asked : LongestAsked) + TimeSpan.FromMilliseconds(Random.Shared.Next(0, 250));
 
     [LoggerMessage(30, LogLevel.Error, "Reconciling {Controller} {Key} failed: {Message}; again in {Delay}")]
     private partial void LogFailed(Exception? error, string controller, ObjectKey key, string message, TimeSpan delay);

@@ -94,8 +94,9 @@ public sealed class WorkQueue<T> : IDisposable
     }
 
     /// <summary>Adds an item that failed, after the longer of its own wait and the queue's.</summary>
+    /// <param name="least">Not sooner than this, as when a server has asked for it.</param>
     /// <returns>The wait.</returns>
-    public TimeSpan AddRateLimited(T item)
+    public TimeSpan AddRateLimited(T item, TimeSpan least = default)
     {
         TimeSpan own;
         lock (_lock)
@@ -107,6 +108,7 @@ public sealed class WorkQueue<T> : IDisposable
 
         var shared = _bucket.Reserve();
         var delay = own > shared ? own : shared;
+        delay = delay > least ? delay : least;
         KubernetesMetrics.QueueRetried(_options.Name);
         AddAfter(item, delay);
         return delay;

@@ -62,6 +62,27 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ServerThatAsksForAnHour_IsLeftAloneForFiveMinutes_AndOthersGoOn()
+    {
+        var delays = new ConcurrentQueue<TimeSpan>();
+        _recorder.OnReconcile = entity =>
+            entity.Metadata.Name == "a"
+                ? throw new KubernetesException(
+                    System.Net.HttpStatusCode.TooManyRequests,
+                    new Models.Status(),
+                    "PATCH a",
+                    TimeSpan.FromHours(1)
+                )
+                : ReconciliationResult<Widget>.Success(entity);
+        Start(new ControllerOptions { Workers = 1, Failed = (_, _, delay) => delays.Enqueue(delay) });
+        _api.Put(Collection, Json("a"));
+        await Until.TrueAsync(() => !delays.IsEmpty, Deadline, "the failure");
+        _api.Put(Collection, Json("b", "red"));
+        await SawAsync("b red");
+        delays.ShouldHaveSingleItem().ShouldBeInRange(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(6));
+    }
+
+    [Fact]
     public async Task RequeueAfter_ComesBack()
     {
         _recorder.OnReconcile = entity => ReconciliationResult<Widget>.Success(entity, TimeSpan.FromMilliseconds(30));
