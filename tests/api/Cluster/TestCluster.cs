@@ -286,6 +286,10 @@ internal sealed class TestCluster : IAsyncDisposable
         var proxy = frontProxy.Client("front-proxy-client");
         File.WriteAllText(InFolder("front-proxy-client.crt"), proxy.Certificate);
         File.WriteAllText(InFolder("front-proxy-client.key"), proxy.Key);
+        // Of the same authority, and none of the names that the API server says are its own.
+        var other = frontProxy.Client("front-proxy-other");
+        File.WriteAllText(InFolder("front-proxy-other.crt"), other.Certificate);
+        File.WriteAllText(InFolder("front-proxy-other.key"), other.Key);
         using var accounts = RSA.Create(2048);
         File.WriteAllText(InFolder("accounts.key"), accounts.ExportRSAPrivateKeyPem());
     }

@@ -1,0 +1,86 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Metrics.External;
+
+namespace Mooring.Operator.Tests.Metrics;
+
+/// <summary>Who is taken for the cluster's API server: by its authority, its use and its name.</summary>
+public sealed class FrontProxyTests : IDisposable
+{
+    private const string ForClients = "1.3.6.1.5.5.7.3.2";
+    private const string ForServers = "1.3.6.1.5.5.7.3.1";
+
+    private readonly X509Certificate2 _authority = Authority();
+
+    public void Dispose() => _authority.Dispose();
+
+    [Theory]
+    [InlineData("[\"front-proxy-client\"]", "front-proxy-client", ForClients, true)]
+    [InlineData("[\"other\",\"front-proxy-client\"]", "front-proxy-client", ForClients, true)]
+    [InlineData("[\"front-proxy-client\"]", "somebody", ForClients, false)]
+    [InlineData("[\"front-proxy-client\"]", "Front-Proxy-Client", ForClients, false)]
+    [InlineData("[\"front-proxy-client\"]", "front-proxy-client", ForServers, false)]
+    [InlineData("[]", "anybody", ForClients, true)]
+    [InlineData("", "anybody", ForClients, true)]
+    [InlineData(null, "anybody", ForClients, true)]
+    public void Accepts_OfTheRightAuthority_ByNameAndUse(string? names, string name, string use, bool accepted)
+    {
+        var proxy = FrontProxy.Read(Map(_authority, names), out var problem).ShouldNotBeNull();
+        problem.ShouldBeNull();
+        using var certificate = Client(_authority, name, use);
+        proxy.Accepts(certificate).ShouldBe(accepted);
+    }
+
+    [Fact]
+    public void Accepts_OfAnotherAuthority_IsNobody()
+    {
+        using var other = Authority();
+        using var certificate = Client(other, "front-proxy-client", ForClients);
+        FrontProxy.Read(Map(_authority, "[\"front-proxy-client\"]"), out _)!.Accepts(certificate).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData(null, "no request-header CA")]
+    [InlineData("no certificate", "no request-header CA")]
+    public void Read_NoAuthority_TrustsNobody(string? pem, string expected)
+    {
+        var map = new ConfigMap { Data = pem is null ? null : new Dictionary<string, string> { ["requestheader-client-ca-file"] = pem } };
+        FrontProxy.Read(map, out var problem).ShouldBeNull();
+        problem.ShouldNotBeNull().ShouldContain(expected);
+    }
+
+    [Fact]
+    public void Read_NamesThatAreNoList_TrustsNobody()
+    {
+        FrontProxy.Read(Map(_authority, "front-proxy-client"), out var problem).ShouldBeNull();
+        problem.ShouldNotBeNull();
+    }
+
+    private static ConfigMap Map(X509Certificate2 authority, string? names)
+    {
+        var data = new Dictionary<string, string> { ["requestheader-client-ca-file"] = authority.ExportCertificatePem() };
+        if (names is not null)
+        {
+            data["requestheader-allowed-names"] = names;
+        }
+
+        return new ConfigMap { Data = data };
+    }
+
+    private static X509Certificate2 Authority()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=front-proxy-ca", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(2));
+    }
+
+    private static X509Certificate2 Client(X509Certificate2 authority, string name, string use)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], false));
+        return request.Create(authority, DateTimeOffset.UtcNow.AddMinutes(-30), DateTimeOffset.UtcNow.AddDays(1), [1, 2, 3, 4]);
+    }
+}
