@@ -155,9 +155,10 @@ images: sdk ## Container images mooring/operator:dev and mooring/gateway:dev as 
 	@.ci/images $(ARGS)
 
 .PHONY: chart
-chart: sdk ## Lint and render the Helm chart
+chart: sdk ## Lint and render the Helm chart; install, upgrade and uninstall it on a real API server (KUBEBUILDER_ASSETS, as test-api)
 	@.ci/install chart
-	@.ci/chart
+	@dotnet build tests/api/Mooring.Api.Tests.csproj --configuration $(CONFIGURATION) --nologo --verbosity quiet -p:Quick=true
+	@.ci/test chart installation
 
 .PHONY: clean
 clean: ## Remove everything that was built
