@@ -1,3 +1,4 @@
+using System.Net;
 using Mooring.Kubernetes.Client;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Metrics.External;
@@ -25,17 +26,33 @@ internal sealed class Uninstaller(KubernetesClient client, TimeProvider time, Te
     {
         var start = time.GetTimestamp();
         var told = start;
-        // First: a registration whose server is gone keeps namespaces from being deleted.
-        await DeregisterAsync(cancellation);
+        var registered = true;
         while (true)
         {
-            var left = await FleetsAsync(cancellation);
-            foreach (var fleet in left.Where(static fleet => fleet.Metadata.DeletionTimestamp is null))
+            List<ConnectionFleet>? left = null;
+            var wrong = "";
+            try
             {
-                await DeleteAsync(fleet, cancellation);
+                if (registered)
+                {
+                    // First: a registration whose server is gone keeps namespaces from being deleted.
+                    await DeregisterAsync(cancellation);
+                    registered = false;
+                }
+
+                left = await FleetsAsync(cancellation);
+                foreach (var fleet in left.Where(static fleet => fleet.Metadata.DeletionTimestamp is null))
+                {
+                    await DeleteAsync(fleet, cancellation);
+                }
+            }
+            catch (Exception error) when (error is not OutOfMemoryException && !cancellation.IsCancellationRequested)
+            {
+                // A server that is away for a moment must not make a whole uninstallation fail that has minutes left.
+                wrong = error.Message;
             }
 
-            if (left.Count == 0)
+            if (wrong.Length == 0 && left is { Count: 0 })
             {
                 await output.WriteLineAsync("no fleet is left");
                 return true;
@@ -43,7 +60,8 @@ internal sealed class Uninstaller(KubernetesClient client, TimeProvider time, Te
 
             if (time.GetElapsedTime(start) > timeout)
             {
-                foreach (var fleet in left)
+                await output.WriteLineAsync(wrong.Length > 0 ? $"given up: {wrong}" : "given up: the time is over");
+                foreach (var fleet in left ?? [])
                 {
                     await output.WriteLineAsync($"still there: {Describe(fleet)}");
                 }
@@ -54,7 +72,11 @@ internal sealed class Uninstaller(KubernetesClient client, TimeProvider time, Te
             if (time.GetElapsedTime(told) > Silence)
             {
                 told = time.GetTimestamp();
-                await output.WriteLineAsync($"waiting for {left.Count}: {Describe(left[0])}");
+                await output.WriteLineAsync(
+                    wrong.Length > 0 || left is not { Count: > 0 }
+                        ? $"trying again: {wrong}"
+                        : $"waiting for {left.Count}: {Describe(left[0])}"
+                );
             }
 
             await Task.Delay(Pause, time, cancellation);
@@ -63,7 +85,17 @@ internal sealed class Uninstaller(KubernetesClient client, TimeProvider time, Te
 
     private async Task DeregisterAsync(CancellationToken cancellation)
     {
-        var registration = await client.FindAsync(MetricsApiServer.Registrations, null, ExternalMetricsApi.Registration, cancellation);
+        ApiService? registration;
+        try
+        {
+            registration = await client.FindAsync(MetricsApiServer.Registrations, null, ExternalMetricsApi.Registration, cancellation);
+        }
+        catch (KubernetesException error) when (error.Code == HttpStatusCode.Forbidden)
+        {
+            // Not granted where the release has no metrics API: there is nothing of it to take away.
+            return;
+        }
+
         if (registration?.Spec?.Service is { } owner && owner.Name == Service && owner.Namespace == Namespace)
         {
             await client.DeleteAsync(

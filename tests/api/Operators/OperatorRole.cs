@@ -79,11 +79,15 @@ internal sealed partial class OperatorRole
         var text = File.ReadAllText(RepositoryRoot.File("charts", "mooring", "templates", "rbac.yaml"))
             .Replace("resourceNames: [{{ $name }}]", $"resourceNames: [{LeaseName}]", StringComparison.Ordinal);
         yield return ("ClusterRole", FleetRules().Match(text).Groups["rules"].Value);
-        foreach (Match match in PlainRules().Matches(text))
+        // As with the default values, which leave nothing out.
+        foreach (Match match in PlainRules().Matches(Conditions().Replace(text, "")))
         {
             yield return (match.Groups["kind"].Value, match.Groups["rules"].Value);
         }
     }
+
+    [GeneratedRegex("""^ *\{\{- (if \.Values\.[^\n]*|end) \}\}\n""", RegexOptions.Multiline)]
+    private static partial Regex Conditions();
 
     [GeneratedRegex(
         """define "mooring\.fleetRules" -?\}\}\n(?<rules>.*?)\{\{-? end""",
