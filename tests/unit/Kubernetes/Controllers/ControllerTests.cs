@@ -69,12 +69,12 @@ public sealed class ControllerTests : IAsyncLifetime
             entity.Metadata.Name == "a"
                 ? throw new KubernetesException(
                     System.Net.HttpStatusCode.TooManyRequests,
-                    new Models.Status(),
+                    new Mooring.Kubernetes.Models.Status(),
                     "PATCH a",
                     TimeSpan.FromHours(1)
                 )
                 : ReconciliationResult<Widget>.Success(entity);
-        Start(new ControllerOptions { Workers = 1, Failed = (_, _, delay) => delays.Enqueue(delay) });
+        Start(options: new ControllerOptions { Workers = 1, Failed = (_, _, delay) => delays.Enqueue(delay) });
         _api.Put(Collection, Json("a"));
         await Until.TrueAsync(() => !delays.IsEmpty, Deadline, "the failure");
         _api.Put(Collection, Json("b", "red"));
