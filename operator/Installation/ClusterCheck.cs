@@ -62,13 +62,14 @@ internal sealed class ClusterCheck(KubernetesClient client, TimeProvider time, T
         {
             return await check();
         }
-        catch (Exception error) when (error is KubernetesException or HttpRequestException or TimeoutException)
-        {
-            return error.Message;
-        }
         catch (TaskCanceledException error) when (error.InnerException is TimeoutException)
         {
             return "no answer in time";
+        }
+        catch (Exception error) when (error is not (OperationCanceledException or OutOfMemoryException))
+        {
+            // Also an answer that cannot be read, as of a proxy in between: that is what is wrong, and the next may be better.
+            return error.Message;
         }
     }
 
