@@ -2,7 +2,6 @@ using System.Net;
 using System.Net.Sockets;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
-using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Testing;
 
