@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using Mooring.Kubernetes.Client;
-using Mooring.Kubernetes.Models;
 using Mooring.Operator.Reconciliation;
 
 namespace Mooring.Operator.Run;
