@@ -86,7 +86,7 @@ internal sealed partial class OperatorRole
         }
     }
 
-    [GeneratedRegex("""^ *\{\{- (if \.Values\.[^\n]*|end) \}\}\n""", RegexOptions.Multiline)]
+    [GeneratedRegex("""^ *\{\{- (if \.Values\.[^\n]*|end) \}\}\n""", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
     private static partial Regex Conditions();
 
     [GeneratedRegex(

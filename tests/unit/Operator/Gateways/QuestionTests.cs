@@ -1,7 +1,6 @@
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using Mooring.Contracts.Stream;
-using Mooring.Operator.AdminApi;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host;
 using Mooring.Operator.Tests.AdminApi;
