@@ -15,7 +15,7 @@ internal static class ConditionCalculator
     {
         var shortfall = Shortfall(input, figures);
         var ready = shortfall ?? new Finding(FleetConditions.True, FleetConditions.Serving, ServingMessage(input, figures));
-        var degraded = Degraded(input, shortfall);
+        var degraded = Degraded(input, shortfall, figures.IsOverdue);
         var progressing = Progressing(input, figures, shortfall, isDegraded: degraded.Status == FleetConditions.True);
         Condition[] conditions =
         [
@@ -59,19 +59,22 @@ internal static class ConditionCalculator
             );
         }
 
-        if (input.Plan is { } plan && RolloutStall.Find(input.Input, plan) is { } stalled)
+        if (input.Plan is { } plan && RolloutStall.Find(input.Input, plan, figures.IsOverdue) is { } stalled)
         {
             return Missing(FleetConditions.RolloutStalled, stalled);
         }
 
         if (figures.GatewaysReady < desired)
         {
-            return Missing(FleetConditions.GatewaysNotReady, $"{figures.GatewaysReady} of {desired} gateways are ready{Mounts(input)}");
+            return Missing(
+                FleetConditions.GatewaysNotReady,
+                $"{figures.GatewaysReady} of {desired} gateways are ready{Why(input, figures.IsOverdue)}{Mounts(input)}"
+            );
         }
 
         if (input.Plan?.Rollout == SequencePhase.Surging)
         {
-            return Missing(FleetConditions.RolloutSurging, $"gateways of revision {input.Plan.Revision} are starting");
+            return Missing(FleetConditions.RolloutSurging, $"gateways of revision {input.Plan.Revision} are starting{Why(input)}");
         }
 
         if (figures.ShortBackends.Count > 0)
@@ -85,7 +88,7 @@ internal static class ConditionCalculator
     }
 
     // A fleet that is only starting, or was just changed, is not degraded: it has to have been ready as it is wanted now.
-    private static Finding Degraded(StatusInput input, Finding? shortfall)
+    private static Finding Degraded(StatusInput input, Finding? shortfall, bool isOverdue)
     {
         if (input.Blind is { } blind)
         {
@@ -107,7 +110,9 @@ internal static class ConditionCalculator
                     or FleetConditions.ConfigRefused
                     or FleetConditions.Invalid
                     or FleetConditions.RolloutStalled
-            || (wasReady && shortfall?.Reason is FleetConditions.GatewaysNotReady or FleetConditions.BackendsNotReady);
+            || (wasReady && shortfall?.Reason is FleetConditions.GatewaysNotReady or FleetConditions.BackendsNotReady)
+            // Those that a scale-out asks for do not come.
+            || (isOverdue && shortfall?.Reason == FleetConditions.GatewaysNotReady);
         if (isFault)
         {
             return shortfall! with { Status = FleetConditions.True };
@@ -127,6 +132,12 @@ internal static class ConditionCalculator
         input.View?.Gateways.FirstOrDefault(gateway => gateway.Report?.Overload?.Problem is not null) is { } overloaded
             ? new Finding(FleetConditions.True, FleetConditions.Overloaded, $"{overloaded.Name} {overloaded.Report!.Overload!.Problem}")
             : null;
+
+    /// <summary>What the cluster has against more gateways and, of those that should long be there, what keeps each from serving.</summary>
+    private static string Why(StatusInput input, bool isOverdue = false) =>
+        input.Plan is { } plan && (isOverdue ? RolloutStall.Why(input.Input, plan) : RolloutStall.Refusal(input.Input, plan)) is { } why
+            ? $": {why}"
+            : "";
 
     /// <summary>Without its Secrets a pod does not start, and only its own events say so.</summary>
     private static string Mounts(StatusInput input) =>

@@ -50,6 +50,7 @@ public static class FleetStatusCalculator
                     Draining = figures.GatewaysDraining,
                     Remaining = figures.Remaining,
                     Deadline = Text(figures.Deadline),
+                    LastProgressTime = Text(figures.LastProgress),
                 }
                 : last?.Rollout,
             Tuning = tuning,
@@ -123,6 +124,12 @@ internal sealed record Figures
     /// <summary>When the last drain closes what is left; null while none drains.</summary>
     public required DateTimeOffset? Deadline { get; init; }
 
+    /// <summary>When something got on last; null while no gateway of the wanted revision is missing.</summary>
+    public DateTimeOffset? LastProgress { get; init; }
+
+    /// <summary>It is longer ago than the fleet allows.</summary>
+    public bool IsOverdue { get; init; }
+
     public required int BackendsDesired { get; init; }
 
     public required int BackendsReady { get; init; }
@@ -149,7 +156,7 @@ internal sealed record Figures
                 : gateways.Where(deployment => deployment.Spec?.Replicas != 0).Sum(deployment => deployment.Status?.ReadyReplicas ?? 0)
                     - draining.Count(static pod => pod.Stage == GatewayStage.Ready);
         var backends = fleet.Spec.Backends.Select(backend => BackendFigures.Of(backend, input)).ToList();
-        return new Figures
+        var figures = new Figures
         {
             GatewaysReady = Math.Clamp(ready, 0, fleet.Spec.Gateway.Replicas),
             GatewaysDraining = Math.Max(
@@ -167,6 +174,8 @@ internal sealed record Figures
                 .Select(backend => $"{backend.Name} {backend.Ready}/{backend.Desired}")
                 .ToList(),
         };
+        var last = RolloutProgress.Last(input, figures, pods);
+        return figures with { LastProgress = last, IsOverdue = last + RolloutProgress.Deadline(fleet) <= input.Now };
     }
 
     private static bool IsServing(SequenceGateway pod) => pod is { Stage: GatewayStage.Ready, Mark: null };

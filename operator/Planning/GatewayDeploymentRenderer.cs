@@ -1,4 +1,3 @@
-using Mooring.Contracts.Text;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 
@@ -17,14 +16,11 @@ internal static class GatewayDeploymentRenderer
             Spec = new DeploymentSpec
             {
                 Replicas = replicas,
-                ProgressDeadlineSeconds = (int)ProgressDeadline(fleet).TotalSeconds,
+                ProgressDeadlineSeconds = (int)RolloutProgress.Deadline(fleet).TotalSeconds,
                 RevisionHistoryLimit = 1,
                 Selector = new LabelSelector { MatchLabels = ResourceLabels.GatewayMatch(fleet.Metadata.Name!, revision.Name) },
                 Template = revision.Template,
             },
         };
     }
-
-    private static TimeSpan ProgressDeadline(ConnectionFleet fleet) =>
-        fleet.Spec.Gateway.Rollout?.ProgressDeadline is { } text ? Duration.Parse(text) : FleetDefaults.ProgressDeadline;
 }

@@ -1,8 +1,12 @@
 using Mooring.Kubernetes.Models;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Planning;
 
-/// <summary>Says why a rollout makes no progress, once the cluster has given up waiting for it (<c>progressDeadlineSeconds</c>). Pure.</summary>
+/// <summary>
+/// Says why a rollout makes no progress, once the cluster has given up waiting for its first step (<c>progressDeadlineSeconds</c>), or a later one is
+/// overdue by <see cref="RolloutProgress"/>. Pure.
+/// </summary>
 internal static class RolloutStall
 {
     private const int MaxPods = 3;
@@ -11,17 +15,25 @@ internal static class RolloutStall
     private static readonly string[] Normal = ["ContainerCreating", "PodInitializing"];
 
     /// <summary>Null: it goes on, or is complete.</summary>
-    public static string? Find(FleetInput input, FleetPlan plan)
+    public static string? Find(FleetInput input, FleetPlan plan, bool isOverdue)
     {
-        var deployment = input.Deployments.FirstOrDefault(deployment => deployment.Metadata.Name == plan.GatewayDeployment);
+        var deployment = Deployment(input, plan);
         var gaveUp = deployment?.Status?.Conditions?.Find(static condition =>
             condition is { Type: "Progressing", Status: "False", Reason: "ProgressDeadlineExceeded" }
         );
-        if (gaveUp is null || (deployment!.Status!.ReadyReplicas ?? 0) >= (deployment.Spec?.Replicas ?? 0))
+        if (gaveUp is not null && (deployment!.Status!.ReadyReplicas ?? 0) >= (deployment.Spec?.Replicas ?? 0))
         {
-            return null;
+            gaveUp = null;
         }
 
+        return gaveUp is not null || (isOverdue && plan.Rollout is SequencePhase.Surging or SequencePhase.Draining)
+            ? $"revision {plan.Revision} makes no progress: {Why(input, plan) ?? gaveUp?.Message ?? "its pods do not become ready"}"
+            : null;
+    }
+
+    /// <summary>What keeps gateways of the wanted revision from serving, by their pods and by what refuses to have more of these; null where neither says.</summary>
+    public static string? Why(FleetInput input, FleetPlan plan)
+    {
         var reasons = input
             .Pods.Where(pod =>
                 pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Revision) == plan.Revision && pod.Metadata.DeletionTimestamp is null
@@ -32,9 +44,23 @@ internal static class RolloutStall
             .Take(MaxPods)
             .Select(static one => $"{one.Name}: {one.Reason}")
             .ToList();
-        var why = reasons.Count > 0 ? string.Join("; ", reasons) : gaveUp.Message ?? "its pods do not become ready";
-        return $"revision {plan.Revision} makes no progress: {why}";
+        if (Refusal(input, plan) is { } refusal)
+        {
+            reasons.Insert(0, refusal);
+        }
+
+        return reasons.Count > 0 ? string.Join("; ", reasons) : null;
     }
+
+    /// <summary>Why the cluster makes no more pods of the wanted revision (a quota, an admission webhook); null: it does.</summary>
+    public static string? Refusal(FleetInput input, FleetPlan plan) =>
+        Deployment(input, plan)?.Status?.Conditions?.Find(static condition => condition is { Type: "ReplicaFailure", Status: "True" })
+            is { } failure
+            ? Join(failure.Reason, failure.Message)
+            : null;
+
+    private static Deployment? Deployment(FleetInput input, FleetPlan plan) =>
+        input.Deployments.FirstOrDefault(deployment => deployment.Metadata.Name == plan.GatewayDeployment);
 
     private static string? ReasonOf(Pod pod)
     {

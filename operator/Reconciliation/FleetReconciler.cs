@@ -149,7 +149,10 @@ internal sealed class FleetReconciler(
 
         return ReconciliationResult<ConnectionFleet>.Success(
             observed.Fleet,
-            Earlier(report.Raced ? StatusWriter.AfterConflict : null, Earlier(again, plan?.RequeueAfter))
+            Earlier(
+                report.Raced ? StatusWriter.AfterConflict : null,
+                Earlier(RolloutProgress.UntilOverdue(observed.Fleet, status, observed.Now), Earlier(again, plan?.RequeueAfter))
+            )
         );
     }
 

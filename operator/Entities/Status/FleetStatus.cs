@@ -138,6 +138,12 @@ public sealed record RolloutStatus
     [Description("When the last of those drains closes what is left.")]
     [Length(0, 63)]
     public string? Deadline { get; set; }
+
+    [Description(
+        "While gateways of the revision are missing: when one came, went or was asked for last. Older than gateway.rollout.progressDeadline, the fleet is degraded."
+    )]
+    [Length(0, 63)]
+    public string? LastProgressTime { get; set; }
 }
 
 [Description("The gateways' config.")]

@@ -148,6 +148,62 @@ public sealed class RolloutTests(SharedCluster shared)
     }
 
     [ClusterFact]
+    public async Task Rollout_ThatStopsAfterItsFirstSteps_TurnsDegradedToo()
+    {
+        // The Deployment was complete by then: the cluster's own deadline says nothing of it any more.
+        var started = new HashSet<string>(StringComparer.Ordinal);
+        await using var fleet = await FleetFixture.StartAsync(
+            shared.Cluster,
+            pod =>
+                !pod.ToJsonString().Contains("gateway:two", StringComparison.Ordinal)
+                || started.Contains((string)pod["metadata"]!["uid"]!)
+                || (started.Count < 2 && started.Add((string)pod["metadata"]!["uid"]!))
+        );
+        await fleet.Kubectl.ApplyAsync(Manifest(4), fleet.Namespace);
+        await fleet.WaitReadyAsync("roll");
+
+        await PatchAsync(fleet, """{"spec":{"gateway":{"image":"gateway:two"}}}""");
+        await ConditionAsync(fleet, "Degraded", "True", "RolloutStalled");
+
+        var status = (await fleet.FleetAsync("roll"))["status"]!;
+        ((int?)status["rollout"]!["updated"], status["rollout"]!["lastProgressTime"] is not null).ShouldBe((2, true));
+        (await PodsAsync(fleet)).Count(IsReady).ShouldBeGreaterThanOrEqualTo(4);
+        await PatchAsync(fleet, """{"spec":{"gateway":{"image":null}}}""");
+        await fleet.WaitReadyAsync("roll");
+        await ConditionAsync(fleet, "Degraded", "False", "AsWanted");
+    }
+
+    [ClusterFact]
+    public async Task Rollout_ThatAQuotaForbids_SaysSo()
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        await fleet.Kubectl.ApplyAsync(Manifest(2), fleet.Namespace);
+        await fleet.WaitReadyAsync("roll");
+        await fleet.Kubectl.RunAsync("create", "quota", "few", "--hard=pods=2", "-n", fleet.Namespace);
+        // The quota controller's part: there is none here.
+        await fleet.Kubectl.RunAsync(
+            "patch",
+            "quota",
+            "few",
+            "-n",
+            fleet.Namespace,
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            """{"status":{"hard":{"pods":"2"},"used":{"pods":"2"}}}"""
+        );
+
+        await PatchAsync(fleet, """{"spec":{"gateway":{"image":"gateway:two"}}}""");
+        await ConditionAsync(fleet, "Degraded", "True", "RolloutStalled");
+
+        (await fleet.FleetAsync("roll"))["status"]!["conditions"]!
+            .AsArray()
+            .Single(static one => (string?)one!["type"] == "Degraded")!["message"]!
+            .ToString()
+            .ShouldContain("quota: few");
+    }
+
+    [ClusterFact]
     public async Task Apply_TheSameInOtherWords_WritesNothing_AndNeitherDoesAnotherOperator()
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);

@@ -1,5 +1,6 @@
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Tests.Planning;
 
@@ -13,7 +14,7 @@ public sealed class RolloutStallTests
     public void Find_ClusterGaveUp_SaysWhatThePodsSay(string? waiting, string? message, string? unscheduled, string expected)
     {
         var (input, plan) = Stalled(waiting, message, unscheduled);
-        RolloutStall.Find(input, plan).ShouldBe($"revision {plan.Revision} makes no progress: {expected}");
+        RolloutStall.Find(input, plan, isOverdue: false).ShouldBe($"revision {plan.Revision} makes no progress: {expected}");
     }
 
     [Fact]
@@ -21,7 +22,45 @@ public sealed class RolloutStallTests
     {
         var (input, plan) = Stalled("CrashLoopBackOff", null, null);
         input.Deployments[0].Status!.ReadyReplicas = 2;
-        RolloutStall.Find(input, plan).ShouldBeNull();
+        RolloutStall.Find(input, plan, isOverdue: false).ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(SequencePhase.Surging, true)]
+    [InlineData(SequencePhase.Draining, true)]
+    [InlineData(SequencePhase.Complete, false)]
+    [InlineData(SequencePhase.ScalingIn, false)]
+    public void Find_LaterStepIsOverdue_SaysSoOfARollout(SequencePhase phase, bool isStalled)
+    {
+        var (input, plan) = Stalled("ImagePullBackOff", null, null);
+        input.Deployments[0].Status!.Conditions = null;
+        plan = plan with { Rollout = phase };
+
+        RolloutStall.Find(input, plan, isOverdue: false).ShouldBeNull();
+        RolloutStall
+            .Find(input, plan, isOverdue: true)
+            .ShouldBe(isStalled ? $"revision {plan.Revision} makes no progress: gw-1: ImagePullBackOff" : null);
+    }
+
+    [Fact]
+    public void Find_PodsAreRefused_SaysByWhat()
+    {
+        var (input, plan) = Stalled("ContainerCreating", null, null);
+        input
+            .Deployments[0]
+            .Status!.Conditions!.Add(
+                new DeploymentCondition
+                {
+                    Type = "ReplicaFailure",
+                    Status = "True",
+                    Reason = "FailedCreate",
+                    Message = "exceeded quota: pods",
+                }
+            );
+
+        RolloutStall
+            .Find(input, plan, isOverdue: false)
+            .ShouldBe($"revision {plan.Revision} makes no progress: FailedCreate: exceeded quota: pods");
     }
 
     private static (FleetInput Input, FleetPlan Plan) Stalled(string? waiting, string? message, string? unscheduled)
