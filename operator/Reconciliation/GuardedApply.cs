@@ -31,7 +31,8 @@ internal static class GuardedApply
                 ? await ReplacePortsAsync(kind, key, body, cancellation)
                 : answer;
         }
-        catch (KubernetesException error) when (error.IsConflict || (live is not null && error.IsInvalid))
+        catch (KubernetesException error)
+            when (error.IsConflict || (error.IsInvalid && (live is not null || kind.ObjectType == typeof(Pod))))
         {
             // Either the cache was behind and the object is another one by now (or is there at all), or its ports are such that ours cannot be merged with
             // them. The cache holds only what bears the operator's label: somebody else's of the name is found here.
@@ -39,6 +40,17 @@ internal static class GuardedApply
             if (now is not null && !FleetOwner.Owns(fleet, now))
             {
                 return null;
+            }
+
+            if (error.IsInvalid && kind.ObjectType == typeof(Pod))
+            {
+                // One that is there already cannot be changed.
+                if (now is null)
+                {
+                    throw;
+                }
+
+                return kind.ToUtf8(now);
             }
 
             if (live is null || now?.Metadata.Uid != live.Metadata.Uid)

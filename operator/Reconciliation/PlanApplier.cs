@@ -80,7 +80,8 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             return;
         }
 
-        if (live is not null && pass.Memory.IsAsApplied(kind.Type.Kind, key, hash, live))
+        // A pod is made or deleted, never changed: the API server takes next to no change of one, and adds to it things of its own.
+        if (live is Pod || (live is not null && pass.Memory.IsAsApplied(kind.Type.Kind, key, hash, live)))
         {
             pass.Unchanged++;
             return;

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Mooring.Contracts.Stream;
 using Mooring.Contracts.Tuning;
+using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 
 namespace Mooring.Operator.Planning.Tuning;
@@ -40,16 +41,6 @@ public sealed record NodeTuningPlan
     /// <summary>When to look again though nothing has changed; null: not before something does.</summary>
     public TimeSpan? After { get; init; }
 
-    /// <summary>Name of the trial's pod: another set of settings is another trial.</summary>
-    public static string TrialName(ConnectionFleet fleet, IReadOnlyList<KeyValuePair<string, string>> trial)
-    {
-        var text = string.Join('\n', trial.Select(pair => $"{pair.Key}={pair.Value}"));
-        return ResourceNames.SysctlTrial(
-            fleet.Metadata.Name!,
-            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..8]
-        );
-    }
-
     internal static NodeTuningPlan Of(FleetInput input)
     {
         if (input.Platform == FleetPlatform.Host)
@@ -75,9 +66,13 @@ public sealed record NodeTuningPlan
         var unsafeOnes = forPods.Where(pair => !Row(pair.Key).IsSafeInPod).ToList();
         var trial = isApply && spec.AllowUnsafePodSysctls ? unsafeOnes : [];
         var verdict = trial.Count == 0 ? TrialVerdict.None : Judge(input, trial);
-        List<KeyValuePair<string, string>> podSysctls = isApply
-            ? [.. safe.Except(tooOld), .. verdict == TrialVerdict.Allowed ? trial : []]
-            : [];
+        var granted = verdict switch
+        {
+            TrialVerdict.Allowed => trial,
+            TrialVerdict.Pending or TrialVerdict.Failed => GrantedBefore(input, trial),
+            _ => [],
+        };
+        List<KeyValuePair<string, string>> podSysctls = isApply ? [.. safe.Except(tooOld), .. granted] : [];
         Reserve(podSysctls, input.Fleet);
         return new NodeTuningPlan
         {
@@ -92,14 +87,13 @@ public sealed record NodeTuningPlan
                     pair.Value,
                     $"needs kernel {Row(pair.Key).SafeSince} on every node"
                 )),
-                .. isApply
-                    ? unsafeOnes
-                        .Where(_ => verdict != TrialVerdict.Allowed)
-                        .Select(pair => new PodTuningProblem(pair.Key, pair.Value, Why(verdict)))
-                    : [],
+                .. isApply ? unsafeOnes.Except(granted).Select(pair => new PodTuningProblem(pair.Key, pair.Value, Why(verdict))) : [],
             ],
         };
     }
+
+    // pkg/kubelet/sysctl/allowlist.go
+    private const string Refused = "SysctlForbidden";
 
     // Documentation/networking/ip-sysctl.rst
     private const string KernelPortRange = "32768 60999";
@@ -178,13 +172,42 @@ public sealed record NodeTuningPlan
         }
     }
 
+    /// <summary>
+    /// What the gateways have had since an earlier trial. A trial whose pod is gone (with its node, say) or that has begun anew says nothing against it, and to
+    /// take it from them and give it back would roll the fleet twice.
+    /// </summary>
+    private static List<KeyValuePair<string, string>> GrantedBefore(FleetInput input, IReadOnlyList<KeyValuePair<string, string>> trial)
+    {
+        var wanted = input.Fleet.Status?.Rollout?.Revision;
+        var newest = input
+            .Deployments.Where(static one => one.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole)
+            .OrderByDescending(one => RevisionOf(one) == wanted)
+            .ThenByDescending(static one => one.Metadata.CreationTimestamp)
+            .FirstOrDefault();
+        var isRefused =
+            newest is not null
+            && input.Pods.Any(pod => pod.Status is { Phase: "Failed", Reason: Refused } && RevisionOf(pod) == RevisionOf(newest));
+        var names = trial.Select(static pair => pair.Key).ToHashSet(StringComparer.Ordinal);
+        return isRefused
+            ? []
+            :
+            [
+                .. (newest?.Spec?.Template?.Spec?.SecurityContext?.Sysctls ?? [])
+                    .Where(sysctl => names.Contains(sysctl.Name ?? ""))
+                    .Select(static sysctl => KeyValuePair.Create(sysctl.Name!, sysctl.Value ?? "")),
+            ];
+    }
+
+    private static string? RevisionOf(IKubernetesObject value) => value.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Revision);
+
     private static TrialVerdict Judge(FleetInput input, IReadOnlyList<KeyValuePair<string, string>> trial)
     {
-        var pod = input.SysctlTrials.FirstOrDefault(pod => pod.Metadata.Name == TrialName(input.Fleet, trial));
+        var name = SysctlTrialRenderer.Render(input, trial).Metadata.Name;
+        var pod = input.SysctlTrials.FirstOrDefault(pod => pod.Metadata.Name == name);
         return pod?.Status switch
         {
             { Phase: "Running" or "Succeeded" } => TrialVerdict.Allowed,
-            { Phase: "Failed", Reason: "SysctlForbidden" } => TrialVerdict.Forbidden,
+            { Phase: "Failed", Reason: Refused } => TrialVerdict.Forbidden,
             { Phase: "Failed" } => TrialVerdict.Failed,
             _ => TrialVerdict.Pending,
         };

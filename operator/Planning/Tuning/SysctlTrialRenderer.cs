@@ -1,8 +1,10 @@
+using System.Security.Cryptography;
 using Mooring.Kubernetes.Models;
 
 namespace Mooring.Operator.Planning.Tuning;
 
 /// <summary>Renders the one pod that tries unsafe settings before the gateways get them: a Deployment whose pods the kubelet forbids makes dozens of failed ones in seconds.</summary>
+/// <remarks>Hardly anything of a pod can be changed once it is there, so what is in it is in its name: another pod is another trial.</remarks>
 internal static class SysctlTrialRenderer
 {
     public static Pod Render(FleetInput input, IReadOnlyList<KeyValuePair<string, string>> trial)
@@ -24,7 +26,7 @@ internal static class SysctlTrialRenderer
                     new Container
                     {
                         Name = "trial",
-                        Image = fleet.Spec.Gateway.Image ?? input.DefaultGatewayImage,
+                        Image = GatewayImages.InForce(input),
                         Args = ["--version"],
                         SecurityContext = PodTemplates.ContainerRights(restricted: true, readOnly: true),
                     },
@@ -34,6 +36,8 @@ internal static class SysctlTrialRenderer
         PodTemplates.Place(template, fleet.Spec.Gateway.Template, []);
         template.Spec.TopologySpreadConstraints = null;
         template.Spec.SecurityContext!.Sysctls = PodTemplates.Sysctls(trial);
-        return new Pod { Metadata = ObjectMetadata.For(fleet, NodeTuningPlan.TrialName(fleet, trial), labels), Spec = template.Spec };
+        var json = ResourcesJson.Serialize(new Pod { Spec = template.Spec });
+        var name = ResourceNames.SysctlTrial(fleet.Metadata.Name!, Convert.ToHexStringLower(SHA256.HashData(json))[..8]);
+        return new Pod { Metadata = ObjectMetadata.For(fleet, name, labels), Spec = template.Spec };
     }
 }

@@ -6,7 +6,8 @@ using Mooring.Contracts.Stream;
 using Mooring.Contracts.Tuning;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
-using Mooring.Operator.Planning.Tuning;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Validation;
 
 namespace Mooring.Api.Tests.Charts;
 
@@ -101,22 +102,21 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
     /// <summary>Somebody's pod has the name that the trial of the unsafe settings is to have.</summary>
     private async Task<string> StrangerAsync()
     {
-        var (sysctls, _) = TuningProfiles.Of(
-            new NodeTuningSpec
-            {
-                Mode = "Apply",
-                AllowUnsafePodSysctls = true,
-                Sysctls =
-                [
-                    new SysctlSpec { Name = "net.core.somaxconn", Value = "4096" },
-                    new SysctlSpec { Name = "fs.nr_open", Value = "3000000" },
-                ],
-            }
+        var fleet = FleetManifest.Load(FleetFixture.Quickstart).Fleet!;
+        fleet.Spec.NodeTuning = new NodeTuningSpec
+        {
+            Mode = "Apply",
+            AllowUnsafePodSysctls = true,
+            Sysctls =
+            [
+                new SysctlSpec { Name = "net.core.somaxconn", Value = "4096" },
+                new SysctlSpec { Name = "fs.nr_open", Value = "3000000" },
+            ],
+        };
+        var plan = FleetPlanner.Plan(
+            new FleetInput { Fleet = FleetPresets.Fill(fleet), DefaultGatewayImage = OperatorProcess.GatewayImage }
         );
-        var name = NodeTuningPlan.TrialName(
-            new ConnectionFleet { Metadata = new ObjectMeta { Name = Fleet } },
-            [.. sysctls.Where(static pair => SysctlTable.TryFind(pair.Key, out var row) && row is { IsForPods: true, IsSafeInPod: false })]
-        );
+        var name = plan.Objects.OfType<Pod>().Single().Metadata.Name!;
         await Kubectl.ApplyAsync(
             $"{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{containers: [{{name: other, image: other}}]}}}}",
             _shop

@@ -72,6 +72,51 @@ public sealed class NodeTuningTests(SharedCluster shared)
     }
 
     [ClusterFact]
+    public async Task Trial_ThatIsLost_RollsNothing_AndAnotherTemplateIsAnotherTrial()
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        await fleet.ApplyQuickstartAsync();
+        await PatchAsync(
+            fleet,
+            """
+            {"spec":{"nodeTuning":{"mode":"Apply","profile":"None","allowUnsafePodSysctls":true,"sysctls":[{"name":"net.core.somaxconn","value":"4096"}]},
+             "gateway":{"template":{"tolerations":[{"key":"edge","operator":"Exists","effect":"NoSchedule"}]}}}}
+            """
+        );
+        await GatewaysAsync(fleet, static pod => Somaxconn(pod) == "4096");
+        var trial = await TrialAsync(fleet, static _ => true);
+        var (name, uid) = ((string)trial["metadata"]!["name"]!, (string)trial["metadata"]!["uid"]!);
+        var deployment = (string)(await GatewaysAsync(fleet, static _ => true))["metadata"]!["uid"]!;
+
+        var mark = shared.Cluster.Audit.Mark();
+        await fleet.Kubectl.RunAsync("delete", "pod", name, "-n", fleet.Namespace, "--wait=false");
+        await TrialAsync(fleet, pod => (string)pod["metadata"]!["name"]! == name && (string)pod["metadata"]!["uid"]! != uid);
+        ((string)(await GatewaysAsync(fleet, static _ => true))["metadata"]!["uid"]!).ShouldBe(deployment);
+        (await shared.Cluster.Audit.SinceAsync(mark))
+            .Where(request => request.User == fleet.Operator.User && request is { IsWrite: true, Resource: "deployments" })
+            .ShouldBeEmpty();
+
+        await PatchAsync(fleet, """{"spec":{"gateway":{"template":{"nodeSelector":{"kubernetes.io/os":"linux"}}}}}""");
+        await TrialAsync(
+            fleet,
+            pod => (string)pod["metadata"]!["name"]! != name && pod["spec"]!["nodeSelector"]?["kubernetes.io/os"] is not null
+        );
+        await GatewaysAsync(fleet, static pod => Somaxconn(pod) == "4096" && pod["nodeSelector"]?["kubernetes.io/os"] is not null);
+        await StatusAsync(
+            fleet,
+            static status =>
+                status["conditions"]!.AsArray().Any(static one => (string?)one!["type"] == "Ready" && (string?)one["status"] == "True")
+        );
+
+        static string? Somaxconn(System.Text.Json.Nodes.JsonNode pod) =>
+            (string?)
+                pod["securityContext"]
+                    ?["sysctls"]?.AsArray()
+                    .FirstOrDefault(static one => (string?)one!["name"] == "net.core.somaxconn")
+                    ?["value"];
+    }
+
+    [ClusterFact]
     public async Task Connect_AsTunerWithAGatewaysToken_IsRefused()
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
@@ -144,6 +189,51 @@ public sealed class NodeTuningTests(SharedCluster shared)
             pod,
             StreamRole.Tuner
         );
+    }
+
+    /// <summary>Waits for the only trial to run and be as wanted.</summary>
+    private static async Task<System.Text.Json.Nodes.JsonNode> TrialAsync(
+        FleetFixture fleet,
+        Func<System.Text.Json.Nodes.JsonNode, bool> holds
+    )
+    {
+        System.Text.Json.Nodes.JsonNode? trial = null;
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                var pods = (await fleet.Kubectl.GetAsync("pods", "-n", fleet.Namespace))["items"]!
+                    .AsArray()
+                    .Where(static pod => (string?)pod!["spec"]!["containers"]![0]!["name"] == "trial")
+                    .ToList();
+                trial = pods is [{ } one] && (string?)one["status"]!["phase"] == "Running" && holds(one) ? one : null;
+                return trial is null ? $"{string.Join('\n', pods.Select(static pod => pod!.ToJsonString()))}\n{fleet.Operator.Log}" : null;
+            },
+            TimeSpan.FromMinutes(3)
+        );
+        return trial!;
+    }
+
+    /// <summary>Waits for the gateways' Deployment to be one whose pods are as wanted.</summary>
+    private static async Task<System.Text.Json.Nodes.JsonNode> GatewaysAsync(
+        FleetFixture fleet,
+        Func<System.Text.Json.Nodes.JsonNode, bool> holds
+    )
+    {
+        System.Text.Json.Nodes.JsonNode? gateways = null;
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                var sets = (await fleet.ListAsync("deployments"))
+                    .Where(static set => (string?)set["metadata"]!["labels"]!["mooring.dev/role"] == "gateway")
+                    .ToList();
+                gateways = sets is [{ } one] && holds(one["spec"]!["template"]!["spec"]!) ? one : null;
+                return gateways is null
+                    ? $"{string.Join('\n', sets.Select(static set => set.ToJsonString()))}\n{fleet.Operator.Log}"
+                    : null;
+            },
+            TimeSpan.FromMinutes(3)
+        );
+        return gateways!;
     }
 
     private static Task StatusAsync(FleetFixture fleet, Func<System.Text.Json.Nodes.JsonNode, bool> holds) =>

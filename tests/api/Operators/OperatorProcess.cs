@@ -10,6 +10,9 @@ internal sealed class OperatorProcess : IAsyncDisposable
     /// <summary>As gateways are told it: always the same, for the gateways' revision follows from it. Fakes dial <see cref="StreamPort"/>.</summary>
     public const string StreamUrl = "wss://operator.test:8443/stream/v1";
 
+    /// <summary>Of gateways whose fleet names none.</summary>
+    public const string GatewayImage = "mooring/gateway:test";
+
     private readonly ChildProcess _process;
 
     private OperatorProcess(ChildProcess process, string user, int httpPort, int streamPort, int adminPort) =>
@@ -52,7 +55,7 @@ internal sealed class OperatorProcess : IAsyncDisposable
                 $"127.0.0.1:{stream}",
                 "--stream-url",
                 StreamUrl,
-                .. arguments.Contains("--gateway-image") ? [] : new[] { "--gateway-image", "mooring/gateway:test" },
+                .. arguments.Contains("--gateway-image") ? [] : new[] { "--gateway-image", GatewayImage },
                 "--log-level",
                 "Debug",
                 .. arguments.Where(static argument => argument != "--guarded-metrics"),

@@ -4,6 +4,7 @@ using Mooring.Contracts.Tuning;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Entities.Attributes;
+using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Planning.Tuning;
 
@@ -175,6 +176,93 @@ public sealed class NodeTuningPlanTests
         Sysctls(plan)!.ContainsKey("net.core.somaxconn").ShouldBe(isAllowed);
         plan.Tuning.PodProblems.Select(one => one.Reason).Distinct().ShouldBe(problem is null ? [] : [problem]);
         plan.Objects.OfType<Pod>().ShouldHaveSingleItem("the trial's pod is the record of its result");
+    }
+
+    [Theory]
+    [InlineData(null, null, true)]
+    [InlineData("Pending", null, true)]
+    [InlineData("Failed", "Evicted", true)]
+    [InlineData("Failed", "SysctlForbidden", false)]
+    public void Plan_TrialLostAfterItsVerdict_ChangesNoRevision(string? phase, string? reason, bool isKept)
+    {
+        var (input, trial, before) = Granted();
+        trial.Status = new PodStatus { Phase = phase, Reason = reason };
+
+        var plan = FleetPlanner.Plan(input with { SysctlTrials = phase is null ? [] : [trial] });
+
+        (plan.Revision == before.Revision).ShouldBe(isKept);
+        Sysctls(plan)!.ContainsKey("net.core.somaxconn").ShouldBe(isKept);
+        plan.Tuning.PodProblems.Count.ShouldBe(isKept ? 0 : 4);
+        plan.Objects.OfType<Pod>().ShouldHaveSingleItem("a trial is due").Metadata.Name.ShouldBe(trial.Metadata.Name);
+    }
+
+    [Fact]
+    public void Plan_TrialLost_AndThePodsWereRefused_TakesItFromThem()
+    {
+        var (input, _, before) = Granted();
+        var refused = new Pod
+        {
+            Metadata = new ObjectMeta { Labels = new Dictionary<string, string> { [ResourceLabels.Revision] = before.Revision } },
+            Status = new PodStatus { Phase = "Failed", Reason = "SysctlForbidden" },
+        };
+
+        Sysctls(FleetPlanner.Plan(input with { SysctlTrials = [], Pods = [refused] }))!.ShouldNotContainKey("net.core.somaxconn");
+    }
+
+    [Fact]
+    public void Plan_OtherTemplate_IsAnotherTrial_AndTheGatewaysKeepWhatTheyHave()
+    {
+        var (input, trial, _) = Granted();
+        input.Fleet.Spec.Gateway.Template = new PodTemplate { NodeSelector = new Dictionary<string, string> { ["disk"] = "ssd" } };
+
+        var plan = FleetPlanner.Plan(input);
+
+        plan.Objects.OfType<Pod>().Single().Metadata.Name.ShouldNotBe(trial.Metadata.Name);
+        Sysctls(plan)!.ShouldContainKey("net.core.somaxconn");
+    }
+
+    [Fact]
+    public void Plan_OtherValue_GatewaysKeepTheOldUntilItWasTried()
+    {
+        var (input, trial, before) = Granted();
+        input.Fleet.Spec.NodeTuning = input.Fleet.Spec.NodeTuning! with
+        {
+            Sysctls = [new SysctlSpec { Name = "net.core.somaxconn", Value = "77777" }],
+        };
+
+        var waiting = FleetPlanner.Plan(input);
+
+        waiting.Revision.ShouldBe(before.Revision);
+        waiting
+            .Tuning.PodProblems.ShouldHaveSingleItem()
+            .ShouldBe(new PodTuningProblem("net.core.somaxconn", "77777", "a trial pod is under way"));
+        var other = waiting.Objects.OfType<Pod>().Single();
+        other.Metadata.Name.ShouldNotBe(trial.Metadata.Name);
+        other.Status = new PodStatus { Phase = "Succeeded" };
+        Sysctls(FleetPlanner.Plan(input with { SysctlTrials = [other] }))!["net.core.somaxconn"].ShouldBe("77777");
+    }
+
+    [Fact]
+    public void Plan_OperatorWithAnotherImage_IsNoOtherTrial()
+    {
+        var (input, trial, _) = Granted();
+        input.Fleet.Status = new FleetStatus { Gateways = new GatewaysStatus { DefaultImage = input.DefaultGatewayImage } };
+
+        var plan = FleetPlanner.Plan(input with { DefaultGatewayImage = "mooring/gateway:next" });
+
+        plan.Objects.OfType<Pod>().Single().Metadata.Name.ShouldBe(trial.Metadata.Name);
+    }
+
+    /// <summary>A fleet whose gateways were given unsafe settings, and the trial that allowed it.</summary>
+    private static (FleetInput Input, Pod Trial, FleetPlan Plan) Granted()
+    {
+        var input = Input(Apply with { AllowUnsafePodSysctls = true });
+        var trial = FleetPlanner.Plan(input).Objects.OfType<Pod>().Single();
+        trial.Status = new PodStatus { Phase = "Succeeded" };
+        input = input with { SysctlTrials = [trial] };
+        var plan = FleetPlanner.Plan(input);
+        Sysctls(plan)!.ShouldContainKey("net.core.somaxconn");
+        return (input with { Deployments = [.. plan.Objects.OfType<Deployment>()] }, trial, plan);
     }
 
     [Fact]
