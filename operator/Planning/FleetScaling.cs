@@ -17,6 +17,9 @@ internal static class FleetScaling
 
     private const int DefaultMinReplicas = 2;
 
+    // Closing connections and handing them on takes processor time.
+    private static readonly HashSet<string> OwnWork = new(StringComparer.Ordinal) { CpuPercent };
+
     private static readonly DayOfWeek[] EveryDay = Enum.GetValues<DayOfWeek>();
 
     /// <summary>Null where nobody is to scale the fleet.</summary>
@@ -96,6 +99,7 @@ internal static class FleetScaling
             BufferConnections = spec.Buffer?.Connections ?? 0,
             BufferPercent = spec.Buffer?.Percent ?? 0,
             Targets = Targets(spec.Signals),
+            OwnWork = OwnWork,
             Schedules = spec.Schedules.Select(Window).ToList(),
             ScaleInPaused = spec.ScaleInPaused,
             Paused = spec.Paused || isPaused,

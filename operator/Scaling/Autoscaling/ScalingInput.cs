@@ -23,7 +23,7 @@ public sealed record ScalingInput
 }
 
 /// <summary>The load of one gateway, or one pod of a backend.</summary>
-/// <param name="IsServing">Takes new connections. Of one that drains only the connections count, for they will be back on the others.</param>
+/// <param name="IsServing">Takes new connections. Of one that drains the connections and signals count, for they will be back on the others, and the capacity does not.</param>
 /// <param name="Connections">Open now.</param>
 /// <param name="Capacity">Connections that it takes.</param>
 public sealed record MemberLoad(bool IsServing, int Connections, int Capacity)
@@ -72,6 +72,9 @@ public sealed record ScalingRules
     /// <summary>What one is to carry of each other signal; a missing one is not looked at.</summary>
     public IReadOnlyDictionary<string, double> Targets { get; init; } = NoTargets;
 
+    /// <summary>Signals that draining raises by itself: of those that drain they keep the count from falling, and never raise it.</summary>
+    public IReadOnlySet<string> OwnWork { get; init; } = NoNames;
+
     /// <summary>Times with a minimum of their own.</summary>
     public IReadOnlyList<ScheduleWindow> Schedules { get; init; } = [];
 
@@ -82,4 +85,5 @@ public sealed record ScalingRules
     public bool Paused { get; init; }
 
     private static readonly Dictionary<string, double> NoTargets = [];
+    private static readonly HashSet<string> NoNames = [];
 }

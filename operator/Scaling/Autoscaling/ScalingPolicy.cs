@@ -6,7 +6,7 @@ namespace Mooring.Operator.Scaling.Autoscaling;
 /// <remarks>
 /// The thresholds are of connections in percent of the capacity; scaling up goes to the fewest that are below the upper threshold, scaling down to the fewest that are
 /// below the middle of the two, so that one never calls for the other. Of several signals the one that wants the most wins. Connections of those that drain
-/// count, for they will be back on the others; their capacity does not. What is silent keeps the count from falling, and never raises it.
+/// count, for they will be back on the others, and so does what these carry; their capacity does not. What is silent keeps the count from falling, and never raises it.
 /// </remarks>
 public static class ScalingPolicy
 {
@@ -42,14 +42,14 @@ public static class ScalingPolicy
             return new(input.Current, ScalingReason.NoReports, "no load has been reported yet", after);
         }
 
-        var (needed, signal) = Needed(input, load, rules.ScaleUpThresholdPercent);
+        var (needed, signal) = Needed(input, load, load.Signals, rules.ScaleUpThresholdPercent);
         if (needed > input.Current)
         {
             return Up(input, load, needed, signal, maximum, after);
         }
 
         var middle = (rules.ScaleUpThresholdPercent + rules.ScaleDownThresholdPercent) / 2;
-        var (enough, _) = Needed(input, load, middle);
+        var (enough, _) = Needed(input, load, load.HeldSignals, middle);
         return enough < input.Current && load.IsBelow(rules.ScaleDownThresholdPercent, input.Current)
             ? Down(input, load, Math.Max(enough, minimum), minimum, window, after)
             : new(input.Current, ScalingReason.Steady, load.Text(input.Current), after);
@@ -65,7 +65,7 @@ public static class ScalingPolicy
         }
 
         // A client that finds no slot is worse than a gateway too many.
-        var isFull = load.Connections >= load.Capacity * input.Current;
+        var isFull = load.Connections >= (long)load.Capacity * input.Current;
         return !isFull && Left(input, input.Memory.LastScaleUp, input.Rules.ScaleUpCooldown) is { } left
             ? new(input.Current, ScalingReason.Cooldown, $"{text}; the last scale-up was too recent", Sooner(after, left))
             : new(target, ScalingReason.LoadHigh, text, after);
@@ -114,7 +114,12 @@ public static class ScalingPolicy
     }
 
     /// <summary>The fewest that keep every signal within bounds.</summary>
-    private static (int Count, string Signal) Needed(ScalingInput input, Load load, int percent)
+    private static (int Count, string Signal) Needed(
+        ScalingInput input,
+        Load load,
+        IReadOnlyDictionary<string, double> signals,
+        int percent
+    )
     {
         var rules = input.Rules;
         var count = Ceiling(load.Connections * 100, (double)load.Capacity * percent);
@@ -123,7 +128,7 @@ public static class ScalingPolicy
         Raise(Ceiling(load.Connections + buffer, load.Capacity), "the buffer of free slots");
         foreach (var (name, target) in rules.Targets)
         {
-            if (load.Signals.TryGetValue(name, out var sum) && target > 0)
+            if (signals.TryGetValue(name, out var sum) && target > 0)
             {
                 // The same hysteresis as for connections: on the way down, so much less that the way up is not next.
                 Raise(Ceiling(sum * rules.ScaleUpThresholdPercent, target * percent), name);
@@ -155,7 +160,16 @@ public static class ScalingPolicy
     private static TimeSpan? Sooner(TimeSpan? one, TimeSpan other) => one is { } first && first < other ? first : other;
 
     /// <summary>The sums of what was reported.</summary>
-    private sealed record Load(long Connections, int Capacity, IReadOnlyDictionary<string, double> Signals)
+    /// <param name="Connections">Of all.</param>
+    /// <param name="Capacity">Of one that serves.</param>
+    /// <param name="Signals">What there may have to be more for.</param>
+    /// <param name="HeldSignals">The same, with what there may not be fewer for.</param>
+    private sealed record Load(
+        long Connections,
+        int Capacity,
+        IReadOnlyDictionary<string, double> Signals,
+        IReadOnlyDictionary<string, double> HeldSignals
+    )
     {
         public static Load? Of(ScalingInput input)
         {
@@ -167,12 +181,20 @@ public static class ScalingPolicy
             }
 
             var signals = new Dictionary<string, double>(StringComparer.Ordinal);
-            foreach (var (name, value) in serving.SelectMany(member => member.Signals))
+            var held = new Dictionary<string, double>(StringComparer.Ordinal);
+            foreach (var member in input.Members)
             {
-                signals[name] = signals.GetValueOrDefault(name) + value;
+                foreach (var (name, value) in member.Signals)
+                {
+                    held[name] = held.GetValueOrDefault(name) + value;
+                    if (member.IsServing || !input.Rules.OwnWork.Contains(name))
+                    {
+                        signals[name] = signals.GetValueOrDefault(name) + value;
+                    }
+                }
             }
 
-            return new Load(input.Members.Sum(member => (long)member.Connections), capacity, signals);
+            return new Load(input.Members.Sum(member => (long)member.Connections), capacity, signals, held);
         }
 
         public bool IsBelow(int percent, int current) => Connections * 100 < (long)Capacity * current * percent;

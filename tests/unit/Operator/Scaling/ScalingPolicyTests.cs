@@ -88,6 +88,99 @@ public sealed class ScalingPolicyTests
         decision.Message.ShouldContain("messagesPerSecond wants 6");
     }
 
+    [Theory]
+    // Four wanted, each to carry 100: what the serving ones carry, what the draining ones do, and what becomes of it.
+    [InlineData("bandwidth", 380, 0, 4, ScalingReason.Steady)]
+    [InlineData("bandwidth", 190, 190, 4, ScalingReason.Steady)]
+    [InlineData("bandwidth", 0, 380, 4, ScalingReason.Steady)]
+    [InlineData("bandwidth", 190, 290, 5, ScalingReason.LoadHigh)]
+    [InlineData("bandwidth", 40, 0, 2, ScalingReason.LoadLow)]
+    [InlineData("bandwidth", 20, 20, 2, ScalingReason.LoadLow)]
+    [InlineData("cpu", 190, 190, 4, ScalingReason.Steady)]
+    [InlineData("cpu", 190, 290, 4, ScalingReason.Steady)]
+    [InlineData("cpu", 490, 0, 5, ScalingReason.LoadHigh)]
+    [InlineData("cpu", 20, 20, 2, ScalingReason.LoadLow)]
+    public void Decide_SignalsWhileOthersDrain_AreNotBlind(
+        string signal,
+        double serving,
+        double draining,
+        int recommended,
+        ScalingReason reason
+    )
+    {
+        var rules = Rules with
+        {
+            Targets = new Dictionary<string, double> { [signal] = 100 },
+            OwnWork = new HashSet<string> { "cpu" },
+        };
+
+        var decision = ScalingPolicy.Decide(Input(4, 0, rules) with { Members = Halves(signal, serving, draining) });
+
+        (decision.Recommended, decision.Reason).ShouldBe((recommended, reason), decision.Message);
+    }
+
+    /// <summary>However much of a constant load is on draining members yet, a fleet at rest stays as it is: no rollout scales it in, then out.</summary>
+    [Fact]
+    public void Decide_LoadMovesFromDrainingToServing_TheCountStays()
+    {
+        var cases =
+            from load in Gen.Choose(0, 4000)
+            from moved in Gen.Choose(0, 100)
+            from ownWork in Gen.Elements(true, false)
+            select (load, moved, ownWork);
+        Prop.ForAll(
+                cases.ToArbitrary(),
+                one =>
+                {
+                    var rules = Rules with
+                    {
+                        Targets = new Dictionary<string, double> { ["load"] = 100 },
+                        OwnWork = one.ownWork ? new HashSet<string> { "load" } : new HashSet<string>(),
+                    };
+                    int Rest(int from, double served) =>
+                        ScalingPolicy
+                            .Decide(Input(from, 0, rules) with { Members = Halves("load", served, one.load - served) })
+                            .Recommended;
+                    var atRest = Rest(Rest(4, one.load), one.load);
+                    return Rest(atRest, one.load * one.moved / 100.0) == atRest;
+                }
+            )
+            .QuickCheckThrowOnFailure();
+    }
+
+    private static List<MemberLoad> Halves(string signal, double serving, double draining) =>
+        [
+            .. new[] { (true, serving), (false, draining) }.SelectMany(half =>
+                Enumerable
+                    .Range(0, 4)
+                    .Select(_ => new MemberLoad(half.Item1, 0, 1000)
+                    {
+                        Signals = new Dictionary<string, double> { [signal] = half.Item2 / 4 },
+                    })
+            ),
+        ];
+
+    [Fact]
+    public void Decide_LargestCapacityAndCount_DoesNotOverflow()
+    {
+        var input = Input(1000, 0, Rules with { MaxReplicas = 1001, MinReplicas = 1 }) with
+        {
+            Members =
+            [
+                new MemberLoad(true, 2_000_000_000, 10_000_000),
+                .. Enumerable.Repeat(new MemberLoad(true, 2_000_000_000, 10_000_000), 4),
+            ],
+            Memory = new(Now.AddMinutes(-1), null),
+        };
+
+        // 10,000 of 10,000 million are taken: it is full, whatever the cooldown; a product of whole numbers of 32 bits would be 1,410 million.
+        ScalingPolicy.Decide(input).Reason.ShouldBe(ScalingReason.LoadHigh);
+        // 9,000 are not: the cooldown holds.
+        ScalingPolicy
+            .Decide(input with { Members = [.. Enumerable.Repeat(new MemberLoad(true, 1_800_000_000, 10_000_000), 5)] })
+            .Reason.ShouldBe(ScalingReason.Cooldown);
+    }
+
     [Fact]
     public void Decide_CooldownUp_HoldsUnlessFull()
     {
