@@ -81,6 +81,9 @@ public static class FleetConditions
     /// <summary>The autoscaler has no tolerance of its own: its bounds say how many.</summary>
     public const string FollowingByBounds = "FollowingByBounds";
 
+    /// <summary>The load wants more than the maximum.</summary>
+    public const string AtMaximum = "AtMaximum";
+
     public const string Unknown = "Unknown";
 
     /// <summary>Surplus gateways are being emptied.</summary>

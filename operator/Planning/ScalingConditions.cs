@@ -38,6 +38,12 @@ internal static class ScalingConditions
         // Without the figures, which change with each report.
         return decision.Reason is ScalingReason.NoReports
                 ? new(FleetConditions.Unknown, FleetConditions.NoReports, "not every gateway has reported its load")
+            : decision.Reason is ScalingReason.AtMaximum && decision.Recommended == input.Input.Fleet.Spec.Gateway.Replicas
+                ? new(
+                    FleetConditions.True,
+                    FleetConditions.AtMaximum,
+                    $"the load wants more than the maximum of {decision.Recommended} gateways"
+                )
             : driver == ScalingDrivers.HorizontalPodAutoscaler && HorizontalPodAutoscalerRenderer.LacksTolerance(input.Input.Autoscaler)
                 ? new(FleetConditions.True, FleetConditions.FollowingByBounds, WithoutTolerance)
             : new(FleetConditions.True, driver == ScalingDrivers.External ? "Recommending" : "Following", "");

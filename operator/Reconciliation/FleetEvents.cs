@@ -49,7 +49,7 @@ internal sealed class FleetEvents(EventRecorder recorder)
                 { After.DrainStartedAt: not null } => ("Draining", $"drains until {mark.After.Deadline:u} ({mark.After.Cause})"),
                 _ => ("Cordoned", $"takes no new connections from now on ({mark.After.Cause})"),
             };
-            recorder.Publish(fleet, EventType.Normal, kind + reason, Action, $"{mark.Gateway} {what}");
+            recorder.Publish(fleet, EventType.Normal, kind + reason, Action, $"{mark.Gateway} {what}", PodOf(fleet, mark.Gateway));
         }
     }
 
@@ -112,18 +112,29 @@ internal sealed class FleetEvents(EventRecorder recorder)
 
     private void ReportScaling(ConnectionFleet fleet, FleetStatus status)
     {
-        if (status.Scaling is not { } now || fleet.Status?.Scaling is not { } before || now.Recommended == before.Recommended)
+        if (status.Scaling is not { } now)
         {
             return;
         }
 
-        recorder.Publish(
-            fleet,
-            EventType.Normal,
-            now.Recommended > before.Recommended ? "ScaleUp" : "ScaleDown",
-            Action,
-            $"{now.Recommended} gateways instead of {before.Recommended}: {now.Message}"
-        );
+        var before = fleet.Status?.Scaling;
+        if (before is not null && now.Recommended != before.Recommended)
+        {
+            recorder.Publish(
+                fleet,
+                EventType.Normal,
+                now.Recommended > before.Recommended ? "ScaleUp" : "ScaleDown",
+                Action,
+                $"{now.Recommended} gateways instead of {before.Recommended}: {now.Message}",
+                byNote: true
+            );
+        }
+
+        // Where it is on its way down to a maximum that was lowered, the load may well want no more.
+        if (now.Reason == FleetConditions.AtMaximum && now.Recommended == now.Replicas && before?.Reason != now.Reason)
+        {
+            recorder.Publish(fleet, EventType.Warning, "ScalingLimited", Action, now.Message ?? "");
+        }
     }
 
     private void ReportWorkloads(ConnectionFleet fleet, FleetStatus status)
@@ -138,8 +149,14 @@ internal sealed class FleetEvents(EventRecorder recorder)
                     EventType.Normal,
                     now.Replicas > before.Replicas ? "BackendScaleUp" : "BackendScaleDown",
                     Action,
-                    $"backend {now.Name}: {now.Replicas} pods instead of {before.Replicas}: {now.Message}"
+                    $"backend {now.Name}: {now.Replicas} pods instead of {before.Replicas}: {now.Message}",
+                    byNote: true
                 );
+            }
+
+            if (now.Reason == FleetConditions.AtMaximum && now.Replicas == before?.Replicas && before.Reason != now.Reason)
+            {
+                recorder.Publish(fleet, EventType.Warning, "BackendScalingLimited", Action, $"backend {now.Name}: {now.Message}");
             }
         }
     }
@@ -157,9 +174,19 @@ internal sealed class FleetEvents(EventRecorder recorder)
             EventType.Normal,
             $"Rollout{now.Phase}",
             Action,
-            $"revision {now.Revision}, {now.Outdated} older gateways left"
+            $"revision {now.Revision}, {now.Outdated} older gateways left",
+            byNote: true
         );
     }
+
+    private static ObjectReference PodOf(ConnectionFleet fleet, string name) =>
+        new()
+        {
+            ApiVersion = "v1",
+            Kind = "Pod",
+            Namespace = fleet.Metadata.Namespace,
+            Name = name,
+        };
 
     private static Condition? Find(FleetStatus? status, string type) =>
         status?.Conditions?.FirstOrDefault(condition => condition.Type == type);

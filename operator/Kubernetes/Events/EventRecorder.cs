@@ -11,8 +11,9 @@ namespace Mooring.Kubernetes.Events;
 
 /// <summary>Records events about objects (events.k8s.io/v1) without ever holding up who reports them.</summary>
 /// <remarks>
-/// Thread-safe. Like events (same object, type, reason and action, whatever the note) make one Event with a series count. An object that
-/// reports too much is throttled, a full queue drops: events are for people, and none of it may cost a reconcile.
+/// Thread-safe. Like events (same object, related object, type, reason and action, whatever the note) make one Event with a series count. An object that
+/// reports too much is throttled (events with a related object, or by note, for each reason alone), a full queue drops: events are for people, and none of it may
+/// cost a reconcile.
 /// </remarks>
 public sealed partial class EventRecorder : IAsyncDisposable
 {
@@ -47,18 +48,21 @@ public sealed partial class EventRecorder : IAsyncDisposable
     /// <param name="reason">CamelCase word; cut at 128 characters.</param>
     /// <param name="action">CamelCase word for what was done or tried; cut at 128 characters.</param>
     /// <param name="note">For people; cut at 1,024 bytes.</param>
+    /// <param name="related">The other object that it is about; null: none.</param>
+    /// <param name="byNote">Another note makes another event: its figures are what it tells.</param>
     public bool Publish(
         ObjectReference regarding,
         EventType type,
         string reason,
         string action,
         string note,
-        ObjectReference? related = null
+        ObjectReference? related = null,
+        bool byNote = false
     )
     {
         ArgumentException.ThrowIfNullOrEmpty(reason);
         ArgumentException.ThrowIfNullOrEmpty(action);
-        var item = new RecordedEvent(regarding, type, Cut(reason), Cut(action), CutNote(note), related, _time.GetUtcNow());
+        var item = new RecordedEvent(regarding, type, Cut(reason), Cut(action), CutNote(note), related, _time.GetUtcNow(), byNote);
         if (_queue.Writer.TryWrite(item))
         {
             Wake();
@@ -69,9 +73,16 @@ public sealed partial class EventRecorder : IAsyncDisposable
         return false;
     }
 
-    /// <inheritdoc cref="Publish(ObjectReference, EventType, string, string, string, ObjectReference?)"/>
-    public bool Publish(IKubernetesObject regarding, EventType type, string reason, string action, string note) =>
-        Publish(ObjectReference.To(regarding), type, reason, action, note);
+    /// <inheritdoc cref="Publish(ObjectReference, EventType, string, string, string, ObjectReference?, bool)"/>
+    public bool Publish(
+        IKubernetesObject regarding,
+        EventType type,
+        string reason,
+        string action,
+        string note,
+        ObjectReference? related = null,
+        bool byNote = false
+    ) => Publish(ObjectReference.To(regarding), type, reason, action, note, related, byNote);
 
     /// <summary>Sends what waits, for five seconds at most.</summary>
     public async ValueTask DisposeAsync()

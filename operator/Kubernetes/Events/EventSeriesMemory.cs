@@ -40,7 +40,7 @@ internal sealed class Series
 internal sealed class EventSeriesMemory(EventRecorderOptions options, TimeProvider time)
 {
     private readonly Dictionary<SeriesKey, Series> _series = [];
-    private readonly Dictionary<string, (TokenBucket Bucket, DateTimeOffset LastSeen)> _objects = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (TokenBucket Bucket, DateTimeOffset LastSeen)> _budgets = new(StringComparer.Ordinal);
 
     public int Count => _series.Count;
 
@@ -82,11 +82,11 @@ internal sealed class EventSeriesMemory(EventRecorderOptions options, TimeProvid
 
     private bool MayCreate(RecordedEvent item)
     {
-        var bucket = _objects.TryGetValue(item.Object, out var known)
+        var bucket = _budgets.TryGetValue(item.Budget, out var known)
             ? known.Bucket
             : new TokenBucket(1 / options.ObjectRefill.TotalSeconds, options.ObjectBurst, time);
-        _objects[item.Object] = (bucket, item.Time);
-        Trim(_objects, static one => one.LastSeen);
+        _budgets[item.Budget] = (bucket, item.Time);
+        Trim(_budgets, static one => one.LastSeen);
         return bucket.TryTake();
     }
 

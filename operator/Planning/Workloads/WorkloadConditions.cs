@@ -24,8 +24,14 @@ internal static class WorkloadConditions
         }
 
         var silent = Names(scaled, ScalingReason.NoReports);
-        return silent.Length > 0
-            ? new(FleetConditions.Unknown, FleetConditions.NoReports, $"not every gateway has reported its load: {silent}")
+        if (silent.Length > 0)
+        {
+            return new(FleetConditions.Unknown, FleetConditions.NoReports, $"not every gateway has reported its load: {silent}");
+        }
+
+        var limited = Names(scaled, ScalingReason.AtMaximum);
+        return limited.Length > 0
+            ? new(FleetConditions.True, FleetConditions.AtMaximum, $"the connections want more pods than the maximum: {limited}")
             : new(FleetConditions.True, "Following", "");
     }
 

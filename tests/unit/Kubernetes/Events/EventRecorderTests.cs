@@ -74,6 +74,48 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task OtherRelatedObject_IsANewEvent_TheSameContinuesItsSeries()
+    {
+        await using var recorder = Make();
+        foreach (var pod in new[] { "one", "two", "one" })
+        {
+            recorder.Publish(About("a"), EventType.Normal, "Drained", "Scaling", pod, About(pod));
+        }
+
+        (await EventsAsync(2)).Select(static made => (made.Related!.Name, made.Note)).ShouldBe([("one", "one"), ("two", "two")], true);
+        await SeriesAsync(2);
+    }
+
+    [Fact]
+    public async Task ByNote_OtherFiguresAreANewEvent_TheSameContinueTheirSeries()
+    {
+        await using var recorder = Make();
+        foreach (var note in new[] { "4 instead of 2", "8 instead of 4", "4 instead of 2" })
+        {
+            recorder.Publish(About("a"), EventType.Normal, "ScaleUp", "Scaling", note, byNote: true);
+        }
+
+        (await EventsAsync(2)).Select(static made => made.Note).ShouldBe(["4 instead of 2", "8 instead of 4"], true);
+        await SeriesAsync(2);
+    }
+
+    [Fact]
+    public async Task TooManyWithNotesOrRelatedObjects_AreThrottledByTheirReason_OthersOfTheObjectAreNot()
+    {
+        await using var recorder = Make(new EventRecorderOptions { ReportingController = "test.dev/controller", ObjectBurst = 3 });
+        for (var i = 0; i < 10; i++)
+        {
+            recorder.Publish(About("a"), EventType.Normal, "ScaleUp", "Scaling", $"to {i}", byNote: true);
+            recorder.Publish(About("a"), EventType.Normal, "Drained", "Scaling", "", About($"pod-{i}"));
+        }
+
+        recorder.Publish(About("a"), EventType.Warning, "RolloutStalled", "Scaling", "");
+        await Until.TrueAsync(async () => (await ListAsync()).Any(one => one.Reason == "RolloutStalled"), Deadline, "the warning");
+        var made = (await ListAsync()).GroupBy(static one => one.Reason ?? "").Select(static one => (one.Key, one.Count()));
+        made.ShouldBe([("ScaleUp", 3), ("Drained", 3), ("RolloutStalled", 1)], true);
+    }
+
+    [Fact]
     public async Task SeriesWhoseEventIsGone_StartsAnew()
     {
         await using var recorder = Make();

@@ -3,6 +3,7 @@ using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
+using Mooring.Operator.Scaling.Autoscaling;
 using Mooring.Operator.Validation;
 
 namespace Mooring.Operator.Tests.Planning;
@@ -70,6 +71,26 @@ public sealed class FleetStatusCalculatorTests
 
         Time(after, "Progressing").ShouldBe(Time(before, "Progressing"));
         Time(after, "Ready").ShouldBe(Time(before, "Ready").AddHours(1));
+    }
+
+    [Theory]
+    [InlineData(2, ScalingReason.AtMaximum, "AtMaximum", "the load wants more than the maximum of 2 gateways")]
+    [InlineData(1, ScalingReason.AtMaximum, "Following", "")]
+    [InlineData(2, ScalingReason.Steady, "Following", "")]
+    public void Calculate_LoadWantsMoreThanTheMaximum_ScalingSaysSo(int recommended, ScalingReason scaling, string reason, string message)
+    {
+        var fleet = Fleets.Load(Fleets.Small);
+        var status = FleetStatusCalculator.Calculate(
+            new StatusInput
+            {
+                Input = new FleetInput { Fleet = fleet },
+                Plan = FleetPlanner.Plan(new FleetInput { Fleet = fleet }) with { Scaling = new(recommended, scaling, "", null) },
+                Now = Now,
+            }
+        );
+
+        var condition = status.Conditions!.Single(static one => one.Type == FleetConditions.ScalingActive);
+        (condition.Status, condition.Reason, condition.Message).ShouldBe(("True", reason, message));
     }
 
     [Fact]
