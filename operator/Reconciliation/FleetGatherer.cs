@@ -152,13 +152,26 @@ internal sealed class FleetGatherer(
         }
 
         // While it is paused, what is in force is the spec from before the pause.
-        return _lastGood.TryGetValue(key, out var last) && last.Uid == uid
-                ? fleet with
-                {
-                    Spec = last.Spec with { Paused = fleet.Spec.Paused },
-                }
-            : isGood ? fleet
-            : null;
+        if (!_lastGood.TryGetValue(key, out var last) || last.Uid != uid)
+        {
+            return isGood ? fleet : null;
+        }
+
+        var effective = fleet with { Spec = last.Spec with { Paused = fleet.Spec.Paused } };
+        if (fleet.Spec.Paused || SpecOverlay.Put(last.Spec, fleet.Spec) is not { } overlaid)
+        {
+            return effective;
+        }
+
+        var scaled = fleet with { Spec = overlaid };
+        if (FleetValidator.Validate(scaled).Count > 0)
+        {
+            return effective;
+        }
+
+        // So that the next look finds nothing to check.
+        _lastGood[key] = (uid, overlaid);
+        return scaled;
     }
 
     /// <param name="Source">The spec as it stands in the cluster.</param>

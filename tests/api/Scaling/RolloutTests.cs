@@ -196,9 +196,9 @@ public sealed class RolloutTests(SharedCluster shared)
         await PatchAsync(fleet, """{"spec":{"gateway":{"image":"gateway:two"}}}""");
         await ConditionAsync(fleet, "Degraded", "True", "RolloutStalled");
 
-        (await fleet.FleetAsync("roll"))["status"]!["conditions"]!
-            .AsArray()
-            .Single(static one => (string?)one!["type"] == "Degraded")!["message"]!
+        (await fleet.FleetAsync("roll"))["status"]!["conditions"]!.AsArray().Single(static one => (string?)one!["type"] == "Degraded")![
+            "message"
+        ]!
             .ToString()
             .ShouldContain("quota: few");
     }
@@ -264,6 +264,22 @@ public sealed class RolloutTests(SharedCluster shared)
             async () => (await fleet.Kubectl.TryAsync("get", "service", "roll-gateway", "-n", fleet.Namespace)).Succeeded ? null : next.Log,
             Patience
         );
+    }
+
+    [ClusterFact]
+    public async Task Scale_WhileTheSpecIsBad_IsFollowed()
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        await fleet.Kubectl.ApplyAsync(Manifest(2), fleet.Namespace);
+        await fleet.WaitReadyAsync("roll");
+        await PatchAsync(fleet, """{"spec":{"gateway":{"template":{"labels":{"a b":"c"}}}}}""");
+        await ConditionAsync(fleet, "Ready", "False", "Invalid");
+
+        await fleet.Kubectl.RunAsync("scale", "fleet", "roll", "--replicas=3", "-n", fleet.Namespace);
+
+        await Eventually.HoldsAsync(async () => (await PodsAsync(fleet)).Count(IsReady) == 3 ? null : fleet.Operator.Log, Patience);
+        (await PodsAsync(fleet)).ShouldAllBe(static pod => pod["metadata"]!["labels"]!["a b"] == null);
+        await ConditionAsync(fleet, "Ready", "False", "Invalid");
     }
 
     private static string Manifest(int replicas) =>
