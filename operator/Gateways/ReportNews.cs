@@ -9,6 +9,10 @@ namespace Mooring.Operator.Gateways;
 /// </remarks>
 internal static class ReportNews
 {
+    // Per second: a hundredth of what the smallest target is.
+    private const double LeastBits = 10_000;
+    private const double TrafficFraction = 0.02;
+
     /// <summary>Whether anything that is decided or shown by has changed; counters of what stands still have not.</summary>
     public static bool Differs(ReportMessage before, ReportMessage after, GatewayRates? was, GatewayRates? now) =>
         before.State != after.State
@@ -21,6 +25,7 @@ internal static class ReportNews
         || before.Overload?.Problem != after.Overload?.Problem
         || !before.Problems.SequenceEqual(after.Problems, StringComparer.Ordinal)
         || ListenersDiffer(before.Listeners, after.Listeners)
+        || TrafficDiffers(Traffic(before), Traffic(after))
         || BackendsDiffer(before.Backends, after.Backends)
         || RatesDiffer(was, now);
 
@@ -59,6 +64,21 @@ internal static class ReportNews
         }
 
         return false;
+    }
+
+    // The rates go on falling when the counters stand still, and scaling may be by them.
+    private static bool TrafficDiffers(double before, double after) =>
+        Math.Abs(before - after) > Math.Max(LeastBits, TrafficFraction * Math.Max(before, after));
+
+    private static double Traffic(ReportMessage report)
+    {
+        var sum = 0.0;
+        for (var i = 0; i < report.Listeners.Count; i++)
+        {
+            sum += report.Listeners[i].Traffic.ReceivedBitsPerSecond + report.Listeners[i].Traffic.SentBitsPerSecond;
+        }
+
+        return sum;
     }
 
     private static bool BackendsDiffer(IReadOnlyList<BackendLoad> before, IReadOnlyList<BackendLoad> after)

@@ -30,7 +30,11 @@ public sealed class ReportNewsTests
             ReceivedBytesTotal = 30,
             SentBytesTotal = 40,
             MessagesTotal = 50,
+            Traffic = Traffic(4_000_000, 1_100_000),
         };
+
+    private static TrafficLoad Traffic(double received, double sent) =>
+        new() { ReceivedBitsPerSecond = received, SentBitsPerSecond = sent };
 
     private static BackendLoad Backend => new() { Name = "relay", Endpoints = [Endpoint] };
 
@@ -90,6 +94,8 @@ public sealed class ReportNewsTests
             { "received", Before with { Listeners = [Listener with { ReceivedBytesTotal = 31 }] } },
             { "sent", Before with { Listeners = [Listener with { SentBytesTotal = 41 }] } },
             { "messages", Before with { Listeners = [Listener with { MessagesTotal = 51 }] } },
+            { "traffic that has stopped since", Before with { Listeners = [Listener with { Traffic = Traffic(0, 0) }] } },
+            { "traffic by more than one can tell", Before with { Listeners = [Listener with { Traffic = Traffic(4_000_000, 960_000) }] } },
             { "a backend more", Before with { Backends = [Backend, Backend with { Name = "other" }] } },
             { "name of a backend", Before with { Backends = [Backend with { Name = "other" }] } },
             { "no endpoint", Before with { Backends = [Backend with { Endpoints = [] }] } },
@@ -112,6 +118,7 @@ public sealed class ReportNewsTests
             { "memory", Before with { ResidentBytes = 61_000_000 } },
             { "CPU time, which counts as a rate", Before with { CpuSeconds = 8 } },
             { "memory against the limit", Before with { Overload = new OverloadLoad { MemoryBytes = 2 } } },
+            { "traffic that wavers", Before with { Listeners = [Listener with { Traffic = Traffic(4_050_000, 960_000) }] } },
             { "equal lists", Before with { Problems = [.. Before.Problems], Listeners = [Listener], Backends = [Backend] } },
             { "refusals, which are in metrics alone", Before with { Listeners = [Listener with { RefusedTotal = Refused }] } },
             { "checks of an endpoint", Before with { Backends = [Backend with { Endpoints = [Endpoint with { ConnectsTotal = 21 }] }] } },
