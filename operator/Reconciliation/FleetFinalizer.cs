@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Mooring.Contracts.Stream;
 using Mooring.Contracts.Text;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Controllers;
@@ -7,6 +8,7 @@ using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Planning.Tuning;
+using Mooring.Operator.Scaling;
 
 namespace Mooring.Operator.Reconciliation;
 
@@ -21,6 +23,7 @@ internal sealed class FleetFinalizer(
     StatusWriter statuses,
     FleetEvents events,
     GatewayHub hub,
+    DirectiveSender directives,
     TimeProvider time
 ) : IEntityFinalizer<ConnectionFleet>
 {
@@ -52,7 +55,7 @@ internal sealed class FleetFinalizer(
             if (left > TimeSpan.Zero && (GatewayPods(fleet) > 0 || unrestored.Count > 0))
             {
                 await WriteStatusAsync(fleet, cancellationToken);
-                return ReconciliationResult<ConnectionFleet>.Success(fleet, left);
+                return ReconciliationResult<ConnectionFleet>.Success(fleet, SharePace(fleet) is { } again && again < left ? again : left);
             }
         }
         catch (KubernetesException) when (left <= TimeSpan.Zero)
@@ -75,6 +78,26 @@ internal sealed class FleetFinalizer(
                 await applier.ScaleAsync(ObjectKey.Of(deployment), 0, cancellation);
             }
         }
+    }
+
+    /// <summary>
+    /// Divides the fleet's rate among the gateways that end: each by itself closes at that divided by the replicas, and amid a rollout there are more than these.
+    /// Returns when to come back; null: nobody has to be told again.
+    /// </summary>
+    private TimeSpan? SharePace(ConnectionFleet fleet)
+    {
+        var key = ObjectKey.Of(fleet);
+        var view = hub.View(key.ToString());
+        var input = new FleetInput
+        {
+            Fleet = FleetPresets.Fill(fleet),
+            Now = time.GetUtcNow(),
+            View = view,
+            Pods = [.. caches.Pods.OfFleet(key).Where(IsGateway)],
+        };
+        var orders = FleetOrders.Decide(input.Fleet, GatewayObserver.Gateways(input), view, unsettled: true, emptying: false);
+        // None is to serve again, even where the cache does not show yet that it ends.
+        return directives.Send(key.ToString(), [.. orders.Orders.Where(static order => order.Kind == DirectiveKind.Drain)], view);
     }
 
     /// <summary>Has the nodes put back as they were; returns those that are not yet. The DaemonSet goes with the fleet.</summary>

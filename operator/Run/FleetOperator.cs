@@ -173,7 +173,8 @@ internal sealed class FleetOperator : IAsyncDisposable
         var applier = new PlanApplier(_client, _caches, time);
         var statuses = new StatusWriter(_client, time);
         var options = new ReconciliationOptions { GatewayImage = _options.GatewayImage, Workers = _options.Workers };
-        finalizer = new FleetFinalizer(_caches, applier, statuses, events, _hub, time);
+        var directives = new DirectiveSender(_hub, epoch, time);
+        finalizer = new FleetFinalizer(_caches, applier, statuses, events, _hub, directives, time);
         var reconciler = new FleetReconciler(
             new FleetGatherer(_caches, _references, _hub, _identity, options, time),
             applier,
@@ -184,7 +185,7 @@ internal sealed class FleetOperator : IAsyncDisposable
             _hub,
             new FreshLook(_client),
             new MarkWriter(_client, _caches),
-            new DirectiveSender(_hub, epoch, time),
+            directives,
             new GatewayScaler(_client, _recommended),
             new PassingTroubles(time)
         );
