@@ -22,6 +22,7 @@ internal static class ReportNews
         || before.DrainDeadline != after.DrainDeadline
         || Math.Abs(before.ClosesPerSecond - after.ClosesPerSecond) > double.Epsilon
         || before.Registry != after.Registry
+        || (before.Tunnels?.Open, before.Tunnels?.Capacity) != (after.Tunnels?.Open, after.Tunnels?.Capacity)
         || before.Overload?.Problem != after.Overload?.Problem
         || !before.Problems.SequenceEqual(after.Problems, StringComparer.Ordinal)
         || ListenersDiffer(before.Listeners, after.Listeners)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Mooring.Contracts.Stream;
+using Mooring.Operator.Entities;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning.Tuning;
@@ -40,6 +41,8 @@ public static class FleetStatusCalculator
                 Summary = $"{figures.BackendsReady}/{figures.BackendsDesired}",
             },
             Connections = Connections(input, figures.GatewaysReady, last?.Connections),
+            Bandwidth = IsUnheard(input, figures.GatewaysReady, last) ? last?.Bandwidth : Bandwidth(input.View!),
+            Tunnels = IsUnheard(input, figures.GatewaysReady, last) ? last?.Tunnels : Tunnels(input),
             Rollout = input.Plan is { Revision.Length: > 0 } plan
                 ? new RolloutStatus
                 {
@@ -76,18 +79,12 @@ public static class FleetStatusCalculator
 
     private static ConnectionsStatus? Connections(StatusInput input, int gatewaysReady, ConnectionsStatus? last)
     {
-        var view = input.View;
-        if (view is null)
+        if (IsUnheard(input, gatewaysReady, input.Input.Fleet.Status))
         {
             return last;
         }
 
-        // A new leader hears from its gateways within seconds; until then the old figures are nearer the truth than zero.
-        if (gatewaysReady > 0 && last is not null && view.Gateways.All(gateway => gateway.Report is null))
-        {
-            return last;
-        }
-
+        var view = input.View!;
         var serving = view.Gateways.Where(gateway => gateway.State == GatewayState.Serving).ToList();
         var current = Clamp(view.Connections);
         var capacity = Clamp(view.Capacity);
@@ -100,6 +97,45 @@ public static class FleetStatusCalculator
             SkewPercent = input.Plan?.SkewPercent ?? 0,
         };
     }
+
+    /// <summary>A new leader hears from its gateways within seconds; until then the old figures are nearer the truth than zero.</summary>
+    private static bool IsUnheard(StatusInput input, int gatewaysReady, FleetStatus? last) =>
+        input.View is not { } view
+        || (gatewaysReady > 0 && last?.Connections is not null && view.Gateways.All(static gateway => gateway.Report is null));
+
+    private static BandwidthStatus Bandwidth(FleetView view)
+    {
+        var traffic = view
+            .Gateways.SelectMany(static gateway => gateway.Report?.Listeners ?? [])
+            .Select(static listener => listener.Traffic)
+            .ToList();
+        return new BandwidthStatus
+        {
+            ReceivedBitsPerSecond = Bits(traffic.Sum(static one => one.ReceivedBitsPerSecond)),
+            SentBitsPerSecond = Bits(traffic.Sum(static one => one.SentBitsPerSecond)),
+        };
+    }
+
+    private static TunnelsStatus? Tunnels(StatusInput input)
+    {
+        if (!input.Input.Fleet.Spec.Listeners.Any(static listener => listener.Protocol == Protocols.Tunnel))
+        {
+            return null;
+        }
+
+        var gateways = input.View!.Gateways.Where(static gateway => gateway.Report?.Tunnels is not null).ToList();
+        return new TunnelsStatus
+        {
+            Open = Clamp(gateways.Sum(static gateway => (long)gateway.Report!.Tunnels!.Open)),
+            Capacity = Clamp(
+                gateways
+                    .Where(static gateway => gateway.State == GatewayState.Serving)
+                    .Sum(static gateway => (long)gateway.Report!.Tunnels!.Capacity)
+            ),
+        };
+    }
+
+    private static long Bits(double perSecond) => (long)Math.Clamp(perSecond, 0, 1e18);
 
     private static int Clamp(long value) => (int)Math.Clamp(value, 0, int.MaxValue);
 }

@@ -16,6 +16,9 @@ public static class StatusWriteRule
     // A change by more than this part of what was written is news.
     private const double NewsFraction = 0.01;
 
+    // Traffic is never the same twice.
+    private const double TrafficFraction = 0.2;
+
     /// <summary>How long to wait with the write: zero for at once, null for none.</summary>
     /// <param name="written">The status as it stands in the cluster; null without one.</param>
     /// <param name="next">The status as it is now.</param>
@@ -30,6 +33,8 @@ public static class StatusWriteRule
 
         if (
             !IsNews(written.Connections, next.Connections)
+            && !IsNews(written.Bandwidth, next.Bandwidth)
+            && !IsNews(written.Tunnels, next.Tunnels)
             && !IsNews(written.Rollout?.Remaining ?? 0, next.Rollout?.Remaining ?? 0)
             && !IsNews(written.Workloads ?? [], next.Workloads ?? [])
         )
@@ -49,6 +54,8 @@ public static class StatusWriteRule
             status with
             {
                 Connections = null,
+                Bandwidth = null,
+                Tunnels = null,
                 Workloads = status.Workloads?.Select(static workload => workload with { Connections = 0, UtilizationPercent = 0 }).ToList(),
                 Rollout = status.Rollout is null ? null : status.Rollout with { Remaining = 0 },
             },
@@ -65,6 +72,29 @@ public static class StatusWriteRule
         return IsNews(written.Current, next.Current)
             || IsNews(written.Capacity, next.Capacity)
             || Math.Abs(written.SkewPercent - next.SkewPercent) > SkewPoints;
+    }
+
+    private static bool IsNews(BandwidthStatus? written, BandwidthStatus? next)
+    {
+        if (written is null || next is null)
+        {
+            return written != next;
+        }
+
+        return IsTrafficNews(written.ReceivedBitsPerSecond, next.ReceivedBitsPerSecond)
+            || IsTrafficNews(written.SentBitsPerSecond, next.SentBitsPerSecond);
+    }
+
+    private static bool IsTrafficNews(long written, long next) => Math.Abs((double)next - written) > TrafficFraction * written;
+
+    private static bool IsNews(TunnelsStatus? written, TunnelsStatus? next)
+    {
+        if (written is null || next is null)
+        {
+            return written != next;
+        }
+
+        return IsNews(written.Open, next.Open) || IsNews(written.Capacity, next.Capacity);
     }
 
     private static bool IsNews(IReadOnlyList<WorkloadStatus> written, IReadOnlyList<WorkloadStatus> next) =>

@@ -31,6 +31,12 @@ public sealed record FleetStatus
     [Description("Client connections.")]
     public ConnectionsStatus? Connections { get; set; }
 
+    [Description("What clients send and get. Written anew when it has changed by a fifth.")]
+    public BandwidthStatus? Bandwidth { get; set; }
+
+    [Description("Reverse tunnels, where the fleet has a Tunnel listener.")]
+    public TunnelsStatus? Tunnels { get; set; }
+
     [Description("The change of the gateways' pod template.")]
     public RolloutStatus? Rollout { get; set; }
 

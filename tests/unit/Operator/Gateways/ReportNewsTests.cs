@@ -54,6 +54,7 @@ public sealed class ReportNewsTests
             { "state", Before with { State = GatewayState.Draining } },
             { "connections", Before with { Connections = 11 } },
             { "capacity", Before with { Capacity = 999 } },
+            { "tunnels", Before with { Tunnels = new TunnelsLoad { Open = 1 } } },
             {
                 "what bounds the capacity",
                 Before with

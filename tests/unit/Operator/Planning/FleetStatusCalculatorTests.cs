@@ -10,6 +10,12 @@ namespace Mooring.Operator.Tests.Planning;
 
 public sealed class FleetStatusCalculatorTests
 {
+    private static readonly string WithTunnels = Fleets.Small.Replace(
+        "  backends:",
+        "  - {name: bore, protocol: Tunnel, port: 7835, tunnel: {portRange: {start: 20000, end: 20099}}}\n  backends:",
+        StringComparison.Ordinal
+    );
+
     private static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero);
 
     [Fact]
@@ -197,6 +203,47 @@ public sealed class FleetStatusCalculatorTests
         );
         status.Gateways!.Draining.ShouldBe(1);
     }
+
+    [Fact]
+    public void Calculate_Reports_GiveBandwidthAndTunnels()
+    {
+        var status = Calculate(
+            gatewaysReady: 2,
+            endpoints: 2,
+            manifest: WithTunnels,
+            view: hash =>
+                View(
+                    hash,
+                    Carrying(Gateway("g-0", hash), 1000.7, 20, open: 3, capacity: 50),
+                    Carrying(Gateway("g-1", hash), 500, 30, open: 4, capacity: 50),
+                    Carrying(Gateway("g-old", hash, state: GatewayState.Draining), 7, 8, open: 5, capacity: 50)
+                )
+        );
+
+        status.Bandwidth.ShouldBe(new BandwidthStatus { ReceivedBitsPerSecond = 1507, SentBitsPerSecond = 58 });
+        status.Tunnels.ShouldBe(new TunnelsStatus { Open = 12, Capacity = 100 });
+        Calculate(gatewaysReady: 2, endpoints: 2, last: status, manifest: WithTunnels, view: hash => View(hash))
+            .Tunnels.ShouldBe(status.Tunnels, "a new leader without reports keeps the figures");
+        Calculate(gatewaysReady: 2, endpoints: 2, view: hash => View(hash, Gateway("g-0", hash)))
+            .Tunnels.ShouldBeNull("there is no Tunnel listener");
+    }
+
+    private static GatewayView Carrying(GatewayView gateway, double received, double sent, int open, int capacity) =>
+        gateway with
+        {
+            Report = gateway.Report! with
+            {
+                Listeners =
+                [
+                    new ListenerLoad
+                    {
+                        Name = "edge",
+                        Traffic = new TrafficLoad { ReceivedBitsPerSecond = received, SentBitsPerSecond = sent },
+                    },
+                ],
+                Tunnels = new TunnelsLoad { Open = open, Capacity = capacity },
+            },
+        };
 
     [Fact]
     public void Calculate_NewLeaderWithoutReports_KeepsTheFigures()

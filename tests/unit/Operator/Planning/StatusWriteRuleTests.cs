@@ -27,6 +27,47 @@ public sealed class StatusWriteRuleTests
     public void Delay_FiguresChanged_CountFromOnePercent(int written, int next, bool isNews) =>
         StatusWriteRule.Delay(Status(written), Status(next), Now.AddHours(-1), Now).ShouldBe(isNews ? TimeSpan.Zero : null);
 
+    [Theory]
+    [InlineData(1000, 1200, false)]
+    [InlineData(1000, 1201, true)]
+    [InlineData(1000, 799, true)]
+    [InlineData(1000, 0, true)]
+    [InlineData(0, 1, true)]
+    public void Delay_Bandwidth_CountsFromAFifth(long written, long next, bool isNews) =>
+        StatusWriteRule
+            .Delay(
+                Status(1) with
+                {
+                    Bandwidth = new BandwidthStatus { SentBitsPerSecond = written },
+                },
+                Status(1) with
+                {
+                    Bandwidth = new BandwidthStatus { SentBitsPerSecond = next },
+                },
+                Now.AddHours(-1),
+                Now
+            )
+            .ShouldBe(isNews ? TimeSpan.Zero : null);
+
+    [Theory]
+    [InlineData(100, 101, false)]
+    [InlineData(100, 102, true)]
+    public void Delay_Tunnels_CountFromOnePercent(int written, int next, bool isNews) =>
+        StatusWriteRule
+            .Delay(
+                Status(1) with
+                {
+                    Tunnels = new TunnelsStatus { Open = written, Capacity = 7 },
+                },
+                Status(1) with
+                {
+                    Tunnels = new TunnelsStatus { Open = next, Capacity = 7 },
+                },
+                Now.AddHours(-1),
+                Now
+            )
+            .ShouldBe(isNews ? TimeSpan.Zero : null);
+
     [Fact]
     public void Delay_FiguresChangedSoonAfterAWrite_Waits() =>
         StatusWriteRule.Delay(Status(100), Status(200), Now.AddSeconds(-3), Now).ShouldBe(TimeSpan.FromSeconds(7));
