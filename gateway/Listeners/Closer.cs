@@ -67,6 +67,10 @@ internal sealed unsafe class Closer(RelayLoop loop)
         {
             loop.Echo!.Forget(descriptor);
         }
+        else if (client->Phase == ChannelPhase.Securing)
+        {
+            loop.TlsAcceptor.Forget(descriptor, client);
+        }
         else if (client->Phase != ChannelPhase.Relaying)
         {
             loop.Upgrader.Forget(descriptor);

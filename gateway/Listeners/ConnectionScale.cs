@@ -12,7 +12,13 @@ internal sealed unsafe class ConnectionScale(RelayLoop loop)
     /// <summary>Try again later: https://www.iana.org/assignments/websocket.</summary>
     private const int TryAgainLater = 1013;
 
-    /// <summary>Every connection that cannot get rid of what it has: bytes wait here, or are not read as the other end takes none.</summary>
+    /// <summary>For so long, in microseconds, nobody is counted who is not served yet: a client that is well comes through in a fraction of it.</summary>
+    private const long Grace = 1_000_000;
+
+    /// <summary>
+    /// Every connection that cannot get rid of what it has: bytes wait here, or are not read as the other end takes none. And every one
+    /// that holds something before it is served: a TLS handshake, a part of a request.
+    /// </summary>
     public List<HeavyConnection> Weigh()
     {
         var held = new List<HeavyConnection>();
@@ -21,6 +27,11 @@ internal sealed unsafe class ConnectionScale(RelayLoop loop)
             var client = loop.Table[descriptor];
             if (client->Peer < 0)
             {
+                if (HeldAlone(descriptor, client) is > 0 and var alone)
+                {
+                    held.Add(new HeavyConnection(loop.Owner - 1, descriptor, client->Started, alone, Moved(descriptor, client)));
+                }
+
                 continue;
             }
 
@@ -43,7 +54,8 @@ internal sealed unsafe class ConnectionScale(RelayLoop loop)
         for (var i = 0; i < heaviest.Count; i++)
         {
             var one = heaviest[i];
-            heaviest[i] = one with { Bytes = one.Bytes + InKernel(one.Descriptor) + InKernel(loop.Table[one.Descriptor]->Peer) };
+            var peer = loop.Table[one.Descriptor]->Peer;
+            heaviest[i] = one with { Bytes = one.Bytes + InKernel(one.Descriptor) + (peer < 0 ? 0 : InKernel(peer)) };
         }
 
         return heaviest;
@@ -89,6 +101,45 @@ internal sealed unsafe class ConnectionScale(RelayLoop loop)
         channel->Pending == 0 ? 0
         : channel->Has(ChannelFlags.PendingPipe) ? loop.Pipes[channel->Pending].Filled
         : loop.Pending.CapacityOf(channel->Pending);
+
+    /// <summary>What a client without an upstream holds: one that is not served yet, or the Hub's.</summary>
+    private long HeldAlone(int descriptor, Channel* client)
+    {
+        if (client->Phase == ChannelPhase.Hub && loop.Hub is { } hub)
+        {
+            return Held(client) + hub.HeldOf(descriptor);
+        }
+
+        if (loop.Now - client->Started < Grace)
+        {
+            return 0;
+        }
+
+        return client->Phase switch
+        {
+            ChannelPhase.Securing when client->Has(ChannelFlags.Tls) => HandshakeBudget.HandshakeBytes,
+            ChannelPhase.Head => loop.Upgrader.HeldOf(descriptor),
+            _ => 0,
+        };
+    }
+
+    /// <summary>
+    /// Bytes that a client without an upstream has moved: none before it is served, and of the Hub's what it took, by the kernel's count
+    /// (<c>tcpi_bytes_acked</c>, Linux 4.1): those are what it is to be rid of.
+    /// </summary>
+    private static long Moved(int descriptor, Channel* client)
+    {
+        const int AcknowledgedAt = 120;
+        if (client->Phase != ChannelPhase.Hub)
+        {
+            return 0;
+        }
+
+        var info = stackalloc byte[AcknowledgedAt + sizeof(long)];
+        uint length = AcknowledgedAt + sizeof(long);
+        var known = Libc.GetSocketOption(descriptor, SocketLevel.Tcp, SocketOption.TcpInfo, info, &length) == 0;
+        return client->Received + (known && length == AcknowledgedAt + sizeof(long) ? *(long*)(info + AcknowledgedAt) : 0);
+    }
 
     /// <summary>Memory of a socket's two queues, as the kernel accounts it (SO_MEMINFO, Linux 4.12).</summary>
     private static long InKernel(int descriptor)

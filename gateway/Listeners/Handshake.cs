@@ -41,6 +41,9 @@ internal sealed class Handshake(IUpgradeHandler handler, int listenerPort, uint 
 
     public int PartialLength { get; private set; }
 
+    /// <summary>Bytes of what is kept of the head.</summary>
+    public int Held => _buffer?.Length ?? 0;
+
     /// <summary>Bytes so far and these, in one piece. Good until the next call.</summary>
     public unsafe ReadOnlySpan<byte> Join(byte* more, int count)
     {

@@ -8,9 +8,8 @@ namespace Mooring.Gateway.Listeners;
 /// <summary>Takes clients of listeners with TLS through the handshake, or reads where a ClientHello wants to go.</summary>
 /// <remarks>
 /// Begins where accept, and the PROXY header where there is one, are over, and ends in <see cref="Acceptor.ServeInside"/>. What a stranger can
-/// make the gateway hold: nothing before its first nine bytes have come and begin a ClientHello of at most
-/// <see cref="ClientHello.MaxBytes"/>; then one <c>SSL</c> with buffers, some 45 KiB, until the handshake's time is up. Passthrough holds
-/// nothing: the bytes stay in the kernel until the backend is known.
+/// make the gateway hold: nothing before its whole ClientHello waits in the kernel; then one <c>SSL</c> with buffers, until the handshake's time
+/// is up, and of these no more than <see cref="Line"/> lets in. Passthrough holds nothing: the bytes stay in the kernel until the backend is known.
 /// </remarks>
 internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsState> table)
 {
@@ -20,6 +19,9 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
     private readonly byte[] _joined = new byte[ClientHello.MaxBytes + 4];
     private uint _turn;
     private int _steps;
+
+    /// <summary>Handshakes under way, and those that wait for their turn.</summary>
+    public HandshakeLine Line { get; } = new(loop);
 
     /// <summary>A client has come to the point where its handshake begins.</summary>
     public void Start(int client, Channel* channel, ListenerTls tls)
@@ -59,9 +61,9 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         }
         else if (tls.Routes is not null)
         {
-            Route(client, channel, setup, tls);
+            Route(client, channel, setup, tls, events);
         }
-        else if (channel->Has(ChannelFlags.Tls) || Begin(client, channel, tls))
+        else if (channel->Has(ChannelFlags.Tls) || Begin(client, channel, tls, events))
         {
             Shake(client, channel, listener, setup, tls);
         }
@@ -70,26 +72,45 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
     /// <summary>The time is up.</summary>
     public void OnTimer(int client, Channel* channel) => Refuse(client, channel, RefusalReason.TlsTimeout, CloseReason.TlsTimeout);
 
-    /// <summary>Makes the <c>SSL</c> once a ClientHello has begun. False: not yet, or the client is gone.</summary>
-    private bool Begin(int client, Channel* channel, ListenerTls tls)
+    /// <summary>The client's connection ends in the middle of it.</summary>
+    public void Forget(int client, Channel* channel)
     {
-        var count = (int)Libc.Receive(client, loop.ReadBuffer, ClientHello.HeaderBytes, SocketFlag.Peek);
+        if (channel->Has(ChannelFlags.Tls))
+        {
+            Line.End();
+        }
+        else
+        {
+            Line.Leave(client);
+        }
+    }
+
+    /// <summary>Makes the <c>SSL</c> once the ClientHello is whole, and there is room for another. False: not yet, or the client is gone.</summary>
+    private bool Begin(int client, Channel* channel, ListenerTls tls, uint events)
+    {
+        // Looked at where it is: OpenSSL is to read all of it, and who sends it byte by byte holds nothing here.
+        var count = (int)Libc.Receive(client, loop.ReadBuffer, ClientHello.MaxWireBytes, SocketFlag.Peek);
         if (count <= 0)
         {
             OnNothing(client, channel, count);
             return false;
         }
 
-        var first = new ReadOnlySpan<byte>(loop.ReadBuffer, count);
-        var verdict = ClientHello.Begins(first);
+        var verdict = ClientHello.Arrived(new ReadOnlySpan<byte>(loop.ReadBuffer, count));
         if (verdict == HelloVerdict.More)
         {
+            OnPart(client, channel, events);
             return false;
         }
 
-        if (verdict == HelloVerdict.Refused || !ClientHello.HeaderInFirstRecord(first))
+        if (verdict == HelloVerdict.Refused)
         {
             Refuse(client, channel, RefusalReason.TlsHandshake, CloseReason.TlsFailed);
+            return false;
+        }
+
+        if (!Line.TryBegin(client))
+        {
             return false;
         }
 
@@ -99,6 +120,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         if (ssl == 0 || OpenSsl.SetDescriptor(ssl, client) != 1)
         {
             OpenSsl.Free(ssl);
+            Line.End();
             Refuse(client, channel, RefusalReason.Resources, CloseReason.Resources);
             return false;
         }
@@ -125,6 +147,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         if (result == 1)
         {
             listener.Tls.Count(ssl);
+            Line.End();
             loop.Acceptor.ServeInside(client, channel, setup);
             return;
         }
@@ -147,7 +170,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         );
     }
 
-    private void Route(int client, Channel* channel, ListenerSetup setup, ListenerTls tls)
+    private void Route(int client, Channel* channel, ListenerSetup setup, ListenerTls tls, uint events)
     {
         // Looked at and left: the backend is to get all of it. A ClientHello that comes in pieces is read from its start each time.
         var count = (int)Libc.Receive(client, loop.ReadBuffer, (nuint)loop.ReadBytes, SocketFlag.Peek);
@@ -160,6 +183,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         var verdict = ClientHello.Read(new ReadOnlySpan<byte>(loop.ReadBuffer, count), _joined, out var name);
         if (verdict == HelloVerdict.More && count < loop.ReadBytes)
         {
+            OnPart(client, channel, events);
             return;
         }
 
@@ -177,6 +201,23 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         }
 
         loop.Connector.Start(client, channel, backend);
+    }
+
+    /// <summary>A part of a ClientHello is here: more is to be waited for, where more can come.</summary>
+    private void OnPart(int client, Channel* channel, uint events)
+    {
+        const byte Established = 1;
+        byte state;
+        uint length = sizeof(byte);
+        // The event of a turn that was put off says that it may have ended, so the socket is asked.
+        if (
+            (events & (Epoll.ReadHangUp | Epoll.HangUp)) != 0
+            && Libc.GetSocketOption(client, SocketLevel.Tcp, SocketOption.TcpInfo, &state, &length) == 0
+            && state != Established
+        )
+        {
+            Refuse(client, channel, RefusalReason.TlsHandshake, CloseReason.ClientClosed);
+        }
     }
 
     private void OnNothing(int client, Channel* channel, int count)

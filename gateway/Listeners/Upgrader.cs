@@ -154,6 +154,9 @@ internal sealed unsafe partial class Upgrader(RelayLoop loop)
         return true;
     }
 
+    /// <summary>Bytes that are kept of a client's request head.</summary>
+    public int HeldOf(int client) => _handshakes.TryGetValue(client, out var handshake) ? handshake.Held : 0;
+
     /// <summary>The connection ends: drops what is kept for it.</summary>
     public void Forget(int client)
     {

@@ -77,6 +77,7 @@ internal static class SocketOption
     public const int TcpKeepIdle = 4;
     public const int TcpKeepInterval = 5;
     public const int TcpKeepCount = 6;
+    public const int TcpInfo = 11;
     public const int TcpUserTimeout = 18;
     public const int TcpCongestion = 13;
     public const int IPv6Only = 26;

@@ -74,6 +74,9 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
 
     public void Forget(int client) => _requests.Remove(client);
 
+    /// <summary>Bytes that are kept of a client's request.</summary>
+    public int HeldOf(int client) => _requests.TryGetValue(client, out var request) ? request.Held : 0;
+
     private void Read(int client, Channel* channel, HubRequest request)
     {
         for (var reads = 0; reads < MaxReads; reads++)

@@ -175,6 +175,13 @@ internal sealed unsafe class HubIo : IDisposable
         }
     }
 
+    /// <summary>Bytes that are kept for a client: its request, its message that has come in part, and what waits to be written to it.</summary>
+    /// <remarks>A publication to many is counted for each that it waits for, though it is there once: it goes with the last of them.</remarks>
+    public long HeldOf(int client) =>
+        client < _sessions.Length && _sessions[client] is { } session
+            ? session.Out.Bytes + (session.Incoming is { } incoming ? _reader.HeldBy(in incoming.State) : 0)
+            : Http.HeldOf(client);
+
     public void OnTurnEnd()
     {
         RunRounds();

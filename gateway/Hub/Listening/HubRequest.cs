@@ -20,6 +20,9 @@ internal sealed class HubRequest(ListenerSetup setup, HubLoop hub)
 
     public int Length { get; private set; }
 
+    /// <summary>Bytes of the buffer that holds them.</summary>
+    public int Held => _buffer.Length;
+
     /// <summary>A request to the API is being answered: nothing is read.</summary>
     public bool IsAnswering { get; set; }
 

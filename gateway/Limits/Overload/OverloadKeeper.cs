@@ -53,7 +53,7 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
         if (engine.Snapshot?.Config.Overload is not { } config)
         {
             await TurnAsync(default);
-            Array.ForEach(engine.Loops, static loop => loop.Pump.SetPendingBudget(PendingBudget.Most));
+            Array.ForEach(engine.Loops, static loop => SetBudgets(loop, PendingBudget.Most, HandshakeBudget.Most));
             _before.Clear();
             Volatile.Write(ref _state, state with { Memory = default, Decision = default });
             return;
@@ -68,9 +68,10 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
             next = OverloadDecision.Next(_decision, memory, config);
         }
 
+        var handshakes = HandshakeBudget.Of(memory, config, engine.Loops.Sum(static loop => loop.TlsAcceptor.Line.Open), engine.Loops.Length);
         foreach (var loop in engine.Loops)
         {
-            loop.Pump.SetPendingBudget(PendingBudget.Of(memory, config, loop.Pending.BytesInUse, engine.Loops.Length));
+            SetBudgets(loop, PendingBudget.Of(memory, config, loop.Pending.BytesInUse, engine.Loops.Length), handshakes);
         }
 
         var began = next.Pauses && !_decision.Pauses;
@@ -97,6 +98,12 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
             DescriptorPausesTotal = engine.Loops.Sum(loop => loop.Acceptor.Exhaustions),
             Problem = Problem(memory, decision),
         };
+    }
+
+    private static void SetBudgets(RelayLoop loop, long pending, int handshakes)
+    {
+        loop.Pump.SetPendingBudget(pending);
+        loop.TlsAcceptor.Line.SetMost(handshakes);
     }
 
     private string? Problem(MemoryReading memory, OverloadDecision decision)

@@ -94,7 +94,7 @@ internal readonly record struct ShedAllowance(double Left, long Reckoned)
 /// <param name="Descriptor">The client's.</param>
 /// <param name="Started">With the descriptor, the connection's name.</param>
 /// <param name="Bytes">Memory that ends with it: what waits here, and in the kernel's buffers of both sockets.</param>
-/// <param name="Moved">Bytes that it has carried so far, both ways.</param>
+/// <param name="Moved">Bytes that it has carried so far, both ways; of one that is not served yet: none.</param>
 internal readonly record struct HeavyConnection(int Loop, int Descriptor, long Started, long Bytes, long Moved);
 
 /// <summary>Chooses the connections to close under memory pressure. Pure.</summary>
@@ -117,7 +117,7 @@ internal static class ShedPlanner
 
     /// <summary>
     /// Those first that will hold most for longest: by bytes times the seconds that they need to be rid of them at their own pace. So of two
-    /// that weigh the same the slower goes, of two as slow the heavier, and a fast one with full buffers stays.
+    /// that weigh the same the slower goes, of two as slow the heavier, of two that are alike the older, and a fast one with full buffers stays.
     /// </summary>
     /// <param name="connections">What holds memory now.</param>
     /// <param name="pace">Bytes per second that a connection moves; not below 0.</param>
@@ -136,6 +136,7 @@ internal static class ShedPlanner
                 .Where(connection => connection.Bytes >= LeastBytes)
                 .OrderByDescending(connection => Burden(connection.Bytes, pace(connection)))
                 .ThenByDescending(connection => connection.Bytes)
+                .ThenBy(connection => connection.Started)
         )
         {
             if (excess <= 0 || chosen.Count >= most)

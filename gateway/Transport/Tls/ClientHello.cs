@@ -31,6 +31,9 @@ internal static class ClientHello
     /// <summary>Records of a ClientHello at most: each may carry as little as one byte, and costs five.</summary>
     public const int MaxRecords = 64;
 
+    /// <summary>With so many bytes of the wire <see cref="Arrived"/> is never in want of more.</summary>
+    public const int MaxWireBytes = MessageHeader + MaxBytes + (MaxRecords * RecordHeader);
+
     /// <summary>Longest server name: DNS's.</summary>
     public const int MaxNameBytes = 255;
 
@@ -64,7 +67,52 @@ internal static class ClientHello
     }
 
     /// <summary>Whether the first record of what <see cref="Begins"/> found whole has the message's length in it, as everybody's has.</summary>
-    public static bool HeaderInFirstRecord(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadUInt16BigEndian(bytes[3..]) >= MessageHeader;
+    private static bool HeaderInFirstRecord(ReadOnlySpan<byte> bytes) => BinaryPrimitives.ReadUInt16BigEndian(bytes[3..]) >= MessageHeader;
+
+    /// <summary>Whether a ClientHello is here to its last byte. What is in it is the handshake's to judge: only its headers are looked at.</summary>
+    /// <remarks>One whose first record is too short for the message's header is refused: it is legal, but nobody's.</remarks>
+    /// <param name="bytes">Everything that has come so far, or <see cref="MaxWireBytes"/> of it.</param>
+    public static HelloVerdict Arrived(ReadOnlySpan<byte> bytes)
+    {
+        if (Begins(bytes) is not HelloVerdict.Whole and var verdict)
+        {
+            return verdict;
+        }
+
+        if (!HeaderInFirstRecord(bytes))
+        {
+            return HelloVerdict.Refused;
+        }
+
+        var left = MessageHeader + MessageLength(bytes[RecordHeader..]);
+        for (var records = 1; ; records++)
+        {
+            var length = BinaryPrimitives.ReadUInt16BigEndian(bytes[3..]);
+            if (bytes.Length - RecordHeader >= Math.Min(length, left))
+            {
+                left -= length;
+                if (left <= 0)
+                {
+                    return HelloVerdict.Whole;
+                }
+            }
+            else
+            {
+                return HelloVerdict.More;
+            }
+
+            bytes = bytes[(RecordHeader + length)..];
+            if (records == MaxRecords || Check(bytes, first: false) == HelloVerdict.Refused)
+            {
+                return HelloVerdict.Refused;
+            }
+
+            if (bytes.Length < RecordHeader)
+            {
+                return HelloVerdict.More;
+            }
+        }
+    }
 
     /// <summary>Reads a ClientHello.</summary>
     /// <param name="bytes">Everything that has come so far.</param>

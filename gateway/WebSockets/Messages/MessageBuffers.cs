@@ -19,6 +19,9 @@ internal sealed class MessageBuffers
 
     public ReadOnlySpan<byte> this[int handle] => _entries[handle - 1].Data.AsSpan(0, _entries[handle - 1].Length);
 
+    /// <summary>Bytes of a buffer; of handle 0: none.</summary>
+    public int CapacityOf(int handle) => handle == 0 ? 0 : _entries[handle - 1].Data!.Length;
+
     /// <summary>Adds a piece; a handle of 0 takes a buffer.</summary>
     public void Append(ref int handle, ReadOnlySpan<byte> piece)
     {

@@ -80,6 +80,24 @@ public sealed class ShedPlannerTests
     public void Pending_MayTakeHalfOfTheRoom(long used, long limit, long waiting, int loops, long budget) =>
         PendingBudget.Of(new MemoryReading(used, limit), Marks, waiting, loops).ShouldBe(budget);
 
+    [Theory]
+    [InlineData(0, 0, 7, 2, HandshakeBudget.Most)]
+    [InlineData(0, 1L << 40, 7, 1, HandshakeBudget.Most)]
+    [InlineData(64, 256, 0, 1, 887)]
+    [InlineData(64, 256, 0, 2, 443)]
+    [InlineData(100, 256, 768, 1, 887)]
+    [InlineData(231, 256, 0, 2, HandshakeBudget.Least)]
+    [InlineData(300, 256, 10, 2, HandshakeBudget.Least)]
+    public void Handshakes_MayTakeAQuarterOfTheRoomThereIsWithoutThem(long used, long limit, int open, int loops, int budget) =>
+        HandshakeBudget.Of(new MemoryReading(used << 20, limit << 20), Marks, open, loops).ShouldBe(budget);
+
+    [Fact]
+    public void Choose_OfTwoAlike_TakesTheOlder() =>
+        ShedPlanner
+            .Choose([new(0, 1, 20, 1 << 20, 0), new(0, 2, 10, 1 << 20, 0), new(0, 3, 30, 1 << 20, 0)], _ => 0, excess: 1, most: 64)
+            .Single()
+            .Descriptor.ShouldBe(2);
+
     [Fact]
     public void Allowance_IsASecondsAtOnce_AndNoMoreASecond()
     {

@@ -29,6 +29,37 @@ public sealed class ClientHelloTests
         Read([.. hello, 1, 2, 3]).ShouldBe((HelloVerdict.Whole, "a.example.com"));
     }
 
+    /// <summary>However it is cut into records, only its last byte makes it whole.</summary>
+    [Fact]
+    public void Arrived_AnyRecords_WithTheLastByteAlone() =>
+        Prop.ForAll(
+                Gen.Choose(4, 200).ListOf(60).ToArbitrary(),
+                Gen.Choose(0, 3000).ToArbitrary(),
+                (lengths, padding) =>
+                {
+                    var hello = Hellos.Records(Hellos.Message("one.example.com", padding), [.. lengths]);
+                    return Enumerable.Range(0, hello.Length).All(length => ClientHello.Arrived(hello.AsSpan(0, length)) == HelloVerdict.More)
+                        && ClientHello.Arrived(hello) == HelloVerdict.Whole
+                        && ClientHello.Arrived([.. hello, 1, 2, 3]) == HelloVerdict.Whole;
+                }
+            )
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(30));
+
+    [Fact]
+    public void Arrived_LongestAndMostRecords_AreTaken_AndMoreIsRefused()
+    {
+        var frame = Hellos.Message("a.example.com", 1).Length - 4 - 1;
+        var longest = Hellos.Message("a.example.com", ClientHello.MaxBytes - frame);
+        var records = Enumerable.Repeat(100, ClientHello.MaxRecords - 1).ToArray();
+        var hello = Hellos.Records(longest, records);
+        hello.Length.ShouldBe(ClientHello.MaxWireBytes);
+        ClientHello.Arrived(hello).ShouldBe(HelloVerdict.Whole);
+        ClientHello.Arrived(Hellos.Records(longest, [.. records, 100])).ShouldBe(HelloVerdict.Refused);
+        var longer = Hellos.Message("a.example.com", ClientHello.MaxBytes - frame + 1);
+        ClientHello.Arrived(Hellos.Records(longer, 16_000).AsSpan(0, ClientHello.HeaderBytes)).ShouldBe(HelloVerdict.Refused);
+        ClientHello.Arrived(Hellos.Records(Hellos.Message("a.example.com"), 3)).ShouldBe(HelloVerdict.Refused);
+    }
+
     [Theory]
     [InlineData("GET / HTTP/1.1\r\n")]
     [InlineData("SSH-2.0-OpenSSH")]
@@ -123,7 +154,7 @@ public sealed class ClientHelloTests
                 {
                     _ = Read(garbage);
                     _ = Read([22, 3, 1, .. garbage]);
-                    return ClientHello.Begins(garbage) is HelloVerdict.More or HelloVerdict.Refused or HelloVerdict.Whole;
+                    return ClientHello.Arrived(garbage) is HelloVerdict.More or HelloVerdict.Refused or HelloVerdict.Whole;
                 }
             )
             .QuickCheckThrowOnFailure();

@@ -1,5 +1,10 @@
 using System.Buffers.Binary;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
 using System.Text;
+using Mooring.Gateway.Tests.Listeners;
+using Mooring.Gateway.Transport.Tls;
 
 namespace Mooring.Gateway.Tests.Transport.Tls;
 
@@ -62,6 +67,29 @@ internal static class Hellos
         }
 
         return [.. result];
+    }
+
+    /// <summary>What a client of .NET begins with, in one record: a server goes on with it, and waits for the answer.</summary>
+    public static async Task<byte[]> RealAsync(string name)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        using var client = new TcpClient();
+        await client.ConnectAsync((IPEndPoint)listener.LocalEndpoint, limit.Token);
+        using var server = await listener.AcceptSocketAsync(limit.Token);
+        await using var stream = new SslStream(client.GetStream());
+        var handshake = stream.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = name }, limit.Token);
+        var buffer = new byte[ClientHello.MaxWireBytes];
+        var length = 0;
+        while (ClientHello.Arrived(buffer.AsSpan(0, length)) == HelloVerdict.More)
+        {
+            length += await server.ReceiveAsync(buffer.AsMemory(length), limit.Token);
+        }
+
+        server.Close();
+        await Should.ThrowAsync<Exception>(() => handshake);
+        return buffer[..length];
     }
 
     public static byte[] Whole(string? name, int padding = 0) => Records(Message(name, padding));
