@@ -83,4 +83,10 @@ internal enum CloseReason : byte
 
     /// <summary>The Hub has closed it, with a code of its protocol: a bad token, no pong, an order by its API.</summary>
     HubClosed,
+
+    /// <summary>Both ends closed, the client by FIN without TLS's close_notify.</summary>
+    ClientTruncated,
+
+    /// <summary>Both ends closed, the backend by FIN without TLS's close_notify.</summary>
+    BackendTruncated,
 }

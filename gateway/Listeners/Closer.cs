@@ -22,6 +22,14 @@ internal sealed unsafe class Closer(RelayLoop loop)
             return;
         }
 
+        if (reason is CloseReason.ClientClosed or CloseReason.BackendClosed)
+        {
+            reason =
+                loop.Tls.IsCut(descriptor, client) ? CloseReason.ClientTruncated
+                : client->Peer >= 0 && loop.Tls.IsCut(client->Peer, loop.Table[client->Peer]) ? CloseReason.BackendTruncated
+                : reason;
+        }
+
         var endpoint = -1;
         long sent = 0;
         loop.Traffic.Closed(client, reason);

@@ -376,6 +376,11 @@ internal sealed unsafe class Pump(RelayLoop loop)
 
         source->Flags |= ChannelFlags.ReadEnded;
         var sink = loop.Table[source->Peer];
+        if (source->Has(ChannelFlags.Tls) && sink->Has(ChannelFlags.Tls))
+        {
+            loop.Tls.PassEnd(descriptor, source->Peer);
+        }
+
         if (sink->Pending != 0)
         {
             sink->Flags |= ChannelFlags.ShutdownAfterFlush;

@@ -7,8 +7,8 @@ namespace Mooring.Gateway.Listeners;
 /// <summary>The socket calls of the pumps for descriptors that speak TLS: what they return, and errno, mean the same as the kernel's.</summary>
 /// <remarks>
 /// So the pumps need not know: a read that is shorter than asked for means drained, since it goes on until the socket has nothing more;
-/// -1 with EAGAIN means that an event will come; 0 is the other end's close_notify. An end of stream without close_notify is a failure
-/// (ECONNRESET): anybody on the way could have cut there (RFC 8446 §6.1). Owned by one loop.
+/// -1 with EAGAIN means that an event will come; 0 is the other end's close_notify, or its FIN without one. Anybody on the way could have cut
+/// there (RFC 8446 §6.1), but many programs end so: what came is passed on, and the end as it came (<see cref="PassEnd"/>). Owned by one loop.
 /// </remarks>
 internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> table)
 {
@@ -54,12 +54,7 @@ internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> tab
                 break;
             }
 
-            if (error == SslError.ZeroReturn)
-            {
-                return 0;
-            }
-
-            return Failed(Errno.ECONNRESET);
+            return error == SslError.ZeroReturn && !IsCutNow(descriptor, state) ? 0 : Failed(Errno.ECONNRESET);
         }
 
         return total > 0 ? total : Failed(Errno.EAGAIN);
@@ -104,7 +99,7 @@ internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> tab
     {
         var state = table[descriptor];
         OpenSsl.ClearErrors();
-        var result = OpenSsl.Shutdown(state->Ssl);
+        var result = state->EndsCut ? 0 : OpenSsl.Shutdown(state->Ssl);
         if (result < 0 && OpenSsl.GetError(state->Ssl, result) == SslError.WantWrite)
         {
             state->Wants |= TlsWants.Shutdown;
@@ -114,6 +109,14 @@ internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> tab
         state->Wants &= ~TlsWants.Shutdown;
         _ = Libc.Shutdown(descriptor, SocketFlag.ShutdownWrite);
     }
+
+    /// <summary>What is read from one socket has ended. Where it was cut, its sink ends without close_notify too: whoever cares is told the truth.</summary>
+    /// <param name="descriptor">That was read from; speaks TLS, as <paramref name="sink"/> does.</param>
+    /// <param name="sink">Where it went.</param>
+    public void PassEnd(int descriptor, int sink) => table[sink]->EndsCut = table[descriptor]->IsCut;
+
+    /// <summary>It speaks TLS, and has ended by FIN alone.</summary>
+    public bool IsCut(int descriptor, Channel* channel) => channel->Has(ChannelFlags.Tls) && table[descriptor]->IsCut;
 
     /// <summary>An event, as it concerns the plaintext: OpenSSL may want to write for a read, and the other way round.</summary>
     public uint Translate(int descriptor, uint events)
@@ -153,7 +156,7 @@ internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> tab
         if (state->Ssl != 0)
         {
             OpenSsl.ClearErrors();
-            if (!reset && OpenSsl.IsReady(state->Ssl) == 1)
+            if (!reset && !state->EndsCut && OpenSsl.IsReady(state->Ssl) == 1)
             {
                 _ = OpenSsl.Shutdown(state->Ssl);
             }
@@ -165,6 +168,21 @@ internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> tab
         }
 
         *state = default;
+    }
+
+    /// <summary>Notes an end without close_notify. True: it is to be a failure.</summary>
+    private bool IsCutNow(int descriptor, TlsState* state)
+    {
+        // Once it was told of an end itself, whoever closes at once has nothing more to say.
+        var channel = loop.Table[descriptor];
+        if (OpenSsl.BioControl(OpenSsl.ReadBio(state->Ssl), BioControl.Eof, 0, null) == 0 || channel->Has(ChannelFlags.WriteEnded))
+        {
+            return false;
+        }
+
+        state->IsCut = true;
+        // An HTTP answer may end with its connection, and would pass for whole.
+        return channel->Kind == ChannelKind.Upstream && channel->Phase is not (ChannelPhase.Relaying or ChannelPhase.WebSocket);
     }
 
     /// <summary>

@@ -80,6 +80,8 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.PingTimeout => "ping_timeout",
             CloseReason.Fault => "fault",
             CloseReason.HubClosed => "hub_closed",
+            CloseReason.ClientTruncated => "client_truncated",
+            CloseReason.BackendTruncated => "backend_truncated",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

@@ -190,6 +190,9 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Crypto, EntryPoint = "BIO_number_read"), SuppressGCTransition]
     public static partial ulong BytesRead(nint bio);
 
+    [LibraryImport(Crypto, EntryPoint = "BIO_ctrl"), SuppressGCTransition]
+    public static partial long BioControl(nint bio, int command, long number, void* pointer);
+
     [LibraryImport(Crypto, EntryPoint = "BIO_new_mem_buf")]
     public static partial nint MemoryBio(void* data, int length);
 

@@ -25,12 +25,18 @@ internal static class SslMode
 
 internal static class SslOption
 {
+    public const ulong IgnoreUnexpectedEnd = 1ul << 7;
     public const ulong NoSessionTickets = 1ul << 14;
     public const ulong NoCompression = 1ul << 17;
     public const ulong PrioritizeChaCha = 1ul << 21;
     public const ulong ServerPreference = 1ul << 22;
     public const ulong NoAntiReplay = 1ul << 24;
     public const ulong NoRenegotiation = 1ul << 30;
+}
+
+internal static class BioControl
+{
+    public const int Eof = 2;
 }
 
 internal static class SslCache

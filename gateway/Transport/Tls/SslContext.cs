@@ -41,7 +41,9 @@ internal sealed class SslContext : SafeHandle
         _ = OpenSsl.ContextSetOptions(
             value,
             // Renegotiation: CVE-2009-3555, and handshakes for free for whoever wants to burden a server. Compression: CRIME.
+            // An end without close_notify: the connection is not broken by it, since the other direction may go on; TlsIo sees it.
             SslOption.NoRenegotiation
+                | SslOption.IgnoreUnexpectedEnd
                 | SslOption.NoCompression
                 | (server ? SslOption.ServerPreference | SslOption.PrioritizeChaCha : 0)
         );

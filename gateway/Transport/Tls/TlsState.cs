@@ -9,6 +9,12 @@ internal struct TlsState
 
     public TlsWants Wants;
 
+    /// <summary>The other end has ended by FIN, without close_notify, before it was told of an end itself.</summary>
+    public bool IsCut;
+
+    /// <summary>What goes to here was cut where it came from, and ends as it did there.</summary>
+    public bool EndsCut;
+
     /// <summary>Of an upstream: <see cref="TlsClient.Generation"/>.</summary>
     public int Generation;
 }

@@ -97,6 +97,21 @@ public sealed class OpenSslPeerTests
         other.Listener!.ResumedHandshakesTotal.ShouldBe(0);
     }
 
+    /// <summary>A backend's end without close_notify is none for the client either, which OpenSSL tells from a whole one.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task BackendsEnd_IsPassedOnAsItCame(bool cut)
+    {
+        await using var gateway = new TlsHarness();
+        using var server = TlsRelayTests.CutAfterEcho(gateway, cut);
+        await gateway.ServeAsync(server.Port, gateway.ServerTls(), gateway.ClientTls());
+        var line = new string('a', 499);
+        var output = await TalkAsync(gateway, [], $"{line}\n", until: cut ? "unexpected eof" : "\nclosed\n");
+        output.Contains("unexpected eof", StringComparison.Ordinal).ShouldBe(cut);
+        await gateway.Gateway.NoneOpenAsync();
+    }
+
     private static async Task NextHourAsync(ManualTime clock, TlsHarness gateway)
     {
         clock.Advance(TimeSpan.FromHours(1));

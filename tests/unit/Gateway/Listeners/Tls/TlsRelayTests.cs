@@ -103,7 +103,47 @@ public sealed class TlsRelayTests
     }
 
     [Fact]
-    public async Task ClientEndsWithoutCloseNotify_IsATruncationForTheBackend()
+    public async Task ClientEndsWithoutCloseNotify_BackendGetsAllOfIt_AndAnswers()
+    {
+        const int Bytes = 1_000_000;
+        var read = new TaskCompletionSource();
+        await using var gateway = new TlsHarness();
+        using var server = new TestServer(async socket =>
+        {
+            // Only once the client has ended: what fills the sockets between must not be lost.
+            await read.Task;
+            var buffer = new byte[64 * 1024];
+            var total = 0;
+            while (await socket.ReceiveAsync(buffer) is > 0 and var count)
+            {
+                total += count;
+            }
+
+            await socket.SendAsync(BitConverter.GetBytes(total));
+        });
+        await gateway.ServeAsync(server.Port, gateway.ServerTls());
+        using var socket = await EngineHarness.ConnectAsync(gateway.Port);
+        await using var client = await TlsStreams.OverAsync(new NetworkStream(socket), gateway.Authority);
+        await client.WriteAsync(new byte[Bytes]);
+        socket.Shutdown(SocketShutdown.Send);
+        read.SetResult();
+
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        var answer = new byte[sizeof(int)];
+        await client.ReadExactlyAsync(answer, limit.Token);
+        BitConverter.ToInt32(answer).ShouldBe(Bytes);
+        (await client.ReadAsync(new byte[1], limit.Token)).ShouldBe(0);
+        await gateway.Gateway.NoneOpenAsync();
+        await Until.TrueAsync(() => gateway.Gateway.Records.Count == 1, EngineHarness.Patience, "it is logged");
+        gateway.Gateway.Records[0].Reason.ShouldBe(CloseReason.ClientTruncated);
+        gateway.Gateway.Records[0].Received.ShouldBe(Bytes);
+        gateway.Gateway.Engine.ListenerLoads()[0].Traffic.ClosedTotal["client_truncated"].ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ClientIsReset_TheBackendIsToo(bool tls)
     {
         var ended = new TaskCompletionSource<SocketError>(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var gateway = new TlsHarness();
@@ -120,18 +160,78 @@ public sealed class TlsRelayTests
                 ended.TrySetResult(error.SocketErrorCode);
             }
         });
-        await gateway.ServeAsync(server.Port, gateway.ServerTls());
+        await gateway.ServeAsync(server.Port, tls ? gateway.ServerTls() : null);
         var socket = await EngineHarness.ConnectAsync(gateway.Port);
-        await using var client = await TlsStreams.OverAsync(new NetworkStream(socket), gateway.Authority);
+        Stream stream = new NetworkStream(socket);
+        await using var client = tls ? await TlsStreams.OverAsync(stream, gateway.Authority) : stream;
         await client.WriteAsync(new byte[21]);
         await Until.TrueAsync(
             () => gateway.Gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal == 21,
             EngineHarness.Patience,
             "the bytes are there"
         );
-        socket.Shutdown(SocketShutdown.Both);
-        (await ended.Task.WaitAsync(EngineHarness.Patience)).ShouldBe(SocketError.ConnectionReset);
+        socket.LingerState = new LingerOption(true, 0);
         socket.Dispose();
+        (await ended.Task.WaitAsync(EngineHarness.Patience)).ShouldBe(SocketError.ConnectionReset);
+    }
+
+    /// <summary>Many clients just close once they were told the end, and are no truncation.</summary>
+    [Fact]
+    public async Task BackendEndsFirst_ClientThenClosesWithoutCloseNotify_IsAnOrdinaryEnd()
+    {
+        await using var gateway = new TlsHarness();
+        using var server = new TestServer(async socket =>
+        {
+            (await socket.ReceiveAsync(new byte[100])).ShouldBe(1);
+            await socket.SendAsync(new byte[] { 1, 2, 3 });
+            socket.Shutdown(SocketShutdown.Send);
+            while (await socket.ReceiveAsync(new byte[100]) > 0) { }
+        });
+        await gateway.ServeAsync(server.Port, gateway.ServerTls());
+        using var socket = await EngineHarness.ConnectAsync(gateway.Port);
+        await using var client = await TlsStreams.OverAsync(new NetworkStream(socket), gateway.Authority);
+        await client.WriteAsync(new byte[1]);
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        (await TlsTransfer.HashAsync(client, limit.Token)).Length.ShouldBe(3);
+        socket.Shutdown(SocketShutdown.Send);
+        await Until.TrueAsync(() => gateway.Gateway.Records.Count == 1, EngineHarness.Patience, "it is logged");
+        gateway.Gateway.Records[0].Reason.ShouldBe(CloseReason.BackendClosed);
+    }
+
+    [Fact]
+    public async Task BackendEndsWithoutCloseNotify_PlainClientGetsAllOfIt_AndItIsCounted()
+    {
+        await using var gateway = new TlsHarness();
+        using var server = CutAfterEcho(gateway, cut: true);
+        await gateway.ServeAsync(server.Port, null, gateway.ClientTls());
+        await using var client = await TlsTransfer.ConnectAsync(gateway, tls: false);
+        await client.WriteAsync(new byte[500]);
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        (await TlsTransfer.HashAsync(client, limit.Token)).Length.ShouldBe(500);
+        await TlsTransfer.EndAsync(client);
+        await Until.TrueAsync(() => gateway.Gateway.Records.Count == 1, EngineHarness.Patience, "it is logged");
+        gateway.Gateway.Records[0].Reason.ShouldBe(CloseReason.BackendTruncated);
+    }
+
+    /// <summary>Over TLS: takes 500 bytes, gives them back, and ends with close_notify or without.</summary>
+    internal static TestServer CutAfterEcho(TlsHarness gateway, bool cut)
+    {
+        var pair = gateway.BackendPair();
+        return new TestServer(async socket =>
+        {
+            await using var stream = new SslStream(new NetworkStream(socket, ownsSocket: false));
+            await stream.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = pair.Certificate });
+            var buffer = new byte[500];
+            await stream.ReadExactlyAsync(buffer);
+            await stream.WriteAsync(buffer);
+            if (!cut)
+            {
+                await stream.ShutdownAsync();
+            }
+
+            socket.Shutdown(SocketShutdown.Send);
+            while (await socket.ReceiveAsync(buffer) > 0) { }
+        });
     }
 
     [Theory]
