@@ -120,6 +120,8 @@ internal sealed unsafe class Connector(RelayLoop loop)
         }
 
         channel->Phase = upstream->Phase = ChannelPhase.Relaying;
+        // An event that came meanwhile, after TLS, has set it; it is read in the next turn, and nothing keeps it from that.
+        channel->Flags &= ~ChannelFlags.ReadPaused;
         loop.StartIdleTimer(client, channel);
         if (!loop.Watch(client, channel))
         {

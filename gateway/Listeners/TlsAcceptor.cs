@@ -99,7 +99,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         var verdict = ClientHello.Arrived(new ReadOnlySpan<byte>(loop.ReadBuffer, count));
         if (verdict == HelloVerdict.More)
         {
-            OnPart(client, channel, events);
+            OnWaiting(client, channel, events);
             return false;
         }
 
@@ -111,6 +111,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
 
         if (!Line.TryBegin(client))
         {
+            OnWaiting(client, channel, events);
             return false;
         }
 
@@ -183,7 +184,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         var verdict = ClientHello.Read(new ReadOnlySpan<byte>(loop.ReadBuffer, count), _joined, out var name);
         if (verdict == HelloVerdict.More && count < loop.ReadBytes)
         {
-            OnPart(client, channel, events);
+            OnWaiting(client, channel, events);
             return;
         }
 
@@ -203,8 +204,8 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         loop.Connector.Start(client, channel, backend);
     }
 
-    /// <summary>A part of a ClientHello is here: more is to be waited for, where more can come.</summary>
-    private void OnPart(int client, Channel* channel, uint events)
+    /// <summary>Waits on, for more of a ClientHello or for its turn, where the client has not ended: nothing comes of it then.</summary>
+    private void OnWaiting(int client, Channel* channel, uint events)
     {
         const byte Established = 1;
         byte state;

@@ -68,7 +68,12 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
             next = OverloadDecision.Next(_decision, memory, config);
         }
 
-        var handshakes = HandshakeBudget.Of(memory, config, engine.Loops.Sum(static loop => loop.TlsAcceptor.Line.Open), engine.Loops.Length);
+        var handshakes = HandshakeBudget.Of(
+            memory,
+            config,
+            engine.Loops.Sum(static loop => loop.TlsAcceptor.Line.Open),
+            engine.Loops.Length
+        );
         foreach (var loop in engine.Loops)
         {
             SetBudgets(loop, PendingBudget.Of(memory, config, loop.Pending.BytesInUse, engine.Loops.Length), handshakes);

@@ -8,7 +8,6 @@ using Mooring.Gateway.Tests.Listeners.Tls;
 using Mooring.Gateway.Tests.Transport.Tls;
 using Mooring.Gateway.Tests.WebSockets;
 using Mooring.Gateway.WebSockets;
-using Mooring.Gateway.WebSockets.Framing;
 using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Limits.Overload;
@@ -43,10 +42,7 @@ public sealed class UnservedTests
     [Fact]
     public async Task HeadInPart_IsWeighed()
     {
-        await using var gateway = new EngineHarness(
-            1,
-            options => options with { Upgrades = static listener => new ProxyUpgradeHandler(listener) }
-        );
+        await using var gateway = new EngineHarness(1, Watched);
         using var server = new TestServer();
         var port = (await gateway.ListenAsync())[0];
         var config = EngineHarness.Config(port, server.Port);
@@ -106,7 +102,12 @@ public sealed class UnservedTests
         gateway.Engine.Connections.ShouldBe(1);
     }
 
-    private EngineOptions Watched(EngineOptions options) => options with { Memory = _ => new MemoryReading(Volatile.Read(ref _usage)(), Limit) };
+    private EngineOptions Watched(EngineOptions options) =>
+        options with
+        {
+            Memory = _ => new MemoryReading(Volatile.Read(ref _usage)(), Limit),
+            Upgrades = static listener => new ProxyUpgradeHandler(listener),
+        };
 
     private static async Task<List<HeavyConnection>> WeighedAsync(EngineHarness gateway, int count)
     {
@@ -127,9 +128,7 @@ public sealed class UnservedTests
     {
         var payload = Encoding.ASCII.GetBytes(message);
         byte[] length =
-            payload.Length < 126
-                ? [(byte)(0x80 | payload.Length)]
-                : [0x80 | 126, (byte)(payload.Length >> 8), (byte)payload.Length];
+            payload.Length < 126 ? [(byte)(0x80 | payload.Length)] : [0x80 | 126, (byte)(payload.Length >> 8), (byte)payload.Length];
         return [0x81, .. length, 0, 0, 0, 0, .. payload];
     }
 }

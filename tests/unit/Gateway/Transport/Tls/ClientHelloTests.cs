@@ -38,7 +38,9 @@ public sealed class ClientHelloTests
                 (lengths, padding) =>
                 {
                     var hello = Hellos.Records(Hellos.Message("one.example.com", padding), [.. lengths]);
-                    return Enumerable.Range(0, hello.Length).All(length => ClientHello.Arrived(hello.AsSpan(0, length)) == HelloVerdict.More)
+                    return Enumerable
+                            .Range(0, hello.Length)
+                            .All(length => ClientHello.Arrived(hello.AsSpan(0, length)) == HelloVerdict.More)
                         && ClientHello.Arrived(hello) == HelloVerdict.Whole
                         && ClientHello.Arrived([.. hello, 1, 2, 3]) == HelloVerdict.Whole;
                 }
