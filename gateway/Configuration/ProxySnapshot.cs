@@ -77,7 +77,10 @@ internal sealed record ProxySnapshot
 /// <param name="Authority">Pass on the host name that the client asked for, where it is known.</param>
 /// <param name="UniqueId">Pass on the connection's id, or give it one.</param>
 /// <param name="Crc32C">Add the checksum.</param>
-internal sealed record ProxyOutSnapshot(int Version, bool Authority, bool UniqueId, bool Crc32C)
+/// <param name="Alpn">Pass on what was agreed with the client by TLS.</param>
+/// <param name="Ssl">Say what is known of the client's TLS.</param>
+/// <param name="SslCommonName">And its certificate's common name.</param>
+internal sealed record ProxyOutSnapshot(int Version, bool Authority, bool UniqueId, bool Crc32C, bool Alpn, bool Ssl, bool SslCommonName)
 {
     /// <summary>Checks and compiles; null: the backend gets none.</summary>
     public static ProxyOutSnapshot? Compile(string path, BackendProxyProtocolConfig? config, ErrorList errors)
@@ -101,7 +104,10 @@ internal sealed record ProxyOutSnapshot(int Version, bool Authority, bool Unique
             config.Version == ProxyProtocolVersion.V1 ? 1 : 2,
             config.Tlvs.Contains(ProxyProtocolTlv.Authority),
             config.Tlvs.Contains(ProxyProtocolTlv.UniqueId),
-            config.Tlvs.Contains(ProxyProtocolTlv.Crc32C)
+            config.Tlvs.Contains(ProxyProtocolTlv.Crc32C),
+            config.Tlvs.Contains(ProxyProtocolTlv.Alpn),
+            config.Tlvs.Contains(ProxyProtocolTlv.Ssl) || config.Tlvs.Contains(ProxyProtocolTlv.SslCommonName),
+            config.Tlvs.Contains(ProxyProtocolTlv.SslCommonName)
         );
     }
 }

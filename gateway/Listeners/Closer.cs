@@ -54,6 +54,9 @@ internal sealed unsafe class Closer(RelayLoop loop)
                 Sent = sent,
                 Reason = reason,
                 Proxy = client->Has(ChannelFlags.Side) ? ProxyLog.Of(loop.Sides.ProxyOf(descriptor, client)) : null,
+                Tls = client->Has(ChannelFlags.Tls)
+                    ? TlsLog.Of(loop.Tls.SslOf(descriptor))
+                    : TlsLog.Named(loop.Sides.NameOf(descriptor, client)),
             }
         );
         GiveBack(descriptor, client, reset, linger);

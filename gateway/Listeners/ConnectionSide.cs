@@ -6,6 +6,9 @@ internal struct ConnectionSide
     /// <summary>Handle of what its PROXY header said; 0: nothing.</summary>
     public int Proxy;
 
+    /// <summary>Of TLS that is passed through: the server that it asked for, behind a byte with its length; null: not kept.</summary>
+    public unsafe byte* ServerName;
+
     /// <summary>Handle of its limits of bandwidth; 0: none.</summary>
     public int Shape;
 

@@ -49,6 +49,25 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
         }
     }
 
+    /// <summary>Keeps which server a client of TLS passthrough asked for.</summary>
+    /// <param name="client">The client's descriptor.</param>
+    /// <param name="channel">Its channel.</param>
+    /// <param name="name">1 to 255 bytes.</param>
+    public void KeepName(int client, Channel* channel, ReadOnlySpan<byte> name)
+    {
+        var side = Claim(client, channel);
+        side->ServerName = (byte*)NativeMemory.Alloc((nuint)name.Length + 1);
+        *side->ServerName = (byte)name.Length;
+        name.CopyTo(new Span<byte>(side->ServerName + 1, name.Length));
+    }
+
+    /// <summary>What <see cref="KeepName"/> has kept; empty: nothing.</summary>
+    public ReadOnlySpan<byte> NameOf(int client, Channel* channel)
+    {
+        var name = channel->Has(ChannelFlags.Side) ? loop.Engine.Sides[client]->ServerName : null;
+        return name == null ? [] : new ReadOnlySpan<byte>(name + 1, *name);
+    }
+
     /// <summary>What the client's PROXY header said; null: it had none, or nothing worth keeping.</summary>
     public ProxyDetails* ProxyOf(int client, Channel* channel) =>
         channel->Has(ChannelFlags.Side) && loop.Engine.Sides[client]->Proxy is > 0 and var handle ? _proxies[handle] : null;
@@ -78,6 +97,7 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
             _proxies.Return(side->Proxy);
         }
 
+        NativeMemory.Free(side->ServerName);
         if (side->Country > 0)
         {
             loop.Countries.Left(side->Country);

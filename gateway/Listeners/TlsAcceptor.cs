@@ -69,6 +69,20 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         }
     }
 
+    /// <summary>The server that a client of passthrough asks for, while its ClientHello still waits in the kernel; empty: none. Good until the next read.</summary>
+    public ReadOnlySpan<byte> NamePassed(int client, Channel* channel)
+    {
+        if (loop.Engine.Listeners[channel->Listener].Setup is not { Tls.Routes: not null })
+        {
+            return [];
+        }
+
+        var count = (int)Libc.Receive(client, loop.ReadBuffer, (nuint)loop.ReadBytes, SocketFlag.Peek);
+        return count > 0 && ClientHello.Read(new ReadOnlySpan<byte>(loop.ReadBuffer, count), _joined, out var name) == HelloVerdict.Whole
+            ? name
+            : [];
+    }
+
     /// <summary>The time is up.</summary>
     public void OnTimer(int client, Channel* channel) => Refuse(client, channel, RefusalReason.TlsTimeout, CloseReason.TlsTimeout);
 
@@ -199,6 +213,11 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         {
             Refuse(client, channel, RefusalReason.ServerName, CloseReason.NoBackend);
             return;
+        }
+
+        if (loop.Engine.AccessLog is not null && !name.IsEmpty)
+        {
+            loop.Sides.KeepName(client, channel, name);
         }
 
         loop.Connector.Start(client, channel, backend);

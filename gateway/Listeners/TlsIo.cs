@@ -115,6 +115,9 @@ internal sealed unsafe class TlsIo(RelayLoop loop, DescriptorTable<TlsState> tab
     /// <param name="sink">Where it went.</param>
     public void PassEnd(int descriptor, int sink) => table[sink]->EndsCut = table[descriptor]->IsCut;
 
+    /// <summary>The <c>SSL</c> of a descriptor that speaks TLS.</summary>
+    public nint SslOf(int descriptor) => table[descriptor]->Ssl;
+
     /// <summary>It speaks TLS, and has ended by FIN alone.</summary>
     public bool IsCut(int descriptor, Channel* channel) => channel->Has(ChannelFlags.Tls) && table[descriptor]->IsCut;
 

@@ -34,6 +34,9 @@ internal sealed class AccessEntry : ILogEntry
     /// <summary>What the client's PROXY header said; null: it had none.</summary>
     public ProxyLog? Proxy { get; init; }
 
+    /// <summary>What its own TLS says of it; null: it has none.</summary>
+    public TlsLog? Tls { get; init; }
+
     public void WriteTo(Utf8JsonWriter json)
     {
         json.WriteString("time"u8, Time);
@@ -54,6 +57,6 @@ internal sealed class AccessEntry : ILogEntry
         json.WriteNumber("bytesOut"u8, SentBytes);
         json.WriteNumber("durationMs"u8, (long)Duration.TotalMilliseconds);
         json.WriteString("reason"u8, Reason);
-        Proxy?.WriteTo(json);
+        ProxyLog.Write(json, Proxy, Tls);
     }
 }

@@ -36,6 +36,7 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
                         Duration = TimeSpan.FromMicroseconds(record.DurationMicroseconds),
                         Reason = Name(record.Reason),
                         Proxy = record.Proxy,
+                        Tls = record.Tls,
                     }
                 );
             }

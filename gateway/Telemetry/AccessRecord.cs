@@ -31,4 +31,7 @@ internal readonly record struct AccessRecord
 
     /// <summary>What the client's PROXY header said; null: it had none.</summary>
     public ProxyLog? Proxy { get; init; }
+
+    /// <summary>What its own TLS says of it; null: it has none, or none was seen.</summary>
+    public TlsLog? Tls { get; init; }
 }

@@ -36,14 +36,20 @@ internal sealed record ProxyLog(
                 Text(details, details->Tlvs.SslCommonNameRange)
             );
 
-    public void WriteTo(Utf8JsonWriter json)
+    /// <summary>What is known of a client by its PROXY header and its TLS: of what both say, who sent the header saw more.</summary>
+    public static void Write(Utf8JsonWriter json, ProxyLog? proxy, TlsLog? tls)
     {
-        json.WriteString("via"u8, new System.Net.IPEndPoint(Sender.ToIPAddress(), SenderPort).ToString());
-        Write(json, "authority"u8, Authority);
-        Write(json, "uniqueId"u8, UniqueId);
-        Write(json, "alpn"u8, Alpn);
-        Write(json, "tlsVersion"u8, TlsVersion);
-        Write(json, "tlsCommonName"u8, TlsCommonName);
+        if (proxy is not null)
+        {
+            json.WriteString("via"u8, new System.Net.IPEndPoint(proxy.Sender.ToIPAddress(), proxy.SenderPort).ToString());
+        }
+
+        Write(json, "authority"u8, proxy?.Authority ?? tls?.ServerName);
+        Write(json, "uniqueId"u8, proxy?.UniqueId);
+        Write(json, "alpn"u8, proxy?.Alpn ?? tls?.Alpn);
+        Write(json, "tlsVersion"u8, proxy?.TlsVersion ?? tls?.Version);
+        Write(json, "tlsCipher"u8, proxy?.TlsVersion is null ? tls?.Cipher : null);
+        Write(json, "tlsCommonName"u8, proxy?.TlsCommonName ?? tls?.CommonName);
     }
 
     private static void Write(Utf8JsonWriter json, ReadOnlySpan<byte> name, string? value)

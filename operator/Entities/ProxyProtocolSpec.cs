@@ -36,10 +36,14 @@ public sealed record BackendProxyProtocolSpec
     public string Version { get; set; } = "V2";
 
     [Description(
-        "What a header of version V2 carries besides the addresses. Authority: the host name that the client asked for, where it is known. "
-            + "UniqueId: an id of the connection. Crc32C: a checksum."
+        "What a header of version V2 carries besides the addresses. Authority: the host name that the client asked for, where it is known: "
+            + "from its own PROXY header, or its TLS. UniqueId: an id of the connection. Crc32C: a checksum. Alpn: the protocol agreed on by TLS. "
+            + "Ssl: whether the client came by TLS, with version and cipher, and whether with a certificate. SslCommonName: Ssl with that certificate's common name."
     )]
-    [Items(0, 3, MaxTextLength = 9), Pattern("^(Authority|UniqueId|Crc32C)$", "Authority, UniqueId or Crc32C")]
+    [
+        Items(0, 6, MaxTextLength = 13),
+        Pattern("^(Authority|UniqueId|Crc32C|Alpn|Ssl|SslCommonName)$", "Authority, UniqueId, Crc32C, Alpn, Ssl or SslCommonName")
+    ]
     [ValidationRule("self.all(t, self.exists_one(o, o == t))", "must not have an item twice")]
     public IReadOnlyList<string>? Tlvs { get; set; }
 }

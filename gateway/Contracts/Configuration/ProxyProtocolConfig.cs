@@ -50,7 +50,7 @@ public enum ProxyProtocolVersion
 [JsonConverter(typeof(JsonStringEnumConverter<ProxyProtocolTlv>))]
 public enum ProxyProtocolTlv
 {
-    /// <summary>Host name that the client asked for, where it is known: from its own PROXY header.</summary>
+    /// <summary>Host name that the client asked for, where it is known: from its own PROXY header, or its TLS (terminated or passed through).</summary>
     Authority,
 
     /// <summary>The connection's id: that of its own PROXY header, else 32 hexadecimal digits.</summary>
@@ -58,6 +58,15 @@ public enum ProxyProtocolTlv
 
     /// <summary>Checksum of the header.</summary>
     Crc32C,
+
+    /// <summary>The protocol that the client and the gateway agreed on by TLS; none where they did not.</summary>
+    Alpn,
+
+    /// <summary>Whether the client came by TLS, with its version and cipher, and whether with a certificate that was verified. HAProxy: <c>send-proxy-v2-ssl</c>.</summary>
+    Ssl,
+
+    /// <summary><see cref="Ssl"/>, with the common name of the client's certificate. HAProxy: <c>send-proxy-v2-ssl-cn</c>.</summary>
+    SslCommonName,
 }
 
 /// <summary>A backend that wants a PROXY header at the start of every connection.</summary>

@@ -42,8 +42,8 @@ internal struct ProxyHeader
     /// <summary>Longest header taken: TLVs are a few hundred bytes; certificates do not belong here.</summary>
     public const int MaxBytes = 4096;
 
-    /// <summary>Longest that this gateway writes: addresses and its three TLVs.</summary>
-    public const int MaxWrittenBytes = 512;
+    /// <summary>Longest that this gateway writes: addresses and its TLVs.</summary>
+    public const int MaxWrittenBytes = 1024;
 
     /// <summary>1 or 2.</summary>
     public int Version;
@@ -86,6 +86,7 @@ internal struct ProxyTlvs
     public const byte Ssl = 0x20;
     public const byte SslVersion = 0x21;
     public const byte SslCommonName = 0x22;
+    public const byte SslCipher = 0x23;
 
     /// <summary>Longest unique id (§2.2.5).</summary>
     public const int MaxUniqueId = 128;
@@ -101,6 +102,9 @@ internal struct ProxyTlvs
     public ProxyRange UniqueIdRange;
     public ProxyRange SslVersionRange;
     public ProxyRange SslCommonNameRange;
+
+    /// <summary>The SSL TLV's whole value.</summary>
+    public ProxyRange SslRange;
 
     /// <summary>The client came to the sender by TLS (PP2_CLIENT_SSL).</summary>
     public bool Secure;

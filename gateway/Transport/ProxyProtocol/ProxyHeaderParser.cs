@@ -185,6 +185,7 @@ internal static class ProxyHeaderParser
             return ProxyParse.Error(at + 1, "an SSL TLV is shorter than its fixed part");
         }
 
+        tlvs.SslRange = value;
         tlvs.Secure = (data[value.Start] & 1) != 0;
         var end = value.Start + value.Length;
         var inner = value.Start + 5;

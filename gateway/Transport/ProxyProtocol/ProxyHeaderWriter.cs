@@ -35,17 +35,10 @@ internal static class ProxyHeaderWriter
 
     /// <summary>A header of version 2, command PROXY, with the TLVs that are not empty; returns its length.</summary>
     /// <param name="addresses">Both ends.</param>
-    /// <param name="authority">At most <see cref="ProxyTlvs.MaxAuthority"/> bytes; empty: none.</param>
-    /// <param name="uniqueId">At most <see cref="ProxyTlvs.MaxUniqueId"/> bytes; empty: none.</param>
+    /// <param name="words">What else to say.</param>
     /// <param name="crc32C">Adds the checksum.</param>
     /// <param name="destination">Where to.</param>
-    public static int WriteV2(
-        in ProxyAddresses addresses,
-        ReadOnlySpan<byte> authority,
-        ReadOnlySpan<byte> uniqueId,
-        bool crc32C,
-        Span<byte> destination
-    )
+    public static int WriteV2(in ProxyAddresses addresses, scoped in ProxyWords words, bool crc32C, Span<byte> destination)
     {
         var v4 = IsV4(addresses);
         var at = Begin(destination, command: 1, family: v4 ? (byte)0x11 : (byte)0x21);
@@ -53,9 +46,30 @@ internal static class ProxyHeaderWriter
         at = AppendBytes(addresses.Destination, v4, destination, at);
         BinaryPrimitives.WriteUInt16BigEndian(destination[at..], addresses.SourcePort);
         BinaryPrimitives.WriteUInt16BigEndian(destination[(at + 2)..], addresses.DestinationPort);
-        at = AppendTlv(ProxyTlvs.Authority, authority, destination, at + 4);
-        at = AppendTlv(ProxyTlvs.UniqueId, uniqueId, destination, at);
+        at = AppendTlv(ProxyTlvs.Alpn, words.Alpn, destination, at + 4);
+        at = AppendTlv(ProxyTlvs.Authority, words.Authority, destination, at);
+        at = AppendTlv(ProxyTlvs.UniqueId, words.UniqueId, destination, at);
+        if (words.HasSsl)
+        {
+            at = AppendSsl(words, destination, at);
+        }
+
         return End(crc32C, destination, at);
+    }
+
+    /// <summary><c>struct pp2_tlv_ssl</c> (§2.2.6).</summary>
+    private static int AppendSsl(scoped in ProxyWords words, Span<byte> destination, int at)
+    {
+        const int Head = 3;
+        var start = at;
+        destination[at] = ProxyTlvs.Ssl;
+        destination[at + Head] = (byte)words.Client;
+        BinaryPrimitives.WriteUInt32BigEndian(destination[(at + Head + 1)..], words.Verify);
+        at = AppendTlv(ProxyTlvs.SslVersion, words.SslVersion, destination, at + Head + 5);
+        at = AppendTlv(ProxyTlvs.SslCommonName, words.SslCommonName, destination, at);
+        at = AppendTlv(ProxyTlvs.SslCipher, words.SslCipher, destination, at);
+        BinaryPrimitives.WriteUInt16BigEndian(destination[(start + 1)..], (ushort)(at - start - Head));
+        return at;
     }
 
     /// <summary>A header of version 2, command LOCAL: the gateway speaks for itself, as in a health check; returns its length, 16.</summary>

@@ -160,6 +160,15 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Ssl, EntryPoint = "SSL_get_servername"), SuppressGCTransition]
     public static partial byte* ServerName(nint ssl, int type);
 
+    [LibraryImport(Ssl, EntryPoint = "SSL_CIPHER_get_name"), SuppressGCTransition]
+    public static partial byte* CipherName(nint cipher);
+
+    [LibraryImport(Ssl, EntryPoint = "SSL_get0_alpn_selected"), SuppressGCTransition]
+    public static partial void SelectedProtocol(nint ssl, byte** protocol, uint* length);
+
+    [LibraryImport(Ssl, EntryPoint = "SSL_get0_peer_certificate"), SuppressGCTransition]
+    public static partial nint PeerCertificate(nint ssl);
+
     [LibraryImport(Ssl, EntryPoint = "SSL_get_verify_result"), SuppressGCTransition]
     public static partial long VerifyResult(nint ssl);
 
@@ -207,6 +216,24 @@ internal static unsafe partial class OpenSsl
 
     [LibraryImport(Crypto, EntryPoint = "X509_free")]
     public static partial void CertificateFree(nint certificate);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_get_subject_name"), SuppressGCTransition]
+    public static partial nint SubjectName(nint certificate);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_NAME_get_index_by_NID"), SuppressGCTransition]
+    public static partial int NameIndex(nint name, int kind, int after);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_NAME_get_entry"), SuppressGCTransition]
+    public static partial nint NameEntry(nint name, int index);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_NAME_ENTRY_get_data"), SuppressGCTransition]
+    public static partial nint NameText(nint entry);
+
+    [LibraryImport(Crypto, EntryPoint = "ASN1_STRING_to_UTF8")]
+    public static partial int ToUtf8(byte** text, nint asn1);
+
+    [LibraryImport(Crypto, EntryPoint = "CRYPTO_free")]
+    public static partial void FreeText(byte* text, nint file, int line);
 
     [LibraryImport(Crypto, EntryPoint = "EVP_PKEY_free")]
     public static partial void KeyFree(nint key);

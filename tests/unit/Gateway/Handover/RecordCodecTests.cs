@@ -107,7 +107,12 @@ public sealed class RecordCodecTests
 
         var header = new byte[ProxyHeader.MaxWrittenBytes];
         var (one, two) = (NetworkAddress.From(IPAddress.Loopback), NetworkAddress.From(IPAddress.IPv6Loopback));
-        var length = ProxyHeaderWriter.WriteV2(new ProxyAddresses(one, 1, two, 2), "name"u8, "id"u8, crc32C: true, header);
+        var length = ProxyHeaderWriter.WriteV2(
+            new ProxyAddresses(one, 1, two, 2),
+            new ProxyWords { Authority = "name"u8, UniqueId = "id"u8 },
+            crc32C: true,
+            header
+        );
         return new ProxyRecord(one, 7, random.Next(2) == 0 ? two : null, 8, random.Next(2) == 0 ? header[..length] : []);
     }
 

@@ -23,7 +23,12 @@ public sealed class ProxyProtocolTests
         await using var harness = new EngineHarness();
         var port = await ServeAsync(harness, server.Port, new ProxyProtocolConfig { Trusted = ["127.0.0.0/8"] });
         var header = new byte[ProxyHeader.MaxWrittenBytes];
-        var length = ProxyHeaderWriter.WriteV2(Addresses("2001:db8::7", 4321), "app.example.com"u8, "id-1"u8, crc32C: true, header);
+        var length = ProxyHeaderWriter.WriteV2(
+            Addresses("2001:db8::7", 4321),
+            new ProxyWords { Authority = "app.example.com"u8, UniqueId = "id-1"u8 },
+            crc32C: true,
+            header
+        );
         using var client = await EngineHarness.ConnectAsync(port);
 
         byte[] all = [.. header.AsSpan(0, length), .. "hello, world"u8];
@@ -217,23 +222,34 @@ public sealed class ProxyProtocolTests
         new IPEndPoint(header.Source.ToIPAddress(), header.SourcePort).ShouldBe(client.LocalEndPoint);
         new IPEndPoint(header.Destination.ToIPAddress(), header.DestinationPort).ShouldBe(client.RemoteEndPoint);
         header.Tlvs.UniqueIdRange.Length.ShouldBe(version == ProxyProtocolVersion.V1 ? 0 : 32);
+        // Came without TLS, and that is said.
+        header.Tlvs.SslRange.Length.ShouldBe(version == ProxyProtocolVersion.V1 ? 0 : 5);
+        header.Tlvs.Secure.ShouldBeFalse();
         Encoding.ASCII.GetString(received, header.Length, count - header.Length).ShouldBe("data");
     }
 
     [Fact]
-    public async Task Chain_HeaderInAndOut_KeepsAddressesIdAndAuthority()
+    public async Task Chain_HeaderInAndOut_KeepsAddressesAndWords()
     {
         using var server = new TestServer();
         await using var harness = new EngineHarness();
         var port = (await harness.ListenAsync())[0];
-        var tlvs = new BackendProxyProtocolConfig
-        {
-            Tlvs = [ProxyProtocolTlv.Authority, ProxyProtocolTlv.UniqueId, ProxyProtocolTlv.Crc32C],
-        };
+        var tlvs = new BackendProxyProtocolConfig { Tlvs = Enum.GetValues<ProxyProtocolTlv>() };
         await harness.ApplyAsync(Config(port, server.Port, new ProxyProtocolConfig { Trusted = ["127.0.0.1"] }, tlvs));
         using var client = await EngineHarness.ConnectAsync(port);
         var header = new byte[ProxyHeader.MaxWrittenBytes];
-        var length = ProxyHeaderWriter.WriteV2(Addresses("203.0.113.7", 4321), "a.example"u8, "\u0001\u0002"u8, crc32C: true, header);
+        var words = new ProxyWords
+        {
+            Alpn = "mqtt"u8,
+            Authority = "a.example"u8,
+            UniqueId = "\u0001\u0002"u8,
+            HasSsl = true,
+            Client = ProxyClient.Ssl | ProxyClient.CertificateInSession,
+            Verify = 3,
+            SslVersion = "TLSv1.2"u8,
+            SslCommonName = "anne"u8,
+        };
+        var length = ProxyHeaderWriter.WriteV2(Addresses("203.0.113.7", 4321), words, crc32C: true, header);
         await client.SendAsync(header.AsMemory(0, length));
 
         var echoed = new byte[length];

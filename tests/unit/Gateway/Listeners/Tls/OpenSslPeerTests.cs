@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Mooring.Gateway.Tests.Transport.Tls;
 using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Listeners.Tls;
@@ -127,12 +128,13 @@ public sealed class OpenSslPeerTests
     }
 
     /// <summary>Sends lines one after the other, each once the one before was answered, and returns all that was said.</summary>
-    private static async Task<string> TalkAsync(TlsHarness gateway, string[] options, string input, string until)
+    internal static Task<string> TalkAsync(TlsHarness gateway, string[] options, string input, string until) =>
+        TalkAsync(gateway.Authority, gateway.Port, options, input, until);
+
+    /// <inheritdoc cref="TalkAsync(TlsHarness, string[], string, string)"/>
+    internal static async Task<string> TalkAsync(TestAuthority authority, int port, string[] options, string input, string until)
     {
-        var start = new ProcessStartInfo(
-            "openssl",
-            ["s_client", "-connect", $"127.0.0.1:{gateway.Port}", "-CAfile", gateway.Authority.CaFile, .. options]
-        )
+        var start = new ProcessStartInfo("openssl", ["s_client", "-connect", $"127.0.0.1:{port}", "-CAfile", authority.CaFile, .. options])
         {
             UseShellExecute = false,
             RedirectStandardInput = true,

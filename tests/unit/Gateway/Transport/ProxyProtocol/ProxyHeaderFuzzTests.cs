@@ -64,7 +64,12 @@ public sealed class ProxyHeaderFuzzTests(Xunit.Abstractions.ITestOutputHelper ou
         {
             0 => ProxyHeaderWriter.WriteV1(addresses, data),
             1 => ProxyHeaderWriter.WriteLocal(data),
-            _ => ProxyHeaderWriter.WriteV2(addresses, Some(random), Some(random), random.Next(2) == 0, data),
+            _ => ProxyHeaderWriter.WriteV2(
+                addresses,
+                new ProxyWords { Authority = Some(random), UniqueId = Some(random) },
+                random.Next(2) == 0,
+                data
+            ),
         };
         byte[] ssl = [0x20, 0, 15, 1, 0, 0, 0, 0, 0x21, 0, 7, .. "TLSv1.3"u8];
         if (random.Next(3) == 0 && length + ssl.Length < data.Length && data[0] == '\r')

@@ -84,7 +84,7 @@ public sealed class ProxyHeaderTests
     public void V2_Bad_NamesTheByte(int at, int value, int offset)
     {
         Span<byte> data = stackalloc byte[ProxyHeader.MaxWrittenBytes];
-        ProxyHeaderWriter.WriteV2(Addresses("192.0.2.7", "198.51.100.1"), "a"u8, [], false, data);
+        ProxyHeaderWriter.WriteV2(Addresses("192.0.2.7", "198.51.100.1"), new ProxyWords { Authority = "a"u8 }, false, data);
         data[at] = (byte)value;
         var result = ProxyHeaderParser.Parse(data, ProxyVersions.Any, Max, out _);
         result.Status.ShouldBe(ProxyStatus.Error);
@@ -124,6 +124,32 @@ public sealed class ProxyHeaderTests
         Encoding.ASCII.GetString(header.Tlvs.AlpnRange.Of(data)).ShouldBe("h2");
     }
 
+    /// <summary>Byte for byte, by the specification's <c>struct pp2_tlv_ssl</c>.</summary>
+    [Fact]
+    public void Write_SslTlv_IsTheSpecifications()
+    {
+        var words = new ProxyWords
+        {
+            Alpn = "h2"u8,
+            HasSsl = true,
+            Client = ProxyClient.Ssl | ProxyClient.CertificateNow | ProxyClient.CertificateInSession,
+            Verify = 0x0102_0304,
+            SslVersion = "TLSv1.3"u8,
+            SslCommonName = "anne"u8,
+            SslCipher = "ab"u8,
+        };
+        byte[] inner = [0x21, 0, 7, .. "TLSv1.3"u8, 0x22, 0, 4, .. "anne"u8, 0x23, 0, 2, .. "ab"u8];
+        byte[] tlvs = [1, 0, 2, .. "h2"u8, 0x20, 0, (byte)(5 + inner.Length), 7, 1, 2, 3, 4, .. inner];
+        var data = new byte[ProxyHeader.MaxWrittenBytes];
+        var length = ProxyHeaderWriter.WriteV2(Addresses("192.0.2.7", "198.51.100.1"), words, crc32C: false, data);
+        data[28..length].ShouldBe(tlvs);
+        ((data[14] << 8) | data[15]).ShouldBe(12 + tlvs.Length);
+        ProxyHeaderWriter
+            .WriteV2(Addresses("192.0.2.7", "198.51.100.1"), new ProxyWords { HasSsl = true, Verify = 1 }, false, data)
+            .ShouldBe(36);
+        data[28..36].ShouldBe([0x20, 0, 5, 0, 0, 0, 0, 1]);
+    }
+
     [Fact]
     public void Versions_OneThatIsNotTaken_IsNoHeader()
     {
@@ -141,12 +167,28 @@ public sealed class ProxyHeaderTests
                     var addresses = RandomAddresses(random);
                     var authority = RandomText(random, 255);
                     var uniqueId = RandomText(random, 128);
+                    var (alpn, version, name, cipher) = (
+                        RandomText(random, 255),
+                        RandomText(random, 7),
+                        RandomText(random, 255),
+                        RandomText(random, 40)
+                    );
+                    var ssl = random.Next(2) == 0;
+                    var words = new ProxyWords
+                    {
+                        Alpn = alpn,
+                        Authority = authority,
+                        UniqueId = uniqueId,
+                        HasSsl = ssl,
+                        Client = ProxyClient.Ssl,
+                        SslVersion = version,
+                        SslCommonName = name,
+                        SslCipher = cipher,
+                    };
                     var crc = random.Next(2) == 0;
                     Span<byte> data = new byte[ProxyHeader.MaxWrittenBytes + 40];
                     var v2 = random.Next(2) == 0;
-                    var length = v2
-                        ? ProxyHeaderWriter.WriteV2(addresses, authority, uniqueId, crc, data)
-                        : ProxyHeaderWriter.WriteV1(addresses, data);
+                    var length = v2 ? ProxyHeaderWriter.WriteV2(addresses, words, crc, data) : ProxyHeaderWriter.WriteV1(addresses, data);
                     random.NextBytes(data[length..]);
 
                     // Each shorter piece asks for more; the whole, and what follows, is the header.
@@ -164,6 +206,10 @@ public sealed class ProxyHeaderTests
                     new ProxyAddresses(header.Source, header.SourcePort, header.Destination, header.DestinationPort).ShouldBe(addresses);
                     header.Tlvs.AuthorityRange.Of(data).SequenceEqual(v2 ? authority : []).ShouldBeTrue();
                     header.Tlvs.UniqueIdRange.Of(data).SequenceEqual(v2 ? uniqueId : []).ShouldBeTrue();
+                    header.Tlvs.AlpnRange.Of(data).SequenceEqual(v2 ? alpn : []).ShouldBeTrue();
+                    header.Tlvs.Secure.ShouldBe(v2 && ssl);
+                    header.Tlvs.SslVersionRange.Of(data).SequenceEqual(v2 && ssl ? version : []).ShouldBeTrue();
+                    header.Tlvs.SslCommonNameRange.Of(data).SequenceEqual(v2 && ssl ? name : []).ShouldBeTrue();
                 }
             )
             .QuickCheckThrowOnFailure();
@@ -176,7 +222,12 @@ public sealed class ProxyHeaderTests
                 {
                     var random = new Random(seed);
                     Span<byte> data = new byte[ProxyHeader.MaxWrittenBytes];
-                    var length = ProxyHeaderWriter.WriteV2(RandomAddresses(random), RandomText(random, 20), [], crc32C: true, data);
+                    var length = ProxyHeaderWriter.WriteV2(
+                        RandomAddresses(random),
+                        new ProxyWords { Authority = RandomText(random, 20) },
+                        crc32C: true,
+                        data
+                    );
                     // Of the addresses: a flip in a length may ask for more, which ends by the timeout.
                     var bit = random.Next(16 * 8, 28 * 8);
                     data[bit / 8] ^= (byte)(1 << (bit % 8));
