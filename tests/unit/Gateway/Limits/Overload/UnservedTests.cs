@@ -63,6 +63,7 @@ public sealed class UnservedTests
             Anonymous = true,
             QueueBytes = 64 << 20,
             QueueAge = TimeSpan.FromMinutes(5),
+            PingInterval = TimeSpan.FromMinutes(5),
             Namespaces =
             [
                 new HubNamespaceConfig
@@ -88,7 +89,11 @@ public sealed class UnservedTests
             async () =>
             {
                 // What it says itself comes back to it, and stays: first in the kernel, then here.
-                await slow.SendAsync(publish);
+                for (var i = 0; i < 20; i++)
+                {
+                    await slow.SendAsync(publish);
+                }
+
                 return (await WeighAsync(gateway)).Any(one => one.Bytes > 1 << 20 && one.Moved > publish.Length);
             },
             EngineHarness.Patience,

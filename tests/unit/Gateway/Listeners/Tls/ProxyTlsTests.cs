@@ -151,8 +151,10 @@ public sealed class ProxyTlsTests
             $"""
                 frontend in
                     bind 127.0.0.1:{port} ssl crt {both} ca-file {gateway.Authority.CaFile} verify optional
+                    timeout client 5s
                     default_backend out
                 backend out
+                    timeout server 5s
                     server capture 127.0.0.1:{server.Port} send-proxy-v2 proxy-v2-options ssl,cert-cn,ssl-cipher,authority
                 """
         );
