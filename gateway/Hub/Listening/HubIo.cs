@@ -179,7 +179,7 @@ internal sealed unsafe class HubIo : IDisposable
     /// <remarks>A publication to many is counted for each that it waits for, though it is there once: it goes with the last of them.</remarks>
     public long HeldOf(int client) =>
         client < _sessions.Length && _sessions[client] is { } session
-            ? session.Out.Bytes + (session.Incoming is { } incoming ? _reader.HeldBy(in incoming.State) : 0)
+            ? session.Out.Bytes + (session.Incoming is { } incoming ? _reader.HeldBy(incoming.State) : 0)
             : Http.HeldOf(client);
 
     public void OnTurnEnd()

@@ -38,7 +38,7 @@ internal static class ProxyHeaderWriter
     /// <param name="words">What else to say.</param>
     /// <param name="crc32C">Adds the checksum.</param>
     /// <param name="destination">Where to.</param>
-    public static int WriteV2(in ProxyAddresses addresses, scoped in ProxyWords words, bool crc32C, Span<byte> destination)
+    public static int WriteV2(in ProxyAddresses addresses, scoped ProxyWords words, bool crc32C, Span<byte> destination)
     {
         var v4 = IsV4(addresses);
         var at = Begin(destination, command: 1, family: v4 ? (byte)0x11 : (byte)0x21);
@@ -58,7 +58,7 @@ internal static class ProxyHeaderWriter
     }
 
     /// <summary><c>struct pp2_tlv_ssl</c> (§2.2.6).</summary>
-    private static int AppendSsl(scoped in ProxyWords words, Span<byte> destination, int at)
+    private static int AppendSsl(scoped ProxyWords words, Span<byte> destination, int at)
     {
         const int Head = 3;
         var start = at;

@@ -101,7 +101,7 @@ internal sealed class MessageReader : IDisposable
     }
 
     /// <summary>Bytes held for a connection's message that has come in part.</summary>
-    public long HeldBy(in MessageState state) => _buffers.CapacityOf(state.Buffer) + _buffers.CapacityOf(state.Control);
+    public long HeldBy(MessageState state) => _buffers.CapacityOf(state.Buffer) + _buffers.CapacityOf(state.Control);
 
     /// <summary>The connection has ended: gives back what is held for it.</summary>
     public void Release(ref MessageState state)
