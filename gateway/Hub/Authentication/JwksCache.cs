@@ -4,6 +4,7 @@ namespace Mooring.Gateway.Hub.Authentication;
 /// <remarks>
 /// Thread-safe. What was fetched last is used for as long as nothing newer comes, so a provider that is away locks nobody out whose key is known.
 /// Strangers can make it ask once in <see cref="MinInterval"/> and no more often, whatever keys their tokens name; there is never more than one request.
+/// Whoever's token may be by a key that is newer than the last request waits for the next, or is told that it cannot be said.
 /// </remarks>
 /// <param name="fetch">Gets the set; throws when it cannot.</param>
 /// <param name="time">Ages.</param>
@@ -20,11 +21,21 @@ internal sealed class JwksCache(Func<CancellationToken, Task<ReadOnlyMemory<byte
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
 
+    /// <summary>How long the next request may be off for it to be waited for.</summary>
+    private static readonly TimeSpan MaxAhead = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a token waits in all: clients give up after 5 s.</summary>
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(4);
+
+    /// <summary>Tokens that wait.</summary>
+    private const int MaxWaiting = 4096;
+
     private readonly Lock _gate = new();
     private IReadOnlyList<JwtKey> _keys = [];
-    private long? _asked;
-    private long? _fetched;
+    private long? _asked; // when the last request began
+    private long? _newest; // when that began which brought the keys
     private Task? _running;
+    private int _waiting;
     private long _failures;
 
     /// <summary>As fetched last.</summary>
@@ -33,57 +44,97 @@ internal sealed class JwksCache(Func<CancellationToken, Task<ReadOnlyMemory<byte
     /// <summary>Requests that failed.</summary>
     public long Failures => Volatile.Read(ref _failures);
 
-    /// <summary>Begins to fetch what is old. Returns at once.</summary>
-    public void Refresh()
+    /// <summary>A token has come: begins to fetch what is old.</summary>
+    /// <returns>At once, when that was: for <see cref="NewerAsync"/>.</returns>
+    public long Refresh()
     {
-        long? fetched;
+        var now = time.GetTimestamp();
         lock (_gate)
         {
-            fetched = _fetched;
+            if (_newest is not { } at || time.GetElapsedTime(at) >= MaxAge)
+            {
+                BeginFetch();
+            }
         }
 
-        if (fetched is not { } at || time.GetElapsedTime(at) >= MaxAge)
+        return now;
+    }
+
+    /// <summary>A token is by no key that is here: waits for newer ones, 4 s at most.</summary>
+    /// <param name="since">When the token came, as <see cref="Refresh"/> has said.</param>
+    /// <returns>True: the keys were asked for since then. False: they could not be, or not yet.</returns>
+    public async Task<bool> NewerAsync(long since)
+    {
+        Task running;
+        lock (_gate)
         {
-            _ = BeginFetch();
+            if (_newest >= since)
+            {
+                return true;
+            }
+
+            if (_waiting == MaxWaiting || BeginFetch() is not { } begun)
+            {
+                return false;
+            }
+
+            _waiting++;
+            running = begun;
+        }
+
+        try
+        {
+            await running.WaitAsync(MaxWait, time);
+        }
+        catch (TimeoutException)
+        {
+            // Not yet.
+        }
+
+        lock (_gate)
+        {
+            _waiting--;
+            return _newest >= since;
         }
     }
 
-    /// <summary>A token names a key that is not here: completes when there are newer keys, or there will be none for now.</summary>
-    public Task NewerAsync() => BeginFetch();
-
-    /// <summary>Completed at once where it was asked for a moment ago.</summary>
-    private Task BeginFetch()
+    /// <summary>The request that is under way, or the next; null: that may not be made for a while. The gate is held.</summary>
+    private Task? BeginFetch()
     {
-        lock (_gate)
+        if (_running is { IsCompleted: false })
         {
-            if (_running is { IsCompleted: false })
-            {
-                return _running;
-            }
-
-            if (_asked is { } at && time.GetElapsedTime(at) < MinInterval)
-            {
-                return Task.CompletedTask;
-            }
-
-            _asked = time.GetTimestamp();
-            return _running = Task.Run(FetchAsync);
+            return _running;
         }
+
+        var ahead = _asked is { } at ? MinInterval - time.GetElapsedTime(at) : TimeSpan.Zero;
+        return ahead > MaxAhead ? null : _running = Task.Run(() => FetchAsync(ahead));
     }
 
-    private async Task FetchAsync()
+    private async Task FetchAsync(TimeSpan ahead)
     {
         try
         {
+            if (ahead > TimeSpan.Zero)
+            {
+                await Task.Delay(ahead, time);
+            }
+
+            var began = time.GetTimestamp();
+            lock (_gate)
+            {
+                _asked = began;
+            }
+
             using var limit = new CancellationTokenSource(Limit, time);
             var keys = JwtKeyReader.ReadSet(await fetch(limit.Token));
             Volatile.Write(ref _keys, keys);
             lock (_gate)
             {
-                _fetched = time.GetTimestamp();
+                _newest = began;
             }
         }
-        catch (Exception error) when (error is HttpRequestException or IOException or FormatException or OperationCanceledException)
+        catch (Exception error)
+            when (error is HttpRequestException or IOException or FormatException or OperationCanceledException or ObjectDisposedException)
         {
             Interlocked.Increment(ref _failures);
         }

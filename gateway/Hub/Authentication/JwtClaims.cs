@@ -34,8 +34,11 @@ internal enum JwtOutcome
     /// <summary>Anything else is wrong with it.</summary>
     Invalid,
 
-    /// <summary>It names a key that is not known: a set of keys that changes may have it by now.</summary>
+    /// <summary>None of the keys is known to be its: it names none of them, or no key and is signed by none. A set of keys that changes may have it by now.</summary>
     UnknownKey,
+
+    /// <summary>The same, and whether the set has it now could not be learnt: it may be good, and is to be asked for again.</summary>
+    Undecided,
 }
 
 /// <param name="Outcome">What to think of it.</param>

@@ -86,7 +86,8 @@ internal static class JwtVerifier
                 continue;
             }
 
-            known |= id is null || key.Id is not null;
+            // Without a name of both, another key may be meant, of which we do not know yet.
+            known |= id is not null && key.Id is not null;
             if (key.Verify(algorithm, bytes, signature))
             {
                 return new JwtResult(JwtOutcome.Valid, null);

@@ -17,15 +17,18 @@ internal sealed class TokenChecker(JwtRules rules, IReadOnlyList<JwtKey> keys, J
     /// <summary>Completed at once unless keys have to be fetched.</summary>
     public ValueTask<JwtResult> CheckAsync(string token)
     {
-        fetched?.Refresh();
+        var came = fetched?.Refresh() ?? 0;
         var result = Check(token);
-        return result.Outcome == JwtOutcome.UnknownKey && fetched is not null ? CheckNewerAsync(token) : ValueTask.FromResult(result);
+        return result.Outcome == JwtOutcome.UnknownKey && fetched is not null ? CheckNewerAsync(token, came) : ValueTask.FromResult(result);
     }
 
-    private async ValueTask<JwtResult> CheckNewerAsync(string token)
+    private async ValueTask<JwtResult> CheckNewerAsync(string token, long came)
     {
-        await fetched!.NewerAsync();
-        return Check(token);
+        var isNew = await fetched!.NewerAsync(came);
+        var result = Check(token);
+        return result.Outcome == JwtOutcome.UnknownKey && !isNew
+            ? new JwtResult(JwtOutcome.Undecided, null, "keys that are newer than it could not be fetched")
+            : result;
     }
 
     private JwtResult Check(string token)

@@ -10,4 +10,7 @@ internal static class BrokerScripts
     public static readonly RespScript Renew = RespScript.Embedded("renew");
     public static readonly RespScript AddPresence = RespScript.Embedded("presence-add");
     public static readonly RespScript Presence = RespScript.Embedded("presence");
+
+    /// <summary>All of these, for servers to know them before they are called.</summary>
+    public static IReadOnlyList<RespScript> All => [Publish, History, Renew, AddPresence, Presence];
 }

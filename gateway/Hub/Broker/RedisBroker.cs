@@ -10,7 +10,8 @@ namespace Mooring.Gateway.Hub.Broker;
 /// <summary>The broker of a fleet: streams, presence and channels are in Redis, and every gateway subscribes to what its clients do.</summary>
 /// <remarks>
 /// Thread-safe. A stream that has gone back behind what was delivered of it, as after a failover to a replica that lacked the last moments, gets a new
-/// epoch: who followed it is told that he has missed something. Offset and epoch travel with each publication, so that each gateway sees by itself what it has missed; after a time without
+/// epoch: who followed it is told that he has missed something. So does one that is published to for the first time in another life of the server, be
+/// that a restart or a replica that took over: whoever was where that life began goes on, and whoever was farther has publications that are lost. Offset and epoch travel with each publication, so that each gateway sees by itself what it has missed; after a time without
 /// its subscription a channel is said to be interrupted. Publications without history are delivered by this gateway itself while Redis is away.
 /// </remarks>
 internal sealed class RedisBroker : IHubBroker, IRespChannelSink
@@ -42,7 +43,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     {
         _deadline = deadline ?? DefaultDeadline;
         _keys = new BrokerKeys(fleet);
-        _client = new RespClient(settings, Counters, time, Follow);
+        _client = new RespClient(settings with { Scripts = [.. BrokerScripts.All, .. RedisQueues.Scripts] }, Counters, time, Follow);
         _channels = new RespChannels(_client, Counters, time, this);
         Queues = new RedisQueues(_client, _keys, _deadline);
     }
@@ -316,6 +317,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
                 query.Reverse ? 1 : 0,
                 Milliseconds(query.MetaTtl),
                 NewEpoch(),
+                RespArgument.RunId,
             ],
             _deadline
         );
@@ -387,6 +389,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
                 Verb(name),
                 BrokerMessage.Plain(_sender, number, default),
                 Milliseconds(options.IdempotencyTtl),
+                RespArgument.RunId,
             ],
             _deadline
         );

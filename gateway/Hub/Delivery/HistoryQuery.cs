@@ -1,7 +1,7 @@
 namespace Mooring.Gateway.Hub.Delivery;
 
 /// <param name="Since">Only publications after it or, in reverse, before it; null: from the end that <paramref name="Reverse"/> says. One whose epoch is
-/// neither empty nor the stream's gives <see cref="BrokerStatus.WrongEpoch"/>, with the stream's position.</param>
+/// neither empty nor the stream's, nor that before it at a place from where the stream has gone on, gives <see cref="BrokerStatus.WrongEpoch"/>, with the stream's position.</param>
 /// <param name="Limit">Publications at most; 0: the position alone; below 0: all there are.</param>
 /// <param name="Reverse">The newest first.</param>
 /// <param name="MetaTtl">As in <see cref="PublishOptions"/>: reading keeps the epoch alive too, and makes one where there is none.</param>

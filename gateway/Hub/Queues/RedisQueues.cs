@@ -15,6 +15,9 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     private static readonly RespScript Look = RespScript.Embedded("queue-common", "queue-look");
     private Action<string>? _ready;
 
+    /// <summary>All that are run here.</summary>
+    public static IReadOnlyList<RespScript> Scripts => [Enqueue, Claim, Settle, Look];
+
     public void Start(Action<string> ready) => _ready = ready;
 
     /// <summary>A message said that a queue has something. Comes for those whose channel this gateway is subscribed to.</summary>

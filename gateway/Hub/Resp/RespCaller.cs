@@ -12,6 +12,8 @@ internal sealed class RespCaller(IRespLocator locator, RespSettings settings, Re
     /// <summary>Bytes that wait to be sent.</summary>
     public int Unsent => Volatile.Read(ref _pipeline)?.Transport.Unsent ?? 0;
 
+    protected override bool RunsScripts => true;
+
     /// <summary>The reply, which may be an error of the server's.</summary>
     /// <param name="command">What.</param>
     /// <param name="deadline">From now.</param>

@@ -7,6 +7,9 @@ namespace Mooring.Gateway.Hub.Resp;
 /// <summary>One argument of a command. Texts go as UTF-8, numbers as their digits.</summary>
 internal readonly struct RespArgument
 {
+    /// <summary>Stands for <see cref="RespServer.RunId"/> of whichever server the command goes to.</summary>
+    public static readonly RespArgument RunId = new string('0', RespServer.RunIdLength);
+
     private readonly string? _text;
     private readonly ReadOnlyMemory<byte> _bytes;
 
@@ -15,6 +18,9 @@ internal readonly struct RespArgument
         _text = text;
         _bytes = bytes;
     }
+
+    /// <summary>It is <see cref="RunId"/>.</summary>
+    public bool IsRunId => ReferenceEquals(_text, RunId._text);
 
     public int Length => _text is null ? _bytes.Length : Encoding.UTF8.GetByteCount(_text);
 
@@ -39,16 +45,19 @@ internal readonly struct RespArgument
     }
 }
 
-/// <summary>A command as it goes to the server. Immutable.</summary>
+/// <summary>A command as it goes to the server. Immutable but for the server's name, where that is an argument; such a one is sent by one thread at a time.</summary>
 internal sealed class RespCommand
 {
-    private RespCommand(byte[] bytes, int slot)
+    private readonly byte[] _bytes;
+    private readonly int _runIdAt;
+
+    private RespCommand(ReadOnlySpan<RespArgument> parts, int slot)
     {
-        Bytes = bytes;
+        _bytes = Encode(parts, out _runIdAt);
         Slot = slot;
     }
 
-    public ReadOnlyMemory<byte> Bytes { get; }
+    public ReadOnlyMemory<byte> Bytes => _bytes;
 
     /// <summary>Of its key; -1: it has none, and any node of a cluster will do.</summary>
     public int Slot { get; }
@@ -58,16 +67,26 @@ internal sealed class RespCommand
     public static RespCommand Asking { get; } = Of("ASKING");
 
     /// <summary>One without a key.</summary>
-    public static RespCommand Of(params ReadOnlySpan<RespArgument> parts) => new(Encode(parts), -1);
+    public static RespCommand Of(params ReadOnlySpan<RespArgument> parts) => new(parts, -1);
 
     /// <summary>One with a key, or several of one slot.</summary>
     /// <param name="key">Any of them.</param>
     /// <param name="parts">All of it, the name first and the keys where they belong.</param>
     public static RespCommand For(string key, params ReadOnlySpan<RespArgument> parts) =>
-        new(Encode(parts), KeySlot.Of(Encoding.UTF8.GetBytes(key)));
+        new(parts, KeySlot.Of(Encoding.UTF8.GetBytes(key)));
 
-    private static byte[] Encode(ReadOnlySpan<RespArgument> parts)
+    /// <summary>It goes to this server.</summary>
+    public void Stamp(RespServer server)
     {
+        if (_runIdAt != 0)
+        {
+            Encoding.ASCII.GetBytes(server.RunId, _bytes.AsSpan(_runIdAt));
+        }
+    }
+
+    private static byte[] Encode(ReadOnlySpan<RespArgument> parts, out int runIdAt)
+    {
+        runIdAt = 0;
         var size = 1 + Digits(parts.Length) + 2;
         foreach (var part in parts)
         {
@@ -82,6 +101,7 @@ internal sealed class RespCommand
             var length = part.Length;
             at += Head(bytes.AsSpan(at), (byte)'$', length);
             part.CopyTo(bytes.AsSpan(at, length));
+            runIdAt = part.IsRunId ? at : runIdAt;
             at += length;
             "\r\n"u8.CopyTo(bytes.AsSpan(at));
             at += 2;

@@ -1,6 +1,7 @@
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Text;
 using Mooring.Gateway.Registry.Redis;
 
 namespace Mooring.Gateway.Hub.Resp;
@@ -11,6 +12,12 @@ namespace Mooring.Gateway.Hub.Resp;
 /// <param name="Role"><c>master</c> or <c>replica</c>; empty: it did not say.</param>
 internal sealed record RespServer(int Version, bool IsResp3, string Role)
 {
+    /// <summary>Digits of <see cref="RunId"/>.</summary>
+    public const int RunIdLength = 40;
+
+    /// <summary>Names one life of one server's process (<c>run_id</c> of INFO): another after each restart, and in each replica. Zeros: it did not say, or was not asked.</summary>
+    public string RunId { get; init; } = new('0', RunIdLength);
+
     /// <summary>SSUBSCRIBE and SPUBLISH came with 7.0.</summary>
     public bool HasShardedChannels => Version >= 7;
 }
@@ -21,6 +28,12 @@ internal static class RespDialer
     private const string ClientName = "mooring";
 
     /// <summary>A connection that is ready for commands.</summary>
+    /// <param name="endpoint">To where.</param>
+    /// <param name="settings">How.</param>
+    /// <param name="counters">Told of it.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <param name="runsScripts">The server gets to know the scripts of the settings, and says which life of it this is.</param>
     /// <exception cref="IOException">There is none; says why.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static async Task<RespTransport> DialAsync(
@@ -28,7 +41,8 @@ internal static class RespDialer
         RespSettings settings,
         RespCounters counters,
         TimeProvider time,
-        CancellationToken cancellation
+        CancellationToken cancellation,
+        bool runsScripts = false
     )
     {
         using var deadline = new CancellationTokenSource(settings.Limits.ConnectTimeout, time);
@@ -38,7 +52,9 @@ internal static class RespDialer
         {
             var password = await settings.Password(either.Token);
             stream = await ConnectAsync(endpoint, settings.Tls, either.Token);
-            var server = await GreetAsync(new RespDialog(stream, settings.Limits), settings.Username, password, either.Token);
+            var dialog = new RespDialog(stream, settings.Limits);
+            var server = await GreetAsync(dialog, settings.Username, password, either.Token);
+            server = runsScripts ? await PrepareAsync(dialog, server, settings.Scripts, either.Token) : server;
             counters.CountConnect();
             return new RespTransport(stream, server, settings.Limits, counters, time);
         }
@@ -141,6 +157,39 @@ internal static class RespDialer
 
         await ExpectAsync(dialog, RespCommand.Ping, cancellation);
         return new RespServer(0, false, "");
+    }
+
+    /// <summary>What a server does not let us do here is no reason not to use it: scripts then go whole, and its life has no name.</summary>
+    private static async Task<RespServer> PrepareAsync(
+        RespDialog dialog,
+        RespServer server,
+        IReadOnlyList<RespScript> scripts,
+        CancellationToken cancellation
+    )
+    {
+        foreach (var script in scripts)
+        {
+            if ((await dialog.AskAsync(script.Load(), cancellation)).IsError)
+            {
+                break;
+            }
+        }
+
+        var info = await dialog.AskAsync(RespCommand.Of("INFO", "server"), cancellation);
+        return !info.IsError && RunId(info.Text ?? "") is { } id ? server with { RunId = id } : server;
+    }
+
+    private static string? RunId(string info)
+    {
+        foreach (var line in info.AsSpan().EnumerateLines())
+        {
+            if (line.StartsWith("run_id:") && line.Length == "run_id:".Length + RespServer.RunIdLength && Ascii.IsValid(line))
+            {
+                return line["run_id:".Length..].ToString();
+            }
+        }
+
+        return null;
     }
 
     private static async Task ExpectAsync(RespDialog dialog, RespCommand command, CancellationToken cancellation)

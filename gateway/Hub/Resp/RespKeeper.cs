@@ -32,6 +32,9 @@ internal abstract class RespKeeper : IAsyncDisposable
 
     protected TimeProvider Time => _time;
 
+    /// <summary>Scripts are run over it.</summary>
+    protected virtual bool RunsScripts => false;
+
     public void Start() => _keeping = Task.Run(KeepAsync);
 
     /// <summary>Ends the connection, if there is one, so that the next is made: the server was the wrong one.</summary>
@@ -59,7 +62,7 @@ internal abstract class RespKeeper : IAsyncDisposable
             try
             {
                 var endpoint = await _locator.LocateAsync(_stop.Token);
-                await using var transport = await RespDialer.DialAsync(endpoint, Settings, Counters, _time, _stop.Token);
+                await using var transport = await RespDialer.DialAsync(endpoint, Settings, Counters, _time, _stop.Token, RunsScripts);
                 Note(endpoint, transport);
                 var began = _time.GetTimestamp();
                 var use = UseAsync(transport);

@@ -121,6 +121,7 @@ internal sealed class RespPipeline : IRespReceiver, IDisposable
 
     private string? Send(RespCommand command, RespCommand? before)
     {
+        command.Stamp(_transport.Server);
         if (before is null)
         {
             return _transport.Write(command.Bytes.Span);

@@ -35,6 +35,9 @@ internal sealed class RespScript
         return new RespScript(body.ToString());
     }
 
+    /// <summary>Makes a server know it.</summary>
+    public RespCommand Load() => RespCommand.Of("SCRIPT", "LOAD", _body);
+
     /// <param name="keys">All of one slot; at least one.</param>
     /// <param name="arguments">Its ARGV.</param>
     /// <param name="whole">The script itself instead of its hash.</param>

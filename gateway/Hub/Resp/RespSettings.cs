@@ -23,6 +23,9 @@ internal sealed record RespSettings
     /// <summary>Null: no TLS.</summary>
     public RedisTls? Tls { get; init; }
 
+    /// <summary>What a server is to know before it is called, so that no script has to be sent whole, behind those that were called after it.</summary>
+    public IReadOnlyList<RespScript> Scripts { get; init; } = [];
+
     public RespLimits Limits { get; init; } = RespLimits.Default;
 
     /// <summary>The registry's Redis.</summary>

@@ -113,6 +113,9 @@ internal sealed class ConnectHandler(HubLoop loop)
             case JwtOutcome.Expired:
                 Refuse(session, id, HubError.TokenExpired);
                 break;
+            case JwtOutcome.Undecided:
+                Refuse(session, id, HubError.Internal);
+                break;
             default:
                 // A token for a channel opens no connection.
                 loop.Disconnect(session, HubDisconnect.InvalidToken);

@@ -11,6 +11,8 @@ internal sealed class DeliveryHandler(HubLoop loop)
     /// <summary>Publications that are kept for a subscription before its reply.</summary>
     private const int MaxEarly = 4096;
 
+    private const long MaxEarlyBytes = 4 * 1024 * 1024;
+
     private static readonly Func<HubSubscription, bool> GivesUpOldest = static subscription =>
         subscription.Options.Config.WhenQueueFull == HubOverflow.DropOldest && !subscription.Is(SubscriptionFlags.Positioned);
 
@@ -75,7 +77,7 @@ internal sealed class DeliveryHandler(HubLoop loop)
     {
         if (!subscription.Is(SubscriptionFlags.Live))
         {
-            if (!subscription.KeepEarly(publication, MaxEarly))
+            if (!subscription.KeepEarly(publication, MaxEarly, MaxEarlyBytes))
             {
                 loop.Disconnect(subscription.Session, HubDisconnect.InsufficientState);
             }
@@ -135,6 +137,21 @@ internal sealed class DeliveryHandler(HubLoop loop)
     private bool MakeRoom(HubSubscription subscription)
     {
         var session = subscription.Session;
+        if (!session.IsWaiting)
+        {
+            // All this came within a turn: it has not been offered to the client yet.
+            loop.Transport.Flush(session);
+            if (session.IsClosed)
+            {
+                return false;
+            }
+
+            if (session.Out.Publications < loop.Options.Config.QueueSize)
+            {
+                return true;
+            }
+        }
+
         if (subscription.Options.Config.WhenQueueFull == HubOverflow.Disconnect)
         {
             loop.Disconnect(session, HubDisconnect.Slow);

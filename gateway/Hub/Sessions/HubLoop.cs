@@ -17,11 +17,19 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// </remarks>
 internal sealed class HubLoop
 {
-    /// <summary>Messages from the broker that wait for this loop; more are dropped, and offsets show it.</summary>
+    /// <summary>Messages from the broker that wait for this loop, and their bytes; more are dropped, and offsets show it.</summary>
     private const int MaxPosted = 262_144;
+    private const long MaxPostedBytes = 64 * 1024 * 1024;
 
-    /// <summary>Posted items that one turn takes.</summary>
-    private const int MaxPerTurn = 8192;
+    /// <summary>Posted items that are taken before what they have brought about is written, and bytes of publications.</summary>
+    private const int MaxPerRun = 8192;
+    private const long MaxBytesPerRun = 256 * 1024;
+
+    /// <summary>Bytes for one client that are written at once: one call takes no more, so that nothing is gained by collecting on.</summary>
+    private const int WriteBytes = 32 * 1024;
+
+    /// <summary>The backlog is one number: items in these bits, bytes above them.</summary>
+    private const int ItemBits = 24;
 
     private readonly ConcurrentQueue<object> _posted = new();
     private readonly NameTable<LoopChannel> _channels = new();
@@ -29,7 +37,7 @@ internal sealed class HubLoop
     private readonly List<HubSession> _sessions = [];
     private readonly HubReceiver _receiver;
     private readonly HubTimers _timers;
-    private int _postedCount;
+    private long _backlog;
     private long _overruns;
 
     public HubLoop(HubNode node, IHubTransport transport)
@@ -81,7 +89,7 @@ internal sealed class HubLoop
     public long Overruns => Volatile.Read(ref _overruns);
 
     /// <summary>Messages that wait for the loop. Thread-safe.</summary>
-    public int Backlog => Volatile.Read(ref _postedCount);
+    public int Backlog => (int)(Volatile.Read(ref _backlog) & ((1 << ItemBits) - 1));
 
     /// <summary>A client's WebSocket is open.</summary>
     public HubSession Open(int descriptor, HubCodec codec)
@@ -117,6 +125,7 @@ internal sealed class HubLoop
             Counters.Clients--;
         }
 
+        session.Parked = null;
         Unblocked(session);
         session.State = SessionState.Closed;
         session.Held = null;
@@ -164,13 +173,19 @@ internal sealed class HubLoop
             return;
         }
 
-        if (session.Out.Bytes + frame.Length > Options.Config.QueueBytes && session.Out.Count > 0)
+        if (session.Out.Bytes + frame.Length > Options.Config.QueueBytes && !MakeRoom(session, frame.Length))
         {
             Disconnect(session, HubDisconnect.Slow);
             return;
         }
 
         session.Out.Add(frame, source, (uint)Now);
+        if (session.Out.Bytes >= WriteBytes && !session.IsWaiting)
+        {
+            Transport.Flush(session);
+            return;
+        }
+
         if (!session.IsDirty)
         {
             session.IsDirty = true;
@@ -178,12 +193,26 @@ internal sealed class HubLoop
         }
     }
 
+    /// <summary>Whether a frame still fits behind what waits. Whoever has refused nothing yet is written to first: a burst within a turn makes nobody slow.</summary>
+    /// <remarks>The first frame does not count, so that one which is longer than the queue by itself, as what a client has missed may be, does not end its session.</remarks>
+    public bool MakeRoom(HubSession session, int bytes)
+    {
+        if (!session.IsWaiting)
+        {
+            Transport.Flush(session);
+        }
+
+        return session.Out.Count == 0 || session.Out.BytesBehindFirst + bytes <= Options.Config.QueueBytes;
+    }
+
     /// <summary>Gives the loop something to do: a publication, a join or leave, or an action. Thread-safe.</summary>
     public void Post(object item)
     {
-        if (Interlocked.Increment(ref _postedCount) > MaxPosted && item is HubPublication)
+        var weight = Weight(item);
+        var backlog = Interlocked.Add(ref _backlog, weight);
+        if (item is HubPublication && ((backlog & ((1 << ItemBits) - 1)) > MaxPosted || backlog >> ItemBits > MaxPostedBytes))
         {
-            Interlocked.Decrement(ref _postedCount);
+            Interlocked.Add(ref _backlog, -weight);
             Interlocked.Increment(ref _overruns);
             return;
         }
@@ -192,12 +221,15 @@ internal sealed class HubLoop
         Transport.Wake();
     }
 
-    /// <summary>Does what was posted. To be called at the end of each turn, before <see cref="FlushAll"/>.</summary>
+    /// <summary>Does what was posted, or as much of it as clients may well take. To be called at the end of each turn, before <see cref="FlushAll"/>.</summary>
     public void RunPosted()
     {
-        for (var done = 0; _posted.TryDequeue(out var item); done++)
+        var bytes = 0L;
+        for (var done = 1; _posted.TryDequeue(out var item); done++)
         {
-            Interlocked.Decrement(ref _postedCount);
+            var weight = Weight(item);
+            Interlocked.Add(ref _backlog, -weight);
+            bytes += weight >> ItemBits;
             switch (item)
             {
                 case HubPublication publication:
@@ -211,7 +243,7 @@ internal sealed class HubLoop
                     break;
             }
 
-            if (done == MaxPerTurn)
+            if (done == MaxPerRun || bytes >= MaxBytesPerRun)
             {
                 Transport.Wake();
                 return;
@@ -254,6 +286,11 @@ internal sealed class HubLoop
         {
             session.IsWaiting = false;
             Counters.Waiting--;
+            if (session.Parked is { } parked)
+            {
+                session.Parked = null;
+                Post((Action)(() => parked.ForEach(Subscribes.Resume)));
+            }
         }
     }
 
@@ -303,6 +340,8 @@ internal sealed class HubLoop
             HubAudience.Subscribers => subscription is not null,
             _ => false,
         };
+
+    private static long Weight(object item) => 1 + (item is HubPublication publication ? (long)publication.Payload.Length << ItemBits : 0);
 
     private async Task LaterAsync<T>(HubSession session, ValueTask<T> task, Action<T> next, long began)
     {

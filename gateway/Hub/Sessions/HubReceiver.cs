@@ -28,6 +28,13 @@ internal sealed class HubReceiver(HubLoop loop)
             return;
         }
 
+        if (session.State == SessionState.Connected && message.SequenceEqual(session.Codec.Ping))
+        {
+            // What is due by a time waits for nothing else.
+            Pong(session);
+            return;
+        }
+
         session.HeldBytes += message.Length + HeldOverhead;
         if (session.HeldBytes > MaxHeldBytes)
         {
@@ -105,16 +112,30 @@ internal sealed class HubReceiver(HubLoop loop)
         }
     }
 
+    private void Pong(HubSession session)
+    {
+        if (session.Pings == 0)
+        {
+            loop.Disconnect(session, HubDisconnect.BadRequest);
+            return;
+        }
+
+        // A sign of life, whichever ping it is for.
+        session.Pings--;
+        session.PongBy = 0;
+    }
+
     private void Handle(HubSession session, ref HubCommand command)
     {
         if (command.Method == HubMethod.None)
         {
-            if (command.Id != 0 || session.PongBy == 0)
+            if (command.Id != 0)
             {
                 loop.Disconnect(session, HubDisconnect.BadRequest);
+                return;
             }
 
-            session.PongBy = 0;
+            Pong(session);
             return;
         }
 

@@ -122,6 +122,19 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
         }
     }
 
+    /// <summary>Subscriptions whose replies do not fit behind what waits: they are read again once that has gone.</summary>
+    public List<HubSubscription>? Parked
+    {
+        get => _extras?.Parked;
+        set
+        {
+            if (value is not null || _extras is not null)
+            {
+                Extras.Parked = value;
+            }
+        }
+    }
+
     /// <summary>Is in the loop's list of those to be written to.</summary>
     public bool IsDirty { get; set; }
 
@@ -133,6 +146,9 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
 
     /// <summary>A pong is due by then; 0: none is.</summary>
     public long PongBy { get; set; }
+
+    /// <summary>Pings that were not answered: so many pongs may still come.</summary>
+    public byte Pings { get; set; }
 
     /// <summary>When its presence is refreshed next; 0: it is in no channel with presence.</summary>
     public long PresenceAt

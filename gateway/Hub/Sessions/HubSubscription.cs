@@ -101,15 +101,16 @@ internal sealed class HubSubscription(HubSession session, LoopChannel channel, H
     public bool Is(SubscriptionFlags flag) => (Flags & flag) != SubscriptionFlags.None;
 
     /// <summary>A publication that came before the reply has gone. False: there are too many.</summary>
-    public bool KeepEarly(HubPublication publication, int limit)
+    public bool KeepEarly(HubPublication publication, int limit, long limitBytes)
     {
         var early = _start.Early ??= [];
-        if (early.Count >= limit)
+        if (early.Count >= limit || _start.EarlyBytes + publication.Payload.Length > limitBytes)
         {
             return false;
         }
 
         early.Add(publication);
+        _start.EarlyBytes += publication.Payload.Length;
         return true;
     }
 

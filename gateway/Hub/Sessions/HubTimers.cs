@@ -98,6 +98,7 @@ internal sealed class HubTimers(HubLoop loop)
         {
             loop.Queue(session, session.Codec == HubCodec.Json ? JsonPing : ProtobufPing, null);
             session.PingAt = PingAt(now, (long)loop.Options.Config.PingInterval.TotalMilliseconds);
+            session.Pings = (byte)Math.Min(session.Pings + 1, byte.MaxValue);
             session.PongBy = session.PongBy > 0 ? session.PongBy : now + (long)HubOptions.PongTimeout.TotalMilliseconds;
         }
 

@@ -21,6 +21,9 @@ internal sealed class NodeChannel(string name) : INamed
         set => Volatile.Write(ref _loops, value);
     }
 
+    /// <summary>Waits for its position to be looked at. For <see cref="PositionChecker"/>, under its lock.</summary>
+    public bool IsUrgent { get; set; }
+
     /// <summary>What the broker says to the subscription; null: it stands.</summary>
     public Task<BrokerStatus>? Ready { get; set; }
 

@@ -34,6 +34,9 @@ internal struct OutboundQueue
     /// <summary>Bytes that wait.</summary>
     public long Bytes { get; private set; }
 
+    /// <summary>Those of all frames but the first.</summary>
+    public readonly long BytesBehindFirst => Count == 0 ? 0 : Bytes - (_frames![_head].Frame.Length - _offset);
+
     /// <summary>When the oldest was added, in the caller's unit. Only where there is one.</summary>
     public readonly uint OldestTick => _frames![_head].Tick;
 

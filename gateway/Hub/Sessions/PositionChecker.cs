@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Mooring.Gateway.Hub.Delivery;
 
 namespace Mooring.Gateway.Hub.Sessions;
@@ -17,8 +18,8 @@ internal sealed class PositionChecker : IAsyncDisposable
 
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(1);
 
-    /// <summary>Reads under way.</summary>
-    private const int MaxReads = 256;
+    /// <summary>Reads under way. The next begins when one ends, so that after a restart of the broker all channels are looked at as fast as it answers.</summary>
+    private const int MaxReads = 128;
 
     private readonly HubNode _node;
     private readonly TimeProvider _time;
@@ -52,7 +53,7 @@ internal sealed class PositionChecker : IAsyncDisposable
     {
         lock (_gate)
         {
-            _urgent.Enqueue(channel);
+            Hurry(channel);
         }
     }
 
@@ -61,10 +62,9 @@ internal sealed class PositionChecker : IAsyncDisposable
     {
         lock (_gate)
         {
-            _urgent.Clear();
             foreach (var (channel, _) in _watched)
             {
-                _urgent.Enqueue(channel);
+                Hurry(channel);
             }
         }
     }
@@ -74,32 +74,14 @@ internal sealed class PositionChecker : IAsyncDisposable
     private void OnStep()
     {
         var now = Now;
-        List<NodeChannel> toRead = [];
         List<(NodeChannel Channel, StreamPosition Top)> toCompare = [];
         lock (_gate)
         {
-            while (_reads + toRead.Count < MaxReads && _urgent.TryDequeue(out var urgent))
-            {
-                toRead.Add(urgent);
-            }
-
-            while (_reads + toRead.Count < MaxReads && _watched.TryPeek(out var next) && next.Due <= now)
-            {
-                _watched.Dequeue();
-                if (_node.IsCurrent(next.Channel))
-                {
-                    toRead.Add(next.Channel);
-                    _watched.Enqueue((next.Channel, now + (long)Interval.TotalMilliseconds));
-                }
-            }
-
             while (_read.TryPeek(out var done) && done.Due <= now)
             {
                 _read.Dequeue();
                 toCompare.Add((done.Channel, done.Top));
             }
-
-            _reads += toRead.Count;
         }
 
         foreach (var (channel, top) in toCompare)
@@ -110,9 +92,74 @@ internal sealed class PositionChecker : IAsyncDisposable
             }
         }
 
-        foreach (var channel in toRead)
+        while (TryBegin(out var channel))
         {
-            _ = ReadAsync(channel);
+            _ = ReadAllAsync(channel);
+        }
+    }
+
+    /// <summary>A channel goes first, once. The gate is held.</summary>
+    private void Hurry(NodeChannel channel)
+    {
+        if (!channel.IsUrgent)
+        {
+            channel.IsUrgent = true;
+            _urgent.Enqueue(channel);
+        }
+    }
+
+    private bool TryBegin([NotNullWhen(true)] out NodeChannel? channel)
+    {
+        lock (_gate)
+        {
+            if (_reads >= MaxReads || !TryNext(out channel))
+            {
+                channel = null;
+                return false;
+            }
+
+            _reads++;
+            return true;
+        }
+    }
+
+    /// <summary>The next that is to be looked at now. The gate is held.</summary>
+    private bool TryNext([NotNullWhen(true)] out NodeChannel? channel)
+    {
+        if (_urgent.TryDequeue(out channel))
+        {
+            channel.IsUrgent = false;
+            return true;
+        }
+
+        var now = Now;
+        while (_watched.TryPeek(out var next) && next.Due <= now)
+        {
+            _watched.Dequeue();
+            if (_node.IsCurrent(next.Channel))
+            {
+                _watched.Enqueue((next.Channel, now + (long)Interval.TotalMilliseconds));
+                channel = next.Channel;
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Reads one, and then whatever is next as long as there is anything.</summary>
+    private async Task ReadAllAsync(NodeChannel channel)
+    {
+        for (NodeChannel? next = channel; next is not null; )
+        {
+            await ReadAsync(next);
+            lock (_gate)
+            {
+                if (!TryNext(out next))
+                {
+                    _reads--;
+                }
+            }
         }
     }
 
@@ -134,12 +181,10 @@ internal sealed class PositionChecker : IAsyncDisposable
                 }
             }
         }
-        finally
+        catch (Exception error)
         {
-            lock (_gate)
-            {
-                _reads--;
-            }
+            // A broker does not throw for what may happen: this is a fault, and the channel's next look comes all the same.
+            await Console.Error.WriteLineAsync($"A Hub channel's position was not read for a fault of the gateway: {error}");
         }
     }
 }

@@ -54,6 +54,12 @@ internal sealed class RefreshHandler(HubLoop loop)
             return;
         }
 
+        if (result.Outcome == JwtOutcome.Undecided)
+        {
+            loop.SendError(session, id, HubError.Internal);
+            return;
+        }
+
         if (result.Outcome != JwtOutcome.Valid || result.Claims!.User != session.User || result.Claims.Channel is not null)
         {
             loop.Disconnect(session, HubDisconnect.InvalidToken);
@@ -73,6 +79,12 @@ internal sealed class RefreshHandler(HubLoop loop)
         if (result.Outcome == JwtOutcome.Expired)
         {
             loop.SendError(session, id, HubError.TokenExpired);
+            return;
+        }
+
+        if (result.Outcome == JwtOutcome.Undecided)
+        {
+            loop.SendError(session, id, HubError.Internal);
             return;
         }
 

@@ -17,6 +17,8 @@ internal sealed class SessionExtras
 
     public long PresenceAt { get; set; }
 
+    public List<HubSubscription>? Parked { get; set; }
+
     /// <summary>Nothing is in it.</summary>
-    public bool IsEmpty => ConnInfo.IsEmpty && Held is null && HeldRest is null && Turn is null && TurnAt == 0 && PresenceAt == 0;
+    public bool IsEmpty => ConnInfo.IsEmpty && Held is null && HeldRest is null && Turn is null && TurnAt == 0 && PresenceAt == 0 && Parked is null;
 }

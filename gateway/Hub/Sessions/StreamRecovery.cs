@@ -81,10 +81,12 @@ internal static class StreamRecovery
             return publications.Count > 0 || (from.Epoch == history.Top.Epoch && from.Offset == history.Top.Offset);
         }
 
-        if (history.Status == BrokerStatus.WrongEpoch || (from.Epoch.Length > 0 && from.Epoch != history.Top.Epoch))
+        if (history.Status == BrokerStatus.WrongEpoch)
         {
             return false;
         }
+
+        // Of another epoch, and not wrong: the stream has gone on from there under a new one.
 
         return publications.Count == 0
             ? from.Offset == history.Top.Offset

@@ -69,9 +69,18 @@ internal sealed class SubscribeHandler(HubLoop loop)
         // Commands behind it wait, or one that takes it for granted would come first.
         session.IsBlocked = true;
         loop.Then(session, tokens.CheckAsync(command.Token), result => OnChecked(session, request, result));
-        if (!session.IsBlocked)
+    }
+
+    /// <summary>What waited for the client has gone: tries again where it was left.</summary>
+    public void Resume(HubSubscription subscription)
+    {
+        if (subscription.Is(SubscriptionFlags.Left))
         {
-            loop.Continue(session);
+            Abandoned(subscription);
+        }
+        else
+        {
+            ReadHistory(subscription);
         }
     }
 
@@ -210,6 +219,10 @@ internal sealed class SubscribeHandler(HubLoop loop)
         {
             loop.SendError(session, request.Id, HubError.TokenExpired);
         }
+        else if (result.Outcome == JwtOutcome.Undecided)
+        {
+            loop.SendError(session, request.Id, HubError.Internal);
+        }
         else if (
             result.Outcome != JwtOutcome.Valid
             || claims!.Channel != request.Channel
@@ -321,6 +334,20 @@ internal sealed class SubscribeHandler(HubLoop loop)
     {
         var session = subscription.Session;
         var reply = StreamRecovery.Conclude(subscription, history, loop.Refreshes.TimeLeft(subscription.ExpiresAt));
+        byte[]? frame = null;
+        if (subscription.Start.Answer.Connect is null)
+        {
+            frame = session.Codec.Framed(
+                subscription.Start.Answer.Id != 0
+                    ? session.Codec.Subscribe(subscription.Start.Answer.Id, reply)
+                    : session.Codec.PushSubscribe(subscription.Channel.Name, reply)
+            );
+            if (reply.Publications.Count > 0 && !Fits(subscription, frame.Length))
+            {
+                return;
+            }
+        }
+
         if (reply.WasRecovering)
         {
             loop.Counters.Recovered += reply.Recovered ? 1 : 0;
@@ -340,14 +367,23 @@ internal sealed class SubscribeHandler(HubLoop loop)
             return;
         }
 
-        loop.Send(
-            session,
-            subscription.Start.Answer.Id != 0
-                ? session.Codec.Subscribe(subscription.Start.Answer.Id, reply)
-                : session.Codec.PushSubscribe(subscription.Channel.Name, reply)
-        );
+        loop.Queue(session, frame!, null);
         GoLive(subscription);
         loop.Arm(session);
+    }
+
+    /// <summary>Whether a reply with what was missed fits behind what waits for the client. If not, it is read again when that has gone: several such replies are no reason to end a session that asks for no more than it may.</summary>
+    private bool Fits(HubSubscription subscription, int bytes)
+    {
+        var session = subscription.Session;
+        if (session.Out.Bytes + bytes <= loop.Options.Config.QueueBytes || loop.MakeRoom(session, bytes) || !session.IsWaiting)
+        {
+            return !session.IsClosed;
+        }
+
+        subscription.Flags &= ~SubscriptionFlags.DeltaReady;
+        (session.Parked ??= []).Add(subscription);
+        return false;
     }
 
     /// <summary>Unsubscribed before it stood: the command still gets its answer.</summary>

@@ -19,6 +19,9 @@ internal sealed class SubscriptionStart
 
     /// <summary>Publications that came before the reply has gone; null: none did.</summary>
     public List<HubPublication>? Early { get; set; }
+
+    /// <summary>Bytes of those.</summary>
+    public long EarlyBytes { get; set; }
 }
 
 /// <summary>How a subscription is answered.</summary>

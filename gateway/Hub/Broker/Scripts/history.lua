@@ -1,12 +1,12 @@
 -- Reads a channel's stream.
 -- KEYS: meta, stream
 -- ARGV: offset to read from or '', its epoch or '', publications at most (-1: all), 1 for the newest first, life of the meta in ms,
---       an epoch in case there is none
+--       an epoch in case there is none, the run_id of this server, zeros where it is not known
 -- Returns {top offset, epoch, 1 where the epoch asked for is another, entries}.
-local epoch, top = unpack(redis.call('HMGET', KEYS[1], 'e', 's'))
+local epoch, top, old, began = unpack(redis.call('HMGET', KEYS[1], 'e', 's', 'o', 'b'))
 if not epoch then
     epoch, top = ARGV[6], false
-    redis.call('HSET', KEYS[1], 'e', epoch)
+    redis.call('HSET', KEYS[1], 'e', epoch, 'r', ARGV[7])
     redis.call('DEL', KEYS[2])
 end
 top = top or '0'
@@ -14,7 +14,7 @@ if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[5]) then
     redis.call('PEXPIRE', KEYS[1], ARGV[5])
 end
 
-if ARGV[2] ~= '' and ARGV[2] ~= epoch then
+if ARGV[2] ~= '' and ARGV[2] ~= epoch and not (ARGV[2] == old and tonumber(ARGV[1]) <= tonumber(began)) then
     return {top, epoch, 1, {}}
 end
 

@@ -18,6 +18,7 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
 {
     private const string Secret = "sixteen bytes and more";
     private readonly Dictionary<HubSession, long> _wakes = [];
+    private readonly Dictionary<HubSession, byte[]> _parts = [];
     private int _descriptors;
 
     public HubHarness(HubConfig? config = null, Func<ManualTime, IHubBroker>? broker = null, JwksCache? fetched = null)
@@ -47,6 +48,9 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
 
     /// <summary>Sessions that take nothing: what is queued for them stays.</summary>
     public HashSet<HubSession> Stuck { get; } = [];
+
+    /// <summary>Bytes that the sockets of these still take; those of others take everything.</summary>
+    public Dictionary<HubSession, int> Room { get; } = [];
 
     public Dictionary<HubSession, HubDisconnect> Closed { get; } = [];
 
@@ -174,12 +178,19 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
             return;
         }
 
-        var bytes = new byte[session.Out.Bytes];
-        session.Out.Take(bytes).ShouldBe(bytes.Length);
-        Span<byte> rest = bytes;
-        while (!rest.IsEmpty)
+        var part = _parts.GetValueOrDefault(session) ?? [];
+        var count = Math.Min(session.Out.Bytes, Room.GetValueOrDefault(session, int.MaxValue));
+        var bytes = new byte[part.Length + count];
+        part.CopyTo(bytes, 0);
+        session.Out.Take(bytes.AsSpan(part.Length)).ShouldBe((int)count);
+        if (Room.ContainsKey(session))
         {
-            FrameHeader.TryRead(rest, out var header).ShouldBeTrue();
+            Room[session] -= (int)count;
+        }
+
+        Span<byte> rest = bytes;
+        while (FrameHeader.TryRead(rest, out var header) && header.Size + header.PayloadLength <= rest.Length)
+        {
             var payload = rest.Slice(header.Size, (int)header.PayloadLength);
             rest = rest[(header.Size + payload.Length)..];
             if (!Frames.TryGetValue(session, out var list))
@@ -188,6 +199,16 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
             }
 
             list.Add(JsonDocument.Parse(payload.ToArray()).RootElement.Clone());
+        }
+
+        _parts[session] = rest.ToArray();
+        if (session.Out.Count > 0 && !session.IsClosed)
+        {
+            Loop.Blocked(session);
+        }
+        else
+        {
+            Loop.Unblocked(session);
         }
     }
 

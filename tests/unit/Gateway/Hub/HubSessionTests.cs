@@ -109,6 +109,42 @@ public sealed class HubSessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Held_BehindATokenOfASubscription_GoesOnInOrder()
+    {
+        var keys = new TaskCompletionSource<ReadOnlyMemory<byte>>();
+        await using var hub = new HubHarness(fetched: new JwksCache(_ => keys.Task, TimeProvider.System));
+        var session = hub.Open();
+        var secret = System.Buffers.Text.Base64Url.EncodeToString("sixteen bytes and more"u8.ToArray());
+        hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{hub.Token("anna")}}}"}}""");
+        for (var i = 2; i < 200; i += 4)
+        {
+            var token = hub.Token("anna", more: $",\"channel\":\"private:{i}\"");
+            hub.Send(
+                session,
+                $$$"""{"id":{{{i}}},"subscribe":{"channel":"private:{{{i}}}","token":"{{{token}}}"}}"""
+                    + $"\n{{\"id\":{i + 1},\"subscribe\":{{\"channel\":\"chat:{i}\"}}}}"
+            );
+            hub.Send(session, $$$"""{"id":{{{i + 2}}},"publish":{"channel":"chat:{{{i}}}","data":{"n":1}}}""");
+            hub.Send(session, $$$"""{"id":{{{i + 3}}},"unsubscribe":{"channel":"private:{{{i}}}"}}""");
+        }
+
+        hub.Closed.ShouldBeEmpty();
+        keys.SetResult(Encoding.UTF8.GetBytes($$"""{"keys":[{"kty":"oct","k":"{{secret}}"}]}"""));
+
+        var ids = new List<int>();
+        await Testing.Until.TrueAsync(
+            () =>
+            {
+                ids.AddRange(hub.Read(session).Where(one => one.TryGetProperty("id", out _)).Select(one => one.GetProperty("id").GetInt32()));
+                return ids.Count >= 201;
+            },
+            TimeSpan.FromSeconds(30),
+            "all are answered"
+        );
+        ids.ShouldBe(Enumerable.Range(1, 201));
+    }
+
+    [Fact]
     public void Held_TooMuch_Closes()
     {
         var session = _hub.Open();
@@ -232,6 +268,41 @@ public sealed class HubSessionTests : IAsyncLifetime
 
         _hub.Closed[silent].ShouldBe(HubDisconnect.NoPong);
         _hub.Closed.ShouldNotContainKey(good);
+    }
+
+    [Fact]
+    public async Task Pings_TwoBeforeTheFirstPong_AreBothAnswered()
+    {
+        await using var hub = new HubHarness(HubHarness.Config() with { PingInterval = TimeSpan.FromSeconds(5) });
+        var session = hub.Connect();
+        var pings = 0;
+        for (var i = 0; i < 40 && pings < 2; i++)
+        {
+            hub.Advance(TimeSpan.FromMilliseconds(500));
+            pings += hub.Read(session).Count;
+        }
+
+        hub.Send(session, "{}");
+        hub.Send(session, "{}");
+
+        hub.Closed.ShouldBeEmpty();
+        hub.Send(session, "{}");
+        hub.Closed[session].ShouldBe(HubDisconnect.BadRequest, "nobody asked for a third");
+    }
+
+    [Fact]
+    public void Pong_WhileCommandsAreHeld_Counts()
+    {
+        var session = _hub.Connect();
+        session.IsBlocked = true;
+        _hub.Advance(TimeSpan.FromSeconds(26));
+        _hub.Read(session).ShouldNotBeEmpty();
+
+        _hub.Send(session, "{}");
+
+        session.PongBy.ShouldBe(0);
+        session.Held.ShouldBeNull();
+        _hub.Closed.ShouldBeEmpty();
     }
 
     [Fact]

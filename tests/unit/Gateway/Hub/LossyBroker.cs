@@ -14,6 +14,9 @@ internal sealed class LossyBroker(TimeProvider time) : IHubBroker, IHubReceiver
     /// <summary>Answers to reads of history come when <see cref="AnswerReads"/> says so, with what there was when they were asked for.</summary>
     public bool HoldsReads { get; set; }
 
+    /// <summary>What a read of history waits for; null: nothing.</summary>
+    public Func<Task>? OnRead { get; set; }
+
     public int Waiting => _waiting.Count;
 
     public bool IsAvailable => true;
@@ -58,6 +61,11 @@ internal sealed class LossyBroker(TimeProvider time) : IHubBroker, IHubReceiver
 
     public async ValueTask<HistoryResult> HistoryAsync(string channel, HistoryQuery query)
     {
+        if (OnRead is { } onRead)
+        {
+            await onRead();
+        }
+
         // What is held back is what was true when it was asked for.
         var answer = await _inner.HistoryAsync(channel, query);
         if (!HoldsReads)

@@ -213,6 +213,90 @@ public sealed class RedisBrokerFaultTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AnotherLife_ThatLacksTheLastMoments_AndIsPublishedToBeyondThem_RecoversOnlyWhoDidNotSeeThem(bool restarts)
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var replica = restarts ? null : await RedisServer.StartAsync("--replicaof", "127.0.0.1", $"{redis.Port}");
+        var publisher = await StartAsync(redis.Port, out _);
+        PublishResult last = default;
+        for (var i = 1; i <= 95; i++)
+        {
+            await Result(async () => last = await publisher.PublishAsync("c", Bytes($"{i}"), Kept));
+        }
+
+        if (replica is null)
+        {
+            await redis.CliAsync("SAVE");
+        }
+        else
+        {
+            await Until.TrueAsync(
+                async () => await replica.CliAsync("HGET", new BrokerKeys("default/f").Meta("c"), "s") == "95",
+                Limit,
+                "it is copied"
+            );
+            await replica.CliAsync("REPLICAOF", "NO", "ONE");
+        }
+
+        for (var i = 96; i <= 100; i++)
+        {
+            await Result(async () => last = await publisher.PublishAsync("c", Bytes($"{i}"), Kept));
+        }
+
+        await publisher.DisposeAsync();
+        redis.Kill();
+        if (replica is null)
+        {
+            await redis.StartAgainAsync();
+        }
+
+        // Nobody is left who has seen the hundredth but clients that come back.
+        await using var broker = await StartAsync(replica?.Port ?? redis.Port, out var received);
+        await Until.TrueAsync(async () => await broker.SubscribeAsync("c") == BrokerStatus.Ok, Limit, "subscribed");
+        var (epoch, fresh) = (last.Position.Epoch, default(PublishResult));
+        var quiet = await Result(() => Since(95));
+        (quiet.Top, quiet.Publications.Count).ShouldBe((new StreamPosition(95, epoch), 0), "nothing came yet, and who was there goes on");
+        for (var i = 96; i <= 105; i++)
+        {
+            await Result(async () => fresh = await broker.PublishAsync("c", Bytes($"other {i}"), Kept));
+        }
+
+        fresh.Position.Offset.ShouldBe(105ul);
+        fresh.Position.Epoch.ShouldNotBe(epoch);
+        (await Since(100)).Status.ShouldBe(BrokerStatus.WrongEpoch);
+        (await Since(96)).Status.ShouldBe(BrokerStatus.WrongEpoch);
+        var read = await Result(() => Since(95));
+        read.Top.ShouldBe(fresh.Position);
+        read.Publications.Select(one => Encoding.UTF8.GetString(one.Payload.Span))
+            .ShouldBe(Enumerable.Range(96, 10).Select(i => $"other {i}"));
+        (await Result(() => Since(90))).Publications.Count.ShouldBe(15);
+        await Until.TrueAsync(() => received.Of("c").Count >= 10, Limit, "all have come");
+        received.Of("c").ShouldAllBe(one => one.Position.Epoch == fresh.Position.Epoch);
+
+        ValueTask<HistoryResult> Since(ulong offset) =>
+            broker.HistoryAsync("c", new HistoryQuery(new StreamPosition(offset, epoch), -1, false, Kept.MetaTtl));
+    }
+
+    [Fact]
+    public async Task Restart_ScriptsAreKnownBeforeTheyAreCalled()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var broker = await StartAsync(redis.Port, out _);
+        redis.Kill();
+        await Until.TrueAsync(() => !broker.IsAvailable, Limit, "it knows");
+        await redis.StartAgainAsync();
+        await Until.TrueAsync(() => broker.IsAvailable, Limit, "it is back");
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => broker.PublishAsync("c", Bytes($"{i}"), Kept).AsTask()));
+
+        results.Where(result => result.Status == BrokerStatus.Ok).Select(result => result.Position.Offset).ShouldBeInOrder();
+        results.ShouldContain(result => result.Status == BrokerStatus.Ok);
+        (await redis.CliAsync("INFO", "commandstats")).ShouldNotContain("cmdstat_eval:");
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("x")]
     [InlineData("p")]

@@ -1,0 +1,249 @@
+using System.Text;
+using System.Text.Json;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Protocol;
+
+namespace Mooring.Gateway.Tests.Hub;
+
+/// <summary>Much at once: whoever reads gets it all, however much comes within one turn; whoever does not is slow as before.</summary>
+public sealed class HubBurstTests : IAsyncLifetime
+{
+    private readonly HubHarness _hub = new(
+        HubHarness.Config(
+            new HubNamespaceConfig
+            {
+                Name = "long",
+                Subscribe = HubAudience.Everyone,
+                History = new HubHistoryConfig { Size = 300, Ttl = TimeSpan.FromMinutes(5) },
+            },
+            new HubNamespaceConfig
+            {
+                Name = "seen",
+                Subscribe = HubAudience.Everyone,
+                JoinLeave = true,
+            },
+            new HubNamespaceConfig
+            {
+                Name = "newest",
+                Subscribe = HubAudience.Everyone,
+                WhenQueueFull = HubOverflow.DropNewest,
+            }
+        )
+    );
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _hub.DisposeAsync();
+
+    [Theory]
+    [InlineData("chat:a", 2000, 10)]
+    [InlineData("plain:a", 2000, 10)]
+    [InlineData("newest:a", 5000, 10)]
+    [InlineData("chat:a", 60, 62_000)]
+    public void WithinOneTurn_WhoeverReadsGetsAll(string channel, int count, int bytes)
+    {
+        var session = _hub.Connect();
+        _hub.Ask(session, $$$"""{"id":2,"subscribe":{"channel":"{{{channel}}}"}}""");
+
+        Post(channel, count, bytes);
+        _hub.Settle();
+
+        _hub.Closed.ShouldBeEmpty();
+        var pushes = _hub.Read(session);
+        pushes.Count.ShouldBe(count);
+        pushes
+            .Select(one => one.GetProperty("push").GetProperty("pub").GetProperty("data").GetProperty("n").GetInt32())
+            .ShouldBe(Enumerable.Range(0, count));
+        (_hub.Loop.Counters.DroppedNewest + _hub.Loop.Counters.Insufficient).ShouldBe(0);
+    }
+
+    [Fact]
+    public void WithinOneTurn_OneClientsManyCommandsHarmNoSubscriber()
+    {
+        var (reader, sender) = (_hub.Connect(), _hub.Connect());
+        _hub.Ask(reader, """{"id":2,"subscribe":{"channel":"chat:a"}}""");
+
+        var message = string.Join('\n', Enumerable.Range(2, 1500).Select(i => $$$"""{"id":{{{i}}},"publish":{"channel":"chat:a","data":1}}"""));
+        _hub.Send(sender, message);
+
+        _hub.Closed.ShouldBeEmpty();
+        _hub.Read(reader).Count.ShouldBe(1500);
+        _hub.Read(sender).Count.ShouldBe(1500);
+    }
+
+    [Fact]
+    public void WithinOneTurn_JoinsAndLeavesMakeNobodySlow()
+    {
+        var session = _hub.Connect();
+        _hub.Ask(session, """{"id":2,"subscribe":{"channel":"seen:a","join_leave":true}}""");
+        _hub.Read(session);
+        var info = PublicationParts.EncodeInfo(new ClientInfo("u", Guid.NewGuid().ToString(), Encoding.UTF8.GetBytes($"\"{new string('x', 500)}\""), default));
+        for (var i = 0; i < 3000; i++)
+        {
+            _hub.Node.OnPresence("seen:a", joined: i % 2 == 0, info);
+        }
+
+        _hub.Settle();
+
+        _hub.Closed.ShouldBeEmpty();
+        _hub.Read(session).Count.ShouldBe(3000);
+    }
+
+    [Fact]
+    public void WhoeverDoesNotRead_IsStillSlow()
+    {
+        var session = _hub.Connect();
+        _hub.Ask(session, """{"id":2,"subscribe":{"channel":"plain:a"}}""");
+        _hub.Room[session] = 500;
+
+        Post("plain:a", 1000, 10);
+        _hub.Settle();
+        _hub.Closed.ShouldBeEmpty();
+        Post("plain:a", 20, 10);
+        _hub.Settle();
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.Slow);
+        _hub.Loop.Counters.Slow.ShouldBe(1);
+    }
+
+    [Fact]
+    public void WhoeverDoesNotRead_IsSlowByBytes()
+    {
+        var session = _hub.Connect();
+        _hub.Ask(session, """{"id":2,"subscribe":{"channel":"plain:a"}}""");
+        _hub.Room[session] = 500;
+
+        Post("plain:a", 30, 60_000);
+        _hub.Settle();
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.Slow);
+    }
+
+    [Fact]
+    public void WhoeverReadsAPart_GetsTheRestLater()
+    {
+        var session = _hub.Connect();
+        _hub.Ask(session, """{"id":2,"subscribe":{"channel":"plain:a"}}""");
+        _hub.Room[session] = 20_000;
+
+        Post("plain:a", 900, 10);
+        _hub.Settle();
+        var got = _hub.Read(session).Count;
+        got.ShouldBeInRange(1, 899);
+        _hub.Room.Remove(session);
+        _hub.Flush(session);
+
+        (got + _hub.Read(session).Count).ShouldBe(900);
+        _hub.Closed.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Recovery_OfMoreThanTheQueueHolds_IsTaken()
+    {
+        var first = History("long:a", 40, 60_000);
+
+        var session = _hub.Open();
+        _hub.Send(session, $$$"""{"id":1,"connect":{}}{{{"\n"}}}{{{Recover(2, "long:a", first)}}}""");
+
+        _hub.Closed.ShouldBeEmpty();
+        var reply = _hub.Read(session)[^1].GetProperty("subscribe");
+        reply.GetProperty("recovered").GetBoolean().ShouldBeTrue();
+        reply.GetProperty("publications").GetArrayLength().ShouldBe(40);
+    }
+
+    [Fact]
+    public void Recovery_OfManyChannels_WaitsForWhatTheClientHasYetToTake()
+    {
+        var positions = Enumerable.Range(0, 6).Select(i => History($"long:{i}", 10, 60_000)).ToList();
+        var session = _hub.Connect();
+        _hub.Room[session] = 100_000;
+
+        _hub.Send(session, string.Join('\n', positions.Select((position, i) => Recover(i + 2, $"long:{i}", position))));
+        _hub.Publish("long:5", """{"n":10}""");
+        _hub.Closed.ShouldBeEmpty();
+        session.Out.Bytes.ShouldBeLessThan(3 * 1024 * 1024);
+
+        var replies = new List<JsonElement>();
+        for (var i = 0; i < 200 && replies.Count < 7; i++)
+        {
+            _hub.Room[session] = 300_000;
+            _hub.Flush(session);
+            replies.AddRange(_hub.Read(session));
+        }
+
+        _hub.Closed.ShouldBeEmpty();
+        var subscribed = replies.Where(one => one.TryGetProperty("subscribe", out _)).ToList();
+        subscribed.Select(one => one.GetProperty("id").GetInt32()).Order().ShouldBe(Enumerable.Range(2, 6));
+        subscribed.ShouldAllBe(one => one.GetProperty("subscribe").GetProperty("recovered").GetBoolean());
+        // What was published meanwhile came once: in the reply that was made later, or behind it.
+        var last = subscribed.Single(one => one.GetProperty("id").GetInt32() == 7).GetProperty("subscribe").GetProperty("publications");
+        var pushes = replies.Count(one => one.TryGetProperty("push", out _));
+        (last.GetArrayLength() + pushes).ShouldBe(11);
+        _hub.Loop.Counters.Recovered.ShouldBe(6);
+        _hub.Loop.Counters.Clients.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Recovery_ThatIsParked_EndsWithItsSession()
+    {
+        var positions = Enumerable.Range(0, 6).Select(i => History($"long:{i}", 10, 60_000)).ToList();
+        var session = _hub.Connect();
+        _hub.Room[session] = 1000;
+
+        _hub.Send(session, string.Join('\n', positions.Select((position, i) => Recover(i + 2, $"long:{i}", position))));
+        _hub.Advance(TimeSpan.FromSeconds(32));
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.Slow);
+        _hub.Loop.CountChannels(100).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Posted_MoreThanTheLoopMayHold_IsDroppedAndCounted()
+    {
+        var session = _hub.Connect();
+        _hub.Ask(session, """{"id":2,"subscribe":{"channel":"plain:a"}}""");
+
+        Post("plain:a", 70, 1_000_000);
+
+        _hub.Loop.Overruns.ShouldBeGreaterThan(0);
+        var kept = 70 - (int)_hub.Loop.Overruns;
+        _hub.Loop.Backlog.ShouldBe(kept);
+        _hub.Settle();
+        _hub.Read(session).Count.ShouldBe(kept);
+        _hub.Loop.Backlog.ShouldBe(0);
+    }
+
+    private static string Recover(int id, string channel, StreamPosition position) =>
+        $$$"""{"id":{{{id}}},"subscribe":{"channel":"{{{channel}}}","recover":true,"offset":{{{position.Offset}}},"epoch":"{{{position.Epoch}}}"}}""";
+
+    /// <summary>Fills a channel's history; returns where it began.</summary>
+    private StreamPosition History(string channel, int count, int bytes)
+    {
+        var before = _hub.Broker.HistoryAsync(channel, new HistoryQuery(null, 0, false, TimeSpan.FromMinutes(10))).Result();
+        Post(channel, count, bytes);
+        _hub.Settle();
+        return before.Top;
+    }
+
+    /// <summary>All of one turn: none of it is delivered yet.</summary>
+    private void Post(string channel, int count, int bytes)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            var json = $$"""{"n":{{i}},"fill":"{{new string('x', bytes)}}"}""";
+            var payload = PublicationParts.Encode(Encoding.UTF8.GetBytes(json), null, null, 0);
+            _hub.Broker.PublishAsync(channel, payload, _hub.Node.Options.Find(channel)!.Publish).IsCompletedSuccessfully.ShouldBeTrue();
+        }
+    }
+}
+
+/// <summary>Answers of a broker in memory, which are there at once.</summary>
+file static class Completed
+{
+    public static T Result<T>(this ValueTask<T> task)
+    {
+        task.IsCompletedSuccessfully.ShouldBeTrue();
+        return task.GetAwaiter().GetResult();
+    }
+}
