@@ -24,6 +24,9 @@ internal sealed record HubLoad
     /// <summary>Clients that have not taken yet what was sent to them.</summary>
     public required long Waiting { get; init; }
 
+    /// <summary>What waits for those, together; the age is the oldest's.</summary>
+    public required QueueDepth Queued { get; init; }
+
     public required long Commands { get; init; }
 
     public required long Errors { get; init; }
@@ -71,6 +74,7 @@ internal sealed record HubLoad
     {
         var loops = node.Loops;
         var counters = loops.Select(static loop => loop.Counters).ToList();
+        var queued = loops.Select(static loop => loop.LookAtQueues()).ToList();
         return new HubLoad
         {
             Listener = listener,
@@ -79,6 +83,11 @@ internal sealed record HubLoad
             Channels = node.ChannelCount,
             Backlog = loops.Sum(static loop => (long)loop.Backlog),
             Waiting = counters.Sum(static c => c.Waiting),
+            Queued = new QueueDepth(
+                queued.Sum(static one => one.Frames),
+                queued.Sum(static one => one.Bytes),
+                queued.Select(static one => one.Oldest).DefaultIfEmpty().Max()
+            ),
             Commands = counters.Sum(static c => c.Commands),
             Errors = counters.Sum(static c => c.Errors),
             Received = counters.Sum(static c => c.Received),

@@ -11,6 +11,9 @@ internal static class JwtVerifier
 
     private const int MaxSubscriptions = 1024;
 
+    /// <summary>Longest user, in bytes of UTF-8: presence has one byte for it.</summary>
+    private const int MaxUserBytes = 255;
+
     /// <param name="token">Compact serialization: three parts in base64url.</param>
     /// <param name="keys">Who may have signed it.</param>
     /// <param name="rules">What else it must say.</param>
@@ -126,12 +129,18 @@ internal static class JwtVerifier
             return new JwtResult(JwtOutcome.Expired, null, "expired");
         }
 
+        var user = Text(body, "sub") ?? "";
+        if (System.Text.Encoding.UTF8.GetByteCount(user) > MaxUserBytes)
+        {
+            return Invalid("sub is longer than 255 bytes");
+        }
+
         var renewAt = Seconds(body, "expire_at");
         return new JwtResult(
             JwtOutcome.Valid,
             new JwtClaims
             {
-                User = Text(body, "sub") ?? "",
+                User = user,
                 ExpiresAt = renewAt is { } at ? (at == 0 ? null : at) : expires,
                 Info = ReadInfo(body),
                 Channel = Text(body, "channel"),

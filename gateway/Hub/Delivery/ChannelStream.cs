@@ -23,7 +23,7 @@ internal sealed unsafe class ChannelStream
 
     public int Count { get; private set; }
 
-    /// <summary>Bytes of the payloads.</summary>
+    /// <summary>Bytes of the payloads, and of what keeps each.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>Milliseconds of the broker's clock at which the publications expire.</summary>
@@ -39,14 +39,15 @@ internal sealed unsafe class ChannelStream
 
     /// <param name="payload">Copied.</param>
     /// <param name="size">Publications kept, this one included.</param>
-    public void Add(ReadOnlySpan<byte> payload, int size)
+    /// <param name="now">When, in the unit of all streams of a broker.</param>
+    public void Add(ReadOnlySpan<byte> payload, int size, long now)
     {
         while (Count > 0 && Count >= size)
         {
             DropFirst();
         }
 
-        var node = _log.Add(_number, payload);
+        var node = _log.Add(_number, payload, now);
         if (Count == 0)
         {
             _first = node;
@@ -59,14 +60,14 @@ internal sealed unsafe class ChannelStream
         _last = node;
         Top++;
         Count++;
-        Bytes += payload.Length;
+        Bytes += payload.Length + sizeof(HistoryNode);
     }
 
     /// <summary>Drops the oldest, of which there is one; returns its bytes.</summary>
     public int DropFirst()
     {
         var node = _first;
-        var bytes = node->Length;
+        var bytes = node->Length + sizeof(HistoryNode);
         _first = node->Next;
         _log.Remove(node);
         Bytes -= bytes;

@@ -16,6 +16,10 @@ internal sealed unsafe class HistoryLog
     private readonly Stack<int> _free = new();
     private HistoryNode* _oldest;
     private HistoryNode* _newest;
+    private long _oldestAt = long.MaxValue;
+
+    /// <summary>When the oldest of all came, as its caller said; the far future where there is none. From any thread.</summary>
+    public long OldestAt => Volatile.Read(ref _oldestAt);
 
     /// <summary>The stream whose publication is the oldest of all; null: there are none.</summary>
     public ChannelStream? Oldest => _oldest == null ? null : _streams[_oldest->Stream];
@@ -41,12 +45,16 @@ internal sealed unsafe class HistoryLog
     }
 
     /// <summary>A copy of a payload, the newest of all.</summary>
-    public HistoryNode* Add(int stream, ReadOnlySpan<byte> payload)
+    /// <param name="stream">Its number.</param>
+    /// <param name="payload">Copied.</param>
+    /// <param name="now">Compared between logs.</param>
+    public HistoryNode* Add(int stream, ReadOnlySpan<byte> payload, long now)
     {
         var node = (HistoryNode*)NativeMemory.Alloc((nuint)(sizeof(HistoryNode) + payload.Length));
         *node = new HistoryNode
         {
             Older = _newest,
+            Came = now,
             Stream = stream,
             Length = payload.Length,
         };
@@ -54,6 +62,7 @@ internal sealed unsafe class HistoryLog
         if (_newest == null)
         {
             _oldest = node;
+            Volatile.Write(ref _oldestAt, now);
         }
         else
         {
@@ -70,6 +79,7 @@ internal sealed unsafe class HistoryLog
         if (node->Older == null)
         {
             _oldest = node->Newer;
+            Volatile.Write(ref _oldestAt, _oldest == null ? long.MaxValue : _oldest->Came);
         }
         else
         {
@@ -100,6 +110,9 @@ internal unsafe struct HistoryNode
 
     /// <summary>And after.</summary>
     public HistoryNode* Newer;
+
+    /// <summary>When.</summary>
+    public long Came;
 
     /// <summary>Its stream's number.</summary>
     public int Stream;

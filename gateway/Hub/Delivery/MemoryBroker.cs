@@ -244,16 +244,57 @@ internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBrok
     {
         var stream = StreamOf(stripe, entry, now);
         var before = stream.Bytes;
-        stream.Add(payload.Span, options.HistorySize);
+        stream.Add(payload.Span, options.HistorySize, now);
         stream.Expires = now + Milliseconds(options.HistoryTtl);
         stream.MetaExpires = Math.Max(stream.MetaExpires, now + Math.Max(Milliseconds(options.MetaTtl), Milliseconds(options.HistoryTtl)));
         var over = Interlocked.Add(ref _bytes, stream.Bytes - before) - maxBytes;
         if (over > 0)
         {
-            Interlocked.Add(ref _bytes, -stripe.Trim(over));
+            Trim(stripe, over);
         }
 
         return stream.Position;
+    }
+
+    /// <summary>Drops what is oldest over all stripes, until that many bytes are free. One that somebody is just using is passed over: the own one never is.</summary>
+    private void Trim(MemoryStripe own, long bytes)
+    {
+        while (bytes > 0)
+        {
+            var oldest = own;
+            foreach (var stripe in _stripes)
+            {
+                oldest = stripe.Log.OldestAt < oldest.Log.OldestAt ? stripe : oldest;
+            }
+
+            var freed = oldest == own ? own.DropOldest() : TryDrop(oldest);
+            freed = freed == 0 && oldest != own ? own.DropOldest() : freed;
+            if (freed == 0)
+            {
+                return;
+            }
+
+            Interlocked.Add(ref _bytes, -freed);
+            bytes -= freed;
+        }
+    }
+
+    private static long TryDrop(MemoryStripe stripe)
+    {
+        // Never waited for: whoever has it may wait for this one.
+        if (!stripe.Gate.TryEnter())
+        {
+            return 0;
+        }
+
+        try
+        {
+            return stripe.DropOldest();
+        }
+        finally
+        {
+            stripe.Gate.Exit();
+        }
     }
 
     private ChannelStream StreamOf(MemoryStripe stripe, MemoryChannel entry, long now)

@@ -12,17 +12,8 @@ internal sealed class MemoryStripe
 
     public MemoryChannel? Find(string channel) => Channels.GetValueOrDefault(channel);
 
-    /// <summary>Drops the oldest publications, whatever their channel, until that many bytes are free or nothing is left; returns how many bytes were.</summary>
-    public long Trim(long bytes)
-    {
-        long freed = 0;
-        while (freed < bytes && Log.Oldest is { } stream)
-        {
-            freed += stream.DropFirst();
-        }
-
-        return freed;
-    }
+    /// <summary>Drops the oldest publication, whatever its channel; returns its bytes, or 0 where there is none.</summary>
+    public long DropOldest() => Log.Oldest?.DropFirst() ?? 0;
 
     /// <summary>Drops what has expired, and channels with nothing left; returns how many bytes of history are free.</summary>
     public long Expire(long now)

@@ -74,8 +74,14 @@ internal sealed unsafe class HubIo : IDisposable
             Array.Resize(ref _sessions, Math.Max(client + 1, _sessions.Length * 2));
         }
 
-        var session = hub.Open(client, codec);
+        var session = LoopOf(hub.Node).Open(client, codec);
         _sessions[client] = session;
+        if (hub.Node.IsRetired)
+        {
+            session.Loop.Disconnect(session, HubDisconnect.ForceReconnect);
+            return;
+        }
+
         if (!early.IsEmpty)
         {
             var copy = early.ToArray();
@@ -186,6 +192,14 @@ internal sealed unsafe class HubIo : IDisposable
     {
         RunRounds();
         _turn.End();
+        for (var i = _all.Count - 1; i >= 0; i--)
+        {
+            if (_all[i].Node.IsRetired && _all[i].IsIdle)
+            {
+                _hubs.Remove(_all[i].Node);
+                _all.RemoveAt(i);
+            }
+        }
     }
 
     public void Dispose()

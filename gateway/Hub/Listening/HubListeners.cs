@@ -86,6 +86,7 @@ internal sealed class HubListeners(string gateway, HubBrokers brokers, TimeProvi
         Volatile.Write(ref _problems, []);
         foreach (var node in gone)
         {
+            node.IsRetired = true;
             Send(node, HubDisconnect.ForceReconnect);
         }
 

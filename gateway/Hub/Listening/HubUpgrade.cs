@@ -9,7 +9,7 @@ namespace Mooring.Gateway.Hub.Listening;
 internal static class HubUpgrade
 {
     /// <summary>Whether the request is for the HTTP API.</summary>
-    public static bool IsApi(HttpHead head, ReadOnlySpan<byte> data) => head.Target.Of(data).StartsWith("/api"u8);
+    public static bool IsApi(HttpHead head, ReadOnlySpan<byte> data) => head.Target.Of(data).StartsWith("/api/"u8);
 
     /// <summary>The encoding that the client asks for, by subprotocol or by query.</summary>
     /// <param name="head">A whole head.</param>

@@ -3,44 +3,48 @@ namespace Mooring.Gateway.Hub.Queues;
 /// <summary>One queue in memory. Pure but for the clock that is passed in, in milliseconds. Not thread-safe.</summary>
 internal sealed class MemoryQueue
 {
+    /// <summary>Keys of jobs that are known at a time; with more, the newest are not noted.</summary>
+    private const int MaxKeys = 65_536;
+
     private readonly Dictionary<long, Stored> _jobs = [];
     private readonly Dictionary<string, Group> _groups = [];
-    private readonly Dictionary<string, (long Id, long Expires)> _keys = [];
+    private readonly Dictionary<string, long> _keys = [];
+    private readonly Queue<(string Key, long Expires)> _ends = new(); // in their order, since all live equally long
     private long _last;
-    private long _bytes;
 
-    /// <summary>Nothing would be lost with it.</summary>
-    public bool IsEmpty => _jobs.Count == 0 && _keys.Count == 0;
+    /// <summary>Of all jobs' payloads.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Whether nothing would be lost with it.</summary>
+    public bool IsEmpty(long now)
+    {
+        ForgetKeys(now);
+        return _jobs.Count == 0 && _keys.Count == 0;
+    }
 
     /// <summary>The job's id and whether its key was known; null: the queue is full.</summary>
     public (long Id, bool Known)? Enqueue(in JobDraft job, QueueOptions options, long now, long keyLife)
     {
-        foreach (var (key, (_, expires)) in _keys)
-        {
-            if (expires <= now)
-            {
-                _keys.Remove(key);
-            }
-        }
-
+        ForgetKeys(now);
         if (job.Key is not null && _keys.TryGetValue(job.Key, out var known))
         {
-            return (known.Id, true);
+            return (known, true);
         }
 
-        if (_jobs.Count >= options.MaxJobs || _bytes + job.Payload.Length > options.MaxBytes)
+        if (_jobs.Count >= options.MaxJobs || Bytes + job.Payload.Length > options.MaxBytes)
         {
             return null;
         }
 
         var id = ++_last;
         _jobs[id] = new Stored(job.Payload, options.Groups.Count);
-        _bytes += job.Payload.Length;
+        Bytes += job.Payload.Length;
+        var wait = (long)job.Delay.TotalMilliseconds;
         foreach (var name in options.Groups)
         {
             var group = GroupOf(name);
-            group.Records[id] = new Record(0, job.Priority, now, "");
-            var wait = (long)job.Delay.TotalMilliseconds;
+            // It ages from when it may be done: one that is to wait for longer than jobs live is done all the same.
+            group.Records[id] = new Record(0, job.Priority, now + wait, "");
             if (wait > 0)
             {
                 group.Delayed.Add((now + wait, id));
@@ -51,9 +55,10 @@ internal sealed class MemoryQueue
             }
         }
 
-        if (job.Key is not null)
+        if (job.Key is not null && _keys.Count < MaxKeys)
         {
-            _keys[job.Key] = (id, now + keyLife);
+            _keys[job.Key] = id;
+            _ends.Enqueue((job.Key, now + keyLife));
         }
 
         return (id, false);
@@ -238,7 +243,15 @@ internal sealed class MemoryQueue
         }
 
         _jobs.Remove(id);
-        _bytes -= stored.Payload.Length;
+        Bytes -= stored.Payload.Length;
+    }
+
+    private void ForgetKeys(long now)
+    {
+        while (_ends.TryPeek(out var first) && first.Expires <= now)
+        {
+            _keys.Remove(_ends.Dequeue().Key);
+        }
     }
 
     private Group GroupOf(string name)

@@ -3,17 +3,38 @@ using Mooring.Gateway.Hub.Delivery;
 namespace Mooring.Gateway.Hub.Queues;
 
 /// <summary>The queues of a fleet that is one gateway: in this process's memory, and gone with it. Thread-safe.</summary>
-internal sealed class MemoryQueues(TimeProvider time) : IHubQueues
+/// <param name="time">Ages.</param>
+/// <param name="maxBytes">Bytes of the jobs of all queues; with more, none is taken.</param>
+internal sealed class MemoryQueues(TimeProvider time, long maxBytes = MemoryQueues.DefaultMaxBytes) : IHubQueues
 {
+    public const long DefaultMaxBytes = 256L * 1024 * 1024;
+
     /// <summary>How long the key of a job is known.</summary>
     internal const long KeyLife = 300_000;
 
     /// <summary>Queues at most; another is full before it begins.</summary>
     private const int MaxQueues = 100_000;
 
+    /// <summary>Between two looks for queues that are empty, which are at all of them; in milliseconds.</summary>
+    private const long SweepInterval = 1000;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, MemoryQueue> _queues = [];
     private Action<string>? _ready;
+    private long _bytes;
+    private long? _swept;
+
+    /// <summary>Bytes of all jobs.</summary>
+    public long Bytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _bytes;
+            }
+        }
+    }
 
     private long Now => time.GetTimestamp() / (time.TimestampFrequency / 1000);
 
@@ -24,18 +45,14 @@ internal sealed class MemoryQueues(TimeProvider time) : IHubQueues
         (long Id, bool Known)? result;
         lock (_gate)
         {
+            if (_bytes + job.Payload.Length > maxBytes)
+            {
+                return new(new EnqueueResult(BrokerStatus.Overloaded, 0));
+            }
+
             if (!_queues.TryGetValue(queue, out var known))
             {
-                if (_queues.Count >= MaxQueues)
-                {
-                    foreach (var (name, empty) in _queues)
-                    {
-                        if (empty.IsEmpty)
-                        {
-                            _queues.Remove(name);
-                        }
-                    }
-                }
+                Sweep();
 
                 if (_queues.Count >= MaxQueues)
                 {
@@ -45,7 +62,9 @@ internal sealed class MemoryQueues(TimeProvider time) : IHubQueues
                 _queues[queue] = known = new MemoryQueue();
             }
 
+            var before = known.Bytes;
             result = known.Enqueue(job, options, Now, KeyLife);
+            _bytes += known.Bytes - before;
         }
 
         if (result is not { } enqueued)
@@ -100,7 +119,34 @@ internal sealed class MemoryQueues(TimeProvider time) : IHubQueues
     {
         lock (_gate)
         {
-            return ValueTask.FromResult(_queues.TryGetValue(queue, out var known) ? act(known) : unknown);
+            if (!_queues.TryGetValue(queue, out var known))
+            {
+                return ValueTask.FromResult(unknown);
+            }
+
+            var before = known.Bytes;
+            var result = act(known);
+            _bytes += known.Bytes - before;
+            return ValueTask.FromResult(result);
+        }
+    }
+
+    /// <summary>Where there are too many, those go that have nothing. The gate is held.</summary>
+    private void Sweep()
+    {
+        var now = Now;
+        if (_queues.Count < MaxQueues || now - _swept < SweepInterval)
+        {
+            return;
+        }
+
+        _swept = now;
+        foreach (var (name, queue) in _queues)
+        {
+            if (queue.IsEmpty(now))
+            {
+                _queues.Remove(name);
+            }
         }
     }
 }

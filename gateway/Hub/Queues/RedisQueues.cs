@@ -44,7 +44,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
                     options.Groups.Count,
                     options.MaxJobs,
                     options.MaxBytes,
-                    Life(options),
+                    Life(options) + Milliseconds(job.Delay),
                     job.Key is null ? "" : MemoryQueues.KeyLife,
                     name,
                     Verb(name),

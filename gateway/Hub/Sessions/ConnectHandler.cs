@@ -2,6 +2,7 @@ using System.Text.Json;
 using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -93,6 +94,7 @@ internal sealed class ConnectHandler(HubLoop loop)
                 }
             )
         );
+        Answered(session);
         foreach (var subscription in connect.Begun)
         {
             loop.Subscribes.GoLive(subscription);
@@ -140,6 +142,7 @@ internal sealed class ConnectHandler(HubLoop loop)
         }
 
         loop.Counters.Held++;
+        session.HeldSince = session.HeldSince > 0 ? session.HeldSince : Math.Max(1, loop.Now);
         session.TurnAt = loop.Now + wait;
         session.Turn = () => Accept(session, id, claims, positions);
         loop.Arm(session);
@@ -166,6 +169,7 @@ internal sealed class ConnectHandler(HubLoop loop)
         session.ExpiresAt = claims.ExpiresAt ?? 0;
         if (positions.Count > 0)
         {
+            session.IsPlaced = true;
             loop.Counters.Resumes++;
         }
 
@@ -198,6 +202,7 @@ internal sealed class ConnectHandler(HubLoop loop)
                 loop.Disconnect(session, HubDisconnect.ConnectionLimit);
                 break;
             default:
+                session.HeldSince = session.HeldSince > 0 ? session.HeldSince : Math.Max(1, loop.Now);
                 session.TurnAt = loop.Now + AskMilliseconds;
                 session.Turn = begin;
                 loop.Arm(session);
@@ -259,6 +264,7 @@ internal sealed class ConnectHandler(HubLoop loop)
     private void Refuse(HubSession session, uint id, HubError error)
     {
         loop.SendError(session, id, error);
+        Answered(session);
         if (session.IsClosed)
         {
             return;
@@ -273,6 +279,16 @@ internal sealed class ConnectHandler(HubLoop loop)
         session.TurnAt = loop.Now + RefusedMilliseconds;
         session.Turn = () => loop.Disconnect(session, ConnectionClosed);
         loop.Arm(session);
+    }
+
+    /// <summary>One that was held has its answer: what is answered within its turn, and what waited for a token or a broker, is counted there.</summary>
+    private void Answered(HubSession session)
+    {
+        if (session.HeldSince > 0)
+        {
+            loop.Counters.Responses.Record(DurationBounds.Latency, 1000 * (loop.Now - session.HeldSince));
+            session.HeldSince = 0;
+        }
     }
 
     internal static bool IsJson(ReadOnlySpan<byte> bytes)

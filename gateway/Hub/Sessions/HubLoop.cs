@@ -39,6 +39,8 @@ internal sealed class HubLoop
     private readonly HubTimers _timers;
     private long _backlog;
     private long _overruns;
+    private QueueDepth _depth = QueueDepth.None;
+    private int _isLooking;
 
     public HubLoop(HubNode node, IHubTransport transport)
     {
@@ -85,11 +87,35 @@ internal sealed class HubLoop
     /// <summary>Something is posted that <see cref="RunPosted"/> would do.</summary>
     public bool HasPosted => !_posted.IsEmpty;
 
+    /// <summary>It has no session, and nothing to do.</summary>
+    public bool IsIdle => _sessions.Count == 0 && _dirty.Count == 0 && _posted.IsEmpty;
+
     /// <summary>Messages dropped since the loop was behind. Thread-safe.</summary>
     public long Overruns => Volatile.Read(ref _overruns);
 
     /// <summary>Messages that wait for the loop. Thread-safe.</summary>
     public int Backlog => (int)(Volatile.Read(ref _backlog) & ((1 << ItemBits) - 1));
+
+    /// <summary>What waits for clients that do not take it, as it was when this was asked before. Thread-safe.</summary>
+    /// <remarks>Looking is the loop's own work, and none where nobody waits.</remarks>
+    public QueueDepth LookAtQueues()
+    {
+        var known = Volatile.Read(ref _depth);
+        if ((Counters.Waiting > 0 || known != QueueDepth.None) && Interlocked.Exchange(ref _isLooking, 1) == 0)
+        {
+            Post(
+                (Action)(
+                    () =>
+                    {
+                        Volatile.Write(ref _depth, Counters.Waiting > 0 ? QueueDepth.Of(_sessions, Now) : QueueDepth.None);
+                        Volatile.Write(ref _isLooking, 0);
+                    }
+                )
+            );
+        }
+
+        return known;
+    }
 
     /// <summary>A client's WebSocket is open.</summary>
     public HubSession Open(int descriptor, HubCodec codec)

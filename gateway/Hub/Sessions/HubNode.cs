@@ -25,6 +25,7 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     private TokenChecker? _tokens;
     private IRpcBackend? _rpc;
     private HubApi? _api;
+    private bool _isRetired;
 
     /// <param name="name">Of the gateway; unique in the fleet.</param>
     /// <param name="broker">Started by this, and disposed of.</param>
@@ -80,6 +81,13 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     {
         get => Volatile.Read(ref _api);
         set => Volatile.Write(ref _api, value);
+    }
+
+    /// <summary>Its listener is no more, or has another in its place: no client comes to it again.</summary>
+    public bool IsRetired
+    {
+        get => Volatile.Read(ref _isRetired);
+        set => Volatile.Write(ref _isRetired, value);
     }
 
     public IReadOnlyList<HubLoop> Loops => Volatile.Read(ref _loops);

@@ -92,7 +92,7 @@ internal sealed class HubReceiver(HubLoop loop)
             loop.Counters.Commands++;
             var pending = session.Pending;
             Handle(session, ref command);
-            if (session.Pending == pending)
+            if (session.Pending == pending && session.HeldSince == 0)
             {
                 // Answered within the turn.
                 loop.Counters.Responses.Record(DurationBounds.Latency, 0);

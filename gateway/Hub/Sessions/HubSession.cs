@@ -176,6 +176,22 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
         }
     }
 
+    /// <summary>Since when its connect command waits for its turn; 0: it does not.</summary>
+    public long HeldSince
+    {
+        get => _extras?.HeldSince ?? 0;
+        set
+        {
+            if (value != 0 || _extras is not null)
+            {
+                Extras.HeldSince = value;
+            }
+        }
+    }
+
+    /// <summary>Its first channel with positions is known: whether it was here before is counted.</summary>
+    public bool IsPlaced { get; set; }
+
     /// <summary>What the transport was asked for last.</summary>
     public long WakesAt { get; set; }
 

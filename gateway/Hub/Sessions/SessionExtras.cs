@@ -19,6 +19,8 @@ internal sealed class SessionExtras
 
     public List<HubSubscription>? Parked { get; set; }
 
+    public long HeldSince { get; set; }
+
     /// <summary>Nothing is in it.</summary>
-    public bool IsEmpty => ConnInfo.IsEmpty && Held is null && HeldRest is null && Turn is null && TurnAt == 0 && PresenceAt == 0 && Parked is null;
+    public bool IsEmpty => ConnInfo.IsEmpty && Held is null && HeldRest is null && Turn is null && TurnAt == 0 && PresenceAt == 0 && Parked is null && HeldSince == 0;
 }

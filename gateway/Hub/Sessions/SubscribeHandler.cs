@@ -34,6 +34,13 @@ internal sealed class SubscribeHandler(HubLoop loop)
             return;
         }
 
+        if (options!.IsPositioned && !session.IsPlaced)
+        {
+            // The first channel says whether it was here before; later ones may come again within a connection.
+            session.IsPlaced = true;
+            loop.Counters.Resumes += command.Recover ? 1 : 0;
+        }
+
         StreamPosition? recover = command.Recover ? new StreamPosition(command.Offset, command.Epoch) : null;
         var request = new SubscribeRequest(
             id,

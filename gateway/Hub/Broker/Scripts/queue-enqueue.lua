@@ -18,7 +18,8 @@ redis.call('HSET', KEYS[1], id, ARGV[4])
 redis.call('HSET', KEYS[2], id, ARGV[1])
 for group = 0, tonumber(ARGV[4]) - 1 do
     local ready, delayed, records = KEYS[4 + 3 * group], KEYS[5 + 3 * group], KEYS[6 + 3 * group]
-    redis.call('HSET', records, id, '0 ' .. ARGV[2] .. ' ' .. string.format('%.0f', now))
+    -- It ages from when it may be done.
+    redis.call('HSET', records, id, '0 ' .. ARGV[2] .. ' ' .. string.format('%.0f', now + tonumber(ARGV[3])))
     if tonumber(ARGV[3]) > 0 then
         redis.call('ZADD', delayed, string.format('%.0f', now + tonumber(ARGV[3])), id)
     else
@@ -26,7 +27,7 @@ for group = 0, tonumber(ARGV[4]) - 1 do
     end
 end
 for i, key in ipairs(KEYS) do
-    if i ~= 3 then redis.call('PEXPIRE', key, ARGV[7]) end
+    if i ~= 3 and redis.call('PTTL', key) < tonumber(ARGV[7]) then redis.call('PEXPIRE', key, ARGV[7]) end
 end
 if ARGV[8] ~= '' then redis.call('SET', KEYS[3], id, 'PX', ARGV[8]) end
 redis.call(ARGV[10], ARGV[9], 'q')

@@ -6,6 +6,9 @@ namespace Mooring.Gateway.Tests.Hub;
 
 public sealed class ChannelStreamTests
 {
+    /// <summary>What keeps a publication, beside its payload.</summary>
+    private const int NodeBytes = 40;
+
     [Fact]
     public void Streams_AnySteps_AreWhatListsWouldBe() =>
         Check.One(
@@ -55,9 +58,10 @@ public sealed class ChannelStreamTests
     {
         var oldest = streams.Where(one => one.Model.Count > 0).MinBy(one => one.Model[0].Came);
         log.Oldest.ShouldBe(oldest?.Stream);
+        log.OldestAt.ShouldBe(oldest?.Model[0].Came ?? long.MaxValue);
         if (oldest is not null)
         {
-            oldest.Stream.DropFirst().ShouldBe(oldest.Model[0].Payload.Length);
+            oldest.Stream.DropFirst().ShouldBe(oldest.Model[0].Payload.Length + NodeBytes);
             oldest.Model.RemoveAt(0);
         }
     }
@@ -72,14 +76,14 @@ public sealed class ChannelStreamTests
         {
             var payload = new byte[random.Next(0, 50)];
             random.NextBytes(payload);
-            Stream.Add(payload, size);
+            Stream.Add(payload, size, came);
             Model.Add((came, Stream.Top, payload));
             Model.RemoveRange(0, Math.Max(0, Model.Count - size));
         }
 
         public void Check(Random random)
         {
-            (Stream.Count, Stream.Bytes).ShouldBe((Model.Count, Model.Sum(one => (long)one.Payload.Length)));
+            (Stream.Count, Stream.Bytes).ShouldBe((Model.Count, Model.Sum(one => (long)one.Payload.Length + NodeBytes)));
             if (Model.Count > 0)
             {
                 (Stream.First, Stream.Top).ShouldBe((Model[0].Offset, Model[^1].Offset));

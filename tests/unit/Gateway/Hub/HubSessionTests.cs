@@ -4,6 +4,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Sessions;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Tests.Hub;
@@ -124,7 +125,7 @@ public sealed class HubSessionTests : IAsyncLifetime
                 $$$"""{"id":{{{i}}},"subscribe":{"channel":"private:{{{i}}}","token":"{{{token}}}"}}"""
                     + $"\n{{\"id\":{i + 1},\"subscribe\":{{\"channel\":\"chat:{i}\"}}}}"
             );
-            hub.Send(session, $$$"""{"id":{{{i + 2}}},"publish":{"channel":"chat:{{{i}}}","data":{"n":1}}}""");
+            hub.Send(session, $$$"""{"id":{{{i + 2}}},"publish":{"data":{"n":1},"channel":"chat:{{{i}}}"}}""");
             hub.Send(session, $$$"""{"id":{{{i + 3}}},"unsubscribe":{"channel":"private:{{{i}}}"}}""");
         }
 
@@ -412,6 +413,55 @@ public sealed class HubSessionTests : IAsyncLifetime
         sessions.Count(session => session.State == SessionState.Connected).ShouldBeInRange(17, 20);
         _hub.Advance(TimeSpan.FromSeconds(2.5));
         sessions.Count(session => session.State == SessionState.Connected).ShouldBe(60 - refused);
+    }
+
+    [Fact]
+    public void Connect_Held_IsCountedWithAllItsTime()
+    {
+        _hub.Node.Options = new(HubHarness.Config() with { ConnectsPerSecond = 1 }, new OriginList([]));
+        var (first, second) = (_hub.Open(), _hub.Open());
+        _hub.Send(first, "{\"id\":1,\"connect\":{}}");
+        _hub.Send(second, "{\"id\":1,\"connect\":{}}");
+        second.State.ShouldBe(SessionState.Connecting);
+        var counts = new long[DurationBounds.Latency.Length + 1];
+        _hub.Loop.Counters.Responses.AddTo(counts).ShouldBe(0);
+        counts.Sum().ShouldBe(1);
+
+        _hub.Advance(TimeSpan.FromSeconds(3));
+
+        second.State.ShouldBe(SessionState.Connected);
+        Array.Clear(counts);
+        _hub.Loop.Counters.Responses.AddTo(counts).ShouldBeInRange(500_000, 3_000_000);
+        counts.Sum().ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData("{\"id\":2,\"subscribe\":{\"channel\":\"chat:a\",\"recover\":true,\"offset\":0,\"epoch\":\"\"}}", 1)]
+    [InlineData("{\"id\":2,\"subscribe\":{\"channel\":\"chat:a\"}}", 0)]
+    public void Subscribe_FirstOneRecovers_IsAReconnectOnce(string first, int expected)
+    {
+        var session = _hub.Connect();
+        _hub.Send(session, first);
+        _hub.Send(session, "{\"id\":3,\"subscribe\":{\"channel\":\"chat:b\",\"recover\":true,\"offset\":0,\"epoch\":\"\"}}");
+
+        _hub.Loop.Counters.Resumes.ShouldBe(expected);
+    }
+
+    [Fact]
+    public void Waiting_IsLookedAt()
+    {
+        var session = Stuck("plain:a");
+        PublishMany("plain:a", 3);
+        _hub.Loop.LookAtQueues();
+        _hub.Time.Advance(TimeSpan.FromSeconds(2));
+        _hub.Settle();
+
+        var depth = _hub.Loop.LookAtQueues();
+        (depth.Frames, depth.Bytes, depth.Oldest).ShouldBe((3L, session.Out.Bytes, 2000L));
+        Release(session);
+        _hub.Loop.LookAtQueues();
+        _hub.Settle();
+        _hub.Loop.LookAtQueues().ShouldBe(QueueDepth.None);
     }
 
     [Fact]

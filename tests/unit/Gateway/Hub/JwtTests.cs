@@ -152,6 +152,13 @@ public sealed class JwtTests
     }
 
     [Fact]
+    public void User_OfMoreThan255Bytes_IsInvalid()
+    {
+        Verify(Hmac($"{{\"sub\":\"{new string('u', 255)}\",\"iss\":\"me\",\"aud\":\"you\"}}")).Outcome.ShouldBe(JwtOutcome.Valid);
+        Verify(Hmac($"{{\"sub\":\"{new string('u', 254)}é\",\"iss\":\"me\",\"aud\":\"you\"}}")).Outcome.ShouldBe(JwtOutcome.Invalid);
+    }
+
+    [Fact]
     public async Task Cache_StrangersTokens_DoNotMakeItAskMoreOften()
     {
         var time = new ManualTime();

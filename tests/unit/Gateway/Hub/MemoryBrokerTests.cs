@@ -25,7 +25,59 @@ public sealed class MemoryBrokerTests : HubBrokerTests
         broker.Bytes.ShouldBeInRange(1, 1000);
         var read = await broker.HistoryAsync("big", new HistoryQuery(null, -1, false, Kept.MetaTtl));
         read.Top.Offset.ShouldBe(100ul);
-        read.Publications.Select(one => one.Offset).ShouldBe(Enumerable.Range(91, 10).Select(i => (ulong)i));
+        read.Publications.Select(one => one.Offset).ShouldBe(Enumerable.Range(94, 7).Select(i => (ulong)i), "each with what keeps it");
+    }
+
+    [Fact]
+    public async Task Publish_OverAllBytes_TheOldestOfAllChannelsGo()
+    {
+        var time = new ManualTime();
+        await using var broker = new MemoryBroker(time, maxBytes: 100 * 140);
+        broker.Start(new Received());
+        for (var i = 0; i < 100; i++)
+        {
+            await broker.PublishAsync($"c{i}", new byte[100], Kept);
+            time.Advance(TimeSpan.FromMilliseconds(1));
+        }
+
+        for (var i = 0; i < 50; i++)
+        {
+            await broker.PublishAsync("late", new byte[100], Kept);
+            time.Advance(TimeSpan.FromMilliseconds(1));
+        }
+
+        broker.Bytes.ShouldBe(100 * 140);
+        (await CountAsync("late")).ShouldBe(50);
+        for (var i = 0; i < 100; i++)
+        {
+            (await CountAsync($"c{i}")).ShouldBe(i < 50 ? 0 : 1, $"c{i}");
+        }
+
+        async Task<int> CountAsync(string channel) =>
+            (await broker.HistoryAsync(channel, new HistoryQuery(null, -1, false, Kept.MetaTtl))).Publications.Count;
+    }
+
+    [Fact]
+    public async Task Publish_OverAllBytes_FromManyThreads_StaysWithin()
+    {
+        await using var broker = new MemoryBroker(TimeProvider.System, maxBytes: 50_000);
+        broker.Start(new Received());
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 4)
+                .Select(thread =>
+                    Task.Run(async () =>
+                    {
+                        for (var i = 0; i < 5000; i++)
+                        {
+                            await broker.PublishAsync($"c{thread}:{i % 50}", new byte[i % 300], Kept);
+                        }
+                    })
+                )
+        );
+        broker.Bytes.ShouldBeLessThanOrEqualTo(50_000);
+        await broker.PublishAsync("last", new byte[100], Kept);
+        (await broker.HistoryAsync("last", new HistoryQuery(null, -1, false, Kept.MetaTtl))).Publications.Count.ShouldBe(1);
     }
 
     [Fact]

@@ -324,19 +324,88 @@ public abstract class HubQueueTests : IAsyncLifetime
 public sealed class MemoryQueueTests : HubQueueTests
 {
     private protected override IHubQueues Create(string space) => new MemoryQueues(TimeProvider.System);
+
+    [Fact]
+    public void Delay_LongerThanJobsLive_IsDoneWhenItIsDue()
+    {
+        var (queue, options) = (new MemoryQueue(), new QueueOptions { JobTtl = TimeSpan.FromMinutes(1) });
+        queue.Enqueue(new JobDraft(new byte[1], Delay: TimeSpan.FromHours(1)), options, 0, 1000).ShouldNotBeNull();
+        var due = (long)TimeSpan.FromHours(1).TotalMilliseconds;
+
+        queue.Claim("workers", 1, options, due - 1).Jobs.ShouldBeEmpty();
+        queue.Claim("workers", 1, options, due + 59_000).Jobs.Count.ShouldBe(1);
+
+        queue.Enqueue(new JobDraft(new byte[1], Delay: TimeSpan.FromHours(1)), options, 0, 1000).ShouldNotBeNull();
+        queue.Claim("workers", 1, options, due + 60_000).Jobs.ShouldBeEmpty("it has waited for a minute");
+    }
+
+    [Fact]
+    public void Keys_AreForgottenInTime_AndSoManyAreKnown()
+    {
+        var (queue, options) = (new MemoryQueue(), new QueueOptions { MaxJobs = 1_000_000 });
+        for (var i = 0; i < 70_000; i++)
+        {
+            queue.Enqueue(new JobDraft(default, Key: $"{i}"), options, i / 70, 1000)!.Value.Known.ShouldBeFalse();
+        }
+
+        queue.Enqueue(new JobDraft(default, Key: "1"), options, 999, 1000)!.Value.Known.ShouldBeTrue();
+        queue.Enqueue(new JobDraft(default, Key: "69999"), options, 999, 1000)!.Value.Known.ShouldBeFalse("there were too many to note it");
+        queue.Enqueue(new JobDraft(default, Key: "1"), options, 1000, 1000)!.Value.Known.ShouldBeFalse("its time is over");
+        queue.Enqueue(new JobDraft(default, Key: "1"), options, 1001, 1000)!.Value.Known.ShouldBeTrue();
+        queue.IsEmpty(1001).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task AllQueues_AreBoundedInBytes()
+    {
+        var queues = new MemoryQueues(TimeProvider.System, maxBytes: 1000);
+        var options = new QueueOptions();
+        for (var i = 0; i < 10; i++)
+        {
+            (await queues.EnqueueAsync($"{i}", new JobDraft(new byte[100]), options)).Status.ShouldBe(BrokerStatus.Ok);
+        }
+
+        (await queues.EnqueueAsync("more", new JobDraft(new byte[1]), options)).Status.ShouldBe(BrokerStatus.Overloaded);
+        var job = (await queues.ClaimAsync("3", "workers", 1, options)).Jobs.Single();
+        await queues.AckAsync("3", "workers", job.Id, job.Attempt, options);
+        queues.Bytes.ShouldBe(900);
+        (await queues.EnqueueAsync("more", new JobDraft(new byte[100]), options)).Status.ShouldBe(BrokerStatus.Ok);
+    }
 }
 
 public sealed class RedisQueueTests(SharedRedis redis) : HubQueueTests, IClassFixture<SharedRedis>
 {
+    private BrokerKeys? _keys;
     private RedisBroker? _broker;
 
     public override async Task DisposeAsync() => await _broker!.DisposeAsync();
 
     private protected override IHubQueues Create(string space)
     {
+        _keys = new BrokerKeys($"default/{space}");
         _broker = new RedisBroker($"default/{space}", RespClientTests.Patient(redis.Server.Port), TimeProvider.System, Limit);
         _broker.Start(new Received());
         return _broker.Queues;
+    }
+
+    [Fact]
+    public async Task Delay_LongerThanJobsLive_CountsFromWhenItIsDue()
+    {
+        var options = new QueueOptions { JobTtl = TimeSpan.FromMinutes(1) };
+        var delay = TimeSpan.FromHours(20);
+        (await _broker!.Queues.EnqueueAsync("q", new JobDraft(new byte[1], Delay: delay), options)).Status.ShouldBe(BrokerStatus.Ok);
+        // Neither a job without delay nor a look may let the queue end before it.
+        (await _broker.Queues.EnqueueAsync("q", new JobDraft(new byte[1]), options)).Status.ShouldBe(BrokerStatus.Ok);
+        (await _broker.Queues.ClaimAsync("q", "workers", 5, options)).Jobs.Count.ShouldBe(1);
+
+        var name = _keys!.Channel("q") + ":q:";
+        var due = await redis.Server.CliAsync("ZSCORE", $"{name}d:workers", "1");
+        (await redis.Server.CliAsync("HGET", $"{name}a:workers", "1")).ShouldBe($"0 0 {due}");
+        foreach (var key in new[] { $"{name}a:workers", $"{name}d:workers", $"{name}m", $"{name}j" })
+        {
+            long.Parse(await redis.Server.CliAsync("PTTL", key), System.Globalization.CultureInfo.InvariantCulture)
+                .ShouldBeGreaterThan((long)delay.TotalMilliseconds);
+        }
     }
 
     private protected override Task PrepareAsync(string queue) =>
