@@ -18,7 +18,12 @@ internal static class HubMetrics
         One("channels", Gauge, "Channels with subscribers at this gateway.", hub => hub.Channels),
         One("backlog_messages", Gauge, "Messages of the broker that wait for the event loops.", hub => hub.Backlog),
         One("waiting_clients", Gauge, "Clients that have not taken yet what was sent to them.", hub => hub.Waiting),
-        One("queued_frames", Gauge, "Frames that wait for those clients, as they did when this was looked at before.", hub => hub.Queued.Frames),
+        One(
+            "queued_frames",
+            Gauge,
+            "Frames that wait for those clients, as they did when this was looked at before.",
+            hub => hub.Queued.Frames
+        ),
         One("queued_bytes", Gauge, "Their bytes.", hub => hub.Queued.Bytes),
         One("oldest_queued_seconds", Gauge, "Age of the oldest of them.", hub => hub.Queued.Oldest / 1000.0),
         One("commands_total", Counter, "Commands of clients.", hub => hub.Commands),
@@ -46,7 +51,12 @@ internal static class HubMetrics
             s => s.Hubs.SelectMany(hub => Two(hub, "recovered", hub.Recovered, "unrecovered", hub.Unrecovered))
         ),
         One("gaps_total", Counter, "Subscriptions that had missed something and were told so.", hub => hub.Insufficient),
-        One("reconnects_total", Counter, "Connections of clients that said where they were before, at their connect or with their first channel.", hub => hub.Reconnects),
+        One(
+            "reconnects_total",
+            Counter,
+            "Connections of clients that said where they were before, at their connect or with their first channel.",
+            hub => hub.Reconnects
+        ),
         One("held_connects_total", Counter, "Connects that waited for their turn.", hub => hub.Held),
         new(
             "mooring_gateway_hub_response_seconds",

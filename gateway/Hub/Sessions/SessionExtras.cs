@@ -22,5 +22,13 @@ internal sealed class SessionExtras
     public long HeldSince { get; set; }
 
     /// <summary>Nothing is in it.</summary>
-    public bool IsEmpty => ConnInfo.IsEmpty && Held is null && HeldRest is null && Turn is null && TurnAt == 0 && PresenceAt == 0 && Parked is null && HeldSince == 0;
+    public bool IsEmpty =>
+        ConnInfo.IsEmpty
+        && Held is null
+        && HeldRest is null
+        && Turn is null
+        && TurnAt == 0
+        && PresenceAt == 0
+        && Parked is null
+        && HeldSince == 0;
 }

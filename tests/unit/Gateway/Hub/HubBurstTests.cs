@@ -64,7 +64,10 @@ public sealed class HubBurstTests : IAsyncLifetime
         var (reader, sender) = (_hub.Connect(), _hub.Connect());
         _hub.Ask(reader, """{"id":2,"subscribe":{"channel":"chat:a"}}""");
 
-        var message = string.Join('\n', Enumerable.Range(2, 1500).Select(i => $$$"""{"id":{{{i}}},"publish":{"channel":"chat:a","data":1}}"""));
+        var message = string.Join(
+            '\n',
+            Enumerable.Range(2, 1500).Select(i => $$$"""{"id":{{{i}}},"publish":{"channel":"chat:a","data":1}}""")
+        );
         _hub.Send(sender, message);
 
         _hub.Closed.ShouldBeEmpty();
@@ -78,7 +81,9 @@ public sealed class HubBurstTests : IAsyncLifetime
         var session = _hub.Connect();
         _hub.Ask(session, """{"id":2,"subscribe":{"channel":"seen:a","join_leave":true}}""");
         _hub.Read(session);
-        var info = PublicationParts.EncodeInfo(new ClientInfo("u", Guid.NewGuid().ToString(), Encoding.UTF8.GetBytes($"\"{new string('x', 500)}\""), default));
+        var info = PublicationParts.EncodeInfo(
+            new ClientInfo("u", Guid.NewGuid().ToString(), Encoding.UTF8.GetBytes($"\"{new string('x', 500)}\""), default)
+        );
         for (var i = 0; i < 3000; i++)
         {
             _hub.Node.OnPresence("seen:a", joined: i % 2 == 0, info);
@@ -194,7 +199,8 @@ public sealed class HubBurstTests : IAsyncLifetime
         _hub.Send(session, string.Join('\n', positions.Select((position, i) => Recover(i + 2, $"long:{i}", position))));
         _hub.Advance(TimeSpan.FromSeconds(32));
 
-        _hub.Closed[session].ShouldBe(HubDisconnect.Slow);
+        // By its queue's age, or since it has not had the ping either.
+        _hub.Closed[session].ShouldBeOneOf(HubDisconnect.Slow, HubDisconnect.NoPong);
         _hub.Loop.CountChannels(100).ShouldBeEmpty();
     }
 
