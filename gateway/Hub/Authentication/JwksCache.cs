@@ -53,7 +53,7 @@ internal sealed class JwksCache(Func<CancellationToken, Task<ReadOnlyMemory<byte
         {
             if (_newest is not { } at || time.GetElapsedTime(at) >= MaxAge)
             {
-                BeginFetch();
+                TryBegin();
             }
         }
 
@@ -65,7 +65,7 @@ internal sealed class JwksCache(Func<CancellationToken, Task<ReadOnlyMemory<byte
     /// <returns>True: the keys were asked for since then. False: they could not be, or not yet.</returns>
     public async Task<bool> NewerAsync(long since)
     {
-        Task running;
+        Task? running;
         lock (_gate)
         {
             if (_newest >= since)
@@ -73,18 +73,18 @@ internal sealed class JwksCache(Func<CancellationToken, Task<ReadOnlyMemory<byte
                 return true;
             }
 
-            if (_waiting == MaxWaiting || BeginFetch() is not { } begun)
+            if (_waiting == MaxWaiting || !TryBegin())
             {
                 return false;
             }
 
             _waiting++;
-            running = begun;
+            running = _running;
         }
 
         try
         {
-            await running.WaitAsync(MaxWait, time);
+            await running!.WaitAsync(MaxWait, time);
         }
         catch (TimeoutException)
         {
@@ -98,16 +98,22 @@ internal sealed class JwksCache(Func<CancellationToken, Task<ReadOnlyMemory<byte
         }
     }
 
-    /// <summary>The request that is under way, or the next; null: that may not be made for a while. The gate is held.</summary>
-    private Task? BeginFetch()
+    /// <summary>Whether a request is under way, be it one that waits for its time: begins it where it may be made soon. The gate is held.</summary>
+    private bool TryBegin()
     {
         if (_running is { IsCompleted: false })
         {
-            return _running;
+            return true;
         }
 
         var ahead = _asked is { } at ? MinInterval - time.GetElapsedTime(at) : TimeSpan.Zero;
-        return ahead > MaxAhead ? null : _running = Task.Run(() => FetchAsync(ahead));
+        if (ahead > MaxAhead)
+        {
+            return false;
+        }
+
+        _running = Task.Run(() => FetchAsync(ahead));
+        return true;
     }
 
     private async Task FetchAsync(TimeSpan ahead)
