@@ -136,17 +136,18 @@ internal readonly record struct DeflateOffer
         }
 
         var serverBits = ServerWindowBits == 0 ? options.ServerWindowBits : Math.Min(ServerWindowBits, options.ServerWindowBits);
-        agreement = new DeflateAgreement(
-            serverBits,
+        var met = new DeflateAgreement(
+            (byte)serverBits,
             options.ServerTakesOver && !ServerNoTakeover,
             options.ClientTakesOver && !ClientNoTakeover
         );
+        agreement = met;
 
         // Both may be said whether asked for or not (§7.1.1.1, §7.1.1.2), and so may the server's window; the client's only to who understands it.
         var writer = new HeadWriter(answer);
         writer.Append("permessage-deflate"u8);
-        writer.Append(agreement.ServerTakesOver ? default : "; server_no_context_takeover"u8);
-        writer.Append(agreement.ClientTakesOver ? default : "; client_no_context_takeover"u8);
+        writer.Append(met.ServerTakesOver ? default : "; server_no_context_takeover"u8);
+        writer.Append(met.ClientTakesOver ? default : "; client_no_context_takeover"u8);
         if (serverBits < DeflateOptions.MaxWindowBits || ServerWindowBits > 0)
         {
             writer.Append("; server_max_window_bits="u8);

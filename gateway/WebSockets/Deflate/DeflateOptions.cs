@@ -8,6 +8,8 @@ internal sealed record DeflateOptions
 
     public const int MaxWindowBits = 15;
 
+    public const int MaxLevel = 9;
+
     /// <summary>zlib's, 1 to 9; 1 by default: small messages gain little from more, and each costs the loop's time.</summary>
     public int Level { get; init; } = 1;
 
@@ -30,8 +32,8 @@ internal sealed record DeflateOptions
     public bool ClientTakesOver { get; init; }
 }
 
-/// <summary>What an endpoint and a client agreed on. Immutable and thread-safe: of a listener's clients nearly all share one.</summary>
+/// <summary>What an endpoint and a client agreed on: 3 bytes.</summary>
 /// <param name="ServerWindowBits">9 to 15.</param>
 /// <param name="ServerTakesOver">What is sent may refer to earlier messages.</param>
 /// <param name="ClientTakesOver">What comes may.</param>
-internal sealed record DeflateAgreement(int ServerWindowBits, bool ServerTakesOver, bool ClientTakesOver);
+internal readonly record struct DeflateAgreement(byte ServerWindowBits, bool ServerTakesOver, bool ClientTakesOver);

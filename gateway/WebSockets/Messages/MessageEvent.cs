@@ -31,6 +31,9 @@ internal readonly ref struct MessageEvent
     /// <summary>The message, the ping's or pong's data, or the reason of the close frame.</summary>
     public ReadOnlySpan<byte> Payload { get; init; }
 
+    /// <summary>Of a message that came compressed: its size before it was inflated. Else 0.</summary>
+    public int CompressedBytes { get; init; }
+
     /// <summary>Of a close frame: its code, or 1005 when it had none (then the answer has none either: <see cref="CloseFrame.EncodeReply"/>).</summary>
     public int CloseCode { get; init; }
 

@@ -10,7 +10,7 @@ internal sealed record MessageLimits
     public int MaxFragments { get; init; } = 1024;
 
     /// <summary>
-    /// How many times its compressed size a message may inflate to, once it has more than 4 KiB: 200 by default, where deflate can reach 1,032;
+    /// How many times its compressed size a message may inflate to, once it has more than 64 KiB: 200 by default, where deflate can reach 1,032;
     /// 0: no bound but the message's. More: 1009.
     /// </summary>
     public int MaxInflationRatio { get; init; } = 200;

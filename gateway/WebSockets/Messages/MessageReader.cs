@@ -13,7 +13,8 @@ namespace Mooring.Gateway.WebSockets.Messages;
 /// </remarks>
 internal sealed class MessageReader : IDisposable
 {
-    private const int FreeInflation = 4096;
+    /// <summary>A small message that says the same over and over is no bomb: the ratio counts from here on.</summary>
+    private const int FreeInflation = 64 * 1024;
 
     private readonly MessageBuffers _buffers = new();
     private readonly ContextTable<Inflater> _contexts = new();
@@ -197,7 +198,11 @@ internal sealed class MessageReader : IDisposable
             }
 
             state.Fragments++;
-            if (length > limits.MaxMessageBytes - state.Total)
+            // What cannot be compressed gets a little longer by it (zlib's deflateBound): it is what comes out that may not be too long.
+            var most = state.Has(MessageState.Flags.Compressed)
+                ? limits.MaxMessageBytes + (limits.MaxMessageBytes >> 4) + 64L
+                : limits.MaxMessageBytes;
+            if (length > most - state.Total)
             {
                 return MessageError.TooBig;
             }
@@ -324,8 +329,10 @@ internal sealed class MessageReader : IDisposable
         var opcode = state.Message;
         state.Message = Opcode.Continuation;
         state.Total = 0;
+        var compressed = 0;
         if (state.Has(MessageState.Flags.Compressed))
         {
+            compressed = payload.Length;
             if (Inflate(ref state, opcode, limits, ref payload) is { } wrong)
             {
                 return Fail(ref state, ref chunk, wrong, out found);
@@ -341,6 +348,7 @@ internal sealed class MessageReader : IDisposable
             Kind = MessageEventKind.Message,
             Opcode = opcode,
             Payload = payload,
+            CompressedBytes = compressed,
         };
         return true;
     }

@@ -27,7 +27,7 @@ internal struct MessageState
     public MessageState(Deflate.DeflateAgreement? deflate) =>
         Bits =
             deflate is null ? Flags.None
-            : deflate.ClientTakesOver ? Flags.Deflate | Flags.ClientTakesOver
+            : deflate.Value.ClientTakesOver ? Flags.Deflate | Flags.ClientTakesOver
             : Flags.Deflate;
 
     [System.Flags]
@@ -56,8 +56,8 @@ internal struct MessageState
     /// <summary>A message or a frame has begun and not ended: what a time limit for messages looks at.</summary>
     public readonly bool IsUnderWay => HeaderLength > 0 || Has(Flags.InPayload) || Message != Opcode.Continuation;
 
-    /// <summary>Nothing of it need be kept: <c>default</c> does as well from here on.</summary>
-    public readonly bool IsAtRest => !IsUnderWay && !Has(Flags.Ended | Flags.Deflate) && (Buffer | Control | Inflater | Deflater) == 0;
+    /// <summary>Nothing of it need be kept: one made anew, of the same agreement, does as well from here on.</summary>
+    public readonly bool IsAtRest => !IsUnderWay && !Has(Flags.Ended) && (Buffer | Control | Inflater | Deflater) == 0;
 
     internal readonly bool Has(Flags flag) => (Bits & flag) != Flags.None;
 

@@ -26,6 +26,16 @@ internal static class ServerFrame
     public static int WriteHeader(Span<byte> destination, Opcode opcode, int payloadLength, bool compressed) =>
         FrameHeader.Write(destination, (byte)(0x80 | (compressed ? 0x40 : 0) | (int)opcode), payloadLength, null);
 
+    /// <summary>The payload of a frame that <see cref="Write"/> has written.</summary>
+    public static ReadOnlySpan<byte> PayloadOf(ReadOnlySpan<byte> frame) =>
+        frame[
+            (
+                frame[1] < 126 ? 2
+                : frame[1] == 126 ? 4
+                : MaxHeaderBytes
+            )..
+        ];
+
     /// <summary>Writes a whole frame and returns its size, <see cref="SizeOf"/> the payload.</summary>
     public static int Write(Span<byte> destination, Opcode opcode, ReadOnlySpan<byte> payload, bool compressed)
     {

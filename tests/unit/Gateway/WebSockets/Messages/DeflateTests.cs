@@ -76,6 +76,15 @@ public sealed class DeflateTests
         ClientFrames.Read(frame, limits: large, deflate: NoTakeover).ShouldBe(["error:1009 message inflates too much"]);
         ClientFrames.Read(frame, limits: large with { MaxInflationRatio = 0 }, deflate: NoTakeover).Single().Length.ShouldBe(2_000_007);
 
+        // And what it takes on the way is bounded too: the buffers grow up to the bound, by doubling, and no further.
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        ClientFrames.Read(frame, deflate: NoTakeover).ShouldBe(["error:1009 message is too big"]);
+        (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(8 * new MessageLimits().MaxMessageBytes);
+
+        // A small message that says the same over and over is no bomb.
+        var harmless = ClientFrames.Frame(0xC2, deflater.Deflate(new byte[60_000], keepContext: false));
+        ClientFrames.Read(harmless, limits: large, deflate: NoTakeover).Single().Length.ShouldBe(120_007);
+
         // The edge, to the byte.
         var exact = ClientFrames.Frame(0xC2, deflater.Deflate(new byte[1000], keepContext: false));
         ClientFrames
@@ -180,52 +189,61 @@ public sealed class DeflateTests
             .ShouldBe(expected);
 
     [Fact]
-    public void SharedFrame_CompressesOncePerWindow()
+    public void CompressedForms_CompressOncePerFrameAndWindow()
     {
-        using var compressor = new MessageCompressor(new DeflateOptions());
-        var payload = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("{\"price\":1.25}", 60)));
-        var frame = new SharedFrame(Opcode.Text, payload);
+        using var compressor = new MessageCompressor();
+        var options = new DeflateOptions();
+        var forms = default(CompressedForms);
+        foreach (var length in new[] { 60, 20_000 })
+        {
+            var payload = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("{\"price\":1.25}", length)));
+            var plain = Plain(Opcode.Text, payload);
+            ServerFrame.PayloadOf(plain).SequenceEqual(payload).ShouldBeTrue();
 
-        var plain = frame.For(null, compressor);
-        var compressed = frame.For(NoTakeover, compressor);
-        var small = frame.For(NoTakeover with { ServerWindowBits = 9 }, compressor);
+            var compressed = forms.For(plain, 15, options, compressor);
+            var small = forms.For(plain, 9, options, compressor);
 
-        FrameHeader.TryRead(plain.Span, out var header).ShouldBeTrue();
-        (header.First, header.PayloadLength, header.MaskKey).ShouldBe(((byte)0x81, payload.Length, null));
-        plain.Span[header.Size..].SequenceEqual(payload).ShouldBeTrue();
-        compressed.Length.ShouldBeLessThan(plain.Length / 5);
-        compressed.Span[0].ShouldBe((byte)0xC1);
-        frame.For(NoTakeover, compressor).ShouldBe(compressed);
-        small.ShouldNotBe(compressed);
-        frame.For(NoTakeover with { ServerTakesOver = true }, compressor).ShouldBe(plain);
-        using var inflater = new Inflater();
-        FrameHeader.TryRead(compressed.Span, out header);
-        inflater.Inflate(compressed.Span[header.Size..], 10_000, false, out var inflated).ShouldBe(InflateResult.Done);
-        inflated.SequenceEqual(payload).ShouldBeTrue();
+            compressed.Length.ShouldBeLessThan(plain.Length / 5);
+            compressed[0].ShouldBe((byte)0xC1);
+            forms.For(plain, 15, options, compressor).ShouldBeSameAs(compressed);
+            forms.For(plain, 9, options, compressor).ShouldBeSameAs(small);
+            small.ShouldNotBeSameAs(compressed);
+            using var inflater = new Inflater();
+            foreach (var frame in new[] { compressed, small })
+            {
+                inflater.Inflate(ServerFrame.PayloadOf(frame), payload.Length, false, out var inflated).ShouldBe(InflateResult.Done);
+                inflated.SequenceEqual(payload).ShouldBeTrue();
+            }
+        }
+
+        // Two windows, one level: that is all the native memory there is.
+        compressor.Shared.ShouldBe(2);
     }
 
     [Fact]
-    public void SharedFrame_ShortOrIncompressible_StaysPlain()
+    public void CompressedForms_ShortOrIncompressible_StayPlain()
     {
-        using var compressor = new MessageCompressor(new DeflateOptions());
+        using var compressor = new MessageCompressor();
         var noise = new byte[5000];
         new Random(5).NextBytes(noise);
 
         foreach (var payload in new[] { new byte[255], noise })
         {
-            var frame = new SharedFrame(Opcode.Binary, payload);
-            frame.For(NoTakeover, compressor).ShouldBe(frame.Plain);
+            var plain = Plain(Opcode.Binary, payload);
+            var forms = default(CompressedForms);
+            forms.For(plain, 15, new DeflateOptions(), compressor).ShouldBeSameAs(plain);
+            forms.For(plain, 15, new DeflateOptions(), compressor).ShouldBeSameAs(plain);
         }
     }
 
     [Fact]
     public void Compressor_OwnContext_IsReleased()
     {
-        using var compressor = new MessageCompressor(new DeflateOptions { ServerTakesOver = true });
+        using var compressor = new MessageCompressor();
         var agreement = new DeflateAgreement(15, true, false);
         var state = new MessageState(agreement);
 
-        compressor.TryCompress(ref state, agreement, new byte[300], out var first).ShouldBeTrue();
+        compressor.TryCompress(ref state, agreement, new DeflateOptions(), new byte[300], out var first).ShouldBeTrue();
         first.Length.ShouldBeGreaterThan(0);
         compressor.Contexts.ShouldBe(1);
         compressor.Release(ref state);
@@ -265,6 +283,13 @@ public sealed class DeflateTests
         var agreement = DeflateOffer.Negotiate(head, data, options, answer, out var length);
         (agreement is null).ShouldBe(length == 0);
         return Encoding.ASCII.GetString(answer[..length]);
+    }
+
+    private static byte[] Plain(Opcode opcode, byte[] payload)
+    {
+        var frame = new byte[ServerFrame.SizeOf(payload.Length)];
+        ServerFrame.Write(frame, opcode, payload, compressed: false);
+        return frame;
     }
 
     private static byte[] Once(int windowBits, byte[] message)
