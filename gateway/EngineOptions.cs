@@ -7,6 +7,7 @@ using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Overload;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.WebSockets;
+using Mooring.Gateway.WebSockets.Deflate;
 
 namespace Mooring.Gateway;
 
@@ -39,6 +40,9 @@ internal sealed record EngineOptions
 
     /// <summary>Every client speaks WebSocket, and its messages go back to it, whatever its listener says: for <c>gateway bench echo</c>.</summary>
     public bool Echoes { get; init; }
+
+    /// <summary>What such clients are offered of permessage-deflate; null: nothing.</summary>
+    public DeflateOptions? EchoDeflate { get; init; }
 
     public EndpointResolver Resolver { get; init; } = EndpointResolver.System;
 

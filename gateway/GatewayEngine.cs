@@ -56,6 +56,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
         {
             AccessLog = options.AccessLog,
             Echoes = options.Echoes,
+            EchoDeflate = options.EchoDeflate,
             Datagrams = options.Datagrams,
             Sides = new DescriptorTable<ConnectionSide>(OpenFiles),
             Tls = new DescriptorTable<TlsState>(OpenFiles),

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using Mooring.Contracts.Processes;
+using Mooring.Gateway.WebSockets.Deflate;
 
 namespace Mooring.Gateway.Bench;
 
@@ -21,6 +22,11 @@ internal static class EchoCommand
             Description = "WebSocket on the event loop, upgrade path and codec of `serve`: what those cost without a backend or a Hub",
         };
         var loops = new Option<int?>("--loops") { Description = "Event loops of --reactor; 1 to 64, by default 1" };
+        var deflate = new Option<string?>("--deflate")
+        {
+            Description = "--reactor offers permessage-deflate, each message by itself (shared) or with what was sent before (takeover)",
+        };
+        deflate.AcceptOnlyFromAmong("shared", "takeover");
         var certificate = new Option<string?>("--certificate") { Description = "PEM file: --reactor speaks TLS; with --key" };
         var key = new Option<string?>("--key") { Description = "PEM file of the certificate's key" };
         var host = new Option<string?>("--host") { Description = "IP address to bind; by default the environment's HOST, else 0.0.0.0" };
@@ -30,6 +36,7 @@ internal static class EchoCommand
             udp,
             reactor,
             loops,
+            deflate,
             certificate,
             key,
             host,
@@ -56,6 +63,11 @@ internal static class EchoCommand
                 result.AddError("--certificate needs --reactor");
             }
 
+            if (result.GetValue(deflate) is not null && !result.GetValue(reactor))
+            {
+                result.AddError("--deflate needs --reactor");
+            }
+
             if (result.GetValue(loops) is < 1 or > 64)
             {
                 result.AddError("--loops is from 1 to 64");
@@ -73,7 +85,12 @@ internal static class EchoCommand
                     parse.InvocationConfiguration.Output,
                     parse.InvocationConfiguration.Error,
                     cancellation,
-                    new ReactorOptions(parse.GetValue(loops) ?? 1, parse.GetValue(certificate), parse.GetValue(key))
+                    new ReactorOptions(
+                        parse.GetValue(loops) ?? 1,
+                        parse.GetValue(certificate),
+                        parse.GetValue(key),
+                        Deflate(parse.GetValue(deflate))
+                    )
                 )
         );
         return command;
@@ -128,6 +145,17 @@ internal static class EchoCommand
         await server.RunAsync(Grace, stop.Token);
         return 0;
     }
+
+    /// <summary>Everything is compressed, so that no message goes around the codec.</summary>
+    private static DeflateOptions? Deflate(string? kind) =>
+        kind is null
+            ? null
+            : new DeflateOptions
+            {
+                MinBytes = 0,
+                ServerTakesOver = kind == "takeover",
+                ClientTakesOver = kind == "takeover",
+            };
 
     private static void Stop(PosixSignalContext context, CancellationTokenSource stop)
     {

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
+using Mooring.Gateway.WebSockets.Deflate;
 using Mooring.Gateway.WebSockets.Framing;
 using Mooring.Gateway.WebSockets.Http;
 using Mooring.Gateway.WebSockets.Messages;
@@ -24,6 +25,7 @@ internal sealed unsafe class EchoIo(RelayLoop loop) : IDisposable
     private static readonly uint CloseTicks = TimerWheel.Ticks(TimeSpan.FromSeconds(5));
 
     private readonly MessageReader _reader = new();
+    private readonly MessageCompressor _compressor = new();
     private readonly HttpHead _head = new(HeadKind.Request);
     private readonly DescriptorTable<EchoState> _states = new(ProcessLimits.RaiseOpenFiles());
     private readonly byte* _out = (byte*)NativeMemory.Alloc(OutBytes);
@@ -84,11 +86,13 @@ internal sealed unsafe class EchoIo(RelayLoop loop) : IDisposable
     {
         _heads.Remove(client);
         _reader.Release(ref _states[client]->Messages);
+        _compressor.Release(ref _states[client]->Messages);
     }
 
     public void Dispose()
     {
         _reader.Dispose();
+        _compressor.Dispose();
         _states.Dispose();
         NativeMemory.Free(_out);
     }
@@ -148,7 +152,18 @@ internal sealed unsafe class EchoIo(RelayLoop loop) : IDisposable
 
         _head.Find(chunk, "sec-websocket-key"u8, out var key);
         Span<byte> answer = stackalloc byte[SwitchAnswer.MaxBytes];
-        var length = SwitchAnswer.Write(key, default, default, answer);
+        Span<byte> extensions = stackalloc byte[DeflateOffer.MaxAnswerBytes];
+        var agreed = 0;
+        var agreement = loop.Engine.EchoDeflate is { } options
+            ? DeflateOffer.Negotiate(_head, chunk, options, extensions, out agreed)
+            : null;
+        var length = SwitchAnswer.Write(key, Subprotocol(chunk), extensions[..agreed], answer);
+        if (length < 0)
+        {
+            // A subprotocol of hundreds of characters: it does without.
+            length = SwitchAnswer.Write(key, default, extensions[..agreed], answer);
+        }
+
         if (!Write(client, channel, answer[..length]))
         {
             return false;
@@ -156,8 +171,18 @@ internal sealed unsafe class EchoIo(RelayLoop loop) : IDisposable
 
         Libc.SetOption(client, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
         state->IsOpen = true;
+        state->Deflate = agreement ?? default;
+        state->Messages = new MessageState(agreement);
         loop.Timers.Disarm(client);
         return Echo(client, channel, state, chunk[result.Offset..]);
+    }
+
+    /// <summary>The first one that the client offers: an echo speaks any.</summary>
+    private ReadOnlySpan<byte> Subprotocol(ReadOnlySpan<byte> request)
+    {
+        _head.Find(request, "sec-websocket-protocol"u8, out var offered);
+        var comma = offered.IndexOf((byte)',');
+        return (comma < 0 ? offered : offered[..comma]).Trim(" \t"u8);
     }
 
     /// <summary>Answers what has come. False when the connection is gone, or about to be.</summary>
@@ -172,14 +197,16 @@ internal sealed unsafe class EchoIo(RelayLoop loop) : IDisposable
             {
                 case MessageEventKind.Message:
                     messages += 2;
-                    if (!Add(client, channel, found.Opcode, found.Payload))
+                    var payload = found.Payload;
+                    var isCompressed = state->Deflate.ServerWindowBits != 0 && Compress(state, ref payload);
+                    if (!Add(client, channel, found.Opcode, payload, isCompressed))
                     {
                         return false;
                     }
 
                     break;
                 case MessageEventKind.Ping:
-                    if (!Add(client, channel, Opcode.Pong, found.Payload))
+                    if (!Add(client, channel, Opcode.Pong, found.Payload, isCompressed: false))
                     {
                         return false;
                     }
@@ -197,19 +224,25 @@ internal sealed unsafe class EchoIo(RelayLoop loop) : IDisposable
         return Flush(client, channel);
     }
 
-    private bool Add(int client, Channel* channel, Opcode opcode, ReadOnlySpan<byte> payload)
+    private bool Compress(EchoState* state, ref ReadOnlySpan<byte> payload)
+    {
+        if (!_compressor.TryCompress(ref state->Messages, state->Deflate, loop.Engine.EchoDeflate!, payload, out var compressed))
+        {
+            return false;
+        }
+
+        payload = compressed;
+        return true;
+    }
+
+    private bool Add(int client, Channel* channel, Opcode opcode, ReadOnlySpan<byte> payload, bool isCompressed)
     {
         if (_used + ServerFrame.MaxHeaderBytes + payload.Length > OutBytes && !Flush(client, channel))
         {
             return false;
         }
 
-        _used += ServerFrame.WriteHeader(
-            new Span<byte>(_out + _used, ServerFrame.MaxHeaderBytes),
-            opcode,
-            payload.Length,
-            compressed: false
-        );
+        _used += ServerFrame.WriteHeader(new Span<byte>(_out + _used, ServerFrame.MaxHeaderBytes), opcode, payload.Length, isCompressed);
         if (_used + payload.Length > OutBytes)
         {
             return Flush(client, channel) && Write(client, channel, payload);
@@ -259,6 +292,9 @@ internal sealed unsafe class EchoIo(RelayLoop loop) : IDisposable
     private struct EchoState
     {
         public MessageState Messages;
+
+        /// <summary>What was agreed on; <c>default</c>: no compression.</summary>
+        public DeflateAgreement Deflate;
 
         /// <summary>Its upgrade was answered.</summary>
         public bool IsOpen;

@@ -2,6 +2,7 @@ using System.Net;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
+using Mooring.Gateway.WebSockets.Deflate;
 
 namespace Mooring.Gateway.Bench;
 
@@ -23,6 +24,7 @@ internal static class ReactorEcho
                 BindAddress = endPoint.Address,
                 Upgrades = static listener => new ProxyUpgradeHandler(listener),
                 Echoes = true,
+                EchoDeflate = options.Deflate,
             }
         );
         var applied = await engine.ApplyConfigAsync(
@@ -92,4 +94,5 @@ internal static class ReactorEcho
 /// <param name="Loops">Event loops.</param>
 /// <param name="Certificate">PEM file; null: no TLS.</param>
 /// <param name="Key">PEM file of its key.</param>
-internal sealed record ReactorOptions(int Loops = 1, string? Certificate = null, string? Key = null);
+/// <param name="Deflate">What clients are offered of permessage-deflate; null: nothing.</param>
+internal sealed record ReactorOptions(int Loops = 1, string? Certificate = null, string? Key = null, DeflateOptions? Deflate = null);

@@ -95,6 +95,9 @@ internal sealed class EngineState
     /// <summary>Every client speaks WebSocket, and its messages go back to it: see <see cref="Bench.EchoIo"/>.</summary>
     public bool Echoes { get; init; }
 
+    /// <summary>What such clients are offered of permessage-deflate; null: nothing.</summary>
+    public WebSockets.Deflate.DeflateOptions? EchoDeflate { get; init; }
+
     /// <summary>What the kernel can do for UDP.</summary>
     public DatagramSupport Datagrams { get; init; } = DatagramSupport.OfKernel;
 
