@@ -26,16 +26,20 @@ internal sealed class AffinityCookie
     private readonly byte[] _attributes;
     private readonly byte[]? _secret;
 
+    /// <summary>Of a cookie for other sites' pages: TLS may end in front of the gateway, and without the attribute browsers refuse it.</summary>
+    private readonly bool _isAlwaysSecure;
+
     public AffinityCookie(AffinityConfig config)
     {
         _name = Encoding.ASCII.GetBytes(config.CookieName);
-        var attributes = $"; Path={config.CookiePath}; HttpOnly; SameSite=Lax";
+        var attributes = $"; Path={config.CookiePath}; HttpOnly; SameSite={config.CookieSameSite}";
         if (config.CookieTtl > TimeSpan.Zero)
         {
             attributes += $"; Max-Age={(long)config.CookieTtl.TotalSeconds}";
         }
 
         _attributes = Encoding.ASCII.GetBytes(attributes);
+        _isAlwaysSecure = config.CookieSameSite == CookieSameSite.None;
         _secret = config.Key is { } key ? HMACSHA256.HashData(Encoding.UTF8.GetBytes(key), _name) : null;
     }
 
@@ -80,7 +84,7 @@ internal sealed class AffinityCookie
         }
 
         writer.Append(_attributes);
-        writer.Append(secure ? "; Secure"u8 : default);
+        writer.Append(secure || _isAlwaysSecure ? "; Secure"u8 : default);
         return writer.Overflow ? -1 : writer.Length;
     }
 

@@ -14,6 +14,10 @@ internal readonly record struct Refusal(int Status, string Reason)
 /// <summary>Checks that a complete request head opens a WebSocket, RFC 6455 §4.2.1. Pure.</summary>
 internal static class UpgradeValidator
 {
+    private const string NotAWebSocket =
+        "this port speaks WebSocket, without plain HTTP before or beside it: a socket.io client needs transports: ['websocket'], "
+        + "a SignalR client skipNegotiation: true with transport: WebSockets";
+
     /// <summary>Returns no refusal when the request may be routed.</summary>
     /// <remarks>
     /// A request with a body is refused whatever it says: the gateway reads none, and what follows the head would reach the backend as the
@@ -27,6 +31,11 @@ internal static class UpgradeValidator
             return new Refusal(400, hosts > 1 ? "more than one Host header" : "no Host header");
         }
 
+        if (!head.Method.Of(data).SequenceEqual("GET"u8))
+        {
+            return new Refusal(405, NotAWebSocket);
+        }
+
         if (head.Find(data, "transfer-encoding"u8, out _) > 0)
         {
             return new Refusal(400, "Transfer-Encoding on a request that may not have a body");
@@ -38,15 +47,10 @@ internal static class UpgradeValidator
             return new Refusal(400, "Content-Length on a request that may not have a body");
         }
 
-        if (!head.Method.Of(data).SequenceEqual("GET"u8))
-        {
-            return new Refusal(405, "only GET opens a WebSocket");
-        }
-
         var upgrade = head.HasToken(data, "upgrade"u8, "websocket"u8);
         if (!upgrade || head.MinorVersion == 0)
         {
-            return new Refusal(426, upgrade ? "WebSocket needs HTTP/1.1" : "this port speaks WebSocket");
+            return new Refusal(426, upgrade ? "WebSocket needs HTTP/1.1" : NotAWebSocket);
         }
 
         return head.HasToken(data, "connection"u8, "upgrade"u8)

@@ -30,7 +30,9 @@ namespace Mooring.Operator.Entities;
 public sealed record WebSocketListenerSpec
 {
     [Description(
-        "Proxy: each client is carried to a backend that speaks WebSocket itself. Hub: the gateway ends the clients' WebSockets, and gives them channels."
+        "Proxy: each client is carried to a backend that speaks WebSocket itself. Only WebSockets are: clients that begin with plain HTTP must be told not to, socket.io's "
+            + "with transports: ['websocket'], SignalR's with skipNegotiation: true and transport: WebSockets. Hub: the gateway ends the clients' WebSockets, and gives "
+            + "them channels."
     )]
     [AllowedValues(WebSocketModes.Proxy, WebSocketModes.Hub)]
     public string Mode { get; set; } = WebSocketModes.Proxy;
@@ -161,4 +163,11 @@ public sealed record CookieSpec
     [Description("Path under which the client sends the cookie.")]
     [Length(1, 256), Pattern(Patterns.CookiePath, Patterns.CookiePathMeaning)]
     public string Path { get; set; } = "/";
+
+    [Description(
+        "Whether browsers send the cookie from pages of other sites. Lax: not. Strict: nor on the way here from one. None: always, as pages of another site that open "
+            + "WebSockets here need; the cookie is then marked Secure, without which browsers refuse it, so clients must come over TLS."
+    )]
+    [AllowedValues("Lax", "Strict", "None")]
+    public string SameSite { get; set; } = "Lax";
 }

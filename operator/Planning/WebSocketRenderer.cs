@@ -83,6 +83,7 @@ internal static class WebSocketRenderer
             CookieName = spec.Cookie.Name,
             CookieTtl = Parse(spec.Cookie.Ttl) ?? TimeSpan.Zero,
             CookiePath = spec.Cookie.Path,
+            CookieSameSite = Enum.Parse<CookieSameSite>(spec.Cookie.SameSite),
         };
     }
 

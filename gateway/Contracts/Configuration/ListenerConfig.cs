@@ -192,4 +192,21 @@ public sealed record AffinityConfig
 
     /// <summary>Path attribute of the cookie. Default <c>/</c>.</summary>
     public string CookiePath { get; set; } = "/";
+
+    /// <summary>SameSite attribute of the cookie. Default Lax. With None it is Secure too, whatever the listener speaks: browsers take it no other way.</summary>
+    public CookieSameSite CookieSameSite { get; init; }
+}
+
+/// <summary>Whether browsers send a cookie with what pages of other sites ask for (RFC 6265bis §5.6.7).</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<CookieSameSite>))]
+public enum CookieSameSite
+{
+    /// <summary>Only when its user goes there.</summary>
+    Lax,
+
+    /// <summary>Never.</summary>
+    Strict,
+
+    /// <summary>Always.</summary>
+    None,
 }

@@ -167,6 +167,19 @@ public sealed class ForwardingTests
         cookie.WriteSetCookie(key, secure: true, new byte[20]).ShouldBe(-1);
     }
 
+    // TLS may end in front of the gateway: what browsers refuse without Secure is Secure.
+    [Theory]
+    [InlineData(CookieSameSite.Strict, "; Path=/; HttpOnly; SameSite=Strict")]
+    [InlineData(CookieSameSite.None, "; Path=/; HttpOnly; SameSite=None; Secure")]
+    public void Affinity_Cookie_SaysWhichSites(CookieSameSite sameSite, string attributes)
+    {
+        var cookie = new AffinityCookie(new AffinityConfig { CookieSameSite = sameSite });
+        var buffer = new byte[256];
+        var key = AffinityCookie.Key("pod-1");
+
+        Encoding.ASCII.GetString(buffer, 0, cookie.WriteSetCookie(key, secure: false, buffer)).ShouldBe($"mooring={key}{attributes}");
+    }
+
     [Fact]
     public void Affinity_Signed_TakesOnlyItsOwn()
     {

@@ -44,12 +44,24 @@ public sealed class UpgradeValidatorTests
 
     [Theory]
     [InlineData("POST / HTTP/1.1", 405)]
+    [InlineData("POST /hub/negotiate HTTP/1.1", 405)]
     [InlineData("CONNECT / HTTP/1.1", 405)]
     [InlineData("GET / HTTP/1.0", 426)]
     public void Validate_OtherRequestLines_AreRefused(string line, int status) => Refuse(line, Requests.Upgrade).Status.ShouldBe(status);
 
-    [Fact]
-    public void Validate_PlainGet_GetsUpgradeRequired() => Refuse("GET /health HTTP/1.1", "Host: a\r\n").Status.ShouldBe(426);
+    // How socket.io's and SignalR's clients begin, unless they are told not to.
+    [Theory]
+    [InlineData("GET /socket.io/?EIO=4&transport=polling HTTP/1.1", "Host: a\r\n", 426)]
+    [InlineData("POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1", "Host: a\r\nContent-Length: 5\r\n", 405)]
+    [InlineData("POST /hub/negotiate?negotiateVersion=1 HTTP/1.1", "Host: a\r\nContent-Length: 0\r\n", 405)]
+    public void Validate_PlainHttp_IsToldWhatClientsNeed(string line, string fields, int status)
+    {
+        var refusal = Refuse(line, fields);
+
+        refusal.Status.ShouldBe(status);
+        refusal.Reason.ShouldContain("transports: ['websocket']");
+        refusal.Reason.ShouldContain("skipNegotiation: true");
+    }
 
     private static Refusal Refuse(string line, string fields)
     {
