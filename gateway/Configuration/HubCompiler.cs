@@ -1,6 +1,7 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.WebSockets;
+using Mooring.Gateway.WebSockets.Deflate;
 
 namespace Mooring.Gateway.Configuration;
 
@@ -47,6 +48,18 @@ internal static class HubCompiler
             errors.Add($"{at}.queueBytes", $"is {hub.QueueBytes}; must be 65536 to 1073741824");
         }
 
+        if (hub.Compression is { } compression)
+        {
+            errors.Range($"{at}.compression.level", compression.Level, 1, DeflateOptions.MaxLevel);
+            errors.Range($"{at}.compression.minBytes", compression.MinBytes, 0, 16 * 1024 * 1024);
+            errors.Range(
+                $"{at}.compression.windowBits",
+                compression.WindowBits,
+                DeflateOptions.MinWindowBits,
+                DeflateOptions.MaxWindowBits
+            );
+        }
+
         CheckNamespaces(at, hub, errors);
         CheckRpc($"{at}.rpc", hub.Rpc, errors);
         CheckTokens($"{at}.jwt", hub.Jwt, errors);
@@ -69,6 +82,11 @@ internal static class HubCompiler
             ("webSocket.idleTimeout", socket.IdleTimeout > TimeSpan.Zero),
             ("limits.bandwidth", listener.Limits?.Bandwidth is not null),
             ("limits.connectionBandwidth", listener.Limits?.ConnectionBandwidth is not null),
+            ("webSocket.subprotocols", socket.Subprotocols.Count > 0),
+            ("webSocket.messages", socket.Messages is not null),
+            ("webSocket.ping", socket.Ping is not null),
+            ("webSocket.upgrades", socket.Upgrades is not null),
+            ("webSocket.identity", socket.Identity is not null),
         ];
         foreach (var (field, isSet) in fields)
         {

@@ -56,6 +56,9 @@ internal sealed record HubLoad
     /// <summary>Connects of clients that were there before.</summary>
     public required long Reconnects { get; init; }
 
+    /// <summary>Bytes of messages that went compressed: by direction, before compression and after it.</summary>
+    public required HubCompressionLoad Compression { get; init; }
+
     /// <summary>From a command to its reply.</summary>
     public required DurationLoad Responses { get; init; }
 
@@ -104,6 +107,12 @@ internal sealed record HubLoad
             Insufficient = counters.Sum(static c => c.Insufficient),
             Held = counters.Sum(static c => c.Held),
             Reconnects = counters.Sum(static c => c.Resumes),
+            Compression = new HubCompressionLoad(
+                counters.Sum(static c => c.SentBefore),
+                counters.Sum(static c => c.SentAfter),
+                counters.Sum(static c => c.ReceivedBefore),
+                counters.Sum(static c => c.ReceivedAfter)
+            ),
             Responses = Sum(counters),
             Redis = node.Broker is RedisBroker redis ? HubRedisLoad.Of(redis) : null,
             Jobs = node.Dispatcher.Counters,
@@ -124,6 +133,13 @@ internal sealed record HubLoad
         return new DurationLoad { Counts = counts, SumSeconds = sum / 1e6 };
     }
 }
+
+/// <summary>What compression has saved. Bytes.</summary>
+/// <param name="SentBefore">What was sent compressed, as it was.</param>
+/// <param name="SentAfter">As it was sent.</param>
+/// <param name="ReceivedBefore">What came compressed, once inflated.</param>
+/// <param name="ReceivedAfter">As it came.</param>
+internal sealed record HubCompressionLoad(long SentBefore, long SentAfter, long ReceivedBefore, long ReceivedAfter);
 
 /// <summary>How a Hub listener's Redis fares.</summary>
 /// <param name="Problem">Null: all is well.</param>

@@ -9,6 +9,7 @@ internal static class HubMetrics
 {
     private static readonly string[] Listener = ["listener"];
     private static readonly string[] ByReason = ["listener", "reason"];
+    private static readonly string[] ByStage = ["listener", "direction", "stage"];
     private static readonly string[] ByResult = ["listener", "result"];
 
     public static IReadOnlyList<MetricDefinition> All { get; } =
@@ -58,6 +59,22 @@ internal static class HubMetrics
             hub => hub.Reconnects
         ),
         One("held_connects_total", Counter, "Connects that waited for their turn.", hub => hub.Held),
+        new(
+            "mooring_gateway_hub_compression_bytes_total",
+            Counter,
+            "Bytes of messages that went compressed, by direction (sent, received), before compression and after it.",
+            ByStage,
+            s =>
+                s.Hubs.SelectMany(hub =>
+                    new MetricSample[]
+                    {
+                        new(hub.Compression.SentBefore, hub.Listener, "sent", "before"),
+                        new(hub.Compression.SentAfter, hub.Listener, "sent", "after"),
+                        new(hub.Compression.ReceivedBefore, hub.Listener, "received", "before"),
+                        new(hub.Compression.ReceivedAfter, hub.Listener, "received", "after"),
+                    }
+                )
+        ),
         new(
             "mooring_gateway_hub_response_seconds",
             Histogram,

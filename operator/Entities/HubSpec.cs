@@ -64,6 +64,9 @@ public sealed record HubSpec
     [Items(0, 64), ListMapKey("name")]
     public IReadOnlyList<HubNamespaceSpec> Namespaces { get; set; } = [];
 
+    [Description("Compresses messages. Left out: they are sent as they are.")]
+    public HubCompressionSpec? Compression { get; set; }
+
     [Description("Where clients' RPCs go. Left out: they are answered with error 108.")]
     public HubRpcSpec? Rpc { get; set; }
 }

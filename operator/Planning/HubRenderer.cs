@@ -28,6 +28,14 @@ internal static class HubRenderer
             ConnectsPerSecond = spec.ConnectsPerSecond ?? 0,
             PersonalNamespace = spec.PersonalNamespace,
             Namespaces = spec.Namespaces.Select(Namespace).ToList(),
+            Compression = spec.Compression is not { } compression
+                ? null
+                : new HubCompressionConfig
+                {
+                    Level = compression.Level,
+                    MinBytes = compression.MinBytes,
+                    WindowBits = compression.WindowBits,
+                },
             Rpc = spec.Rpc is not { } rpc
                 ? null
                 : new HubRpcConfig

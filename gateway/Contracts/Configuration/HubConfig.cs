@@ -38,6 +38,9 @@ public sealed record HubConfig
     /// <summary>At most 64. A channel's namespace is its part before the first colon; channels without one are in the namespace with the empty name, if there is one.</summary>
     public IReadOnlyList<HubNamespaceConfig> Namespaces { get; set; } = [];
 
+    /// <summary>Null: messages are not compressed.</summary>
+    public HubCompressionConfig? Compression { get; init; }
+
     /// <summary>Null: clients' RPCs are answered with error 108.</summary>
     public HubRpcConfig? Rpc { get; init; }
 

@@ -4,6 +4,7 @@ using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
+using Mooring.Gateway.WebSockets.Deflate;
 using Mooring.Gateway.WebSockets.Http;
 
 namespace Mooring.Gateway.Hub.Listening;
@@ -145,7 +146,12 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
         var data = request.Received;
         var hub = request.Hub;
         var reason = RefusalReason.BadRequest;
-        var refusal = UpgradeValidator.Validate(_head, data);
+        var refusal = HubUpgrade.CheckTransport(_head, data);
+        if (refusal.IsNone)
+        {
+            refusal = UpgradeValidator.Validate(_head, data);
+        }
+
         if (refusal.IsNone)
         {
             refusal = hub.Options.Origins.Check(_head, data);
@@ -165,8 +171,10 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
         }
 
         var codec = HubUpgrade.ChooseCodec(_head, data, out var subprotocol);
+        Span<byte> extensions = stackalloc byte[DeflateOffer.MaxAnswerBytes];
+        var windowBits = HubUpgrade.ChooseCompression(_head, data, hub.Options.Deflate, extensions, out var agreed);
         Span<byte> answer = stackalloc byte[AnswerBytes];
-        var length = HubUpgrade.WriteAnswer(_head, data, subprotocol, answer);
+        var length = HubUpgrade.WriteAnswer(_head, data, subprotocol, extensions[..agreed], answer);
         if (!Send(client, channel, answer[..length]))
         {
             return;
@@ -176,7 +184,7 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
         Libc.SetOption(client, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
         var early = data[headLength..];
         _requests.Remove(client);
-        io.Open(client, channel, hub, codec, early);
+        io.Open(client, channel, hub, codec, windowBits, early);
     }
 
     private void Call(int client, Channel* channel, HubRequest request, int headLength)

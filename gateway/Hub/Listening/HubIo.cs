@@ -6,6 +6,7 @@ using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
+using Mooring.Gateway.WebSockets.Deflate;
 using Mooring.Gateway.WebSockets.Framing;
 using Mooring.Gateway.WebSockets.Messages;
 
@@ -34,6 +35,7 @@ internal sealed unsafe class HubIo : IDisposable
     private readonly RespTurn _turn;
     private readonly byte* _scratch = (byte*)System.Runtime.InteropServices.NativeMemory.Alloc(WriteBytes);
     private readonly MessageReader _reader = new();
+    private readonly MessageCompressor _compressor = new();
     private readonly Dictionary<HubNode, HubLoop> _hubs = [];
     private readonly List<HubLoop> _all = [];
     private HubSession?[] _sessions = new HubSession?[256];
@@ -58,7 +60,7 @@ internal sealed unsafe class HubIo : IDisposable
     {
         if (!_hubs.TryGetValue(node, out var hub))
         {
-            _hubs[node] = hub = new HubLoop(node, new Wire(this));
+            _hubs[node] = hub = new HubLoop(node, new Wire(this), _compressor);
             _all.Add(hub);
             node.Add(hub);
         }
@@ -67,14 +69,20 @@ internal sealed unsafe class HubIo : IDisposable
     }
 
     /// <summary>A client's upgrade was answered.</summary>
-    public void Open(int client, Channel* channel, HubLoop hub, HubCodec codec, ReadOnlySpan<byte> early)
+    /// <param name="client">Its descriptor.</param>
+    /// <param name="channel">Its.</param>
+    /// <param name="hub">The listener's sessions here.</param>
+    /// <param name="codec">Its encoding.</param>
+    /// <param name="windowBits">Of the compression agreed on, 9 to 15; 0: none.</param>
+    /// <param name="early">What came behind the request.</param>
+    public void Open(int client, Channel* channel, HubLoop hub, HubCodec codec, byte windowBits, ReadOnlySpan<byte> early)
     {
         if (client >= _sessions.Length)
         {
             Array.Resize(ref _sessions, Math.Max(client + 1, _sessions.Length * 2));
         }
 
-        var session = LoopOf(hub.Node).Open(client, codec);
+        var session = LoopOf(hub.Node).Open(client, codec, windowBits);
         _sessions[client] = session;
         if (hub.Node.IsRetired)
         {
@@ -205,6 +213,7 @@ internal sealed unsafe class HubIo : IDisposable
     public void Dispose()
     {
         _reader.Dispose();
+        _compressor.Dispose();
         System.Runtime.InteropServices.NativeMemory.Free(_scratch);
     }
 
@@ -268,8 +277,7 @@ internal sealed unsafe class HubIo : IDisposable
     /// <summary>Takes messages out of what has come. False when the connection is gone.</summary>
     private bool Take(int client, Channel* channel, HubSession session, Span<byte> chunk)
     {
-        var incoming = session.Incoming ??= _spare ?? new MessageUnderWay();
-        _spare = _spare == incoming ? null : _spare;
+        var incoming = session.Incoming ?? Begin(session);
         ref var messages = ref _loop.Counters[channel->Listener]->Messages;
         var limits = session.Loop.Options.Limits;
         while (_reader.TryRead(ref incoming.State, ref chunk, limits, out var found))
@@ -283,6 +291,12 @@ internal sealed unsafe class HubIo : IDisposable
                     break;
                 case MessageEventKind.Message:
                     messages++;
+                    if (found.CompressedBytes > 0)
+                    {
+                        session.Loop.Counters.ReceivedBefore += found.Payload.Length;
+                        session.Loop.Counters.ReceivedAfter += found.CompressedBytes;
+                    }
+
                     session.Loop.Receive(session, found.Payload);
                     break;
                 case MessageEventKind.Ping when !session.IsClosed:
@@ -312,6 +326,20 @@ internal sealed unsafe class HubIo : IDisposable
         }
 
         return true;
+    }
+
+    /// <summary>The client's next message begins. Between two nothing is kept of them, compressed or not.</summary>
+    private MessageUnderWay Begin(HubSession session)
+    {
+        var incoming = _spare ?? new MessageUnderWay();
+        _spare = null;
+        if (session.WindowBits != 0)
+        {
+            incoming.State = new MessageState(new DeflateAgreement(session.WindowBits, ServerTakesOver: false, ClientTakesOver: false));
+        }
+
+        session.Incoming = incoming;
+        return incoming;
     }
 
     /// <summary>The client says goodbye, or answers ours.</summary>

@@ -1,5 +1,6 @@
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.WebSockets;
+using Mooring.Gateway.WebSockets.Deflate;
 using Mooring.Gateway.WebSockets.Http;
 using Mooring.Gateway.WebSockets.Messages;
 
@@ -8,6 +9,10 @@ namespace Mooring.Gateway.Hub.Listening;
 /// <summary>Reads a request head to a Hub listener: a WebSocket of one of the two encodings, or a request to the API. Pure.</summary>
 internal static class HubUpgrade
 {
+    private const string Served =
+        "not served here: this listener has the Centrifugo client protocol over WebSocket, and POST /api/ where it has API keys; "
+        + "SSE, HTTP streaming and emulation are not served";
+
     /// <summary>Whether the request is for the HTTP API.</summary>
     public static bool IsApi(HttpHead head, ReadOnlySpan<byte> data) => head.Target.Of(data).StartsWith("/api/"u8);
 
@@ -32,11 +37,51 @@ internal static class HubUpgrade
             : HubCodec.Json;
     }
 
+    /// <summary>Chooses among the client's offers of compression; its window, or 0: there is none that can be met, or none is wanted here.</summary>
+    /// <param name="head">A whole head.</param>
+    /// <param name="data">What it was read from.</param>
+    /// <param name="options">What the listener offers; null: nothing.</param>
+    /// <param name="extensions">Gets the value for the answer: at least <see cref="DeflateOffer.MaxAnswerBytes"/>.</param>
+    /// <param name="length">Its length.</param>
+    public static byte ChooseCompression(
+        HttpHead head,
+        ReadOnlySpan<byte> data,
+        DeflateOptions? options,
+        Span<byte> extensions,
+        out int length
+    )
+    {
+        length = 0;
+        return options is null ? (byte)0 : DeflateOffer.Negotiate(head, data, options, extensions, out length)?.ServerWindowBits ?? 0;
+    }
+
     /// <summary>Writes the 101; returns its length.</summary>
-    public static int WriteAnswer(HttpHead head, ReadOnlySpan<byte> data, ReadOnlySpan<byte> subprotocol, Span<byte> destination)
+    public static int WriteAnswer(
+        HttpHead head,
+        ReadOnlySpan<byte> data,
+        ReadOnlySpan<byte> subprotocol,
+        ReadOnlySpan<byte> extensions,
+        Span<byte> destination
+    )
     {
         head.Find(data, "sec-websocket-key"u8, out var key);
-        return SwitchAnswer.Write(key, subprotocol, default, destination);
+        return SwitchAnswer.Write(key, subprotocol, extensions, destination);
+    }
+
+    /// <summary>
+    /// The answer to requests of the client protocol's other transports (Server-Sent Events, HTTP streaming, and the emulation that carries their
+    /// commands), and to any other that cannot be meant for a WebSocket: 404, at which clients go on to their next transport.
+    /// </summary>
+    public static Refusal CheckTransport(HttpHead head, ReadOnlySpan<byte> data)
+    {
+        var target = head.Target.Of(data);
+        return
+            !head.Method.Of(data).SequenceEqual("GET"u8)
+            || target.StartsWith("/connection/sse"u8)
+            || target.StartsWith("/connection/http_stream"u8)
+            || target.StartsWith("/emulation"u8)
+            ? new Refusal(404, Served)
+            : default;
     }
 
     /// <summary>How long the body of a request to the API is.</summary>

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.WebSockets;
+using Mooring.Gateway.WebSockets.Deflate;
 using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Options;
@@ -40,6 +41,18 @@ internal sealed class HubOptions(HubConfig config, OriginList origins)
 
     /// <summary>What clients may send.</summary>
     public MessageLimits Limits { get; } = new() { MaxMessageBytes = config.MaxMessageBytes };
+
+    /// <summary>What clients are offered of permessage-deflate; null: nothing. Nobody takes anything over: all share one compressor, and a publication is compressed once.</summary>
+    public DeflateOptions? Deflate { get; } =
+        config.Compression is { } compression
+            ? new DeflateOptions
+            {
+                Level = compression.Level,
+                MinBytes = compression.MinBytes,
+                ServerWindowBits = compression.WindowBits,
+                ClientWindowBits = compression.WindowBits,
+            }
+            : null;
 
     /// <summary>The namespace that a channel is in; null: there is none.</summary>
     public HubNamespace? Find(string channel)

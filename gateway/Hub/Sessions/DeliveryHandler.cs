@@ -45,7 +45,7 @@ internal sealed class DeliveryHandler(HubLoop loop)
             var subscription = channel[i];
             if (subscription.Is(SubscriptionFlags.JoinLeave) && subscription.Is(SubscriptionFlags.Live))
             {
-                loop.Queue(subscription.Session, change.Frame(subscription.Session.Codec), null);
+                loop.Queue(subscription.Session, change.Frame(subscription.Session), null);
             }
         }
     }
@@ -121,6 +121,11 @@ internal sealed class DeliveryHandler(HubLoop loop)
         {
             loop.Disconnect(session, HubDisconnect.InappropriateProtocol);
             return;
+        }
+
+        if (session.WindowBits != 0)
+        {
+            frame = publication.Compressed(session, frame);
         }
 
         if (publication.Position.Offset != 0)

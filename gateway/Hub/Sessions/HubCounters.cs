@@ -20,6 +20,10 @@ internal sealed class HubCounters
     private long _errors;
     private long _resumes;
     private long _waiting;
+    private long _sentBefore;
+    private long _sentAfter;
+    private long _receivedBefore;
+    private long _receivedAfter;
 
     /// <summary>From a command to its reply.</summary>
     public DurationHistogram Responses;
@@ -63,4 +67,16 @@ internal sealed class HubCounters
 
     /// <summary>Clients that have not taken yet what was sent to them.</summary>
     public ref long Waiting => ref _waiting;
+
+    /// <summary>Bytes of what was sent compressed, as it was before.</summary>
+    public ref long SentBefore => ref _sentBefore;
+
+    /// <summary>The same as it was sent.</summary>
+    public ref long SentAfter => ref _sentAfter;
+
+    /// <summary>Bytes of what came compressed, once inflated.</summary>
+    public ref long ReceivedBefore => ref _receivedBefore;
+
+    /// <summary>The same as it came.</summary>
+    public ref long ReceivedAfter => ref _receivedAfter;
 }

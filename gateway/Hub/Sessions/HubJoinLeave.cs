@@ -8,10 +8,18 @@ internal sealed class HubJoinLeave(string channel, bool joined, ClientInfo info)
 {
     private byte[]? _json;
     private byte[]? _protobuf;
+    private CompressedForms _compressed;
 
     public string Channel { get; } = channel;
 
-    public byte[] Frame(HubCodec codec)
+    /// <summary>The whole WebSocket frame as that client gets it.</summary>
+    public byte[] Frame(HubSession session)
+    {
+        var plain = Frame(session.Codec);
+        return session.WindowBits == 0 ? plain : session.Loop.Compression.Frame(session, plain, ref _compressed);
+    }
+
+    private byte[] Frame(HubCodec codec)
     {
         ref var frame = ref codec == HubCodec.Json ? ref _json : ref _protobuf;
         if (Volatile.Read(ref frame) is { } known)

@@ -6,6 +6,7 @@ using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Queues;
 using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -42,7 +43,10 @@ internal sealed class HubLoop
     private QueueDepth _depth = QueueDepth.None;
     private int _isLooking;
 
-    public HubLoop(HubNode node, IHubTransport transport)
+    /// <param name="node">The listener's.</param>
+    /// <param name="transport">Its sessions' sockets.</param>
+    /// <param name="compressor">The event loop's; null: one of its own.</param>
+    public HubLoop(HubNode node, IHubTransport transport, MessageCompressor? compressor = null)
     {
         Node = node;
         Alone = [this];
@@ -53,6 +57,7 @@ internal sealed class HubLoop
         Channels = new ChannelHandler(this);
         Refreshes = new RefreshHandler(this);
         Queues = new QueueHandler(this);
+        Compression = new HubCompression(this, compressor ?? new MessageCompressor());
         _receiver = new HubReceiver(this);
         _timers = new HubTimers(this);
     }
@@ -77,6 +82,8 @@ internal sealed class HubLoop
     public RefreshHandler Refreshes { get; }
 
     public QueueHandler Queues { get; }
+
+    public HubCompression Compression { get; }
 
     public HubOptions Options => Node.Options;
 
@@ -118,9 +125,12 @@ internal sealed class HubLoop
     }
 
     /// <summary>A client's WebSocket is open.</summary>
-    public HubSession Open(int descriptor, HubCodec codec)
+    /// <param name="descriptor">Names it to the transport.</param>
+    /// <param name="codec">Its encoding.</param>
+    /// <param name="windowBits">Of the compression that it agreed on, 9 to 15; 0: none.</param>
+    public HubSession Open(int descriptor, HubCodec codec, byte windowBits = 0)
     {
-        var session = new HubSession(this, codec, descriptor, Now) { Index = _sessions.Count };
+        var session = new HubSession(this, codec, descriptor, Now, windowBits) { Index = _sessions.Count };
         _sessions.Add(session);
         _timers.Arm(session);
         return session;
@@ -183,7 +193,8 @@ internal sealed class HubLoop
     }
 
     /// <summary>Queues one message of the protocol.</summary>
-    public void Send(HubSession session, byte[] message) => Queue(session, session.Codec.Framed(message), null);
+    public void Send(HubSession session, byte[] message) =>
+        Queue(session, session.WindowBits == 0 ? session.Codec.Framed(message) : Compression.Frame(session, message), null);
 
     public void SendError(HubSession session, uint id, HubError error)
     {

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Fossil;
 using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -18,6 +19,7 @@ internal sealed class HubPublication(string channel, StreamPosition position, Re
     private static readonly byte[] None = [];
 
     private Frames _frames;
+    private CompressedForms _compressed;
 
     public string Channel { get; } = channel;
 
@@ -31,6 +33,11 @@ internal sealed class HubPublication(string channel, StreamPosition position, Re
         ref var frame = ref _frames[(codec == HubCodec.Json ? 0 : 3) + (int)form];
         return Volatile.Read(ref frame) ?? Encode(codec, form, ref frame);
     }
+
+    /// <summary>The same as a client gets it that agreed on compression: compressed once for each window size, whoever asks first.</summary>
+    /// <param name="session">That client.</param>
+    /// <param name="plain">Of <see cref="Frame"/>, not empty.</param>
+    public byte[] Compressed(HubSession session, byte[] plain) => session.Loop.Compression.Frame(session, plain, ref _compressed);
 
     private byte[] Encode(HubCodec codec, DeltaForm form, ref byte[]? frame)
     {

@@ -20,10 +20,16 @@ internal enum SessionState : byte
 }
 
 /// <summary>One client of the Hub: what is kept of it between two messages. Owned by its loop.</summary>
-internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, long opened)
+/// <param name="loop">That it is on.</param>
+/// <param name="codec">Its encoding.</param>
+/// <param name="descriptor">Names it to the transport.</param>
+/// <param name="opened">When: milliseconds of the transport's clock.</param>
+/// <param name="windowBits">See <see cref="WindowBits"/>.</param>
+internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, long opened, byte windowBits = 0)
 {
     private SubscriptionList _subscriptions;
     private SessionExtras? _extras;
+    private ushort _pending;
 
     /// <summary>For the transport alone: where the message under way stands; null: none is.</summary>
     public MessageUnderWay? Incoming;
@@ -39,6 +45,9 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     public int Descriptor { get; } = descriptor;
 
     public SessionState State { get; set; }
+
+    /// <summary>What it agreed on of permessage-deflate, which is all that is kept of it: the window, 9 to 15; nobody takes over anything. 0: no compression.</summary>
+    public byte WindowBits { get; } = windowBits;
 
     /// <summary>Unique in the fleet, once connected.</summary>
     public Guid ClientId { get; set; }
@@ -66,7 +75,11 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     public long ExpiresAt { get; set; }
 
     /// <summary>Commands that wait for something outside.</summary>
-    public int Pending { get; set; }
+    public int Pending
+    {
+        get => _pending;
+        set => _pending = checked((ushort)value);
+    }
 
     /// <summary>Nothing more is handled until what blocks it is over: authentication, or too much that is pending.</summary>
     public bool IsBlocked { get; set; }

@@ -3,6 +3,8 @@ using System.Text.Json;
 using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Hub.Options;
+using Mooring.Gateway.WebSockets.Deflate;
 
 namespace Mooring.Gateway.Tests.Configuration;
 
@@ -167,6 +169,67 @@ public sealed class ConfigCompilerTests
                 "listeners[0].webSocket.routes[1].backend",
                 "listeners[0].webSocket.routes[1].pathPrefix",
             ]);
+    }
+
+    [Fact]
+    public void Compile_Hub_NamesWhatIsNotForIt_AndWhatIsOutOfRange()
+    {
+        var config = ContractsJson.ParseConfig(
+            """
+            {"fleet": "a/b", "listeners": [{"name": "hub", "protocol": "WebSocket", "port": 9000, "webSocket": {
+              "mode": "Hub", "subprotocols": ["mqtt"], "messages": {"perMinute": 10, "maxBytes": 1000}, "ping": {"interval": "20s"},
+              "upgrades": {"perSecond": 10}, "identity": {"user": {"from": "Header", "name": "x"}},
+              "hub": {"compression": {"level": 10, "minBytes": -1, "windowBits": 8}}
+            }}]}
+            """u8
+        );
+
+        ConfigCompiler
+            .Compile(config, 1000)
+            .Errors.Select(error => error.Split(": ")[0])
+            .ShouldBe(
+                [
+                    "listeners[0].webSocket.subprotocols",
+                    "listeners[0].webSocket.messages",
+                    "listeners[0].webSocket.ping",
+                    "listeners[0].webSocket.upgrades",
+                    "listeners[0].webSocket.identity",
+                    "listeners[0].webSocket.hub.compression.level",
+                    "listeners[0].webSocket.hub.compression.minBytes",
+                    "listeners[0].webSocket.hub.compression.windowBits",
+                ],
+                ignoreOrder: true
+            );
+    }
+
+    [Fact]
+    public void Compile_Hub_CompressionIsOffUnlessSet_AndThenHasItsDefaults()
+    {
+        Options("{}").Deflate.ShouldBeNull();
+        Options("""{"compression": {}}""").Deflate.ShouldBe(new DeflateOptions());
+        Options("""{"compression": {"level": 9, "minBytes": 0, "windowBits": 9}}""")
+            .Deflate.ShouldBe(
+                new DeflateOptions
+                {
+                    Level = 9,
+                    MinBytes = 0,
+                    ServerWindowBits = 9,
+                    ClientWindowBits = 9,
+                }
+            );
+
+        static HubOptions Options(string hub) =>
+            ConfigCompiler
+                .Compile(
+                    ContractsJson.ParseConfig(
+                        Encoding.UTF8.GetBytes(
+                            $$$"""{"fleet": "a/b", "listeners": [{"name": "hub", "protocol": "WebSocket", "port": 9000, "webSocket": {"mode": "Hub", "hub": {{{hub}}}}}]}"""
+                        )
+                    ),
+                    1000
+                )
+                .Snapshot!.Listeners[0]
+                .Hub!;
     }
 
     [Theory]
