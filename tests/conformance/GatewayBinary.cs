@@ -24,6 +24,26 @@ internal sealed partial class GatewayBinary : IAsyncDisposable
         return new GatewayBinary(process, directory, port);
     }
 
+    /// <summary><c>gateway bench echo --websocket --reactor</c>: the codec and upgrade path of <c>serve</c>, by themselves.</summary>
+    /// <param name="deflate">Kind of permessage-deflate that it offers; null: none.</param>
+    public static async Task<GatewayBinary> CodecEchoAsync(string? deflate)
+    {
+        var directory = Directory.CreateTempSubdirectory("mooring");
+        while (true)
+        {
+            var port = Ports.Free();
+            string[] more = deflate is null ? [] : ["--deflate", deflate];
+            var process = Start(["bench", "echo", "--websocket", "--reactor", "--host", "127.0.0.1", .. more], ("PORT", $"{port}"));
+            if (await ReadUntilAsync(process, "(WebSocket echo on"))
+            {
+                return new GatewayBinary(process, directory, port);
+            }
+
+            // Another process took the port in between.
+            process.Dispose();
+        }
+    }
+
     /// <summary><c>gateway serve</c> with one WebSocket listener in front of a backend on <paramref name="backendPort"/>.</summary>
     public static Task<GatewayBinary> ServeAsync(int backendPort) =>
         ServeAsync(port =>

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Mooring.Testing;
 
 namespace Mooring.Conformance.Tests.Hub;
@@ -13,7 +14,7 @@ internal sealed class HubGateway : IAsyncDisposable
 
     public string Directory { get; }
 
-    public static async Task<HubGateway> StartAsync(string keys = "\"hmacSecretFile\": \"{0}/secret\"")
+    public static async Task<HubGateway> StartAsync(string keys = "\"hmacSecretFile\": \"{0}/secret\"", string? compression = null)
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("mooring-hub").FullName;
         var (rpc, jwks) = (Ports.Free(), Ports.Free());
@@ -21,6 +22,11 @@ internal sealed class HubGateway : IAsyncDisposable
         await File.WriteAllTextAsync(Path.Combine(directory, "api-key"), "an-api-key-of-the-tests\n");
         await File.WriteAllTextAsync(Path.Combine(directory, "rpc.port"), $"{rpc}");
         await File.WriteAllTextAsync(Path.Combine(directory, "jwks.port"), $"{jwks}");
+        using (var somebody = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        {
+            await File.WriteAllTextAsync(Path.Combine(directory, "keys.pem"), somebody.ExportSubjectPublicKeyInfoPem());
+        }
+
         var jwt = "{" + keys.Replace("{0}", directory, StringComparison.Ordinal).Replace("{1}", $"{jwks}", StringComparison.Ordinal) + "}";
         var gateway = await GatewayBinary.ServeAsync(port =>
             $$"""
@@ -30,12 +36,14 @@ internal sealed class HubGateway : IAsyncDisposable
                   "listeners": [{
                     "name": "hub", "protocol": "WebSocket", "port": {{port}},
                     "webSocket": {"mode": "Hub", "hub": {
+                      {{(compression is null ? "" : $"\"compression\": {compression},")}}
                       "anonymous": true, "personalNamespace": "chat",
                       "namespaces": [
                         {"name": "chat", "subscribe": "Everyone", "publish": "Users", "readHistory": "Everyone",
                          "history": {"size": 100, "ttl": "5m"} },
                         {"name": "delta", "subscribe": "Everyone", "delta": true, "history": {"size": 100, "ttl": "5m"} },
                         {"name": "presence", "subscribe": "Users", "presence": true, "joinLeave": true, "readPresence": "Subscribers"},
+                        {"name": "free", "subscribe": "Everyone", "publish": "Everyone"},
                         {"name": "private"}
                       ],
                       "rpc": {"url": "http://127.0.0.1:{{rpc}}/rpc"},

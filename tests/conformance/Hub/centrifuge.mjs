@@ -1,10 +1,11 @@
 // The npm package centrifuge, untouched, against a Hub listener: node centrifuge.mjs <port> <json|protobuf> <scenario> <directory>
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync, readFileSync } from 'node:fs';
+import { writeFileSync, readFileSync, renameSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import WebSocket from 'ws';
+import { deflateRawSync } from 'node:zlib';
+import WebSocket, { Sender } from 'ws';
 import { Centrifuge as JsonClient } from 'centrifuge';
 import { Centrifuge as ProtobufClient } from 'centrifuge/build/protobuf';
 import { hmacToken, makeKeys, seconds, signedToken } from './tokens.mjs';
@@ -305,21 +306,109 @@ const scenarios = {
   },
 
   async algorithms() {
-    const keys = makeKeys();
-    const pem = Object.values(keys).map((pair) => pair.publicKey.export({ type: 'spki', format: 'pem' })).join('');
-    writeFileSync(join(directory, 'keys.pem'), pem);
-    console.log('KEYS');
-    await once(process.stdin, 'data');
-    for (const [algorithm, pair] of Object.entries(keys)) {
-      const [, context] = await connected(signedToken(algorithm, pair, { sub: algorithm, exp: seconds(60) }));
-      assert.ok(context.client, algorithm);
+    const [keys, strangers] = [makeKeys(), makeKeys()];
+    const write = (pairs) => {
+      // In one step, as a Secret's file changes.
+      const file = join(directory, 'keys.pem');
+      writeFileSync(`${file}.next`, pairs.map((pair) => pair.publicKey.export({ type: 'spki', format: 'pem' })).join(''));
+      renameSync(`${file}.next`, file);
+    };
+    // 0: it is let in.
+    const answer = async (algorithm, pair) => {
+      const made = client(signedToken(algorithm, pair, { sub: algorithm, exp: seconds(60) }));
+      const outcome = Promise.race([next(made, 'connected').then(() => 0), next(made, 'disconnected').then(({ code }) => code)]);
+      made.connect();
+      const code = await outcome;
+      made.disconnect();
+      return code;
+    };
+    const becomes = async (algorithm, pair, code) => {
+      const end = Date.now() + 30_000;
+      while ((await answer(algorithm, pair)) !== code) {
+        assert.ok(Date.now() < end, `${algorithm} is not answered ${code} within 30 s`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    };
+
+    for (const [algorithm, pair] of Object.entries(keys)) assert.equal(await answer(algorithm, pair), 3500, algorithm);
+    // The file changes while it serves: all three kinds of keys are in force together.
+    write(Object.values(keys));
+    for (const [algorithm, pair] of Object.entries(keys)) await becomes(algorithm, pair, 0);
+    for (const [algorithm, pair] of Object.entries(strangers)) assert.equal(await answer(algorithm, pair), 3500, algorithm);
+    // And one after the other is taken away.
+    for (const gone of ['RS256', 'ES256']) {
+      const left = Object.entries(keys).filter(([algorithm]) => algorithm !== gone);
+      write(left.map(([, pair]) => pair));
+      await becomes(gone, keys[gone], 3500);
+      for (const [algorithm, pair] of left) await becomes(algorithm, pair, 0);
     }
-    const strangers = makeKeys();
-    for (const [algorithm, pair] of Object.entries(strangers)) {
-      const bad = client(signedToken(algorithm, pair, { sub: 'x', exp: seconds(60) }));
-      bad.connect();
-      assert.equal((await next(bad, 'disconnected')).code, 3500, algorithm);
+  },
+
+  // Clients with different agreements, by themselves and beside clients without: each gets the same bytes.
+  async compression() {
+    const offers = [
+      false,
+      true,
+      { threshold: 0 },
+      { threshold: 0, serverNoContextTakeover: true, clientNoContextTakeover: true },
+      { threshold: 0, serverMaxWindowBits: 9, clientMaxWindowBits: 9 },
+      { threshold: 0, serverMaxWindowBits: 12 },
+    ];
+    const clients = [];
+    for (const perMessageDeflate of offers) {
+      const sockets = [];
+      class Offering extends WebSocket {
+        constructor(url, protocols) {
+          super(url, protocols, { perMessageDeflate });
+          sockets.push(this);
+          this.texts = [];
+          this.on('message', (message) => this.texts.push(message.toString('latin1')));
+        }
+      }
+      const [one] = await connected(user('anna'), { websocket: Offering });
+      const [, got] = await subscribed(one, 'chat:compressed');
+      assert.equal(sockets[0].extensions, perMessageDeflate ? 'permessage-deflate' : '');
+      clients.push({ one, got, socket: sockets[0], offer: JSON.stringify(perMessageDeflate) });
     }
+
+    const texts = Array.from({ length: 30 }, (_, i) => 'wörd ☃ {"a": 1} '.repeat(i * 40) + i);
+    const before = clients.map(({ socket }) => socket._socket.bytesRead);
+    for (const [i, text] of texts.entries()) {
+      await clients[i % clients.length].one.publish('chat:compressed', data({ text }));
+    }
+    await until(() => clients.every(({ got }) => got.length === texts.length), 'all have come to all');
+    const isPush = (text) => text.includes('chat:compressed') && text.includes('w\u00c3\u00b6rd');
+    const pushes = clients.map(({ socket }) => socket.texts.flatMap((text) => (isJson ? text.split('\n') : [text])).filter(isPush));
+    for (const [i, { got, offer, socket }] of clients.entries()) {
+      assert.deepEqual(got.map((one) => one.data.text), texts, offer);
+      assert.deepEqual(pushes[i], pushes[0], `${offer}: the same bytes`);
+      const bytes = socket._socket.bytesRead - before[i];
+      const plain = texts.join('').length;
+      assert.ok(offer === 'false' ? bytes > plain : bytes < plain / 5, `${offer}: ${bytes} of ${plain} bytes`);
+    }
+    // What was missed comes in one long reply, which is compressed too.
+    const { one, got } = clients[2];
+    const gone = next(one, 'connecting');
+    await api('disconnect', { user: 'anna', disconnect: { code: 3000, reason: 'elsewhere' } });
+    await gone;
+    await api('publish', { channel: 'chat:compressed', data: { text: texts[29] } });
+    await until(() => got.length === 31, 'the missed one');
+    assert.equal(got[30].data.text, texts[29]);
+  },
+
+  // More comes out of it than a client may send: it is closed, and the next one is served.
+  async bomb() {
+    const protocol = isJson ? 'centrifuge-json' : 'centrifuge-protobuf';
+    const bomb = deflateRawSync(Buffer.alloc(64 << 20), { level: 9 });
+    for (let i = 0; i < 20; i++) {
+      const socket = new WebSocket(`ws://127.0.0.1:${port}/connection/websocket`, protocol, { perMessageDeflate: true });
+      await once(socket, 'open');
+      const closed = once(socket, 'close');
+      const frames = Sender.frame(Buffer.from(bomb.subarray(0, 60_000)), { fin: true, rsv1: true, opcode: isJson ? 1 : 2, mask: true, readOnly: false });
+      for (const part of frames) socket._socket.write(part);
+      assert.equal((await closed)[0], 1009);
+    }
+    await connected(user('anna'));
   },
 
   async jwks() {

@@ -144,8 +144,8 @@ const scenarios = {
     const [near, far] = [await connected(ports[0]), await connected(ports[1])];
     const kept = await subscribed(far, 'kept:a');
     const plain = [await subscribed(near, 'plain:a'), await subscribed(far, 'plain:a')];
-    await near.publish('kept:a', { n: 1 });
-    await near.publish('plain:a', { n: 1 });
+    await near.publish('kept:a', data({ n: 1 }));
+    await near.publish('plain:a', data({ n: 1 }));
     await until(() => kept.got.length === 1 && plain.every((one) => one.got.length === 1), 'both gateways have it');
     assert.equal(kept.got[0].offset, 1);
     const present = Object.values((await near.presence('kept:a')).clients);
@@ -154,20 +154,20 @@ const scenarios = {
     await ask('KILL');
     // Without history: those of the same gateway have it, others do not, and nobody waits for long.
     await until(async () => {
-      await near.publish('plain:a', { n: 2 });
+      await near.publish('plain:a', data({ n: 2 }));
       return plain[0].got.some((one) => one.data.n === 2);
     }, 'local delivery goes on');
     assert.ok(!plain[1].got.some((one) => one.data.n === 2));
-    await assert.rejects(near.publish('kept:a', { n: 2 }), (error) => error.code === 100);
+    await assert.rejects(near.publish('kept:a', data({ n: 2 })), (error) => error.code === 100);
     const late = await subscribed(near, 'plain:late');
-    await near.publish('plain:late', { n: 3 });
+    await near.publish('plain:late', data({ n: 3 }));
     await until(() => late.got.length === 1, 'a new subscription gets it too');
 
     await ask('START');
     // It has forgotten everything: who followed the stream is told so.
     await until(async () => {
       try {
-        await near.publish('kept:a', { n: 4 });
+        await near.publish('kept:a', data({ n: 4 }));
         return true;
       } catch {
         return false;
@@ -177,11 +177,11 @@ const scenarios = {
     const state = kept.states.at(-1);
     assert.deepEqual([state.wasRecovering, state.recovered], [true, false]);
     await until(async () => {
-      await near.publish('kept:a', { n: 5 });
+      await near.publish('kept:a', data({ n: 5 }));
       return kept.got.some((one) => one.data.n === 5);
     }, 'the stream goes on');
     await until(async () => {
-      await near.publish('plain:a', { n: 6 });
+      await near.publish('plain:a', data({ n: 6 }));
       return plain.every((one) => one.got.some((got) => got.data.n === 6));
     }, 'both gateways have it again');
     // What comes after the loss is in order and complete.
@@ -202,7 +202,10 @@ const scenarios = {
         this.on('message', (message) => {
           if (!this.answered && String(message).includes('"connect"')) {
             this.answered = true;
-            opens.push({ port, at: Date.now() });
+            // When the gateway answered, by its own clock: what keeps this process from reading is not its pace.
+            const { time } = JSON.parse(String(message).split('\n')[0]).connect;
+            assert.ok(time > 0);
+            opens.push({ port, at: time });
           }
         });
       }
@@ -237,12 +240,16 @@ const scenarios = {
     const killed = Date.now();
     await until(() => opens.length >= 125 && clients.every((one) => one.state === 'connected'), 'all are back', 60);
     const took = (Date.now() - killed) / 1000;
-    // One that is on its way when the second begins counts too.
+    // 20 a second are set. All of them together may be a quarter faster, and one second by a half, where a timer of a busy machine is late; unpaced, the 40 or so
+    // of each gateway come within less than a second.
     for (const port of alive) {
-      const times = opens.filter((one) => one.port === port).map((one) => one.at);
+      const times = opens.filter((one) => one.port === port).map((one) => one.at).sort((a, b) => a - b);
+      assert.ok(times.length > 30, `${times.length} connects at one gateway`);
+      const rate = (times.length - 1) / ((times.at(-1) - times[0]) / 1000);
+      assert.ok(rate <= 25, `${rate} connects a second at one gateway`);
       for (const at of times) {
         const within = times.filter((other) => other >= at && other < at + 1000).length;
-        assert.ok(within <= 40 + 20, `${within} connects within a second at one gateway`);
+        assert.ok(within <= 30, `${within} connects within a second at one gateway`);
       }
     }
 

@@ -16,6 +16,7 @@ public sealed class ApplicationTests
 {
     private const string Script = "WebSockets/applications.mjs";
     private const string LibWebSockets = "/usr/bin/libwebsockets-test-server";
+    private const string LibWebSocketsClient = "/usr/bin/libwebsockets-test-client";
     private const string Python = "/usr/bin/python3";
 
     [NodeTheory]
@@ -91,6 +92,56 @@ public sealed class ApplicationTests
         {
             server.Kill();
         }
+    }
+
+    /// <summary>It sends without end, and its log says of each frame that came back what it made of it. A frame that it does not like would end the connection.</summary>
+    [PeerTheory(LibWebSocketsClient, "libwebsockets-test-server")]
+    [InlineData(null, "")]
+    [InlineData("shared", "")]
+    [InlineData("takeover", "")]
+    [InlineData("takeover", "--undeflated")]
+    public async Task LibWebSockets_AgainstTheCodec(string? deflate, string option)
+    {
+        await using var echo = await GatewayBinary.CodecEchoAsync(deflate);
+        string[] options = option.Length == 0 ? [] : [option];
+        using var client = Process.Start(
+            new ProcessStartInfo(LibWebSocketsClient, ["--justmirror", "-d", "31", .. options, "--port", $"{echo.Port}", "127.0.0.1"])
+            {
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            }
+        )!;
+        try
+        {
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            var (frames, isCompressed) = (0, false);
+            while (frames < 1000)
+            {
+                var line = await client.StandardError.ReadLineAsync(limit.Token);
+                line.ShouldNotBeNull($"it ended after {frames} frames");
+                line.ShouldNotContain("LWS_CALLBACK_CLOSED");
+                isCompressed |= line.Contains("instantiating client ext permessage-deflate", StringComparison.Ordinal);
+                frames += line.Contains("lws_ws_client_rx_sm: bulk ws rx", StringComparison.Ordinal) ? 1 : 0;
+            }
+
+            isCompressed.ShouldBe(deflate is not null && option.Length == 0);
+        }
+        finally
+        {
+            client.Kill();
+        }
+    }
+
+    [PeerTheory("/usr/lib/python3/dist-packages/websockets/__init__.py", "python3-websockets")]
+    [InlineData(null)]
+    [InlineData("shared")]
+    [InlineData("takeover")]
+    public async Task PythonWebSockets_AgainstTheCodec(string? deflate)
+    {
+        await using var echo = await GatewayBinary.CodecEchoAsync(deflate);
+        using var client = Start(Python, Path.Combine(Node.Directory, "WebSockets", "peer.py"), "codec", $"{echo.Port}");
+
+        await Node.ExpectOkAsync(client);
     }
 
     [NodeFact]

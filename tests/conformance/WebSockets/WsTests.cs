@@ -36,6 +36,19 @@ public sealed class WsTests
         (await gateway.ExitAsync()).ShouldBe(0);
     }
 
+    [NodeTheory]
+    [InlineData("none")]
+    [InlineData("shared")]
+    [InlineData("takeover")]
+    public async Task AgainstTheCodec(string deflate)
+    {
+        await using var echo = await GatewayBinary.CodecEchoAsync(deflate == "none" ? null : deflate);
+        await Node.RunAsync("WebSockets/against-codec.mjs", $"{echo.Port}", deflate);
+        await echo.TerminateAsync();
+
+        (await echo.ExitAsync()).ShouldBe(0);
+    }
+
     [NodeFact]
     public async Task AgainstTheEchoServer()
     {
