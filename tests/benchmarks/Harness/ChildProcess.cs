@@ -75,14 +75,35 @@ internal sealed class ChildProcess : IAsyncDisposable
         var found = new List<int> { Id };
         for (var i = 0; i < found.Count; i++)
         {
-            foreach (var task in Directory.EnumerateDirectories($"/proc/{found[i]}/task"))
-            {
-                var children = File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-                found.AddRange(children.Select(child => int.Parse(child, CultureInfo.InvariantCulture)));
-            }
+            found.AddRange(Children(found[i]));
         }
 
         return [.. found];
+    }
+
+    private static List<int> Children(int process)
+    {
+        // A thread that ends meanwhile leaves its children to another one, which may have been looked at already.
+        for (var tries = 0; ; tries++)
+        {
+            try
+            {
+                return
+                [
+                    .. Directory
+                        .EnumerateDirectories($"/proc/{process}/task")
+                        .SelectMany(static task => File.ReadAllText($"{task}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+                        .Select(static child => int.Parse(child, CultureInfo.InvariantCulture)),
+                ];
+            }
+            catch (IOException) when (tries < 20 || !Directory.Exists($"/proc/{process}"))
+            {
+                if (!Directory.Exists($"/proc/{process}"))
+                {
+                    return [];
+                }
+            }
+        }
     }
 
     /// <summary>Takes what else comes on standard output into <see cref="Log"/>, for who has read from <see cref="Output"/> what it wanted.</summary>
