@@ -151,14 +151,34 @@ internal sealed class BackendState
     public RefusalReason WhyNone(long now)
     {
         var endpoints = Set.Endpoints;
-        if (Array.Exists(endpoints, e => !e.Target.Draining && e.IsUsable(now)))
+        foreach (var endpoint in endpoints)
         {
-            return RefusalReason.BackendCapacity;
+            if (!endpoint.Target.Draining && endpoint.IsUsable(now))
+            {
+                return RefusalReason.BackendCapacity;
+            }
         }
 
-        var open = endpoints.Select(e => e.Breaker).OfType<BreakerState>().Where(breaker => !breaker.WouldPass(now)).Distinct().ToList();
-        open.ForEach(breaker => breaker.CountRejection());
-        return open.Count > 0 ? RefusalReason.CircuitOpen : RefusalReason.NoBackend;
+        // No list of them: every datagram of a client without a flow may come by here.
+        var (open, counted) = (false, false);
+        foreach (var endpoint in endpoints)
+        {
+            if (endpoint.Breaker is not { } breaker || breaker.WouldPass(now))
+            {
+                continue;
+            }
+
+            open = true;
+            var isShared = breaker == Breaker;
+            if (!isShared || !counted)
+            {
+                breaker.CountRejection();
+            }
+
+            counted |= isShared;
+        }
+
+        return open ? RefusalReason.CircuitOpen : RefusalReason.NoBackend;
     }
 
     private void Rebuild(long now)

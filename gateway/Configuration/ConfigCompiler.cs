@@ -56,6 +56,10 @@ internal static class ConfigCompiler
         var newPerAddress = LimitsSnapshot.Rate("capacity.newPerAddress", config.Capacity.NewPerAddress, errors);
         var backends = BackendCompiler.Compile(config.Backends, errors);
         var listeners = ListenerCompiler.Compile(config.Listeners, [.. config.Backends.Select(b => b.Name)], errors);
+        var connecting = listeners
+            .Where(listener => listener.Protocol != ListenerProtocol.UDP)
+            .SelectMany(listener => listener.BackendNames);
+        UdpListenerCompiler.CheckBackends(config, [.. connecting], errors);
         if (errors.Count > 0)
         {
             return new CompileResult(null, errors.ToList());

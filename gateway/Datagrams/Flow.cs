@@ -3,7 +3,7 @@ using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Datagrams;
 
-/// <summary>One client and its endpoint: 176 bytes of native memory, besides the channel of its upstream socket. Owned by one loop.</summary>
+/// <summary>One client and its endpoint: 184 bytes of native memory, besides the channel of its upstream socket. Owned by one loop.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct Flow
 {
@@ -53,6 +53,9 @@ internal struct Flow
 
     /// <summary><see cref="DatagramLoop.Epoch"/> in which its endpoint was last looked at.</summary>
     public uint Reviewed;
+
+    /// <summary>Endpoints that were unreachable since the last answer.</summary>
+    public int Failures;
 
     /// <summary>Microseconds of the engine's clock.</summary>
     public long Started;

@@ -9,8 +9,8 @@ namespace Mooring.Gateway.Datagrams;
 /// <summary>A flow's way to its endpoint, and to another one.</summary>
 internal sealed unsafe partial class FlowOpener
 {
-    /// <summary>The endpoint that the hash says and two others.</summary>
-    private const int MaxAttempts = 3;
+    /// <summary>The endpoint that the hash says and two others: as many as a flow remembers, and the backend's <c>retry</c> may say fewer.</summary>
+    public const int MaxAttempts = 3;
 
     /// <summary>Of a flow's socket; the kernel gives no more than net.core.rmem_max, and takes memory only as datagrams wait.</summary>
     private const int ReceiveBytes = 1024 * 1024;
@@ -24,7 +24,7 @@ internal sealed unsafe partial class FlowOpener
         var flow = owner.Flows[handle];
         Unreachable(flow);
         var backend = loop.Engine.Listeners[flow->Listener].Setup?.Backend;
-        if (backend is null || flow->SecondTried >= 0 || !Connect(handle, flow, backend))
+        if (backend is null || !Connect(handle, flow, backend))
         {
             Close(handle, CloseReason.BackendReset);
             return false;
@@ -47,13 +47,13 @@ internal sealed unsafe partial class FlowOpener
         }
 
         var socket = flow->Upstream;
-        var tried = new Tried(flow->FirstTried, flow->SecondTried);
+        var (tried, failures) = (new Tried(flow->FirstTried, flow->SecondTried), flow->Failures);
         if (
             loop.Engine.Listeners[flow->Listener].Setup?.Backend is not { } backend
             || !Connect(handle, flow, backend, isElsewhere ? null : endpoint)
         )
         {
-            (flow->FirstTried, flow->SecondTried) = (tried.First, tried.Second);
+            (flow->FirstTried, flow->SecondTried, flow->Failures) = (tried.First, tried.Second, failures);
             owner.ReviewSoon();
             return;
         }
@@ -85,9 +85,10 @@ internal sealed unsafe partial class FlowOpener
     private bool Connect(int handle, Flow* flow, BackendState backend, EndpointState? lost = null)
     {
         _exhausted = false;
-        for (var attempt = 0; attempt < MaxAttempts && !_exhausted; attempt++)
+        var attempts = Math.Min(backend.Config.Features.Retry.Attempts, MaxAttempts);
+        while (flow->Failures < attempts && !_exhausted)
         {
-            var endpoint = backend.Set.Acquire(
+            var endpoint = backend.Acquire(
                 BalancingPolicy.ConsistentHash,
                 flow->Key.Client.ClientKey,
                 loop.NextRandom(),
@@ -202,6 +203,7 @@ internal sealed unsafe partial class FlowOpener
     {
         var tried = new Tried(flow->FirstTried, flow->SecondTried).With(endpoint);
         (flow->FirstTried, flow->SecondTried) = (tried.First, tried.Second);
+        flow->Failures++;
     }
 
     private static bool Discard(int socket)

@@ -58,8 +58,7 @@ internal sealed unsafe partial class FlowOpener(RelayLoop loop, DatagramLoop own
             listener.CountRefusal(
                 _exhausted ? RefusalReason.Resources
                 : flow->FirstTried >= 0 ? RefusalReason.ConnectFailed
-                : Array.Exists(setup.Backend!.Set.Endpoints, e => !e.Target.Draining) ? RefusalReason.BackendCapacity
-                : RefusalReason.NoBackend
+                : setup.Backend!.WhyNone(loop.Now)
             );
             Release(flow);
             owner.Flows.Remove(handle);
@@ -80,6 +79,7 @@ internal sealed unsafe partial class FlowOpener(RelayLoop loop, DatagramLoop own
 
         flow->State |= FlowState.Answered;
         flow->FirstTried = flow->SecondTried = -1;
+        flow->Failures = 0;
         loop.Engine.Endpoints[flow->Endpoint].ConnectSucceeded(loop.Now);
     }
 

@@ -35,7 +35,7 @@ public sealed record ActiveHealthSpec
     [RangeMinimum(1), RangeMaximum(100)]
     public int Fall { get; set; } = 3;
 
-    [Description("Port to check. Left out: the endpoint's own.")]
+    [Description("Port to check. Left out: the endpoint's own. Required where only UDP listeners use the backend.")]
     [RangeMinimum(1), RangeMaximum(65535)]
     public int? Port { get; set; }
 

@@ -36,13 +36,13 @@ public sealed record BackendSpec
     [ValidationRule("duration(self) > duration('0s') && duration(self) <= duration('10m')", "must be more than 0s and at most 10m")]
     public string? ConnectTimeout { get; set; }
 
-    [Description("TLS to the endpoints. Left out: none.")]
+    [Description("TLS to the endpoints; not for UDP listeners. Left out: none.")]
     public BackendTlsSpec? Tls { get; set; }
 
     [Description("How endpoints that fail are found and left out.")]
     public HealthSpec? Health { get; set; }
 
-    [Description("PROXY headers to the endpoints. Left out: none.")]
+    [Description("PROXY headers to the endpoints; not for UDP listeners. Left out: none.")]
     public BackendProxyProtocolSpec? ProxyProtocol { get; set; }
 
     [Description("Stops sending connections to where they fail. Left out: none.")]
@@ -59,7 +59,7 @@ public sealed record BackendSpec
     public RetrySpec? Retry { get; set; }
 
     [Description(
-        "Where connections wait while every endpoint is full; needs maxConnectionsPerEndpoint. Left out: they are refused at once."
+        "Where connections wait while every endpoint is full; needs maxConnectionsPerEndpoint; not for UDP listeners. Left out: they are refused at once."
     )]
     public QueueSpec? Queue { get; set; }
 

@@ -19,6 +19,12 @@ namespace Mooring.Operator.Entities;
     "every backup must be the name of one of spec.backends, which has no backup itself",
     FieldPath = ".backends"
 )]
+[ValidationRule(
+    "!has(self.backends) || self.backends.all(b, !(has(b.tls) || has(b.proxyProtocol) || has(b.queue)) || "
+        + "!self.listeners.exists(l, l.protocol == 'UDP' && has(l.backend) && l.backend == b.name))",
+    "tls, proxyProtocol and queue are not for the backend of a UDP listener",
+    FieldPath = ".backends"
+)]
 public sealed record FleetSpec
 {
     [Description(

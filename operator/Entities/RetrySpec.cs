@@ -7,7 +7,9 @@ namespace Mooring.Operator.Entities;
 )]
 public sealed record RetrySpec
 {
-    [Description("Endpoints tried for one connection, the first included.")]
+    [Description(
+        "Endpoints tried for one connection, the first included. At most 3 for the backend of a UDP listener, whose flows move on at once, whatever the budget."
+    )]
     [RangeMinimum(1), RangeMaximum(5)]
     public int Attempts { get; set; } = 3;
 

@@ -34,6 +34,7 @@ internal sealed class FleetRules : AbstractValidator<FleetSpec>
         RuleFor(spec => spec).Custom(BackendsExist);
         RuleFor(spec => spec).Custom(TunnelRules.Together);
         RuleFor(spec => spec).Custom(BackendFeatureRules.BackupsExist);
+        RuleFor(spec => spec).Custom(UdpRules.BackendsFit);
     }
 
     private static void PortsAreUnique(FleetSpec spec, ValidationContext<FleetSpec> context)

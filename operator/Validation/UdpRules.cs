@@ -10,6 +10,9 @@ internal sealed class UdpRules : AbstractValidator<ListenerSpec>
     private static readonly TimeSpan Least = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Greatest = TimeSpan.FromHours(24);
 
+    /// <summary>The gateway's FlowOpener.MaxAttempts.</summary>
+    private const int MostAttempts = 3;
+
     public UdpRules()
     {
         RuleFor(listener => listener.Udp)
@@ -25,5 +28,56 @@ internal sealed class UdpRules : AbstractValidator<ListenerSpec>
             .Must(text => !Duration.TryParse(text, out var value) || (value >= Least && value <= Greatest))
             .When(listener => listener.Udp is not null)
             .WithMessage("must be at least 1s and at most 24h");
+    }
+
+    /// <summary>What UDP listeners send to, backups included, has nothing set that is for connections.</summary>
+    public static void BackendsFit(FleetSpec spec, ValidationContext<FleetSpec> context)
+    {
+        var backends = spec.Backends.DistinctBy(backend => backend.Name).ToDictionary(backend => backend.Name, StringComparer.Ordinal);
+        var used = spec
+            .Listeners.Where(listener => listener.Protocol == Protocols.Udp)
+            .Select(listener => backends.GetValueOrDefault(listener.Backend ?? ""))
+            .OfType<BackendSpec>()
+            .SelectMany(backend => new[] { backend.Name, backend.Backup })
+            .ToHashSet();
+        var checkable = spec
+            .Listeners.Where(listener => listener.Protocol != Protocols.Udp)
+            .SelectMany(listener =>
+                new[] { listener.Backend }
+                    .Concat((listener.Tls?.Routes ?? []).Select(route => (string?)route.Backend))
+                    .Concat((listener.WebSocket?.Routes ?? []).Select(route => (string?)route.Backend))
+            )
+            .ToHashSet();
+        foreach (var (index, backend) in spec.Backends.Index().Where(pair => used.Contains(pair.Item.Name)))
+        {
+            var path = $"Backends[{index}]";
+            foreach (
+                var (field, isSet) in new[]
+                {
+                    ("Tls", backend.Tls is not null),
+                    ("ProxyProtocol", backend.ProxyProtocol is not null),
+                    ("Queue", backend.Queue is not null),
+                }
+            )
+            {
+                if (isSet)
+                {
+                    context.AddFailure($"{path}.{field}", "is not for the backend of a UDP listener");
+                }
+            }
+
+            if (backend.Retry?.Attempts > MostAttempts)
+            {
+                context.AddFailure($"{path}.Retry.Attempts", $"must be at most {MostAttempts} for the backend of a UDP listener");
+            }
+
+            if (backend.Health?.Active is { Port: null } && !checkable.Contains(backend.Name))
+            {
+                context.AddFailure(
+                    $"{path}.Health.Active.Port",
+                    "required where only UDP listeners use the backend: checks are made by TCP, and nobody may listen for that at the endpoint's own"
+                );
+            }
+        }
     }
 }

@@ -39,7 +39,7 @@ public sealed record ActiveHealthConfig
     /// <summary>Failed checks in a row that put an endpoint out. 1 to 100; default 3.</summary>
     public int Fall { get; set; } = 3;
 
-    /// <summary>Port to check. 0: the endpoint's own.</summary>
+    /// <summary>Port to check. 0: the endpoint's own, which is for backends that not only UDP listeners use.</summary>
     public int Port { get; init; }
 
     /// <summary>Of HTTP and HTTPS: path and query. Default <c>/</c>.</summary>

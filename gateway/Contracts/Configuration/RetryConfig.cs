@@ -1,9 +1,12 @@
 namespace Mooring.Contracts.Configuration;
 
-/// <summary>Other endpoints that a connection is tried at while nothing was sent, within a budget of the whole backend.</summary>
+/// <summary>
+/// Other endpoints that a connection is tried at while nothing was sent, within a budget of the whole backend. Of UDP, those that a flow is moved to
+/// until one answers: whatever the budget, since a move sends nothing twice.
+/// </summary>
 public sealed record RetryConfig
 {
-    /// <summary>Endpoints tried for one connection, the first included. 1 to 5; default 3.</summary>
+    /// <summary>Endpoints tried for one connection, the first included. 1 to 5, where a UDP listener uses the backend 1 to 3; default 3.</summary>
     public int Attempts { get; set; } = 3;
 
     /// <summary>Retries in percent of connects. 0 to 100; default 20, Envoy's <c>retry_budget.budget_percent</c>.</summary>

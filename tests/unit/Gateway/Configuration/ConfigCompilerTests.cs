@@ -33,6 +33,40 @@ public sealed class ConfigCompilerTests
         snapshot.Hash.Length.ShouldBe(16);
     }
 
+    [Fact]
+    public void Compile_BackendOfAUdpListener_HasNothingThatIsForConnections()
+    {
+        var bad = Static("relay", "127.0.0.1:9100") with
+        {
+            MaxConnectionsPerEndpoint = 5,
+            Tls = new BackendTlsConfig(),
+            ProxyProtocol = new BackendProxyProtocolConfig(),
+            Queue = new QueueConfig(),
+            Retry = new RetryConfig { Attempts = 4 },
+            ActiveHealth = new ActiveHealthConfig(),
+        };
+        string[] fields = ["tls", "proxyProtocol", "queue", "retry.attempts", "activeHealth.port"];
+        var udp = new ListenerConfig
+        {
+            Name = "media",
+            Protocol = ListenerProtocol.UDP,
+            Port = 9000,
+            Backend = "relay",
+        };
+        Fields(Good with { Listeners = [udp], Backends = [bad] }).ShouldBe(fields.Select(field => $"backends[0].{field}"));
+
+        // A backup is sent to as well. What TCP listens for may be checked by TCP.
+        var backends = new[] { Static("relay", "127.0.0.1:9100") with { Backup = "other" }, bad with { Name = "other" } };
+        Fields(Good with { Listeners = [udp, Tcp("edge", 9000) with { Backend = "other" }], Backends = backends })
+            .ShouldBe(fields[..^1].Select(field => $"backends[1].{field}"));
+        Fields(Good with { Backends = [bad] }).ShouldBeEmpty();
+        Fields(Good with { Listeners = [udp], Backends = [Static("relay", "127.0.0.1:9100") with { ActiveHealth = new() { Port = 53 } }] })
+            .ShouldBeEmpty();
+
+        static IEnumerable<string> Fields(GatewayConfig config) =>
+            ConfigCompiler.Compile(config, 1000).Errors.Select(error => error.Split([':', ' '])[0]);
+    }
+
     [Theory]
     [InlineData(0, 0, 1000, 1000)]
     [InlineData(500, 0, 500, 500)]

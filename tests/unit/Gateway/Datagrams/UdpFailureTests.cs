@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Testing;
@@ -107,6 +108,120 @@ public sealed class UdpFailureTests
         );
         await gateway.FlowsAsync(0);
         gateway.Engine.BackendLoads()[0].Endpoints[0].FailuresTotal.ShouldBeGreaterThan(0);
+    }
+
+    [Fact]
+    public async Task Endpoints_TwoOfThreeDead_FlowFindsTheThird()
+    {
+        var servers = Enumerable.Range(0, 3).Select(number => UdpServer.Named($"s{number}")).ToList();
+        await using var gateway = await UdpGateway.StartAsync(servers.Select(server => server.Port), Never);
+        using (var scout = gateway.Client())
+        {
+            // Where flows of this address go first, and second.
+            for (var dead = 0; dead < 2; dead++)
+            {
+                servers[(await scout.AskAsync($"{dead}"))[1] - '0'].Dispose();
+            }
+        }
+
+        using var client = gateway.Client();
+        var answer = await client.AskAsync("a");
+        gateway.Load.AcceptedTotal.ShouldBe(2);
+        answer.ShouldStartWith("s");
+        servers.ForEach(server => server.Dispose());
+
+        static GatewayConfig Never(GatewayConfig config) =>
+            config with
+            {
+                Backends = [config.Backends[0] with { PassiveHealth = new PassiveHealthConfig { MaxFails = 0 } }],
+            };
+    }
+
+    [Fact]
+    public async Task Retry_OneAttempt_EndsTheFlowInsteadOfMovingIt()
+    {
+        var first = UdpServer.Named("first");
+        var second = UdpServer.Named("second");
+        await using var gateway = await UdpGateway.StartAsync(
+            [first.Port, second.Port],
+            config => config with { Backends = [config.Backends[0] with { Retry = new RetryConfig { Attempts = 1 } }] }
+        );
+        using var client = gateway.Client();
+        var home = (await client.AskAsync("a")).Split(':')[0];
+        (home == "first" ? first : second).Dispose();
+        (await client.AskAsync("b")).ShouldBe($"{(home == "first" ? "second" : "first")}:b");
+        await Until.TrueAsync(
+            () => gateway.Records.Any(record => record.Reason == CloseReason.BackendReset),
+            EngineHarness.Patience,
+            "the flow ended, and another went elsewhere"
+        );
+        gateway.Load.AcceptedTotal.ShouldBe(2);
+        first.Dispose();
+        second.Dispose();
+    }
+
+    [Fact]
+    public async Task BreakerOpen_FlowsAreRefusedAndCountedAsThat()
+    {
+        await using var gateway = await UdpGateway.StartAsync(
+            [Ports.Free()],
+            config =>
+                config with
+                {
+                    Backends =
+                    [
+                        config.Backends[0] with
+                        {
+                            CircuitBreaker = new CircuitBreakerConfig { FailureThreshold = 1, ResetTimeout = TimeSpan.FromMinutes(10) },
+                        },
+                    ],
+                }
+        );
+        using var client = gateway.Client();
+        await RefusedAsync(gateway, client, "circuit_open");
+        gateway.Engine.BackendLoads()[0].Endpoints[0].Breaker!.RejectedTotal.ShouldBeGreaterThan(0);
+        gateway.Load.RefusedTotal.GetValueOrDefault("backend_capacity").ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Backup_TakesOverWhereNoEndpointCanBeUsed()
+    {
+        using var backup = UdpServer.Named("backup");
+        await using var gateway = await UdpGateway.StartAsync([], WithBackup);
+        using var client = gateway.Client();
+        // Nothing is known of the backend yet.
+        (await client.AskAsync("a")).ShouldBe("backup:a");
+        using var main = UdpServer.Named("main");
+        var endpoint = new EndpointInfo
+        {
+            Id = "pod",
+            Address = "127.0.0.1",
+            Port = main.Port,
+        };
+        await gateway.Engine.ApplyEndpointsAsync(new EndpointsMessage { Backend = "relay", Endpoints = [endpoint] });
+        (await client.AskAsync("b")).ShouldBe("backup:b");
+        using var newcomer = gateway.Client();
+        (await newcomer.AskAsync("c")).ShouldBe("main:c");
+
+        // And flows that are there already move to it.
+        await gateway.Engine.ApplyEndpointsAsync(new EndpointsMessage { Backend = "relay", Endpoints = [] });
+        (await newcomer.AskAsync("d")).ShouldBe("backup:d");
+        gateway.Engine.BackendLoads().Single(load => load.Name == "backup").Endpoints[0].Connections.ShouldBe(2);
+
+        GatewayConfig WithBackup(GatewayConfig config) =>
+            config with
+            {
+                Backends =
+                [
+                    new BackendConfig
+                    {
+                        Name = "relay",
+                        Source = EndpointSource.Pushed,
+                        Backup = "backup",
+                    },
+                    EngineHarness.Backend("backup", backup.Port),
+                ],
+            };
     }
 
     [Fact]

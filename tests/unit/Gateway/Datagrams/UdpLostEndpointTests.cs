@@ -159,9 +159,11 @@ public sealed class UdpLostEndpointTests : IDisposable
             ],
         };
 
+    // With a TCP listener, or checks would have to name a port.
     private static GatewayConfig Checked(GatewayConfig config) =>
         config with
         {
+            Listeners = [.. config.Listeners, EngineHarness.Listener("control", Ports.Free())],
             Backends =
             [
                 config.Backends[0] with
