@@ -3,7 +3,6 @@ using Mooring.Api.Tests.Cluster;
 using Mooring.Api.Tests.Operators;
 using Mooring.Api.Tests.Reconciliation;
 using Mooring.Contracts.Stream;
-using Mooring.Contracts.Tuning;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Planning;

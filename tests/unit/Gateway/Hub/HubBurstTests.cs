@@ -239,7 +239,9 @@ public sealed class HubBurstTests : IAsyncLifetime
         {
             var json = $$"""{"n":{{i}},"fill":"{{new string('x', bytes)}}"}""";
             var payload = PublicationParts.Encode(Encoding.UTF8.GetBytes(json), null, null, 0);
-            _hub.Broker.PublishAsync(channel, payload, _hub.Node.Options.Find(channel)!.Publish).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
+            _hub.Broker.PublishAsync(channel, payload, _hub.Node.Options.Find(channel)!.Publish)
+                .AsTask()
+                .IsCompletedSuccessfully.ShouldBeTrue();
         }
     }
 }

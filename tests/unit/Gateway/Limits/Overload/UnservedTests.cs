@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Limits.Overload;

@@ -1,4 +1,3 @@
-using System.Net.Security;
 using System.Net.Sockets;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Limits;
