@@ -191,7 +191,7 @@ public sealed class ProxyTests : IAsyncLifetime
 
     [Theory]
     [InlineData("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", 426)]
-    [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxx", 400)]
+    [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxx", 405)]
     [InlineData("GET /a/../b HTTP/1.1\r\n" + Requests.Upgrade + "\r\n", 400)]
     [InlineData("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400)]
     [InlineData("\x16\x03\x01\x02", 400)]
