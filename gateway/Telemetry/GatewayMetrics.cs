@@ -197,7 +197,7 @@ internal static class GatewayMetrics
         new(
             "mooring_gateway_endpoint_connects_total",
             Counter,
-            "Connects to an endpoint tried.",
+            "Connects to an endpoint that succeeded; of UDP, flows that it answered.",
             Endpoint,
             s => Endpoints(s, e => e.ConnectsTotal)
         ),

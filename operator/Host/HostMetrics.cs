@@ -146,7 +146,7 @@ internal static class HostMetrics
         Counter(
             text,
             "mooring_gateway_endpoint_connects_total",
-            "Connects to an endpoint tried.",
+            "Connects to an endpoint that succeeded; of UDP, flows that it answered.",
             Endpoints(gateways, static load => load.ConnectsTotal)
         );
         Counter(

@@ -1,6 +1,6 @@
 namespace Mooring.Contracts.Stream;
 
-/// <summary>Traffic of one country's clients (TCP and WebSocket) on one gateway. Totals count from the process's start.</summary>
+/// <summary>Traffic of one country's clients (connections, WebSockets and UDP flows) on one gateway. Totals count from the process's start.</summary>
 public sealed record CountryLoad
 {
     /// <summary>Two upper-case letters (ISO 3166-1), or <c>unknown</c>.</summary>
