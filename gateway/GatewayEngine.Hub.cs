@@ -1,4 +1,5 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Hub;
 using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Hub.Sessions;
@@ -17,21 +18,21 @@ internal sealed partial class GatewayEngine
     public IReadOnlyList<HubLoad> HubLoads() => [.. Hubs.Select(static hub => HubLoad.Of(hub.Key, hub.Value))];
 
     /// <summary>Clients of Hubs that do not take what is sent to them, those with the most bytes first.</summary>
-    public async Task<IReadOnlyList<SlowConsumer>> SlowConsumersAsync()
+    public async Task<IReadOnlyList<SlowConsumerLoad>> SlowConsumersAsync()
     {
-        var asked = new List<Task<List<SlowConsumer>>>();
+        var asked = new List<Task<List<SlowConsumerLoad>>>();
         foreach (var (listener, node) in Hubs)
         {
             foreach (var loop in node.Loops)
             {
-                var answer = new TaskCompletionSource<List<SlowConsumer>>(TaskCreationOptions.RunContinuationsAsynchronously);
-                loop.Post((Action)(() => answer.SetResult(SlowConsumer.Of(listener, loop))));
+                var answer = new TaskCompletionSource<List<SlowConsumerLoad>>(TaskCreationOptions.RunContinuationsAsynchronously);
+                loop.Post((Action)(() => answer.SetResult(SlowConsumers.Of(listener, loop))));
                 asked.Add(answer.Task);
             }
         }
 
         var lists = await Task.WhenAll(asked).WaitAsync(TimeSpan.FromSeconds(5));
-        return [.. lists.SelectMany(static list => list).OrderByDescending(static one => one.Bytes).Take(SlowConsumer.Max)];
+        return SlowConsumers.Heaviest(lists.SelectMany(static list => list));
     }
 
     /// <summary>No connection has another one behind it.</summary>

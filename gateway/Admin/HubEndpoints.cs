@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Mooring.Gateway.Hub;
+using Mooring.Contracts.Stream;
 
 namespace Mooring.Gateway.Admin;
 
@@ -22,8 +22,8 @@ internal static class HubEndpoints
         );
 }
 
-/// <param name="Clients">Those with the most bytes first, at most <see cref="SlowConsumer.Max"/>.</param>
-internal sealed record SlowConsumersAnswer(IReadOnlyList<SlowConsumer> Clients);
+/// <param name="Clients">Those with the most bytes first, at most <see cref="AnswerMessage.MaxSlowConsumers"/>.</param>
+internal sealed record SlowConsumersAnswer(IReadOnlyList<SlowConsumerLoad> Clients);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(SlowConsumersAnswer))]

@@ -1,6 +1,5 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
-using Mooring.Gateway.Hub;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Telemetry;
 
@@ -24,7 +23,7 @@ internal interface IGatewayView
     IReadOnlyList<BackendLoad> Backends();
 
     /// <summary>Clients of Hubs that do not take what is sent to them, those with the most bytes first.</summary>
-    Task<IReadOnlyList<SlowConsumer>> SlowConsumersAsync() => Task.FromResult<IReadOnlyList<SlowConsumer>>([]);
+    Task<IReadOnlyList<SlowConsumerLoad>> SlowConsumersAsync() => Task.FromResult<IReadOnlyList<SlowConsumerLoad>>([]);
 
     /// <summary>Null before the first config.</summary>
     RegistryView? Registry => null;

@@ -3,7 +3,6 @@ using Mooring.Contracts.Stream;
 using Mooring.Gateway.Admin;
 using Mooring.Gateway.Draining;
 using Mooring.Gateway.Handover;
-using Mooring.Gateway.Hub;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Streams;
 using Mooring.Gateway.Telemetry;
@@ -121,7 +120,7 @@ internal sealed class GatewayStatus(
 
     public IReadOnlyList<BackendLoad> Backends() => engine.BackendLoads();
 
-    public Task<IReadOnlyList<SlowConsumer>> SlowConsumersAsync() => engine.SlowConsumersAsync();
+    public Task<IReadOnlyList<SlowConsumerLoad>> SlowConsumersAsync() => engine.SlowConsumersAsync();
 
     public async Task<AnswerMessage> AnswerAsync(QuestionMessage question)
     {
@@ -136,11 +135,7 @@ internal sealed class GatewayStatus(
                         : new AnswerMessage { Id = question.Id, Problem = $"the metrics have {text.Length} characters" };
                 default:
                     var slow = await SlowConsumersAsync().WaitAsync(AnswerPatience);
-                    return new AnswerMessage
-                    {
-                        Id = question.Id,
-                        SlowConsumers = [.. slow.Take(AnswerMessage.MaxSlowConsumers).Select(static one => one.ToLoad())],
-                    };
+                    return new AnswerMessage { Id = question.Id, SlowConsumers = slow };
             }
         }
         catch (TimeoutException)

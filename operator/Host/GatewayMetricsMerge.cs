@@ -16,7 +16,7 @@ internal static class GatewayMetricsMerge
         var order = new List<string>();
         foreach (var (fleet, gateway, answer) in answers)
         {
-            var whose = $"fleet=\"{Escaped(fleet)}\",gateway=\"{Escaped(gateway)}\"";
+            var whose = HostMetrics.Labels(("fleet", fleet), ("gateway", gateway));
             var family = "";
             var isNew = false;
             foreach (var line in Lines(answer?.Metrics ?? ""))
@@ -66,10 +66,4 @@ internal static class GatewayMetricsMerge
             : line[end] == ' ' ? $"{line[..end]}{{{whose}}}{line[end..]}"
             : $"{line[..end]}{{{whose}{(line.AsSpan(end).StartsWith("{}") ? "" : ",")}{line[(end + 1)..]}";
     }
-
-    private static string Escaped(string value) =>
-        value
-            .Replace("\\", @"\\", StringComparison.Ordinal)
-            .Replace("\"", "\\\"", StringComparison.Ordinal)
-            .Replace("\n", "\\n", StringComparison.Ordinal);
 }

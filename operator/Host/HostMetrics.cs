@@ -206,7 +206,7 @@ internal static class HostMetrics
     internal static string Of(GatewayView gateway, params IEnumerable<(string, string)> more) =>
         Labels([("fleet", gateway.Hello.Fleet), ("gateway", gateway.Name), .. more]);
 
-    private static string Labels(params IEnumerable<(string Name, string Value)> labels) =>
+    internal static string Labels(params IEnumerable<(string Name, string Value)> labels) =>
         string.Join(
             ',',
             labels.Select(static label =>

@@ -4,7 +4,6 @@ using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Admin;
-using Mooring.Gateway.Hub;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Tests.Telemetry;
 
@@ -110,7 +109,17 @@ public sealed class AdminServerTests : IAsyncLifetime
     [Fact]
     public async Task HubSlow_ListsClients()
     {
-        _view.Slow.Add(new SlowConsumer("hub", "c-1", "ann", 12, 3400, 1.5));
+        _view.Slow.Add(
+            new SlowConsumerLoad
+            {
+                Listener = "hub",
+                Client = "c-1",
+                User = "ann",
+                Frames = 12,
+                Bytes = 3400,
+                AgeSeconds = 1.5,
+            }
+        );
         var (status, json) = await GetAsync("/api/v1/hub/slow");
 
         status.ShouldBe(HttpStatusCode.OK);
@@ -134,9 +143,9 @@ public sealed class AdminServerTests : IAsyncLifetime
     {
         public string? Problem { get; set; }
 
-        public List<SlowConsumer> Slow { get; } = [];
+        public List<SlowConsumerLoad> Slow { get; } = [];
 
-        public Task<IReadOnlyList<SlowConsumer>> SlowConsumersAsync() => Task.FromResult<IReadOnlyList<SlowConsumer>>(Slow);
+        public Task<IReadOnlyList<SlowConsumerLoad>> SlowConsumersAsync() => Task.FromResult<IReadOnlyList<SlowConsumerLoad>>(Slow);
 
         public TimeSpan Uptime => TimeSpan.FromSeconds(61.7);
 
