@@ -50,6 +50,11 @@ internal static unsafe class Arrivals
             ProxySide.Restore(loop, descriptor, client, proxy);
         }
 
+        if (record.ServerName.Length > 0 && loop.Engine.AccessLog is not null)
+        {
+            loop.Sides.KeepName(descriptor, client, record.ServerName);
+        }
+
         loop.Admission.Adopt(client);
         loop.Shaper.Resume(descriptor, client, record.Bandwidth);
         loop.Identities.Adopt(descriptor, client, record.Identity);

@@ -18,6 +18,9 @@ internal sealed record ConnectionRecord : MovedRecord
     /// <summary>Who it is counted for: user and device, 0 for none; null: nobody.</summary>
     public (ulong User, ulong Device)? Identity { get; init; }
 
+    /// <summary>Of TLS that is passed through: the server that the client asked for, at most 255 bytes; empty: not kept.</summary>
+    public byte[] ServerName { get; init; } = [];
+
     public required SideRecord Client { get; init; }
 
     public required SideRecord Upstream { get; init; }

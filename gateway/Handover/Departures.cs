@@ -141,6 +141,7 @@ internal sealed unsafe class Departures(RelayLoop loop) : IDepartures
             Proxy = ProxySide.Read(loop, descriptor, client),
             Bandwidth = loop.Shaper.Read(descriptor, client),
             Identity = loop.Identities.Read(descriptor, client),
+            ServerName = loop.Sides.NameOf(descriptor, client).ToArray(),
             Client = Describe(client),
             Upstream = Describe(upstream),
         };

@@ -64,6 +64,8 @@ internal static class RecordCodec
         writer.Write(record.Identity is not null);
         writer.Write(record.Identity?.User ?? 0);
         writer.Write(record.Identity?.Device ?? 0);
+        writer.Write((byte)record.ServerName.Length);
+        writer.Write(record.ServerName);
     }
 
     private static void Write(BinaryWriter writer, SideRecord side)
@@ -102,6 +104,7 @@ internal static class RecordCodec
             Proxy = reader.ReadBoolean() ? Proxy(reader) : null,
             Bandwidth = Bandwidth(reader),
             Identity = Identity(reader),
+            ServerName = ServerName(reader),
         };
     }
 
@@ -116,6 +119,10 @@ internal static class RecordCodec
         var (has, user, device) = (reader.ReadBoolean(), reader.ReadUInt64(), reader.ReadUInt64());
         return has ? (user, device) : null;
     }
+
+    /// <summary>Not there in what an older program wrote.</summary>
+    private static byte[] ServerName(BinaryReader reader) =>
+        reader.BaseStream.Position == reader.BaseStream.Length ? [] : BatchForm.Bytes(reader, reader.ReadByte());
 
     private static (long Receive, long Send)? Bandwidth(BinaryReader reader)
     {

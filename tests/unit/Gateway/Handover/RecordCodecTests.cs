@@ -39,6 +39,7 @@ public sealed class RecordCodecTests
             LastActive = (uint)random.NextInt64(uint.MaxValue),
             TimerDeadline = random.Next(2) == 0 ? (uint)random.NextInt64(uint.MaxValue) : null,
             NoDelay = random.Next(2) == 0,
+            ServerName = random.Next(2) == 0 ? Enumerable.Repeat((byte)'s', random.Next(1, 256)).ToArray() : [],
         };
     }
 
@@ -54,7 +55,7 @@ public sealed class RecordCodecTests
             RecordCodec.Write(read).ShouldBe(bytes);
             for (var i = 0; i < records.Length; i++)
             {
-                (read[i] with { Frames = null, Proxy = null, Client = records[i].Client, Upstream = records[i].Upstream }).ShouldBe(
+                (read[i] with { Frames = null, Proxy = null, ServerName = records[i].ServerName, Client = records[i].Client, Upstream = records[i].Upstream }).ShouldBe(
                     records[i] with
                     {
                         Frames = null,
@@ -62,6 +63,7 @@ public sealed class RecordCodecTests
                     }
                 );
                 read[i].Client.Pending.ShouldBe(records[i].Client.Pending);
+                read[i].ServerName.ShouldBe(records[i].ServerName);
             }
         }
     }
@@ -73,6 +75,14 @@ public sealed class RecordCodecTests
         bytes.AddRange([1, 2, 3]);
         bytes[2] += 3;
         RecordCodec.Read([.. bytes]).ShouldHaveSingleItem().Listener.ShouldBe("edge");
+    }
+
+    [Fact]
+    public void Read_RecordOfAnOlderProgram_HasNoServerName()
+    {
+        var bytes = RecordCodec.Write([Sample() with { ServerName = [] }]);
+        bytes[2]--;
+        RecordCodec.Read(bytes[..^1]).ShouldHaveSingleItem().ServerName.ShouldBeEmpty();
     }
 
     [Fact]
