@@ -25,6 +25,8 @@ internal static unsafe class LoadReader
             }
 
             var sum = Sum(loops, loop => (nint)(&loop.Counters[listener.Index]->Traffic));
+            var shaking = loops.Sum(loop => Volatile.Read(ref loop.Counters[listener.Index]->Handshakes));
+            var securing = loops.Sum(loop => Volatile.Read(ref loop.Counters[listener.Index]->Securing));
             result.Add(
                 new ListenerLoad
                 {
@@ -40,7 +42,8 @@ internal static unsafe class LoadReader
                     BandwidthPausesTotal = loops.Sum(loop => Volatile.Read(ref loop.Counters[listener.Index]->Pauses)),
                     MessagesTotal = loops.Sum(loop => loop.Counters[listener.Index]->Messages),
                     Traffic = sum.Load,
-                    Tls = listener.Tls.Read(),
+                    // Counted at different moments while they change.
+                    Tls = listener.Tls.Read(Math.Max(0, shaking), Math.Max(0, securing - shaking)),
                     Datagrams = DatagramLoads.Read(listener, loops, receiveDrops),
                 }
             );

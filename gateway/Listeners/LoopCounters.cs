@@ -48,6 +48,12 @@ internal struct ListenerTotals
     /// <summary>Connections accepted since the socket went to the end of the queue of those who wait for it.</summary>
     public int SinceRotation;
 
+    /// <summary>Clients that are at their TLS handshake, or on their way to it.</summary>
+    public int Securing;
+
+    /// <summary>Those of <see cref="Securing"/> that hold an <c>SSL</c>.</summary>
+    public int Handshakes;
+
     /// <summary>WebSocket messages, both directions.</summary>
     public long Messages;
 }

@@ -27,6 +27,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
     public void Start(int client, Channel* channel, ListenerTls tls)
     {
         channel->Phase = ChannelPhase.Securing;
+        loop.Counters[channel->Listener]->Securing++;
         loop.Timers.Arm(client, loop.Tick + tls.HandshakeTicks);
         if (!loop.Watch(client, channel))
         {
@@ -91,12 +92,21 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
     {
         if (channel->Has(ChannelFlags.Tls))
         {
-            Line.End();
+            EndHandshake(channel);
         }
         else
         {
             Line.Leave(client);
         }
+
+        loop.Counters[channel->Listener]->Securing--;
+    }
+
+    /// <summary>An <c>SSL</c> has done its handshake, or is about to go.</summary>
+    private void EndHandshake(Channel* channel)
+    {
+        loop.Counters[channel->Listener]->Handshakes--;
+        Line.End();
     }
 
     /// <summary>Makes the <c>SSL</c> once the ClientHello is whole, and there is room for another. False: not yet, or the client is gone.</summary>
@@ -143,6 +153,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         OpenSsl.SetAccept(ssl);
         *table.Claim(client) = new TlsState { Ssl = ssl };
         channel->Flags |= ChannelFlags.Tls;
+        loop.Counters[channel->Listener]->Handshakes++;
         return true;
     }
 
@@ -162,7 +173,8 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         if (result == 1)
         {
             listener.Tls.Count(ssl);
-            Line.End();
+            EndHandshake(channel);
+            loop.Counters[channel->Listener]->Securing--;
             loop.Acceptor.ServeInside(client, channel, setup);
             return;
         }
@@ -220,6 +232,7 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
             loop.Sides.KeepName(client, channel, name);
         }
 
+        loop.Counters[channel->Listener]->Securing--;
         loop.Connector.Start(client, channel, backend);
     }
 

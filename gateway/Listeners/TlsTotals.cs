@@ -47,10 +47,14 @@ internal sealed class TlsTotals
     public void CountUnknownName() => Interlocked.Increment(ref _unknownNames);
 
     /// <summary>Null while there was no handshake.</summary>
-    public TlsLoad? Read()
+    /// <param name="open">Handshakes that hold an <c>SSL</c>; of a backend 0.</param>
+    /// <param name="waiting">Clients on their way to theirs; of a backend 0.</param>
+    public TlsLoad? Read(int open = 0, int waiting = 0)
     {
         var load = new TlsLoad
         {
+            OpenHandshakes = open,
+            WaitingHandshakes = waiting,
             FullHandshakesTotal = Volatile.Read(ref _full),
             ResumedHandshakesTotal = Volatile.Read(ref _resumed),
             FailedHandshakesTotal = Volatile.Read(ref _failed),
@@ -68,7 +72,9 @@ internal sealed class TlsTotals
                     }),
             ],
         };
-        return load is { FullHandshakesTotal: 0, ResumedHandshakesTotal: 0, FailedHandshakesTotal: 0, UnknownServerNamesTotal: 0 }
+        return
+            load is { FullHandshakesTotal: 0, ResumedHandshakesTotal: 0, FailedHandshakesTotal: 0, UnknownServerNamesTotal: 0 }
+            && (open | waiting) == 0
             ? null
             : load;
     }

@@ -16,6 +16,20 @@ internal static class TlsMetrics
             s => Listeners(s).SelectMany(l => Kinds(l.Tls!, l.Name))
         ),
         new(
+            "mooring_gateway_tls_open_handshakes",
+            Gauge,
+            "Clients whose TLS handshake is under way.",
+            ["listener"],
+            s => Listeners(s).Select(l => new MetricSample(l.Tls!.OpenHandshakes, l.Name))
+        ),
+        new(
+            "mooring_gateway_tls_waiting_handshakes",
+            Gauge,
+            "Clients whose ClientHello has not come whole, or waits for its turn.",
+            ["listener"],
+            s => Listeners(s).Select(l => new MetricSample(l.Tls!.WaitingHandshakes, l.Name))
+        ),
+        new(
             "mooring_gateway_tls_ciphers_total",
             Counter,
             "TLS handshakes with clients by what they ended in.",

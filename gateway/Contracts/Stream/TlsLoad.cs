@@ -14,6 +14,12 @@ public sealed record TlsLoad
     /// <summary>Clients that named a server that no certificate has, and so got the first.</summary>
     public long UnknownServerNamesTotal { get; init; }
 
+    /// <summary>Of a listener: clients whose handshake is under way, each with what OpenSSL holds for it, some 48 KiB.</summary>
+    public int OpenHandshakes { get; init; }
+
+    /// <summary>Of a listener: clients whose ClientHello has not come whole, or waits in the kernel for its turn. They hold next to nothing.</summary>
+    public int WaitingHandshakes { get; init; }
+
     public IReadOnlyList<TlsCipherLoad> HandshakesByCipher { get; set; } = [];
 }
 

@@ -29,6 +29,7 @@ public sealed class TlsFloodTests
         }
 
         await Until.TrueAsync(() => gateway.Gateway.Engine.Connections == Clients, EngineHarness.Patience, "all are in");
+        await Until.TrueAsync(() => Gauges(gateway) == (0, Clients), EngineHarness.Patience, "all wait");
         // Two, one after the other: by then each of the others was looked at.
         for (var i = 0; i < 2; i++)
         {
@@ -43,9 +44,11 @@ public sealed class TlsFloodTests
         // The last byte is what was missing.
         slow[1].Send(hello.AsSpan(hello.Length - 1));
         await Until.TrueAsync(() => Line(gateway).Open == 1, EngineHarness.Patience, "a handshake is under way");
+        await Until.TrueAsync(() => Gauges(gateway) == (1, Clients - 1), EngineHarness.Patience, "which is told");
         slow.ForEach(client => client.Dispose());
         await gateway.Gateway.NoneOpenAsync();
         Line(gateway).Open.ShouldBe(0);
+        Gauges(gateway).ShouldBe((0, 0));
     }
 
     [Fact]
@@ -78,6 +81,7 @@ public sealed class TlsFloodTests
             EngineHarness.Patience,
             "the others wait"
         );
+        await Until.TrueAsync(() => Gauges(gateway) == (least, Clients - least), EngineHarness.Patience, "which is told");
         var handshake = TlsStreams.ConnectAsync(gateway.Port, gateway.Authority);
         await Until.TrueAsync(() => Line(gateway).Waiting == Clients - least + 1, EngineHarness.Patience, "whoever comes waits too");
         Line(gateway).Open.ShouldBe(least);
@@ -91,9 +95,11 @@ public sealed class TlsFloodTests
         await using (var client = await handshake)
         {
             await TlsTransfer.EchoAsync(client, 2_000, 1_000, seed: 1);
+            Gauges(gateway).Waiting.ShouldBe(0);
         }
 
         await gateway.Gateway.NoneOpenAsync();
+        Gauges(gateway).ShouldBe((0, 0));
         (Line(gateway).Open, Line(gateway).Waiting).ShouldBe((0, 0));
     }
 
@@ -118,6 +124,10 @@ public sealed class TlsFloodTests
         (Line(gateway).Open, Line(gateway).Waiting).ShouldBe((0, 0));
         slow.ForEach(client => client.Dispose());
     }
+
+    /// <summary>As the load report has them.</summary>
+    private static (int Open, int Waiting) Gauges(TlsHarness gateway) =>
+        gateway.Listener is { } load ? (load.OpenHandshakes, load.WaitingHandshakes) : (0, 0);
 
     private static Gateway.Listeners.HandshakeLine Line(TlsHarness gateway) => gateway.Gateway.Engine.Loops[0].TlsAcceptor.Line;
 }
