@@ -46,7 +46,13 @@ internal sealed unsafe class ShardList(RelayLoop loop, DatagramLoop owner)
 
         foreach (var (socket, listener) in wanted.Where(pair => !known.Contains(pair.Key)))
         {
-            Add(socket.Descriptor, socket.Family, socket.Wildcard, listener, socket);
+            if (Add(socket.Descriptor, socket.Family, socket.Wildcard, listener, socket) is null)
+            {
+                loop.OnFault(
+                    -1,
+                    new IOException($"port {socket.Port} is not served by this loop: there is no place for descriptor {socket.Descriptor}")
+                );
+            }
         }
     }
 
@@ -116,7 +122,12 @@ internal sealed unsafe class ShardList(RelayLoop loop, DatagramLoop owner)
             return null;
         }
 
-        if (!loop.RegisterInput(descriptor, edge: false))
+        if (socket is not null)
+        {
+            // Tried until the kernel watches it.
+            loop.RegisterShard(descriptor);
+        }
+        else if (!loop.RegisterInput(descriptor, edge: false))
         {
             channel->Kind = ChannelKind.None;
             return null;

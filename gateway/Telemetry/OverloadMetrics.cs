@@ -36,5 +36,19 @@ internal static class OverloadMetrics
             s =>
                 s.Report.Overload is { } load ? [new(load.MemoryPausesTotal, "memory"), new(load.DescriptorPausesTotal, "descriptors")] : []
         ),
+        new(
+            "mooring_gateway_watch_failures_total",
+            Counter,
+            "Times that the kernel refused to watch a listener's socket for a loop; each is tried again.",
+            [],
+            s => s.Report.Overload is { } load ? [new(load.WatchFailuresTotal)] : []
+        ),
+        new(
+            "mooring_gateway_unwatched_sockets",
+            Gauge,
+            "Listeners' sockets that the kernel does not watch for a loop now: whoever comes there waits, or other loops serve them.",
+            [],
+            s => s.Report.Overload is { } load ? [new(load.UnwatchedSockets)] : []
+        ),
     ];
 }

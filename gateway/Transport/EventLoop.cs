@@ -27,6 +27,7 @@ internal abstract unsafe class EventLoop : IDisposable
     private readonly byte* _events;
     private readonly byte* _registration;
     private readonly Action<int> _onTimer;
+    private readonly UnwatchedSockets _unwatched;
     private int[] _closing = new int[256];
     private int _closingCount;
     private int[] _queued = new int[64];
@@ -47,6 +48,7 @@ internal abstract unsafe class EventLoop : IDisposable
         ReadClock();
         Timers = new TimerWheel(table, Tick);
         _onTimer = OnTimer;
+        _unwatched = new UnwatchedSockets(name, AddWatch);
         _events = (byte*)NativeMemory.Alloc((nuint)(MaxEvents * EpollEvent.Size));
         _registration = (byte*)NativeMemory.Alloc((nuint)EpollEvent.Size);
         _epoll = Check(Libc.EpollCreate(Epoll.CloseOnExec), "epoll_create1");
@@ -77,6 +79,9 @@ internal abstract unsafe class EventLoop : IDisposable
     public byte* ReadBuffer { get; }
 
     public int ReadBytes { get; }
+
+    /// <summary>Sockets of listeners that the kernel does not watch at present, and how often it refused.</summary>
+    public UnwatchedSockets Unwatched => _unwatched;
 
     /// <summary>Microseconds of the monotonic clock, which every loop and <see cref="Channel.Started"/> share.</summary>
     public static long Clock() => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1_000_000);
@@ -157,15 +162,23 @@ internal abstract unsafe class EventLoop : IDisposable
 
     /// <summary>
     /// Watches a listening socket, level-triggered: what one turn leaves in its queue comes again. Exclusive: of all the loops and
-    /// processes that watch it, one is woken per connection.
+    /// processes that watch it, one is woken per connection. False: the kernel refuses, and it is tried again until it is watched or
+    /// <see cref="Unregister"/> is called.
     /// </summary>
-    public bool RegisterListener(int descriptor, int listener)
-    {
-        EpollEvent.Write(_registration, Epoll.In | Epoll.Exclusive, ListenerMark | (uint)listener);
-        return Libc.EpollCtl(_epoll, Epoll.Add, descriptor, _registration) == 0;
-    }
+    public bool RegisterListener(int descriptor, int listener) =>
+        WatchForGood(descriptor, Epoll.In | Epoll.Exclusive, ListenerMark | (uint)listener);
 
-    public void Unregister(int descriptor) => _ = Libc.EpollCtl(_epoll, Epoll.Delete, descriptor, _registration);
+    /// <summary>As <see cref="RegisterListener"/>, for a UDP socket that new clients come in by; its events are of the descriptor.</summary>
+    public bool RegisterShard(int descriptor) => WatchForGood(descriptor, Epoll.In, (uint)descriptor);
+
+    public void Unregister(int descriptor)
+    {
+        _ = Libc.EpollCtl(_epoll, Epoll.Delete, descriptor, _registration);
+        if (_unwatched.Count > 0)
+        {
+            _unwatched.Remove(descriptor);
+        }
+    }
 
     /// <summary>Ends a channel at once, and closes its descriptor at the end of the turn.</summary>
     public void CloseLater(int descriptor)
@@ -173,6 +186,11 @@ internal abstract unsafe class EventLoop : IDisposable
         var channel = Table[descriptor];
         // Or the next turn would serve whoever has the number by then, perhaps on another loop.
         Unqueue(descriptor);
+        if (_unwatched.Count > 0)
+        {
+            _unwatched.Remove(descriptor);
+        }
+
         channel->Kind = ChannelKind.None;
         channel->Flags = ChannelFlags.None;
         channel->Loop = 0;
@@ -312,12 +330,42 @@ internal abstract unsafe class EventLoop : IDisposable
 
             OnTurnEnd();
             CloseDescriptors();
+            if (_unwatched.Count > 0)
+            {
+                _unwatched.Retry(Now);
+                WakeAfter(UnwatchedSockets.RetryMicroseconds);
+            }
         }
 
         _stopped = true;
         RunCommands();
         OnTurnEnd();
         CloseDescriptors();
+    }
+
+    private bool WatchForGood(int descriptor, uint events, ulong data)
+    {
+        var error = AddWatch(descriptor, events, data);
+        if (error == Errno.EEXIST)
+        {
+            // Under another number perhaps.
+            _ = Libc.EpollCtl(_epoll, Epoll.Delete, descriptor, _registration);
+            error = AddWatch(descriptor, events, data);
+        }
+
+        if (error != 0)
+        {
+            _unwatched.Add(descriptor, events, data, error, Now);
+            WakeAfter(UnwatchedSockets.RetryMicroseconds);
+        }
+
+        return error == 0;
+    }
+
+    private int AddWatch(int descriptor, uint events, ulong data)
+    {
+        EpollEvent.Write(_registration, events, data);
+        return Libc.EpollCtl(_epoll, Epoll.Add, descriptor, _registration) == 0 ? 0 : Libc.LastError;
     }
 
     private void ReadClock()

@@ -101,6 +101,8 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
             ShedTotal = shed,
             MemoryPausesTotal = pauses,
             DescriptorPausesTotal = engine.Loops.Sum(loop => loop.Acceptor.Exhaustions),
+            WatchFailuresTotal = engine.Loops.Sum(static loop => loop.Unwatched.FailuresTotal),
+            UnwatchedSockets = Unwatched,
             Problem = Problem(memory, decision),
         };
     }
@@ -119,12 +121,17 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
             : null;
         if (what is null)
         {
-            return Array.Exists(engine.Loops, loop => loop.Acceptor.IsExhausted) ? "has no descriptors left, and accepts nothing" : null;
+            return
+                Array.Exists(engine.Loops, loop => loop.Acceptor.IsExhausted) ? "has no descriptors left, and accepts nothing"
+                : Unwatched is > 0 and var sockets ? $"is not told by the kernel who comes to {sockets} of its sockets (fs.epoll.max_user_watches, or memory)"
+                : null;
         }
 
         var percent = (100.0 * memory.UsedBytes / memory.LimitBytes).ToString("0", CultureInfo.InvariantCulture);
         return $"uses {percent} % of its {memory.LimitBytes >> 20} MiB of memory, and {what}";
     }
+
+    private int Unwatched => engine.Loops.Sum(static loop => loop.Unwatched.Count);
 
     private async Task TurnAsync(OverloadDecision next)
     {
