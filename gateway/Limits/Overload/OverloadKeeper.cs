@@ -121,9 +121,9 @@ internal sealed class OverloadKeeper(Func<long, MemoryReading> read, EngineState
             : null;
         if (what is null)
         {
-            return
-                Array.Exists(engine.Loops, loop => loop.Acceptor.IsExhausted) ? "has no descriptors left, and accepts nothing"
-                : Unwatched is > 0 and var sockets ? $"is not told by the kernel who comes to {sockets} of its sockets (fs.epoll.max_user_watches, or memory)"
+            return Array.Exists(engine.Loops, loop => loop.Acceptor.IsExhausted) ? "has no descriptors left, and accepts nothing"
+                : Unwatched is > 0 and var sockets
+                    ? $"is not told by the kernel who comes to {sockets} of its sockets (fs.epoll.max_user_watches, or memory)"
                 : null;
         }
 

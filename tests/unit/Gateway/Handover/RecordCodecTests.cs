@@ -55,13 +55,16 @@ public sealed class RecordCodecTests
             RecordCodec.Write(read).ShouldBe(bytes);
             for (var i = 0; i < records.Length; i++)
             {
-                (read[i] with { Frames = null, Proxy = null, ServerName = records[i].ServerName, Client = records[i].Client, Upstream = records[i].Upstream }).ShouldBe(
-                    records[i] with
+                (
+                    read[i] with
                     {
                         Frames = null,
                         Proxy = null,
+                        ServerName = records[i].ServerName,
+                        Client = records[i].Client,
+                        Upstream = records[i].Upstream,
                     }
-                );
+                ).ShouldBe(records[i] with { Frames = null, Proxy = null });
                 read[i].Client.Pending.ShouldBe(records[i].Client.Pending);
                 read[i].ServerName.ShouldBe(records[i].ServerName);
             }
