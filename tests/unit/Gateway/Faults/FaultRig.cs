@@ -58,7 +58,7 @@ internal sealed class FaultRig : IAsyncDisposable
             await using var stream = await _wrapper.Client(new NetworkStream(socket), limit.Token);
             return await transfer.RunClientAsync(stream, () => _wrapper.EndWriting(stream, socket), limit.Token);
         }
-        catch (Exception error) when (error is IOException or SocketException)
+        catch (Exception error) when (error is IOException or SocketException or System.Security.Authentication.AuthenticationException)
         {
             // While it was wrapped or closed.
             return new Received(0, Convert.ToHexString(System.Security.Cryptography.SHA256.HashData([])), error.Message);

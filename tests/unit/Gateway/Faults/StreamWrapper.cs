@@ -50,6 +50,52 @@ internal sealed record StreamWrapper
             };
     }
 
+    /// <summary>TLS of .NET's own from end to end, which the gateway leads by its server name and leaves as it is.</summary>
+    public static StreamWrapper PassedThrough(TlsHarness harness)
+    {
+        var (ends, name) = (Tls(harness, client: true, backend: true), "backend.example.com");
+        var tls = new TlsListenerConfig
+        {
+            Mode = TlsMode.Passthrough,
+            Routes = [new ServerNameRouteConfig { ServerNames = ["*.example.com"], Backend = "relay" }],
+        };
+        return ends with
+        {
+            Client = async (stream, _) => await TlsStreams.OverAsync(stream, harness.Authority, name),
+            Configure = config => config with { Listeners = [config.Listeners[0] with { Backend = null, Tls = tls }] },
+        };
+    }
+
+    /// <summary>A PROXY header before all else, from the client to the gateway, and one of the gateway's own to the backend, which must say the same.</summary>
+    public StreamWrapper Proxied(ProxyProtocolVersion version)
+    {
+        var inner = this;
+        return inner with
+        {
+            Client = async (stream, cancel) =>
+            {
+                await stream.WriteAsync(ProxyHeaders.Write(version), cancel);
+                return await inner.Client(stream, cancel);
+            },
+            Server = async stream =>
+            {
+                await ProxyHeaders.ReadAsync(stream);
+                return await inner.Server(stream);
+            },
+            Configure = config =>
+            {
+                config = inner.Configure(config);
+                var from = new ProxyProtocolConfig { Trusted = ["127.0.0.0/8"], Timeout = TimeSpan.FromSeconds(30) };
+                var to = new BackendProxyProtocolConfig { Version = version };
+                return config with
+                {
+                    Listeners = [config.Listeners[0] with { ProxyProtocol = from }],
+                    Backends = [config.Backends[0] with { ProxyProtocol = to }],
+                };
+            },
+        };
+    }
+
     /// <summary>Ends the sending direction: a FIN, or TLS's close_notify.</summary>
     public Task EndWriting(Stream stream, Socket socket)
     {

@@ -132,7 +132,7 @@ public sealed class TcpFaultTests
         return (FaultPlan.Lossless(random, MaxBytes / 4), FaultPlan.Lossless(random, MaxBytes / 4));
     }
 
-    private static (FaultPlan Up, FaultPlan Down) Lossy(int number, int salt)
+    internal static (FaultPlan Up, FaultPlan Down) Lossy(int number, int salt)
     {
         var random = new Random((number * 37) + salt);
         var good = FaultPlan.Lossless(random, 50_000);
@@ -140,7 +140,7 @@ public sealed class TcpFaultTests
         return random.Next(2) == 0 ? (good, bad) : (bad, good);
     }
 
-    private static async Task RunAllAsync(FaultRig rig, IReadOnlyList<Transfer> transfers)
+    internal static async Task RunAllAsync(FaultRig rig, IReadOnlyList<Transfer> transfers)
     {
         var received = await Task.WhenAll(transfers.Select(rig.RunAsync));
         foreach (var (transfer, one) in transfers.Zip(received))

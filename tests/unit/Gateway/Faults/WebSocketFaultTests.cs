@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Security.Cryptography;
 using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Tests.Transport.Tls;
 using Mooring.Gateway.Tests.WebSockets;
 using Mooring.Testing;
 using Mooring.Testing.Faults;
@@ -74,6 +75,66 @@ public sealed class WebSocketFaultTests
         gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBe(0);
     }
 
+    [Fact]
+    public async Task OverTls_DelayedStalledInPiecesOrOneByteAtATime_ComeBackToTheByte()
+    {
+        var slow = new FaultPlan { MaxPiece = 1 };
+        using var authority = new TestAuthority();
+        await using var backend = await EchoBackend.StartAsync();
+        using var behind = new FaultProxy(backend.Port, number => TcpFaultTests.Lossless(number, 15));
+        await using var gateway = await OverTlsAsync(authority, behind.Port);
+        using var front = new FaultProxy(gateway.Port, number => number % 8 == 0 ? (slow, slow) : TcpFaultTests.Lossless(number, 16));
+        await Task.WhenAll(
+            Enumerable
+                .Range(200, 16)
+                .Select(async seed =>
+                {
+                    var (sent, received, error) = await EchoAsync(front.Port, seed, maxMessage: 8_000, authority);
+                    error.ShouldBeNull($"seed {seed}");
+                    Convert.ToHexString(SHA256.HashData(received)).ShouldBe(Convert.ToHexString(SHA256.HashData(sent)), $"seed {seed}");
+                })
+        );
+        await Until.TrueAsync(() => gateway.Engine.Connections == 0, TimeSpan.FromSeconds(30), "none is left");
+        gateway.Engine.ListenerLoads()[0].Tls!.FullHandshakesTotal.ShouldBeGreaterThan(0);
+    }
+
+    [Fact]
+    public async Task OverTls_ResetOrTruncated_OnlyPrefixesComeBackAndNothingIsLeftOver()
+    {
+        using var authority = new TestAuthority();
+        await using var backend = await EchoBackend.StartAsync();
+        using var behind = new FaultProxy(backend.Port, number => number % 3 == 1 ? Lossy(number, 17) : TcpFaultTests.Lossless(number, 17));
+        await using var gateway = await OverTlsAsync(authority, behind.Port);
+        using var front = new FaultProxy(gateway.Port, number => number % 3 == 0 ? Lossy(number, 18) : TcpFaultTests.Lossless(number, 18));
+        var whole = 0;
+        await Task.WhenAll(
+            Enumerable
+                .Range(300, 24)
+                .Select(async seed =>
+                {
+                    var (sent, received, error) = await EchoAsync(front.Port, seed, maxMessage: 20_000, authority);
+                    received.Length.ShouldBeLessThanOrEqualTo(sent.Length);
+                    received.AsSpan().SequenceEqual(sent.AsSpan(0, received.Length)).ShouldBeTrue($"seed {seed}: {error}");
+                    if (error is null)
+                    {
+                        Interlocked.Increment(ref whole);
+                    }
+                })
+        );
+        whole.ShouldBeGreaterThanOrEqualTo(4);
+        await Until.TrueAsync(() => gateway.Engine.Connections == 0, TimeSpan.FromSeconds(60), "none is left");
+        gateway.Engine.BackendLoads()[0].Endpoints[0].Connections.ShouldBe(0);
+    }
+
+    private static async Task<ProxyGateway> OverTlsAsync(TestAuthority authority, int backend)
+    {
+        var listener = new WebSocketListenerConfig { HandshakeTimeout = TimeSpan.FromSeconds(10) };
+        var gateway = await ProxyGateway.StartAsync(listener, "app", Backend(backend));
+        gateway.Tls = new TlsListenerConfig { Certificates = [authority.Issue("live", "127.0.0.1")] };
+        await gateway.ApplyAsync(listener, "app", Backend(backend));
+        return gateway;
+    }
+
     private static (FaultPlan Up, FaultPlan Down) Lossy(int number, int salt)
     {
         var random = new Random((number * 41) + salt);
@@ -90,7 +151,12 @@ public sealed class WebSocketFaultTests
         };
 
     /// <summary>Sends messages and reads their echoes at the same time, then closes.</summary>
-    private static async Task<(byte[] Sent, byte[] Received, string? Error)> EchoAsync(int port, int seed, int maxMessage = 100_000)
+    private static async Task<(byte[] Sent, byte[] Received, string? Error)> EchoAsync(
+        int port,
+        int seed,
+        int maxMessage = 100_000,
+        TestAuthority? authority = null
+    )
     {
         var random = new Random(seed);
         var messages = Enumerable
@@ -105,7 +171,8 @@ public sealed class WebSocketFaultTests
         var reading = Task.CompletedTask;
         try
         {
-            await client.ConnectAsync(new Uri($"ws://127.0.0.1:{port}/"), limit.Token);
+            client.Options.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.Issuer == authority?.Root.Subject;
+            await client.ConnectAsync(new Uri($"{(authority is null ? "ws" : "wss")}://127.0.0.1:{port}/"), limit.Token);
             reading = ReadAsync(client, received, sent.Length, limit.Token);
             foreach (var message in messages)
             {

@@ -42,6 +42,9 @@ internal sealed class ProxyGateway : IAsyncDisposable
     /// <summary>Of the next config.</summary>
     public CapacityConfig Capacity { get; set; } = new();
 
+    /// <summary>Of the next config's listener.</summary>
+    public TlsListenerConfig? Tls { get; set; }
+
     public async Task ApplyAsync(WebSocketListenerConfig listener, string? backend, params BackendConfig[] backends)
     {
         var result = await Engine.ApplyConfigAsync(
@@ -58,6 +61,7 @@ internal sealed class ProxyGateway : IAsyncDisposable
                         Port = Port,
                         Backend = backend,
                         WebSocket = listener,
+                        Tls = Tls,
                     },
                 ],
                 Backends = backends,
