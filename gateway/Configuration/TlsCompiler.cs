@@ -8,7 +8,7 @@ internal static class TlsCompiler
     /// <summary>All that a WebSocket listener speaks (RFC 7301 §6).</summary>
     public const string Http11 = "http/1.1";
 
-    private const int MaxCertificates = 16;
+    private const int MaxCertificates = 100;
     private const int MaxRoutes = 64;
     private const int MaxNames = 16;
     private const int MaxProtocols = 8;

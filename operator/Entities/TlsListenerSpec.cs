@@ -33,9 +33,9 @@ public sealed record TlsListenerSpec
     public string Mode { get; set; } = "Terminate";
 
     [Description(
-        "Secrets of type kubernetes.io/tls in the fleet's namespace. Each is for the DNS names in its certificate; a client that asks for none of them gets the first. At most 16."
+        "Secrets of type kubernetes.io/tls in the fleet's namespace. Each is for the DNS names in its certificate; a client that asks for none of them gets the first. At most 100."
     )]
-    [Items(0, 16)]
+    [Items(0, 100)]
     public IReadOnlyList<SecretReference> CertificateRefs { get; set; } = [];
 
     [Description("The least version of TLS: 1.2 or 1.3.")]

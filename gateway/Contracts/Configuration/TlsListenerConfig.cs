@@ -27,7 +27,7 @@ public sealed record TlsListenerConfig
     public TlsMode Mode { get; set; } = TlsMode.Terminate;
 
     /// <summary>
-    /// Of <see cref="TlsMode.Terminate"/>: 1 to 16. Each is for the DNS names in it, one with <c>*.</c> for one label; a client that
+    /// Of <see cref="TlsMode.Terminate"/>: 1 to 100. Each is for the DNS names in it, one with <c>*.</c> for one label; a client that
     /// names none of them gets the first.
     /// </summary>
     public IReadOnlyList<CertificateConfig> Certificates { get; set; } = [];
