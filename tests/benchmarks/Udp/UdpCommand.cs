@@ -14,7 +14,8 @@ internal static class UdpCommand
         var quick = new Option<bool>("--quick") { Description = "Shorter measurements, 3 rounds" };
         var only = new Option<string>("--only")
         {
-            Description = "Only traffic that begins so: mixed, mixed-64, mixed-1200, burst, burst-64, burst-1200, burst-singly",
+            Description =
+                "Only traffic that begins so: mixed, mixed-64, mixed-1200, burst, burst-64, burst-1200, burst-singly, long, long-64, long-1000",
             DefaultValueFactory = _ => "",
         };
         var gateway = new Option<string?>("--gateway")

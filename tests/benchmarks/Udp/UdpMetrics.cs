@@ -23,5 +23,8 @@ internal sealed record UdpStep(string Key, string Text, int Flows, int Bytes, in
         new("burst-64", "50 flows, bursts of 16 × 64 B", 50, 64, 16, Gathered),
         new("burst-1200", "50 flows, bursts of 16 × 1,200 B", 50, 1200, 16, Gathered),
         new("burst-singly", "50 flows, bursts of 16 × 1,200 B, sent singly", 50, 1200, 16, Gathered, Bundled: false),
+        // As much as one bundle takes: 64 segments, and 65,507 bytes (udp(7)).
+        new("long-64", "50 flows, bursts of 64 × 64 B", 50, 64, 64, Gathered),
+        new("long-1000", "50 flows, bursts of 64 × 1,000 B", 50, 1000, 64, Gathered),
     ];
 }
