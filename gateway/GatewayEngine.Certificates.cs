@@ -58,4 +58,7 @@ internal sealed partial class GatewayEngine
 
     /// <summary>When each certificate in force expires, by its name.</summary>
     public IReadOnlyDictionary<string, DateTimeOffset> CertificateExpiries => _tls.Expiries;
+
+    /// <summary>When each revocation list in force expires, by its name.</summary>
+    public IReadOnlyDictionary<string, DateTimeOffset> RevocationExpiries => _tls.RevocationExpiries;
 }

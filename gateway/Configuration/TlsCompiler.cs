@@ -49,6 +49,11 @@ internal static class TlsCompiler
         if (tls.ClientCertificates is { } clients)
         {
             CheckFile($"{path}.clientCertificates.caFile", clients.CaFile, errors);
+            if (clients.CrlFile is { } list)
+            {
+                CheckFile($"{path}.clientCertificates.crlFile", list, errors);
+            }
+
             errors.Range($"{path}.clientCertificates.depth", clients.Depth, 0, MaxDepth);
         }
     }

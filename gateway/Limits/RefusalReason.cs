@@ -60,6 +60,12 @@ internal enum RefusalReason
     /// <summary>The client's certificate is missing or not good.</summary>
     ClientCertificate,
 
+    /// <summary>The client's certificate is revoked.</summary>
+    CertificateRevoked,
+
+    /// <summary>Whether the client's certificate is revoked cannot be told: its CA's list has expired, or there is none.</summary>
+    RevocationList,
+
     /// <summary>Passthrough: no route takes the server name, and the listener has no backend of its own.</summary>
     ServerName,
 
@@ -130,6 +136,8 @@ internal static class RefusalReasons
             RefusalReason.TlsHandshake => "tls_handshake",
             RefusalReason.TlsTimeout => "tls_timeout",
             RefusalReason.ClientCertificate => "client_certificate",
+            RefusalReason.CertificateRevoked => "certificate_revoked",
+            RefusalReason.RevocationList => "revocation_list",
             RefusalReason.ServerName => "server_name",
             RefusalReason.PerPrefix => "per_prefix",
             RefusalReason.AddressRate => "address_rate",

@@ -187,11 +187,15 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
 
         listener.Tls.CountFailed();
         var certificate = SslReason.Of(OpenSsl.TakeError()) is SslReason.CertificateVerifyFailed or SslReason.PeerDidNotReturnCertificate;
+        var verdict = certificate ? OpenSsl.VerifyResult(ssl) : 0;
         // Not by RST: the alert is on its way.
         Refuse(
             client,
             channel,
-            certificate ? RefusalReason.ClientCertificate : RefusalReason.TlsHandshake,
+            !certificate ? RefusalReason.TlsHandshake
+                : verdict == SslVerdict.Revoked ? RefusalReason.CertificateRevoked
+                : SslVerdict.IsOfRevocationList(verdict) ? RefusalReason.RevocationList
+                : RefusalReason.ClientCertificate,
             CloseReason.TlsFailed,
             reset: false
         );

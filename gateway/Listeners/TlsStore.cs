@@ -11,12 +11,14 @@ namespace Mooring.Gateway.Listeners;
 /// </remarks>
 internal sealed class TlsStore(TimeProvider time)
 {
-    private readonly Dictionary<string, (TlsListenerConfig Config, byte[]? Authorities, TlsServer Server)> _servers = new(
+    private readonly Dictionary<string, (TlsListenerConfig Config, ClientTrust? Trust, TlsServer Server)> _servers = new(
         StringComparer.Ordinal
     );
     private readonly Dictionary<string, (byte[]? Authorities, KeyPair? Pair, TlsClient Client)> _clients = new(StringComparer.Ordinal);
     private Dictionary<CertificateConfig, KeyPair> _pairs = [];
     private Dictionary<string, byte[]> _authorities = new(StringComparer.Ordinal);
+    private Dictionary<string, RevocationList> _revocations = new(StringComparer.Ordinal);
+    private Dictionary<string, DateTimeOffset> _revocationExpiries = new(StringComparer.Ordinal);
     private List<string> _problems = [];
 
     /// <summary>Files that are no good at present while their last good content serves on, each with where it is named and why.</summary>
@@ -29,11 +31,14 @@ internal sealed class TlsStore(TimeProvider time)
             .GroupBy(static pair => pair.Key.Name)
             .ToDictionary(static g => g.Key, static g => g.Min(pair => pair.Value.NotAfter));
 
+    /// <summary>When each revocation list in force expires, by the name that the user gave it; those without an end left out.</summary>
+    public IReadOnlyDictionary<string, DateTimeOffset> RevocationExpiries => Volatile.Read(ref _revocationExpiries);
+
     /// <summary>Reads all files of a config.</summary>
     /// <returns>What is to be put in force, or the errors.</returns>
     public (TlsPlan? Plan, IReadOnlyList<string> Errors) Prepare(GatewaySnapshot snapshot)
     {
-        var reading = new Reading(_pairs, _authorities);
+        var reading = new Reading(_pairs, _authorities, _revocations);
         for (var i = 0; i < snapshot.Listeners.Count; i++)
         {
             Read($"listeners[{i}].tls", snapshot.Listeners[i].Tls, reading);
@@ -49,10 +54,10 @@ internal sealed class TlsStore(TimeProvider time)
             return (null, reading.Errors);
         }
 
-        var plan = new TlsPlan(reading.Pairs, reading.Authorities, reading.Problems);
+        var plan = new TlsPlan(reading.Pairs, reading.Authorities, reading.Revocations, reading.Problems);
         for (var i = 0; i < snapshot.Listeners.Count && reading.Errors.Count == 0; i++)
         {
-            Try($"listeners[{i}].tls", reading.Errors, () => Build(snapshot.Listeners[i], plan));
+            Try($"listeners[{i}].tls", reading.Errors, () => Build($"listeners[{i}].tls", snapshot.Listeners[i], plan));
         }
 
         for (var i = 0; i < snapshot.Backends.Count && reading.Errors.Count == 0; i++)
@@ -68,6 +73,8 @@ internal sealed class TlsStore(TimeProvider time)
     {
         Volatile.Write(ref _pairs, plan.Pairs);
         _authorities = plan.Authorities;
+        _revocations = plan.Revocations;
+        Volatile.Write(ref _revocationExpiries, plan.RevocationExpiries);
         Volatile.Write(ref _problems, plan.Problems);
         _servers.Clear();
         foreach (var (name, server) in plan.Servers)
@@ -113,6 +120,10 @@ internal sealed class TlsStore(TimeProvider time)
         if (tls?.ClientCertificates is { } clients)
         {
             reading.Authority($"{path}.clientCertificates", clients.Name, clients.CaFile);
+            if (clients.CrlFile is { } list)
+            {
+                reading.Revocation($"{path}.clientCertificates.crlFile", clients.CrlName ?? list, list);
+            }
         }
     }
 
@@ -129,7 +140,7 @@ internal sealed class TlsStore(TimeProvider time)
         }
     }
 
-    private void Build(ListenerSnapshot listener, TlsPlan plan)
+    private void Build(string path, ListenerSnapshot listener, TlsPlan plan)
     {
         if (listener.Tls is not { Mode: TlsMode.Terminate } tls)
         {
@@ -137,21 +148,37 @@ internal sealed class TlsStore(TimeProvider time)
         }
 
         var pairs = tls.Certificates.Select(certificate => plan.Pairs[certificate]).ToList();
-        var authorities = tls.ClientCertificates is { } clients ? plan.Authorities[clients.CaFile] : null;
+        var now = time.GetUtcNow();
+        var trust = tls.ClientCertificates is { } clients ? Trust(clients, $"{path}.clientCertificates.crlFile", plan, now) : null;
         var known = _servers.TryGetValue(listener.Name, out var before);
         var same =
             known
             && before.Config == tls
-            && ReferenceEquals(before.Authorities, authorities)
+            && before.Trust == trust
             && before.Server.Pairs.SequenceEqual(pairs, ReferenceEqualityComparer.Instance);
         IReadOnlyList<string> alpn = listener.Protocol == ListenerProtocol.WebSocket ? [TlsCompiler.Http11] : tls.Alpn;
         plan.Servers[listener.Name] = same
             ? before
-            : (
-                tls,
-                authorities,
-                new TlsServer(listener.Name, tls, alpn, pairs, authorities, known ? before.Server : null, time.GetUtcNow())
+            : (tls, trust, new TlsServer(listener.Name, tls, alpn, pairs, trust, known ? before.Server : null, now));
+    }
+
+    private static ClientTrust Trust(ClientCertificateConfig clients, string path, TlsPlan plan, DateTimeOffset now)
+    {
+        var revocations = clients.CrlFile is { } file ? plan.Revocations[file] : null;
+        var expired = revocations?.IsExpired(now) == true;
+        if (revocations?.NextUpdate < DateTimeOffset.MaxValue)
+        {
+            plan.RevocationExpiries[clients.CrlName ?? clients.CrlFile!] = revocations.NextUpdate;
+        }
+
+        if (expired)
+        {
+            plan.Problems.Add(
+                $"{path} ({clients.CrlName ?? clients.CrlFile}): expired at {revocations!.NextUpdate:yyyy-MM-ddTHH:mm:ssZ}; no client certificate is taken until there is a new one"
             );
+        }
+
+        return new ClientTrust(plan.Authorities[clients.CaFile], revocations, expired);
     }
 
     private void Build(BackendSnapshot backend, TlsPlan plan)
@@ -172,11 +199,17 @@ internal sealed class TlsStore(TimeProvider time)
     }
 
     /// <summary>One look at all files.</summary>
-    private sealed class Reading(Dictionary<CertificateConfig, KeyPair> pairsBefore, Dictionary<string, byte[]> authoritiesBefore)
+    private sealed class Reading(
+        Dictionary<CertificateConfig, KeyPair> pairsBefore,
+        Dictionary<string, byte[]> authoritiesBefore,
+        Dictionary<string, RevocationList> revocationsBefore
+    )
     {
         public Dictionary<CertificateConfig, KeyPair> Pairs { get; } = [];
 
         public Dictionary<string, byte[]> Authorities { get; } = new(StringComparer.Ordinal);
+
+        public Dictionary<string, RevocationList> Revocations { get; } = new(StringComparer.Ordinal);
 
         public List<string> Errors { get; } = [];
 
@@ -188,13 +221,7 @@ internal sealed class TlsStore(TimeProvider time)
             {
                 pairsBefore.TryGetValue(files, out var before);
                 // The same object for the same content, so that nothing is made anew for it.
-                Take(
-                    path,
-                    files.Name,
-                    before,
-                    () => PemFiles.ReadPair(files) is var now && before?.IsSame(now) == true ? before : now,
-                    kept => Pairs[files] = kept
-                );
+                Take(path, files.Name, before, () => PemFiles.ReadPair(files, before), kept => Pairs[files] = kept);
             }
         }
 
@@ -203,16 +230,16 @@ internal sealed class TlsStore(TimeProvider time)
             if (!Authorities.ContainsKey(file))
             {
                 authoritiesBefore.TryGetValue(file, out var before);
-                Take(
-                    path,
-                    name,
-                    before,
-                    () =>
-                        PemFiles.ReadAuthorities(file) is var now && before is not null && before.AsSpan().SequenceEqual(now)
-                            ? before
-                            : now,
-                    kept => Authorities[file] = kept
-                );
+                Take(path, name, before, () => PemFiles.ReadAuthorities(file, before), kept => Authorities[file] = kept);
+            }
+        }
+
+        public void Revocation(string path, string name, string file)
+        {
+            if (!Revocations.ContainsKey(file))
+            {
+                revocationsBefore.TryGetValue(file, out var before);
+                Take(path, name, before, () => PemFiles.ReadRevocations(file, before), kept => Revocations[file] = kept);
             }
         }
 
@@ -236,10 +263,18 @@ internal sealed class TlsStore(TimeProvider time)
 }
 
 /// <summary>What <see cref="TlsStore.Prepare"/> has made, until it is put in force.</summary>
-internal sealed record TlsPlan(Dictionary<CertificateConfig, KeyPair> Pairs, Dictionary<string, byte[]> Authorities, List<string> Problems)
+internal sealed record TlsPlan(
+    Dictionary<CertificateConfig, KeyPair> Pairs,
+    Dictionary<string, byte[]> Authorities,
+    Dictionary<string, RevocationList> Revocations,
+    List<string> Problems
+)
 {
-    public Dictionary<string, (TlsListenerConfig Config, byte[]? Authorities, TlsServer Server)> Servers { get; } =
+    public Dictionary<string, (TlsListenerConfig Config, ClientTrust? Trust, TlsServer Server)> Servers { get; } =
         new(StringComparer.Ordinal);
+
+    /// <summary>By the name that the user gave the list.</summary>
+    public Dictionary<string, DateTimeOffset> RevocationExpiries { get; } = new(StringComparer.Ordinal);
 
     public Dictionary<string, (byte[]? Authorities, KeyPair? Pair, TlsClient Client)> Clients { get; } = new(StringComparer.Ordinal);
 

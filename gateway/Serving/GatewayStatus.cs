@@ -158,6 +158,7 @@ internal sealed class GatewayStatus(
             Faults = FaultGuard.Total,
             Registry = Registry,
             CertificateExpiries = engine.CertificateExpiries,
+            RevocationExpiries = engine.RevocationExpiries,
             HandedIn = engine.Arrivals.Settled,
             HandedOut = handover.Given,
             Hubs = engine.HubLoads(),

@@ -34,6 +34,9 @@ internal sealed record MetricSource
     /// <summary>By the name that the user gave the certificate.</summary>
     public IReadOnlyDictionary<string, DateTimeOffset> CertificateExpiries { get; init; } = new Dictionary<string, DateTimeOffset>();
 
+    /// <summary>By the name that the user gave the revocation list.</summary>
+    public IReadOnlyDictionary<string, DateTimeOffset> RevocationExpiries { get; init; } = new Dictionary<string, DateTimeOffset>();
+
     /// <summary>Open connections taken over from another gateway.</summary>
     public long HandedIn { get; init; }
 

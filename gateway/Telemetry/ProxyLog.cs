@@ -50,6 +50,7 @@ internal sealed record ProxyLog(
         Write(json, "tlsVersion"u8, proxy?.TlsVersion ?? tls?.Version);
         Write(json, "tlsCipher"u8, proxy?.TlsVersion is null ? tls?.Cipher : null);
         Write(json, "tlsCommonName"u8, proxy?.TlsCommonName ?? tls?.CommonName);
+        Write(json, "tlsProblem"u8, tls?.Problem);
     }
 
     private static void Write(Utf8JsonWriter json, ReadOnlySpan<byte> name, string? value)

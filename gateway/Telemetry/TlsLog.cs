@@ -9,12 +9,14 @@ namespace Mooring.Gateway.Telemetry;
 /// <param name="Version">Such as <c>TLSv1.3</c>; null where the gateway passes it through, or the handshake came to none.</param>
 /// <param name="Cipher">OpenSSL's name.</param>
 /// <param name="CommonName">Common name of the client's certificate.</param>
+/// <param name="Problem">Why the client's certificate was refused, in OpenSSL's words.</param>
 internal sealed record TlsLog(
     string? ServerName,
     string? Alpn = null,
     string? Version = null,
     string? Cipher = null,
-    string? CommonName = null
+    string? CommonName = null,
+    string? Problem = null
 )
 {
     /// <summary>Of a connection that was terminated; null: its handshake had not begun.</summary>
@@ -32,9 +34,13 @@ internal sealed record TlsLog(
             Text(TlsPeer.Alpn(ssl)),
             cipher is null ? null : Text(TlsPeer.Version(ssl)),
             cipher,
-            Text(name[..TlsPeer.CommonName(ssl, name)])
+            Text(name[..TlsPeer.CommonName(ssl, name)]),
+            OpenSsl.VerifyResult(ssl) is not 0 and var verdict ? Words(verdict) : null
         );
     }
+
+    private static unsafe string? Words(long verdict) =>
+        System.Runtime.InteropServices.Marshal.PtrToStringUTF8((nint)OpenSsl.VerifyErrorText(verdict));
 
     /// <summary>Of one that is passed through; null: it named no server.</summary>
     public static TlsLog? Named(ReadOnlySpan<byte> name) => Text(name) is { } text ? new TlsLog(text) : null;

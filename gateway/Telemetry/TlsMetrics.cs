@@ -62,9 +62,16 @@ internal static class TlsMetrics
             s => s.CertificateExpiries.Select(c => new MetricSample(c.Value.ToUnixTimeSeconds(), c.Key))
         ),
         new(
+            "mooring_gateway_tls_revocation_list_expiry_timestamp_seconds",
+            Gauge,
+            "Unix time at which a certificate revocation list in force expires: from then on no client certificate is taken.",
+            ["list"],
+            s => s.RevocationExpiries.Select(c => new MetricSample(c.Value.ToUnixTimeSeconds(), c.Key))
+        ),
+        new(
             "mooring_gateway_tls_file_problems",
             Gauge,
-            "Certificates and CAs whose files are no good, while their last good content serves on.",
+            "Certificates, CAs and revocation lists whose files are no good, while their last good content serves on, or have expired.",
             [],
             s => s.CertificateExpiries.Count > 0 || s.Report.Problems.Count > 0 ? [new(s.Report.Problems.Count)] : []
         ),

@@ -90,6 +90,11 @@ public sealed record ClientCertificatesSpec
     [Required]
     public CaReference CaRef { get; set; } = new();
 
+    [Description(
+        "Revocation lists, one for each CA in a certificate's chain. A certificate that is in one is refused, and so is one whose CA has none or an expired one. Renewed lists are in force within seconds, for new connections. Left out: nothing is asked."
+    )]
+    public CrlReference? CrlRef { get; set; }
+
     [Description("Required: nobody is served without one. Optional: a client without one is served, one with a bad one is not.")]
     [AllowedValues("Required", "Optional")]
     public string Mode { get; set; } = "Required";

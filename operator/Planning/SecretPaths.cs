@@ -35,6 +35,11 @@ public sealed record SecretPaths(string Root, IReadOnlyDictionary<string, string
                 Add($"spec.listeners[{i}].tls.clientCertificates.caRef.name", authority.Name, authority.Key);
             }
 
+            if (listener.Tls?.ClientCertificates?.CrlRef is { } list)
+            {
+                Add($"spec.listeners[{i}].tls.clientCertificates.crlRef.name", list.Name, list.Key);
+            }
+
             if (listener.Tunnel?.SecretRef is { } secret)
             {
                 Add($"spec.listeners[{i}].tunnel.secretRef.name", secret.Name, secret.Key);

@@ -26,6 +26,8 @@ internal static class TlsRenderer
                     {
                         Name = clients.CaRef.Name,
                         CaFile = secrets.File(clients.CaRef.Name, clients.CaRef.Key),
+                        CrlName = clients.CrlRef?.Name,
+                        CrlFile = clients.CrlRef is { } list ? secrets.File(list.Name, list.Key) : null,
                         Required = clients.Mode == "Required",
                         Depth = clients.Depth,
                     },

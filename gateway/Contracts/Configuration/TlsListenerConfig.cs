@@ -75,6 +75,15 @@ public sealed record ClientCertificateConfig
     /// <summary>PEM file with the CAs that may have issued them.</summary>
     public required string CaFile { get; init; }
 
+    /// <summary>What the user calls the revocation list, for messages.</summary>
+    public string? CrlName { get; init; }
+
+    /// <summary>
+    /// PEM file with revocation lists (RFC 5280 §5), 100 at most, one for each CA in a chain. A certificate that is in one, or whose CA has
+    /// none that is good now, is refused. Null: none is asked.
+    /// </summary>
+    public string? CrlFile { get; init; }
+
     /// <summary>False: a client without one is served too, but never one with a bad one. Default true.</summary>
     public bool Required { get; set; } = true;
 

@@ -241,6 +241,24 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Crypto, EntryPoint = "X509_STORE_add_cert")]
     public static partial int StoreAdd(nint store, nint certificate);
 
+    [LibraryImport(Crypto, EntryPoint = "PEM_read_bio_X509_CRL")]
+    public static partial nint ReadRevocations(nint bio, void* result, void* passwordCallback, void* argument);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_CRL_free")]
+    public static partial void RevocationsFree(nint list);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_CRL_get0_nextUpdate")]
+    public static partial nint RevocationsNextUpdate(nint list);
+
+    [LibraryImport(Crypto, EntryPoint = "ASN1_TIME_to_tm")]
+    public static partial int ToTime(nint asn1, int* time);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_STORE_add_crl")]
+    public static partial int StoreAddRevocations(nint store, nint list);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_STORE_set_flags")]
+    public static partial int StoreSetFlags(nint store, ulong flags);
+
     [LibraryImport(Crypto, EntryPoint = "X509_VERIFY_PARAM_set_hostflags"), SuppressGCTransition]
     public static partial void VerifySetHostFlags(nint parameters, uint flags);
 

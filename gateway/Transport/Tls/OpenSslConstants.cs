@@ -55,6 +55,16 @@ internal static class SslVerify
     public const uint NoPartialWildcards = 4;
 }
 
+/// <summary>What became of the verification of a certificate: X509_V_ERR_* of openssl/x509_vfy.h.</summary>
+internal static class SslVerdict
+{
+    public const long Revoked = 23;
+
+    /// <summary>The certificate may be good; a revocation list that would say so is missing, expired, or no good itself.</summary>
+    public static bool IsOfRevocationList(long verdict) =>
+        verdict is 3 or 5 or 8 or 11 or 12 or 15 or 16 or 33 or 35 or 36 or 44 or 54;
+}
+
 internal static class SslError
 {
     public const int WantRead = 2;

@@ -11,7 +11,7 @@ namespace Mooring.Gateway.Transport.Tls;
 /// <param name="NotAfter">When it expires.</param>
 internal sealed record KeyPair(byte[] Certificate, byte[] Key, IReadOnlyList<string> Names, DateTimeOffset NotAfter)
 {
-    public bool IsSame(KeyPair other) => Certificate.AsSpan().SequenceEqual(other.Certificate) && Key.AsSpan().SequenceEqual(other.Key);
+    public bool IsOf(byte[] certificate, byte[] key) => Certificate.AsSpan().SequenceEqual(certificate) && Key.AsSpan().SequenceEqual(key);
 }
 
 /// <summary>Reads PEM files. Whatever is wrong with one is an <see cref="OpenSslException"/> or <see cref="IOException"/> that names it.</summary>
@@ -22,10 +22,17 @@ internal static class PemFiles
     private const string CommonName = "2.5.4.3";
 
     /// <summary>Reads a certificate and its key, and checks that they belong together.</summary>
-    public static KeyPair ReadPair(CertificateConfig files)
+    /// <param name="files">Where they are.</param>
+    /// <param name="before">Returned where the files have its content.</param>
+    public static KeyPair ReadPair(CertificateConfig files, KeyPair? before)
     {
         var certificate = Read(files.CertificateFile);
         var key = Read(files.KeyFile);
+        if (before?.IsOf(certificate, key) == true)
+        {
+            return before;
+        }
+
         X509Certificate2 leaf;
         try
         {
@@ -45,10 +52,32 @@ internal static class PemFiles
         }
     }
 
-    /// <summary>Reads a bundle of CA certificates, of which there must be one at least.</summary>
-    public static byte[] ReadAuthorities(string path)
+    /// <summary>Reads certificate revocation lists, of which there must be one at least.</summary>
+    /// <param name="path">Where they are.</param>
+    /// <param name="before">Returned where the file has its content.</param>
+    public static RevocationList ReadRevocations(string path, RevocationList? before)
     {
         var pem = Read(path);
+        if (before is not null && before.Pem.AsSpan().SequenceEqual(pem))
+        {
+            return before;
+        }
+
+        using var trial = SslContext.Create(server: true, SslVersion.Tls12);
+        return new RevocationList(pem, SslRevocations.Use(trial, pem, path));
+    }
+
+    /// <summary>Reads a bundle of CA certificates, of which there must be one at least.</summary>
+    /// <param name="path">Where they are.</param>
+    /// <param name="before">Returned where the file has its content.</param>
+    public static byte[] ReadAuthorities(string path, byte[]? before)
+    {
+        var pem = Read(path);
+        if (before is not null && before.AsSpan().SequenceEqual(pem))
+        {
+            return before;
+        }
+
         using var trial = SslContext.Create(server: false, SslVersion.Tls12);
         SslCertificates.Trust(trial, pem, path, announce: false);
         return pem;

@@ -24,7 +24,7 @@ internal sealed unsafe class TlsServer
     /// <param name="config">Its TLS.</param>
     /// <param name="alpn">Protocols in order of preference; empty: passed over.</param>
     /// <param name="pairs">As many as the config has certificates.</param>
-    /// <param name="authorities">CAs of client certificates, PEM; null where none are asked for.</param>
+    /// <param name="trust">What client certificates are judged by; null where none are asked for.</param>
     /// <param name="before">What served until now; its tickets are still taken.</param>
     /// <param name="now">By the wall clock.</param>
     /// <exception cref="OpenSslException">Something in the files is no good.</exception>
@@ -33,18 +33,20 @@ internal sealed unsafe class TlsServer
         TlsListenerConfig config,
         IReadOnlyList<string> alpn,
         IReadOnlyList<KeyPair> pairs,
-        byte[]? authorities,
+        ClientTrust? trust,
         TlsServer? before,
         DateTimeOffset now
     )
     {
         Pairs = pairs;
-        // Tickets of another listener, or from before other CAs were trusted, are no good here.
+        // Tickets of another listener, or from before other CAs were trusted or other certificates revoked, are no good here.
         var scope = SHA256.HashData([
             .. Encoding.UTF8.GetBytes($"{listener}\0{config.ClientCertificates?.Required}\0{config.ClientCertificates?.Depth}\0"),
-            .. authorities ?? [],
+            .. trust?.Authorities ?? [],
+            .. trust?.Revocations?.Pem ?? [],
+            (byte)(trust?.IsExpired == true ? 1 : 0),
         ]);
-        _contexts = [.. pairs.Select((pair, i) => Build(config, config.Certificates[i], pair, alpn, authorities, scope))];
+        _contexts = [.. pairs.Select((pair, i) => Build(config, config.Certificates[i], pair, alpn, trust, scope))];
         _byName = new ServerNameMap<SslContext>(
             pairs.SelectMany((pair, i) => pair.Names.Select(name => (name, _contexts[i]))),
             manyLabels: false
@@ -84,7 +86,7 @@ internal sealed unsafe class TlsServer
         CertificateConfig files,
         KeyPair pair,
         IReadOnlyList<string> alpn,
-        byte[]? authorities,
+        ClientTrust? trust,
         byte[] scope
     )
     {
@@ -109,7 +111,12 @@ internal sealed unsafe class TlsServer
 
         if (config.ClientCertificates is { } clients)
         {
-            SslCertificates.Trust(context, authorities!, clients.CaFile, announce: true);
+            SslCertificates.Trust(context, trust!.Authorities, clients.CaFile, announce: true);
+            if (trust.Revocations is { } revocations)
+            {
+                SslRevocations.Use(context, revocations.Pem, clients.CrlFile!);
+            }
+
             OpenSsl.ContextSetVerify(value, SslVerify.Peer | (clients.Required ? SslVerify.FailWithoutCertificate : 0), null);
             OpenSsl.ContextSetVerifyDepth(value, clients.Depth);
         }

@@ -16,7 +16,8 @@ internal sealed class TestAuthority : IDisposable
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
         _certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
         File.WriteAllText(CaFile, _certificate.ExportCertificatePem());
     }
@@ -65,6 +66,23 @@ internal sealed class TestAuthority : IDisposable
         Write(files.KeyFile, key.ExportPkcs8PrivateKeyPem());
         Write(files.CertificateFile, certificate.ExportCertificatePem());
         return files;
+    }
+
+    /// <summary>PEM file that <see cref="Revoke"/> writes.</summary>
+    public string CrlFile => Path.Combine(Folder, "ca.crl");
+
+    /// <summary>Issues a list of these names' certificates, instead of the one before.</summary>
+    public void Revoke(DateTimeOffset until, params string[] names)
+    {
+        var builder = new CertificateRevocationListBuilder();
+        foreach (var name in names)
+        {
+            using var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(Files(name).CertificateFile));
+            builder.AddEntry(certificate);
+        }
+
+        var list = builder.Build(_certificate, ++_serial, until, HashAlgorithmName.SHA256, thisUpdate: DateTimeOffset.UtcNow.AddDays(-2));
+        File.WriteAllText(CrlFile, PemEncoding.WriteString("X509 CRL", list));
     }
 
     /// <summary>Where a name's files are.</summary>

@@ -1,0 +1,79 @@
+namespace Mooring.Gateway.Transport.Tls;
+
+/// <summary>Puts certificate revocation lists into contexts.</summary>
+internal static unsafe class SslRevocations
+{
+    private const int MaxLists = 100;
+
+    /// <summary>X509_V_FLAG_CRL_CHECK and X509_V_FLAG_CRL_CHECK_ALL: every certificate of a chain is asked for, so every CA in it must have a list.</summary>
+    private const ulong CheckAll = 0x4 | 0x8;
+
+    /// <summary>Lets the context refuse certificates that are in the lists, or whose CA has no list that is good now.</summary>
+    /// <param name="context">Where.</param>
+    /// <param name="pem">One or more lists, 100 at most.</param>
+    /// <param name="path">For errors.</param>
+    /// <returns>When the first of them expires; the end of time where none says.</returns>
+    /// <exception cref="OpenSslException">There is none in it, too many, or one that cannot be read.</exception>
+    public static DateTimeOffset Use(SslContext context, byte[] pem, string path)
+    {
+        var store = OpenSsl.ContextStore(context.Value);
+        var (count, expires) = (0, DateTimeOffset.MaxValue);
+        fixed (byte* data = pem)
+        {
+            var bio = OpenSsl.MemoryBio(data, pem.Length);
+            try
+            {
+                OpenSsl.ClearErrors();
+                while (OpenSsl.ReadRevocations(bio, null, null, null) is not 0 and var list)
+                {
+                    try
+                    {
+                        if (++count > MaxLists)
+                        {
+                            throw new OpenSslException($"{path}: has more than {MaxLists} revocation lists");
+                        }
+
+                        SslContext.Must(OpenSsl.StoreAddRevocations(store, list), path);
+                        var until = NextUpdate(list);
+                        expires = until < expires ? until : expires;
+                    }
+                    finally
+                    {
+                        OpenSsl.RevocationsFree(list);
+                    }
+                }
+            }
+            finally
+            {
+                _ = OpenSsl.BioFree(bio);
+            }
+        }
+
+        if (count == 0)
+        {
+            throw OpenSslException.Take($"{path}: no revocation list can be read");
+        }
+
+        // The end of the file is an error to the reader; any other is of a list that is no good.
+        var last = OpenSsl.TakeError();
+        OpenSsl.ClearErrors();
+        if (last != 0 && SslReason.Of(last) != SslReason.NoStartLine)
+        {
+            throw new OpenSslException($"{path}: revocation list {count + 1} cannot be read");
+        }
+
+        SslContext.Must(OpenSsl.StoreSetFlags(store, CheckAll), path);
+        return expires;
+    }
+
+    private static DateTimeOffset NextUpdate(nint list)
+    {
+        // struct tm: seconds, minutes, hours, day, month from 0, years since 1900, and what is not looked at.
+        const int Ints = 16;
+        var time = stackalloc int[Ints];
+        var until = OpenSsl.RevocationsNextUpdate(list);
+        return until == 0 || OpenSsl.ToTime(until, time) != 1
+            ? DateTimeOffset.MaxValue
+            : new DateTimeOffset(time[5] + 1900, time[4] + 1, time[3], time[2], time[1], Math.Min(time[0], 59), TimeSpan.Zero);
+    }
+}
