@@ -15,8 +15,8 @@ internal sealed class HubOptions(HubConfig config, OriginList origins)
     /// <summary>Longest channel name, in bytes of UTF-8.</summary>
     public const int MaxChannelBytes = 255;
 
-    /// <summary>Publications that a client gets at once when it comes again; who has missed more is not recovered.</summary>
-    public const int MaxRecovered = 300;
+    /// <summary>Publications that a history command gets at once.</summary>
+    public const int MaxHistory = 300;
 
     /// <summary>How long a client may take from the open socket to its connect command, and for its own goodbye.</summary>
     public static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);

@@ -76,7 +76,7 @@ internal sealed class ChannelHandler(HubLoop loop)
             return;
         }
 
-        var limit = command.Limit < 0 ? HubOptions.MaxRecovered : (int)Math.Min(command.Limit, HubOptions.MaxRecovered);
+        var limit = command.Limit < 0 ? HubOptions.MaxHistory : (int)Math.Min(command.Limit, HubOptions.MaxHistory);
         StreamPosition? since = command.HasSince ? new StreamPosition(command.Offset, command.Epoch) : null;
         loop.Then(
             session,

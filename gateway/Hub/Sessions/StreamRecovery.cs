@@ -8,14 +8,13 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// <summary>Whether a client that comes again can have all that it has missed. Pure.</summary>
 internal static class StreamRecovery
 {
-    /// <summary>What is to be read of the stream for a subscription.</summary>
+    /// <summary>What is to be read of the stream for a subscription, first.</summary>
     public static HistoryQuery Query(HubSubscription subscription)
     {
         var options = subscription.Options;
         return subscription.Start.Recover is not { } position ? new HistoryQuery(null, 0, false, options.MetaTtl)
             : options.IsCache ? new HistoryQuery(null, 1, true, options.MetaTtl)
-            // One more than may be: who has missed too many is not recovered in part.
-            : new HistoryQuery(position, HubOptions.MaxRecovered + 1, false, options.MetaTtl);
+            : new HistoryQuery(position, MissedPublications.Page, false, options.MetaTtl);
     }
 
     /// <summary>The reply, after which the subscription stands where its stream was read.</summary>

@@ -318,7 +318,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
 
         loop.Then(
             subscription.Session,
-            loop.Node.Broker.HistoryAsync(subscription.Channel.Name, StreamRecovery.Query(subscription)),
+            Read(subscription),
             history =>
             {
                 if (subscription.Is(SubscriptionFlags.Left))
@@ -335,6 +335,15 @@ internal sealed class SubscribeHandler(HubLoop loop)
                 }
             }
         );
+    }
+
+    private ValueTask<HistoryResult> Read(HubSubscription subscription)
+    {
+        var (broker, channel) = (loop.Node.Broker, subscription.Channel.Name);
+        var query = StreamRecovery.Query(subscription);
+        return query.Since is null
+            ? broker.HistoryAsync(channel, query)
+            : MissedPublications.ReadAsync(next => broker.HistoryAsync(channel, next), query);
     }
 
     private void Finish(HubSubscription subscription, in HistoryResult history)

@@ -5,7 +5,7 @@ using Mooring.Testing;
 namespace Mooring.Gateway.Tests.Hub;
 
 /// <summary>What every broker of the Hub does, wherever it keeps its state.</summary>
-public abstract class HubBrokerTests : IAsyncLifetime
+public abstract partial class HubBrokerTests : IAsyncLifetime
 {
     private protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Brief = TimeSpan.FromMilliseconds(150);

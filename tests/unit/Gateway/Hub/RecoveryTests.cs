@@ -1,5 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Hub.Delivery;
 
 namespace Mooring.Gateway.Tests.Hub;
 
@@ -38,6 +40,37 @@ public sealed class RecoveryTests
         client.Take();
 
         (client.Recovered, client.Unrecovered).ShouldBe(recovered ? (1, 0) : (0, 1));
+        client.Offset.ShouldBe((ulong)missed + 1);
+    }
+
+    [Fact]
+    public async Task Reconnect_ManyPagesBehind_IsRecoveredInsideTheWindow()
+    {
+        const int missed = (2 * MissedPublications.Page) + 50;
+        await using var hub = new HubHarness(
+            HubHarness.Config(
+                new HubNamespaceConfig
+                {
+                    Name = "long",
+                    Subscribe = HubAudience.Everyone,
+                    History = new HubHistoryConfig { Size = missed, Ttl = TimeSpan.FromMinutes(5) },
+                }
+            )
+        );
+        var client = new ModelClient(hub, "long:room");
+        client.Reconnect();
+        hub.Publish("long:room", "1");
+        client.Take();
+        hub.Loop.Closed(hub.Loop.Sessions[0]);
+        for (var i = 0; i < missed; i++)
+        {
+            hub.Publish("long:room", $"{i + 2}");
+        }
+
+        client.Reconnect();
+        client.Take();
+
+        (client.Recovered, client.Unrecovered).ShouldBe((1, 0));
         client.Offset.ShouldBe((ulong)missed + 1);
     }
 
