@@ -45,14 +45,14 @@ internal sealed class FleetMetrics : IDisposable
             "mooring.workload.replicas",
             "{pod}",
             "Pods that a workload backend is to have",
-            status => (status.Workloads ?? []).Select(workload => (workload.Name, (int?)workload.Replicas)),
+            status => (status.Workloads ?? []).Select(workload => (workload.Name, (long?)workload.Replicas)),
             label: "backend"
         );
         Gauge(
             "mooring.workload.connections",
             "{connection}",
             "Connections that the gateways have to a workload backend",
-            status => (status.Workloads ?? []).Select(workload => (workload.Name, (int?)workload.Connections)),
+            status => (status.Workloads ?? []).Select(workload => (workload.Name, (long?)workload.Connections)),
             label: "backend"
         );
         Gauge(
@@ -60,6 +60,36 @@ internal sealed class FleetMetrics : IDisposable
             "{connection}",
             "Connections that are left on gateways that are being emptied",
             status => [("remaining", status.Rollout?.Remaining)]
+        );
+        Gauge(
+            "mooring.fleet.skew.percent",
+            "",
+            "How far the fullest gateway is above its share of the connections, in percent of that share",
+            status => [("current", status.Connections?.SkewPercent)]
+        );
+        Gauge(
+            "mooring.fleet.rollout.gateways",
+            "{gateway}",
+            "Gateways by revision: of the wanted one, or of another",
+            status => [("updated", status.Rollout?.Updated), ("outdated", status.Rollout?.Outdated)]
+        );
+        Gauge(
+            "mooring.fleet.rollout.progress.timestamp",
+            "s",
+            "Unix time at which a rollout that still misses gateways got on last; none where it misses none",
+            status => [("last", RolloutProgress.Read(status)?.ToUnixTimeSeconds())]
+        );
+        Gauge(
+            "mooring.fleet.tuning.nodes",
+            "{node}",
+            "Nodes that the tuner is to run on, and those that are as wanted",
+            status => [("wanted", status.Tuning?.Nodes), ("tuned", status.Tuning?.Tuned)]
+        );
+        Gauge(
+            "mooring.fleet.tuning.problems",
+            "{setting}",
+            "Kernel settings of nodes and pods that are not as wanted",
+            status => [("open", status.Tuning?.ProblemCount)]
         );
         Gauge(
             "mooring.fleet.recommended.gateways",
@@ -72,7 +102,7 @@ internal sealed class FleetMetrics : IDisposable
             "",
             "1 while the condition is True",
             status =>
-                (status.Conditions ?? []).Select(condition => (condition.Type, (int?)(condition.Status == FleetConditions.True ? 1 : 0))),
+                (status.Conditions ?? []).Select(condition => (condition.Type, (long?)(condition.Status == FleetConditions.True ? 1 : 0))),
             label: "type"
         );
     }
@@ -103,7 +133,7 @@ internal sealed class FleetMetrics : IDisposable
         string name,
         string unit,
         string description,
-        Func<FleetStatus, IEnumerable<(string Value, int? Number)>> read,
+        Func<FleetStatus, IEnumerable<(string Value, long? Number)>> read,
         string label = "state"
     ) =>
         _meter.CreateObservableGauge(
@@ -112,7 +142,7 @@ internal sealed class FleetMetrics : IDisposable
                 _fleets.SelectMany(fleet =>
                     read(fleet.Value)
                         .Where(pair => pair.Number is not null)
-                        .Select(pair => new Measurement<int>(
+                        .Select(pair => new Measurement<long>(
                             pair.Number!.Value,
                             new KeyValuePair<string, object?>("namespace", fleet.Key.Namespace),
                             new KeyValuePair<string, object?>("fleet", fleet.Key.Name),

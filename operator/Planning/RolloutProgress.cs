@@ -61,7 +61,8 @@ internal static class RolloutProgress
         return deployment is not null && (deployment.Spec?.Replicas ?? 0) - gone > (deployment.Status?.ReadyReplicas ?? 0) - readyYet;
     }
 
-    private static DateTimeOffset? Read(FleetStatus? status) =>
+    /// <summary>What the status has of it; null: nothing.</summary>
+    public static DateTimeOffset? Read(FleetStatus? status) =>
         DateTimeOffset.TryParse(
             status?.Rollout?.LastProgressTime,
             CultureInfo.InvariantCulture,
