@@ -16,6 +16,7 @@ public sealed class GatewayHub(TimeProvider time)
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, FleetState> _fleets = new(StringComparer.Ordinal);
+    private int _count;
 
     /// <summary>
     /// Raised after each change with the fleet's key and what changed. Runs on the stream's thread, outside of any lock: a handler only
@@ -26,16 +27,7 @@ public sealed class GatewayHub(TimeProvider time)
     public event Action<string, GatewayChange>? Changed;
 
     /// <summary>Streams that are connected now.</summary>
-    public int Count
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return _fleets.Values.Sum(static fleet => fleet.Gateways.Count);
-            }
-        }
-    }
+    public int Count => Volatile.Read(ref _count);
 
     /// <summary>Sets what the fleet's gateways are to have, and pushes what differs. Returns the config's hash.</summary>
     /// <exception cref="ArgumentException">The config, or one backend's endpoints, is longer than a stream message may be; nothing changed.</exception>
@@ -191,7 +183,10 @@ public sealed class GatewayHub(TimeProvider time)
         var now = time.GetUtcNow();
         lock (_lock)
         {
-            replaced = Fleet(session.Hello.Fleet).Join(session, now);
+            var fleet = Fleet(session.Hello.Fleet);
+            var before = fleet.Gateways.Count;
+            replaced = fleet.Join(session, now);
+            _count += fleet.Gateways.Count - before;
         }
 
         replaced?.End("replaced by a newer stream of the same name");
@@ -204,11 +199,18 @@ public sealed class GatewayHub(TimeProvider time)
         var now = time.GetUtcNow();
         lock (_lock)
         {
-            if (!_fleets.TryGetValue(session.Hello.Fleet, out var state) || !state.Leave(session, now))
+            if (!_fleets.TryGetValue(session.Hello.Fleet, out var state))
             {
                 return;
             }
 
+            var before = state.Gateways.Count;
+            if (!state.Leave(session, now))
+            {
+                return;
+            }
+
+            _count += state.Gateways.Count - before;
             DropIfEmpty(session.Hello.Fleet, state);
         }
 

@@ -20,8 +20,8 @@ public sealed record StreamOptions
     /// <inheritdoc cref="MessageBurst"/>
     public double MessagesPerSecond { get; init; } = 20;
 
-    /// <summary>Streams at most whose hello has not been accepted yet; more are answered 503. Default 256.</summary>
-    public int MaxHandshakes { get; init; } = 256;
+    /// <summary>Streams at most whose hello has not been accepted yet; more are answered 503. Default 1,024: a thousand gateways of a leader that died dial the next one within three seconds.</summary>
+    public int MaxHandshakes { get; init; } = 1024;
 
     /// <summary>Streams at most; more are answered 503. Default 20,000.</summary>
     public int MaxStreams { get; init; } = 20_000;

@@ -138,7 +138,7 @@ internal sealed class FleetReconciler(
         events.Report(observed.Fleet, plan?.WorkloadMarks ?? [], "Backend");
         events.ReportUnrestored(observed.Fleet, plan?.Tuning.Unrestored ?? []);
         metrics.Note(observed.Key, status, report);
-        hub.SetAtRest(observed.Key.ToString(), report.Problems.Count == 0 && IsAtRest(status));
+        hub.SetAtRest(observed.Key.ToString(), report.Problems.Count == 0 && AtRest.Is(status));
         SequenceMetrics.Decided(observed.Fleet.Status?.Scaling, status.Scaling);
         SequenceMetrics.Marked(plan?.Marks ?? [], observed.Now);
         if (report.Problems.Count > 0)
@@ -158,14 +158,6 @@ internal sealed class FleetReconciler(
 
     private static ReconciliationResult<ConnectionFleet> Refused(FleetObservation observed, ApplyReport report) =>
         ReconciliationResult<ConnectionFleet>.Failure(observed.Fleet, string.Join("; ", report.Problems), requeueAfter: report.RetryAfter);
-
-    private static bool IsAtRest(Entities.Status.FleetStatus status) =>
-        status.Conditions is { } conditions
-        && conditions.Any(static one => one is { Type: FleetConditions.Ready, Status: FleetConditions.True })
-        && conditions.All(static one =>
-            one is not { Type: FleetConditions.Progressing or FleetConditions.Degraded, Status: FleetConditions.True }
-        )
-        && status.Gateways?.Draining == 0;
 
     private static TimeSpan? Earlier(TimeSpan? one, TimeSpan? other) => one is null || other < one ? other ?? one : one;
 }

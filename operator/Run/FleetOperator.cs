@@ -56,6 +56,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     private readonly CertificateStore _certificates;
     private readonly MetricsApiServer _metricsApi;
     private readonly Uri _streamUrl;
+    private KubernetesClient? _reviews;
     private List<Controller<ConnectionFleet>> _controllers = [];
     private volatile bool _leads;
 
@@ -108,6 +109,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         await using var metricsApi = await StartMetricsApiAsync(ended);
         var events = new FleetEvents(_recorder);
         var reconciler = CreateReconciler(epoch, events, out var finalizer);
+        var settling = stream is null ? null : new Settling(Now, _caches.Pods.List().Count(IsGateway));
         _controllers =
         [
             .. _caches.Fleets.SharedInformers.Select(informer => new Controller<ConnectionFleet>(
@@ -121,6 +123,7 @@ internal sealed class FleetOperator : IAsyncDisposable
                     Workers = _options.Workers,
                     SharesEntities = true,
                     MayWork = mayWork,
+                    Hold = key => HoldOf(settling, key),
                     // A right that is granted or a webhook that is mended should not wait for a quarter of an hour.
                     Queue = new WorkQueueOptions { MaxDelay = LongestRetry },
                     Failed = (key, error, delay) => TellFailure(events, key, error, delay),
@@ -155,6 +158,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         await _recorder.DisposeAsync();
         _metrics.Dispose();
         _certificates.Dispose();
+        _reviews?.Dispose();
     }
 
     private AdminFleet Look(ConnectionFleet fleet)
@@ -245,6 +249,18 @@ internal sealed class FleetOperator : IAsyncDisposable
             _ => CrowdDelay,
         };
 
+    /// <summary>How long a fleet can wait.</summary>
+    private TimeSpan HoldOf(Settling? settling, ObjectKey key) =>
+        settling?.IsOver(Now, _hub.Count) != false || _caches.Fleets.Find(key) is not { } fleet || !AtRest.Is(fleet)
+            ? TimeSpan.Zero
+            : Settling.Pause;
+
+    private static TimeSpan Now => TimeProvider.System.GetElapsedTime(0);
+
+    private static bool IsGateway(Pod pod) =>
+        pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole
+        && GatewayObserver.StageOf(pod) == GatewayStage.Ready;
+
     // Each controller knows the fleets of its informer's namespaces, and passes over the others'.
     private void Enqueue(ObjectKey fleet, TimeSpan delay) => _controllers.ForEach(controller => controller.EnqueueAfter(fleet, delay));
 
@@ -256,9 +272,15 @@ internal sealed class FleetOperator : IAsyncDisposable
         }
 
         await UntilAsync(async () => await RefreshIdentityAsync(ended), ended);
+        // By a connection of their own, and no part of the reconciles' rate: after a change of leader every gateway's token is reviewed within seconds.
+        // The stream server lets in no more than it can have under way.
+        _reviews ??= new KubernetesClient(_client.Config, _client.Options with { QueriesPerSecond = 0 }, loggers: _loggers)
+        {
+            Witness = _client.Witness,
+        };
         var server = new StreamServer(
             _hub,
-            new TokenAuthenticator(_client),
+            new TokenAuthenticator(_reviews),
             new StreamOptions(),
             TimeProvider.System,
             _loggers.CreateLogger<StreamServer>()

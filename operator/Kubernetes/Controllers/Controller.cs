@@ -173,6 +173,12 @@ public sealed partial class Controller<TEntity> : IDisposable
             return;
         }
 
+        if (_options.Hold?.Invoke(key) is { Ticks: > 0 } hold)
+        {
+            _queue.AddAfter(key, hold);
+            return;
+        }
+
         using var activity = KubernetesMetrics.Activities.StartActivity($"reconcile {_name}");
         activity?.SetTag("k8s.object", key.ToString());
         using var timeout = new CancellationTokenSource(_options.ReconcileTimeout, _time);

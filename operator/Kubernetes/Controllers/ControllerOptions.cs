@@ -21,6 +21,9 @@ public sealed record ControllerOptions
     /// <summary>Asked before each item; while false nothing is done. For leaders: <see cref="LeaderElection.Leadership.IsHeld"/>. Null: always.</summary>
     public Func<bool>? MayWork { get; init; }
 
+    /// <summary>Asked before each item; above zero it is put back for so long, as if it had not come up yet. Null: none is held. Must not throw.</summary>
+    public Func<ObjectKey, TimeSpan>? Hold { get; init; }
+
     /// <summary>Called after an entity's reconcile has thrown, lost races apart, with when it is tried again: to tell people. Must not throw. Null: nobody is told.</summary>
     public Action<ObjectKey, Exception, TimeSpan>? Failed { get; init; }
 

@@ -211,6 +211,34 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Hold_PutsAnEntityBack_UntilItIsNotHeldAnyMore_AndNoOther()
+    {
+        var (asked, held) = (0, true);
+        Start(
+            options: new ControllerOptions
+            {
+                Hold = key =>
+                {
+                    if (key.Name != "a" || !Volatile.Read(ref held))
+                    {
+                        return TimeSpan.Zero;
+                    }
+
+                    Interlocked.Increment(ref asked);
+                    return TimeSpan.FromMilliseconds(10);
+                },
+            }
+        );
+        _api.Put(Collection, Json("a", "red"));
+        _api.Put(Collection, Json("b", "red"));
+        await SawAsync("b red");
+        await Until.TrueAsync(() => Volatile.Read(ref asked) > 3, Deadline, "it comes up again and again");
+        _recorder.Seen.ShouldBe(["b red"]);
+        Volatile.Write(ref held, false);
+        await SawAsync("a red");
+    }
+
+    [Fact]
     public async Task RemadeEntity_IsToldOfBoth()
     {
         var informer = Start();

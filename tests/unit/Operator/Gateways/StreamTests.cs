@@ -139,6 +139,13 @@ public sealed class StreamTests
         (await stream.ClosedAsync(older)).ShouldBe("replaced by a newer stream of the same name");
         await stream.SendAsync(newer, Report(GatewayState.Serving, 3, 9));
         await stream.UntilAsync(static view => view.Gateways.Count == 1 && view.Connections == 3);
+        stream.Hub.Count.ShouldBe(1);
+        using var other = await stream.JoinAsync("g1");
+        await stream.UntilAsync(static view => view.Gateways.Count == 2);
+        stream.Hub.Count.ShouldBe(2);
+        newer.Abort();
+        await stream.UntilAsync(static view => view.Gateways.Count == 1);
+        stream.Hub.Count.ShouldBe(1);
     }
 
     [Fact]
