@@ -31,6 +31,9 @@ internal sealed record OperatorFigures
 
     public required double SteadyP99Milliseconds { get; init; }
 
+    /// <summary>The same, of changes that come at <see cref="OperatorScenario.PacedPerSecond"/>.</summary>
+    public required double PacedP99Milliseconds { get; init; }
+
     public required long ResidentBytes { get; init; }
 
     public required double QuietSeconds { get; init; }
@@ -61,6 +64,10 @@ internal sealed class OperatorScenario(
     TextWriter log
 )
 {
+    /// <summary>Changes of fleets a second where they do not come all at once.</summary>
+    public const int PacedPerSecond = 10;
+
+    private const int PacedChanges = 300;
     private const string User = "mooring-operator";
     private static readonly TimeSpan ConvergeLimit = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(15);
@@ -201,6 +208,7 @@ internal sealed class OperatorScenario(
             Reconciles = metrics.Reconciles,
             ConvergingP99Milliseconds = metrics.QuantileSince(new OperatorMetrics(0, []), 0.99),
             SteadyP99Milliseconds = 0,
+            PacedP99Milliseconds = 0,
             ResidentBytes = 0,
             QuietSeconds = quiet.TotalSeconds,
             QuietWrites = 0,
@@ -220,6 +228,7 @@ internal sealed class OperatorScenario(
         // What converging has left to be done, such as events and the compiler's second thoughts, is not rest.
         await Task.Delay(Settling, cancellation);
         var mark = cluster.Audit.Mark();
+        var (_, _, allocated) = await leader.HeapAsync(cancellation);
         var (cpu, clock) = (leader.CpuSeconds, Stopwatch.StartNew());
         await Task.Delay(quiet, cancellation);
         var percent = (leader.CpuSeconds - cpu) / clock.Elapsed.TotalSeconds * 100;
@@ -227,6 +236,10 @@ internal sealed class OperatorScenario(
             .Where(static request => request.User == User && request.IsWrite && request.Resource != "leases")
             .ToList();
         var resident = leader.ResidentBytes;
+        var heap = await leader.HeapAsync(cancellation);
+        await log.WriteLineAsync(
+            $"  heap {heap.Heap / 1048576.0:0.0} MiB, {heap.Committed / 1048576.0:0.0} committed; {(heap.Allocated - allocated) / 1048576.0 / clock.Elapsed.TotalSeconds:0.00} MiB/s allocated at rest"
+        );
         await log.WriteLineAsync(
             $"  {quiet.TotalSeconds:0} s of rest: {percent:0.00} % of a core, {writes.Count} writes, RSS {resident / 1048576.0:0.0} MiB{string.Concat(writes.Take(3).Select(static one => $"; {one}"))}"
         );
@@ -241,7 +254,6 @@ internal sealed class OperatorScenario(
         CancellationToken cancellation
     )
     {
-        var before = await leader.MetricsAsync(cancellation);
         var took = new List<double>();
         for (var round = 0; round < changes; round++)
         {
@@ -267,33 +279,65 @@ internal sealed class OperatorScenario(
             await Task.Delay(500, cancellation);
         }
 
-        // And a change of every hundredth small fleet, for the reconciles of those.
         took.Sort();
-        await Parallel.ForEachAsync(
-            Enumerable.Range(0, fleets),
-            new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellation },
-            async (fleet, token) =>
-                (
-                    await api.PatchAsync(
-                        $"{Collection(BenchFleets.Namespace(fleet))}/{BenchFleets.Name(fleet)}",
-                        BenchFleets.Change(fleet % 50),
-                        token
-                    )
-                ).Dispose()
-        );
-        await Task.Delay(TimeSpan.FromSeconds(5), cancellation);
-        var after = await leader.MetricsAsync(cancellation);
-        var p99 = after.QuantileSince(before, 0.99);
         await log.WriteLineAsync(
-            $"  {changes} changes: acknowledged after {took[took.Count / 2]:0} ms (p50), {took[(int)(took.Count * 0.99)]:0} ms (p99); {after.Reconciles - before.Reconciles} reconciles, p99 ≤ {p99:0} ms; {after.SpreadSince(before)}"
+            $"  {changes} changes: acknowledged after {took[took.Count / 2]:0} ms (p50), {took[(int)(took.Count * 0.99)]:0} ms (p99)"
         );
+        var paced = await ReconcilesOfAsync(leader, $"{PacedPerSecond} changes a second", ChangePacedAsync, api, cancellation);
+        var all = await ReconcilesOfAsync(leader, "a change of every fleet at once", ChangeAllAsync, api, cancellation);
         return figures with
         {
             AckP50Milliseconds = took[took.Count / 2],
             AckP99Milliseconds = took[(int)(took.Count * 0.99)],
-            SteadyP99Milliseconds = p99,
+            SteadyP99Milliseconds = all,
+            PacedP99Milliseconds = paced,
         };
     }
+
+    /// <summary>p99 of the reconciles that changes bring about.</summary>
+    private async Task<double> ReconcilesOfAsync(
+        OperatorUnderTest leader,
+        string what,
+        Func<ApiSession, CancellationToken, Task> change,
+        ApiSession api,
+        CancellationToken cancellation
+    )
+    {
+        var before = await leader.MetricsAsync(cancellation);
+        await change(api, cancellation);
+        await Task.Delay(TimeSpan.FromSeconds(5), cancellation);
+        var after = await leader.MetricsAsync(cancellation);
+        var p99 = after.QuantileSince(before, 0.99);
+        await log.WriteLineAsync(
+            $"  {what}: {after.Reconciles - before.Reconciles} reconciles, p99 ≤ {p99:0} ms; {after.SpreadSince(before)}"
+        );
+        return p99;
+    }
+
+    private Task ChangeAllAsync(ApiSession api, CancellationToken cancellation) =>
+        Parallel.ForEachAsync(
+            Enumerable.Range(0, fleets),
+            new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = cancellation },
+            async (fleet, token) => await ChangeFleetAsync(api, fleet, fleet % 50, token)
+        );
+
+    private async Task ChangePacedAsync(ApiSession api, CancellationToken cancellation)
+    {
+        using var pace = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / PacedPerSecond));
+        for (var change = 0; change < PacedChanges && await pace.WaitForNextTickAsync(cancellation); change++)
+        {
+            await ChangeFleetAsync(api, change * 7 % fleets, 50 + (change % 50), cancellation);
+        }
+    }
+
+    private static async Task ChangeFleetAsync(ApiSession api, int fleet, int number, CancellationToken cancellation) =>
+        (
+            await api.PatchAsync(
+                $"{Collection(BenchFleets.Namespace(fleet))}/{BenchFleets.Name(fleet)}",
+                BenchFleets.Change(number),
+                cancellation
+            )
+        ).Dispose();
 
     private async Task<OperatorFigures> SucceedAsync(
         List<OperatorUnderTest> operators,

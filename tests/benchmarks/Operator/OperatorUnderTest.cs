@@ -60,6 +60,23 @@ internal sealed class OperatorUnderTest : IAsyncDisposable
     public async Task<OperatorMetrics> MetricsAsync(CancellationToken cancellation) =>
         OperatorMetrics.Parse(await Http.GetStringAsync($"http://127.0.0.1:{_http}/metrics", cancellation));
 
+    /// <summary>What the collector holds, in its own words: committed, and live after the last collection; and allocated so far. Bytes.</summary>
+    public async Task<(long Committed, long Heap, long Allocated)> HeapAsync(CancellationToken cancellation)
+    {
+        var lines = (await Http.GetStringAsync($"http://127.0.0.1:{_http}/metrics", cancellation)).Split('\n');
+        return (
+            Sum("dotnet_gc_last_collection_memory_committed_size_bytes"),
+            Sum("dotnet_gc_last_collection_heap_size_bytes"),
+            Sum("dotnet_gc_heap_total_allocated_bytes_total")
+        );
+
+        long Sum(string name) =>
+            (long)
+                lines
+                    .Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is (' ' or '{'))
+                    .Sum(static line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
+    }
+
     public void Kill() => _process.Kill();
 
     public void CheckRuns()
