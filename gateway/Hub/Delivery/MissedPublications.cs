@@ -49,7 +49,5 @@ internal static class MissedPublications
     }
 
     private static bool IsLast(in HistoryResult page, int limit) =>
-        page.Status != BrokerStatus.Ok
-        || page.Publications.Count < limit
-        || page.Publications[^1].Offset == page.Top.Offset;
+        page.Status != BrokerStatus.Ok || page.Publications.Count < limit || page.Publications[^1].Offset == page.Top.Offset;
 }

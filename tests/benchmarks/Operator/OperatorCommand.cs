@@ -122,12 +122,7 @@ internal static class OperatorCommand
         yield return Row("converged, CPU a fleet", "ms", figures.ConvergedCpuSeconds * 1000 / figures.Fleets, null);
         yield return Row("converged, requests a fleet", "", (double)figures.Requests / figures.Fleets, null);
         yield return Row("reconcile p99 while converging", "ms", figures.ConvergingP99Milliseconds, null);
-        yield return Row(
-            $"reconcile p99, {OperatorScenario.PacedPerSecond} changes a second",
-            "ms",
-            figures.PacedP99Milliseconds,
-            50
-        );
+        yield return Row($"reconcile p99, {OperatorScenario.PacedPerSecond} changes a second", "ms", figures.PacedP99Milliseconds, 50);
         yield return Row("reconcile p99, all changed at once", "ms", figures.SteadyP99Milliseconds, 50);
         yield return Row("resident", "MiB", figures.ResidentBytes / 1048576.0, 100 + (figures.Streams * 20 / 1024.0));
         yield return Row("at rest", "% of a core", figures.QuietCorePercent, 3);
