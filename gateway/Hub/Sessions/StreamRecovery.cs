@@ -1,6 +1,5 @@
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Fossil;
-using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
 
 namespace Mooring.Gateway.Hub.Sessions;

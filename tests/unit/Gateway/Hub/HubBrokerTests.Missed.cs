@@ -6,7 +6,7 @@ namespace Mooring.Gateway.Tests.Hub;
 public abstract partial class HubBrokerTests
 {
     private const int Pages = 3 * MissedPublications.Page;
-    private static readonly PublishOptions Long = Kept with { HistorySize = Pages };
+    private static PublishOptions Long => Kept with { HistorySize = Pages };
 
     [Theory]
     [InlineData(MissedPublications.Page - 1)]
