@@ -46,6 +46,11 @@ internal static class BrokerReplies
 
     public static PresenceResult Presence(in RespValue reply)
     {
+        if (reply.Kind == RespKind.Integer)
+        {
+            return new PresenceResult(BrokerStatus.TooMany, []);
+        }
+
         var items = reply.Items;
         var entries = new List<PresenceEntry>(items.Length / 2);
         for (var i = 0; i + 1 < items.Length; i += 2)

@@ -174,7 +174,12 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     {
         try
         {
-            var reply = await _client.RunAsync(BrokerScripts.Presence, [_keys.Present(channel), _keys.Expiries(channel)], [0], _deadline);
+            var reply = await _client.RunAsync(
+                BrokerScripts.Presence,
+                [_keys.Present(channel), _keys.Expiries(channel)],
+                [0, PresenceResult.MaxEntries, PresenceResult.MaxBytes],
+                _deadline
+            );
             return BrokerReplies.Presence(reply);
         }
         catch (RespException e)
@@ -318,6 +323,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
                 Milliseconds(query.MetaTtl),
                 NewEpoch(),
                 RespArgument.RunId,
+                HistoryQuery.MaxBytes,
             ],
             _deadline
         );

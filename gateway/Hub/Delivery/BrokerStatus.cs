@@ -13,4 +13,7 @@ internal enum BrokerStatus : byte
 
     /// <summary>The history asked for is of another epoch: clients get error 112.</summary>
     WrongEpoch,
+
+    /// <summary>More is there than one answer may have: clients get error 106.</summary>
+    TooMany,
 }

@@ -90,7 +90,7 @@ internal sealed unsafe class ChannelStream
         _log.Leave(_number);
     }
 
-    /// <summary>Copies.</summary>
+    /// <summary>Copies, no more after <see cref="HistoryQuery.MaxBytes"/>.</summary>
     public IReadOnlyList<StoredPublication> Read(StreamPosition? since, int limit, bool reverse)
     {
         if (limit == 0 || Count == 0)
@@ -114,18 +114,47 @@ internal sealed unsafe class ChannelStream
             (from, to) = reverse ? (to - limit, to) : (from, from + limit);
         }
 
+        if (from >= to)
+        {
+            return [];
+        }
+
         var node = _first;
         for (var i = 0; i < from; i++)
         {
             node = node->Next;
         }
 
-        var read = new StoredPublication[to - from];
-        for (var i = from; i < to; i++, node = node->Next)
+        // In reverse the newest come first, so what is too much is where the list begins.
+        for (var sum = reverse ? Sum(node, to - from) : 0; sum - node->Payload.Length >= HistoryQuery.MaxBytes; from++, node = node->Next)
         {
-            read[reverse ? to - 1 - i : i - from] = new StoredPublication(First + (ulong)i, node->Payload.ToArray());
+            sum -= node->Payload.Length;
+        }
+
+        var read = new List<StoredPublication>(to - from);
+        var bytes = 0L;
+        for (var i = from; i < to && (reverse || bytes < HistoryQuery.MaxBytes); i++, node = node->Next)
+        {
+            read.Add(new StoredPublication(First + (ulong)i, node->Payload.ToArray()));
+            bytes += node->Payload.Length;
+        }
+
+        if (reverse)
+        {
+            read.Reverse();
         }
 
         return read;
+    }
+
+    private static long Sum(HistoryNode* node, int count)
+    {
+        var sum = 0L;
+        for (var i = 0; i < count; i++, node = node->Next)
+        {
+            sum += node->Payload.Length;
+        }
+
+        return sum;
     }
 }

@@ -199,7 +199,13 @@ internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBrok
     }
 
     public ValueTask<PresenceResult> PresenceAsync(string channel) =>
-        ValueTask.FromResult(new PresenceResult(BrokerStatus.Ok, Present(channel)));
+        ValueTask.FromResult(
+            Present(channel) is var present
+            && present.Count <= PresenceResult.MaxEntries
+            && present.Sum(static one => (long)one.Info.Length) <= PresenceResult.MaxBytes
+                ? new PresenceResult(BrokerStatus.Ok, present)
+                : new PresenceResult(BrokerStatus.TooMany, [])
+        );
 
     public ValueTask<PresenceStats> PresenceStatsAsync(string channel)
     {

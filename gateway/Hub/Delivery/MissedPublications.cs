@@ -17,8 +17,14 @@ internal static class MissedPublications
     public static async ValueTask<HistoryResult> ReadAsync(Func<HistoryQuery, ValueTask<HistoryResult>> read, HistoryQuery query)
     {
         var page = await read(query);
-        if (IsLast(page, query.Limit))
+        if (
+            page.Status != BrokerStatus.Ok
+            || page.Publications.Count == 0
+            || page.Publications[^1].Offset == page.Top.Offset
+            || page.Publications[0].Offset != query.Since!.Value.Offset + 1
+        )
         {
+            // All of it, or, where it does not begin behind the client, of no use to it.
             return page;
         }
 
@@ -47,7 +53,4 @@ internal static class MissedPublications
             }
         }
     }
-
-    private static bool IsLast(in HistoryResult page, int limit) =>
-        page.Status != BrokerStatus.Ok || page.Publications.Count < limit || page.Publications[^1].Offset == page.Top.Offset;
 }

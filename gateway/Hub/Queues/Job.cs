@@ -21,7 +21,7 @@ internal readonly record struct EnqueueResult(BrokerStatus Status, long Id, bool
 internal readonly record struct LeasedJob(long Id, int Attempt, ReadOnlyMemory<byte> Payload);
 
 /// <param name="Status">Whether the rest holds.</param>
-/// <param name="Jobs">Fewer than asked for: there are no more at present.</param>
+/// <param name="Jobs">None: there are no more at present. Fewer than asked for: perhaps, or they are long; who got some asks again.</param>
 /// <param name="NextDue">When, from now, another may be ready without being queued; null: nothing waits for a time.</param>
 internal readonly record struct ClaimResult(BrokerStatus Status, IReadOnlyList<LeasedJob> Jobs, TimeSpan? NextDue)
 {

@@ -13,6 +13,10 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     private static readonly RespScript Claim = RespScript.Embedded("queue-common", "queue-claim");
     private static readonly RespScript Settle = RespScript.Embedded("queue-common", "queue-settle");
     private static readonly RespScript Look = RespScript.Embedded("queue-common", "queue-look");
+
+    /// <summary>Bytes of jobs after which an answer has no more.</summary>
+    private const int MaxAnswerBytes = 8 << 20;
+
     private Action<string>? _ready;
 
     /// <summary>All that are run here.</summary>
@@ -80,6 +84,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
                     Milliseconds(options.JobTtl),
                     options.MaxDead,
                     Life(options),
+                    MaxAnswerBytes,
                 ],
                 deadline
             );
@@ -170,7 +175,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     private Task<RespValue> LookAsync(string queue, string group, string what, int count)
     {
         var name = keys.Channel(queue);
-        return client.RunAsync(Look, Names(queue, group), [what, count, name, Verb(name)], deadline);
+        return client.RunAsync(Look, Names(queue, group), [what, count, name, Verb(name), MaxAnswerBytes], deadline);
     }
 
     private async ValueTask<SettleStatus> SettleAsync(

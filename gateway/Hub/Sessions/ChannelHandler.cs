@@ -227,6 +227,7 @@ internal sealed class ChannelHandler(HubLoop loop)
         {
             BrokerStatus.Overloaded => HubError.TooManyRequests,
             BrokerStatus.WrongEpoch => HubError.UnrecoverablePosition,
+            BrokerStatus.TooMany => HubError.LimitExceeded,
             _ => HubError.Internal,
         };
 

@@ -1,7 +1,7 @@
 -- Who is in a channel, or how many.
 -- KEYS: what is known by client, expiry by client
--- ARGV: 1 for how many
--- Returns clients and what is known of them in turn; or {clients, different users}.
+-- ARGV: 1 for how many, clients at most, bytes at most
+-- Returns clients and what is known of them in turn, or 0 where that is more than may be; or {clients, different users}.
 local time = redis.call('TIME')
 local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 repeat
@@ -13,7 +13,14 @@ repeat
 until #gone == 0
 
 if ARGV[1] ~= '1' then
-    return redis.call('HGETALL', KEYS[1])
+    if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[2]) then
+        return 0
+    end
+    local all, bytes = redis.call('HGETALL', KEYS[1]), 0
+    for i = 2, #all, 2 do
+        bytes = bytes + #all[i]
+    end
+    return bytes <= tonumber(ARGV[3]) and all or 0
 end
 
 local users, seen, clients = 0, {}, redis.call('HVALS', KEYS[1])

@@ -1,4 +1,5 @@
--- Takes jobs. ARGV: count, lease in ms, most attempts, first and longest backoff in ms, a job's life in ms, most dead letters, life of the keys in ms
+-- Takes jobs. ARGV: count, lease in ms, most attempts, first and longest backoff in ms, a job's life in ms, most dead letters, life of the keys in ms,
+--       bytes after which no more is taken
 -- Returns {ms until something is due or -1, then id, attempt, payload of each}.
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASED, '-inf', num(now), 'LIMIT', 0, 100)) do
     redis.call('ZREM', LEASED, id)
@@ -10,9 +11,9 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', num(now), 'LIMI
     ready(id, priority)
 end
 
-local result = {0}
+local result, bytes = {0}, 0
 for _ = 1, 1000 do
-    if #result > 3 * tonumber(ARGV[1]) then break end
+    if #result > 3 * tonumber(ARGV[1]) or bytes >= tonumber(ARGV[9]) then break end
     local id = redis.call('ZPOPMIN', READY)[1]
     if not id then break end
     local attempts, priority, born = record(id)
@@ -23,7 +24,9 @@ for _ = 1, 1000 do
         redis.call('ZADD', LEASED, num(now + tonumber(ARGV[2])), id)
         result[#result + 1] = id
         result[#result + 1] = attempts + 1
-        result[#result + 1] = redis.call('HGET', JOBS, id)
+        local payload = redis.call('HGET', JOBS, id)
+        result[#result + 1] = payload
+        bytes = bytes + #(payload or '')
     end
 end
 

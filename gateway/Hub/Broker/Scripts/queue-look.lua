@@ -1,4 +1,4 @@
--- Looks at a queue, or puts dead letters back. ARGV: what (stats, dead, redrive), count, where the gateways are told, PUBLISH or SPUBLISH
+-- Looks at a queue, or puts dead letters back. ARGV: what (stats, dead, redrive), count, where the gateways are told, PUBLISH or SPUBLISH, bytes at most
 -- Returns {ready, delayed, leased, dead}; id, attempts, reason, payload of each; or how many.
 if ARGV[1] == 'stats' then
     return {redis.call('ZCARD', READY), redis.call('ZCARD', DELAYED), redis.call('ZCARD', LEASED), redis.call('ZCARD', DEAD)}
@@ -6,13 +6,16 @@ end
 
 local ids = redis.call('ZRANGE', DEAD, 0, tonumber(ARGV[2]) - 1)
 if ARGV[1] == 'dead' then
-    local result = {}
+    local result, bytes = {}, 0
     for _, id in ipairs(ids) do
+        if bytes >= tonumber(ARGV[5]) then break end
         local attempts, _, _, reason = record(id)
         result[#result + 1] = id
         result[#result + 1] = attempts
         result[#result + 1] = reason
-        result[#result + 1] = redis.call('HGET', JOBS, id)
+        local payload = redis.call('HGET', JOBS, id)
+        result[#result + 1] = payload
+        bytes = bytes + #(payload or '')
     end
     return result
 end

@@ -5,6 +5,7 @@ namespace Mooring.Gateway.Tests.Hub;
 /// <summary>Reading what was missed in pages.</summary>
 public abstract partial class HubBrokerTests
 {
+    private const int Megabyte = 1 << 20;
     private const int Pages = 3 * MissedPublications.Page;
     private static PublishOptions Long => Kept with { HistorySize = Pages };
 
@@ -60,14 +61,69 @@ public abstract partial class HubBrokerTests
         reads.ShouldBe(2);
     }
 
-    [Fact]
-    public async Task Missed_MoreThanMayBeHeld_IsNothing()
+    [Theory]
+    [InlineData(12, true)]
+    [InlineData(30, false)]
+    public async Task Missed_Long_IsReadInMoreThanOnePage_OrNothingWhereItIsTooLong(int megabytes, bool whole)
     {
         var from = await FillAsync("long", 1);
-        // Two pages and a half: what is held is counted after each.
-        await FillAsync("long", MissedPublications.Page * 5 / 2, (MissedPublications.MaxBytes / MissedPublications.Page / 2) + 1000);
+        await FillAsync("long", megabytes, Megabyte);
 
-        (await MissedAsync("long", from)).Publications.ShouldBeEmpty();
+        (await MissedAsync("long", from)).Publications.Count.ShouldBe(whole ? megabytes : 0);
+    }
+
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 11)]
+    public async Task History_OfMuch_EndsWhereAnAnswerIsFull_AndGoesOnFromThere(bool reverse, int first)
+    {
+        await FillAsync("long", 11, Megabyte);
+
+        var one = await Broker.HistoryAsync("long", new HistoryQuery(null, 100, reverse, Long.MetaTtl));
+        one.Publications.Select(publication => publication.Offset).ShouldBe(Offsets(first, 8));
+        one.Publications.ShouldAllBe(publication => publication.Payload.Length == Megabyte);
+        var since = new StreamPosition(one.Publications[^1].Offset, one.Top.Epoch);
+        var other = await Broker.HistoryAsync("long", new HistoryQuery(since, 100, reverse, Long.MetaTtl));
+        other.Publications.Select(publication => publication.Offset).ShouldBe(Offsets(reverse ? 3 : 9, 3));
+        (await Broker.HistoryAsync("long", new HistoryQuery(null, 2, reverse, Long.MetaTtl)))
+            .Publications.Select(publication => publication.Offset)
+            .ShouldBe(Offsets(first, 2));
+
+        IEnumerable<ulong> Offsets(int from, int count) => Enumerable.Range(0, count).Select(i => (ulong)(reverse ? from - i : from + i));
+    }
+
+    [Fact]
+    public async Task History_OneThatIsLongerThanAnAnswer_IsGivenAllTheSame()
+    {
+        await FillAsync("long", 2, HistoryQuery.MaxBytes + 1);
+
+        foreach (var reverse in new[] { false, true })
+        {
+            (await Broker.HistoryAsync("long", new HistoryQuery(null, 100, reverse, Long.MetaTtl)))
+                .Publications.Single()
+                .Offset.ShouldBe(reverse ? 2ul : 1ul);
+        }
+    }
+
+    [Theory]
+    [InlineData(PresenceResult.MaxEntries, 1, true)]
+    [InlineData(PresenceResult.MaxEntries + 1, 1, false)]
+    [InlineData(129, 65_536, false)]
+    public async Task Presence_OfMany_IsToldUpToABound_AndCountedBeyondIt(int clients, int bytes, bool fits)
+    {
+        var info = new byte[bytes];
+        foreach (var some in Enumerable.Range(0, clients).Chunk(100))
+        {
+            await Task.WhenAll(
+                some.Select(i => Broker.AddPresenceAsync("room", new PresenceEntry($"c{i}", "anna", info), Kept.HistoryTtl).AsTask())
+            );
+        }
+
+        var present = await Broker.PresenceAsync("room");
+
+        present.Status.ShouldBe(fits ? BrokerStatus.Ok : BrokerStatus.TooMany);
+        present.Entries.Count.ShouldBe(fits ? clients : 0);
+        (await Broker.PresenceStatsAsync("room")).ShouldBe(new PresenceStats(BrokerStatus.Ok, clients, 1));
     }
 
     private static HistoryQuery First(StreamPosition from) => new(from, MissedPublications.Page, false, Long.MetaTtl);
@@ -81,7 +137,7 @@ public abstract partial class HubBrokerTests
         for (var i = 0; i < count; i++)
         {
             results.Add(Broker.PublishAsync(channel, new byte[bytes], Long).AsTask());
-            if (results.Count % 100 == 0)
+            if (results.Count % 100 == 0 || bytes > 10_000)
             {
                 await Task.WhenAll(results);
             }

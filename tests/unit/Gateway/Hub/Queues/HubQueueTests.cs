@@ -57,6 +57,28 @@ public abstract class HubQueueTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Claim_OfMuch_IsGivenInAnswersThatAClientTakes()
+    {
+        // Longer than the longest answer of Redis that is read, in sum.
+        const int jobs = 18;
+        var long4M = new byte[4 << 20];
+        var options = Options with { MaxBytes = long.MaxValue };
+        for (var i = 0; i < jobs; i++)
+        {
+            (await Queues.EnqueueAsync("q", new JobDraft(long4M), options)).Status.ShouldBe(BrokerStatus.Ok);
+        }
+
+        var taken = new HashSet<long>();
+        while (taken.Count < jobs)
+        {
+            var claim = await Queues.ClaimAsync("q", Group, jobs, options);
+            claim.Status.ShouldBe(BrokerStatus.Ok);
+            claim.Jobs.ShouldNotBeEmpty();
+            claim.Jobs.ShouldAllBe(job => job.Payload.Length == long4M.Length && taken.Add(job.Id));
+        }
+    }
+
+    [Fact]
     public async Task Ack_Once_AndTheJobIsGone()
     {
         await EnqueueAsync("a");
