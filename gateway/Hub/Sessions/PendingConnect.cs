@@ -13,6 +13,9 @@ internal sealed class PendingConnect(uint id)
     /// <summary>The first thing that went wrong.</summary>
     public HubError? Error { get; set; }
 
+    /// <summary>Bytes of what was missed in them, all of which is in the one reply.</summary>
+    public long MissedBytes { get; set; }
+
     public List<KeyValuePair<string, SubscribeReply>> Replies { get; } = [];
 
     /// <summary>Those that stand. Publications for them are kept until the connect is answered.</summary>

@@ -346,9 +346,14 @@ internal sealed class SubscribeHandler(HubLoop loop)
             : MissedPublications.ReadAsync(next => broker.HistoryAsync(channel, next), query);
     }
 
-    private void Finish(HubSubscription subscription, in HistoryResult history)
+    private void Finish(HubSubscription subscription, HistoryResult history)
     {
         var session = subscription.Session;
+        if (subscription.Start.Answer.Connect is { } pending && history.Publications is { Count: > 0 })
+        {
+            history = Bounded(pending, history);
+        }
+
         var reply = StreamRecovery.Conclude(subscription, history, loop.Refreshes.TimeLeft(subscription.ExpiresAt));
         byte[]? frame = null;
         if (subscription.Start.Answer.Connect is null)
@@ -386,6 +391,19 @@ internal sealed class SubscribeHandler(HubLoop loop)
         loop.Queue(session, frame!, null);
         GoLive(subscription);
         loop.Arm(session);
+    }
+
+    /// <summary>With nothing where all that was missed in the channels of one connect is more than may be missed in one.</summary>
+    private static HistoryResult Bounded(PendingConnect connect, in HistoryResult history)
+    {
+        var bytes = history.Publications.Sum(static one => (long)one.Payload.Length);
+        if (connect.MissedBytes + bytes > MissedPublications.MaxBytes)
+        {
+            return history with { Publications = [] };
+        }
+
+        connect.MissedBytes += bytes;
+        return history;
     }
 
     /// <summary>Whether a reply with what was missed fits behind what waits for the client. If not, it is read again when that has gone: several such replies are no reason to end a session that asks for no more than it may.</summary>

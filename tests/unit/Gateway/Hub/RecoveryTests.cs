@@ -1,3 +1,4 @@
+using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using Mooring.Contracts.Configuration;
@@ -72,6 +73,58 @@ public sealed class RecoveryTests
 
         (client.Recovered, client.Unrecovered).ShouldBe((1, 0));
         client.Offset.ShouldBe((ulong)missed + 1);
+    }
+
+    [Theory]
+    [InlineData(5, 3)]
+    [InlineData(10, 1)]
+    public async Task Connect_ServerSideChannels_AreRecoveredAsFarAsOneReplyMayBeLong(int megabytes, int recovered)
+    {
+        await using var hub = new HubHarness(
+            HubHarness.Config(
+                new HubNamespaceConfig
+                {
+                    Name = "long",
+                    History = new HubHistoryConfig { Size = megabytes, Ttl = TimeSpan.FromMinutes(5) },
+                }
+            )
+        );
+        string[] channels = ["long:a", "long:b", "long:c"];
+        var token = hub.Token("anna", more: $",\"channels\":{JsonSerializer.Serialize(channels)}");
+        var session = hub.Open();
+        hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{token}}}"}}""");
+        var subs = hub.Read(session).Single().GetProperty("connect").GetProperty("subs");
+        var positions = channels.ToDictionary(
+            static channel => channel,
+            channel => new
+            {
+                recover = true,
+                epoch = subs.GetProperty(channel).GetProperty("epoch").GetString(),
+                offset = 0,
+            }
+        );
+        hub.Loop.Closed(session);
+        var data = JsonSerializer.Serialize(new string('x', 1 << 20));
+        foreach (var channel in channels)
+        {
+            for (var i = 0; i < megabytes; i++)
+            {
+                hub.Publish(channel, data);
+            }
+        }
+
+        session = hub.Open();
+        hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{token}}}","subs":{{{JsonSerializer.Serialize(positions)}}}}}""");
+
+        var replies = hub.Read(session).Single().GetProperty("connect").GetProperty("subs").EnumerateObject().ToList();
+        replies.Count.ShouldBe(3);
+        replies.Count(static one => one.Value.TryGetProperty("recovered", out var yes) && yes.GetBoolean()).ShouldBe(recovered);
+        replies
+            .Sum(static one => one.Value.TryGetProperty("publications", out var some) ? some.GetArrayLength() : 0)
+            .ShouldBe(recovered * megabytes);
+        replies.ShouldAllBe(one =>
+            one.Value.GetProperty("offset").GetInt32() == megabytes || one.Value.GetProperty("recovered").GetBoolean()
+        );
     }
 
     [Theory]
