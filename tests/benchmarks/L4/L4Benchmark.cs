@@ -11,10 +11,11 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
     private const string Bulk = "bulk";
 
     /// <summary>Above this share of the measured time the figures deserve a note.</summary>
+    private const int WarmUps = 4;
     private const double DisturbedShare = 0.05;
 
-    /// <summary>A quick run starts no round that would end after this: what follows takes up to 30 s, and all must end within 90 s.</summary>
-    private static readonly TimeSpan QuickRoundsEnd = TimeSpan.FromSeconds(55);
+    /// <summary>A quick run starts no round that would end after this: what follows takes up to 20 s, and all must end within 90 s.</summary>
+    private static readonly TimeSpan QuickRoundsEnd = TimeSpan.FromSeconds(70);
 
     private readonly Samples _samples = new();
     private readonly List<string> _notes = [];
@@ -148,16 +149,16 @@ internal sealed class L4Benchmark(L4Options options, IReadOnlyList<ServerUnderTe
     }
 
     /// <summary>
-    /// All kinds of traffic, twice: a just-in-time compiler makes hot code anew in the background, and then once more by what it has
-    /// learnt. That is over in the first seconds of a server's life, and is no part of what a request costs.
+    /// All kinds of traffic, several times: a just-in-time compiler makes hot code anew in the background, on the core that the server has, and then
+    /// once more by what it has learnt. That is over in the first seconds of a server's life, and is no part of what a request costs.
     /// </summary>
     private async Task WarmUpAsync(RunningServer server, LoadProcess load, CancellationToken cancellation)
     {
-        for (var pass = 0; pass < 2; pass++)
+        for (var pass = 0; pass < WarmUps; pass++)
         {
             foreach (var step in L4Steps.WarmUp)
             {
-                await load.RunAsync(server.Name, Request(step, server, 0, options.Quick ? 300 : 700), cancellation);
+                await load.RunAsync(server.Name, Request(step, server, 0, 700), cancellation);
             }
 
             await server.QuietAsync(TimeSpan.FromSeconds(0.3), cancellation);
