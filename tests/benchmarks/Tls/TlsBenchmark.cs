@@ -39,7 +39,8 @@ internal sealed class TlsBenchmark(string only, int rounds, bool quick, IReadOnl
                         _samples,
                         cancellation,
                         LoadTls.Full,
-                        IdleConnections
+                        IdleConnections,
+                        quick ? IdleMemory.QuickWarmUps : IdleMemory.WarmUps
                     );
                     progress.WriteLine($"  idle memory, {server.Name}");
                 }
@@ -67,11 +68,11 @@ internal sealed class TlsBenchmark(string only, int rounds, bool quick, IReadOnl
             foreach (var server in servers)
             {
                 running.Add(await server.StartAsync(listeners, cancellation));
-                for (var pass = 0; pass < 2; pass++)
+                for (var pass = 0; pass < L4Benchmark.WarmUps; pass++)
                 {
                     foreach (var step in steps.Where(step => step.IsFor(server.Name)))
                     {
-                        await load.RunAsync(server.Name, Request(step, running[^1], 0, 300), cancellation);
+                        await load.RunAsync(server.Name, Request(step, running[^1], 0, L4Benchmark.WarmUpMilliseconds), cancellation);
                     }
 
                     await running[^1].QuietAsync(TimeSpan.FromSeconds(0.3), cancellation);

@@ -53,7 +53,7 @@ internal sealed class TunnelsBenchmark(
                     _samples,
                     cancellation,
                     connections: IdleVisitors,
-                    warmUps: quick ? 1 : 2
+                    warmUps: quick ? IdleMemory.QuickWarmUps : IdleMemory.WarmUps
                 );
                 await L4Benchmark.CheckNothingLeftAsync(running, backend, cancellation);
                 progress.WriteLine($"  idle memory, {server.Name}");

@@ -187,6 +187,7 @@ internal sealed class WsBenchmark(WsOptions options, IReadOnlyList<ServerUnderTe
                     running.Name == ServeServer.Proxy
                         ? 9_000
                         : options.Idle,
+                    options.Quick ? IdleMemory.QuickWarmUps : IdleMemory.WarmUps,
                     webSocket: Dialect(running.Name),
                     key: tls == LoadTls.None ? "idle" : "idle-tls"
                 ),
