@@ -18,6 +18,7 @@ internal sealed class WaitQueue(BackendState backend)
     private long _waited;
     private long _served;
     private long _timedOut;
+    private long _left;
     private long _overflowed;
 
     public bool IsEmpty => Volatile.Read(ref _length) == 0;
@@ -43,7 +44,7 @@ internal sealed class WaitQueue(BackendState backend)
     }
 
     /// <summary>Leaves the line; false when a place is on its way already.</summary>
-    public bool TryLeave(Waiter waiter, bool timedOut)
+    public bool TryLeave(Waiter waiter, QueueExit exit)
     {
         lock (_gate)
         {
@@ -55,7 +56,8 @@ internal sealed class WaitQueue(BackendState backend)
             waiter.Node = null;
             _line.Remove(node);
             Interlocked.Decrement(ref _length);
-            _timedOut += timedOut ? 1 : 0;
+            _timedOut += exit == QueueExit.TimedOut ? 1 : 0;
+            _left += exit == QueueExit.ClientLeft ? 1 : 0;
             return true;
         }
     }
@@ -95,10 +97,20 @@ internal sealed class WaitQueue(BackendState backend)
                 WaitedTotal = _waited,
                 ServedTotal = _served,
                 TimedOutTotal = _timedOut,
+                LeftTotal = _left,
                 OverflowedTotal = _overflowed,
             };
         }
     }
+}
+
+/// <summary>Why a connection waits no more without having got a place.</summary>
+internal enum QueueExit
+{
+    /// <summary>The gateway ended it.</summary>
+    Closed,
+    TimedOut,
+    ClientLeft,
 }
 
 /// <summary>One connection in a <see cref="WaitQueue"/>.</summary>

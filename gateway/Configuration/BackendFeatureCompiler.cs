@@ -72,7 +72,7 @@ internal static class BackendFeatureCompiler
 
         errors.Range($"{path}.maxLength", queue.MaxLength, 1, 100_000);
         errors.Range($"{path}.timeout", queue.Timeout, Shortest, TimeSpan.FromMinutes(10));
-        return new QueueLimits(queue.MaxLength, TimerWheel.Ticks(queue.Timeout));
+        return new QueueLimits(queue.MaxLength, TimerWheel.Ticks(queue.Timeout), queue.AbortOnClose);
     }
 
     private static BreakerLimits? Breaker(string path, CircuitBreakerConfig? breaker, ErrorList errors)

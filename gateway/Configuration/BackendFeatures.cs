@@ -34,7 +34,7 @@ internal sealed record BackendFeatures
 
 /// <param name="MaxLength">Connections that wait at most.</param>
 /// <param name="TimeoutTicks">How long each, in ticks of <see cref="TimerWheel"/>.</param>
-internal sealed record QueueLimits(int MaxLength, uint TimeoutTicks);
+internal sealed record QueueLimits(int MaxLength, uint TimeoutTicks, bool AbortOnClose = false);
 
 /// <summary>An active check, ready to be run.</summary>
 internal sealed record CheckPlan

@@ -9,8 +9,8 @@ namespace Mooring.Gateway.Listeners;
 
 /// <summary>Connects an accepted client to an endpoint, trying others while nothing was sent.</summary>
 /// <remarks>
-/// The client is not watched before its upstream stands: what it sends meanwhile waits in the kernel, and the connection is spared
-/// events that nothing could be done about. A client that leaves meanwhile is noticed then, after the connect timeouts at the latest.
+/// The client is not watched before its upstream stands, or while it waits for a place: what it sends meanwhile waits in the kernel, and the
+/// connection is spared events that nothing could be done about. A client that leaves meanwhile is noticed then, after the connect timeouts at the latest.
 /// </remarks>
 internal sealed unsafe class Connector(RelayLoop loop)
 {
@@ -134,6 +134,23 @@ internal sealed unsafe class Connector(RelayLoop loop)
             // A server that speaks first: the edge of what it sent is this one.
             loop.Pump.OnEvent(descriptor, upstream, events & ~Epoll.Out);
         }
+    }
+
+    /// <summary>A client that is watched already speaks or ends before its upstream stands: it is read then.</summary>
+    public void OnClientEvent(int client, Channel* channel, uint events)
+    {
+        if (loop.Waiting.OnEvent(client, events))
+        {
+            return;
+        }
+
+        if ((events & Epoll.Error) != 0)
+        {
+            loop.Closer.Close(client, CloseReason.ClientReset, reset: true);
+            return;
+        }
+
+        channel->Flags |= ChannelFlags.ReadPaused;
     }
 
     /// <summary>The connect took too long.</summary>
@@ -275,7 +292,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
         {
             GiveUp(client, channel, 0, reason);
         }
-        else if (!loop.Waiting.TryJoin(client, backend, policy, key, limits))
+        else if (!loop.Waiting.TryJoin(client, channel, backend, policy, key, limits))
         {
             GiveUp(client, channel, 0, RefusalReason.QueueFull);
         }

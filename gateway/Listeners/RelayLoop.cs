@@ -221,9 +221,16 @@ internal sealed unsafe class RelayLoop : EventLoop
         var client = channel->Kind == ChannelKind.Client ? descriptor : channel->Peer;
         try
         {
-            if (channel->Phase == ChannelPhase.Connecting && channel->Kind == ChannelKind.Upstream)
+            if (channel->Phase == ChannelPhase.Connecting)
             {
-                Connector.OnEvent(descriptor, channel, events);
+                if (channel->Kind == ChannelKind.Upstream)
+                {
+                    Connector.OnEvent(descriptor, channel, events);
+                }
+                else
+                {
+                    Connector.OnClientEvent(descriptor, channel, events);
+                }
             }
             else if (channel->Phase == ChannelPhase.ProxyHeader)
             {

@@ -243,15 +243,8 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
     /// <summary>Waits on, for more of a ClientHello or for its turn, where the client has not ended: nothing comes of it then.</summary>
     private void OnWaiting(int client, Channel* channel, uint events)
     {
-        const byte Established = 1;
-        byte state;
-        uint length = sizeof(byte);
         // The event of a turn that was put off says that it may have ended, so the socket is asked.
-        if (
-            (events & (Epoll.ReadHangUp | Epoll.HangUp)) != 0
-            && Libc.GetSocketOption(client, SocketLevel.Tcp, SocketOption.TcpInfo, &state, &length) == 0
-            && state != Established
-        )
+        if ((events & (Epoll.ReadHangUp | Epoll.HangUp)) != 0 && TcpState.Of(client) is not (0 or TcpState.Established))
         {
             Refuse(client, channel, RefusalReason.TlsHandshake, CloseReason.ClientClosed);
         }

@@ -154,6 +154,9 @@ internal sealed unsafe partial class Upgrader(RelayLoop loop)
         return true;
     }
 
+    /// <summary>A handshake of this client is under way.</summary>
+    public bool Has(int client) => _handshakes.Count > 0 && _handshakes.ContainsKey(client);
+
     /// <summary>Bytes that are kept of a client's request head.</summary>
     public int HeldOf(int client) => _handshakes.TryGetValue(client, out var handshake) ? handshake.Held : 0;
 

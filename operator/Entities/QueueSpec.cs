@@ -13,4 +13,9 @@ public sealed record QueueSpec
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
     [ValidationRule("duration(self) > duration('0s') && duration(self) <= duration('10m')", "must be more than 0s and at most 10m")]
     public string Timeout { get; set; } = "5s";
+
+    [Description(
+        "A waiting client that ends its sending side gives up its place. Default false: it may still read its answer. One that is reset, or waits with a WebSocket handshake, gives it up in any case."
+    )]
+    public bool AbortOnClose { get; set; }
 }

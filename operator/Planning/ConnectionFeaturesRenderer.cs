@@ -22,7 +22,12 @@ internal static class ConnectionFeaturesRenderer
                 }
                 : config.Retry,
             Queue = spec.Queue is { } queue
-                ? new QueueConfig { MaxLength = queue.MaxLength, Timeout = Duration.Parse(queue.Timeout) }
+                ? new QueueConfig
+                {
+                    MaxLength = queue.MaxLength,
+                    Timeout = Duration.Parse(queue.Timeout),
+                    AbortOnClose = queue.AbortOnClose,
+                }
                 : null,
             SlowStart = Parse(spec.SlowStart) ?? TimeSpan.Zero,
             Backup = spec.Backup,

@@ -8,4 +8,10 @@ public sealed record QueueConfig
 
     /// <summary>A connection that waited this long is refused. Default 5 s.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// A waiting client that ends its sending side gives up its place: HAProxy's <c>option abortonclose</c>. Default false: it may still read its answer.
+    /// One that is reset, and one that waits with a WebSocket handshake, gives it up in any case.
+    /// </summary>
+    public bool AbortOnClose { get; set; }
 }

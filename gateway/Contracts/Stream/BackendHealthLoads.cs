@@ -59,6 +59,9 @@ public sealed record QueueLoad
     /// <summary>Of those, the ones refused because it took too long.</summary>
     public long TimedOutTotal { get; init; }
 
+    /// <summary>Of those, the ones whose client left.</summary>
+    public long LeftTotal { get; init; }
+
     /// <summary>Connections refused because the queue was full.</summary>
     public long OverflowedTotal { get; init; }
 }

@@ -93,11 +93,17 @@ public static class BackendMetrics
         new(
             "mooring_gateway_backend_queue_total",
             true,
-            "Connections that had to wait, by how it ended: served, timed_out, overflowed (never let in).",
+            "Connections that had to wait, by how it ended: served, timed_out, left (the client did), overflowed (never let in).",
             ["backend", "result"],
             backend =>
                 backend.Queue is { } queue
-                    ? [(queue.ServedTotal, ["served"]), (queue.TimedOutTotal, ["timed_out"]), (queue.OverflowedTotal, ["overflowed"])]
+                    ?
+                    [
+                        (queue.ServedTotal, ["served"]),
+                        (queue.TimedOutTotal, ["timed_out"]),
+                        (queue.LeftTotal, ["left"]),
+                        (queue.OverflowedTotal, ["overflowed"]),
+                    ]
                     : []
         ),
     ];

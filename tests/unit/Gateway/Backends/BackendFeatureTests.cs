@@ -204,11 +204,11 @@ public sealed class BackendFeatureTests
         var served = new List<int>();
         var waiters = Enumerable.Range(0, 4).Select(i => new Waiter(i, default, 0, 1, waiter => served.Add(waiter.Client))).ToList();
         waiters.Select(waiter => backend.Queue.TryJoin(waiter, 3)).ShouldBe([true, true, true, false]);
-        backend.Queue.TryLeave(waiters[1], timedOut: true).ShouldBeTrue();
+        backend.Queue.TryLeave(waiters[1], QueueExit.TimedOut).ShouldBeTrue();
         busy.Release();
         served.ShouldBe([0]);
         busy.Connections.ShouldBe(1);
-        backend.Queue.TryLeave(waiters[0], timedOut: true).ShouldBeFalse();
+        backend.Queue.TryLeave(waiters[0], QueueExit.TimedOut).ShouldBeFalse();
         busy.Release();
         served.ShouldBe([0, 2]);
         busy.Release();

@@ -2,6 +2,8 @@ using System.Net.Sockets;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Tests.Listeners.Tls;
+using Mooring.Gateway.Tests.Transport.Tls;
 using Mooring.Testing;
 using static Mooring.Gateway.Tests.Listeners.EngineProbes;
 
@@ -118,6 +120,110 @@ public sealed class EngineQueueTests
         holder.Dispose();
         await TcpRelayTests.ExchangeAsync(second, 1000, 1000, 1);
         server.Accepted.ShouldBe(2);
+    }
+
+    /// <summary>Without that a line would be full of those who have gone.</summary>
+    [Fact]
+    public async Task Queue_WaiterIsReset_IsOutOfTheLineAtOnce()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness();
+        var port = await ServeAsync(gateway, server.Port, new QueueConfig { MaxLength = 1, Timeout = TimeSpan.FromMinutes(1) });
+        using var holder = await EngineHarness.ConnectAsync(port);
+        await PingAsync(holder);
+        using var first = await EngineHarness.ConnectAsync(port);
+        await first.SendAsync("hello"u8.ToArray());
+        await Until.TrueAsync(() => Queue(gateway).Length == 1, EngineHarness.Patience, "the first waits");
+        first.LingerState = new LingerOption(true, 0);
+        first.Dispose();
+        await Until.TrueAsync(() => Queue(gateway) is { Length: 0, LeftTotal: 1 }, EngineHarness.Patience, "the first is gone");
+        await Until.TrueAsync(
+            () => gateway.Records.Any(record => record.Reason == Gateway.Listeners.CloseReason.ClientReset),
+            EngineHarness.Patience,
+            "it is logged"
+        );
+
+        using var second = await EngineHarness.ConnectAsync(port);
+        await Until.TrueAsync(() => Queue(gateway).Length == 1, EngineHarness.Patience, "the second waits");
+        await PingAsync(holder);
+        holder.Dispose();
+        await TcpRelayTests.ExchangeAsync(second, 1000, 1000, 1);
+        server.Accepted.ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Queue_WaiterEndsItsSendingSide_IsServedUnlessThatCountsAsLeaving(bool abortOnClose)
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness();
+        var queue = new QueueConfig { Timeout = TimeSpan.FromMinutes(1), AbortOnClose = abortOnClose };
+        var port = await ServeAsync(gateway, server.Port, queue);
+        using var holder = await EngineHarness.ConnectAsync(port);
+        await PingAsync(holder);
+        using var waiter = await EngineHarness.ConnectAsync(port);
+        await waiter.SendAsync("hello"u8.ToArray());
+        await Until.TrueAsync(() => Queue(gateway).Length == 1, EngineHarness.Patience, "it waits");
+        waiter.Shutdown(SocketShutdown.Send);
+        if (abortOnClose)
+        {
+            await Until.TrueAsync(() => Queue(gateway) is { Length: 0, LeftTotal: 1 }, EngineHarness.Patience, "it is gone");
+            gateway.Engine.ListenerLoads()[0].RefusedTotal.ShouldBeEmpty();
+        }
+
+        // Behind it, so that it has been looked at.
+        using var next = await EngineHarness.ConnectAsync(port);
+        await Until.TrueAsync(() => Queue(gateway).WaitedTotal == 2, EngineHarness.Patience, "the next one waits");
+        Queue(gateway).Length.ShouldBe(abortOnClose ? 1 : 2);
+        holder.Dispose();
+        if (!abortOnClose)
+        {
+            using var limit = new CancellationTokenSource(EngineHarness.Patience);
+            var answer = new byte[5];
+            (await waiter.ReceiveAsync(answer, limit.Token)).ShouldBe(5);
+            Encoding.ASCII.GetString(answer).ShouldBe("hello");
+            (await waiter.ReceiveAsync(answer, limit.Token)).ShouldBe(0);
+        }
+
+        await PingAsync(next);
+        server.Accepted.ShouldBe(abortOnClose ? 2 : 3);
+    }
+
+    /// <summary>Watched from before it waits, as whoever had a handshake is.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Queue_WaiterOverTls_LeavesAsWell(bool reset)
+    {
+        using var server = new TestServer();
+        await using var gateway = new TlsHarness();
+        await gateway.ServeAsync(server.Port, gateway.ServerTls());
+        var queue = new QueueConfig { Timeout = TimeSpan.FromMinutes(1), AbortOnClose = true };
+        await gateway.Gateway.ApplyAsync(
+            gateway.Config with
+            {
+                Backends = [gateway.Config.Backends[0] with { MaxConnectionsPerEndpoint = 1, Queue = queue }],
+            }
+        );
+        await using var holder = await TlsTransfer.ConnectAsync(gateway, tls: true);
+        await TlsTransfer.PingAsync(holder);
+        using var socket = await EngineHarness.ConnectAsync(gateway.Port);
+        await using var waiter = await TlsStreams.OverAsync(new NetworkStream(socket), gateway.Authority);
+        await waiter.WriteAsync("hello"u8.ToArray());
+        await Until.TrueAsync(() => Queue(gateway.Gateway).Length == 1, EngineHarness.Patience, "it waits");
+        if (reset)
+        {
+            socket.LingerState = new LingerOption(true, 0);
+            socket.Dispose();
+        }
+        else
+        {
+            socket.Shutdown(SocketShutdown.Send);
+        }
+
+        await Until.TrueAsync(() => Queue(gateway.Gateway) is { Length: 0, LeftTotal: 1 }, EngineHarness.Patience, "it is gone");
+        await TlsTransfer.PingAsync(holder);
     }
 
     [Fact]

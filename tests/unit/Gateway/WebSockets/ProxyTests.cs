@@ -4,7 +4,9 @@ using System.Net.WebSockets;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Bench;
+using Mooring.Gateway.Tests.Listeners;
 using Mooring.Gateway.WebSockets.Framing;
+using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.WebSockets;
 
@@ -62,6 +64,32 @@ public sealed class ProxyTests : IAsyncLifetime
         }
 
         await sending;
+    }
+
+    /// <summary>Half a connection is of no use to a WebSocket.</summary>
+    [Fact]
+    public async Task Waiting_ClientThatEnds_GivesUpItsPlaceInTheQueue()
+    {
+        var backend = ProxyGateway.Backend("app", _backend.Port) with
+        {
+            MaxConnectionsPerEndpoint = 1,
+            Queue = new QueueConfig { MaxLength = 1, Timeout = TimeSpan.FromMinutes(1) },
+        };
+        await _gateway.ApplyAsync(new WebSocketListenerConfig(), "app", backend);
+        using var holder = await _gateway.ConnectAsync();
+        using var first = await EngineHarness.ConnectAsync(_gateway.Port);
+        await first.SendAsync(RawClient.Request);
+        await Until.TrueAsync(() => _gateway.Engine.BackendLoads()[0].Queue!.Length == 1, EngineHarness.Patience, "the first waits");
+        first.Shutdown(SocketShutdown.Send);
+        await Until.TrueAsync(
+            () => _gateway.Engine.BackendLoads()[0].Queue is { Length: 0, LeftTotal: 1 },
+            EngineHarness.Patience,
+            "the first is gone"
+        );
+        var second = _gateway.ConnectAsync();
+        await Until.TrueAsync(() => _gateway.Engine.BackendLoads()[0].Queue!.Length == 1, EngineHarness.Patience, "the second waits");
+        await holder.CloseAsync(WebSocketCloseStatus.NormalClosure, null, ProxyGateway.Deadline());
+        (await second).Dispose();
     }
 
     [Fact]

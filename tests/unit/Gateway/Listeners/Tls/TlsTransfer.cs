@@ -14,6 +14,16 @@ internal static class TlsTransfer
             ? await TlsStreams.ConnectAsync(gateway.Port, gateway.Authority)
             : new NetworkStream(await EngineHarness.ConnectAsync(gateway.Port), ownsSocket: true);
 
+    /// <summary>A few bytes there and back; the connection stays.</summary>
+    public static async Task PingAsync(Stream stream)
+    {
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        await stream.WriteAsync("ping"u8.ToArray(), limit.Token);
+        var echo = new byte[4];
+        await stream.ReadExactlyAsync(echo, limit.Token);
+        echo.ShouldBe("ping"u8.ToArray());
+    }
+
     /// <summary>Writes random bytes, half-closes, and reads until the echo has ended.</summary>
     public static async Task EchoAsync(Stream stream, int bytes, int piece, int seed)
     {
