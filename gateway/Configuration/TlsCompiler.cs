@@ -80,6 +80,15 @@ internal static class TlsCompiler
             }
         }
 
+        if (tls.CrlFile is { } list)
+        {
+            CheckFile($"{path}.crlFile", list, errors);
+            if (tls.InsecureSkipVerify)
+            {
+                errors.Add($"{path}.insecureSkipVerify", "must not be true where there is a revocation list to verify by");
+            }
+        }
+
         CheckPair($"{path}.clientCertificate", tls.ClientCertificate, errors);
     }
 

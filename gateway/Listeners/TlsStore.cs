@@ -11,10 +11,10 @@ namespace Mooring.Gateway.Listeners;
 /// </remarks>
 internal sealed class TlsStore(TimeProvider time)
 {
-    private readonly Dictionary<string, (TlsListenerConfig Config, ClientTrust? Trust, TlsServer Server)> _servers = new(
+    private readonly Dictionary<string, (TlsListenerConfig Config, PeerTrust? Trust, TlsServer Server)> _servers = new(
         StringComparer.Ordinal
     );
-    private readonly Dictionary<string, (byte[]? Authorities, KeyPair? Pair, TlsClient Client)> _clients = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (PeerTrust Trust, KeyPair? Pair, TlsClient Client)> _clients = new(StringComparer.Ordinal);
     private Dictionary<CertificateConfig, KeyPair> _pairs = [];
     private Dictionary<string, byte[]> _authorities = new(StringComparer.Ordinal);
     private Dictionary<string, RevocationList> _revocations = new(StringComparer.Ordinal);
@@ -62,7 +62,7 @@ internal sealed class TlsStore(TimeProvider time)
 
         for (var i = 0; i < snapshot.Backends.Count && reading.Errors.Count == 0; i++)
         {
-            Try($"backends[{i}].tls", reading.Errors, () => Build(snapshot.Backends[i], plan));
+            Try($"backends[{i}].tls", reading.Errors, () => Build($"backends[{i}].tls", snapshot.Backends[i], plan));
         }
 
         return reading.Errors.Count > 0 ? (null, reading.Errors) : (plan, []);
@@ -134,6 +134,11 @@ internal sealed class TlsStore(TimeProvider time)
             reading.Authority($"{path}.caFile", tls.CaName ?? file, file);
         }
 
+        if (tls?.CrlFile is { } list)
+        {
+            reading.Revocation($"{path}.crlFile", tls.CrlName ?? list, list);
+        }
+
         if (tls?.ClientCertificate is { } pair)
         {
             reading.Pair($"{path}.clientCertificate", pair);
@@ -149,7 +154,9 @@ internal sealed class TlsStore(TimeProvider time)
 
         var pairs = tls.Certificates.Select(certificate => plan.Pairs[certificate]).ToList();
         var now = time.GetUtcNow();
-        var trust = tls.ClientCertificates is { } clients ? Trust(clients, $"{path}.clientCertificates.crlFile", plan, now) : null;
+        var trust = tls.ClientCertificates is { } clients
+            ? Trust(clients.CaFile, clients.CrlName, clients.CrlFile, $"{path}.clientCertificates.crlFile", "client", plan, now)
+            : null;
         var known = _servers.TryGetValue(listener.Name, out var before);
         var same =
             known
@@ -162,40 +169,48 @@ internal sealed class TlsStore(TimeProvider time)
             : (tls, trust, new TlsServer(listener.Name, tls, alpn, pairs, trust, known ? before.Server : null, now));
     }
 
-    private static ClientTrust Trust(ClientCertificateConfig clients, string path, TlsPlan plan, DateTimeOffset now)
+    private static PeerTrust Trust(
+        string? caFile,
+        string? crlName,
+        string? crlFile,
+        string path,
+        string whose,
+        TlsPlan plan,
+        DateTimeOffset now
+    )
     {
-        var revocations = clients.CrlFile is { } file ? plan.Revocations[file] : null;
+        var revocations = crlFile is null ? null : plan.Revocations[crlFile];
         var expired = revocations?.IsExpired(now) == true;
         if (revocations?.NextUpdate < DateTimeOffset.MaxValue)
         {
-            plan.RevocationExpiries[clients.CrlName ?? clients.CrlFile!] = revocations.NextUpdate;
+            plan.RevocationExpiries[crlName ?? crlFile!] = revocations.NextUpdate;
         }
 
         if (expired)
         {
             plan.Problems.Add(
-                $"{path} ({clients.CrlName ?? clients.CrlFile}): expired at {revocations!.NextUpdate:yyyy-MM-ddTHH:mm:ssZ}; no client certificate is taken until there is a new one"
+                $"{path} ({crlName ?? crlFile}): expired at {revocations!.NextUpdate:yyyy-MM-ddTHH:mm:ssZ}; no {whose} certificate is taken until there is a new one"
             );
         }
 
-        return new ClientTrust(plan.Authorities[clients.CaFile], revocations, expired);
+        return new PeerTrust(caFile is null ? null : plan.Authorities[caFile], revocations, expired);
     }
 
-    private void Build(BackendSnapshot backend, TlsPlan plan)
+    private void Build(string path, BackendSnapshot backend, TlsPlan plan)
     {
         if (backend.Tls is not { } tls)
         {
             return;
         }
 
-        var authorities = tls.CaFile is { } file ? plan.Authorities[file] : null;
+        var trust = Trust(tls.CaFile, tls.CrlName, tls.CrlFile, $"{path}.crlFile", "backend's", plan, time.GetUtcNow());
         var pair = tls.ClientCertificate is { } files ? plan.Pairs[files] : null;
         var same =
             _clients.TryGetValue(backend.Name, out var before)
             && before.Client.Config == tls
-            && ReferenceEquals(before.Authorities, authorities)
+            && before.Trust == trust
             && ReferenceEquals(before.Pair, pair);
-        plan.Clients[backend.Name] = same ? before : (authorities, pair, new TlsClient(tls, authorities, pair));
+        plan.Clients[backend.Name] = same ? before : (trust, pair, new TlsClient(tls, trust, pair));
     }
 
     /// <summary>One look at all files.</summary>
@@ -270,13 +285,13 @@ internal sealed record TlsPlan(
     List<string> Problems
 )
 {
-    public Dictionary<string, (TlsListenerConfig Config, ClientTrust? Trust, TlsServer Server)> Servers { get; } =
+    public Dictionary<string, (TlsListenerConfig Config, PeerTrust? Trust, TlsServer Server)> Servers { get; } =
         new(StringComparer.Ordinal);
 
     /// <summary>By the name that the user gave the list.</summary>
     public Dictionary<string, DateTimeOffset> RevocationExpiries { get; } = new(StringComparer.Ordinal);
 
-    public Dictionary<string, (byte[]? Authorities, KeyPair? Pair, TlsClient Client)> Clients { get; } = new(StringComparer.Ordinal);
+    public Dictionary<string, (PeerTrust Trust, KeyPair? Pair, TlsClient Client)> Clients { get; } = new(StringComparer.Ordinal);
 
     /// <summary>What a listener does; null: no TLS.</summary>
     public ListenerTls? Of(ListenerSnapshot listener) =>

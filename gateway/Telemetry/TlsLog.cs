@@ -35,12 +35,9 @@ internal sealed record TlsLog(
             cipher is null ? null : Text(TlsPeer.Version(ssl)),
             cipher,
             Text(name[..TlsPeer.CommonName(ssl, name)]),
-            OpenSsl.VerifyResult(ssl) is not 0 and var verdict ? Words(verdict) : null
+            OpenSsl.VerifyResult(ssl) is not 0 and var verdict ? SslVerdict.Words(verdict) : null
         );
     }
-
-    private static unsafe string? Words(long verdict) =>
-        System.Runtime.InteropServices.Marshal.PtrToStringUTF8((nint)OpenSsl.VerifyErrorText(verdict));
 
     /// <summary>Of one that is passed through; null: it named no server.</summary>
     public static TlsLog? Named(ReadOnlySpan<byte> name) => Text(name) is { } text ? new TlsLog(text) : null;

@@ -8,6 +8,11 @@ namespace Mooring.Operator.Entities;
     "must not be true where caRef says what to verify by",
     FieldPath = ".insecureSkipVerify"
 )]
+[ValidationRule(
+    "!self.insecureSkipVerify || !has(self.crlRef)",
+    "must not be true where crlRef says what to verify by",
+    FieldPath = ".insecureSkipVerify"
+)]
 public sealed record BackendTlsSpec
 {
     [Description("Sent as server name, and what the certificate must be for. Left out: the host of each address, or the Service's name.")]
@@ -16,6 +21,11 @@ public sealed record BackendTlsSpec
 
     [Description("The CAs to trust. Left out: those of the gateway's image.")]
     public CaReference? CaRef { get; set; }
+
+    [Description(
+        "Revocation lists, one for each CA in a certificate's chain. An endpoint whose certificate is in one is not connected to, and so is one whose CA has none or an expired one. Renewed lists are in force within seconds, for new connections. Left out: nothing is asked."
+    )]
+    public CrlReference? CrlRef { get; set; }
 
     [Description("Takes any certificate, so that anybody on the way can read and change everything. For tries only.")]
     public bool InsecureSkipVerify { get; set; }

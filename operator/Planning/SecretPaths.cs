@@ -63,6 +63,11 @@ public sealed record SecretPaths(string Root, IReadOnlyDictionary<string, string
                 Add($"spec.backends[{i}].tls.caRef.name", authority.Name, authority.Key);
             }
 
+            if (backend.Tls?.CrlRef is { } list)
+            {
+                Add($"spec.backends[{i}].tls.crlRef.name", list.Name, list.Key);
+            }
+
             if (backend.Tls?.ClientCertificateRef is { } certificate)
             {
                 Add(

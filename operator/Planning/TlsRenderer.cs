@@ -48,6 +48,8 @@ internal static class TlsRenderer
                 ServerName = spec.ServerName,
                 CaName = spec.CaRef?.Name,
                 CaFile = spec.CaRef is { } authority ? secrets.File(authority.Name, authority.Key) : null,
+                CrlName = spec.CrlRef?.Name,
+                CrlFile = spec.CrlRef is { } list ? secrets.File(list.Name, list.Key) : null,
                 InsecureSkipVerify = spec.InsecureSkipVerify,
                 ClientCertificate = spec.ClientCertificateRef is { } certificate ? Pair(certificate, secrets) : null,
             };

@@ -41,9 +41,15 @@ internal sealed class TlsRules : AbstractValidator<TlsListenerSpec>
 
 internal sealed class BackendTlsRules : AbstractValidator<BackendTlsSpec>
 {
-    public BackendTlsRules() =>
+    public BackendTlsRules()
+    {
         RuleFor(tls => tls.InsecureSkipVerify)
             .Equal(false)
             .When(tls => tls.CaRef is not null)
             .WithMessage("must not be true where caRef says what to verify by");
+        RuleFor(tls => tls.InsecureSkipVerify)
+            .Equal(false)
+            .When(tls => tls.CrlRef is not null)
+            .WithMessage("must not be true where crlRef says what to verify by");
+    }
 }

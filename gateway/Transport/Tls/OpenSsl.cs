@@ -259,6 +259,36 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Crypto, EntryPoint = "X509_STORE_set_flags")]
     public static partial int StoreSetFlags(nint store, ulong flags);
 
+    [LibraryImport(Crypto, EntryPoint = "d2i_X509")]
+    public static partial nint DecodeCertificate(nint result, byte** data, nint length);
+
+    [LibraryImport(Crypto, EntryPoint = "OPENSSL_sk_new_null")]
+    public static partial nint StackNew();
+
+    [LibraryImport(Crypto, EntryPoint = "OPENSSL_sk_push")]
+    public static partial int StackPush(nint stack, nint item);
+
+    [LibraryImport(Crypto, EntryPoint = "OPENSSL_sk_free")]
+    public static partial void StackFree(nint stack);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_STORE_CTX_new")]
+    public static partial nint VerificationNew();
+
+    [LibraryImport(Crypto, EntryPoint = "X509_STORE_CTX_free")]
+    public static partial void VerificationFree(nint verification);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_STORE_CTX_init")]
+    public static partial int VerificationInit(nint verification, nint store, nint certificate, nint chain);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_STORE_CTX_set_default")]
+    public static partial int VerificationSetDefault(nint verification, byte* name);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_verify_cert")]
+    public static partial int Verify(nint verification);
+
+    [LibraryImport(Crypto, EntryPoint = "X509_STORE_CTX_get_error"), SuppressGCTransition]
+    public static partial int VerificationError(nint verification);
+
     [LibraryImport(Crypto, EntryPoint = "X509_VERIFY_PARAM_set_hostflags"), SuppressGCTransition]
     public static partial void VerifySetHostFlags(nint parameters, uint flags);
 

@@ -62,6 +62,10 @@ internal static class SslVerdict
 
     /// <summary>The certificate may be good; a revocation list that would say so is missing, expired, or no good itself.</summary>
     public static bool IsOfRevocationList(long verdict) => verdict is 3 or 5 or 8 or 11 or 12 or 15 or 16 or 33 or 35 or 36 or 44 or 54;
+
+    /// <summary>As OpenSSL says it.</summary>
+    public static unsafe string? Words(long verdict) =>
+        System.Runtime.InteropServices.Marshal.PtrToStringUTF8((nint)OpenSsl.VerifyErrorText(verdict));
 }
 
 internal static class SslError

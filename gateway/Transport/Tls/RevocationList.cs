@@ -8,8 +8,8 @@ internal sealed record RevocationList(byte[] Pem, DateTimeOffset NextUpdate)
     public bool IsExpired(DateTimeOffset now) => now >= NextUpdate;
 }
 
-/// <summary>What client certificates are judged by.</summary>
-/// <param name="Authorities">CAs that may have issued them, PEM.</param>
+/// <summary>What the certificates of the other ends are judged by: of clients, or of a backend's endpoints.</summary>
+/// <param name="Authorities">CAs that may have issued them, PEM; null: those of the system.</param>
 /// <param name="Revocations">What is revoked; null: nothing is asked.</param>
 /// <param name="IsExpired">Of <paramref name="Revocations"/>, when this was made: sessions from before are resumed no more.</param>
-internal sealed record ClientTrust(byte[] Authorities, RevocationList? Revocations = null, bool IsExpired = false);
+internal sealed record PeerTrust(byte[]? Authorities, RevocationList? Revocations = null, bool IsExpired = false);

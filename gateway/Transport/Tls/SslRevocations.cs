@@ -66,6 +66,56 @@ internal static unsafe class SslRevocations
         return expires;
     }
 
+    /// <summary>What OpenSSL finds about a server's certificate, by a context's authorities and lists: 0, or one of X509_V_ERR_*.</summary>
+    /// <param name="context">Where <see cref="Use"/> was called.</param>
+    /// <param name="chain">The certificate, and then what is known of its chain; DER.</param>
+    /// <exception cref="OpenSslException">Out of memory, or something in the chain is no certificate.</exception>
+    public static long Verify(SslContext context, IReadOnlyList<byte[]> chain)
+    {
+        var certificates = new List<nint>(chain.Count);
+        var (stack, verification) = (OpenSsl.StackNew(), OpenSsl.VerificationNew());
+        try
+        {
+            OpenSsl.ClearErrors();
+            foreach (var one in chain)
+            {
+                fixed (byte* data = one)
+                {
+                    var at = data;
+                    var certificate = OpenSsl.DecodeCertificate(0, &at, one.Length);
+                    SslContext.Must(certificate == 0 ? 0 : 1, "certificate");
+                    certificates.Add(certificate);
+                    SslContext.Must(OpenSsl.StackPush(stack, certificate) > 0 ? 1 : 0, "chain");
+                }
+            }
+
+            SslContext.Must(
+                OpenSsl.VerificationInit(verification, OpenSsl.ContextStore(context.Value), certificates[0], stack),
+                "verification"
+            );
+            fixed (byte* purpose = "ssl_server\0"u8)
+            {
+                SslContext.Must(OpenSsl.VerificationSetDefault(verification, purpose), "verification");
+            }
+
+            if (OpenSsl.Verify(verification) == 1)
+            {
+                return 0;
+            }
+
+            // What could not be verified at all has no error of its own: X509_V_ERR_UNSPECIFIED.
+            return OpenSsl.VerificationError(verification) is not 0 and var error ? error : 1;
+        }
+        finally
+        {
+            OpenSsl.VerificationFree(verification);
+            OpenSsl.StackFree(stack);
+            certificates.ForEach(OpenSsl.CertificateFree);
+            OpenSsl.ClearErrors();
+            GC.KeepAlive(context);
+        }
+    }
+
     private static DateTimeOffset NextUpdate(nint list)
     {
         // struct tm: seconds, minutes, hours, day, month from 0, years since 1900, and what is not looked at.

@@ -11,10 +11,10 @@ internal sealed unsafe class TlsClient
     private readonly Lazy<CheckTls> _checks;
 
     /// <param name="config">The backend's TLS.</param>
-    /// <param name="authorities">CAs to trust, PEM; null: the system's.</param>
+    /// <param name="trust">What the endpoints' certificates are judged by.</param>
     /// <param name="pair">Client certificate, where the config has one.</param>
     /// <exception cref="OpenSslException">Something in the files is no good.</exception>
-    public TlsClient(BackendTlsConfig config, byte[]? authorities, KeyPair? pair)
+    public TlsClient(BackendTlsConfig config, PeerTrust trust, KeyPair? pair)
     {
         Config = config;
         // A session is good only with the trust that it was made under, so each generation has its own.
@@ -32,17 +32,22 @@ internal sealed unsafe class TlsClient
         else
         {
             OpenSsl.ContextSetVerify(Context.Value, SslVerify.Peer, null);
-            if (authorities is null)
+            if (trust.Authorities is null)
             {
                 SslContext.Must(OpenSsl.ContextSetDefaultVerifyPaths(Context.Value), "the system's CA certificates");
             }
             else
             {
-                SslCertificates.Trust(Context, authorities, config.CaFile!, announce: false);
+                SslCertificates.Trust(Context, trust.Authorities, config.CaFile!, announce: false);
+            }
+
+            if (trust.Revocations is { } revocations)
+            {
+                SslRevocations.Use(Context, revocations.Pem, config.CrlFile!);
             }
         }
 
-        _checks = new Lazy<CheckTls>(() => new CheckTls(config, authorities, pair));
+        _checks = new Lazy<CheckTls>(() => new CheckTls(config, trust, pair, Context));
         Context.Control(SslControl.SessionCacheMode, SslCache.ClientWithoutStore);
         OpenSsl.ContextSetNewSession(Context.Value, TlsCallbacks.NewSession);
     }

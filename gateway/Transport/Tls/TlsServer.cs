@@ -33,7 +33,7 @@ internal sealed unsafe class TlsServer
         TlsListenerConfig config,
         IReadOnlyList<string> alpn,
         IReadOnlyList<KeyPair> pairs,
-        ClientTrust? trust,
+        PeerTrust? trust,
         TlsServer? before,
         DateTimeOffset now
     )
@@ -86,7 +86,7 @@ internal sealed unsafe class TlsServer
         CertificateConfig files,
         KeyPair pair,
         IReadOnlyList<string> alpn,
-        ClientTrust? trust,
+        PeerTrust? trust,
         byte[] scope
     )
     {
@@ -111,7 +111,7 @@ internal sealed unsafe class TlsServer
 
         if (config.ClientCertificates is { } clients)
         {
-            SslCertificates.Trust(context, trust!.Authorities, clients.CaFile, announce: true);
+            SslCertificates.Trust(context, trust!.Authorities!, clients.CaFile, announce: true);
             if (trust.Revocations is { } revocations)
             {
                 SslRevocations.Use(context, revocations.Pem, clients.CrlFile!);

@@ -95,6 +95,19 @@ public sealed class TlsCheckTests
         await CheckedAsync(gateway, up: true);
     }
 
+    [Fact]
+    public async Task Https_RevokedCertificate_IsDownUntilAListSaysOtherwise()
+    {
+        await using var gateway = new TlsHarness();
+        using var server = Https(gateway.BackendPair(), 200);
+        gateway.Authority.Revoke(DateTimeOffset.UtcNow.AddDays(5), "backend");
+        await ServeAsync(gateway, server.Port, gateway.ClientTls() with { CrlFile = gateway.Authority.CrlFile }, Fast);
+        (await CheckedAsync(gateway, up: false)).LastError.ShouldBe("certificate revoked");
+        gateway.Authority.Revoke(DateTimeOffset.UtcNow.AddDays(5));
+        (await gateway.Gateway.Engine.ReloadCertificatesAsync()).Changed.ShouldBeTrue();
+        await CheckedAsync(gateway, up: true);
+    }
+
     private static TestServer Https(
         CertificateConfigPair pair,
         int status,

@@ -32,7 +32,7 @@ public sealed class TlsRevocationTests
             gateway.Authority,
             change: options => options.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate
         );
-        await EchoAsync(open);
+        await TlsTransfer.PingAsync(open);
         var session = Path.Combine(gateway.Authority.Folder, "session.pem");
         (await TalkAsync(gateway, bad, version, "one", "-sess_out", session)).ShouldContain("New, ");
 
@@ -49,7 +49,7 @@ public sealed class TlsRevocationTests
         await Until.TrueAsync(() => gateway.Refused(RefusalReason.CertificateRevoked) == 2, EngineHarness.Patience, "two are refused");
         await LoggedAsync(gateway, "certificate revoked");
         (await TalkAsync(gateway, good, version, "four")).ShouldContain("\nfour\n");
-        await EchoAsync(open);
+        await TlsTransfer.PingAsync(open);
     }
 
     [Fact]
@@ -118,13 +118,40 @@ public sealed class TlsRevocationTests
         result.Errors.ShouldHaveSingleItem().ShouldStartWith("listeners[0].tls.clientCertificates.crlFile (clients): ");
     }
 
-    private static async Task EchoAsync(Stream stream)
+    /// <summary>Every certificate of a chain is asked for, so every CA in it must have a list.</summary>
+    [Theory]
+    [InlineData("nothing revoked", null)]
+    [InlineData("by the intermediate", nameof(RefusalReason.CertificateRevoked))]
+    [InlineData("the intermediate itself", nameof(RefusalReason.CertificateRevoked))]
+    [InlineData("no list of the root", nameof(RefusalReason.RevocationList))]
+    [InlineData("no list of the intermediate", nameof(RefusalReason.RevocationList))]
+    public async Task IssuedByAnIntermediate_TheWholeChainIsAsked(string how, string? refusal)
     {
-        using var limit = new CancellationTokenSource(EngineHarness.Patience);
-        await stream.WriteAsync("ping"u8.ToArray(), limit.Token);
-        var echo = new byte[4];
-        await stream.ReadExactlyAsync(echo, limit.Token);
-        echo.ShouldBe("ping"u8.ToArray());
+        await using var gateway = new TlsHarness();
+        using var intermediate = new TestAuthority("Intermediate", gateway.Authority);
+        using var server = new TestServer();
+        var client = intermediate.Issue("client", "client");
+        gateway.Authority.Revoke(Later, how == "the intermediate itself" ? ["Intermediate"] : []);
+        intermediate.Revoke(Later, how == "by the intermediate" ? ["client"] : []);
+        var lists = how switch
+        {
+            "no list of the root" => await File.ReadAllTextAsync(intermediate.CrlFile),
+            "no list of the intermediate" => await File.ReadAllTextAsync(gateway.Authority.CrlFile),
+            _ => $"{await File.ReadAllTextAsync(gateway.Authority.CrlFile)}\n{await File.ReadAllTextAsync(intermediate.CrlFile)}\n",
+        };
+        await File.WriteAllTextAsync(gateway.Authority.CrlFile, lists);
+        await ServeAsync(gateway, server);
+
+        var told = await TalkAsync(gateway, client, "-tls1_3", "hello", "-cert_chain", intermediate.CaFile);
+        if (refusal is null)
+        {
+            told.ShouldContain("\nhello\n");
+            return;
+        }
+
+        told.ShouldNotContain("\nhello\n");
+        await gateway.RefusedAsync(Enum.Parse<RefusalReason>(refusal));
+        server.Accepted.ShouldBe(0);
     }
 
     private static TlsListenerConfig Tls(TlsHarness gateway, string? list = null) =>

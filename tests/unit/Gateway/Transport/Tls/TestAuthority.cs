@@ -9,16 +9,30 @@ namespace Mooring.Gateway.Tests.Transport.Tls;
 internal sealed class TestAuthority : IDisposable
 {
     private readonly X509Certificate2 _certificate;
+    private readonly string _chain = "";
     private int _serial;
 
-    public TestAuthority(string name = "Test CA")
+    /// <param name="name">Common name.</param>
+    /// <param name="issuer">Who issues its certificate, which is then behind every certificate that this one issues; null: it is a root.</param>
+    public TestAuthority(string name = "Test CA", TestAuthority? issuer = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
-        _certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        if (issuer is null)
+        {
+            _certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        }
+        else
+        {
+            using var certificate = issuer.Sign(request);
+            _certificate = certificate.CopyWithPrivateKey(key);
+            _chain = "\n" + _certificate.ExportCertificatePem();
+            Write(issuer.Files(name).CertificateFile, _certificate.ExportCertificatePem());
+        }
+
         File.WriteAllText(CaFile, _certificate.ExportCertificatePem());
     }
 
@@ -53,18 +67,11 @@ internal sealed class TestAuthority : IDisposable
         }
 
         request.CertificateExtensions.Add(alternatives.Build());
-        var generator = X509SignatureGenerator.CreateForECDsa(_certificate.GetECDsaPrivateKey()!);
-        using var certificate = request.Create(
-            _certificate.SubjectName,
-            generator,
-            DateTimeOffset.UtcNow.AddDays(-1),
-            DateTimeOffset.UtcNow.AddDays(20),
-            BitConverter.GetBytes(++_serial)
-        );
+        using var certificate = Sign(request);
         var files = Files(name);
         // The key first: a look in between finds a pair that does not fit, and keeps what it had.
         Write(files.KeyFile, key.ExportPkcs8PrivateKeyPem());
-        Write(files.CertificateFile, certificate.ExportCertificatePem());
+        Write(files.CertificateFile, certificate.ExportCertificatePem() + _chain);
         return files;
     }
 
@@ -99,6 +106,15 @@ internal sealed class TestAuthority : IDisposable
         _certificate.Dispose();
         Directory.Delete(Folder, recursive: true);
     }
+
+    private X509Certificate2 Sign(CertificateRequest request) =>
+        request.Create(
+            _certificate.SubjectName,
+            X509SignatureGenerator.CreateForECDsa(_certificate.GetECDsaPrivateKey()!),
+            DateTimeOffset.UtcNow.AddDays(-1),
+            DateTimeOffset.UtcNow.AddDays(20),
+            BitConverter.GetBytes(++_serial)
+        );
 
     private static void Write(string path, string text) => File.WriteAllText(path, text);
 }
