@@ -10,8 +10,8 @@ namespace Mooring.Gateway.Streams;
 /// <param name="keepAlive">A ping is sent after so long without a message from the operator, and one that does not answer it for 10 s (or as long again, where that is less) is left.</param>
 internal sealed class StreamDialer(StreamEndpoint endpoint, TimeSpan keepAlive)
 {
-    /// <summary>Finds an operator that hangs within 40 s. A link that was cut is the kernel's to find, within 20 s: see <see cref="StreamSockets"/>.</summary>
-    public static readonly TimeSpan DefaultKeepAlive = TimeSpan.FromSeconds(30);
+    /// <summary>Finds an operator that hangs within 70 s. A link that was cut is the kernel's to find, within 20 s: see <see cref="StreamSockets"/>.</summary>
+    public static readonly TimeSpan DefaultKeepAlive = TimeSpan.FromSeconds(60);
 
     private const int MaxTokenBytes = 64 * 1024;
     private static readonly TimeSpan DialTimeout = TimeSpan.FromSeconds(10);
@@ -21,7 +21,7 @@ internal sealed class StreamDialer(StreamEndpoint endpoint, TimeSpan keepAlive)
     /// <exception cref="WebSocketException">No connection, TLS not trusted, or the operator refused.</exception>
     /// <exception cref="IOException">The CA or token file cannot be read.</exception>
     /// <exception cref="TimeoutException">It took longer than 10 s.</exception>
-    public async Task<WebSocket> DialAsync(CancellationToken cancellation)
+    public async Task<Dialled> DialAsync(CancellationToken cancellation)
     {
         // The handler goes with the connection, so that each dial trusts the CA of its day.
         using var handler = new SocketsHttpHandler { UseProxy = false, ConnectTimeout = DialTimeout };
@@ -38,6 +38,7 @@ internal sealed class StreamDialer(StreamEndpoint endpoint, TimeSpan keepAlive)
         try
         {
             socket.Options.AddSubProtocol(StreamLimits.Subprotocol);
+            socket.Options.CollectHttpResponseDetails = true;
             socket.Options.KeepAliveInterval = keepAlive;
             socket.Options.KeepAliveTimeout = keepAlive < LongestAnswer ? keepAlive : LongestAnswer;
             if (endpoint.TokenFile is { } tokenFile)
@@ -62,7 +63,10 @@ internal sealed class StreamDialer(StreamEndpoint endpoint, TimeSpan keepAlive)
                 throw new WebSocketException($"the peer does not speak {StreamLimits.Subprotocol}");
             }
 
-            return socket;
+            var silence =
+                socket.HttpResponseHeaders?.TryGetValue(StreamLimits.SilenceHeader, out var said) == true ? said.FirstOrDefault() : null;
+            socket.HttpResponseHeaders = null;
+            return new Dialled(socket, StreamLimits.QuietInterval(silence));
         }
         catch
         {
@@ -103,3 +107,7 @@ internal sealed class StreamDialer(StreamEndpoint endpoint, TimeSpan keepAlive)
         return (await File.ReadAllTextAsync(file, cancellation)).Trim();
     }
 }
+
+/// <param name="Socket">Stands.</param>
+/// <param name="QuietInterval">How often the operator wants to hear of a gateway that has nothing to tell.</param>
+internal readonly record struct Dialled(WebSocket Socket, TimeSpan QuietInterval);

@@ -7,7 +7,7 @@ using Mooring.Gateway.Telemetry;
 namespace Mooring.Gateway.Streams;
 
 /// <summary>One connection to the operator, from hello to its end.</summary>
-internal sealed class StreamSession(WebSocket socket, IStreamTarget target, GatewayLog log, TimeProvider time) : IDisposable
+internal sealed class StreamSession(Dialled stream, IStreamTarget target, GatewayLog log, TimeProvider time) : IDisposable
 {
     private const int MaxAckErrors = 64;
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(10);
@@ -16,6 +16,7 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
     // Big changes come in crowds while a fleet fills or drains: not more than one report a second for counts alone.
     private static readonly TimeSpan CountReportInterval = TimeSpan.FromSeconds(1);
 
+    private readonly WebSocket _socket = stream.Socket;
     private readonly SemaphoreSlim _sending = new(1);
     private readonly long _began = time.GetTimestamp();
     private long _spokenTo = -1;
@@ -46,13 +47,13 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
 
     public void Dispose()
     {
-        socket.Dispose();
+        _socket.Dispose();
         _sending.Dispose();
     }
 
     private async Task ReceiveAsync(CancellationToken cancellation)
     {
-        var reader = new StreamMessageReader(socket);
+        var reader = new StreamMessageReader(_socket);
         while (true)
         {
             var (message, unread) = await reader.ReadAsync(cancellation);
@@ -110,7 +111,7 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
     private async Task ReportAsync(CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(GlanceInterval, time);
-        var pace = new ReportPace();
+        var pace = new ReportPace(stream.QuietInterval);
         var reported = default(LoadGlance?);
         var at = 0L;
         do
@@ -150,7 +151,7 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
         await _sending.WaitAsync(limit.Token);
         try
         {
-            await socket.SendAsync(json, WebSocketMessageType.Text, true, limit.Token);
+            await _socket.SendAsync(json, WebSocketMessageType.Text, true, limit.Token);
         }
         catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
         {
@@ -164,10 +165,10 @@ internal sealed class StreamSession(WebSocket socket, IStreamTarget target, Gate
 
     private async Task CloseAsync()
     {
-        if (socket.State == WebSocketState.CloseReceived)
+        if (_socket.State == WebSocketState.CloseReceived)
         {
             using var limit = new CancellationTokenSource(SendTimeout);
-            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, limit.Token);
+            await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, limit.Token);
         }
     }
 }

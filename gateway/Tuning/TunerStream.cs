@@ -10,7 +10,7 @@ namespace Mooring.Gateway.Tuning;
 /// <summary>Takes orders for a node from the operator's stream and reports back. With the operator gone, the node stays as it is.</summary>
 internal sealed class TunerStream(StreamDialer dialer, NodeTuner tuner, HelloMessage hello, GatewayLog log, TimeProvider time)
 {
-    /// <summary>How often the node is looked at again and reported: a stream that is silent for three reports is taken for dead.</summary>
+    /// <summary>How often the node is looked at again and reported: the operator takes a stream that is silent for 75 s for dead.</summary>
     public static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(10);
@@ -24,7 +24,7 @@ internal sealed class TunerStream(StreamDialer dialer, NodeTuner tuner, HelloMes
         {
             try
             {
-                using var socket = await dialer.DialAsync(cancellation);
+                using var socket = (await dialer.DialAsync(cancellation)).Socket;
                 log.Event("stream_connected");
                 await ServeAsync(socket, backoff, cancellation);
             }

@@ -8,7 +8,7 @@ public sealed record StreamOptions
     /// <summary>Upgrade to accepted hello, authentication included. Default 10 s.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>A gateway that has sent no message for this long is dropped. Default 35 s.</summary>
+    /// <summary>A gateway that has sent no message for this long is dropped. Gateways are told. Default 75 s.</summary>
     public TimeSpan SilenceTimeout { get; init; } = StreamLimits.SilenceTimeout;
 
     /// <summary>A gateway that does not take one message within this is dropped. Default 20 s.</summary>

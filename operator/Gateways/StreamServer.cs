@@ -1,5 +1,8 @@
+using System.Globalization;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text.Json;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Net.Http.Headers;
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Metrics;
@@ -66,6 +69,15 @@ public sealed class StreamServer(
         GatewaySession? session;
         try
         {
+            if (context.Features.Get<IConnectionSocketFeature>()?.Socket is { ProtocolType: ProtocolType.Tcp } link)
+            {
+                // A node that dies says nothing: the kernel finds out long before its gateway's silence would tell.
+                StreamSockets.Watch(link);
+            }
+
+            context.Response.Headers[StreamLimits.SilenceHeader] = ((int)options.SilenceTimeout.TotalSeconds).ToString(
+                CultureInfo.InvariantCulture
+            );
             socket = await context.WebSockets.AcceptWebSocketAsync(
                 new WebSocketAcceptContext
                 {

@@ -50,7 +50,8 @@ internal sealed class HostServer : IAsyncDisposable
         new StreamServer(
             hub,
             authenticator,
-            new StreamOptions(),
+            // No kubelet asks whether a gateway hangs, and there are few: they speak oftener than in a cluster.
+            new StreamOptions { SilenceTimeout = TimeSpan.FromSeconds(35) },
             TimeProvider.System,
             app.Services.GetRequiredService<ILogger<StreamServer>>()
         ).Map(app, app.Lifetime.ApplicationStopping);

@@ -5,10 +5,11 @@ namespace Mooring.Contracts.Stream;
 /// <summary>Says which of the reports that are made each <see cref="StreamLimits.ReportInterval"/> are worth sending. One for a stream; not thread-safe.</summary>
 /// <remarks>
 /// Thousands of gateways at rest would otherwise tell the operator the same thing again and again. What has changed in anything but memory and a little CPU
-/// time is sent; what is the same, only each <see cref="StreamLimits.QuietReportInterval"/>, to show that the gateway lives. For a while after the operator has
+/// time is sent; what is the same, only each <paramref name="quiet"/>, to show that the gateway lives. For a while after the operator has
 /// said something every report is sent, since it may wait for what has become of it.
 /// </remarks>
-public sealed class ReportPace
+/// <param name="quiet">See <see cref="StreamLimits.QuietInterval"/>.</param>
+public sealed class ReportPace(TimeSpan quiet)
 {
     /// <summary>A gateway that does nothing wavers by less, in percent of a core.</summary>
     public const double CpuPoints = 2;
@@ -38,11 +39,11 @@ public sealed class ReportPace
             },
             ContractsJson.Default.ReportMessage
         );
-        var quiet = now - _sentAt;
+        var since = now - _sentAt;
         if (
-            quiet < StreamLimits.QuietReportInterval - Grain
+            since < quiet - Grain
             && !(now - _spokenTo < Attention)
-            && (report.CpuSeconds - _cpuSeconds) * 100 <= CpuPoints * quiet.TotalSeconds
+            && (report.CpuSeconds - _cpuSeconds) * 100 <= CpuPoints * since.TotalSeconds
             && told.AsSpan().SequenceEqual(_sent)
         )
         {

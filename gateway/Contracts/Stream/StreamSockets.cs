@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Mooring.Contracts.Stream;
 
-/// <summary>Opens a stream's TCP connection, which the kernel watches: a link that was cut without a word is found within 20 s, at no cost to either program.</summary>
+/// <summary>Opens a stream's TCP connection, which the kernel watches at both ends: a link that was cut without a word is found within 20 s, at no cost to either program.</summary>
 /// <remarks>
 /// Probes of idle connections (tcp(7), TCP_KEEPIDLE and TCP_KEEPINTVL) wake no thread, while pings of thousands of gateways are most of what an operator at rest
 /// would have to do. What was sent and stays unacknowledged ends the connection after the same time (TCP_USER_TIMEOUT).

@@ -13,7 +13,7 @@ namespace Mooring.Benchmarks.Operator;
 internal sealed class StandInGateway(GatewayPod pod, string token, StandInGateways all)
 {
     // As StreamDialer's.
-    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(10);
     private static readonly ReportMessage Report = new()
     {
@@ -27,6 +27,7 @@ internal sealed class StandInGateway(GatewayPod pod, string token, StandInGatewa
         ContractsJson.Default.GatewayMessage
     );
     private string? _hash;
+    private TimeSpan _quiet;
     private long _spokenTo = -1;
 
     public GatewayPod Pod => pod;
@@ -61,12 +62,16 @@ internal sealed class StandInGateway(GatewayPod pod, string token, StandInGatewa
         try
         {
             socket.Options.AddSubProtocol(StreamLimits.Subprotocol);
+            socket.Options.CollectHttpResponseDetails = true;
             socket.Options.KeepAliveInterval = KeepAlive;
             socket.Options.KeepAliveTimeout = LongestAnswer;
             socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping);
             limit.CancelAfter(TimeSpan.FromSeconds(10));
             await socket.ConnectAsync(OperatorUnderTest.StreamUrl, all.Invoker, limit.Token);
+            _quiet = StreamLimits.QuietInterval(
+                socket.HttpResponseHeaders?.GetValueOrDefault(StreamLimits.SilenceHeader)?.FirstOrDefault()
+            );
             return socket;
         }
         catch
@@ -111,7 +116,7 @@ internal sealed class StandInGateway(GatewayPod pod, string token, StandInGatewa
     private async Task ReportAsync(ClientWebSocket socket, SemaphoreSlim sending, CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(StreamLimits.ReportInterval);
-        var pace = new ReportPace();
+        var pace = new ReportPace(_quiet);
         do
         {
             if (Volatile.Read(ref _spokenTo) is >= 0 and var spokenTo)

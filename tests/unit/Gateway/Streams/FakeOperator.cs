@@ -39,6 +39,9 @@ internal sealed class FakeOperator : IAsyncDisposable
 
     public string? Path { get; private set; }
 
+    /// <summary>What it says of silence; null: nothing.</summary>
+    public string? Silence { get; set; }
+
     public WebSocketCloseStatus? CloseStatus { get; private set; }
 
     public int Port => new Uri(_app.Urls.First()).Port;
@@ -124,6 +127,11 @@ internal sealed class FakeOperator : IAsyncDisposable
     {
         Path = context.Request.Path;
         Authorizations.Enqueue(context.Request.Headers.Authorization.ToString());
+        if (Silence is not null)
+        {
+            context.Response.Headers[StreamLimits.SilenceHeader] = Silence;
+        }
+
         using var session = await context.WebSockets.AcceptWebSocketAsync(StreamLimits.Subprotocol);
         _open[session] = 0;
         Sessions.Writer.TryWrite(session);

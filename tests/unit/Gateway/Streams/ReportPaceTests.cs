@@ -14,15 +14,29 @@ public sealed class ReportPaceTests
         Listeners = [new ListenerLoad { Name = "echo", AcceptedTotal = 7 }],
     };
 
-    private readonly ReportPace _pace = new();
+    private readonly ReportPace _pace = new(StreamLimits.ShortQuietReportInterval);
 
     [Fact]
-    public void Take_NothingNew_IsSentEachTwentySeconds()
+    public void Take_NothingNew_IsSentSeldom()
     {
-        var sent = Enumerable.Range(0, 7).Where(turn => _pace.Take(Report, At(turn * 10))).ToList();
+        var pace = new ReportPace(StreamLimits.QuietReportInterval);
 
-        sent.ShouldBe([0, 2, 4, 6]);
+        Enumerable.Range(0, 7).Where(turn => _pace.Take(Report, At(turn * 10))).ShouldBe([0, 2, 4, 6]);
+        Enumerable.Range(0, 14).Where(turn => pace.Take(Report, At(turn * 10))).ShouldBe([0, 6, 12]);
     }
+
+    [Theory]
+    [InlineData(null, 20)]
+    [InlineData("soon", 20)]
+    [InlineData("-5", 20)]
+    [InlineData("99999999999", 20)]
+    [InlineData("0", 20)]
+    [InlineData("35", 20)]
+    [InlineData("50", 35)]
+    [InlineData("75", 60)]
+    [InlineData("2147483647", 60)]
+    public void QuietInterval_IsWhatTheOperatorBears(string? said, int seconds) =>
+        StreamLimits.QuietInterval(said).ShouldBe(TimeSpan.FromSeconds(seconds));
 
     public static TheoryData<string, ReportMessage> News =>
         new()

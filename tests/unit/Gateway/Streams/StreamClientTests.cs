@@ -237,6 +237,20 @@ public sealed class StreamClientTests : IAsyncLifetime
         fake.Authorizations.ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData(null, 20)]
+    [InlineData("75", 60)]
+    public async Task Dial_LearnsHowLongItMayBeSilent(string? said, int seconds)
+    {
+        await using var fake = await FakeOperator.StartAsync();
+        fake.Silence = said;
+        var dialer = new StreamDialer(Endpoint($"ws://127.0.0.1:{fake.Port}/stream/v1", null, null), StreamDialer.DefaultKeepAlive);
+
+        var dialled = await dialer.DialAsync(FakeOperator.Deadline());
+        using var socket = dialled.Socket;
+        dialled.QuietInterval.ShouldBe(TimeSpan.FromSeconds(seconds));
+    }
+
     [Fact]
     public async Task HalfOpenLink_IsFoundAndRedialled()
     {

@@ -1,7 +1,10 @@
+using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -20,9 +23,12 @@ internal sealed class StreamFixture : IAsyncDisposable
     private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(90));
     private readonly WebApplication _app;
 
-    private StreamFixture(WebApplication app, GatewayHub hub) => (_app, Hub) = (app, hub);
+    private StreamFixture(WebApplication app, GatewayHub hub, ConcurrentQueue<Socket> links) => (_app, Hub, Links) = (app, hub, links);
 
     public GatewayHub Hub { get; }
+
+    /// <summary>The server's ends of the connections.</summary>
+    public ConcurrentQueue<Socket> Links { get; }
 
     public CancellationToken Deadline => _deadline.Token;
 
@@ -33,6 +39,14 @@ internal sealed class StreamFixture : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         var app = builder.Build();
         var hub = new GatewayHub(TimeProvider.System);
+        var links = new ConcurrentQueue<Socket>();
+        app.Use(next =>
+            context =>
+            {
+                links.Enqueue(context.Features.Get<IConnectionSocketFeature>()!.Socket);
+                return next(context);
+            }
+        );
         app.UseWebSockets();
         new StreamServer(
             hub,
@@ -42,13 +56,14 @@ internal sealed class StreamFixture : IAsyncDisposable
             NullLogger<StreamServer>.Instance
         ).Map(app, app.Lifetime.ApplicationStopping);
         await app.StartAsync();
-        return new StreamFixture(app, hub);
+        return new StreamFixture(app, hub, links);
     }
 
     public async Task<ClientWebSocket> DialAsync(string protocol = StreamLimits.Subprotocol)
     {
         var socket = new ClientWebSocket();
         socket.Options.AddSubProtocol(protocol);
+        socket.Options.CollectHttpResponseDetails = true;
         await socket.ConnectAsync(
             new Uri(_app.Urls.First().Replace("http:", "ws:", StringComparison.Ordinal) + StreamLimits.Path),
             Deadline

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
@@ -224,6 +225,25 @@ public sealed class StreamTests
         using var first = await stream.JoinAsync("g0");
         await stream.UntilAsync(static view => view.Gateways.Count == 1);
         (await Should.ThrowAsync<WebSocketException>(stream.DialAsync())).Message.ShouldContain("503");
+    }
+
+    [Fact]
+    public async Task Handshake_SaysHowLongSilenceIsBorne()
+    {
+        await using var stream = await StreamFixture.StartAsync(new StreamOptions { SilenceTimeout = TimeSpan.FromSeconds(42) });
+        using var gateway = await stream.DialAsync();
+        gateway.HttpResponseHeaders.ShouldNotBeNull()[StreamLimits.SilenceHeader].ShouldBe(["42"]);
+    }
+
+    [Fact]
+    public async Task Handshake_TheKernelWatchesTheLink()
+    {
+        await using var stream = await StreamFixture.StartAsync();
+        using var gateway = await stream.DialAsync();
+
+        var link = stream.Links.ShouldHaveSingleItem();
+        ((int)link.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive)!).ShouldNotBe(0);
+        ((int)link.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime)!).ShouldBe(10);
     }
 
     [Fact]
