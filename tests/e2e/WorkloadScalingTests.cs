@@ -37,17 +37,20 @@ public sealed class WorkloadScalingTests(ITestOutputHelper output)
         await using var staying = new HeldClients(node, port);
         await using (var leaving = new HeldClients(node, port))
         {
-            await leaving.HoldAsync(240, 100);
+            // Each new pod gets the next to come, being the one with the fewest: so those who stay are on three pods, two of which are not to stay.
+            await staying.HoldAsync(20, 100);
+            await leaving.HoldAsync(100, 100);
+            await PodsServeAsync(ns, 2);
+            await staying.HoldAsync(20, 100);
+            await leaving.HoldAsync(120, 100);
+            await PodsServeAsync(ns, 3);
+            await staying.HoldAsync(20, 100);
+            await leaving.HoldAsync(60, 100);
+            await PodsServeAsync(ns, 4);
             await Until.TrueAsync(
-                async () => (await ns.PodsAsync(Pods)).Count >= 3,
+                () => Task.FromResult(staying.Open + leaving.Open == 340),
                 TestNamespace.Patience,
-                "240 connections have three pods"
-            );
-            await staying.HoldAsync(60, 100);
-            await Until.TrueAsync(
-                async () => (await ns.PodsAsync(Pods)).Count == 4 && staying.Open + leaving.Open == 300,
-                TestNamespace.Patience,
-                "300 connections have four pods"
+                "340 connections have four pods"
             );
             leaving.Take().Total.ShouldBe(0);
         }
@@ -62,8 +65,12 @@ public sealed class WorkloadScalingTests(ITestOutputHelper output)
         var ends = staying.Take();
         output.WriteLine($"{ends}");
         Console.WriteLine($"workload scale-in: {ends}; configured rate 50/s");
+        ends.Total.ShouldBeGreaterThan(0, "whoever was on a pod that went was sent away");
         ends.Unannounced.ShouldBe(0);
         ends.Codes.Keys.ShouldBeSubsetOf([1012]);
         ends.Sent.ShouldBeLessThanOrEqualTo(100);
     }
+
+    private static Task PodsServeAsync(TestNamespace ns, int count) =>
+        ns.UntilAsync("follow", status => (int?)status["backends"]?["ready"] >= count, $"{count} pods serve");
 }
