@@ -108,6 +108,7 @@ internal sealed class StreamDialer(StreamEndpoint endpoint, TimeSpan keepAlive)
     }
 }
 
-/// <param name="Socket">Stands.</param>
-/// <param name="QuietInterval">How often the operator wants to hear of a gateway that has nothing to tell.</param>
+/// <summary>A stream that stands.</summary>
+/// <param name="Socket">The caller's to dispose.</param>
+/// <param name="QuietInterval">How often the operator wants to hear of a gateway that has nothing to tell: 20 s to 60 s.</param>
 internal readonly record struct Dialled(WebSocket Socket, TimeSpan QuietInterval);

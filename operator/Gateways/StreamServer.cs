@@ -69,12 +69,7 @@ public sealed class StreamServer(
         GatewaySession? session;
         try
         {
-            if (context.Features.Get<IConnectionSocketFeature>()?.Socket is { ProtocolType: ProtocolType.Tcp } link)
-            {
-                // A node that dies says nothing: the kernel finds out long before its gateway's silence would tell.
-                StreamSockets.Watch(link);
-            }
-
+            WatchLink(context);
             context.Response.Headers[StreamLimits.SilenceHeader] = ((int)options.SilenceTimeout.TotalSeconds).ToString(
                 CultureInfo.InvariantCulture
             );
@@ -150,6 +145,24 @@ public sealed class StreamServer(
         Log.GatewayRefused(logger, context.Connection.RemoteIpAddress?.ToString() ?? "local", refusal);
         await GatewaySession.CloseAsync(socket, refusal, options.HandshakeTimeout, time);
         return null;
+    }
+
+    /// <summary>A node that dies says nothing: the kernel finds out long before its gateway's silence would tell.</summary>
+    private static void WatchLink(HttpContext context)
+    {
+        if (context.Features.Get<IConnectionSocketFeature>()?.Socket is not { ProtocolType: ProtocolType.Tcp } link)
+        {
+            return;
+        }
+
+        try
+        {
+            StreamSockets.Watch(link);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // The gateway has gone already, as the first read will tell: no fault of ours to be logged.
+        }
     }
 
     private static Task RefuseAsync(HttpContext context, int status, string why)

@@ -8,7 +8,7 @@ namespace Mooring.Contracts.Stream;
 /// time is sent; what is the same, only each <paramref name="quiet"/>, to show that the gateway lives. For a while after the operator has
 /// said something every report is sent, since it may wait for what has become of it.
 /// </remarks>
-/// <param name="quiet">See <see cref="StreamLimits.QuietInterval"/>.</param>
+/// <param name="quiet">Time between two reports at most; <see cref="StreamLimits.QuietInterval"/> says which.</param>
 public sealed class ReportPace(TimeSpan quiet)
 {
     /// <summary>A gateway that does nothing wavers by less, in percent of a core.</summary>

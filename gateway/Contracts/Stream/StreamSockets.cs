@@ -38,6 +38,8 @@ public static class StreamSockets
     }
 
     /// <summary>Has the kernel watch a connection, open or still to be opened.</summary>
+    /// <exception cref="SocketException">The connection has ended.</exception>
+    /// <exception cref="ObjectDisposedException">The socket is closed.</exception>
     public static void Watch(Socket socket)
     {
         socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
