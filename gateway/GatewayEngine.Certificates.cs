@@ -1,3 +1,5 @@
+using Mooring.Gateway.Transport;
+
 namespace Mooring.Gateway;
 
 /// <summary>Certificates of listeners and backends while the engine runs.</summary>
@@ -41,7 +43,7 @@ internal sealed partial class GatewayEngine
                 if (state.Setup is { } setup && setup.Tls?.Server != tls.Server)
                 {
                     changed = true;
-                    state.Setup = setup with { Tls = tls };
+                    state.Use(setup with { Tls = tls }, EventLoop.Clock());
                 }
             }
 

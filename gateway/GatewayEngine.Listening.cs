@@ -3,6 +3,7 @@ using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway;
 
@@ -34,6 +35,24 @@ internal sealed partial class GatewayEngine
     public IReadOnlyList<string> WaitingListeners =>
         [.. _state.Snapshot?.Listeners.Where(listener => !HasSocket(listener)).Select(listener => listener.Name) ?? []];
 
+    /// <summary>Listeners that are gone and have open connections, and those that others of their names have replaced.</summary>
+    public IReadOnlyList<GoneListener> GoneListeners()
+    {
+        List<GoneListener>? gone = null;
+        foreach (var state in _state.Listeners)
+        {
+            if (state.Setup is null ? state.Connections.InUse > 0 : state.ReplacedAt > 0)
+            {
+                (gone ??= []).Add(new GoneListener(state.Index, state.Setup is null ? long.MaxValue : state.ReplacedAt));
+            }
+        }
+
+        return gone ?? (IReadOnlyList<GoneListener>)[];
+    }
+
+    /// <summary>No connection is left of a listener that is gone.</summary>
+    public void Settle(GoneListener gone) => _state.Listeners[gone.Index].Settle(gone.Before);
+
     /// <summary>What to do with new connections from now on.</summary>
     public async Task SetModeAsync(AcceptMode mode)
     {
@@ -51,6 +70,7 @@ internal sealed partial class GatewayEngine
 
     private void SetListeners(GatewaySnapshot snapshot, TlsPlan tls)
     {
+        var now = EventLoop.Clock();
         var states = _state.Listeners.ToList();
         var byName = states.ToDictionary(state => state.Name);
         foreach (var config in snapshot.Listeners)
@@ -63,21 +83,24 @@ internal sealed partial class GatewayEngine
 
             // The array first: a loop finds a listener's state as soon as it watches the socket.
             _state.Listeners = [.. states];
-            state.Setup = new ListenerSetup
-            {
-                Config = config,
-                Backend = config.Backend is null ? null : _state.Backends[config.Backend],
-                Upgrade = config.Protocol == ListenerProtocol.WebSocket ? _options.Upgrades!(config) : null,
-                Hub = Hub.Find(config.Name),
-                Tls = tls.Of(config),
-                Tunnel = Tunnels.Use(config, snapshot.Config.Capacity, () => TunnelEndpoint(config.Name)),
-            };
+            state.Use(
+                new ListenerSetup
+                {
+                    Config = config,
+                    Backend = config.Backend is null ? null : _state.Backends[config.Backend],
+                    Upgrade = config.Protocol == ListenerProtocol.WebSocket ? _options.Upgrades!(config) : null,
+                    Hub = Hub.Find(config.Name),
+                    Tls = tls.Of(config),
+                    Tunnel = Tunnels.Use(config, snapshot.Config.Capacity, () => TunnelEndpoint(config.Name)),
+                },
+                now
+            );
             byName.Remove(config.Name);
         }
 
         foreach (var gone in byName.Values)
         {
-            gone.Setup = null;
+            gone.Use(null, now);
         }
     }
 

@@ -112,8 +112,9 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
 
     /// <summary>Checks a config and puts it in force; on any error everything stays as it was.</summary>
     /// <remarks>
-    /// Connections stay open whatever changes: those of a removed listener or endpoint until they end by themselves. Limits hold for
-    /// new connections from now on. A config with the hash of the one in force changes nothing.
+    /// Connections stay open whatever changes: those of a removed endpoint until they end by themselves, those of a removed or replaced listener
+    /// until <see cref="Draining.DrainController"/> closes them. Limits hold for new connections from now on. A config with the hash of the one in
+    /// force changes nothing.
     /// </remarks>
     public async Task<ApplyResult> ApplyConfigAsync(GatewayConfig config)
     {
@@ -158,7 +159,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             _state.Share.Begin(config.Capacity.Fleet);
             _tls.Commit(plan!);
             SetBackends(snapshot, plan!);
-            await Hub.CommitAsync(snapshot, secrets);
+            Hub.Commit(snapshot, secrets);
             SetListeners(snapshot, plan!);
             _state.AddressRates ??= snapshot.NewPerAddress.IsSet ? new AddressRates() : null;
             snapshot = Fit(snapshot);

@@ -20,6 +20,9 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     private static readonly TimeSpan WaitingInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ListInterval = TimeSpan.FromSeconds(1);
 
+    // While nothing is to be done: connections of a listener that is gone may come from another process too.
+    private static readonly TimeSpan IdleInterval = TimeSpan.FromSeconds(10);
+
     // After the deadline, for the answers to the last close frames.
     private static readonly TimeSpan LastGrace = TimeSpan.FromSeconds(5);
     private static readonly DrainDecision Serving = new(GatewayState.Serving, true, true, 0, false);
@@ -28,6 +31,8 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     private readonly SemaphoreSlim _wake = new(0);
     private readonly long _origin = time.GetTimestamp();
     private readonly DrainPlanner _planner = new(new DrainConfig(), Random.Shared);
+    private readonly GoneListeners _goneListeners = new();
+    private readonly Queue<OpenConnection> _gone = new();
     private readonly Queue<OpenConnection> _closable = new();
     private readonly HashSet<(int Descriptor, long Started)> _told = [];
     private DrainConfig _config = new();
@@ -93,6 +98,8 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
             _config = _shared ? config with { LameDuck = TimeSpan.Zero } : config;
             _planner.Configure(_config);
         }
+
+        _wake.Release();
     }
 
     public DirectiveOutcome Apply(DirectiveMessage directive)
@@ -155,7 +162,7 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
             TimeSpan interval;
             lock (_gate)
             {
-                interval = _decision.State == GatewayState.Cordoned ? WaitingInterval : ClosingInterval;
+                interval = _planner.Pace > 0 || _decision.State == GatewayState.Draining ? ClosingInterval : WaitingInterval;
                 if (_planner.IsTerminating && _decision.State == GatewayState.Drained)
                 {
                     return;
@@ -166,7 +173,7 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
 
             try
             {
-                await (idle ? _wake.WaitAsync(cancellation) : Task.Delay(interval, time, cancellation));
+                await (idle ? _wake.WaitAsync(IdleInterval, cancellation) : Task.Delay(interval, time, cancellation));
             }
             catch (OperationCanceledException)
             {
@@ -180,15 +187,20 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     private async Task StepAsync()
     {
         var before = Decision;
+        lock (_gate)
+        {
+            _goneListeners.Update(engine.GoneListeners(), Now, _config.Deadline);
+            _planner.Clears = _goneListeners.Any;
+        }
+
         await ListAsync(before);
         DrainDecision decision;
         string reason;
         lock (_gate)
         {
-            decision = _planner.Step(
-                Now,
-                new DrainCounts(engine.Connections, HoldsCloses?.Invoke() == true ? 0 : _closable.Count, _told.Count)
-            );
+            var gone = HoldsCloses?.Invoke() == true ? 0 : _gone.Count;
+            var closable = HoldsCloses?.Invoke() == true ? 0 : _gone.Count + _closable.Count;
+            decision = _planner.Step(Now, new DrainCounts(engine.Connections, closable, _told.Count, gone));
             reason = _planner.Reason;
             _decision = decision;
         }
@@ -229,10 +241,16 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         bool idle;
         lock (_gate)
         {
-            idle = _planner.IsIdle;
+            idle = _planner.IsIdle || (decision is { State: GatewayState.Cordoned } && !_planner.Clears);
         }
 
-        if (idle || (decision is { State: GatewayState.Cordoned }) || (_listed != TimeSpan.MinValue && now - _listed < ListInterval))
+        if (idle)
+        {
+            _gone.Clear();
+            return;
+        }
+
+        if (_listed != TimeSpan.MinValue && now - _listed < ListInterval)
         {
             return;
         }
@@ -240,23 +258,57 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         _listed = now;
         var open = await engine.ListConnectionsAsync();
         _told.IntersectWith(open.Select(Key));
+        _gone.Clear();
         _closable.Clear();
         foreach (var connection in open.Where(connection => connection.IsWebSocket && !_told.Contains(Key(connection))))
         {
-            _closable.Enqueue(connection);
+            (_goneListeners.Has(connection) ? _gone : _closable).Enqueue(connection);
+        }
+
+        if (_goneListeners.Any)
+        {
+            await CloseOverdueAsync(open, now);
+        }
+    }
+
+    /// <summary>Ends what is left of listeners that are gone, where their time is over.</summary>
+    private async Task CloseOverdueAsync(IReadOnlyList<OpenConnection> open, TimeSpan now)
+    {
+        foreach (var gone in _goneListeners.Without(open))
+        {
+            engine.Settle(gone);
+        }
+
+        var overdue = open.Where(connection => _goneListeners.DeadlineOf(connection) <= now).ToList();
+        if (overdue.Count > 0)
+        {
+            await engine.CloseAsync([.. overdue.Where(connection => _told.Add(Key(connection)))], Order(CloseReason.ListenerRemoved));
+            await engine.CloseAsync(
+                [.. overdue.Where(connection => _goneListeners.DeadlineOf(connection) + LastGrace <= now)],
+                new CloseOrder(CloseReason.ListenerRemoved, null)
+            );
+            _gone.Clear();
         }
     }
 
     private async Task CloseAsync(int count)
     {
-        var chosen = new List<OpenConnection>(count);
-        while (chosen.Count < count && _closable.TryDequeue(out var connection))
+        // A listener may be back since they were listed.
+        var gone = Choose(_gone, count).Where(_goneListeners.Has).ToList();
+        await engine.CloseAsync(gone, Order(CloseReason.ListenerRemoved));
+        await engine.CloseAsync(Choose(_closable, count - gone.Count), Order(CloseReason.Drained));
+    }
+
+    private List<OpenConnection> Choose(Queue<OpenConnection> closable, int count)
+    {
+        var chosen = new List<OpenConnection>();
+        while (chosen.Count < count && closable.TryDequeue(out var connection))
         {
             chosen.Add(connection);
             _told.Add(Key(connection));
         }
 
-        await engine.CloseAsync(chosen, Order(CloseReason.Drained));
+        return chosen;
     }
 
     /// <summary>Tells those that were not told yet; <paramref name="atOnce"/> cuts off whatever is left.</summary>

@@ -13,6 +13,9 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
     // Further than any deadline: the cluster autoscaler waits 10 minutes, a person perhaps a day.
     private static readonly TimeSpan MaxTime = TimeSpan.FromDays(7);
 
+    // For the operator to hear that closes are about to begin, and to lower the pace of the gateways that drain meanwhile.
+    private static readonly TimeSpan Notice = TimeSpan.FromSeconds(2);
+
     private readonly ClosePacer _pacer = new(random);
     private DrainConfig _config = config;
     private DirectiveMessage? _directive;
@@ -25,6 +28,7 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
     private double _pace;
     private bool _terminating;
     private bool _shedDone;
+    private TimeSpan? _clearsFrom;
 
     /// <summary>Fence of the last directive accepted, in force or expired; zeros before the first.</summary>
     public (long Epoch, long Sequence) Fence => _directive is null ? default : (_directive.Epoch, _directive.Sequence);
@@ -38,14 +42,20 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
     /// <summary>Whether <see cref="Terminate"/> was called.</summary>
     public bool IsTerminating => _terminating;
 
+    /// <summary>Some of what is open is of listeners that are gone.</summary>
+    public bool Clears { get; set; }
+
     /// <summary>Nothing happens before the next call of <see cref="Apply"/> or <see cref="Terminate"/>: <see cref="Step"/> need not be called.</summary>
-    public bool IsIdle => _kind == DirectiveKind.Serve;
+    public bool IsIdle => _kind == DirectiveKind.Serve && !Clears;
+
+    /// <summary>Only those whose listeners are gone are closed.</summary>
+    private bool ClearsOnly => _kind is DirectiveKind.Serve or DirectiveKind.Cordon;
 
     /// <summary>When what is left is closed; null when not draining.</summary>
     public TimeSpan? Deadline => _kind == DirectiveKind.Drain ? _deadline : null;
 
     /// <summary>Closes per second in force; 0 while none are closed.</summary>
-    public double Pace => _kind is DirectiveKind.Drain or DirectiveKind.Shed ? EffectivePace : 0;
+    public double Pace => ClearsOnly && _clearsFrom is null ? 0 : EffectivePace;
 
     private double EffectivePace => _pace > 0 ? _pace : _config.ClosesPerSecond;
 
@@ -126,19 +136,47 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
             _pace = _pace < ClosePacer.Least ? 0 : _pace;
         }
 
+        var gone = Clear(now, counts.Gone);
         return _kind switch
         {
-            DirectiveKind.Serve => new DrainDecision(GatewayState.Serving, true, true, 0, false),
-            DirectiveKind.Shed => new DrainDecision(GatewayState.Serving, true, true, Shed(now, counts), false),
-            DirectiveKind.Cordon => new DrainDecision(GatewayState.Cordoned, false, now < _started + _config.LameDuck, 0, false),
-            _ => Drain(now, counts),
+            DirectiveKind.Serve => new DrainDecision(GatewayState.Serving, true, true, gone > 0 ? Take(now, gone) : 0, false),
+            DirectiveKind.Shed => new DrainDecision(GatewayState.Serving, true, true, Take(now, Math.Max(gone, Surplus(counts))), false),
+            DirectiveKind.Cordon => new DrainDecision(
+                GatewayState.Cordoned,
+                false,
+                now < _started + _config.LameDuck,
+                gone > 0 ? Take(now, gone) : 0,
+                false
+            ),
+            _ => Drain(now, counts, gone),
         };
     }
 
     /// <summary>The closes of the last step have left by now.</summary>
     public void Sent(TimeSpan now) => _pacer.Sent(now);
 
-    private DrainDecision Drain(TimeSpan now, DrainCounts counts)
+    /// <summary>Those whose listeners are gone that may be closed by now.</summary>
+    private int Clear(TimeSpan now, int count)
+    {
+        if (count == 0)
+        {
+            _clearsFrom = null;
+            return 0;
+        }
+
+        if (_clearsFrom is null)
+        {
+            _clearsFrom = now + Notice;
+            if (ClearsOnly)
+            {
+                _pacer.Restart(now);
+            }
+        }
+
+        return now < _clearsFrom ? 0 : count;
+    }
+
+    private DrainDecision Drain(TimeSpan now, DrainCounts counts, int gone)
     {
         var accept = now < _started + _config.LameDuck && now < _deadline;
         if (counts.Open == 0 && !accept)
@@ -151,18 +189,18 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
             return new DrainDecision(GatewayState.Draining, false, false, 0, true);
         }
 
-        // Asked for none while clients are still let in, so that the pace in force counts from its beginning.
-        return new DrainDecision(GatewayState.Draining, false, accept, Take(now, accept ? 0 : counts.Closable), false);
+        // Asked for none of the others while clients are still let in, so that the pace in force counts from its beginning.
+        return new DrainDecision(GatewayState.Draining, false, accept, Take(now, accept ? gone : counts.Closable), false);
     }
 
-    private int Shed(TimeSpan now, DrainCounts counts)
+    private int Surplus(DrainCounts counts)
     {
         var target = _directive!.TargetConnections ?? int.MaxValue;
 
         // Reached once is done: a target is not a cap on what comes afterwards.
         _shedDone |= counts.Open <= target;
         var surplus = _shedDone ? 0 : counts.Open - counts.Closing - target;
-        return Take(now, Math.Clamp(surplus, 0, counts.Closable));
+        return Math.Clamp(surplus, 0, counts.Closable);
     }
 
     private int Take(TimeSpan now, int wanted) => _pacer.Take(now, wanted, EffectivePace, _config.Jitter);

@@ -89,4 +89,7 @@ internal enum CloseReason : byte
 
     /// <summary>Both ends closed, the backend by FIN without TLS's close_notify.</summary>
     BackendTruncated,
+
+    /// <summary>Its listener was removed or replaced by a config, and it had not ended by itself at the drain's deadline; a WebSocket was told so at the drain's pace.</summary>
+    ListenerRemoved,
 }

@@ -8,6 +8,11 @@ namespace Mooring.Gateway.Listeners;
 /// <param name="IsWebSocket">Has been upgraded, or is a tunnel's control connection: may be told to come again, and closed by a drain at its pace.</param>
 internal readonly record struct OpenConnection(int Loop, int Descriptor, long Started, ushort Listener, bool IsWebSocket);
 
+/// <summary>A listener that a config has taken away.</summary>
+/// <param name="Index">As channels know it.</param>
+/// <param name="Before">Its connections are those that were accepted before, in microseconds of the monotonic clock.</param>
+internal readonly record struct GoneListener(ushort Index, long Before);
+
 /// <summary>How to close connections.</summary>
 /// <param name="Reason">For the access log.</param>
 /// <param name="WebSocket">

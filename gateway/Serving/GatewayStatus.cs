@@ -75,7 +75,8 @@ internal sealed class GatewayStatus(
             sequence,
             engine.Connections,
             engine.Snapshot?.Capacity ?? 0,
-            registry.View() is { IsShared: true, Problem: var problem } ? problem is null : null
+            registry.View() is { IsShared: true, Problem: var problem } ? problem is null : null,
+            drain.Pace > 0
         );
     }
 

@@ -34,21 +34,24 @@ internal interface IStreamTarget
 /// <param name="Connections">Client connections open now.</param>
 /// <param name="Capacity">Connections it takes: zero until the first config is in force.</param>
 /// <param name="Registry">Whether the registry answers; null without one that is shared.</param>
+/// <param name="Closes">Connections are closed at a pace.</param>
 internal readonly record struct LoadGlance(
     GatewayState State,
     long Epoch,
     long Sequence,
     int Connections,
     int Capacity = 0,
-    bool? Registry = null
+    bool? Registry = null,
+    bool Closes = false
 )
 {
-    /// <summary>Whether the change since <paramref name="reported"/> is big: state, fence, capacity, or a tenth of the connections.</summary>
+    /// <summary>Whether the change since <paramref name="reported"/> is big: state, fence, capacity, that it closes connections, or a tenth of the connections.</summary>
     public bool DiffersMuchFrom(LoadGlance reported) =>
         State != reported.State
         || Epoch != reported.Epoch
         || Sequence != reported.Sequence
         || Capacity != reported.Capacity
         || Registry != reported.Registry
+        || Closes != reported.Closes
         || Math.Abs(Connections - reported.Connections) * 10L >= Math.Max(reported.Connections, 1);
 }

@@ -83,6 +83,7 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.HubClosed => "hub_closed",
             CloseReason.ClientTruncated => "client_truncated",
             CloseReason.BackendTruncated => "backend_truncated",
+            CloseReason.ListenerRemoved => "listener_removed",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

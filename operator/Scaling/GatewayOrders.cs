@@ -50,9 +50,11 @@ public static class GatewayOrders
         var draining = input
             .Gateways.Where(static gateway => gateway.Stage == GatewayStage.Terminating || gateway.Mark?.DrainStartedAt is not null)
             .ToList();
+        // What others close of their own accord is taken off first: they do not wait for a share.
+        var clearing = Clearing(views, draining);
         var shares = PaceShares.Divide(
             [.. draining.Select(gateway => Paced(gateway, views.GetValueOrDefault(gateway.Name), input)), .. Shedding(views, draining)],
-            input.Rate
+            Math.Max(0, input.Rate - clearing)
         );
         foreach (var gateway in input.Gateways)
         {
@@ -62,7 +64,14 @@ public static class GatewayOrders
             }
         }
 
-        var balance = Rebalance(input, views, [.. orders.Select(static order => order.Gateway)]);
+        var balance = Rebalance(
+            input with
+            {
+                Unsettled = input.Unsettled || clearing > 0,
+            },
+            views,
+            [.. orders.Select(static order => order.Gateway)]
+        );
         orders.AddRange(balance.Orders);
         return balance with { Orders = orders };
     }
@@ -89,6 +98,20 @@ public static class GatewayOrders
                 && !draining.Exists(gateway => gateway.Name == view.Name)
             )
             .Select(static view => new PacedGateway(view.Name, 0, Told(view), view.DirectiveTaken));
+
+    /// <summary>Closes per second of gateways that go on serving, and let go only of what is open of listeners that are gone: at the config's pace.</summary>
+    private static double Clearing(Dictionary<string, GatewayView> views, List<SequenceGateway> draining) =>
+        views
+            .Values.Where(view =>
+                view
+                    is {
+                        DirectiveTaken: true,
+                        Report.ClosesPerSecond: > 0,
+                        Directive: null or { Kind: DirectiveKind.Serve or DirectiveKind.Cordon }
+                    }
+                && !draining.Exists(gateway => gateway.Name == view.Name)
+            )
+            .Sum(static view => view.Report!.ClosesPerSecond);
 
     /// <summary>Closes per second that a connected gateway may be doing at most.</summary>
     private static double Told(GatewayView view) =>

@@ -205,6 +205,7 @@ internal sealed unsafe class HubIo : IDisposable
             if (_all[i].Node.IsRetired && _all[i].IsIdle)
             {
                 _hubs.Remove(_all[i].Node);
+                _all[i].Node.Remove(_all[i]);
                 _all.RemoveAt(i);
             }
         }

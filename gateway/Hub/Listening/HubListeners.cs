@@ -3,7 +3,6 @@ using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Hub.Api;
 using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Options;
-using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Rpc;
 using Mooring.Gateway.Hub.Sessions;
 
@@ -11,12 +10,13 @@ namespace Mooring.Gateway.Hub.Listening;
 
 /// <summary>The Hub listeners of a gateway from one config to the next. Not thread-safe but for <see cref="Nodes"/>: configs are applied one after the other.</summary>
 /// <remarks>
-/// A listener keeps its sessions, channels and, in memory, its streams through reloads. Only when it is to have another broker its clients are told to come
-/// again, since what they know of their channels is of the old one.
+/// A listener keeps its sessions, channels and, in memory, its streams through reloads. When it is to have another broker, or is gone, its clients stay with
+/// what they have until they are told to come again, at the drain's pace: what they know of their channels is of the old one, which is kept until the last has left.
 /// </remarks>
 internal sealed class HubListeners(string gateway, HubBrokers brokers, TimeProvider time) : IAsyncDisposable
 {
     private Dictionary<string, Entry> _entries = [];
+    private readonly List<(Entry Entry, Task Task)> _leaving = [];
     private IReadOnlyList<string> _problems = [];
 
     /// <summary>By listener's name. Thread-safe.</summary>
@@ -53,11 +53,11 @@ internal sealed class HubListeners(string gateway, HubBrokers brokers, TimeProvi
     }
 
     /// <summary>Puts a config in force.</summary>
-    public async Task CommitAsync(GatewaySnapshot snapshot, Dictionary<string, HubSecrets> secrets)
+    public void Commit(GatewaySnapshot snapshot, Dictionary<string, HubSecrets> secrets)
     {
         var key = brokers.Key(snapshot.Config);
         var next = new Dictionary<string, Entry>();
-        var gone = new List<HubNode>();
+        var gone = new List<Entry>();
         foreach (var listener in snapshot.Listeners)
         {
             if (listener.Hub is not { } options)
@@ -70,7 +70,7 @@ internal sealed class HubListeners(string gateway, HubBrokers brokers, TimeProvi
             {
                 if (entry is not null)
                 {
-                    gone.Add(entry.Node);
+                    gone.Add(entry);
                 }
 
                 var broker = brokers.Create(snapshot.Config, listener.Name);
@@ -81,19 +81,14 @@ internal sealed class HubListeners(string gateway, HubBrokers brokers, TimeProvi
             next[listener.Name] = entry;
         }
 
-        gone.AddRange(_entries.Where(one => !next.ContainsKey(one.Key)).Select(static one => one.Value.Node));
+        gone.AddRange(_entries.Where(one => !next.ContainsKey(one.Key)).Select(static one => one.Value));
         Volatile.Write(ref _entries, next);
         Volatile.Write(ref _problems, []);
-        foreach (var node in gone)
+        _leaving.RemoveAll(static one => one.Task.IsCompleted);
+        foreach (var entry in gone)
         {
-            node.IsRetired = true;
-            Send(node, HubDisconnect.ForceReconnect);
-        }
-
-        // Those who leave say so through their broker, until it is gone.
-        foreach (var node in gone)
-        {
-            await node.DisposeAsync();
+            entry.Node.Retire();
+            _leaving.Add((entry, DisposeOnceLeftAsync(entry)));
         }
     }
 
@@ -123,24 +118,20 @@ internal sealed class HubListeners(string gateway, HubBrokers brokers, TimeProvi
             await entry.Node.DisposeAsync();
             entry.Keys?.Dispose();
         }
+
+        foreach (var (entry, task) in _leaving)
+        {
+            entry.Node.Retire(atOnce: true);
+            await task;
+        }
     }
 
-    private static void Send(HubNode node, HubDisconnect disconnect)
+    /// <summary>Those who leave say so through their broker, so it is there until they have.</summary>
+    private static async Task DisposeOnceLeftAsync(Entry entry)
     {
-        foreach (var loop in node.Loops)
-        {
-            loop.Post(
-                (Action)(
-                    () =>
-                    {
-                        foreach (var session in loop.Sessions.ToList())
-                        {
-                            loop.Disconnect(session, disconnect);
-                        }
-                    }
-                )
-            );
-        }
+        await entry.Node.Left;
+        await entry.Node.DisposeAsync();
+        entry.Keys?.Dispose();
     }
 
     private void Use(Entry entry, HubOptions options, HubSecrets secrets)

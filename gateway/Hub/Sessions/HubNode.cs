@@ -25,6 +25,7 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     private TokenChecker? _tokens;
     private IRpcBackend? _rpc;
     private HubApi? _api;
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _isRetired;
 
     /// <param name="name">Of the gateway; unique in the fleet.</param>
@@ -84,11 +85,10 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     }
 
     /// <summary>Its listener is no more, or has another in its place: no client comes to it again.</summary>
-    public bool IsRetired
-    {
-        get => Volatile.Read(ref _isRetired);
-        set => Volatile.Write(ref _isRetired, value);
-    }
+    public bool IsRetired => Volatile.Read(ref _isRetired);
+
+    /// <summary>It is retired, and its last client has left.</summary>
+    public Task Left => _left.Task;
 
     public IReadOnlyList<HubLoop> Loops => Volatile.Read(ref _loops);
 
@@ -104,6 +104,39 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         lock (_gate)
         {
             Volatile.Write(ref _loops, [.. _loops, loop]);
+        }
+    }
+
+    /// <summary>A loop has no client any more, and will have none.</summary>
+    public void Remove(HubLoop loop)
+    {
+        lock (_gate)
+        {
+            Volatile.Write(ref _loops, [.. _loops.Where(one => one != loop)]);
+            if (_isRetired && _loops.Length == 0)
+            {
+                _left.TrySetResult();
+            }
+        }
+    }
+
+    /// <summary>No client comes to it again; those that are there stay as long as they are let.</summary>
+    /// <param name="atOnce">It is as if they had left.</param>
+    public void Retire(bool atOnce = false)
+    {
+        lock (_gate)
+        {
+            Volatile.Write(ref _isRetired, true);
+            if (atOnce || _loops.Length == 0)
+            {
+                _left.TrySetResult();
+            }
+        }
+
+        // So that each sees it has nobody, if it has not.
+        foreach (var loop in Loops)
+        {
+            loop.Post((Action)(static () => { }));
         }
     }
 

@@ -330,6 +330,76 @@ public sealed class DrainPlannerTests
         Step(0).State.ShouldBe(GatewayState.Serving);
     }
 
+    [Fact]
+    public void Gone_AreClosedAtTheConfigsPace_AfterANotice()
+    {
+        _planner.Clears = true;
+        _planner.IsIdle.ShouldBeFalse();
+        Step(0, Gone(500)).ShouldBe(new DrainDecision(GatewayState.Serving, true, true, 0, false));
+
+        // The operator hears of it before it begins.
+        _planner.Pace.ShouldBe(100);
+        CloseGone(0, 2, 500).ShouldBe(0);
+        CloseGone(2, 3, 500).ShouldBeInRange(80, 100);
+        CloseGone(3, 4, 400).ShouldBeInRange(80, 100);
+
+        Step(4, Gone(0)).CloseNow.ShouldBe(0);
+        _planner.Pace.ShouldBe(0);
+        _planner.Clears = false;
+        _planner.IsIdle.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Gone_AreClosedByACordonedGatewayToo()
+    {
+        Apply(DirectiveKind.Cordon, 1);
+        _planner.Clears = true;
+        CloseGone(0, 3, 500).ShouldBeInRange(80, 100);
+        Step(3, Gone(400)).State.ShouldBe(GatewayState.Cordoned);
+    }
+
+    /// <summary>Whatever happens meanwhile: a shed, a drain, another pace.</summary>
+    [Fact]
+    public void Gone_AndADrain_TogetherKeepThePace()
+    {
+        _planner.Clears = true;
+        var closes = new List<double>();
+        for (var at = 0.0; at < 30; at += 0.01)
+        {
+            if (Math.Abs(at - 4) < 0.001)
+            {
+                Apply(DirectiveKind.Shed, 1, d => d with { TargetConnections = 1000, ClosesPerSecond = 100 }, at);
+            }
+
+            if (Math.Abs(at - 8) < 0.001)
+            {
+                Apply(DirectiveKind.Drain, 2, at: at);
+            }
+
+            var left = 3000 - closes.Count;
+            closes.AddRange(Enumerable.Repeat(at, Step(at, new DrainCounts(left, left, 0, Math.Max(0, 2000 - closes.Count))).CloseNow));
+        }
+
+        closes.Count.ShouldBeGreaterThan(2000);
+        for (var i = 100; i < closes.Count; i++)
+        {
+            (closes[i] - closes[i - 100]).ShouldBeGreaterThan(0.985, $"101 closes in the second from {closes[i - 100]:f2}");
+        }
+    }
+
+    private static DrainCounts Gone(int count) => new(1000, 800, 0, count);
+
+    private int CloseGone(double from, double to, int count)
+    {
+        var closed = 0;
+        for (var at = from; at < to; at += 0.01)
+        {
+            closed += Step(at, Gone(count - closed)).CloseNow;
+        }
+
+        return closed;
+    }
+
     private static DirectiveMessage Directive(DirectiveKind kind, long sequence) =>
         new()
         {
