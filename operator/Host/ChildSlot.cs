@@ -64,7 +64,7 @@ internal sealed class ChildSlot(string name, int number, string specHash)
 
     public int Restarts { get; private set; }
 
-    /// <summary>Why it is not running; null while it is.</summary>
+    /// <summary>Why it last ended, or did not start, with what it said last where it never served; null: it has served since.</summary>
     public string? Problem { get; private set; }
 
     /// <summary>It has a process that takes or holds connections.</summary>
@@ -72,7 +72,7 @@ internal sealed class ChildSlot(string name, int number, string specHash)
 
     public void Started(ChildProcess process, int port, DateTimeOffset now)
     {
-        (Process, Port, StartedAt, Problem) = (process, port, now, null);
+        (Process, Port, StartedAt) = (process, port, now);
         Enter(SlotPhase.Starting, now);
     }
 
@@ -82,7 +82,11 @@ internal sealed class ChildSlot(string name, int number, string specHash)
         NotBefore = now + Backoff.Next(TimeSpan.Zero);
     }
 
-    public void Ready(DateTimeOffset now) => Enter(SlotPhase.Ready, now);
+    public void Ready(DateTimeOffset now)
+    {
+        Problem = null;
+        Enter(SlotPhase.Ready, now);
+    }
 
     public void Drain(DateTimeOffset deadline, DateTimeOffset now)
     {
@@ -107,6 +111,7 @@ internal sealed class ChildSlot(string name, int number, string specHash)
     /// <summary>The process has ended. One that was on its way out is not replaced.</summary>
     public void Exited(ProcessExit exit, DateTimeOffset now)
     {
+        var lastLine = Phase == SlotPhase.Starting ? Process?.LastLine : null;
         Process = null;
         if (Phase is SlotPhase.Draining or SlotPhase.Stopping)
         {
@@ -115,7 +120,7 @@ internal sealed class ChildSlot(string name, int number, string specHash)
         }
 
         Restarts++;
-        Problem = $"ended with {exit}";
+        Problem = lastLine is null ? $"ended with {exit}" : $"ended with {exit}: {lastLine}";
         NotBefore = now + Backoff.Next(now - StartedAt);
         Enter(SlotPhase.Waiting, now);
     }

@@ -28,6 +28,9 @@ internal sealed class FleetRuntime : IAsyncDisposable
     private HandoverMessage? _set;
     private long _published;
 
+    /// <summary>Why it is degraded, as people were told; null: it is not.</summary>
+    private string? _degraded;
+
     /// <summary>Gateways that the load wants; null where the manifest alone says how many.</summary>
     private int? _scaled;
     private ScalingDecision? _scaling;
@@ -122,6 +125,9 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
         return true;
     }
+
+    /// <summary>The wall clock was set: what waits for a deadline waits for as long as it would have.</summary>
+    public void Shift(TimeSpan by) => Entity = Entity with { Status = RolloutProgress.Shift(Entity.Status, by) };
 
     /// <summary>Hands the fleet's listening sockets over.</summary>
     public void Publish(ListenerSockets sockets)
@@ -304,20 +310,51 @@ internal sealed class FleetRuntime : IAsyncDisposable
             .AsSpan()
             .SequenceEqual(JsonSerializer.SerializeToUtf8Bytes(Fleet.Fleet.Spec, FleetJson.Default.FleetSpec));
 
-    private void UpdateStatus(DateTimeOffset now) =>
+    private void UpdateStatus(DateTimeOffset now)
+    {
+        var view = _host.Hub.View(Key);
         Entity = Entity with
         {
             Status = FleetStatusCalculator.Calculate(
                 new StatusInput
                 {
-                    Input = new FleetInput { Fleet = Entity, Platform = FleetPlatform.Host },
-                    Plan = Fleet.Plan with { SkewPercent = Gateways.SkewPercent, Scaling = _scaling, Workloads = WorkloadPlans() },
-                    View = _host.Hub.View(Key),
+                    Input = new FleetInput
+                    {
+                        Fleet = Entity,
+                        Platform = FleetPlatform.Host,
+                        Gateways = Gateways.Processes(view),
+                    },
+                    Plan = Fleet.Plan with
+                    {
+                        Revision = Gateways.Revision,
+                        Rollout = Gateways.Phase,
+                        SkewPercent = Gateways.SkewPercent,
+                        Scaling = _scaling,
+                        Workloads = WorkloadPlans(),
+                    },
+                    View = view,
                     Endpoints = Endpoints(),
                     Now = now,
                 }
             ),
         };
+        TellOfDegradation();
+    }
+
+    /// <summary>Says once why the fleet is degraded, and once that it no longer is.</summary>
+    private void TellOfDegradation()
+    {
+        var degraded = Entity.Status?.Conditions?.FirstOrDefault(static condition =>
+            condition is { Type: FleetConditions.Degraded, Status: FleetConditions.True }
+        );
+        if (degraded?.Reason == _degraded)
+        {
+            return;
+        }
+
+        _degraded = degraded?.Reason;
+        _host.Say(degraded is null ? $"{Key} is no longer degraded" : $"{Key} is degraded: {degraded.Reason}: {degraded.Message}");
+    }
 
     /// <summary>The hub pushes only what differs from before; what is the same as at the last turn need not even be written as JSON.</summary>
     private void Tell(FleetView view)

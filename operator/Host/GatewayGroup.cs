@@ -27,7 +27,10 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     public IReadOnlyList<ChildSlot> Slots => _slots;
 
     /// <summary>What the gateways are to run: a slot of another revision is replaced once one of this can take its connections.</summary>
-    private string Spec => host.Revisions.Of(_fleet.Spec.Gateway);
+    public string Revision { get; private set; } = "";
+
+    /// <summary>Where the sequence to <see cref="Revision"/> and <see cref="Desired"/> stands.</summary>
+    public SequencePhase Phase { get; private set; } = SequencePhase.Complete;
 
     public int Desired { get; private set; }
 
@@ -46,6 +49,10 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
 
     /// <summary>The slot that runs this process; null for a stranger.</summary>
     public ChildSlot? Find(int processId) => _slots.Find(slot => slot.Process?.Id == processId);
+
+    /// <summary>The gateways as the status is made from.</summary>
+    public IReadOnlyList<GatewayProcess> Processes(FleetView view) =>
+        [.. Present.Zip(See(view), static (slot, gateway) => new GatewayProcess(gateway, slot.Problem))];
 
     /// <summary>Does what can be done now.</summary>
     /// <param name="view">What the gateways say.</param>
@@ -100,7 +107,13 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     /// <summary>The same sequence as in a cluster: the least loaded go, at the fleet's pace, and only when they are empty.</summary>
     private void Scale(FleetView view, DateTimeOffset now)
     {
-        var revision = Spec;
+        // While it is paused, what runs goes on running.
+        if (Revision.Length == 0 || !_fleet.Spec.Paused)
+        {
+            Revision = host.Revisions.Of(_fleet.Spec.Gateway);
+        }
+
+        var revision = Revision;
         var gateways = See(view);
         var groups = gateways
             .Where(static gateway => gateway.Stage != GatewayStage.Terminating)
@@ -144,6 +157,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
             _slots.Add(new ChildSlot($"{fleet.Split('/')[1]}-gateway-{number}", number, revision));
         }
 
+        Phase = step.Phase;
         var orders = FleetOrders.Decide(_fleet, See(view), view, step.Phase != SequencePhase.Complete, EndpointsEmptying);
         _sender.Send(fleet, orders.Orders, view);
         SkewPercent = orders.SkewPercent;
@@ -166,27 +180,27 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
         }
     }
 
+    private IEnumerable<ChildSlot> Present => _slots.Where(static slot => slot.Phase != SlotPhase.Gone);
+
     private List<SequenceGateway> See(FleetView view) =>
         [
-            .. _slots
-                .Where(static slot => slot.Phase != SlotPhase.Gone)
-                .Select(slot => new SequenceGateway
+            .. Present.Select(slot => new SequenceGateway
+            {
+                Name = slot.Name,
+                Revision = slot.SpecHash,
+                Stage = slot.Phase switch
                 {
-                    Name = slot.Name,
-                    Revision = slot.SpecHash,
-                    Stage = slot.Phase switch
-                    {
-                        SlotPhase.Waiting or SlotPhase.Starting => GatewayStage.Pending,
-                        SlotPhase.Ready => GatewayStage.Ready,
-                        SlotPhase.Draining => GatewayStage.NotReady,
-                        _ => GatewayStage.Terminating,
-                    },
-                    CreatedAt = slot.Since,
-                    Mark = slot.Mark,
-                    Hold = slot.Hold,
-                    Load = GatewayObserver.LoadOf(Find(view, slot)),
-                    UnheardSince = slot.Since,
-                }),
+                    SlotPhase.Waiting or SlotPhase.Starting => GatewayStage.Pending,
+                    SlotPhase.Ready => GatewayStage.Ready,
+                    SlotPhase.Draining => GatewayStage.NotReady,
+                    _ => GatewayStage.Terminating,
+                },
+                CreatedAt = slot.Since,
+                Mark = slot.Mark,
+                Hold = slot.Hold,
+                Load = GatewayObserver.LoadOf(Find(view, slot)),
+                UnheardSince = slot.Since,
+            }),
         ];
 
     private static GatewayView? Find(FleetView view, ChildSlot slot) =>
@@ -200,6 +214,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
         }
 
         _drainedForStop = true;
+        Phase = SequencePhase.Complete;
         foreach (var slot in _slots.Where(static slot => slot.Phase is not (SlotPhase.Stopping or SlotPhase.Gone)))
         {
             if (slot.Phase is SlotPhase.Ready or SlotPhase.Draining)

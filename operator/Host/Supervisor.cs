@@ -234,6 +234,11 @@ internal sealed class Supervisor : IAsyncDisposable
             {
                 slot.Shift(jump);
             }
+
+            foreach (var fleet in _fleets.Values)
+            {
+                fleet.Shift(jump);
+            }
         }
 
         var now = _host.Time.GetUtcNow();

@@ -42,6 +42,9 @@ public sealed record FleetInput
     /// <summary>The fleet's pods as last seen.</summary>
     public IReadOnlyList<Pod> Pods { get; init; } = [];
 
+    /// <summary>Processes of the gateways in host mode; in a cluster they are in <see cref="Pods"/>.</summary>
+    public IReadOnlyList<GatewayProcess> Gateways { get; init; } = [];
+
     /// <summary>Processes of the workloads in host mode, by backend; in a cluster they are in <see cref="Pods"/>.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<WorkloadMember>> Workloads { get; init; } =
         new Dictionary<string, IReadOnlyList<WorkloadMember>>();

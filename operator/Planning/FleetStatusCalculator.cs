@@ -1,4 +1,3 @@
-using System.Globalization;
 using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Entities.Status;
@@ -52,8 +51,8 @@ public static class FleetStatusCalculator
                     Outdated = figures.GatewaysOld,
                     Draining = figures.GatewaysDraining,
                     Remaining = figures.Remaining,
-                    Deadline = Text(figures.Deadline),
-                    LastProgressTime = Text(figures.LastProgress),
+                    Deadline = RolloutProgress.Write(figures.Deadline),
+                    LastProgressTime = RolloutProgress.Write(figures.LastProgress),
                 }
                 : last?.Rollout,
             Tuning = tuning,
@@ -73,9 +72,6 @@ public static class FleetStatusCalculator
     // Of those connected or ready: a ready gateway that never dialled counts as one without.
     private static string? Acked(FleetView? view, Figures figures) =>
         view is null ? null : $"{view.AckedCount}/{Math.Max(view.Gateways.Count, figures.GatewaysReady)}";
-
-    private static string? Text(DateTimeOffset? moment) =>
-        moment?.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static ConnectionsStatus? Connections(StatusInput input, int gatewaysReady, ConnectionsStatus? last)
     {
@@ -187,7 +183,7 @@ internal sealed record Figures
         var draining = pods.Where(static pod => pod.Mark is not null || pod.Stage == GatewayStage.Terminating).ToList();
         var ready =
             input.Input.Platform == FleetPlatform.Host
-                ? speaking.Count(gateway => gateway.State is null or GatewayState.Serving)
+                ? pods.Count(IsServing)
                 // A cordoned one may still be ready: until its probe has failed.
                 : gateways.Where(deployment => deployment.Spec?.Replicas != 0).Sum(deployment => deployment.Status?.ReadyReplicas ?? 0)
                     - draining.Count(static pod => pod.Stage == GatewayStage.Ready);
@@ -202,7 +198,10 @@ internal sealed record Figures
             GatewaysUpdated = pods.Count(pod => IsServing(pod) && pod.Revision == input.Plan?.Revision),
             Remaining = (int)Math.Min(int.MaxValue, draining.Sum(static pod => (long)(pod.Load?.Connections ?? 0))),
             Deadline = draining.Max(static pod => pod.Mark?.Deadline),
-            GatewaysOld = old.Sum(deployment => (deployment.Status?.Replicas ?? 0) + (deployment.Status?.TerminatingReplicas ?? 0)),
+            GatewaysOld =
+                input.Input.Platform == FleetPlatform.Host
+                    ? pods.Count(pod => pod.Revision != input.Plan?.Revision)
+                    : old.Sum(deployment => (deployment.Status?.Replicas ?? 0) + (deployment.Status?.TerminatingReplicas ?? 0)),
             BackendsDesired = backends.Sum(backend => backend.Desired),
             BackendsReady = backends.Sum(backend => backend.Ready),
             ShortBackends = backends

@@ -23,9 +23,14 @@ internal static class GatewayObserver
         };
     }
 
-    /// <summary>The fleet's gateway pods, ordered by name; ones that have failed carry nobody, and their Deployment leaves them where they are.</summary>
+    /// <summary>The fleet's gateway pods (on a host: processes), ordered by name; pods that have failed carry nobody, and their Deployment leaves them where they are.</summary>
     public static IReadOnlyList<SequenceGateway> Gateways(FleetInput input)
     {
+        if (input.Platform == FleetPlatform.Host)
+        {
+            return [.. input.Gateways.Select(static process => process.Gateway)];
+        }
+
         var views = (input.View?.Gateways ?? []).ToDictionary(static view => view.Name, StringComparer.Ordinal);
         var departed = (input.View?.Departed ?? []).ToDictionary(static one => one.Name, static one => one.At, StringComparer.Ordinal);
         return

@@ -22,7 +22,7 @@ internal static class RolloutProgress
     /// <summary>When something got on last, in whole seconds; null: none is missing.</summary>
     /// <param name="input">What is seen, with the status as it was written last.</param>
     /// <param name="figures">What is counted now.</param>
-    /// <param name="gateways">The pods, with their marks.</param>
+    /// <param name="gateways">The pods (on a host: processes), with their marks.</param>
     public static DateTimeOffset? Last(StatusInput input, Figures figures, IReadOnlyList<SequenceGateway> gateways)
     {
         if (input.Plan is not { Revision.Length: > 0 } plan || !IsMissing(input.Input, plan, gateways))
@@ -50,6 +50,11 @@ internal static class RolloutProgress
     // Those that are on their way out are not ready either, and nobody waits for them.
     private static bool IsMissing(FleetInput input, FleetPlan plan, IReadOnlyList<SequenceGateway> gateways)
     {
+        if (input.Platform == FleetPlatform.Host)
+        {
+            return gateways.Any(gateway => gateway is { Mark: null, Stage: GatewayStage.Pending } && gateway.Revision == plan.Revision);
+        }
+
         var deployment = input.Deployments.FirstOrDefault(deployment => deployment.Metadata.Name == plan.GatewayDeployment);
         var leaving = gateways.Where(gateway =>
             gateway is { Mark: not null, Stage: not GatewayStage.Terminating } && gateway.Revision == plan.Revision
@@ -60,6 +65,14 @@ internal static class RolloutProgress
         );
         return deployment is not null && (deployment.Spec?.Replicas ?? 0) - gone > (deployment.Status?.ReadyReplicas ?? 0) - readyYet;
     }
+
+    /// <summary>The status with that moment as far from now as before the clock was set.</summary>
+    public static FleetStatus? Shift(FleetStatus? status, TimeSpan by) =>
+        Read(status) is { } last ? status! with { Rollout = status.Rollout! with { LastProgressTime = Write(last + by) } } : status;
+
+    /// <summary>As the status has it.</summary>
+    public static string? Write(DateTimeOffset? moment) =>
+        moment?.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>What the status has of it; null: nothing.</summary>
     public static DateTimeOffset? Read(FleetStatus? status) =>

@@ -4,12 +4,12 @@ using Mooring.Operator.Scaling;
 namespace Mooring.Operator.Planning;
 
 /// <summary>
-/// Says why a rollout makes no progress, once the cluster has given up waiting for its first step (<c>progressDeadlineSeconds</c>), or a later one is
+/// Says why a rollout makes no progress, once the cluster has given up waiting for its first step (<c>progressDeadlineSeconds</c>), or any is
 /// overdue by <see cref="RolloutProgress"/>. Pure.
 /// </summary>
 internal static class RolloutStall
 {
-    private const int MaxPods = 3;
+    private const int MaxGateways = 3;
 
     // Waiting for no fault of its own.
     private static readonly string[] Normal = ["ContainerCreating", "PodInitializing"];
@@ -27,23 +27,14 @@ internal static class RolloutStall
         }
 
         return gaveUp is not null || (isOverdue && plan.Rollout is SequencePhase.Surging or SequencePhase.Draining)
-            ? $"revision {plan.Revision} makes no progress: {Why(input, plan) ?? gaveUp?.Message ?? "its pods do not become ready"}"
+            ? $"revision {plan.Revision} makes no progress: {Why(input, plan) ?? gaveUp?.Message ?? "its gateways do not become ready"}"
             : null;
     }
 
-    /// <summary>What keeps gateways of the wanted revision from serving, by their pods and by what refuses to have more of these; null where neither says.</summary>
+    /// <summary>What keeps gateways of the wanted revision from serving, by their pods or processes and by what refuses to have more; null where none says.</summary>
     public static string? Why(FleetInput input, FleetPlan plan)
     {
-        var reasons = input
-            .Pods.Where(pod =>
-                pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Revision) == plan.Revision && pod.Metadata.DeletionTimestamp is null
-            )
-            .OrderBy(static pod => pod.Metadata.Name, StringComparer.Ordinal)
-            .Select(static pod => (pod.Metadata.Name, Reason: ReasonOf(pod)))
-            .Where(static one => one.Reason is not null)
-            .Take(MaxPods)
-            .Select(static one => $"{one.Name}: {one.Reason}")
-            .ToList();
+        var reasons = (input.Platform == FleetPlatform.Host ? OfProcesses(input, plan) : OfPods(input, plan)).Take(MaxGateways).ToList();
         if (Refusal(input, plan) is { } refusal)
         {
             reasons.Insert(0, refusal);
@@ -51,6 +42,24 @@ internal static class RolloutStall
 
         return reasons.Count > 0 ? string.Join("; ", reasons) : null;
     }
+
+    private static IEnumerable<string> OfProcesses(FleetInput input, FleetPlan plan) =>
+        input
+            .Gateways.Where(process =>
+                process.Gateway is { Mark: null, Stage: GatewayStage.Pending } && process.Gateway.Revision == plan.Revision
+            )
+            .OrderBy(static process => process.Gateway.Name, StringComparer.Ordinal)
+            .Select(static process => $"{process.Gateway.Name}: {process.Failure ?? "runs, and does not come to serve"}");
+
+    private static IEnumerable<string> OfPods(FleetInput input, FleetPlan plan) =>
+        input
+            .Pods.Where(pod =>
+                pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Revision) == plan.Revision && pod.Metadata.DeletionTimestamp is null
+            )
+            .OrderBy(static pod => pod.Metadata.Name, StringComparer.Ordinal)
+            .Select(static pod => (pod.Metadata.Name, Reason: ReasonOf(pod)))
+            .Where(static one => one.Reason is not null)
+            .Select(static one => $"{one.Name}: {one.Reason}");
 
     /// <summary>Why the cluster makes no more pods of the wanted revision (a quota, an admission webhook); null: it does.</summary>
     public static string? Refusal(FleetInput input, FleetPlan plan) =>

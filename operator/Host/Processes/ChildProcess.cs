@@ -4,13 +4,18 @@ namespace Mooring.Operator.Host.Processes;
 /// <remarks>Thread-safe. Signals go by pidfd, so they never reach a stranger that got the same process id.</remarks>
 internal sealed class ChildProcess
 {
+    private const int MaxLine = 200;
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource<ProcessExit> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _pidfd;
+    private string? _lastLine;
 
     internal ChildProcess(int id, int pidfd) => (Id, _pidfd) = (id, pidfd);
 
     public int Id { get; }
+
+    /// <summary>The last line for people that it wrote (no log of JSON, no line of a stack trace), cut to 200 characters; null: none.</summary>
+    public string? LastLine => Volatile.Read(ref _lastLine);
 
     /// <summary>Completes when the process has ended and been reaped.</summary>
     public Task<ProcessExit> Exited => _exited.Task;
@@ -37,6 +42,15 @@ internal sealed class ChildProcess
                 // The group's id is the process's, which stays taken until it is reaped, under this lock.
                 _ = Libc.Kill(-Id, Libc.SigKill);
             }
+        }
+    }
+
+    /// <summary>Takes a line of its output.</summary>
+    internal void Said(string line)
+    {
+        if (line.Length > 0 && line[0] != '{' && !char.IsWhiteSpace(line[0]))
+        {
+            Volatile.Write(ref _lastLine, line.Length <= MaxLine ? line : line[..MaxLine]);
         }
     }
 

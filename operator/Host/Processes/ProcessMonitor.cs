@@ -51,7 +51,15 @@ internal sealed class ProcessMonitor : IDisposable
             }
 
             var child = new ChildProcess(id, pidfd);
-            _started.Enqueue(new Watched(child, pidfd, read, new LineSplitter(line => _onLine(spec.Name, line), _time)));
+            var lines = new LineSplitter(
+                line =>
+                {
+                    child.Said(line);
+                    _onLine(spec.Name, line);
+                },
+                _time
+            );
+            _started.Enqueue(new Watched(child, pidfd, read, lines));
             Wake();
             return child;
         }

@@ -50,6 +50,16 @@ public sealed class GroupPlannerTests
         (serving.Phase, serving.Restarts, serving.Problem, serving.NotBefore).ShouldBe(
             (SlotPhase.Waiting, 1, "ended with signal 9", Now + RestartBackoff.First)
         );
+        serving.Started(new ChildProcess(2, pidfd: -1), 1, Now);
+        serving.Process!.Said("no such library");
+        serving.Process.Said("   at Program.Main()");
+        serving.Process.Said("{}");
+        serving.Exited(new ProcessExit(3, null), Now);
+        serving.Problem.ShouldBe("ended with exit code 3: no such library");
+        serving.Started(new ChildProcess(3, pidfd: -1), 1, Now);
+        serving.Problem.ShouldNotBeNull("it has not served since");
+        serving.Ready(Now);
+        serving.Problem.ShouldBeNull();
         var draining = Slot("0D");
         draining.Exited(new ProcessExit(0, null), Now);
         draining.Phase.ShouldBe(SlotPhase.Gone);

@@ -32,6 +32,28 @@ public sealed class HostOutputTests
                 "edge               2/2        4/4        150           1000         15%    0          Ready         75s",
             ]);
 
+    [Fact]
+    public void Render_OneIsDegraded_SaysWhy() =>
+        FleetTable
+            .Render(
+                [
+                    Fleet,
+                    Fleet with
+                    {
+                        Name = "roll",
+                        Phase = "Degraded",
+                        Conditions = [new("Degraded", "True", "RolloutStalled", "gw-2: died")],
+                    },
+                ],
+                DateTimeOffset.UnixEpoch + TimeSpan.FromSeconds(75),
+                200
+            )
+            .ShouldBe([
+                "NAME               GATEWAYS   BACKENDS   CONNECTIONS   CAPACITY     UTIL   DRAINING   PHASE         AGE   REASON",
+                "edge               2/2        4/4        150           1000         15%    0          Ready         75s",
+                "roll               2/2        4/4        150           1000         15%    0          Degraded      75s   RolloutStalled: gw-2: died",
+            ]);
+
     [Theory]
     [InlineData(0, "0s")]
     [InlineData(119, "119s")]

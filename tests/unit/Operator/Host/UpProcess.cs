@@ -43,8 +43,7 @@ internal sealed class UpProcess : IAsyncDisposable
                     "--http",
                     $"127.0.0.1:{HttpPort}",
                     .. arguments.Contains("--state-dir") ? [] : new[] { "--state-dir", StateDirectory },
-                    "--gateway",
-                    GatewayPath,
+                    .. arguments.Contains("--gateway") ? [] : new[] { "--gateway", GatewayPath },
                     .. arguments,
                 ]
         )

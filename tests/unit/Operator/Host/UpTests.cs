@@ -133,7 +133,7 @@ public sealed class UpTests
         await up.ReadyAsync();
         using var client = await up.ConnectAsync();
         var (hash, children) = (up.Fleet!.ConfigHash, up.Children.Count);
-        up.Edit("spec:\n", "spec:\n  paused: true\n");
+        up.Edit("spec:\n  gateway:\n", "spec:\n  paused: true\n  gateway:\n    image: mooring/gateway:next\n");
         up.Edit("replicas: 2 # gateways", "replicas: 1 # gateways");
         up.Edit("perAddress: 1000", "perAddress: 500");
         await up.UntilAsync(static fleet => fleet.Phase == "Paused", "the pause");

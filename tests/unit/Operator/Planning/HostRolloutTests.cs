@@ -1,0 +1,162 @@
+using Mooring.Operator.Entities;
+using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Scaling;
+
+namespace Mooring.Operator.Tests.Planning;
+
+/// <summary>What host mode says of gateways that do not come to serve, as looks at its processes go by.</summary>
+public sealed class HostRolloutTests
+{
+    private const string Crash = "ended with exit code 3: no such library";
+    private static readonly DateTimeOffset Start = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    private readonly ConnectionFleet _fleet = Fleets.Load(
+        """
+        apiVersion: mooring.dev/v1alpha1
+        kind: ConnectionFleet
+        metadata: {name: roll, generation: 7}
+        spec:
+          gateway: {replicas: 2, rollout: {progressDeadline: 1m}}
+          listeners: [{name: edge, protocol: TCP, port: 443, backend: app}]
+          backends: [{name: app, addresses: [{address: "10.0.0.1:80"}]}]
+        """
+    );
+    private FleetStatus? _status;
+
+    /// <summary>Processes: R serves, S has started, W waits after a crash, D drains; an o behind: of the older revision.</summary>
+    [Theory]
+    [InlineData("R R", SequencePhase.Complete, "True Serving", "False AsWanted", "Ready", null)]
+    [InlineData("Ro Ro W", SequencePhase.Surging, "False RolloutStalled", "True RolloutStalled", "Degraded", "gw-2: " + Crash)]
+    [InlineData(
+        "Ro Ro S",
+        SequencePhase.Surging,
+        "False RolloutStalled",
+        "True RolloutStalled",
+        "Degraded",
+        "gw-2: runs, and does not come to serve"
+    )]
+    [InlineData("Do Ro R W", SequencePhase.Draining, "False RolloutStalled", "True RolloutStalled", "Degraded", "gw-3: " + Crash)]
+    [InlineData("Do Do R R", SequencePhase.Draining, "True Serving", "False AsWanted", "Ready", null)]
+    [InlineData("R W", SequencePhase.Complete, "False GatewaysNotReady", "True GatewaysNotReady", "Degraded", "gw-1: " + Crash)]
+    [InlineData(
+        "W W",
+        SequencePhase.Complete,
+        "False GatewaysNotReady",
+        "True GatewaysNotReady",
+        "Degraded",
+        $"gw-0: {Crash}; gw-1: {Crash}"
+    )]
+    // Crashed ones of a revision that nobody wants any more: they only have to end.
+    [InlineData("R R Wo", SequencePhase.Draining, "True Serving", "False AsWanted", "Ready", null)]
+    [InlineData("R R D", SequencePhase.ScalingIn, "True Serving", "False AsWanted", "Ready", null)]
+    public void Status_AfterTheDeadline_SaysWhatIsMissing(
+        string processes,
+        SequencePhase phase,
+        string ready,
+        string degraded,
+        string fleetPhase,
+        string? reason
+    )
+    {
+        Look(0, processes, phase);
+        Condition(FleetConditions.Degraded).ShouldBe("False AsWanted", "its time is not over");
+        Look(59, processes, phase);
+        Condition(FleetConditions.Degraded).ShouldBe("False AsWanted", "its time is not over");
+
+        Look(60, processes, phase);
+
+        Condition(FleetConditions.Ready).ShouldBe(ready);
+        Condition(FleetConditions.Degraded).ShouldBe(degraded);
+        _status!.Phase.ShouldBe(fleetPhase);
+        if (reason is not null)
+        {
+            Message().ShouldContain(reason);
+        }
+    }
+
+    [Fact]
+    public void Status_SomethingGetsOn_StartsTheDeadlineAnew()
+    {
+        Look(0, "Ro Ro S", SequencePhase.Surging);
+        Look(50, "Ro Ro R S", SequencePhase.Surging);
+        Look(100, "Ro Ro R S", SequencePhase.Surging);
+        Condition(FleetConditions.Degraded).ShouldBe("False AsWanted");
+        Look(110, "Ro Ro R W", SequencePhase.Surging);
+        Condition(FleetConditions.Degraded).ShouldBe("True RolloutStalled");
+        _status!.Rollout!.Outdated.ShouldBe(2);
+        _status.Rollout.Updated.ShouldBe(1);
+    }
+
+    [Fact]
+    public void Status_ManifestReverted_IsReadyAtOnce()
+    {
+        Look(0, "Ro Ro W", SequencePhase.Surging);
+        Look(60, "Ro Ro W", SequencePhase.Surging);
+        _status!.Phase.ShouldBe("Degraded");
+
+        Look(61, "R R Wo", SequencePhase.Draining);
+
+        _status!.Phase.ShouldBe("Ready");
+        _status.Rollout!.LastProgressTime.ShouldBeNull();
+    }
+
+    [Theory]
+    [InlineData(3600)]
+    [InlineData(-3600)]
+    public void Shift_ClockWasSet_TheDeadlineIsAsFarAsBefore(int seconds)
+    {
+        Look(0, "Ro Ro W", SequencePhase.Surging);
+        _status = RolloutProgress.Shift(_status, TimeSpan.FromSeconds(seconds));
+        Look(seconds + 59, "Ro Ro W", SequencePhase.Surging);
+        Condition(FleetConditions.Degraded).ShouldBe("False AsWanted");
+        Look(seconds + 60, "Ro Ro W", SequencePhase.Surging);
+        Condition(FleetConditions.Degraded).ShouldBe("True RolloutStalled");
+    }
+
+    private void Look(int second, string processes, SequencePhase phase)
+    {
+        var fleet = _fleet with { Status = _status };
+        _status = FleetStatusCalculator.Calculate(
+            new StatusInput
+            {
+                Input = new FleetInput
+                {
+                    Fleet = fleet,
+                    Platform = FleetPlatform.Host,
+                    Gateways = [.. processes.Split(' ').Select(Process)],
+                },
+                Plan = FleetPlanner.Plan(new FleetInput { Fleet = fleet, Platform = FleetPlatform.Host }) with
+                {
+                    Revision = "new",
+                    Rollout = phase,
+                },
+                Now = Start.AddSeconds(second),
+            }
+        );
+    }
+
+    private static GatewayProcess Process(string text, int number) =>
+        new(
+            new SequenceGateway
+            {
+                Name = $"gw-{number}",
+                Revision = text.EndsWith('o') ? "old" : "new",
+                Stage = text[0] switch
+                {
+                    'R' => GatewayStage.Ready,
+                    'D' => GatewayStage.NotReady,
+                    _ => GatewayStage.Pending,
+                },
+                Mark = text[0] == 'D' ? new DrainMark(DrainCauses.Rollout, Start, Start, Start.AddMinutes(9)) : null,
+            },
+            text[0] == 'W' ? Crash : null
+        );
+
+    private string Condition(string type)
+    {
+        var condition = _status!.Conditions!.Single(condition => condition.Type == type);
+        return $"{condition.Status} {condition.Reason}";
+    }
+
+    private string Message() => _status!.Conditions!.Single(static condition => condition.Type == FleetConditions.Degraded).Message!;
+}
