@@ -1,4 +1,5 @@
 using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Controllers;
 using Mooring.Kubernetes.Informers;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
@@ -173,10 +174,13 @@ internal sealed class FleetCaches
     }
 
     public Task RunAsync(CancellationToken stopping) =>
-        Task.WhenAll([
-            .. Informers.Select(informer => informer.RunAsync(stopping)),
-            ServiceMonitors.RunAsync(() => Fleets.List().Exists(WantsMonitor), () => _wantingMonitors(), stopping),
-        ]);
+        Together.RunAsync(
+            [
+                .. Informers.Select(static informer => (Func<CancellationToken, Task>)informer.RunAsync),
+                token => ServiceMonitors.RunAsync(() => Fleets.List().Exists(WantsMonitor), () => _wantingMonitors(), token),
+            ],
+            stopping
+        );
 
     public Task WaitForSyncAsync(CancellationToken cancellation) =>
         Task.WhenAll(Informers.Select(informer => informer.WaitForSyncAsync(cancellation)));

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Mooring.Contracts.Processes;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
+using Mooring.Kubernetes.Controllers;
 using Mooring.Kubernetes.LeaderElection;
 using Mooring.Operator.AdminApi;
 using Mooring.Operator.AdminApi.InCluster;
@@ -78,20 +79,22 @@ internal sealed class ClusterOperator(
         {
             return Stopped;
         }
-        catch (Exception error)
-            when (error
-                    is KubeConfigException
-                        or CredentialException
-                        or KubernetesException
-                        or HttpRequestException
-                        or TimeoutException
-                        or IOException
-                        or InvalidDataException
-                        or JsonException
-                        or CryptographicException
-            )
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
-            Log.Failed(log, error.Message);
+            var isOdd =
+                error
+                is not (
+                    KubeConfigException
+                    or CredentialException
+                    or KubernetesException
+                    or HttpRequestException
+                    or TimeoutException
+                    or IOException
+                    or InvalidDataException
+                    or JsonException
+                    or CryptographicException
+                );
+            Log.Failed(log, isOdd ? error.ToString() : error.Message);
             return Failed;
         }
     }
@@ -122,19 +125,22 @@ internal sealed class ClusterOperator(
         _health.LongestReconcile = () => work.LongestReconcile;
         _health.HasSynced = () => work.HasSynced;
         using var caches = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         // The caches are filled before it leads, so that taking over costs no lists.
-        var following = Task.WhenAll(
-            work.FollowAsync(caches.Token),
-            MemoryTrim.RunAsync(TimeProvider.System, caches.Token),
-            troubles.RunAsync(caches.Token)
-        );
+        var following = FollowAsync(work, troubles, ending, caches.Token);
         try
         {
-            return await (
+            var code = await (
                 options.LeaderElect
-                    ? StandAsync(work, stopping)
-                    : LeadAsync(work, TermNumber.First(TimeProvider.System.GetUtcNow()), static () => true, stopping)
+                    ? StandAsync(work, ending.Token)
+                    : LeadAsync(work, TermNumber.First(TimeProvider.System.GetUtcNow()), static () => true, ending.Token)
             );
+            if (following.IsFaulted)
+            {
+                await following;
+            }
+
+            return code;
         }
         finally
         {
@@ -142,6 +148,28 @@ internal sealed class ClusterOperator(
             await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await (admin?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
             await health.StopAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>Without it nobody sees what there is: where it fails, the process ends, and gives up the lead before.</summary>
+    private static async Task FollowAsync(
+        FleetOperator work,
+        TroubleWatch troubles,
+        CancellationTokenSource ending,
+        CancellationToken stopping
+    )
+    {
+        try
+        {
+            await Together.RunAsync(
+                [work.FollowAsync, static token => MemoryTrim.RunAsync(TimeProvider.System, token), troubles.RunAsync],
+                stopping
+            );
+        }
+        catch
+        {
+            await ending.CancelAsync();
+            throw;
         }
     }
 

@@ -91,7 +91,7 @@ internal sealed class FleetOperator : IAsyncDisposable
 
     /// <summary>Keeps the caches right until stopped; and where there is an admin API, its certificate while another leads.</summary>
     public Task FollowAsync(CancellationToken stopping) =>
-        Task.WhenAll(_caches.RunAsync(stopping), _options.Admin is null ? Task.CompletedTask : FollowCertificateAsync(stopping));
+        Together.RunAsync(_options.Admin is null ? [_caches.RunAsync] : [_caches.RunAsync, FollowCertificateAsync], stopping);
 
     /// <summary>Reconciles and serves the stream until the term has ended.</summary>
     /// <param name="epoch">Number of the term, which fences directives.</param>
@@ -138,12 +138,15 @@ internal sealed class FleetOperator : IAsyncDisposable
         _leads = true;
         try
         {
-            await Task.WhenAll([
-                announce(),
-                .. _controllers.Select(controller => controller.RunAsync(ended)),
-                RenewAsync(ended),
-                WatchRightsAsync(ended),
-            ]);
+            await Together.RunAsync(
+                [
+                    _ => announce(),
+                    .. _controllers.Select(static controller => (Func<CancellationToken, Task>)controller.RunAsync),
+                    RenewAsync,
+                    WatchRightsAsync,
+                ],
+                ended
+            );
         }
         finally
         {
@@ -415,7 +418,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     // A right that is missing, or somebody else's Secret in the way: for people to see, as a process that does not run.
     private static bool IsFinal(Exception error) =>
         error is IOException
-        || error is KubernetesException { IsConflict: false, Code: var code } && (int)code is >= 400 and < 500 and not (408 or 429);
+        || error is KubernetesException { IsConflict: false, Code: var code } && (int)code is >= 400 and < 500 and not (401 or 408 or 429);
 
     private async Task RenewOnceAsync(CancellationToken ended)
     {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Mooring.Kubernetes.Configuration;
 
@@ -12,6 +13,18 @@ internal sealed class ConnectionHolder(ClusterConfig config, KubernetesClientOpt
     private X509Certificate2Collection? _certificates;
     private bool _disposed;
 
+    public bool IsDisposed
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _disposed;
+            }
+        }
+    }
+
+    /// <exception cref="CredentialException">No connection can be made with the client certificate.</exception>
     public HttpMessageInvoker For(Credential credential)
     {
         lock (_lock)
@@ -22,12 +35,27 @@ internal sealed class ConnectionHolder(ClusterConfig config, KubernetesClientOpt
                 return _invoker;
             }
 
+            var handler = Create(credential);
             // The old connections end with their last request; disposing only closes the idle ones.
             _invoker?.Dispose();
-            var handler = HandlerFactory.Create(config, credential.Certificates);
             options.ConfigureHandler?.Invoke(handler);
             _certificates = credential.Certificates;
             return _invoker = new HttpMessageInvoker(handler, disposeHandler: true);
+        }
+    }
+
+    private SocketsHttpHandler Create(Credential credential)
+    {
+        try
+        {
+            return HandlerFactory.Create(config, credential.Certificates);
+        }
+        catch (Exception error)
+            when (credential.Certificates is not null
+                && error is CryptographicException or ArgumentException or NotSupportedException or InvalidOperationException
+            )
+        {
+            throw new CredentialException($"the client certificate is not usable: {error.Message}", error);
         }
     }
 

@@ -6,7 +6,10 @@ namespace Mooring.Kubernetes.Client;
 /// <summary>Reads a list without needing type information for it: only its items are typed.</summary>
 internal static class ListReader
 {
-    /// <exception cref="JsonException">Not a list; the message has path and byte position.</exception>
+    /// <exception cref="JsonException">
+    /// Not a list; the message has path and byte position. One without items and version is none either: taken for an empty one, it would say that
+    /// everything was deleted.
+    /// </exception>
     public static KubernetesList<T> Read<T>(ResourceType<T> type, ReadOnlySpan<byte> json)
         where T : class, IKubernetesObject
     {
@@ -18,6 +21,7 @@ internal static class ListReader
             throw new JsonException("a list must be an object");
         }
 
+        var hasItems = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (reader.ValueTextEquals("metadata"u8))
@@ -27,6 +31,7 @@ internal static class ListReader
             }
             else if (reader.ValueTextEquals("items"u8))
             {
+                hasItems = true;
                 reader.Read();
                 ReadItems(type, ref reader, list.Items);
             }
@@ -37,7 +42,9 @@ internal static class ListReader
             }
         }
 
-        return list;
+        return hasItems && list.Metadata.ResourceVersion is { Length: > 0 }
+            ? list
+            : throw new JsonException("a list must have items and a resourceVersion");
     }
 
     private static void ReadItems<T>(ResourceType<T> type, ref Utf8JsonReader reader, List<T> items)

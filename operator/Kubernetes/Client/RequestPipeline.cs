@@ -131,6 +131,11 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
             // "The SSL connection could not be established, see inner exception" helps nobody who reads a log.
             throw new HttpRequestException(error.HttpRequestError, $"{request}: {cause.Message}", error, error.StatusCode);
         }
+        catch (ObjectDisposedException error) when (!_connections.IsDisposed)
+        {
+            // Another request has found the client certificate changed, and this one had just taken the connections of the older.
+            throw new HttpRequestException(HttpRequestError.Unknown, $"{request}: the connections were changed under it", error);
+        }
         catch (IOException error)
         {
             throw new HttpRequestException(HttpRequestError.ResponseEnded, $"{request}: {error.Message}", error);
@@ -180,7 +185,7 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
 
         if (credential.Token is { } token)
         {
-            headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+            headers.Authorization = Bearer(token);
         }
         else if (credential.Username is { } user)
         {
@@ -200,6 +205,18 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
         }
 
         return message;
+    }
+
+    private static AuthenticationHeaderValue Bearer(string token)
+    {
+        try
+        {
+            return new AuthenticationHeaderValue("Bearer", token);
+        }
+        catch (FormatException error)
+        {
+            throw new CredentialException($"the token is none that can be sent: {error.Message}", error);
+        }
     }
 
     private static void AddImpersonation(HttpRequestHeaders headers, Impersonation other)

@@ -117,6 +117,7 @@ public sealed partial class Controller<TEntity> : IDisposable
     }
 
     /// <summary>Waits for the informers' first lists, then works until cancelled; work under way is cancelled and waited for.</summary>
+    /// <remarks>What fails a worker itself, and not what it works at, ends the others too and is thrown: with fewer workers nobody would notice.</remarks>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
@@ -126,8 +127,11 @@ public sealed partial class Controller<TEntity> : IDisposable
                 await informer.WaitForSyncAsync(cancellationToken);
             }
 
-            await Task.WhenAll(
-                Enumerable.Range(0, _options.Workers).Select(_ => Task.Run(() => WorkAsync(cancellationToken), cancellationToken))
+            await Together.RunAsync(
+                Enumerable
+                    .Range(0, _options.Workers)
+                    .Select(_ => (Func<CancellationToken, Task>)(token => Task.Run(() => WorkAsync(token), CancellationToken.None))),
+                cancellationToken
             );
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }

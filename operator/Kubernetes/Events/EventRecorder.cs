@@ -215,7 +215,11 @@ public sealed partial class EventRecorder : IAsyncDisposable
                 await send();
                 return true;
             }
-            catch (Exception error) when (error is not (OperationCanceledException or OutOfMemoryException))
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                throw;
+            }
+            catch (Exception error) when (error is not OutOfMemoryException)
             {
                 var refused = error is KubernetesException { Code: < HttpStatusCode.InternalServerError } or ArgumentException;
                 if (refused || tries >= _options.MaxTries)

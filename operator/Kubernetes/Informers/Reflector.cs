@@ -20,6 +20,8 @@ internal sealed partial class Reflector<T>(
     // A watch that ends sooner than this without an event counts as a failure, or a broken server would be asked in a tight loop.
     private static readonly TimeSpan ShortWatch = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan LongestAsked = TimeSpan.FromMinutes(5);
+
     private readonly Backoff _backoff = new(options.MinBackoff, options.MaxBackoff, jitter: 1);
     private readonly TimeProvider _time = client.Time;
     private readonly string _loop = $"informer {type.QualifiedName}";
@@ -164,7 +166,8 @@ internal sealed partial class Reflector<T>(
         var delay = pause ? _backoff.Next() : TimeSpan.Zero;
         if (error is KubernetesException { RetryAfter: { } asked } && asked > delay)
         {
-            delay = asked;
+            // A server may ask for anything: for more than a timer can wait, too, which would end this loop.
+            delay = asked < LongestAsked ? asked : LongestAsked;
         }
 
         if (how is "list" or "error")

@@ -29,10 +29,12 @@ public sealed partial class LeaderElector
     private volatile Leadership? _leadership;
     private volatile string _leader = "";
 
-    /// <exception cref="ArgumentException">The options contradict each other.</exception>
+    /// <exception cref="ArgumentException">The options contradict each other, or no Lease can have the name.</exception>
     public LeaderElector(KubernetesClient client, LeaderElectionOptions options, ILoggerFactory? loggers = null)
     {
         _options = options.Checked();
+        // Else every try would fail of it, and be tried again.
+        _ = Resources.Leases.Path(_options.Namespace, _options.Name);
         _time = client.Time;
         _logger = (ILogger?)loggers?.CreateLogger<LeaderElector>() ?? NullLogger.Instance;
         _lease = new LeaseLock(client, _options, _time);
@@ -98,9 +100,13 @@ public sealed partial class LeaderElector
                     return new Leadership(term, sent, sentAt, _options.RenewDeadline, _time);
                 }
             }
-            catch (Exception error) when (IsTransient(error))
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                LogFailed(_options.Name, "take", error.Message);
+                throw;
+            }
+            catch (Exception error) when (error is not OutOfMemoryException)
+            {
+                LogFailed(_options.Name, "take", Text(error));
             }
 
             // Spread, so that those who wait do not all ask at once.
@@ -158,28 +164,31 @@ public sealed partial class LeaderElector
 
             var sent = _time.GetTimestamp();
             var sentAt = _time.GetUtcNow();
+            bool renewed;
             try
             {
-                if (!await _lease.RenewAsync(cancellationToken))
-                {
-                    SeeLeader();
-                    return;
-                }
-
-                LoopActivity.Note(Loop, _time);
-
-                if (!leadership.Renew(sent, sentAt))
-                {
-                    return;
-                }
+                renewed = await _lease.RenewAsync(cancellationToken);
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception error) when (IsTransient(error))
+            catch (Exception error) when (error is not OutOfMemoryException)
             {
-                LogFailed(_options.Name, "renew", error.Message);
+                LogFailed(_options.Name, "renew", Text(error));
+                continue;
+            }
+
+            if (!renewed)
+            {
+                SeeLeader();
+                return;
+            }
+
+            LoopActivity.Note(Loop, _time);
+            if (!leadership.Renew(sent, sentAt))
+            {
+                return;
             }
         }
     }
@@ -197,9 +206,9 @@ public sealed partial class LeaderElector
             await _lease.ReleaseAsync(limit.Token);
             SeeLeader();
         }
-        catch (Exception error) when (IsTransient(error) || error is OperationCanceledException)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
-            LogFailed(_options.Name, "release", error.Message);
+            LogFailed(_options.Name, "release", Text(error));
         }
     }
 
@@ -218,15 +227,19 @@ public sealed partial class LeaderElector
         }
     }
 
-    // Whatever the server or the network does, standing goes on; what a programmer did wrong surfaces.
-    private static bool IsTransient(Exception error) =>
+    // Whatever comes of a try, standing goes on: what an answer or a credential that is no good leads to, nobody can list. A leader that cannot renew ends
+    // by its deadline, and by nothing else. What is nobody's fault but ours is told with its place.
+    private static string Text(Exception error) =>
         error
             is KubernetesException
                 or HttpRequestException
                 or TimeoutException
                 or IOException
+                or InvalidDataException
                 or Configuration.CredentialException
-                or System.Text.Json.JsonException;
+                or System.Text.Json.JsonException
+            ? error.Message
+            : error.ToString();
 
     [LoggerMessage(20, LogLevel.Information, "{Identity} leads {Lease}, term {Epoch}")]
     private partial void LogLeads(string identity, string lease, int epoch);

@@ -6,7 +6,8 @@ namespace Mooring.Kubernetes.LeaderElection;
 /// <summary>The lease as this process sees it: reads, takes, renews and releases it. Not thread-safe.</summary>
 /// <remarks>
 /// How old someone else's lease is, is measured on the local monotonic clock from when its present state was first seen here; the times
-/// written in it are for people, since clocks differ between machines.
+/// written in it are for people, since clocks differ between machines. An answer counts only where it says what the API server says of this lease:
+/// something in between that answers 200 to everything must neither make a leader nor keep one.
 /// </remarks>
 internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions options, TimeProvider time)
 {
@@ -27,6 +28,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
 
     /// <summary>Takes the lease if it is free, expired or this process's own from before. Returns the term's number; null when another holds it.</summary>
     /// <exception cref="KubernetesException">Also a conflict, when another was faster.</exception>
+    /// <exception cref="InvalidDataException">The answer is not of this lease, or not to what was asked.</exception>
     public async Task<int?> TryTakeAsync(CancellationToken cancellationToken)
     {
         await ReadAsync(cancellationToken);
@@ -57,6 +59,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
     }
 
     /// <summary>Renews the lease that this process holds. Returns false when another holds it.</summary>
+    /// <inheritdoc cref="TryTakeAsync" path="/exception"/>
     public async Task<bool> RenewAsync(CancellationToken cancellationToken)
     {
         try
@@ -128,7 +131,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
         try
         {
             var request = Request(HttpMethod.Get, "get", type.Path(options.Namespace, options.Name));
-            See(type.Read(await client.SendAsync(request, cancellationToken)));
+            See(Read(await client.SendAsync(request, cancellationToken)));
         }
         catch (KubernetesException error) when (error.IsNotFound)
         {
@@ -149,21 +152,41 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
             Body = Resources.Leases.Write(lease),
             ContentType = "application/json",
         };
-        See(Resources.Leases.Read(await client.SendAsync(request, cancellationToken)));
+        See(Confirmed(Read(await client.SendAsync(request, cancellationToken)), lease.Spec));
     }
 
     // The version makes it a compare-and-set.
     private async Task WriteAsync(LeaseSpec spec, CancellationToken cancellationToken)
     {
         var lease = Resources.Leases.Clone(_seen!);
+        var before = lease.Metadata.ResourceVersion;
         lease.Spec = spec;
         var request = Request(HttpMethod.Put, "update", Resources.Leases.Path(options.Namespace, options.Name)) with
         {
             Body = Resources.Leases.Write(lease),
             ContentType = "application/json",
         };
-        See(Resources.Leases.Read(await client.SendAsync(request, cancellationToken)));
+        var written = Confirmed(Read(await client.SendAsync(request, cancellationToken)), spec);
+        if (written.Metadata.ResourceVersion == before)
+        {
+            throw new InvalidDataException($"the answer to an update of the lease {options.Name} is of its version before");
+        }
+
+        See(written);
     }
+
+    private Lease Read(byte[] json)
+    {
+        var lease = Resources.Leases.Read(json);
+        return lease is { Metadata: { Name: { } name, ResourceVersion.Length: > 0 } } && name == options.Name
+            ? lease
+            : throw new InvalidDataException($"the answer is not the lease {options.Name}");
+    }
+
+    private Lease Confirmed(Lease written, LeaseSpec wanted) =>
+        (written.Spec?.HolderIdentity ?? "") == (wanted.HolderIdentity ?? "") && written.Spec?.LeaseTransitions == wanted.LeaseTransitions
+            ? written
+            : throw new InvalidDataException($"the answer does not say that the lease {options.Name} was written");
 
     private void See(Lease? lease)
     {

@@ -114,10 +114,9 @@ internal sealed class TroubleWatch(
         {
             _uid = (await client.FindAsync(Resources.Leases, ns, lease, limit.Token))?.Metadata.Uid;
         }
-        catch (Exception error)
-            when (error is KubernetesException or HttpRequestException or TimeoutException or OperationCanceledException)
+        catch (Exception error) when (error is not OutOfMemoryException)
         {
-            // The one known from before, if any.
+            // The one known from before, if any: whatever was answered, what it is about has to be told.
         }
 
         return new ObjectReference

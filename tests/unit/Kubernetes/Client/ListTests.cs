@@ -71,6 +71,17 @@ public sealed class ListTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("{}")]
+    [InlineData("""{"kind":"Status","status":"Success"}""")]
+    [InlineData("""{"metadata":{"resourceVersion":"7"}}""")]
+    [InlineData("""{"items":[]}""")]
+    public async Task List_AnswerWithoutItemsOrVersion_IsNoEmptyList(string body)
+    {
+        _api.AddFault(new Fault { Status = 200, Body = body });
+        await Should.ThrowAsync<System.Text.Json.JsonException>(_client.ListAsync(Kind, "ns"));
+    }
+
+    [Theory]
     [InlineData("app=even", 13)]
     [InlineData("app!=even", 12)]
     [InlineData("app in (even,odd)", 25)]

@@ -46,6 +46,30 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task WorkerThatFails_EndsTheRest_AndIsThrown()
+    {
+        _recorder.OnReconcile = static _ => throw new InvalidOperationException("no");
+        var slips = 0;
+        Start(
+            options: new ControllerOptions
+            {
+                Workers = 2,
+                Failed = (_, _, _) =>
+                {
+                    if (Interlocked.Increment(ref slips) == 1)
+                    {
+                        throw new ArgumentException("a slip");
+                    }
+                },
+            }
+        );
+        var running = _running[^1];
+        _api.Put(Collection, Json("a"));
+        (await Should.ThrowAsync<ArgumentException>(running.WaitAsync(Deadline))).Message.ShouldBe("a slip");
+        _running.Remove(running);
+    }
+
+    [Fact]
     public async Task Failure_ComesBack_UntilItSucceeds()
     {
         var failures = 0;

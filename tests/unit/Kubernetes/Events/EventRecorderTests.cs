@@ -189,6 +189,20 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task RequestThatGivesUpByItself_EndsNothing()
+    {
+        var credentials = new GivingUp { Times = 1 };
+        using var client = Widgets.Client(_api, credentials: credentials);
+        await using var recorder = new EventRecorder(
+            client,
+            new EventRecorderOptions { ReportingController = "test.dev/controller", RetryDelay = TimeSpan.FromMilliseconds(10) }
+        );
+        recorder.Publish(About("a"), EventType.Normal, "Scaled", "Scaling", "");
+        (await EventsAsync(1)).Single().Regarding!.Name.ShouldBe("a");
+        credentials.Times.ShouldBeLessThan(0);
+    }
+
+    [Fact]
     public async Task LongTexts_AreCut_BetweenCharacters()
     {
         await using var recorder = Make();
@@ -260,4 +274,16 @@ public sealed class EventRecorderTests : IAsyncLifetime
 
     private Task SeriesAsync(int count) =>
         Until.TrueAsync(async () => (await ListAsync()).Any(one => one.Series?.Count == count), Deadline, $"a series of {count}");
+
+    private sealed class GivingUp : Mooring.Kubernetes.Configuration.ICredentialSource
+    {
+        public int Times { get; set; }
+
+        public ValueTask<Mooring.Kubernetes.Configuration.Credential> GetAsync(CancellationToken cancellationToken) =>
+            Times-- > 0
+                ? throw new TaskCanceledException("gave up by itself")
+                : ValueTask.FromResult(Mooring.Kubernetes.Configuration.Credential.None);
+
+        public bool Invalidate(Mooring.Kubernetes.Configuration.Credential refused) => false;
+    }
 }

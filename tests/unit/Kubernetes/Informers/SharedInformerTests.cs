@@ -256,6 +256,24 @@ public sealed class SharedInformerTests : IAsyncLifetime
         informer.Cache.Find("ns", "a")!.Spec.ShouldBeNull();
     }
 
+    [Fact]
+    public async Task ServerThatAsksForSixtyYears_IsAskedAgainAfterFiveMinutes()
+    {
+        _api.Put(Collection, Json("a"));
+        _api.AddFault(new Fault { Status = 503, RetryAfter = 2_000_000_000 });
+        var time = new ManualTime();
+        using var client = Widgets.Client(_api, time: time);
+        var informer = new SharedInformer<Widget>(client, Kind, new SharedInformerOptions<Widget> { ResyncPeriod = TimeSpan.Zero });
+        var running = informer.RunAsync(_stop.Token);
+        _running.Add(running);
+        await Until.TrueAsync(() => running.IsCompleted || (Lists() == 1 && time.SetTimers == 1), Deadline, "the pause");
+        running.IsCompleted.ShouldBeFalse();
+
+        time.Advance(TimeSpan.FromMinutes(5));
+
+        await informer.WaitForSyncAsync(_stop.Token).WaitAsync(Deadline);
+    }
+
     private async Task<SharedInformer<Widget>> StartAsync(SharedInformerOptions<Widget>? options = null)
     {
         options = (options ?? new SharedInformerOptions<Widget>()) with { MinBackoff = TimeSpan.FromMilliseconds(20) };

@@ -53,6 +53,26 @@ public sealed class TroubleTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task LeaseThatCannotBeRead_KeepsNothingFromBeingTold()
+    {
+        PutFleet(_api);
+        _api.AddFault(
+            new Fault
+            {
+                Match = static request => request.Path.EndsWith("/leases/lease", StringComparison.Ordinal),
+                Times = int.MaxValue,
+                Status = 200,
+                Body = "<html>log in first</html>",
+            }
+        );
+        _api.AddFault(new Fault { Times = 6, Hang = true });
+        await using var @operator = Start(_api, troubles: Limits);
+
+        await Until.TrueAsync(() => Has("ApiServerAway"), Patience, "the event");
+        await RecoveredAsync("ApiServerAway");
+    }
+
+    [Fact]
     public async Task SlowServer_IsTold_AndWhenItIsOver()
     {
         PutFleet(_api);
