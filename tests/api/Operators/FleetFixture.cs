@@ -8,8 +8,11 @@ internal sealed class FleetFixture : IAsyncDisposable
 {
     private readonly StandInKubelet _kubelet;
 
-    private FleetFixture(TestCluster cluster, string ns, OperatorProcess @operator, StandInKubelet kubelet) =>
-        (Cluster, Namespace, Operator, _kubelet) = (cluster, ns, @operator, kubelet);
+    private FleetFixture(TestCluster cluster, string ns, OperatorProcess @operator, Func<JsonNode, bool> runs)
+    {
+        (Cluster, Namespace, Operator) = (cluster, ns, @operator);
+        _kubelet = new StandInKubelet(cluster, ns, pod => pod["metadata"]!["deletionTimestamp"] is null ? runs(pod) : MayGo(pod));
+    }
 
     public TestCluster Cluster { get; }
 
@@ -18,6 +21,9 @@ internal sealed class FleetFixture : IAsyncDisposable
     public OperatorProcess Operator { get; }
 
     public Kubectl Kubectl => Cluster.Kubectl;
+
+    /// <summary>Which of the pods that are to go are gone. Default: all, at once.</summary>
+    public Func<JsonNode, bool> MayGo { get; set; } = static _ => true;
 
     public static string Quickstart => File.ReadAllText(RepositoryRoot.File("config", "samples", "quickstart.yaml"));
 
@@ -46,12 +52,7 @@ internal sealed class FleetFixture : IAsyncDisposable
         var role = await OperatorRole.CreateAsync(cluster);
         await prepare(role);
         var @operator = await OperatorProcess.StartAsync(cluster, role, ["--namespace", ns, .. arguments]);
-        return new FleetFixture(
-            cluster,
-            ns,
-            @operator,
-            new StandInKubelet(cluster, ns, pod => runs(pod) || pod["metadata"]!["deletionTimestamp"] is not null)
-        );
+        return new FleetFixture(cluster, ns, @operator, runs);
     }
 
     /// <summary>Applies the quickstart and waits until it is ready.</summary>

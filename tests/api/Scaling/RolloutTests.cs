@@ -63,6 +63,38 @@ public sealed class RolloutTests(SharedCluster shared)
     }
 
     [ClusterFact]
+    public async Task Deletion_AmidAScaleIn_KeepsThePaceOverAllGatewaysTogether()
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        await fleet.Kubectl.ApplyAsync(Manifest(5), fleet.Namespace);
+        await fleet.WaitReadyAsync("roll");
+        await using var gateways = new StandInGateways(
+            fleet.Kubectl,
+            fleet.Namespace,
+            "roll",
+            () => fleet.Operator.StreamPort,
+            first: 5,
+            each: 120
+        )
+        {
+            // Of the two that are wanted by then each would take its half, while those that drain already have all of it.
+            Alone = (Rate / 2, TimeSpan.FromMilliseconds(500)),
+        };
+        fleet.MayGo = pod => gateways.Connections.GetValueOrDefault((string)pod["metadata"]!["name"]!) == 0;
+        await SpeakingAsync(gateways, 5);
+        await fleet.Kubectl.RunAsync("scale", "fleet", "roll", "--replicas=2", "-n", fleet.Namespace);
+        await Eventually.HoldsAsync(() => Task.FromResult(gateways.Closes.Count > 30 ? null : "it does not close"), Patience);
+
+        await fleet.Kubectl.RunAsync("delete", "fleet", "roll", "-n", fleet.Namespace, "--timeout=180s");
+
+        gateways.Closes.Count.ShouldBe(600, "it goes once nobody is left");
+        gateways.Connections.Values.ShouldAllBe(static left => left == 0);
+        gateways.PeakPerSecond().ShouldBeLessThanOrEqualTo(Rate + 5, "each of five stand-ins may be one ahead");
+        // Not at a crawl either: what one that is empty leaves over is the others'.
+        gateways.Took().TotalSeconds.ShouldBeLessThan(600 / (Rate * 0.9) * 2);
+    }
+
+    [ClusterFact]
     public async Task ScaleIn_LeaderKilledInTheMiddle_TheNextGoesOnWhereItStopped()
     {
         var ns = await shared.Cluster.CreateNamespaceAsync("handed");

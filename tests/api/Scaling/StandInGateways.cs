@@ -21,6 +21,7 @@ internal sealed class StandInGateways : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, Task> _running = new();
     private readonly ConcurrentDictionary<string, byte> _serving = new();
+    private readonly ConcurrentDictionary<string, long> _ending = new();
     private readonly Task _watching;
 
     /// <param name="port">Of the leading operator's stream, at present.</param>
@@ -38,6 +39,12 @@ internal sealed class StandInGateways : IAsyncDisposable
     /// <summary>Clients that are sent away come back at once, to any gateway that serves, by chance as a Service has it. Default: they stay away.</summary>
     public bool ClientsReturn { get; init; }
 
+    /// <summary>
+    /// Closes per second of one whose pod is to go, until it is told another pace, and how long it waits before: as a gateway drains by itself at SIGTERM. Null:
+    /// they do only as they are told. Default null.
+    /// </summary>
+    public (double PerSecond, TimeSpan LameDuck)? Alone { get; init; }
+
     /// <summary>Shed orders so far, each as the gateway took it.</summary>
     public ConcurrentQueue<(string Gateway, DirectiveMessage Order)> Sheds { get; } = new();
 
@@ -46,6 +53,9 @@ internal sealed class StandInGateways : IAsyncDisposable
 
     /// <summary>Gateways whose stream is open, and that have reported.</summary>
     public int Speaking;
+
+    /// <summary>From the first close to the last.</summary>
+    public TimeSpan Took() => Stopwatch.GetElapsedTime(Closes.Min(), Closes.Max());
 
     public int PeakPerSecond()
     {
@@ -84,6 +94,10 @@ internal sealed class StandInGateways : IAsyncDisposable
                     var name = (string)pod!["metadata"]!["name"]!;
                     var begin = _running.Count < _first ? _each : 0;
                     _ = _running.GetOrAdd(name, _ => Task.Run(() => LiveAsync(name, begin)));
+                    if (Alone is not null && pod["metadata"]!["deletionTimestamp"] is not null)
+                    {
+                        _ = _ending.TryAdd(name, Stopwatch.GetTimestamp());
+                    }
                 }
             }
             catch (InvalidOperationException)
@@ -150,9 +164,13 @@ internal sealed class StandInGateways : IAsyncDisposable
                     return;
                 }
 
+                // What is to end lets itself be told how fast, and nothing else.
                 if (
-                    state.Directive is null
-                    || (directive.Epoch, directive.Sequence).CompareTo((state.Directive.Epoch, state.Directive.Sequence)) > 0
+                    (directive.Kind == DirectiveKind.Drain || !_ending.ContainsKey(pod))
+                    && (
+                        state.Directive is null
+                        || (directive.Epoch, directive.Sequence).CompareTo((state.Directive.Epoch, state.Directive.Sequence)) > 0
+                    )
                 )
                 {
                     state.Directive = directive;
@@ -166,12 +184,7 @@ internal sealed class StandInGateways : IAsyncDisposable
                 news = true;
             }
 
-            var (pace, left) = state.Directive switch
-            {
-                { Kind: DirectiveKind.Drain } drain => (drain.ClosesPerSecond, 0),
-                { Kind: DirectiveKind.Shed } shed => (shed.ClosesPerSecond, shed.TargetConnections ?? int.MaxValue),
-                _ => (0, 0),
-            };
+            var (pace, left) = Pace(pod, state.Directive);
             state.Budget = Math.Min(1 + (pace * 0.1), state.Budget + (pace * clock.Elapsed.TotalSeconds * 0.9));
             clock.Restart();
             while (pace > 0 && state.Budget >= 1 && Connections[pod] > left)
@@ -194,11 +207,24 @@ internal sealed class StandInGateways : IAsyncDisposable
         }
     }
 
+    private (double PerSecond, int Left) Pace(string pod, DirectiveMessage? directive) =>
+        directive switch
+        {
+            { Kind: DirectiveKind.Drain } drain => (drain.ClosesPerSecond, 0),
+            _ when _ending.TryGetValue(pod, out var since) => (
+                Stopwatch.GetElapsedTime(since) < Alone!.Value.LameDuck ? 0 : Alone.Value.PerSecond,
+                0
+            ),
+            { Kind: DirectiveKind.Shed } shed => (shed.ClosesPerSecond, shed.TargetConnections ?? int.MaxValue),
+            _ => (0, 0),
+        };
+
     private ReportMessage Report(string pod, State state)
     {
         var connections = state.Reported = Connections[pod];
         var now = state.Directive?.Kind switch
         {
+            _ when _ending.ContainsKey(pod) => connections == 0 ? GatewayState.Drained : GatewayState.Draining,
             DirectiveKind.Cordon => GatewayState.Cordoned,
             DirectiveKind.Drain => connections == 0 ? GatewayState.Drained : GatewayState.Draining,
             _ => GatewayState.Serving,
@@ -219,7 +245,7 @@ internal sealed class StandInGateways : IAsyncDisposable
             DirectiveSequence = state.Directive?.Sequence ?? 0,
             Connections = connections,
             Capacity = Capacity,
-            ClosesPerSecond = state.Directive is { Kind: DirectiveKind.Drain or DirectiveKind.Shed } order ? order.ClosesPerSecond : 0,
+            ClosesPerSecond = Pace(pod, state.Directive).PerSecond,
         };
     }
 
