@@ -9,38 +9,55 @@ namespace Mooring.Kubernetes.Client;
 internal sealed class ConnectionHolder(ClusterConfig config, KubernetesClientOptions options) : IDisposable
 {
     private readonly Lock _lock = new();
-    private HttpMessageInvoker? _invoker;
+    private Connections? _current;
     private X509Certificate2Collection? _certificates;
     private bool _disposed;
 
-    public bool IsDisposed
+    /// <summary>Sends by the connections of this credential's certificate, and returns as soon as the headers of the answer are there.</summary>
+    /// <exception cref="CredentialException">No connection can be made with the client certificate.</exception>
+    public async Task<HttpResponseMessage> SendAsync(Credential credential, HttpRequestMessage message, CancellationToken cancellationToken)
     {
-        get
+        var connections = Take(credential);
+        try
         {
-            lock (_lock)
-            {
-                return _disposed;
-            }
+            return await connections.Invoker.SendAsync(message, cancellationToken);
+        }
+        finally
+        {
+            Leave(connections);
         }
     }
 
-    /// <exception cref="CredentialException">No connection can be made with the client certificate.</exception>
-    public HttpMessageInvoker For(Credential credential)
+    private Connections Take(Credential credential)
     {
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            if (_invoker is not null && ReferenceEquals(_certificates, credential.Certificates))
+            if (_current is null || !ReferenceEquals(_certificates, credential.Certificates))
             {
-                return _invoker;
+                var handler = Create(credential);
+                options.ConfigureHandler?.Invoke(handler);
+                if (_current is { } older)
+                {
+                    older.IsRetired = true;
+                    older.DisposeIfDone();
+                }
+
+                _certificates = credential.Certificates;
+                _current = new Connections(new HttpMessageInvoker(handler, disposeHandler: true));
             }
 
-            var handler = Create(credential);
-            // The old connections end with their last request; disposing only closes the idle ones.
-            _invoker?.Dispose();
-            options.ConfigureHandler?.Invoke(handler);
-            _certificates = credential.Certificates;
-            return _invoker = new HttpMessageInvoker(handler, disposeHandler: true);
+            _current.Users++;
+            return _current;
+        }
+    }
+
+    private void Leave(Connections connections)
+    {
+        lock (_lock)
+        {
+            connections.Users--;
+            connections.DisposeIfDone();
         }
     }
 
@@ -64,7 +81,28 @@ internal sealed class ConnectionHolder(ClusterConfig config, KubernetesClientOpt
         lock (_lock)
         {
             _disposed = true;
-            _invoker?.Dispose();
+            _current?.Invoker.Dispose();
+        }
+    }
+
+    /// <summary>Those of one certificate. Changed under the holder's lock.</summary>
+    private sealed class Connections(HttpMessageInvoker invoker)
+    {
+        public HttpMessageInvoker Invoker => invoker;
+
+        /// <summary>Requests that have taken them and have no answer yet: to those they must not be disposed of.</summary>
+        public int Users { get; set; }
+
+        /// <summary>Others have come in their place.</summary>
+        public bool IsRetired { get; set; }
+
+        // What is still being answered goes on; disposing only closes the idle ones.
+        public void DisposeIfDone()
+        {
+            if (IsRetired && Users == 0)
+            {
+                invoker.Dispose();
+            }
         }
     }
 }

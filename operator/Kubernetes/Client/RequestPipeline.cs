@@ -109,7 +109,7 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
         KubernetesMetrics.RequestStarted(request.Verb, request.Resource);
         try
         {
-            response = await _connections.For(credential).SendAsync(message, either.Token);
+            response = await _connections.SendAsync(credential, message, either.Token);
             code = ((int)response.StatusCode).ToString(CultureInfo.InvariantCulture);
             activity?.SetTag("http.response.status_code", (int)response.StatusCode);
             var whole = readBody || !response.IsSuccessStatusCode;
@@ -130,11 +130,6 @@ internal sealed partial class RequestPipeline(ClusterConfig config, KubernetesCl
         {
             // "The SSL connection could not be established, see inner exception" helps nobody who reads a log.
             throw new HttpRequestException(error.HttpRequestError, $"{request}: {cause.Message}", error, error.StatusCode);
-        }
-        catch (ObjectDisposedException error) when (!_connections.IsDisposed)
-        {
-            // Another request has found the client certificate changed, and this one had just taken the connections of the older.
-            throw new HttpRequestException(HttpRequestError.Unknown, $"{request}: the connections were changed under it", error);
         }
         catch (IOException error)
         {

@@ -111,6 +111,22 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
         }
     }
 
+    [Fact]
+    public async Task RotationAmidRequests_CostsNoneOfThem()
+    {
+        using var one = _authority.Issue("one");
+        using var two = _authority.Issue("two");
+        using var client = new KubernetesClient(
+            Config() with
+            {
+                Credentials = new Alternating([one], [two]),
+            },
+            new KubernetesClientOptions { QueriesPerSecond = 0 }
+        );
+        var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => Task.Run(() => AskAsync(client))));
+        answers.ShouldAllBe(static answer => answer.StartsWith("CN=one ") || answer.StartsWith("CN=two "));
+    }
+
     private static async Task<string> AskAsync(KubernetesClient client) =>
         System.Text.Encoding.UTF8.GetString(await client.GetRawAsync("/version"));
 
@@ -121,4 +137,15 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
     }
 
     private ClusterConfig Config() => new() { Server = _address, CertificateAuthorities = [_authority.Certificate] };
+
+    /// <summary>Another certificate for each few requests.</summary>
+    private sealed class Alternating(X509Certificate2Collection one, X509Certificate2Collection two) : ICredentialSource
+    {
+        private int _asked;
+
+        public ValueTask<Credential> GetAsync(CancellationToken cancellationToken) =>
+            ValueTask.FromResult(new Credential { Certificates = Interlocked.Increment(ref _asked) / 8 % 2 == 0 ? one : two });
+
+        public bool Invalidate(Credential refused) => false;
+    }
 }
