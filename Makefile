@@ -120,12 +120,13 @@ RUNTIME := linux-$(patsubst aarch64,arm64,$(patsubst x86_64,x64,$(shell uname -m
 .PHONY: bench-million
 bench-million: sdk ## A million idle WebSockets in one fleet on this host, about 20 minutes and 16 GiB (QUICK=1: 50,000, 2 minutes)
 	@.ci/install bench
-	@for project in operator/Mooring.Operator gateway/Mooring.Gateway tests/benchmarks/Mooring.Benchmarks; do \
+	@.ci/publish gateway/Mooring.Gateway.csproj $(abspath $(AHEAD))/Mooring.Gateway
+	@for project in operator/Mooring.Operator tests/benchmarks/Mooring.Benchmarks; do \
 		dotnet publish $$project.csproj --configuration Release --runtime $(RUNTIME) --no-self-contained --nologo --verbosity quiet \
 			-p:Quick=true -p:PublishReadyToRun=true -p:DebugType=none -p:GenerateDocumentationFile=false \
-			--artifacts-path $(AHEAD)/build --output $(AHEAD)/$$(basename $$project | sed 's/Mooring.Gateway/Mooring.Operator/'); done
+			--artifacts-path $(AHEAD)/build --output $(AHEAD)/$$(basename $$project); done
 	@unshare $(if $(filter-out 0,$(shell id -u)),--map-root-user) --net -- sh -c 'ip link set lo up && exec env DOTNET_TieredCompilation=0 "$$0" "$$@"' \
-		$(AHEAD)/Mooring.Benchmarks/Mooring.Benchmarks million --operator $(abspath $(AHEAD))/Mooring.Operator/operator $(if $(QUICK),--quick) $(ARGS)
+		$(AHEAD)/Mooring.Benchmarks/Mooring.Benchmarks million --operator $(abspath $(AHEAD))/Mooring.Operator/operator --gateway $(abspath $(AHEAD))/Mooring.Gateway/gateway $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: lint
 lint: sdk ## Check the format (the analyzers run in the build)

@@ -52,6 +52,9 @@ internal sealed record EngineOptions
     /// <summary>Told when active checks put an endpoint out (with why) or back (null). On any thread.</summary>
     public Action<EndpointState, string?>? EndpointTurned { get; init; }
 
+    /// <summary>For what is done from time to time: checks of backends, names that are resolved, a look at memory and at the country database.</summary>
+    public TimeProvider Timers { get; init; } = TimeProvider.System;
+
     /// <summary>For what goes by the wall clock: ticket keys.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

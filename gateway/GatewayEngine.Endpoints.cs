@@ -153,7 +153,7 @@ internal sealed partial class GatewayEngine
     /// <summary>Keeps the endpoints that come from DNS up to date.</summary>
     private async Task ResolveAsync(CancellationToken cancel)
     {
-        var guard = new FaultGuard("names of backends", TimeProvider.System);
+        var guard = new FaultGuard("names of backends", _options.Timers);
         try
         {
             while (true)

@@ -76,7 +76,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
 
         Arrivals = new ArrivalDesk(_state, _table, _loops, _endpoints, name => HasRoomForBackend(name) ? BackendIndex(name) : null);
         _geo = new GeoKeeper(_loops, options.GeoDatabaseOpened);
-        _geoWatching = _geo.RunAsync(GeoKeeper.Interval, TimeProvider.System, _stop.Token);
+        _geoWatching = _geo.RunAsync(GeoKeeper.Interval, options.Timers, _stop.Token);
         _resolving = Task.Run(() => ResolveAsync(_stop.Token));
         var keeper = new BackendKeeper(
             () => _state.Backends.Values,
@@ -85,11 +85,11 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             new ActiveChecker(options.EndpointTurned, Random.Shared),
             new EndpointDrainer(SendAwayAsync, static () => TimeSpan.FromMicroseconds(EventLoop.Clock()), Random.Shared),
             () => Snapshot?.Config.Drain.Jitter ?? TimeSpan.Zero,
-            TimeProvider.System
+            options.Timers
         );
         _keeping = Task.Run(() => keeper.RunAsync(_stop.Token));
         _overload = new OverloadKeeper(options.Memory ?? new MemoryGauge("/sys/fs/cgroup", "/proc/self").Read, _state);
-        _overloadWatching = Task.Run(() => _overload.RunAsync(TimeProvider.System, _stop.Token));
+        _overloadWatching = Task.Run(() => _overload.RunAsync(options.Timers, _stop.Token));
     }
 
     /// <summary>RLIMIT_NOFILE in force.</summary>

@@ -13,8 +13,12 @@ internal sealed class RegistryAgent : IAsyncDisposable
 {
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan LeaseTick = TimeSpan.FromMilliseconds(25);
+
+    /// <summary>Between two looks at what nobody says: the gateway's state, the limit, the connection.</summary>
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    /// <summary>And at least, however pressing it is.</summary>
+    private static readonly TimeSpan ShortTick = TimeSpan.FromMilliseconds(25);
 
     /// <summary>Within this every gateway has noticed that the registry is back, and has said what it owns.</summary>
     private static readonly TimeSpan SettleTime = TimeSpan.FromSeconds(5);
@@ -31,6 +35,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
     private readonly GatewayLog _log;
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _stop = new();
+    private readonly FleetShare _share;
     private readonly Task _running;
     private Known? _known;
     private FleetCapacityConfig? _limit;
@@ -42,9 +47,11 @@ internal sealed class RegistryAgent : IAsyncDisposable
     private long _connects;
     private long _nextBeat;
     private bool _beatSoon;
+    private TaskCompletionSource _wake = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="registry">Disposed of by this.</param>
     /// <param name="ttl">Of this gateway's entry.</param>
+    /// <param name="share">That the leases are of.</param>
     /// <param name="leases">Used by this alone.</param>
     /// <param name="limit">Of the whole fleet; null: none. In force when this returns.</param>
     /// <param name="record">This gateway, now. Cheap.</param>
@@ -54,6 +61,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
     public RegistryAgent(
         IFleetRegistry registry,
         TimeSpan ttl,
+        FleetShare share,
         LeaseKeeper leases,
         FleetCapacityConfig? limit,
         Func<GatewayRecord> record,
@@ -62,10 +70,11 @@ internal sealed class RegistryAgent : IAsyncDisposable
         TimeProvider time
     )
     {
-        (_registry, _redis, _ttl, _leases, _record, _counters, _log, _time) = (
+        (_registry, _redis, _ttl, _share, _leases, _record, _counters, _log, _time) = (
             registry,
             registry as RedisRegistry,
             ttl,
+            share,
             leases,
             record,
             counters,
@@ -74,14 +83,23 @@ internal sealed class RegistryAgent : IAsyncDisposable
         );
         _limit = _limitInForce = limit;
         leases.Configure(limit, shared: _redis is not null);
+        share.Pressed = Wake;
         _running = Task.Run(RunAsync);
     }
 
-    /// <summary>Sets the limit of the whole fleet; in force within a tick.</summary>
-    public void SetLimit(FleetCapacityConfig? limit) => Volatile.Write(ref _limit, limit);
+    /// <summary>Sets the limit of the whole fleet; in force within moments.</summary>
+    public void SetLimit(FleetCapacityConfig? limit)
+    {
+        Volatile.Write(ref _limit, limit);
+        Wake();
+    }
 
-    /// <summary>Says how the gateway fares within a tick: others wait for it.</summary>
-    public void BeatSoon() => Volatile.Write(ref _beatSoon, true);
+    /// <summary>Says at once how the gateway fares: others wait for it.</summary>
+    public void BeatSoon()
+    {
+        Volatile.Write(ref _beatSoon, true);
+        Wake();
+    }
 
     /// <summary>What tunnels need of the registry.</summary>
     public TunnelRegistry Tunnels(CapacityConfig capacity)
@@ -127,6 +145,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
     /// <summary>Takes this gateway out of the registry, if that answers, and ends.</summary>
     public async ValueTask DisposeAsync()
     {
+        _share.Pressed = null;
         await _stop.CancelAsync();
         await _running;
         if (_known is { Generation: > 0 } known && _error is null)
@@ -171,17 +190,24 @@ internal sealed class RegistryAgent : IAsyncDisposable
                 Tell();
             }
 
-            try
+            _leases.Tick();
+            var woken = Volatile.Read(ref _wake);
+            await woken.Task.WaitAsync(Rest(), _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (woken.Task.IsCompleted)
             {
-                _leases.Tick();
-                await Task.Delay(_leases.IsOn ? LeaseTick : Tick, _time, _stop.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
+                // Whoever wakes this one in vain does so before the next look.
+                Volatile.Write(ref _wake, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
             }
         }
     }
+
+    private TimeSpan Rest()
+    {
+        var untilBeat = (_nextBeat - _time.GetTimestamp()) * TimeSpan.TicksPerSecond / _time.TimestampFrequency;
+        return TimeSpan.FromTicks(Math.Clamp(Math.Min(_leases.Rest().Ticks, untilBeat), ShortTick.Ticks, Tick.Ticks));
+    }
+
+    private void Wake() => Volatile.Read(ref _wake).TrySetResult();
 
     /// <summary>Does what is due. True: the registry has answered.</summary>
     private async Task<bool> StepAsync()

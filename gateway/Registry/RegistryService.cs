@@ -64,7 +64,7 @@ internal sealed class RegistryService(
 
             var leases = new LeaseKeeper(share, () => record().Load, time);
             IFleetRegistry registry = redis is null ? new MemoryRegistry(time) : new RedisRegistry(config.Fleet, redis, _counters, time);
-            var agent = new RegistryAgent(registry, ttl, leases, config.Capacity.Fleet, record, _counters, log, time);
+            var agent = new RegistryAgent(registry, ttl, share, leases, config.Capacity.Fleet, record, _counters, log, time);
             Volatile.Write(ref _current, new Current(key, agent, redis is null ? null : registry, config.Capacity));
             await CountAsync(config, redis is null ? null : registry);
         }

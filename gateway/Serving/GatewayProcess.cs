@@ -38,7 +38,7 @@ internal static class GatewayProcess
             return 2;
         }
 
-        var time = TimeProvider.System;
+        using var time = new CoalescedTime(TimeProvider.System);
         using var stopNow = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         await using var sink = new LogSink(output);
         var log = new GatewayLog(sink, options.AccessLog, time);
@@ -51,6 +51,8 @@ internal static class GatewayProcess
                 BindsListeners = options.Handover is null,
                 TunnelBind = options.TunnelBind is null ? null : IPAddress.Parse(options.TunnelBind),
                 Name = options.Name,
+                Timers = time,
+                Time = time,
                 Brokers = RegistryService.Brokers(environment, time),
                 Upgrades = listener => new ProxyUpgradeHandler(listener),
                 GeoDatabaseOpened = (path, problem) =>

@@ -13,6 +13,9 @@ internal sealed class StreamSession(Dialled stream, IStreamTarget target, Gatewa
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan GlanceInterval = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>Where nothing has changed between two reports.</summary>
+    private static readonly TimeSpan IdleGlanceInterval = TimeSpan.FromSeconds(1);
+
     // Big changes come in crowds while a fleet fills or drains: not more than one report a second for counts alone.
     private static readonly TimeSpan CountReportInterval = TimeSpan.FromSeconds(1);
 
@@ -137,6 +140,7 @@ internal sealed class StreamSession(Dialled stream, IStreamTarget target, Gatewa
                     await SendAsync(report, cancellation);
                 }
 
+                timer.Period = glance == reported ? IdleGlanceInterval : GlanceInterval;
                 reported = glance;
                 at = time.GetTimestamp();
             }

@@ -13,9 +13,16 @@ internal sealed class FleetShare
 
     private Grant _grant = new(Unlimited, Unlimited, long.MaxValue);
     private int _refused;
+    private int _watched = Nobody;
+
+    /// <summary>That many are never open.</summary>
+    private const int Nobody = int.MaxValue;
 
     /// <summary>Connections refused for want of a share, since the last <see cref="TakeRefused"/>.</summary>
     public int Refused => Volatile.Read(ref _refused);
+
+    /// <summary>Called by an accept, once for each <see cref="Watch"/>: that many are open, or one was refused. Must be quick.</summary>
+    public Action? Pressed { get; set; }
 
     public bool IsLimited => Volatile.Read(ref _grant).Limit != Unlimited;
 
@@ -42,12 +49,21 @@ internal sealed class FleetShare
         // A limit of 0 would be none.
         if (share > 0 && connections.TryAcquire(share))
         {
+            if (connections.InUse >= Volatile.Read(ref _watched))
+            {
+                Press();
+            }
+
             return null;
         }
 
         Interlocked.Increment(ref _refused);
+        Press();
         return RefusalReason.FleetCapacity;
     }
+
+    /// <summary>Has <see cref="Pressed"/> called when that many are open, or the next one is refused; null: not any more.</summary>
+    public void Watch(int? connections) => Volatile.Write(ref _watched, connections is { } some ? Math.Min(some, Nobody - 1) : Nobody);
 
     public int TakeRefused() => Interlocked.Exchange(ref _refused, 0);
 
@@ -68,6 +84,14 @@ internal sealed class FleetShare
 
     /// <summary>A limit that does not end.</summary>
     public void Set(int limit) => Set(limit, long.MaxValue, limit);
+
+    private void Press()
+    {
+        if (Volatile.Read(ref _watched) != Nobody && Interlocked.Exchange(ref _watched, Nobody) != Nobody)
+        {
+            Pressed?.Invoke();
+        }
+    }
 
     private sealed record Grant(int Limit, int Afterwards, long ValidUntil);
 }

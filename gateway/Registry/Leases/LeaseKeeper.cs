@@ -77,6 +77,27 @@ internal sealed class LeaseKeeper(FleetShare share, Func<int> inUse, TimeProvide
         return !_asked || since >= LeasePolicy.Interval || (since >= _pressedInterval && IsPressed(limit));
     }
 
+    /// <summary>How long nothing will be due, as things are; zero or less: it is. <see cref="FleetShare.Pressed"/> is called if it is sooner.</summary>
+    public TimeSpan Rest()
+    {
+        if (_limit is not { } limit)
+        {
+            return LeasePolicy.Interval;
+        }
+
+        // Before it is looked at: who comes in between is seen here or there.
+        share.Watch(_held < limit.Connections ? Mark(limit) : limit.Connections);
+        var isPressed = IsPressed(limit);
+        if (isPressed)
+        {
+            // It is known.
+            share.Watch(null);
+        }
+
+        var interval = isPressed ? _pressedInterval : LeasePolicy.Interval;
+        return _asked ? interval - TimeSpan.FromMicroseconds(Now - _askedAt) : TimeSpan.Zero;
+    }
+
     /// <summary>Asks the registry. On failure everything stays as it is, and runs out by itself.</summary>
     /// <param name="registry">Whom to ask.</param>
     /// <param name="gateway">This gateway, registered.</param>
@@ -152,8 +173,10 @@ internal sealed class LeaseKeeper(FleetShare share, Func<int> inUse, TimeProvide
     }
 
     private bool IsPressed(FleetCapacityConfig limit) =>
-        share.Refused > 0
-        || (_held < limit.Connections && inUse() > _held - (LeasePolicy.Block(limit.Connections, limit.Gateways) + 1) / 2);
+        share.Refused > 0 || (_held < limit.Connections && inUse() >= Mark(limit));
+
+    /// <summary>With so many open it is time to ask for more: half a block is left.</summary>
+    private int Mark(FleetCapacityConfig limit) => _held - ((LeasePolicy.Block(limit.Connections, limit.Gateways) + 1) / 2) + 1;
 
     private void Publish(int gateways, int others)
     {

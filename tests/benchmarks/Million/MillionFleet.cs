@@ -35,7 +35,12 @@ internal sealed partial class MillionFleet : IAsyncDisposable
     public IEnumerable<int> Descriptors() =>
         Gateways.Select(gateway => Directory.EnumerateFileSystemEntries($"/proc/{gateway}/fd").Count());
 
-    public static async Task<MillionFleet> StartAsync(string program, MillionOptions options, CancellationToken cancellation)
+    public static async Task<MillionFleet> StartAsync(
+        string program,
+        string? gateway,
+        MillionOptions options,
+        CancellationToken cancellation
+    )
     {
         var directory = Directory.CreateTempSubdirectory("mooring-million-").FullName;
         var port = Ports.Free();
@@ -57,6 +62,7 @@ internal sealed partial class MillionFleet : IAsyncDisposable
                 Path.Combine(directory, "state"),
                 "--output",
                 "json",
+                .. gateway is null ? (string[])[] : ["--gateway", gateway],
             ],
             keepOutput: true
         );

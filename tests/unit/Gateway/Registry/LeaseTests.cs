@@ -271,6 +271,71 @@ public sealed class LeaseTests
         share.Refused.ShouldBe(0);
     }
 
+    [Fact]
+    public void Share_Watched_PressesOnceWhenSoManyAreOpenOrOneIsRefused()
+    {
+        var pressed = 0;
+        var share = new FleetShare { Pressed = () => pressed++ };
+        var connections = new ConnectionLimit();
+        share.Set(4);
+        share.Watch(3);
+        Acquire(2);
+        pressed.ShouldBe(0);
+        Acquire(2);
+        pressed.ShouldBe(1, "once for each time that it is watched");
+        Acquire(1);
+        pressed.ShouldBe(1);
+
+        share.Watch(100);
+        Acquire(1);
+        pressed.ShouldBe(2, "one was refused");
+        share.Watch(1);
+        share.Watch(null);
+        Acquire(1);
+        pressed.ShouldBe(2);
+
+        void Acquire(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                share.Acquire(connections, admitUpTo: 10, now: 0);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Keeper_Rest_IsOverWhereItIsDueAndNoSooner()
+    {
+        var time = new ManualTime();
+        await using var registry = new MemoryRegistry(time);
+        var gateway = new Gateway("g", registry, time);
+        var pressed = 0;
+        gateway.Share.Pressed = () => pressed++;
+        gateway.Keeper.Rest().ShouldBe(TimeSpan.Zero, "it has not asked yet");
+
+        await gateway.StepAsync();
+        gateway.Keeper.Rest().ShouldBe(LeasePolicy.Interval);
+        time.Advance(LeasePolicy.Interval - TimeSpan.FromMilliseconds(1));
+        gateway.Keeper.IsDue().ShouldBeFalse();
+        gateway.Keeper.Rest().ShouldBe(TimeSpan.FromMilliseconds(1));
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        gateway.Keeper.IsDue().ShouldBeTrue();
+        await gateway.StepAsync();
+        gateway.Keeper.Rest().ShouldBe(LeasePolicy.Interval);
+
+        var connections = new ConnectionLimit();
+        while (pressed == 0)
+        {
+            gateway.Share.Acquire(connections, admitUpTo: 1000, Now(time)).ShouldBeNull("it is asked for more before there is none left");
+            gateway.Open(1);
+        }
+
+        gateway.Keeper.Rest().ShouldBe(LeasePolicy.PressedInterval);
+        time.Advance(LeasePolicy.PressedInterval);
+        gateway.Keeper.IsDue().ShouldBeTrue();
+        gateway.InUse.ShouldBeGreaterThan(1);
+    }
+
     private static long Now(TimeProvider time) => time.GetTimestamp() / (time.TimestampFrequency / 1_000_000);
 
     private static LeaseRequest Request(string name, int want, long sequence = 0) =>

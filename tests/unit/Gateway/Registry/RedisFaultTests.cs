@@ -220,6 +220,7 @@ public sealed class RedisFaultTests
             _agent = new RegistryAgent(
                 new RedisRegistry("default/f", settings, counters, time),
                 TimeSpan.FromSeconds(60),
+                _share,
                 new LeaseKeeper(_share, () => inUse, time),
                 new FleetCapacityConfig { Connections = Total, Gateways = 2 },
                 () =>
