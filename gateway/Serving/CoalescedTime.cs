@@ -24,12 +24,7 @@ internal sealed class CoalescedTime : TimeProvider, IDisposable
     {
         _inner = inner;
         _began = inner.GetTimestamp();
-        _timer = inner.CreateTimer(
-            static self => ((CoalescedTime)self!).OnDue(),
-            this,
-            Timeout.InfiniteTimeSpan,
-            Timeout.InfiniteTimeSpan
-        );
+        _timer = inner.CreateTimer(static self => ((CoalescedTime)self!).OnDue(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public override TimeZoneInfo LocalTimeZone => _inner.LocalTimeZone;

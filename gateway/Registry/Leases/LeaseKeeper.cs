@@ -172,8 +172,7 @@ internal sealed class LeaseKeeper(FleetShare share, Func<int> inUse, TimeProvide
         }
     }
 
-    private bool IsPressed(FleetCapacityConfig limit) =>
-        share.Refused > 0 || (_held < limit.Connections && inUse() >= Mark(limit));
+    private bool IsPressed(FleetCapacityConfig limit) => share.Refused > 0 || (_held < limit.Connections && inUse() >= Mark(limit));
 
     /// <summary>With so many open it is time to ask for more: half a block is left.</summary>
     private int Mark(FleetCapacityConfig limit) => _held - ((LeasePolicy.Block(limit.Connections, limit.Gateways) + 1) / 2) + 1;
