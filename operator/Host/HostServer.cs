@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Mooring.Contracts.Stream;
 using Mooring.Operator.AdminApi;
 using Mooring.Operator.Dashboard;
+using Mooring.Operator.Planning;
 using Mooring.Operator.Gateways;
 
 namespace Mooring.Operator.Host;
@@ -116,7 +117,7 @@ internal sealed class HostServer : IAsyncDisposable
     private static Task WriteReadyAsync(HttpContext context, IReadOnlyList<FleetOverview> fleets)
     {
         var notReady = fleets
-            .Where(static fleet => !fleet.Conditions.Any(static condition => condition is { Type: "Ready", Status: "True" }))
+            .Where(static fleet => !Serves(fleet))
             .Select(static fleet =>
                 $"{fleet.Namespace}/{fleet.Name}: {fleet.Conditions.FirstOrDefault(static condition => condition.Type == "Ready")?.Message}\n"
             )
@@ -129,6 +130,17 @@ internal sealed class HostServer : IAsyncDisposable
             : "no fleet\n"
         );
     }
+
+    /// <summary>It is as it is wanted, or was until its gateways began to be replaced, and those of before serve on.</summary>
+    private static bool Serves(FleetOverview fleet) =>
+        fleet.Conditions.FirstOrDefault(static condition => condition.Type == FleetConditions.Ready) is { } ready
+        && (
+            ready.Status == FleetConditions.True
+            || (
+                ready.Reason is FleetConditions.RolloutSurging or FleetConditions.RolloutStalled
+                && fleet.GatewaysReady >= Math.Max(1, fleet.GatewaysDesired)
+            )
+        );
 
     private sealed class NoLifetime : IHostLifetime
     {

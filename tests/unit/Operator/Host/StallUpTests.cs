@@ -41,6 +41,7 @@ public sealed class StallUpTests
             using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{up.HttpPort}") };
             var shown = await http.GetFromJsonAsync("/api/v1/fleets", OverviewJson.Default.IReadOnlyListFleetOverview, up.Deadline);
             shown!.Single().Phase.ShouldBe("Degraded");
+            (await http.GetStringAsync("/readyz", up.Deadline)).ShouldBe("ok\n", "as many serve as are wanted");
             Serving(up).ShouldBe(before, "those of the old revision serve on");
             (await up.EchoesAsync(client)).ShouldBeTrue();
             using var later = await up.ConnectAsync();
