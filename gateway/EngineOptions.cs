@@ -5,6 +5,7 @@ using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Overload;
+using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.WebSockets;
 using Mooring.Gateway.WebSockets.Deflate;
@@ -28,6 +29,9 @@ internal sealed record EngineOptions
 
     /// <summary>False where a supervisor hands over every listening socket.</summary>
     public bool BindsListeners { get; init; } = true;
+
+    /// <summary>What gateways that accept from the same sockets tell one another. Null: there are none. Not disposed of by the engine.</summary>
+    public HostBoard? Board { get; init; }
 
     /// <summary>Of the gateway; unique in its fleet.</summary>
     public string Name { get; init; } = "gateway";

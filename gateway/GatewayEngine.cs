@@ -58,6 +58,7 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
             Echoes = options.Echoes,
             EchoDeflate = options.EchoDeflate,
             Datagrams = options.Datagrams,
+            Board = options.Board,
             Sides = new DescriptorTable<ConnectionSide>(OpenFiles),
             Tls = new DescriptorTable<TlsState>(OpenFiles),
         };
@@ -106,6 +107,9 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
 
     /// <summary>What this gateway may have of the fleet's limit; the registry sets it.</summary>
     public FleetShare Share => _state.Share;
+
+    /// <summary>What gateways that accept from the same sockets tell one another; null: there are none.</summary>
+    public HostBoard? Board => _state.Board;
 
     /// <summary>Open WebSockets by user and device.</summary>
     public IdentityTable Identities => _state.Identities;

@@ -24,6 +24,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     private const int Enough = 2;
 
     private readonly Dictionary<ushort, Watch> _watched = [];
+    private readonly HostBalance _host = new(loop);
     private readonly byte* _address = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(KernelAddress.MaxBytes);
     private long _limit;
     private uint _limitTurn;
@@ -31,6 +32,8 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     private long _exhaustedAt;
     private int _freed;
     private bool _paused;
+    private bool _away;
+    private long _backAt;
     private long _exhaustions;
 
     /// <summary>A descriptor that is kept for the upstream of whoever was accepted with the last one. -1: used.</summary>
@@ -42,7 +45,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     /// <summary>Accepting pauses for want of descriptors. Thread-safe.</summary>
     public bool IsExhausted => Volatile.Read(ref _exhausted);
 
-    private bool IsWatching => !_exhausted && !_paused;
+    private bool IsWatching => !_exhausted && !_paused && !_away;
 
     /// <summary>Watches exactly these sockets from now on. Once it returns, the loop accepts from no other.</summary>
     public void Watch(IReadOnlyDictionary<ushort, Watch> wanted)
@@ -59,6 +62,7 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
             }
         }
 
+        _host.Listen();
         foreach (var (listener, watch) in wanted)
         {
             if (_watched.TryAdd(listener, watch) && IsWatching)
@@ -76,9 +80,17 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
             return;
         }
 
+        var room = _host.Room();
+        if (room == 0)
+        {
+            Leave();
+            return;
+        }
+
         var totals = loop.Counters[listener];
         // One, since an accept that finds nothing is a call for nothing; but more and more while connections wait in every turn.
         var batch = totals->LastTurn + 1 == loop.Turn ? Math.Clamp(totals->Batch * 2, 1, MaxBatch) : 1;
+        batch = Math.Min(batch, room);
         var accepted = 0;
         for (var tries = 0; accepted < batch && tries < MaxBatch && IsWatching; tries++)
         {
@@ -100,11 +112,32 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         totals->Batch = accepted;
         totals->LastTurn = loop.Turn;
         totals->SinceRotation += accepted;
-        if (watch.Shared && totals->SinceRotation >= RotateAfter && IsWatching)
+        _host.Accepted(accepted);
+        if (watch.Shared && totals->SinceRotation >= RotateAfter && IsWatching && !_host.IsLeast)
         {
             totals->SinceRotation = 0;
             loop.Unregister(watch.Descriptor);
             loop.RegisterListener(watch.Descriptor, listener);
+        }
+    }
+
+    /// <summary>Looks whether another gateway of the host has left something to this one: the kernel has told nobody but that one of it.</summary>
+    public void OnWoken()
+    {
+        if (!_host.IsCalled())
+        {
+            return;
+        }
+
+        if (_away)
+        {
+            _backAt = loop.Now;
+            ComeBack();
+        }
+
+        foreach (var listener in _watched.Keys)
+        {
+            OnAcceptable(listener);
         }
     }
 
@@ -115,6 +148,14 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         {
             Recover();
         }
+
+        if (_away)
+        {
+            ComeBack();
+        }
+
+        // One that is away comes back when it is called.
+        _host.Publish(!_exhausted && !_paused && _watched.Count > 0);
     }
 
     /// <summary>Goes on accepting where there are descriptors for another connection.</summary>
@@ -155,6 +196,31 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
         _ = Libc.Close(_spare);
         _spare = -1;
         return true;
+    }
+
+    /// <summary>Other gateways of the host have clearly fewer connections: what waits is theirs, if they come for it.</summary>
+    private void Leave()
+    {
+        var watched = IsWatching;
+        _away = true;
+        _backAt = loop.Now + _host.Away;
+        Follow(watched);
+        loop.WakeAfter(_host.Away);
+        _host.Call();
+    }
+
+    private void ComeBack()
+    {
+        if (loop.Now < _backAt)
+        {
+            loop.WakeAfter(_backAt - loop.Now);
+            return;
+        }
+
+        var watched = IsWatching;
+        _away = false;
+        _host.Back();
+        Follow(watched);
     }
 
     /// <summary>Watched on, the sockets would wake the loop without end. The queue keeps who waits there.</summary>

@@ -101,6 +101,9 @@ internal sealed class EngineState
     /// <summary>What the kernel can do for UDP.</summary>
     public DatagramSupport Datagrams { get; init; } = DatagramSupport.OfKernel;
 
+    /// <summary>Null: no other gateway accepts from the same sockets.</summary>
+    public HostBoard? Board { get; init; }
+
     /// <summary>Null: nobody wants to know.</summary>
     public AccessLog? AccessLog { get; init; }
 }

@@ -361,7 +361,11 @@ internal sealed unsafe class RelayLoop : EventLoop
         }
     }
 
-    protected override void OnWoken() => Balance.TakeGiven();
+    protected override void OnWoken()
+    {
+        Balance.TakeGiven();
+        Acceptor.OnWoken();
+    }
 
     protected override void OnTurnEnd()
     {

@@ -43,12 +43,14 @@ internal static class GatewayProcess
         await using var sink = new LogSink(output);
         var log = new GatewayLog(sink, options.AccessLog, time);
         using var access = new AccessLog(new AccessLines(log, time).Write);
+        using var board = options.Handover is null ? null : HostBoard.TryOpen(options.Handover, Environment.ProcessId);
         await using var engine = new GatewayEngine(
             new EngineOptions
             {
                 Loops = options.Loops,
                 BindAddress = options.Bind is null ? IPAddress.IPv6Any : IPAddress.Parse(options.Bind),
                 BindsListeners = options.Handover is null,
+                Board = board,
                 TunnelBind = options.TunnelBind is null ? null : IPAddress.Parse(options.TunnelBind),
                 Name = options.Name,
                 Timers = time,

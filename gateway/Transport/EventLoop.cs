@@ -168,6 +168,9 @@ internal abstract unsafe class EventLoop : IDisposable
     public bool RegisterListener(int descriptor, int listener) =>
         WatchForGood(descriptor, Epoll.In | Epoll.Exclusive, ListenerMark | (uint)listener);
 
+    /// <summary>As <see cref="Wake"/>, each time that something is written to it; whoever hears it takes it out.</summary>
+    public bool RegisterBell(int descriptor) => WatchForGood(descriptor, Epoll.In | Epoll.EdgeTriggered, WakeupMark);
+
     /// <summary>As <see cref="RegisterListener"/>, for a UDP socket that new clients come in by; its events are of the descriptor.</summary>
     public bool RegisterShard(int descriptor) => WatchForGood(descriptor, Epoll.In, (uint)descriptor);
 

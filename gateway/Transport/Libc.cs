@@ -62,6 +62,12 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "accept4"), SuppressGCTransition]
     public static partial int Accept(int socket, void* address, uint* length, int flags);
 
+    [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Open(string path, int flags);
+
+    [LibraryImport(Library, EntryPoint = "mkfifo", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int MakeFifo(string path, uint mode);
+
     [LibraryImport(Library, EntryPoint = "shutdown"), SuppressGCTransition]
     public static partial int Shutdown(int socket, int how);
 

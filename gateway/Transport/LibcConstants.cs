@@ -50,6 +50,8 @@ internal static class SocketFlag
     public const int Inet = 2;
     public const int Inet6 = 10;
     public const int Stream = 1;
+    public const int WriteOnly = 1;
+    public const int ReadWrite = 2;
     public const int NonBlocking = 0x800;
     public const int CloseOnExec = 0x80000;
     public const int NoSignal = 0x4000;

@@ -17,6 +17,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
 {
     private readonly HostContext _host;
     private readonly HandoverServer _handover;
+    private readonly string _handoverPath;
     private readonly Dictionary<string, WorkloadGroup> _workloads = new(StringComparer.Ordinal);
     private readonly DateTimeOffset _createdAt;
     private long _generation;
@@ -42,6 +43,8 @@ internal sealed class FleetRuntime : IAsyncDisposable
         Entity = fleet.Fleet;
         // A number, not the name: paths of Unix sockets are short.
         var path = Path.Combine(host.Options.StateDirectory, $"handover-{number}.sock");
+        HandoverBoard.Create(path);
+        _handoverPath = path;
         _handover = new HandoverServer(path, host.Time);
         Gateways = new GatewayGroup(fleet.Key, path, host);
     }
@@ -179,6 +182,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
     {
         _host.Hub.Remove(Key);
         await _handover.DisposeAsync();
+        HandoverBoard.Delete(_handoverPath);
     }
 
     /// <summary>Shares the sockets of the UDP ports out among the gateways that take new clients; true when something changed.</summary>

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging.Abstractions;
+using Mooring.Contracts.Handover;
 using Mooring.Contracts.Processes;
 using Mooring.Operator.AdminApi;
 using Mooring.Operator.Gateways;
@@ -250,6 +251,7 @@ internal static class HostRunner
             }
 
             File.Delete(socket);
+            HandoverBoard.Delete(socket);
         }
 
         return created;
