@@ -29,4 +29,10 @@ internal sealed class BrokerKeys(string fleet)
 
     /// <summary>When they expire, by client.</summary>
     public string Expiries(string channel) => Channel(channel) + ":z";
+
+    /// <summary>How many connections of those present each user has.</summary>
+    public string Users(string channel) => Channel(channel) + ":u";
+
+    /// <summary>All three that presence is in.</summary>
+    public string[] Presence(string channel) => [Present(channel), Expiries(channel), Users(channel)];
 }

@@ -8,9 +8,10 @@ internal static class BrokerScripts
     public static readonly RespScript Publish = RespScript.Embedded("publish");
     public static readonly RespScript History = RespScript.Embedded("history");
     public static readonly RespScript Renew = RespScript.Embedded("renew");
-    public static readonly RespScript AddPresence = RespScript.Embedded("presence-add");
-    public static readonly RespScript Presence = RespScript.Embedded("presence");
+    public static readonly RespScript AddPresence = RespScript.Embedded("presence-common", "presence-add");
+    public static readonly RespScript RemovePresence = RespScript.Embedded("presence-common", "presence-remove");
+    public static readonly RespScript Presence = RespScript.Embedded("presence-common", "presence");
 
     /// <summary>All of these, for servers to know them before they are called.</summary>
-    public static IReadOnlyList<RespScript> All => [Publish, History, Renew, AddPresence, Presence];
+    public static IReadOnlyList<RespScript> All => [Publish, History, Renew, AddPresence, RemovePresence, Presence];
 }

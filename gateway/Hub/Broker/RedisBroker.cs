@@ -153,22 +153,14 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
         await TryAsync(() =>
             _client.RunAsync(
                 BrokerScripts.AddPresence,
-                [_keys.Present(channel), _keys.Expiries(channel)],
+                _keys.Presence(channel),
                 [entry.Client, BrokerReplies.Present(entry), Milliseconds(ttl)],
                 _deadline
             )
         );
 
-    public async ValueTask<BrokerStatus> RemovePresenceAsync(string channel, string client, string user)
-    {
-        var (present, expiries) = (_keys.Present(channel), _keys.Expiries(channel));
-        return await TryAsync(() =>
-            Task.WhenAll(
-                _client.CallAsync(RespCommand.For(present, "HDEL", present, client), _deadline),
-                _client.CallAsync(RespCommand.For(expiries, "ZREM", expiries, client), _deadline)
-            )
-        );
-    }
+    public async ValueTask<BrokerStatus> RemovePresenceAsync(string channel, string client, string user) =>
+        await TryAsync(() => _client.RunAsync(BrokerScripts.RemovePresence, _keys.Presence(channel), [client], _deadline));
 
     public async ValueTask<PresenceResult> PresenceAsync(string channel)
     {
@@ -176,7 +168,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
         {
             var reply = await _client.RunAsync(
                 BrokerScripts.Presence,
-                [_keys.Present(channel), _keys.Expiries(channel)],
+                _keys.Presence(channel),
                 [0, PresenceResult.MaxEntries, PresenceResult.MaxBytes],
                 _deadline
             );
@@ -192,7 +184,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     {
         try
         {
-            var reply = await _client.RunAsync(BrokerScripts.Presence, [_keys.Present(channel), _keys.Expiries(channel)], [1], _deadline);
+            var reply = await _client.RunAsync(BrokerScripts.Presence, _keys.Presence(channel), [1], _deadline);
             return BrokerReplies.Stats(reply);
         }
         catch (RespException e)

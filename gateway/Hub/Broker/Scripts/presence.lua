@@ -1,14 +1,10 @@
 -- Who is in a channel, or how many.
--- KEYS: what is known by client, expiry by client
 -- ARGV: 1 for how many, clients at most, bytes at most
 -- Returns clients and what is known of them in turn, or 0 where that is more than may be; or {clients, different users}.
-local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
 repeat
-    local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1000)
-    if #gone > 0 then
-        redis.call('HDEL', KEYS[1], unpack(gone))
-        redis.call('ZREM', KEYS[2], unpack(gone))
+    local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now), 'LIMIT', 0, 1000)
+    for _, client in ipairs(gone) do
+        forget(client)
     end
 until #gone == 0
 
@@ -23,13 +19,18 @@ if ARGV[1] ~= '1' then
     return bytes <= tonumber(ARGV[3]) and all or 0
 end
 
-local users, seen, clients = 0, {}, redis.call('HVALS', KEYS[1])
-for _, known in ipairs(clients) do
-    -- The user's length in one byte, the user, and what is shown.
-    local user = string.sub(known, 2, 1 + string.byte(known, 1))
-    if not seen[user] then
-        seen[user] = true
-        users = users + 1
-    end
+local clients = redis.call('HLEN', KEYS[1])
+if clients == 0 then
+    redis.call('DEL', KEYS[3])
+    return {0, 0}
 end
-return {#clients, users}
+local counted, at = unpack(redis.call('HMGET', KEYS[3], '', 't'))
+if clients ~= tonumber(counted or '0') or now - tonumber(at or '0') > 600000 then
+    redis.call('DEL', KEYS[3])
+    for _, known in ipairs(redis.call('HVALS', KEYS[1])) do
+        count(user_of(known), 1)
+    end
+    redis.call('HSET', KEYS[3], 't', string.format('%.0f', now))
+    redis.call('PEXPIRE', KEYS[3], math.max(1, redis.call('PTTL', KEYS[1])))
+end
+return {clients, redis.call('HLEN', KEYS[3]) - 2}
