@@ -135,10 +135,10 @@ public sealed class RedisBrokerFaultTests
     public async Task SlowConnection_IsBoundedInBytes_AndSaysOverloaded()
     {
         await using var redis = await RedisServer.StartAsync();
-        // Nothing is read from it after a while, for longer than the test takes.
+        // Nothing is read from it once the scripts are loaded, for longer than the test takes.
         var stall = FaultPlan.None with
         {
-            StallAt = 20_000,
+            StallAt = 40_000,
             StallTime = TimeSpan.FromMinutes(5),
             BufferBytes = 128 * 1024,
         };
