@@ -16,6 +16,9 @@ internal sealed class HostBalance(RelayLoop loop)
     private const long AwayMicroseconds = 900;
     private const long AwayForNewMicroseconds = 2900;
 
+    /// <summary>Gateways that share by count. More of them are even by their numbers, and each would read what all the others say at every accept.</summary>
+    private const int MaxGateways = 16;
+
     /// <summary>Connections more than another gateway's that are no reason to leave any.</summary>
     private const int Slack = 8;
 
@@ -47,8 +50,9 @@ internal sealed class HostBalance(RelayLoop loop)
     /// <summary>How many connections may be accepted now; 0: what waits is to be left to the others.</summary>
     public int Room()
     {
-        if (_board is not { } board)
+        if (_board is not { Used: <= MaxGateways } board)
         {
+            IsLeast = false;
             return int.MaxValue;
         }
 
