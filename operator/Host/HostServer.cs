@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Mooring.Contracts.Stream;
 using Mooring.Operator.AdminApi;
 using Mooring.Operator.Dashboard;
-using Mooring.Operator.Planning;
 using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning;
 
 namespace Mooring.Operator.Host;
 
