@@ -293,19 +293,22 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
 
     private async Task CloseAsync(int count)
     {
-        // A listener may be back since they were listed.
-        var gone = Choose(_gone, count).Where(_goneListeners.Has).ToList();
+        // A listener may be back since they were listed: those are listed anew, and told nothing now.
+        var gone = Choose(_gone, count, _goneListeners.Has);
         await engine.CloseAsync(gone, Order(CloseReason.ListenerRemoved));
-        await engine.CloseAsync(Choose(_closable, count - gone.Count), Order(CloseReason.Drained));
+        await engine.CloseAsync(Choose(_closable, count - gone.Count, static _ => true), Order(CloseReason.Drained));
     }
 
-    private List<OpenConnection> Choose(Queue<OpenConnection> closable, int count)
+    private List<OpenConnection> Choose(Queue<OpenConnection> closable, int count, Func<OpenConnection, bool> isMeant)
     {
         var chosen = new List<OpenConnection>();
         while (chosen.Count < count && closable.TryDequeue(out var connection))
         {
-            chosen.Add(connection);
-            _told.Add(Key(connection));
+            if (isMeant(connection))
+            {
+                chosen.Add(connection);
+                _told.Add(Key(connection));
+            }
         }
 
         return chosen;

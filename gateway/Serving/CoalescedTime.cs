@@ -2,7 +2,7 @@ namespace Mooring.Gateway.Serving;
 
 /// <summary>A clock whose timers of about a second and more go off together, on the next quarter of a second: a process that idles wakes up for all of them at once.</summary>
 /// <remarks>
-/// Never early, and up to <see cref="Grain"/> late. Shorter timers are the inner clock's own. What is late together is called one after the other on one thread of the
+/// Never early, and up to <see cref="Grain"/> late; a period is whole quarters, so one of 1.1 s is 1.25 s. Shorter timers are the inner clock's own. What is late together is called one after the other on one thread of the
 /// pool, so a callback must not wait for another's; those of <see cref="Task.Delay(TimeSpan, TimeProvider)"/>, <see cref="PeriodicTimer"/> and
 /// cancellation do not. Callbacks run without the execution context of whoever made the timer. Thread-safe. Kernel's word for it: timer slack (prctl(2), PR_SET_TIMERSLACK).
 /// </remarks>

@@ -150,6 +150,31 @@ public sealed class GoneListenerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task BackWhileItDrains_TheDrainForgetsNobody()
+    {
+        _config = _config with { Deadline = TimeSpan.FromMinutes(9), Jitter = TimeSpan.Zero };
+        await ApplyAsync(Live(_port), Live(_other, "stays"));
+        var clients = await ConnectAsync(_port, Clients);
+        var ends = clients.Select(EndAsync).ToList();
+        _drain.Apply(
+            new DirectiveMessage
+            {
+                Kind = DirectiveKind.Drain,
+                Epoch = 1,
+                Sequence = 1,
+                ClosesPerSecond = PerSecond,
+            }
+        );
+        await ApplyAsync(Live(_other, "stays"));
+        // They are listed each second, so by now as those of a listener that is gone.
+        await Until.TrueAsync(() => ends.Count(static end => end.IsCompleted) >= Clients / 2, Limit, "half of them gone");
+        await ApplyAsync(Live(_port), Live(_other, "stays"));
+
+        await Until.TrueAsync(() => ends.TrueForAll(static end => end.IsCompleted), TimeSpan.FromSeconds(30), "all told");
+        (await Task.WhenAll(ends)).ShouldAllBe(end => end.Code == 1012);
+    }
+
+    [Fact]
     public async Task RawConnection_StaysUntilTheDeadline_UnlessItsListenerIsBack()
     {
         _config = _config with { Deadline = TimeSpan.FromSeconds(3) };

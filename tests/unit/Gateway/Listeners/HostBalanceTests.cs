@@ -91,6 +91,28 @@ public sealed class HostBalanceTests : IDisposable
     }
 
     [Fact]
+    public async Task MoreThanSixteen_LeaveNothingToOneAnother()
+    {
+        using var other = HostBoard.TryOpen(_path, Living[1])!;
+        other[other.Own].Accepting = 1;
+        await using var gateway = new EngineHarness(change: options => options with { Board = HostBoard.TryOpen(_path, Living[0]) });
+        gateway.Engine.Board![gateway.Engine.Board.Own].Open = 100;
+        var balance = new HostBalance(gateway.Engine.Loops[0]);
+
+        Use(16);
+        balance.Room().ShouldBe(0);
+        Use(17);
+        balance.Room().ShouldBe(int.MaxValue);
+        balance.IsLeast.ShouldBeFalse();
+
+        void Use(int slots)
+        {
+            using var board = new FileStream(HandoverBoard.PathOf(_path), FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            board.Write(BitConverter.GetBytes(slots));
+        }
+    }
+
+    [Fact]
     public async Task OneThatHangs_KeepsNobodyWaiting()
     {
         using var hung = HostBoard.TryOpen(_path, Living[1])!;
