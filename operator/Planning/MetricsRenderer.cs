@@ -55,10 +55,22 @@ internal static class MetricsRenderer
                             Port = Port,
                             Path = "/metrics",
                             Interval = Duration.Format(Duration.Parse(spec.Interval)),
+                            HonorLabels = true,
+                            // As the series of a fleet on one machine are labelled, so that one dashboard reads both.
+                            Relabelings =
+                            [
+                                Label(
+                                    "fleet",
+                                    $"__meta_kubernetes_service_label_{ResourceLabels.Fleet.Replace('.', '_').Replace('/', '_')}"
+                                ),
+                                Label("gateway", "__meta_kubernetes_pod_name"),
+                            ],
                         },
                     ],
                 },
             };
         }
     }
+
+    private static ServiceMonitorRelabeling Label(string name, string from) => new() { SourceLabels = [from], TargetLabel = name };
 }

@@ -169,15 +169,13 @@ internal sealed class FleetEvents(EventRecorder recorder)
             return;
         }
 
-        recorder.Publish(
-            fleet,
-            EventType.Normal,
-            $"Rollout{now.Phase}",
-            Action,
-            $"revision {now.Revision}, {now.Outdated} older gateways left",
-            byNote: true
-        );
+        recorder.Publish(fleet, EventType.Normal, $"Rollout{now.Phase}", Action, $"revision {now.Revision}, {Older(now)}", byNote: true);
     }
+
+    // One that has drained is still there for a moment when the rollout is complete.
+    private static string Older(RolloutStatus now) =>
+        (now.Outdated == 0 ? "no older gateway left" : $"{now.Outdated} older gateway{(now.Outdated == 1 ? "" : "s")} left")
+        + (now.Outdated > 0 && now.Phase == nameof(SequencePhase.Complete) ? ", empty and on the way out" : "");
 
     private static ObjectReference PodOf(ConnectionFleet fleet, string name) =>
         new()

@@ -33,4 +33,17 @@ public sealed class ServiceMonitorEndpoint
 
     /// <summary>As Prometheus writes a duration.</summary>
     public string? Interval { get; set; }
+
+    /// <summary>Labels that the series bring win over those of the target: <c>endpoint</c>, for one, is a label of both.</summary>
+    public bool? HonorLabels { get; set; }
+
+    public List<ServiceMonitorRelabeling>? Relabelings { get; set; }
+}
+
+/// <summary>A label of the target, made from others.</summary>
+public sealed class ServiceMonitorRelabeling
+{
+    public List<string>? SourceLabels { get; set; }
+
+    public string? TargetLabel { get; set; }
 }

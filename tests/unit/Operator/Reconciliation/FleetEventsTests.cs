@@ -86,6 +86,36 @@ public sealed class FleetEventsTests : IAsyncLifetime
             );
     }
 
+    [Theory]
+    [InlineData("Surging", 2, "revision b, 2 older gateways left")]
+    [InlineData("Draining", 1, "revision b, 1 older gateway left")]
+    [InlineData("Complete", 1, "revision b, 1 older gateway left, empty and on the way out")]
+    [InlineData("Complete", 0, "revision b, no older gateway left")]
+    public async Task Report_ARollout_SaysWhatIsLeft(string phase, int outdated, string note)
+    {
+        _events.Report(
+            _fleet with
+            {
+                Status = new FleetStatus
+                {
+                    Rollout = new RolloutStatus { Revision = "a", Phase = "Complete" },
+                },
+            },
+            new FleetStatus
+            {
+                Rollout = new RolloutStatus
+                {
+                    Revision = "b",
+                    Phase = phase,
+                    Outdated = outdated,
+                },
+            },
+            ApplyReport.Nothing
+        );
+
+        (await EventsAsync(1)).ShouldHaveSingleItem().Note.ShouldBe(note);
+    }
+
     private void Report(ScalingStatus before, ScalingStatus now) =>
         _events.Report(
             _fleet with
