@@ -2,6 +2,7 @@ using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Controllers;
 using Mooring.Kubernetes.Informers;
 using Mooring.Kubernetes.Models;
+using Mooring.Kubernetes.Queueing;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Planning;
 
@@ -126,12 +127,12 @@ internal sealed class FleetCaches
             .. EndpointSlices.Informers,
         ];
 
-    /// <summary>Calls with a fleet's key whenever the fleet or anything of it changes.</summary>
+    /// <summary>Calls with a fleet's key whenever the fleet or anything of it changes; with low priority for all that is there already.</summary>
     /// <param name="fleetChanged">For the fleet itself.</param>
     /// <param name="changed">For what it consists of, and what it may consist of.</param>
-    public void OnChange(Action<ObjectKey> fleetChanged, Action<ObjectKey> changed)
+    public void OnChange(Action<ObjectKey, WorkPriority> fleetChanged, Action<ObjectKey, WorkPriority> changed)
     {
-        Fleets.OnChange((before, after) => fleetChanged(ObjectKey.Of((after ?? before)!)));
+        Fleets.OnChange((before, after, priority) => fleetChanged(ObjectKey.Of((after ?? before)!), priority));
         Follow(ServiceAccounts);
         Follow(ConfigMaps);
         Follow(Services);
@@ -148,18 +149,18 @@ internal sealed class FleetCaches
             where T : class, IKubernetesObject => kind.OnChange(Owners);
 
         // Both states: an object whose label was taken away is still its fleet's matter.
-        void Owners(IKubernetesObject? before, IKubernetesObject? after)
+        void Owners(IKubernetesObject? before, IKubernetesObject? after, WorkPriority priority)
         {
             var was = before is null ? null : FleetOwner.Of(before);
             var now = after is null ? null : FleetOwner.Of(after);
             if (was is { } old)
             {
-                changed(old);
+                changed(old, priority);
             }
 
             if (now is { } current && current != was)
             {
-                changed(current);
+                changed(current, priority);
             }
         }
 
@@ -168,7 +169,7 @@ internal sealed class FleetCaches
         {
             foreach (var fleet in Fleets.List().Where(WantsMonitor))
             {
-                changed(ObjectKey.Of(fleet));
+                changed(ObjectKey.Of(fleet), WorkPriority.Low);
             }
         };
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Models;
+using Mooring.Kubernetes.Queueing;
 
 namespace Mooring.Operator.Reconciliation;
 
@@ -26,7 +27,7 @@ internal sealed class OptionalKind<T>(
     /// <summary>How long a kind that was installed meanwhile may stay unseen. Default 15 s.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(15);
 
-    private readonly List<Action<T?, T?>> _handlers = [];
+    private readonly List<Action<T?, T?, WorkPriority>> _handlers = [];
     private volatile WatchedKind<T>? _current;
     private CancellationTokenSource? _presence;
     private bool _refused;
@@ -41,7 +42,7 @@ internal sealed class OptionalKind<T>(
     public IReadOnlyList<T> OfFleet(ObjectKey fleet) => _current?.OfFleet(fleet) ?? [];
 
     /// <summary>As <see cref="WatchedKind{T}.OnChange"/>, also for what is followed later.</summary>
-    public void OnChange(Action<T?, T?> changed)
+    public void OnChange(Action<T?, T?, WorkPriority> changed)
     {
         lock (_handlers)
         {

@@ -1,6 +1,7 @@
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Informers;
 using Mooring.Kubernetes.Models;
+using Mooring.Kubernetes.Queueing;
 
 namespace Mooring.Operator.Reconciliation;
 
@@ -54,17 +55,18 @@ internal sealed class WatchedKind<T> : IWatched<T>
             ? [.. informer.Cache.ByIndex(ByFleet, fleet.ToString()).OrderBy(value => value.Metadata.Name, StringComparer.Ordinal)]
             : [];
 
-    /// <summary>Calls for each change with the object before and after; one of them is null where it came or went.</summary>
-    public void OnChange(Action<T?, T?> changed)
+    /// <summary>Calls for each change with the object before and after; one of them is null where it came or went. Low: it was there already.</summary>
+    public void OnChange(Action<T?, T?, WorkPriority> changed)
     {
         foreach (var informer in _informers.Values)
         {
             informer.AddHandler(
                 new ResourceEventHandler<T>
                 {
-                    Added = value => changed(null, value),
-                    Updated = changed,
-                    Deleted = value => changed(value, null),
+                    Added = value => changed(null, value, WorkPriority.Normal),
+                    Existing = value => changed(null, value, WorkPriority.Low),
+                    Updated = (before, after) => changed(before, after, WorkPriority.Normal),
+                    Deleted = value => changed(value, null, WorkPriority.Normal),
                 }
             );
         }

@@ -131,7 +131,7 @@ internal sealed class FleetOperator : IAsyncDisposable
                 _loggers
             )),
         ];
-        _caches.OnChange(key => Enqueue(key, TimeSpan.Zero), key => Enqueue(key, CrowdDelay));
+        _caches.OnChange((key, priority) => Enqueue(key, TimeSpan.Zero, priority), (key, priority) => Enqueue(key, CrowdDelay, priority));
         _references.Changed = key => Enqueue(key, CrowdDelay);
         _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), DelayOf(change));
         Log.Working(_log, epoch);
@@ -226,7 +226,7 @@ internal sealed class FleetOperator : IAsyncDisposable
             if (now != before)
             {
                 before = now;
-                _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero));
+                _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero, WorkPriority.Low));
             }
         }
     }
@@ -265,7 +265,8 @@ internal sealed class FleetOperator : IAsyncDisposable
         && GatewayObserver.StageOf(pod) == GatewayStage.Ready;
 
     // Each controller knows the fleets of its informer's namespaces, and passes over the others'.
-    private void Enqueue(ObjectKey fleet, TimeSpan delay) => _controllers.ForEach(controller => controller.EnqueueAfter(fleet, delay));
+    private void Enqueue(ObjectKey fleet, TimeSpan delay, WorkPriority priority = WorkPriority.Normal) =>
+        _controllers.ForEach(controller => controller.EnqueueAfter(fleet, delay, priority));
 
     private async Task<WebApplication?> StartStreamAsync(CancellationToken ended)
     {
@@ -428,7 +429,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         }
         else if (await RefreshIdentityAsync(ended))
         {
-            _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero));
+            _caches.Fleets.List().ForEach(fleet => Enqueue(ObjectKey.Of(fleet), TimeSpan.Zero, WorkPriority.Low));
         }
     }
 }

@@ -14,7 +14,7 @@ namespace Mooring.Kubernetes.Controllers;
 /// <remarks>
 /// Set up with <see cref="Owns"/> and <see cref="Watches"/> before <see cref="RunAsync"/>. The informers are shared, so whoever made
 /// them runs them. An entity that fails comes back for ever. It listens from its construction on, so make it when work is to begin
-/// (for a leader: after the election); what was there before is queued then.
+/// (for a leader: after the election); what was there before is queued then. That, and a resync, is of low priority: a change does not wait until all of it is done.
 /// </remarks>
 public sealed partial class Controller<TEntity> : IDisposable
     where TEntity : class, IKubernetesObject
@@ -60,7 +60,8 @@ public sealed partial class Controller<TEntity> : IDisposable
                 new ResourceEventHandler<TEntity>
                 {
                     Added = value => _queue.Add(ObjectKey.Of(value)),
-                    Updated = (_, value) => _queue.Add(ObjectKey.Of(value)),
+                    Existing = value => _queue.Add(ObjectKey.Of(value), WorkPriority.Low),
+                    Updated = (old, value) => _queue.Add(ObjectKey.Of(value), PriorityOf(old, value)),
                     Deleted = value =>
                     {
                         _deleted[ObjectKey.Of(value)] = value;
@@ -75,10 +76,11 @@ public sealed partial class Controller<TEntity> : IDisposable
     public TimeSpan LongestRunning => _queue.LongestRunning;
 
     /// <summary>Puts an entity into the queue, for reasons of one's own.</summary>
-    public void Enqueue(ObjectKey key) => _queue.Add(key);
+    public void Enqueue(ObjectKey key, WorkPriority priority = WorkPriority.Normal) => _queue.Add(key, priority);
 
     /// <summary>Puts an entity into the queue later.</summary>
-    public void EnqueueAfter(ObjectKey key, TimeSpan delay) => _queue.AddAfter(key, delay);
+    public void EnqueueAfter(ObjectKey key, TimeSpan delay, WorkPriority priority = WorkPriority.Normal) =>
+        _queue.AddAfter(key, delay, priority);
 
     /// <summary>A change of a child queues the entity that its controller owner reference names.</summary>
     public Controller<TEntity> Owns<TChild>(SharedInformer<TChild> children)
@@ -89,11 +91,11 @@ public sealed partial class Controller<TEntity> : IDisposable
     public Controller<TEntity> Watches<TOther>(SharedInformer<TOther> others, Func<TOther, IEnumerable<ObjectKey>> entities)
         where TOther : class, IKubernetesObject
     {
-        void AddAll(TOther value)
+        void AddAll(TOther value, WorkPriority priority)
         {
             foreach (var key in entities(value))
             {
-                _queue.Add(key);
+                _queue.Add(key, priority);
             }
         }
 
@@ -102,14 +104,15 @@ public sealed partial class Controller<TEntity> : IDisposable
             others.AddHandler(
                 new ResourceEventHandler<TOther>
                 {
-                    Added = AddAll,
+                    Added = value => AddAll(value, WorkPriority.Normal),
+                    Existing = value => AddAll(value, WorkPriority.Low),
                     Updated = (old, value) =>
                     {
                         // An object that changed hands concerns the one it left as well.
-                        AddAll(old);
-                        AddAll(value);
+                        AddAll(old, PriorityOf(old, value));
+                        AddAll(value, PriorityOf(old, value));
                     },
-                    Deleted = AddAll,
+                    Deleted = value => AddAll(value, WorkPriority.Normal),
                 }
             )
         );
@@ -173,13 +176,14 @@ public sealed partial class Controller<TEntity> : IDisposable
     {
         if (_options.MayWork is { } mayWork && !mayWork())
         {
-            _queue.AddAfter(key, PausedRetry);
+            _queue.AddAfter(key, PausedRetry, _queue.PriorityOf(key));
             return;
         }
 
         if (_options.Hold?.Invoke(key) is { Ticks: > 0 } hold)
         {
-            _queue.AddAfter(key, hold);
+            // What can wait is not urgent, whatever brought it up: when all that were held come at once, changes come before them.
+            _queue.AddAfter(key, hold, WorkPriority.Low);
             return;
         }
 
@@ -246,6 +250,7 @@ public sealed partial class Controller<TEntity> : IDisposable
         _queue.Forget(key);
         if (result?.RequeueAfter is { } after)
         {
+            // Something goes on there: it is not begun anew with what nobody has looked at yet.
             _queue.AddAfter(key, after);
         }
     }
@@ -260,11 +265,15 @@ public sealed partial class Controller<TEntity> : IDisposable
         if (after is { } asked)
         {
             delay = asked;
-            _queue.AddAfter(key, asked);
+            _queue.AddAfter(key, asked, _queue.PriorityOf(key));
         }
         else
         {
-            delay = _queue.AddRateLimited(key, error is KubernetesException { RetryAfter: { } wanted } ? Spread(wanted) : TimeSpan.Zero);
+            delay = _queue.AddRateLimited(
+                key,
+                error is KubernetesException { RetryAfter: { } wanted } ? Spread(wanted) : TimeSpan.Zero,
+                _queue.PriorityOf(key)
+            );
         }
 
         if (raced)
@@ -281,6 +290,10 @@ public sealed partial class Controller<TEntity> : IDisposable
             LogFailed(error is KubernetesException or HttpRequestException or TimeoutException ? null : error, _name, key, message, delay);
         }
     }
+
+    // A resync tells of an object as it is.
+    private static WorkPriority PriorityOf<T>(T old, T value)
+        where T : class => ReferenceEquals(old, value) ? WorkPriority.Low : WorkPriority.Normal;
 
     // Bounded, since a server may ask for anything; and so that all that were turned away together do not return together.
     private static TimeSpan Spread(TimeSpan asked) =>

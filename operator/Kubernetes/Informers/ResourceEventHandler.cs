@@ -9,6 +9,9 @@ public sealed record ResourceEventHandler<T>
 {
     public Action<T>? Added { get; init; }
 
+    /// <summary>Hears instead of <see cref="Added"/> of what is no news: the objects of the first list, or those cached when the handler comes. Null: Added hears of them.</summary>
+    public Action<T>? Existing { get; init; }
+
     /// <summary>Old and new; both are the same object when this is a resync.</summary>
     public Action<T, T>? Updated { get; init; }
 

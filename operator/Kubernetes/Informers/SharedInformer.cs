@@ -58,7 +58,7 @@ public sealed class SharedInformer<T> : ISharedInformer
         internal set => _problem = value;
     }
 
-    /// <summary>Adds a handler; it first hears an Added for everything that is cached already.</summary>
+    /// <summary>Adds a handler; it first hears an Existing for everything that is cached already.</summary>
     /// <returns>Takes the handler away again when disposed.</returns>
     public IDisposable AddHandler(ResourceEventHandler<T> handler)
     {
@@ -66,7 +66,7 @@ public sealed class SharedInformer<T> : ISharedInformer
         {
             foreach (var value in Cache.List())
             {
-                _dispatcher.Call(handler, static (to, _, value) => to.Added?.Invoke(value!), null, value);
+                _dispatcher.Call(handler, static (to, _, value) => (to.Existing ?? to.Added)?.Invoke(value!), null, value);
             }
 
             return _dispatcher.Add(handler);
@@ -160,7 +160,13 @@ public sealed class SharedInformer<T> : ISharedInformer
         {
             KubernetesMetrics.InformerHolds(Name, 1);
             KubernetesMetrics.InformerEvent(Name, "added");
-            _dispatcher.CallAll(static (to, _, value) => to.Added?.Invoke(value!), null, value);
+            _dispatcher.CallAll(
+                HasSynced
+                    ? static (to, _, value) => to.Added?.Invoke(value!)
+                    : static (to, _, value) => (to.Existing ?? to.Added)?.Invoke(value!),
+                null,
+                value
+            );
         }
         else
         {

@@ -1,6 +1,6 @@
 namespace Mooring.Kubernetes.Queueing;
 
-/// <summary>Items to be handed on at a later time, on one timer. Thread-safe.</summary>
+/// <summary>Items to be handed on at a later time, on one timer. Of several times and priorities for one item the earliest and the highest count. Thread-safe.</summary>
 internal sealed class DelayedItems<T> : IDisposable
     where T : notnull
 {
@@ -8,14 +8,14 @@ internal sealed class DelayedItems<T> : IDisposable
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(40);
 
     private readonly TimeProvider _time;
-    private readonly Action<T> _due;
+    private readonly Action<T, WorkPriority> _due;
     private readonly ITimer _timer;
     private readonly Lock _lock = new();
     private readonly PriorityQueue<T, long> _queue = new();
-    private readonly Dictionary<T, long> _dueAt = [];
+    private readonly Dictionary<T, (long At, WorkPriority Priority)> _dueAt = [];
     private bool _disposed;
 
-    public DelayedItems(TimeProvider time, Action<T> due)
+    public DelayedItems(TimeProvider time, Action<T, WorkPriority> due)
     {
         _time = time;
         _due = due;
@@ -23,18 +23,28 @@ internal sealed class DelayedItems<T> : IDisposable
     }
 
     /// <summary>Hands the item on after the delay, or at its earlier time if it has one.</summary>
-    public void Add(T item, TimeSpan delay)
+    public void Add(T item, TimeSpan delay, WorkPriority priority)
     {
         lock (_lock)
         {
             var at = _time.GetTimestamp() + (long)(delay.TotalSeconds * _time.TimestampFrequency);
-            if (_disposed || (_dueAt.TryGetValue(item, out var known) && known <= at))
+            if (_disposed)
             {
                 return;
             }
 
+            if (_dueAt.TryGetValue(item, out var known))
+            {
+                priority = known.Priority > priority ? known.Priority : priority;
+                if (known.At <= at)
+                {
+                    _dueAt[item] = (known.At, priority);
+                    return;
+                }
+            }
+
             // A later entry of the same item stays in the heap and is skipped when its time comes.
-            _dueAt[item] = at;
+            _dueAt[item] = (at, priority);
             _queue.Enqueue(item, at);
             Compact();
             if (_queue.TryPeek(out _, out var first) && first == at)
@@ -57,7 +67,7 @@ internal sealed class DelayedItems<T> : IDisposable
 
     private void Fire()
     {
-        List<T> items = [];
+        List<(T Item, WorkPriority Priority)> items = [];
         lock (_lock)
         {
             if (_disposed)
@@ -75,17 +85,17 @@ internal sealed class DelayedItems<T> : IDisposable
                 }
 
                 _queue.Dequeue();
-                if (_dueAt.TryGetValue(item, out var current) && current == at)
+                if (_dueAt.TryGetValue(item, out var current) && current.At == at)
                 {
                     _dueAt.Remove(item);
-                    items.Add(item);
+                    items.Add((item, current.Priority));
                 }
             }
         }
 
-        foreach (var item in items)
+        foreach (var (item, priority) in items)
         {
-            _due(item);
+            _due(item, priority);
         }
     }
 
@@ -98,7 +108,7 @@ internal sealed class DelayedItems<T> : IDisposable
         }
 
         _queue.Clear();
-        _queue.EnqueueRange(_dueAt.Select(static pair => (pair.Key, pair.Value)));
+        _queue.EnqueueRange(_dueAt.Select(static pair => (pair.Key, pair.Value.At)));
     }
 
     private void SetTimer(long at)

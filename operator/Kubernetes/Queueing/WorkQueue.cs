@@ -7,7 +7,8 @@ namespace Mooring.Kubernetes.Queueing;
 
 /// <summary>Items to work on, each by one worker at a time. Thread-safe.</summary>
 /// <remarks>
-/// An item that waits is there once, however often it is added. One added while a worker has it comes again after <see cref="Done"/>.
+/// An item that waits is there once, however often it is added, and as the most urgent of its adds. One added while a worker has it comes again after <see cref="Done"/>.
+/// Changes come before what is only looked at for completeness' sake, which still has every fifth turn (<see cref="WorkLanes{T}"/>).
 /// One that failed comes back by <see cref="AddRateLimited"/> after a wait that doubles with each failure, without an end to the tries.
 /// </remarks>
 public sealed class WorkQueue<T> : IDisposable
@@ -19,10 +20,11 @@ public sealed class WorkQueue<T> : IDisposable
     private readonly DelayedItems<T> _delayed;
     private readonly Meter _meter;
     private readonly Lock _lock = new();
-    private readonly Queue<T> _ready = new();
-    private readonly Dictionary<T, long> _waitingSince = [];
-    private readonly Dictionary<T, long> _processing = [];
-    private readonly HashSet<T> _dirty = [];
+    private readonly WorkLanes<T> _ready = new();
+
+    // What is ready, and what was added while a worker has it.
+    private readonly Dictionary<T, (long Since, WorkPriority Priority)> _waiting = [];
+    private readonly Dictionary<T, (long Since, WorkPriority Priority)> _processing = [];
     private readonly Dictionary<T, int> _failures = [];
     private readonly Queue<TaskCompletionSource<bool>> _takers = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -56,47 +58,61 @@ public sealed class WorkQueue<T> : IDisposable
         {
             lock (_lock)
             {
-                return _processing.Count == 0 ? TimeSpan.Zero : _time.GetElapsedTime(_processing.Values.Min());
+                return _processing.Count == 0 ? TimeSpan.Zero : _time.GetElapsedTime(_processing.Values.Min(static one => one.Since));
             }
         }
     }
 
-    /// <summary>Adds an item, unless it waits already. Ignored after <see cref="ShutDown"/>.</summary>
-    public void Add(T item)
+    /// <summary>Adds an item; one that waits already is raised to the priority if that is higher. Ignored after <see cref="ShutDown"/>.</summary>
+    public void Add(T item, WorkPriority priority = WorkPriority.Normal)
     {
         lock (_lock)
         {
-            if (_shutDown || !_dirty.Add(item))
+            if (_shutDown)
             {
                 return;
             }
 
-            KubernetesMetrics.QueueAdded(_options.Name);
-            _waitingSince[item] = _time.GetTimestamp();
+            if (!_waiting.TryGetValue(item, out var known))
+            {
+                KubernetesMetrics.QueueAdded(_options.Name, priority);
+                _waiting[item] = (_time.GetTimestamp(), priority);
+            }
+            else if (known.Priority < priority)
+            {
+                KubernetesMetrics.QueueRaised(_options.Name, known.Priority, priority);
+                _waiting[item] = (known.Since, priority);
+            }
+            else
+            {
+                return;
+            }
+
             if (!_processing.ContainsKey(item))
             {
-                Ready(item);
+                Ready(item, priority);
             }
         }
     }
 
-    /// <summary>Adds an item later. Of several times for one item the earliest counts.</summary>
-    public void AddAfter(T item, TimeSpan delay)
+    /// <summary>Adds an item later. Of several times and priorities for one item the earliest and the highest count.</summary>
+    public void AddAfter(T item, TimeSpan delay, WorkPriority priority = WorkPriority.Normal)
     {
         if (delay <= TimeSpan.Zero)
         {
-            Add(item);
+            Add(item, priority);
         }
         else
         {
-            _delayed.Add(item, delay);
+            _delayed.Add(item, delay, priority);
         }
     }
 
     /// <summary>Adds an item that failed, after the longer of its own wait and the queue's.</summary>
     /// <param name="least">Not sooner than this, as when a server has asked for it.</param>
+    /// <param name="priority">As for <see cref="Add"/>.</param>
     /// <returns>The wait.</returns>
-    public TimeSpan AddRateLimited(T item, TimeSpan least = default)
+    public TimeSpan AddRateLimited(T item, TimeSpan least = default, WorkPriority priority = WorkPriority.Normal)
     {
         TimeSpan own;
         lock (_lock)
@@ -110,7 +126,7 @@ public sealed class WorkQueue<T> : IDisposable
         var delay = own > shared ? own : shared;
         delay = delay > least ? delay : least;
         KubernetesMetrics.QueueRetried(_options.Name);
-        AddAfter(item, delay);
+        AddAfter(item, delay, priority);
         return delay;
     }
 
@@ -132,7 +148,16 @@ public sealed class WorkQueue<T> : IDisposable
         }
     }
 
-    /// <summary>Waits for an item, in the order of adding. The worker calls <see cref="Done"/> for it.</summary>
+    /// <summary>The priority with which an item that is in work was taken: to put it back as it came.</summary>
+    public WorkPriority PriorityOf(T item)
+    {
+        lock (_lock)
+        {
+            return _processing.TryGetValue(item, out var taken) ? taken.Priority : WorkPriority.Normal;
+        }
+    }
+
+    /// <summary>Waits for an item, by priority and in the order of adding. The worker calls <see cref="Done"/> for it.</summary>
     /// <returns>Found false: the queue was shut down and is empty.</returns>
     public async ValueTask<(bool Found, T? Item)> TakeAsync(CancellationToken cancellationToken)
     {
@@ -180,15 +205,15 @@ public sealed class WorkQueue<T> : IDisposable
     {
         lock (_lock)
         {
-            if (!_processing.Remove(item, out var since))
+            if (!_processing.Remove(item, out var taken))
             {
                 return;
             }
 
-            KubernetesMetrics.QueueDone(_options.Name, _time.GetElapsedTime(since));
-            if (_dirty.Contains(item))
+            KubernetesMetrics.QueueDone(_options.Name, _time.GetElapsedTime(taken.Since));
+            if (_waiting.TryGetValue(item, out var waiting))
             {
-                Ready(item);
+                Ready(item, waiting.Priority);
             }
 
             CheckDrained();
@@ -224,31 +249,37 @@ public sealed class WorkQueue<T> : IDisposable
         _meter.Dispose();
         lock (_lock)
         {
-            KubernetesMetrics.QueueDropped(_options.Name, _waitingSince.Count);
-            _waitingSince.Clear();
+            foreach (var (_, priority) in _waiting.Values)
+            {
+                KubernetesMetrics.QueueDropped(_options.Name, priority);
+            }
+
+            _waiting.Clear();
             _ready.Clear();
-            _dirty.Clear();
         }
     }
 
     private bool TryTake([MaybeNullWhen(false)] out T item)
     {
-        if (!_ready.TryDequeue(out item))
+        if (!_ready.TryTake(out item))
         {
             return false;
         }
 
-        _dirty.Remove(item);
-        _waitingSince.Remove(item, out var since);
-        _processing[item] = _time.GetTimestamp();
-        KubernetesMetrics.QueueTaken(_options.Name, _time.GetElapsedTime(since));
+        _waiting.Remove(item, out var waited);
+        _processing[item] = (_time.GetTimestamp(), waited.Priority);
+        KubernetesMetrics.QueueTaken(_options.Name, waited.Priority, _time.GetElapsedTime(waited.Since));
         return true;
     }
 
-    private void Ready(T item)
+    private void Ready(T item, WorkPriority priority)
     {
-        _ready.Enqueue(item);
-        WakeOne();
+        var before = _ready.Count;
+        _ready.Add(item, priority);
+        if (_ready.Count > before)
+        {
+            WakeOne();
+        }
     }
 
     private void WakeOne()

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Mooring.Kubernetes.Queueing;
 
 namespace Mooring.Kubernetes.Telemetry;
 
@@ -78,7 +79,7 @@ public static class KubernetesMetrics
     private static readonly UpDownCounter<long> QueueDepth = Meter.CreateUpDownCounter<long>(
         "kubernetes.workqueue.depth",
         "{item}",
-        "Items that wait for a worker"
+        "Items that wait for a worker, by priority: normal for changes, low for what is looked at for completeness' sake"
     );
 
     // A reconcile that finds all well takes a millisecond, one that makes a fleet some dozens of requests.
@@ -141,19 +142,25 @@ public static class KubernetesMetrics
 
     internal static void InformerHolds(string resource, long change) => InformerObjects.Add(change, Resource(resource));
 
-    internal static void QueueAdded(string queue)
+    internal static void QueueAdded(string queue, WorkPriority priority)
     {
         QueueAdds.Add(1, Queue(queue));
-        QueueDepth.Add(1, Queue(queue));
+        QueueDepth.Add(1, Queue(queue), Priority(priority));
     }
 
-    internal static void QueueTaken(string queue, TimeSpan waited)
+    internal static void QueueRaised(string queue, WorkPriority from, WorkPriority to)
     {
-        QueueDepth.Add(-1, Queue(queue));
+        QueueDepth.Add(-1, Queue(queue), Priority(from));
+        QueueDepth.Add(1, Queue(queue), Priority(to));
+    }
+
+    internal static void QueueTaken(string queue, WorkPriority priority, TimeSpan waited)
+    {
+        QueueDropped(queue, priority);
         QueueLatency.Record(waited.TotalSeconds, Queue(queue));
     }
 
-    internal static void QueueDropped(string queue, long items) => QueueDepth.Add(-items, Queue(queue));
+    internal static void QueueDropped(string queue, WorkPriority priority) => QueueDepth.Add(-1, Queue(queue), Priority(priority));
 
     internal static void QueueDone(string queue, TimeSpan worked) => WorkDuration.Record(worked.TotalSeconds, Queue(queue));
 
@@ -186,4 +193,7 @@ public static class KubernetesMetrics
     private static KeyValuePair<string, object?> Resource(string value) => new("resource", value);
 
     private static KeyValuePair<string, object?> Queue(string value) => new("queue", value);
+
+    private static KeyValuePair<string, object?> Priority(WorkPriority value) =>
+        new("priority", value == WorkPriority.Low ? "low" : "normal");
 }

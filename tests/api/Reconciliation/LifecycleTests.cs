@@ -237,7 +237,7 @@ public sealed class LifecycleTests(SharedCluster shared)
         metrics.ShouldContain($"mooring_fleet_condition{{namespace=\"{fleet.Namespace}\",fleet=\"quickstart\",type=\"Ready\"}} 1");
         metrics.ShouldContain("kubernetes_leader{lease=\"operator\"} 1");
         metrics.ShouldContain("kubernetes_client_request_duration_seconds_bucket{verb=\"apply\"");
-        metrics.ShouldContain("kubernetes_workqueue_depth{queue=\"fleets\"}");
+        metrics.ShouldContain("kubernetes_workqueue_depth{queue=\"fleets\",priority=\"normal\"}");
         metrics.ShouldContain("mooring_objects_total{outcome=\"applied\"}");
         metrics.ShouldContain("dotnet_process_memory_working_set_bytes");
     }

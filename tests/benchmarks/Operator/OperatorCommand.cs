@@ -118,6 +118,7 @@ internal static class OperatorCommand
     private static IEnumerable<ReportRow> Rows(OperatorFigures figures)
     {
         yield return Row("converged", "s", figures.ConvergedSeconds, 120);
+        yield return Row("half of the fleets ready", "s", figures.MedianReadySeconds, null);
         yield return Row("converged, CPU", "CPU-s", figures.ConvergedCpuSeconds, 15 * figures.Fleets / 1000.0);
         yield return Row("converged, CPU a fleet", "ms", figures.ConvergedCpuSeconds * 1000 / figures.Fleets, null);
         yield return Row("converged, requests a fleet", "", (double)figures.Requests / figures.Fleets, null);

@@ -21,6 +21,9 @@ internal sealed record OperatorFigures
 
     public required double ConvergedCpuSeconds { get; init; }
 
+    /// <summary>From the operator's start until half of the fleets have been Ready, seconds.</summary>
+    public required double MedianReadySeconds { get; init; }
+
     /// <summary>Requests of the operator until then, as the API server counted them.</summary>
     public required int Requests { get; init; }
 
@@ -72,6 +75,9 @@ internal sealed class OperatorScenario(
     private static readonly TimeSpan ConvergeLimit = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(15);
     private readonly ConcurrentDictionary<string, bool> _ready = new(StringComparer.Ordinal);
+
+    // When each was ready first.
+    private readonly ConcurrentDictionary<string, long> _readyAt = new(StringComparer.Ordinal);
 
     private int Streams => (fleets * BenchFleets.Gateways) + BenchFleets.WideGateways;
 
@@ -134,6 +140,7 @@ internal sealed class OperatorScenario(
             if (IsReady(fleet, gateways))
             {
                 _ready[name] = true;
+                _readyAt.TryAdd(name, Stopwatch.GetTimestamp());
             }
             else
             {
@@ -151,6 +158,7 @@ internal sealed class OperatorScenario(
     )
     {
         var clock = Stopwatch.StartNew();
+        var began = Stopwatch.GetTimestamp();
         var told = TimeSpan.Zero;
         while (_ready.Count < fleets + 1)
         {
@@ -174,8 +182,9 @@ internal sealed class OperatorScenario(
         var (seconds, cpu) = (clock.Elapsed.TotalSeconds, leader.CpuSeconds);
         var metrics = await leader.MetricsAsync(cancellation);
         var requests = (await cluster.Audit.SinceAsync(mark)).Where(static request => request.User == User).ToList();
+        var median = _readyAt.Values.Order().Select(at => Stopwatch.GetElapsedTime(began, at).TotalSeconds).ElementAt(fleets / 2);
         await log.WriteLineAsync(
-            $"{fleets} fleets: converged in {seconds:0.0} s, {cpu:0.00} CPU-s, {requests.Count} requests, {metrics.Reconciles} reconciles"
+            $"{fleets} fleets: converged in {seconds:0.0} s, half of them in {median:0.0} s, {cpu:0.00} CPU-s, {requests.Count} requests, {metrics.Reconciles} reconciles"
         );
         foreach (
             var kind in requests
@@ -204,6 +213,7 @@ internal sealed class OperatorScenario(
                         .Count() / (fleets + 1),
             ConvergedSeconds = seconds,
             ConvergedCpuSeconds = cpu,
+            MedianReadySeconds = median,
             Requests = requests.Count,
             Reconciles = metrics.Reconciles,
             ConvergingP99Milliseconds = metrics.QuantileSince(new OperatorMetrics(0, []), 0.99),

@@ -15,6 +15,7 @@ public sealed class ControllerTests : IAsyncLifetime
     private readonly Recorder _recorder = new();
     private readonly List<Task> _running = [];
     private readonly List<IDisposable> _made = [];
+    private SharedInformer<Widget>? _informer;
     private KubernetesApiDouble _api = null!;
     private KubernetesClient _client = null!;
 
@@ -43,6 +44,64 @@ public sealed class ControllerTests : IAsyncLifetime
         await SawAsync("a blue");
         _api.Remove(Path("a"));
         await SawAsync("a deleted");
+    }
+
+    [Fact]
+    public async Task Change_IsServedAtOnce_WhileTwoHundredOthersWaitInTheInitialList()
+    {
+        var names = Enumerable.Range(0, 200).Select(static i => $"w{i:000}").ToList();
+        names.ForEach(name => _api.Put(Collection, Json(name, "red")));
+        var (begun, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _recorder.OnReconcileAsync = async (entity, token) =>
+        {
+            begun.TrySetResult();
+            await go.Task.WaitAsync(token);
+            return ReconciliationResult<Widget>.Success(entity);
+        };
+        var informer = Start(options: new ControllerOptions { Workers = 1 });
+        await begun.Task.WaitAsync(Deadline);
+        // Of those that wait, the last of the list, and one that nobody knew.
+        var changed = informer.Cache.List()[^1].Metadata.Name!;
+        _api.Edit(Path(changed), value => value["spec"]!["color"] = "blue");
+        _api.Put(Collection, Json("new", "green"));
+        await Until.TrueAsync(() => informer.Cache.Find("ns", "new") is not null, Deadline, "both are known");
+        go.SetResult();
+        await Until.TrueAsync(() => _recorder.Seen.Count > 200, Deadline, "all are reconciled");
+        _recorder.Seen.Take(3).Skip(1).ShouldBe([$"{changed} blue", "new green"]);
+        _recorder
+            .Seen.Order()
+            .ShouldBe([.. names.Select(name => name == changed ? $"{name} blue" : $"{name} red").Append("new green").Order()]);
+    }
+
+    [Fact]
+    public async Task UnderWay_IsFinished_BeforeUntouchedOnesAreBegun()
+    {
+        foreach (var name in (string[])["a", "b", "c"])
+        {
+            _api.Put(Collection, Json(name, "red"));
+        }
+
+        var rounds = 0;
+        _recorder.OnReconcileAsync = async (entity, _) =>
+        {
+            // The first that is looked at changes by that, as a fleet whose children come.
+            if (++rounds == 1)
+            {
+                _api.Edit(Path(entity.Metadata.Name!), value => value["spec"]!["color"] = "blue");
+                await Until.TrueAsync(
+                    () => _informer!.Cache.Find(entity.Metadata.Namespace, entity.Metadata.Name!)?.Spec?.Color == "blue",
+                    Deadline,
+                    "the change is seen"
+                );
+            }
+
+            return ReconciliationResult<Widget>.Success(entity);
+        };
+        Start(options: new ControllerOptions { Workers = 1 });
+        await Until.TrueAsync(() => _recorder.Seen.Count >= 4, Deadline, "all are reconciled");
+        var seen = _recorder.Seen.ToList();
+        seen[1].ShouldBe($"{seen[0].Split(' ')[0]} blue");
+        seen.Count.ShouldBe(4);
     }
 
     [Fact]
@@ -310,7 +369,7 @@ public sealed class ControllerTests : IAsyncLifetime
         {
             Queue = new WorkQueueOptions { MaxDelay = TimeSpan.FromMilliseconds(50), PerSecond = 0 },
         };
-        var informer = new SharedInformer<Widget>(_client, Kind);
+        var informer = _informer = new SharedInformer<Widget>(_client, Kind);
         var controller = new Controller<Widget>(_client, informer, _recorder, finalizers, options);
         _made.Add(controller);
         if (children is not null)

@@ -40,56 +40,76 @@ public sealed class WorkQueueProperties
         backoff.Next().TotalSeconds.ShouldBeLessThanOrEqualTo(2);
     }
 
-    /// <summary>Against a plain model: a set of what waits in order, a set of what is in work, and what is dirty.</summary>
+    /// <summary>Against a plain model: what waits in order, a list for each priority; what is in work; and what was added meanwhile.</summary>
     [Fact]
     public void AnySequence_BehavesLikeTheModel() =>
         Prop.ForAll<(byte Op, byte Item)[]>(steps =>
             {
                 using var queue = new WorkQueue<int>(new WorkQueueOptions { PerSecond = 0 }, new ManualTime());
-                List<int> waiting = [];
+                List<int> normal = [];
+                List<int> low = [];
                 HashSet<int> working = [];
-                HashSet<int> dirty = [];
+                Dictionary<int, bool> dirty = [];
+                var run = 0;
+                void Wait(int item, bool isLow)
+                {
+                    if (!isLow && !normal.Contains(item))
+                    {
+                        low.Remove(item);
+                        normal.Add(item);
+                    }
+                    else if (isLow && !normal.Contains(item) && !low.Contains(item))
+                    {
+                        low.Add(item);
+                    }
+                }
+
                 foreach (var (op, raw) in steps)
                 {
-                    var item = raw % 4;
-                    switch (op % 3)
+                    var item = raw % 7;
+                    switch (op % 4)
                     {
-                        case 0:
-                            queue.Add(item);
+                        case 0 or 1:
+                            var isLow = op % 4 == 0;
+                            queue.Add(item, isLow ? WorkPriority.Low : WorkPriority.Normal);
                             if (working.Contains(item))
                             {
-                                dirty.Add(item);
+                                dirty[item] = isLow && dirty.GetValueOrDefault(item, true);
                             }
-                            else if (!waiting.Contains(item))
+                            else
                             {
-                                waiting.Add(item);
+                                Wait(item, isLow);
                             }
 
                             break;
-                        case 1 when waiting.Count > 0:
+                        case 2 when normal.Count + low.Count > 0:
+                            var takesLow = low.Count > 0 && (normal.Count == 0 || run == 4);
+                            run = takesLow || low.Count == 0 ? 0 : run + 1;
+                            var lane = takesLow ? low : normal;
                             var taken = queue.TakeAsync(CancellationToken.None);
                             if (
                                 !taken.IsCompletedSuccessfully
-                                || taken.GetAwaiter().GetResult().Item != waiting[0]
-                                || !working.Add(waiting[0])
+                                || taken.GetAwaiter().GetResult().Item != lane[0]
+                                || queue.PriorityOf(lane[0]) != (takesLow ? WorkPriority.Low : WorkPriority.Normal)
+                                || !working.Add(lane[0])
                             )
                             {
                                 return false;
                             }
 
-                            waiting.RemoveAt(0);
+                            lane.RemoveAt(0);
                             break;
-                        case 2:
+                        case 3:
                             queue.Done(item);
-                            if (working.Remove(item) && dirty.Remove(item))
+                            if (working.Remove(item) && dirty.Remove(item, out var wasLow))
                             {
-                                waiting.Add(item);
+                                Wait(item, wasLow);
                             }
 
                             break;
                     }
 
-                    if (queue.Count != waiting.Count)
+                    if (queue.Count != normal.Count + low.Count)
                     {
                         return false;
                     }
@@ -97,6 +117,42 @@ public sealed class WorkQueueProperties
 
                 return true;
             })
+            .QuickCheckThrowOnFailure();
+
+    /// <summary>However many changes come, each low item has its turn: of five taken in a row one was waiting in the low lane, the one that waited longest.</summary>
+    [Fact]
+    public void EndlessChanges_StarveNoLowItem() =>
+        Prop.ForAll<byte, byte[]>(
+                (rawLow, bursts) =>
+                {
+                    var lanes = new WorkLanes<int>();
+                    var low = rawLow % 20;
+                    for (var item = 0; item < low; item++)
+                    {
+                        lanes.Add(item, WorkPriority.Low);
+                    }
+
+                    var change = 1000;
+                    var (next, since) = (0, 0);
+                    foreach (var burst in bursts)
+                    {
+                        // At least one change for each that is taken, so that by strict priority the low ones would wait for ever.
+                        for (var i = 0; i <= burst % 5; i++)
+                        {
+                            lanes.Add(change++, WorkPriority.Normal);
+                        }
+
+                        lanes.TryTake(out var taken);
+                        since = taken < 1000 ? 0 : since + 1;
+                        if ((next < low && since > WorkLanes<int>.NormalRun) || (taken < 1000 && taken != next++))
+                        {
+                            return false;
+                        }
+                    }
+
+                    return true;
+                }
+            )
             .QuickCheckThrowOnFailure();
 
     /// <summary>Whatever the threads do: no item is with two workers at once, and the last add of each is worked on.</summary>

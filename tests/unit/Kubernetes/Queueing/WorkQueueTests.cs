@@ -50,6 +50,62 @@ public sealed class WorkQueueTests : IDisposable
         (await TakeAsync()).ShouldBe("c");
     }
 
+    /// <summary>In capitals: added as a change. A dot: low. An item that is there already may be added again.</summary>
+    [Theory]
+    [InlineData("a. b. C", "C a b")]
+    [InlineData("a. b. C B", "C B a")]
+    [InlineData("A a. b. B a.", "A B")]
+    [InlineData("a. b. C D E F G H", "C D E F a G H b")]
+    [InlineData("A B C D E F. G", "A B C D F E G")]
+    [InlineData("a. B C D E a.", "B C D E a")]
+    [InlineData("a. b. C D E F A G", "C D E F b A G")]
+    public async Task Take_ChangesFirst_AndALowOneAfterFour(string adds, string order)
+    {
+        foreach (var add in adds.Split(' '))
+        {
+            _queue.Add(add[..1].ToUpperInvariant(), add.EndsWith('.') ? WorkPriority.Low : WorkPriority.Normal);
+        }
+
+        foreach (var item in order.Split(' '))
+        {
+            (await TakeAsync()).ShouldBe(item.ToUpperInvariant());
+        }
+
+        _queue.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Add_WhileInWork_KeepsTheHigherPriority()
+    {
+        _queue.Add("a", WorkPriority.Low);
+        await TakeAsync();
+        _queue.PriorityOf("a").ShouldBe(WorkPriority.Low);
+        _queue.Add("a");
+        _queue.Add("a", WorkPriority.Low);
+        _queue.Add("b");
+        _queue.Done("a");
+        (await TakeAsync()).ShouldBe("b");
+        (await TakeAsync()).ShouldBe("a");
+        _queue.PriorityOf("a").ShouldBe(WorkPriority.Normal);
+    }
+
+    [Fact]
+    public async Task AddAfter_TheEarliestAndTheHighestCount()
+    {
+        _queue.AddAfter("a", TimeSpan.FromSeconds(1), WorkPriority.Low);
+        _queue.AddAfter("b", TimeSpan.FromSeconds(1), WorkPriority.Low);
+        _queue.AddAfter("b", TimeSpan.FromSeconds(9));
+        _queue.AddRateLimited("c", TimeSpan.FromSeconds(1), WorkPriority.Low);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        (await TakeAsync()).ShouldBe("b");
+        _queue.PriorityOf("b").ShouldBe(WorkPriority.Normal);
+        (await TakeAsync()).ShouldBe("a");
+        (await TakeAsync()).ShouldBe("c");
+        _queue.PriorityOf("c").ShouldBe(WorkPriority.Low);
+        _time.Advance(TimeSpan.FromSeconds(9));
+        _queue.Count.ShouldBe(0);
+    }
+
     [Fact]
     public async Task Take_WaitsForAnItem()
     {
