@@ -14,6 +14,8 @@ namespace Mooring.Operator.Run;
 /// <param name="isClient">Whether a client's certificate is good; null: none is asked for.</param>
 internal sealed class ServerTls(Func<X509Certificate2?> certificate, Func<X509Certificate2, bool>? isClient)
 {
+    static ServerTls() => TlsBuffers.Release();
+
     // A race makes it twice, and one of them is used.
     private volatile Made? _made;
 

@@ -51,8 +51,15 @@ public sealed class ServerTlsTests
         (await ShakeAsync(tls, shown) is not null).ShouldBe(accepted);
     }
 
+    /// <summary>Has a look at the server's end of a connection.</summary>
+    internal static async Task ShakeAsync(Action<SslStream> look)
+    {
+        using var certificate = Certificate("server");
+        await ShakeAsync(new ServerTls(() => certificate, isClient: null), shown: null, look);
+    }
+
     /// <summary>Returns whom the client found there; null when the server would not have it.</summary>
-    private static async Task<string?> ShakeAsync(ServerTls tls, X509Certificate2? shown)
+    private static async Task<string?> ShakeAsync(ServerTls tls, X509Certificate2? shown, Action<SslStream>? look = null)
     {
         using var limit = new CancellationTokenSource(Deadline);
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -83,6 +90,7 @@ public sealed class ServerTlsTests
         }
 
         await asking;
+        look?.Invoke(serving);
         return dialling.RemoteCertificate!.Subject;
     }
 
