@@ -27,7 +27,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
             : null;
 
     /// <summary>Takes the lease if it is free, expired or this process's own from before. Returns the term's number; null when another holds it.</summary>
-    /// <exception cref="KubernetesException">Also a conflict, when another was faster.</exception>
+    /// <exception cref="KubernetesException">Also a conflict, when another was faster, and a 404 that is not the API server's word on this lease.</exception>
     /// <exception cref="InvalidDataException">The answer is not of this lease, or not to what was asked.</exception>
     public async Task<int?> TryTakeAsync(CancellationToken cancellationToken)
     {
@@ -133,7 +133,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
             var request = Request(HttpMethod.Get, "get", type.Path(options.Namespace, options.Name));
             See(Read(await client.SendAsync(request, cancellationToken)));
         }
-        catch (KubernetesException error) when (error.IsNotFound)
+        catch (KubernetesException error) when (IsGone(error))
         {
             See(null);
         }
@@ -174,6 +174,9 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
 
         See(written);
     }
+
+    // The API server names what there is none of. A 404 of anything else in between (a path that it does not know, a page) says nothing of the lease.
+    private bool IsGone(KubernetesException error) => error.IsNotFound && error.Status.Details?.Name == options.Name;
 
     private Lease Read(byte[] json)
     {

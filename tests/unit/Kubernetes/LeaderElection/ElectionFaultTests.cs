@@ -149,6 +149,46 @@ public sealed class ElectionFaultTests : IAsyncLifetime
         (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Lost);
     }
 
+    /// <summary>Answers with the code 404 that say nothing of the lease.</summary>
+    [Theory]
+    [InlineData("404 page not found")]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData(
+        """{"kind":"Status","status":"Failure","reason":"NotFound","message":"the server could not find the requested resource","code":404}"""
+    )]
+    [InlineData(
+        """{"kind":"Status","status":"Failure","reason":"NotFound","message":"no","details":{"name":"another","kind":"leases"},"code":404}"""
+    )]
+    public async Task NotFoundThatIsNotOfTheLease_CostsTheLeaderNothingWhileItIsShort_AndMakesNone(string answer)
+    {
+        var one = Stand("one");
+        await LeadsAsync(one);
+        var term = one.Elector.Leadership!.Epoch;
+        var before = _api.Requests.Count;
+        _api.AddFault(Answering(static _ => true, answer, times: 4, status: 404));
+        await Until.TrueAsync(() => _api.Requests.Count > before + 8 || one.Run.IsCompleted, Deadline, "renewals go on");
+
+        one.Run.IsCompleted.ShouldBeFalse();
+        (one.Elector.IsLeader, one.Elector.Leadership?.Epoch).ShouldBe((true, term));
+
+        // Whoever stands takes it for no word either: it does not even try to make the lease.
+        before = _api.Requests.Count;
+        _api.AddFault(Answering(static request => request.Headers["User-Agent"] == "two", answer, times: 3, status: 404));
+        var two = Stand("two");
+        await Until.TrueAsync(() => two.Elector.Leader == "one" || two.Run.IsCompleted, Deadline, "two sees one");
+        _api.Requests.Skip(before).ShouldNotContain(static request => request.IsWrite && request.Headers["User-Agent"] == "two");
+    }
+
+    [Fact]
+    public async Task LeaseThatIsGone_EndsTheTermAtOnce()
+    {
+        var one = Stand("one");
+        await LeadsAsync(one);
+        _api.Remove(LeasePath);
+        (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Lost);
+    }
+
     [Theory]
     [MemberData(nameof(Odd))]
     public async Task OddFailureOfATry_IsTriedAgain_AndCostsALeaderNothingWhileItIsShort(Exception odd)
@@ -185,11 +225,11 @@ public sealed class ElectionFaultTests : IAsyncLifetime
     public void NameThatNoLeaseCanHave_IsRefusedAtOnce() =>
         Should.Throw<ArgumentException>(() => new LeaderElector(ClientOf("one"), Options("one") with { Name = "a/b" }));
 
-    private static Fault Answering(Func<RecordedRequest, bool> match, string body, int times = int.MaxValue) =>
+    private static Fault Answering(Func<RecordedRequest, bool> match, string body, int times = int.MaxValue, int status = 200) =>
         new()
         {
             Match = match,
-            Status = 200,
+            Status = status,
             Body = body,
             Times = times,
         };
