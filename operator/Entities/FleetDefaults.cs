@@ -17,6 +17,9 @@ public static class FleetDefaults
     /// <summary>Gateways beyond those wanted, in percent of these.</summary>
     public const int MaxSurgePercent = 25;
 
+    /// <summary>How long a new gateway is ready before older ones go for it. Less than any progress deadline may be.</summary>
+    public static readonly TimeSpan MinReady = TimeSpan.FromSeconds(5);
+
     /// <summary>A rollout that makes no progress for so long is degraded.</summary>
     public static readonly TimeSpan ProgressDeadline = TimeSpan.FromMinutes(10);
 }

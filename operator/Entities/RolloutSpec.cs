@@ -3,6 +3,11 @@ using Mooring.Operator.Entities.Attributes;
 namespace Mooring.Operator.Entities;
 
 [Description("How gateways of a new pod template take the place of the older ones.")]
+[ValidationRule(
+    "!has(self.minReadySeconds) || self.minReadySeconds < (has(self.progressDeadline) ? duration(self.progressDeadline).getSeconds() : 600)",
+    "minReadySeconds must be less than progressDeadline",
+    FieldPath = ".minReadySeconds"
+)]
 public sealed record RolloutSpec
 {
     [Description(
@@ -17,6 +22,13 @@ public sealed record RolloutSpec
     )]
     [RangeMinimum(0), RangeMaximum(90)]
     public int? MinFreePercent { get; set; }
+
+    [Description(
+        "Seconds that a new gateway has to be ready without a break before it counts for the rollout: until then no older one goes for it, and one that "
+            + "crashes again and again is no progress. 0 to 1800, and less than progressDeadline. Default 5."
+    )]
+    [RangeMinimum(0), RangeMaximum(1800)]
+    public int? MinReadySeconds { get; set; }
 
     [Description("A rollout without progress for so long is Degraded: 10s to 1h. Default 10m.")]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]

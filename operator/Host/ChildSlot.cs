@@ -64,8 +64,14 @@ internal sealed class ChildSlot(string name, int number, string specHash)
 
     public int Restarts { get; private set; }
 
-    /// <summary>Why it last ended, or did not start, with what it said last where it never served; null: it has served since.</summary>
+    /// <summary>Why it last ended, or did not start, with what it said last where it had not settled; null: it has settled since.</summary>
     public string? Problem { get; private set; }
+
+    /// <summary>Since when its process has served; null: it does not. A drain that is taken back is no break.</summary>
+    public DateTimeOffset? ReadySince { get; private set; }
+
+    /// <summary>A process that has served for so long has settled: how it ended last is of no interest any more.</summary>
+    public TimeSpan MinReady { get; set; }
 
     /// <summary>It has a process that takes or holds connections.</summary>
     public bool Serves => Phase is SlotPhase.Ready or SlotPhase.Draining;
@@ -84,8 +90,21 @@ internal sealed class ChildSlot(string name, int number, string specHash)
 
     public void Ready(DateTimeOffset now)
     {
-        Problem = null;
+        ReadySince ??= now;
         Enter(SlotPhase.Ready, now);
+        Settle(now);
+    }
+
+    /// <summary>Forgets how it ended last once it has served for long enough. Returns whether it has.</summary>
+    public bool Settle(DateTimeOffset now)
+    {
+        if (ReadySince is not { } since || now < since + MinReady)
+        {
+            return false;
+        }
+
+        Problem = null;
+        return true;
     }
 
     public void Drain(DateTimeOffset deadline, DateTimeOffset now)
@@ -111,8 +130,8 @@ internal sealed class ChildSlot(string name, int number, string specHash)
     /// <summary>The process has ended. One that was on its way out is not replaced.</summary>
     public void Exited(ProcessExit exit, DateTimeOffset now)
     {
-        var lastLine = Phase == SlotPhase.Starting ? Process?.LastLine : null;
-        Process = null;
+        var lastLine = Settle(now) ? null : Process?.LastLine;
+        (Process, ReadySince) = (null, null);
         if (Phase is SlotPhase.Draining or SlotPhase.Stopping)
         {
             Enter(SlotPhase.Gone, now);
@@ -129,6 +148,7 @@ internal sealed class ChildSlot(string name, int number, string specHash)
     public void Shift(TimeSpan by)
     {
         (Since, StartedAt, NotBefore, Deadline) = (Moved(Since), Moved(StartedAt), Moved(NotBefore), Moved(Deadline));
+        ReadySince = ReadySince is { } since ? Moved(since) : null;
         Mark = Mark is { } mark
             ? mark with
             {

@@ -36,6 +36,8 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
 
     public int Ready => _slots.Count(static slot => slot.Phase == SlotPhase.Ready);
 
+    private TimeSpan MinReady => RolloutProgress.MinReady(_fleet.Spec.Gateway.Rollout);
+
     public int Draining => _slots.Count(static slot => slot.Phase is SlotPhase.Draining or SlotPhase.Stopping);
 
     /// <summary>Clients are being sent away from workloads that drain, and have half of the rate.</summary>
@@ -44,8 +46,14 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     /// <summary>How far the fullest gateway is above its share of the connections, in percent of that share.</summary>
     public int SkewPercent { get; private set; }
 
-    public void Apply(ConnectionFleet wanted, int replicas, DrainConfig drain) =>
+    public void Apply(ConnectionFleet wanted, int replicas, DrainConfig drain)
+    {
         (_fleet, Desired, _drain, _drainedForStop) = (wanted, replicas, drain, false);
+        foreach (var slot in _slots)
+        {
+            slot.MinReady = MinReady;
+        }
+    }
 
     /// <summary>The slot that runs this process; null for a stranger.</summary>
     public ChildSlot? Find(int processId) => _slots.Find(slot => slot.Process?.Id == processId);
@@ -79,6 +87,9 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                     break;
                 case SlotPhase.Starting when gateway?.Report is not null && gateway.ConfigHash is not null:
                     slot.Ready(now);
+                    break;
+                case SlotPhase.Ready:
+                    slot.Settle(now);
                     break;
                 case SlotPhase.Draining when stopAt is not null && (now >= slot.Deadline || IsDrained(gateway)):
                     slot.Stop(now + host.Options.KillAfter, now);
@@ -130,7 +141,12 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                 Gateways = gateways,
                 Groups = groups,
                 // No load balancer has to notice: the sockets are shared with the others.
-                Pace = new SequencePace { LameDuck = TimeSpan.Zero, Deadline = _drain.Deadline },
+                Pace = new SequencePace
+                {
+                    LameDuck = TimeSpan.Zero,
+                    Deadline = _drain.Deadline,
+                    MinReady = MinReady,
+                },
             }
         );
         foreach (var change in step.Marks)
@@ -154,7 +170,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
         var taken = _slots.Where(static slot => slot.Phase != SlotPhase.Gone).Select(static slot => slot.Number).ToHashSet();
         foreach (var number in Enumerable.Range(0, int.MaxValue).Where(number => !taken.Contains(number)).Take(Math.Max(0, -surplus)))
         {
-            _slots.Add(new ChildSlot($"{fleet.Split('/')[1]}-gateway-{number}", number, revision));
+            _slots.Add(new ChildSlot($"{fleet.Split('/')[1]}-gateway-{number}", number, revision) { MinReady = MinReady });
         }
 
         Phase = step.Phase;
@@ -196,6 +212,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                     _ => GatewayStage.Terminating,
                 },
                 CreatedAt = slot.Since,
+                ReadySince = slot.ReadySince,
                 Mark = slot.Mark,
                 Hold = slot.Hold,
                 Load = GatewayObserver.LoadOf(Find(view, slot)),

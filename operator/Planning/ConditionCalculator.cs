@@ -59,7 +59,7 @@ internal static class ConditionCalculator
             );
         }
 
-        if (input.Plan is { } plan && RolloutStall.Find(input.Input, plan, figures.IsOverdue) is { } stalled)
+        if (input.Plan is { } plan && RolloutStall.Find(input.Input with { Now = input.Now }, plan, figures.IsOverdue) is { } stalled)
         {
             return Missing(FleetConditions.RolloutStalled, stalled);
         }
@@ -135,7 +135,8 @@ internal static class ConditionCalculator
 
     /// <summary>What the cluster has against more gateways and, of those that should long be there, what keeps each from serving.</summary>
     private static string Why(StatusInput input, bool isOverdue = false) =>
-        input.Plan is { } plan && (isOverdue ? RolloutStall.Why(input.Input, plan) : RolloutStall.Refusal(input.Input, plan)) is { } why
+        input.Plan is { } plan
+        && (isOverdue ? RolloutStall.Why(input.Input with { Now = input.Now }, plan) : RolloutStall.Refusal(input.Input, plan)) is { } why
             ? $": {why}"
             : "";
 

@@ -147,7 +147,7 @@ internal sealed record Figures
     /// <summary>Gateways of older revisions that are still there.</summary>
     public required int GatewaysOld { get; init; }
 
-    /// <summary>Serving gateways of the wanted revision.</summary>
+    /// <summary>Serving gateways of the wanted revision; while they replace others, those that have been ready for the least time.</summary>
     public required int GatewaysUpdated { get; init; }
 
     /// <summary>Connections on gateways that are being emptied.</summary>
@@ -187,6 +187,7 @@ internal sealed record Figures
                 // A cordoned one may still be ready: until its probe has failed.
                 : gateways.Where(deployment => deployment.Spec?.Replicas != 0).Sum(deployment => deployment.Status?.ReadyReplicas ?? 0)
                     - draining.Count(static pod => pod.Stage == GatewayStage.Ready);
+        var least = RolloutProgress.MinReady(fleet.Spec.Gateway.Rollout);
         var backends = fleet.Spec.Backends.Select(backend => BackendFigures.Of(backend, input)).ToList();
         var figures = new Figures
         {
@@ -195,7 +196,11 @@ internal sealed record Figures
                 speaking.Count(gateway => gateway.State is GatewayState.Cordoned or GatewayState.Draining or GatewayState.Drained),
                 draining.Count
             ),
-            GatewaysUpdated = pods.Count(pod => IsServing(pod) && pod.Revision == input.Plan?.Revision),
+            GatewaysUpdated = pods.Count(pod =>
+                IsServing(pod)
+                && pod.Revision == input.Plan?.Revision
+                && (!RolloutProgress.IsReplacing(input.Plan) || pod.IsSettled(input.Now, least))
+            ),
             Remaining = (int)Math.Min(int.MaxValue, draining.Sum(static pod => (long)(pod.Load?.Connections ?? 0))),
             Deadline = draining.Max(static pod => pod.Mark?.Deadline),
             GatewaysOld =

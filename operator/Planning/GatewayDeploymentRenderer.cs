@@ -16,6 +16,9 @@ internal static class GatewayDeploymentRenderer
             Spec = new DeploymentSpec
             {
                 Replicas = replicas,
+                MinReadySeconds = RolloutProgress.MinReady(fleet.Spec.Gateway.Rollout) is { Ticks: > 0 } least
+                    ? (int)least.TotalSeconds
+                    : null,
                 ProgressDeadlineSeconds = (int)RolloutProgress.Deadline(fleet).TotalSeconds,
                 RevisionHistoryLimit = 1,
                 Selector = new LabelSelector { MatchLabels = ResourceLabels.GatewayMatch(fleet.Metadata.Name!, revision.Name) },

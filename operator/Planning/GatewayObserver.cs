@@ -47,6 +47,7 @@ internal static class GatewayObserver
                     Revision = pod.Metadata.Labels!.GetValueOrDefault(ResourceLabels.Revision) ?? "",
                     Stage = StageOf(pod),
                     CreatedAt = pod.Metadata.CreationTimestamp ?? input.Now,
+                    ReadySince = ReadyCondition(pod)?.LastTransitionTime,
                     Mark = DrainAnnotations.Read(pod.Metadata.Annotations),
                     Hold = HoldAnnotation.Read(pod.Metadata.Annotations),
                     Load = LoadOf(views.GetValueOrDefault(pod.Metadata.Name!)),
@@ -62,6 +63,7 @@ internal static class GatewayObserver
             Deadline = Read(gateway.Drain?.Deadline) ?? FleetDefaults.DrainDeadline,
             SurgePercent = gateway.Rollout?.MaxSurgePercent ?? FleetDefaults.MaxSurgePercent,
             MinFreePercent = gateway.Rollout?.MinFreePercent,
+            MinReady = RolloutProgress.MinReady(gateway.Rollout),
         };
 
     public static GatewayLoad? LoadOf(GatewayView? view) =>
@@ -86,10 +88,12 @@ internal static class GatewayObserver
             { Metadata.DeletionTimestamp: not null } => GatewayStage.Terminating,
             { Spec.NodeName: null or "" } => GatewayStage.Unassigned,
             { Status: null or { Phase: null or "Pending" } } => GatewayStage.Pending,
-            _ when pod.Status?.Conditions?.Any(static condition => condition is { Type: "Ready", Status: "True" }) == true =>
-                GatewayStage.Ready,
+            _ when ReadyCondition(pod) is not null => GatewayStage.Ready,
             _ => GatewayStage.NotReady,
         };
+
+    private static PodCondition? ReadyCondition(Pod pod) =>
+        pod.Status?.Conditions?.Find(static condition => condition is { Type: "Ready", Status: "True" });
 
     private static TimeSpan? Read(string? text) => text is null ? null : Duration.Parse(text);
 }

@@ -19,13 +19,20 @@ internal static class RolloutProgress
             ? given
             : FleetDefaults.ProgressDeadline;
 
+    /// <summary>How long a gateway is ready before it counts.</summary>
+    public static TimeSpan MinReady(RolloutSpec? rollout) =>
+        rollout?.MinReadySeconds is { } seconds ? TimeSpan.FromSeconds(Math.Max(0, seconds)) : FleetDefaults.MinReady;
+
+    /// <summary>Whether gateways take the places of others now, and count only once they have been ready for the least time.</summary>
+    public static bool IsReplacing(FleetPlan? plan) => plan?.Rollout is SequencePhase.Surging or SequencePhase.Draining;
+
     /// <summary>When something got on last, in whole seconds; null: none is missing.</summary>
     /// <param name="input">What is seen, with the status as it was written last.</param>
     /// <param name="figures">What is counted now.</param>
     /// <param name="gateways">The pods (on a host: processes), with their marks.</param>
     public static DateTimeOffset? Last(StatusInput input, Figures figures, IReadOnlyList<SequenceGateway> gateways)
     {
-        if (input.Plan is not { Revision.Length: > 0 } plan || !IsMissing(input.Input, plan, gateways))
+        if (input.Plan is not { Revision.Length: > 0 } plan || !IsMissing(input, plan, gateways))
         {
             return null;
         }
@@ -35,7 +42,8 @@ internal static class RolloutProgress
             before?.Rollout?.Revision != plan.Revision
             || figures.GatewaysUpdated > before.Rollout.Updated
             || figures.GatewaysOld < before.Rollout.Outdated
-            || figures.GatewaysReady > before.Gateways?.Ready
+            // In a rollout one that crashes again and again would come again and again.
+            || (!IsReplacing(plan) && figures.GatewaysReady > before.Gateways?.Ready)
             || before.Gateways?.Desired != input.Input.Fleet.Spec.Gateway.Replicas;
         // One that is to come was noted by a clock that has been set back since: waiting for it would take longer than the deadline.
         return !hasMoved && Read(before) is { } last && last <= input.Now
@@ -48,14 +56,23 @@ internal static class RolloutProgress
         Read(status) is { } last && last + Deadline(fleet) - now is var left && left > TimeSpan.Zero ? left : null;
 
     // Those that are on their way out are not ready either, and nobody waits for them.
-    private static bool IsMissing(FleetInput input, FleetPlan plan, IReadOnlyList<SequenceGateway> gateways)
+    private static bool IsMissing(StatusInput input, FleetPlan plan, IReadOnlyList<SequenceGateway> gateways)
     {
-        if (input.Platform == FleetPlatform.Host)
+        var isReplacing = IsReplacing(plan);
+        if (input.Input.Platform == FleetPlatform.Host)
         {
-            return gateways.Any(gateway => gateway is { Mark: null, Stage: GatewayStage.Pending } && gateway.Revision == plan.Revision);
+            var least = MinReady(input.Input.Fleet.Spec.Gateway.Rollout);
+            return gateways.Any(gateway =>
+                gateway.Mark is null
+                && gateway.Revision == plan.Revision
+                && (
+                    gateway.Stage == GatewayStage.Pending
+                    || (isReplacing && gateway.Stage == GatewayStage.Ready && !gateway.IsSettled(input.Now, least))
+                )
+            );
         }
 
-        var deployment = input.Deployments.FirstOrDefault(deployment => deployment.Metadata.Name == plan.GatewayDeployment);
+        var deployment = input.Input.Deployments.FirstOrDefault(deployment => deployment.Metadata.Name == plan.GatewayDeployment);
         var leaving = gateways.Where(gateway =>
             gateway is { Mark: not null, Stage: not GatewayStage.Terminating } && gateway.Revision == plan.Revision
         );
@@ -63,7 +80,9 @@ internal static class RolloutProgress
             (All: 0, Ready: 0),
             static (sum, gateway) => (sum.All + 1, sum.Ready + (gateway.Stage == GatewayStage.Ready ? 1 : 0))
         );
-        return deployment is not null && (deployment.Spec?.Replicas ?? 0) - gone > (deployment.Status?.ReadyReplicas ?? 0) - readyYet;
+        // Available: ready for as long as the Deployment asks.
+        var there = (isReplacing ? deployment?.Status?.AvailableReplicas : deployment?.Status?.ReadyReplicas) ?? 0;
+        return deployment is not null && (deployment.Spec?.Replicas ?? 0) - gone > there - readyYet;
     }
 
     /// <summary>The status with that moment as far from now as before the clock was set.</summary>

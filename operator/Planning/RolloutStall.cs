@@ -21,7 +21,7 @@ internal static class RolloutStall
         var gaveUp = deployment?.Status?.Conditions?.Find(static condition =>
             condition is { Type: "Progressing", Status: "False", Reason: "ProgressDeadlineExceeded" }
         );
-        if (gaveUp is not null && (deployment!.Status!.ReadyReplicas ?? 0) >= (deployment.Spec?.Replicas ?? 0))
+        if (gaveUp is not null && (deployment!.Status!.AvailableReplicas ?? 0) >= (deployment.Spec?.Replicas ?? 0))
         {
             gaveUp = null;
         }
@@ -46,20 +46,42 @@ internal static class RolloutStall
     private static IEnumerable<string> OfProcesses(FleetInput input, FleetPlan plan) =>
         input
             .Gateways.Where(process =>
-                process.Gateway is { Mark: null, Stage: GatewayStage.Pending } && process.Gateway.Revision == plan.Revision
+                process.Gateway.Mark is null
+                && process.Gateway.Revision == plan.Revision
+                && (process.Gateway.Stage == GatewayStage.Pending || (process.Failure is not null && !HasSettled(process.Gateway, input)))
             )
             .OrderBy(static process => process.Gateway.Name, StringComparer.Ordinal)
             .Select(static process => $"{process.Gateway.Name}: {process.Failure ?? "runs, and does not come to serve"}");
 
-    private static IEnumerable<string> OfPods(FleetInput input, FleetPlan plan) =>
-        input
+    private static bool HasSettled(SequenceGateway gateway, FleetInput input) =>
+        gateway.IsSettled(input.Now, RolloutProgress.MinReady(input.Fleet.Spec.Gateway.Rollout));
+
+    private static IEnumerable<string> OfPods(FleetInput input, FleetPlan plan)
+    {
+        var settled = GatewayObserver
+            .Gateways(input)
+            .Where(gateway => HasSettled(gateway, input))
+            .Select(static gateway => gateway.Name)
+            .ToHashSet(StringComparer.Ordinal);
+        return input
             .Pods.Where(pod =>
                 pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Revision) == plan.Revision && pod.Metadata.DeletionTimestamp is null
             )
             .OrderBy(static pod => pod.Metadata.Name, StringComparer.Ordinal)
-            .Select(static pod => (pod.Metadata.Name, Reason: ReasonOf(pod)))
+            .Select(pod => (pod.Metadata.Name, Reason: ReasonOf(pod) ?? (settled.Contains(pod.Metadata.Name!) ? null : LastEndOf(pod))))
             .Where(static one => one.Reason is not null)
             .Select(static one => $"{one.Name}: {one.Reason}");
+    }
+
+    /// <summary>How the container of a pod that runs, and may even be ready, ended before; null: it never did.</summary>
+    private static string? LastEndOf(Pod pod) =>
+        pod.Status?.ContainerStatuses?.Find(static container => container is { RestartCount: > 0, LastState.Terminated: not null })
+            is { LastState.Terminated: { } last } container
+            ? Join(
+                $"started {container.RestartCount + 1} times, last ended with exit code {last.ExitCode ?? 0}",
+                last.Message ?? last.Reason
+            )
+            : null;
 
     /// <summary>Why the cluster makes no more pods of the wanted revision (a quota, an admission webhook); null: it does.</summary>
     public static string? Refusal(FleetInput input, FleetPlan plan) =>
@@ -93,7 +115,7 @@ internal static class RolloutStall
         }
 
         return conditions.Find(static condition => condition is { Type: "Ready", Status: "False" }) is { } unready
-            ? Join(unready.Reason ?? "NotReady", unready.Message)
+            ? LastEndOf(pod) ?? Join(unready.Reason ?? "NotReady", unready.Message)
             : null;
     }
 

@@ -16,7 +16,7 @@ public static class DrainSequence
     private static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(60);
 
     // What the clocks of two leaders may differ by. A mark from further ahead was made before the clock was set back.
-    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(5);
+    internal static readonly TimeSpan Skew = TimeSpan.FromSeconds(5);
 
     public static SequenceStep Decide(SequenceInput input)
     {
@@ -50,13 +50,18 @@ public static class DrainSequence
 
         private IEnumerable<SequenceGateway> Unmarked => _live.Where(gateway => _marks[gateway.Name] is null);
 
-        private IEnumerable<SequenceGateway> Serving => Unmarked.Where(static gateway => gateway.Stage == GatewayStage.Ready);
+        /// <summary>Those that others can go for: of the wanted revision only such as have shown that they last.</summary>
+        private IEnumerable<SequenceGateway> Serving =>
+            Unmarked.Where(gateway => gateway.Stage == GatewayStage.Ready && (!IsCurrent(gateway) || Lasts(gateway)));
 
         private bool IsCurrent(SequenceGateway gateway) => gateway.Revision == _input.Revision;
 
         /// <summary>It counts as one of those wanted: it is not on its way out, nor waits for another to take its place.</summary>
         private bool Stays(SequenceGateway gateway) =>
             _marks[gateway.Name] is null && !(gateway.Hold == GatewayHold.Drain && IsCurrent(gateway));
+
+        private bool Lasts(SequenceGateway gateway) =>
+            gateway.IsSettled(_input.Now, _input.Pace.MinReady) || IsDue(gateway.ReadySince!.Value + _input.Pace.MinReady);
 
         /// <summary>Somebody wants it cordoned and no more than that.</summary>
         private bool IsHeld(SequenceGateway gateway) => gateway.Hold == GatewayHold.Cordon && IsCurrent(gateway);

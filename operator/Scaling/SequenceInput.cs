@@ -46,6 +46,9 @@ public sealed record SequencePace
     /// </summary>
     public int? MinFreePercent { get; init; }
 
+    /// <summary>A gateway of the wanted revision is ready for so long, without a break, before it stands in for another. Zero: as soon as it is.</summary>
+    public TimeSpan MinReady { get; init; }
+
     /// <summary>A gateway whose stream has been away for so long cannot be told anything: its own end drains it.</summary>
     public TimeSpan UnheardLimit { get; init; } = TimeSpan.FromSeconds(15);
 
@@ -65,6 +68,9 @@ public sealed record SequenceGateway
 
     public DateTimeOffset CreatedAt { get; init; }
 
+    /// <summary>Since when it has been ready without a break; null: it is not, or that is not known.</summary>
+    public DateTimeOffset? ReadySince { get; init; }
+
     /// <summary>Null: it serves, as far as the operator is concerned.</summary>
     public DrainMark? Mark { get; init; }
 
@@ -76,6 +82,10 @@ public sealed record SequenceGateway
 
     /// <summary>Since when <see cref="Load"/> is null.</summary>
     public DateTimeOffset UnheardSince { get; init; }
+
+    /// <summary>It is ready, and has been for so long. One that is ready since a moment to come was so before the clock was set back.</summary>
+    public bool IsSettled(DateTimeOffset now, TimeSpan minReady) =>
+        Stage == GatewayStage.Ready && (ReadySince is not { } since || since > now + DrainSequence.Skew || since + minReady <= now);
 }
 
 /// <summary>What a gateway says of itself.</summary>

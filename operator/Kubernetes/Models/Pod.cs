@@ -44,6 +44,9 @@ public sealed class PodCondition
     public string? Reason { get; set; }
 
     public string? Message { get; set; }
+
+    /// <summary>Since when the status is what it is.</summary>
+    public DateTimeOffset? LastTransitionTime { get; set; }
 }
 
 public sealed class ContainerStatus
@@ -55,11 +58,16 @@ public sealed class ContainerStatus
     public int? RestartCount { get; set; }
 
     public ContainerState? State { get; set; }
+
+    /// <summary>Of the run before this one.</summary>
+    public ContainerState? LastState { get; set; }
 }
 
 public sealed class ContainerState
 {
     public ContainerStateWaiting? Waiting { get; set; }
+
+    public ContainerStateTerminated? Terminated { get; set; }
 }
 
 public sealed class ContainerStateWaiting
@@ -67,5 +75,16 @@ public sealed class ContainerStateWaiting
     /// <summary>Such as <c>ImagePullBackOff</c> or <c>CreateContainerConfigError</c>.</summary>
     public string? Reason { get; set; }
 
+    public string? Message { get; set; }
+}
+
+public sealed class ContainerStateTerminated
+{
+    public int? ExitCode { get; set; }
+
+    /// <summary>Such as <c>Error</c> or <c>OOMKilled</c>.</summary>
+    public string? Reason { get; set; }
+
+    /// <summary>What the container left in its termination log.</summary>
     public string? Message { get; set; }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -91,9 +92,11 @@ internal sealed class StandInKubelet : IAsyncDisposable
     private async Task MarkReadyAsync(string pod)
     {
         var address = $"10.244.{_addresses / 250}.{(_addresses++ % 250) + 1}";
+        // Without the moment no pod is ever available.
+        var now = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         var status = $$$"""
             {"status": {"phase": "Running", "podIP": "{{{address}}}", "podIPs": [{"ip": "{{{address}}}"}],
-             "conditions": [{"type": "Ready", "status": "True"}, {"type": "ContainersReady", "status": "True"}, {"type": "PodScheduled", "status": "True"}]}}
+             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "{{{now}}}"}, {"type": "ContainersReady", "status": "True"}, {"type": "PodScheduled", "status": "True"}]}}
             """;
         using var content = new StringContent(status, Encoding.UTF8, new MediaTypeHeaderValue("application/merge-patch+json"));
         using var answer = await _admin.PatchAsync($"{_path}/{pod}/status", content, _stop.Token);

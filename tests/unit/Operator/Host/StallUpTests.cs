@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using Mooring.Operator.Dashboard;
+using Mooring.Operator.Host.Processes;
 
 namespace Mooring.Operator.Tests.Host;
 
@@ -61,6 +62,44 @@ public sealed class StallUpTests
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    [Fact]
+    public async Task Up_NewGatewayServesAndCrashesAgainAndAgain_IsDegraded_AndNoOldOneGoes()
+    {
+        await using var up = new UpProcess(up => Manifest(up).Replace("10s}", "10s, minReadySeconds: 9}", StringComparison.Ordinal));
+        await up.ReadyAsync();
+        using var client = await up.ConnectAsync();
+        var before = Serving(up);
+
+        up.Edit("replicas: 2 # gateways", "replicas: 2 # gateways\n    image: mooring/gateway:crashing");
+        var killed = new HashSet<int>();
+        await up.UntilAsync(
+            fleet =>
+            {
+                // Each time that it has come to serve, and not before.
+                foreach (var gateway in fleet.Gateways.Where(gateway => gateway.State == "Serving" && !before.Contains(gateway.ProcessId)))
+                {
+                    if (killed.Add(gateway.ProcessId))
+                    {
+                        _ = Libc.Kill(gateway.ProcessId, Libc.SigKill);
+                    }
+                }
+
+                return fleet.Phase == "Degraded";
+            },
+            "the end of the deadline"
+        );
+
+        killed.Count.ShouldBeGreaterThan(1, "it came to serve more than once");
+        var degraded = up.Fleet!.Conditions.Single(static condition => condition.Type == "Degraded");
+        (degraded.Status, degraded.Reason).ShouldBe(("True", "RolloutStalled"));
+        degraded.Message.ShouldContain("quickstart-gateway-2: ended with signal 9");
+        Serving(up).Where(before.Contains).ShouldBe(before, "no old one has gone for it");
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+
+        // It lasts from now on, and the rollout gets on.
+        await up.UntilAsync(fleet => fleet.Phase == "Ready" && !Serving(up).Exists(before.Contains), "the end of the rollout");
     }
 
     private static List<int> Serving(UpProcess up) =>

@@ -23,7 +23,7 @@ public sealed class HostRolloutTests
     );
     private FleetStatus? _status;
 
-    /// <summary>Processes: R serves, S has started, W waits after a crash, D drains; an o behind: of the older revision.</summary>
+    /// <summary>Processes: R serves, S has started, W waits after a crash, N serves since just now after one, D drains; an o behind: of the older revision.</summary>
     [Theory]
     [InlineData("R R", SequencePhase.Complete, "True Serving", "False AsWanted", "Ready", null)]
     [InlineData("Ro Ro W", SequencePhase.Surging, "False RolloutStalled", "True RolloutStalled", "Degraded", "gw-2: " + Crash)]
@@ -72,6 +72,40 @@ public sealed class HostRolloutTests
         {
             Message().ShouldContain(reason);
         }
+    }
+
+    /// <summary>Ready for a moment each time, as one that crashes on its first client: no progress, and the reason is how it ended.</summary>
+    [Theory]
+    [InlineData("Ro Ro W", "Ro Ro N")]
+    [InlineData("Ro Ro R W", "Ro Ro R N")]
+    [InlineData("Do Ro R W", "Do Ro R N")]
+    public void Status_GatewayServesAndCrashesAgainAndAgain_IsNoProgress(string down, string up)
+    {
+        for (var second = 0; second < 60; second += 2)
+        {
+            Look(second, down, down[0] == 'D' ? SequencePhase.Draining : SequencePhase.Surging);
+            Look(second + 1, up, up[0] == 'D' ? SequencePhase.Draining : SequencePhase.Surging);
+            Condition(FleetConditions.Degraded).ShouldBe("False AsWanted", $"after {second} s");
+        }
+
+        Look(60, up, SequencePhase.Surging);
+
+        Condition(FleetConditions.Degraded).ShouldBe("True RolloutStalled");
+        Message().ShouldEndWith($"makes no progress: gw-{down.Count(static one => one == ' ')}: {Crash}");
+    }
+
+    [Fact]
+    public void Status_GatewayServesForTheLeastTime_IsProgress()
+    {
+        Look(0, "Ro Ro N", SequencePhase.Surging);
+        Look(59, "Ro Ro N", SequencePhase.Surging);
+        _status!.Rollout!.Updated.ShouldBe(0);
+
+        Look(60, "Ro Ro R", SequencePhase.Surging);
+
+        _status!.Rollout!.Updated.ShouldBe(1);
+        Condition(FleetConditions.Degraded).ShouldBe("False AsWanted");
+        _status.Rollout.LastProgressTime.ShouldBeNull();
     }
 
     [Fact]
@@ -123,7 +157,7 @@ public sealed class HostRolloutTests
                 {
                     Fleet = fleet,
                     Platform = FleetPlatform.Host,
-                    Gateways = [.. processes.Split(' ').Select(Process)],
+                    Gateways = [.. processes.Split(' ').Select((text, number) => Process(text, number, Start.AddSeconds(second)))],
                 },
                 Plan = FleetPlanner.Plan(new FleetInput { Fleet = fleet, Platform = FleetPlatform.Host }) with
                 {
@@ -135,7 +169,7 @@ public sealed class HostRolloutTests
         );
     }
 
-    private static GatewayProcess Process(string text, int number) =>
+    private static GatewayProcess Process(string text, int number, DateTimeOffset now) =>
         new(
             new SequenceGateway
             {
@@ -143,13 +177,19 @@ public sealed class HostRolloutTests
                 Revision = text.EndsWith('o') ? "old" : "new",
                 Stage = text[0] switch
                 {
-                    'R' => GatewayStage.Ready,
+                    'R' or 'N' => GatewayStage.Ready,
                     'D' => GatewayStage.NotReady,
                     _ => GatewayStage.Pending,
                 },
+                ReadySince = text[0] switch
+                {
+                    'R' => now.AddSeconds(-5),
+                    'N' => now.AddSeconds(-4.9),
+                    _ => null,
+                },
                 Mark = text[0] == 'D' ? new DrainMark(DrainCauses.Rollout, Start, Start, Start.AddMinutes(9)) : null,
             },
-            text[0] == 'W' ? Crash : null
+            text[0] is 'W' or 'N' ? Crash : null
         );
 
     private string Condition(string type)

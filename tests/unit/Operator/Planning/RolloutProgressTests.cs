@@ -96,6 +96,31 @@ public sealed class RolloutProgressTests
         Degraded().ShouldBe(("False", "AsWanted"));
     }
 
+    /// <summary>A pod that is ready now and then and crashes each time: the cluster itself would take each time for progress.</summary>
+    [Fact]
+    public void Surge_WhoseGatewayIsReadyNowAndThen_IsDegradedWithHowItEnded()
+    {
+        for (var minute = 0; minute < 10; minute++)
+        {
+            Look(minute, asked: 1, ready: minute % 2, old: 4, available: 0, readyFor: 4);
+            Degraded().ShouldBe(("False", "AsWanted"), $"after {minute} minutes");
+            _status!.Rollout!.Updated.ShouldBe(0);
+        }
+
+        Look(10, asked: 1, ready: 1, old: 4, available: 0, readyFor: 4);
+        Degraded().ShouldBe(("True", "RolloutStalled"));
+        _status!
+            .Conditions!.Single(static condition => condition.Type == FleetConditions.Degraded)
+            .Message.ShouldBe(
+                $"revision {_plan.Revision} makes no progress: new-0: started 7 times, last ended with exit code 139: no such library"
+            );
+
+        // It lasts after all.
+        Look(11, asked: 1, ready: 1, old: 4, available: 1, readyFor: 5);
+        Degraded().ShouldBe(("False", "AsWanted"));
+        _status!.Rollout!.Updated.ShouldBe(1);
+    }
+
     [Fact]
     public void ScaleOut_WhoseGatewaysDoNotCome_IsDegraded()
     {
@@ -119,9 +144,42 @@ public sealed class RolloutProgressTests
     }
 
     /// <summary>What is seen at a moment, with the status that the last look left.</summary>
-    private void Look(int minute, int asked, int ready, int old, SequencePhase phase = SequencePhase.Surging, DrainMark? leaving = null)
+    private void Look(
+        int minute,
+        int asked,
+        int ready,
+        int old,
+        SequencePhase phase = SequencePhase.Surging,
+        DrainMark? leaving = null,
+        int? available = null,
+        double? readyFor = null
+    )
     {
         var pods = Enumerable.Range(0, ready).Select(i => Pod($"new-{i}", _plan.Revision, isReady: true)).ToList();
+        if (readyFor is { } seconds)
+        {
+            foreach (var pod in pods)
+            {
+                pod.Status!.Conditions![0].LastTransitionTime = At(minute).AddSeconds(-seconds);
+                pod.Status.ContainerStatuses =
+                [
+                    new ContainerStatus
+                    {
+                        RestartCount = 6,
+                        LastState = new ContainerState
+                        {
+                            Terminated = new ContainerStateTerminated
+                            {
+                                ExitCode = 139,
+                                Reason = "Error",
+                                Message = "no such library",
+                            },
+                        },
+                    },
+                ];
+            }
+        }
+
         if (leaving is not null)
         {
             var pod = Pod("leaving", _plan.Revision, isReady: false);
@@ -137,7 +195,7 @@ public sealed class RolloutProgressTests
             Fleet = _fleet with { Status = _status },
             Deployments =
             [
-                Deployment(_plan.GatewayDeployment, _plan.Revision, asked, ready),
+                Deployment(_plan.GatewayDeployment, _plan.Revision, asked, ready, available),
                 .. old == 0 ? Array.Empty<Deployment>() : [Deployment("roll-gateway-old", "old", old, old)],
             ],
             Pods = pods,
@@ -152,7 +210,7 @@ public sealed class RolloutProgressTests
         );
     }
 
-    private static Deployment Deployment(string name, string revision, int asked, int ready) =>
+    private static Deployment Deployment(string name, string revision, int asked, int ready, int? available = null) =>
         new()
         {
             Metadata = new ObjectMeta
@@ -165,7 +223,12 @@ public sealed class RolloutProgressTests
                 },
             },
             Spec = new DeploymentSpec { Replicas = asked },
-            Status = new DeploymentStatus { Replicas = asked, ReadyReplicas = ready },
+            Status = new DeploymentStatus
+            {
+                Replicas = asked,
+                ReadyReplicas = ready,
+                AvailableReplicas = available ?? ready,
+            },
         };
 
     private static Pod Pod(string name, string revision, bool isReady) =>

@@ -21,7 +21,7 @@ public sealed class RolloutStallTests
     public void Find_AllReadyByNow_IsNull()
     {
         var (input, plan) = Stalled("CrashLoopBackOff", null, null);
-        input.Deployments[0].Status!.ReadyReplicas = 2;
+        input.Deployments[0].Status!.AvailableReplicas = 2;
         RolloutStall.Find(input, plan, isOverdue: false).ShouldBeNull();
     }
 

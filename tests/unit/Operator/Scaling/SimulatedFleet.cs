@@ -48,6 +48,7 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
             LameDuck = TimeSpan.FromSeconds(3),
             Deadline = TimeSpan.FromSeconds(60),
             MinFreePercent = minFreePercent,
+            MinReady = TimeSpan.FromSeconds(2),
         };
 
     /// <summary>The clock that all go by is set.</summary>
@@ -215,6 +216,7 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
                 pod.Mark is not null && pod.Stage == GatewayStage.Ready ? GatewayStage.NotReady
                 : pod.Mark is null && pod.Stage != GatewayStage.Ready && PodsStart && _random.Next(3) == 0 ? pod.Stage + 1
                 : pod.Stage;
+            pod.ReadySince = pod.Stage == GatewayStage.Ready ? pod.ReadySince ?? Now : null;
         }
 
         foreach (var (revision, replicas) in _replicas.ToList())
@@ -269,6 +271,8 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
 
         public GatewayStage Stage { get; set; }
 
+        public DateTimeOffset? ReadySince { get; set; }
+
         public DrainMark? Mark { get; set; }
 
         public GatewayHold? Hold { get; set; }
@@ -292,6 +296,7 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
                 Revision = revision,
                 Stage = Stage,
                 CreatedAt = createdAt,
+                ReadySince = ReadySince,
                 Mark = Mark,
                 Hold = Hold,
                 Load =
