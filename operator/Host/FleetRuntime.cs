@@ -338,11 +338,25 @@ internal sealed class FleetRuntime : IAsyncDisposable
                     },
                     View = view,
                     Endpoints = Endpoints(),
+                    StalledWorkloads = StalledWorkloads(),
                     Now = now,
                 }
             ),
         };
         TellOfDegradation();
+    }
+
+    private List<string> StalledWorkloads()
+    {
+        var deadline = RolloutProgress.Deadline(Entity);
+        return
+        [
+            .. _workloads
+                .OrderBy(static pair => pair.Key, StringComparer.Ordinal)
+                .Select(pair => (pair.Key, Stall: pair.Value.Stall(deadline)))
+                .Where(static one => one.Stall is not null)
+                .Select(static one => $"workload {one.Key} makes no progress: {one.Stall}"),
+        ];
     }
 
     /// <summary>Says once why the fleet is degraded, and once that it no longer is.</summary>

@@ -21,7 +21,9 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
     // A report that was on its way when the drain began may still miss a connection that had just been made.
     private static readonly TimeSpan DrainSettle = TimeSpan.FromSeconds(1);
     private readonly ChildRunner _runner = new(host);
+    private const int MaxProblems = 3;
     private readonly List<ChildSlot> _slots = [];
+    private readonly WorkloadProgress _progress = new(host.Time);
     private WorkloadPlan? _plan;
     private string _specHash = "";
     private TimeSpan _drain;
@@ -58,6 +60,19 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
     /// <summary>Names of those that are being emptied.</summary>
     public IReadOnlySet<string> Draining =>
         _slots.Where(static slot => slot.Phase == SlotPhase.Draining).Select(static slot => slot.Name).ToHashSet(StringComparer.Ordinal);
+
+    /// <summary>Why processes that are wanted have not come to serve for so long; null: they have, or their time is not over.</summary>
+    public string? Stall(TimeSpan deadline) =>
+        _progress.IsOverdue(deadline)
+            ? string.Join(
+                "; ",
+                _slots
+                    .Where(slot => slot.SpecHash == _specHash && slot.Phase is (SlotPhase.Waiting or SlotPhase.Starting))
+                    .OrderBy(static slot => slot.Number)
+                    .Take(MaxProblems)
+                    .Select(static slot => $"{slot.Name}: {slot.Problem ?? "runs, and does not come to serve"}")
+            )
+            : null;
 
     /// <summary>Sets what is wanted; null: nothing of it any more.</summary>
     public void Apply(WorkloadPlan? plan, TimeSpan drain)
@@ -102,6 +117,7 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
         }
 
         _slots.RemoveAll(static slot => slot.Phase == SlotPhase.Gone);
+        _progress.Look(_specHash, Ready, stopping ? 0 : Desired);
     }
 
     private void Scale(FleetView view, DateTimeOffset now)

@@ -77,6 +77,14 @@ internal static class ConditionCalculator
             return Missing(FleetConditions.RolloutSurging, $"gateways of revision {input.Plan.Revision} are starting{Why(input)}");
         }
 
+        if (input.StalledWorkloads.Count > 0)
+        {
+            return Missing(
+                figures.ShortBackends.Count > 0 ? FleetConditions.BackendsNotReady : FleetConditions.RolloutStalled,
+                string.Join("; ", input.StalledWorkloads)
+            );
+        }
+
         if (figures.ShortBackends.Count > 0)
         {
             return Missing(FleetConditions.BackendsNotReady, $"endpoints ready: {string.Join(", ", figures.ShortBackends)}");
@@ -111,6 +119,7 @@ internal static class ConditionCalculator
                     or FleetConditions.Invalid
                     or FleetConditions.RolloutStalled
             || (wasReady && shortfall?.Reason is FleetConditions.GatewaysNotReady or FleetConditions.BackendsNotReady)
+            || (input.StalledWorkloads.Count > 0 && shortfall?.Reason == FleetConditions.BackendsNotReady)
             // Those that a scale-out asks for do not come.
             || (isOverdue && shortfall?.Reason == FleetConditions.GatewaysNotReady);
         if (isFault)

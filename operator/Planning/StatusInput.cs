@@ -29,5 +29,8 @@ public sealed record StatusInput
     public IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> Endpoints { get; init; } =
         new Dictionary<string, IReadOnlyList<EndpointInfo>>();
 
+    /// <summary>Workloads of host mode of which processes have not come to serve for longer than the fleet allows, each with the reason.</summary>
+    public IReadOnlyList<string> StalledWorkloads { get; init; } = [];
+
     public required DateTimeOffset Now { get; init; }
 }

@@ -102,6 +102,31 @@ public sealed class StallUpTests
         await up.UntilAsync(fleet => fleet.Phase == "Ready" && !Serving(up).Exists(before.Contains), "the end of the rollout");
     }
 
+    [Fact]
+    public async Task Up_NewCommandOfAWorkloadDoesNotStart_IsDegradedWithTheReason_AndTheOldOneServes()
+    {
+        await using var up = new UpProcess(Manifest);
+        await up.ReadyAsync();
+        using var client = await up.ConnectAsync();
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+
+        up.Edit("[gateway, bench, echo]", "[sh, -c, 'echo no such library >&2; exit 3']");
+        await up.UntilAsync(static fleet => fleet.Phase == "Degraded", "the end of the deadline");
+
+        var degraded = up.Fleet!.Conditions.Single(static condition => condition.Type == "Degraded");
+        (degraded.Status, degraded.Reason).ShouldBe(("True", "RolloutStalled"));
+        degraded.Message.ShouldContain("workload echo makes no progress: quickstart-echo-");
+        degraded.Message.ShouldContain(": ended with exit code 3: no such library");
+        up.Errors.ShouldContain($"default/quickstart is degraded: RolloutStalled: {degraded.Message}");
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+        using var later = await up.ConnectAsync();
+        (await up.EchoesAsync(later)).ShouldBeTrue();
+
+        up.Edit("[sh, -c, 'echo no such library >&2; exit 3']", "[gateway, bench, echo]");
+        await up.ReadyAsync();
+        (await up.EchoesAsync(client)).ShouldBeTrue();
+    }
+
     private static List<int> Serving(UpProcess up) =>
         [.. up.Fleet!.Gateways.Where(static gateway => gateway.State == "Serving").Select(static gateway => gateway.ProcessId).Order()];
 

@@ -1,3 +1,4 @@
+using Mooring.Contracts.Stream;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Planning;
@@ -19,6 +20,17 @@ public sealed class HostRolloutTests
           gateway: {replicas: 2, rollout: {progressDeadline: 1m}}
           listeners: [{name: edge, protocol: TCP, port: 443, backend: app}]
           backends: [{name: app, addresses: [{address: "10.0.0.1:80"}]}]
+        """
+    );
+    private readonly ConnectionFleet _withWorkload = Fleets.Load(
+        """
+        apiVersion: mooring.dev/v1alpha1
+        kind: ConnectionFleet
+        metadata: {name: roll, generation: 7}
+        spec:
+          gateway: {replicas: 2}
+          listeners: [{name: edge, protocol: TCP, port: 443, backend: app}]
+          backends: [{name: app, workload: {image: app, command: [app], replicas: 2}}]
         """
     );
     private FleetStatus? _status;
@@ -134,6 +146,25 @@ public sealed class HostRolloutTests
         _status.Rollout!.LastProgressTime.ShouldBeNull();
     }
 
+    /// <summary>Processes of a workload's new command that do not come: the older ones serve, or nobody does.</summary>
+    [Theory]
+    [InlineData(2, "RolloutStalled")]
+    [InlineData(1, "BackendsNotReady")]
+    public void Status_WorkloadStalls_IsDegradedWithTheReason(int serving, string reason)
+    {
+        Look(0, "R R", SequencePhase.Complete, _withWorkload, serving);
+        Condition(FleetConditions.Degraded).ShouldBe("False AsWanted");
+
+        Look(60, "R R", SequencePhase.Complete, _withWorkload, serving, "workload app makes no progress: roll-app-2: " + Crash);
+
+        Condition(FleetConditions.Ready).ShouldBe($"False {reason}");
+        Condition(FleetConditions.Degraded).ShouldBe($"True {reason}");
+        Message().ShouldBe("workload app makes no progress: roll-app-2: " + Crash);
+
+        Look(61, "R R", SequencePhase.Complete, _withWorkload, 2);
+        _status!.Phase.ShouldBe("Ready");
+    }
+
     [Theory]
     [InlineData(3600)]
     [InlineData(-3600)]
@@ -147,9 +178,16 @@ public sealed class HostRolloutTests
         Condition(FleetConditions.Degraded).ShouldBe("True RolloutStalled");
     }
 
-    private void Look(int second, string processes, SequencePhase phase)
+    private void Look(
+        int second,
+        string processes,
+        SequencePhase phase,
+        ConnectionFleet? of = null,
+        int serving = 0,
+        params IReadOnlyList<string> stalled
+    )
     {
-        var fleet = _fleet with { Status = _status };
+        var fleet = (of ?? _fleet) with { Status = _status };
         _status = FleetStatusCalculator.Calculate(
             new StatusInput
             {
@@ -164,6 +202,21 @@ public sealed class HostRolloutTests
                     Revision = "new",
                     Rollout = phase,
                 },
+                Endpoints = new Dictionary<string, IReadOnlyList<EndpointInfo>>
+                {
+                    ["app"] =
+                    [
+                        .. Enumerable
+                            .Range(0, serving)
+                            .Select(static i => new EndpointInfo
+                            {
+                                Id = $"app-{i}",
+                                Address = "127.0.0.1",
+                                Port = 1000 + i,
+                            }),
+                    ],
+                },
+                StalledWorkloads = stalled,
                 Now = Start.AddSeconds(second),
             }
         );
