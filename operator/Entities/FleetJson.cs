@@ -7,7 +7,8 @@ namespace Mooring.Operator.Entities;
 /// <summary>JSON of the fleet: camelCase, nulls left out, unknown members skipped.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    Converters = [typeof(SharedTextConverter)]
 )]
 [JsonSerializable(typeof(ConnectionFleet))]
 [JsonSerializable(typeof(KubernetesList<ConnectionFleet>))]

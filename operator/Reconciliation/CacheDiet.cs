@@ -3,13 +3,12 @@ using Mooring.Kubernetes.Models;
 namespace Mooring.Operator.Reconciliation;
 
 /// <summary>Makes what the caches hold small: a thousand fleets are some twenty thousand objects. Thread-safe.</summary>
-/// <remarks>Only what nothing here reads is dropped; equal texts of metadata become one.</remarks>
+/// <remarks>Only what nothing here reads is dropped; equal labels and annotations become one. Texts are one as they are read (<see cref="SharedTextConverter"/>).</remarks>
 internal static class CacheDiet
 {
-    // Direct-mapped, so bounded: of two texts that meet in a place, the later stays.
+    // Direct-mapped, so bounded: of two maps that meet in a place, the later stays.
     private const int Places = 1 << 13;
     private const int Longest = 96;
-    private static readonly string?[] Texts = new string?[Places];
     private static readonly Dictionary<string, string>?[] Maps = new Dictionary<string, string>?[Places];
 
     /// <summary>For every kind.</summary>
@@ -18,18 +17,8 @@ internal static class CacheDiet
         var metadata = value.Metadata;
         // kubectl's copy of a whole manifest, which nothing here reads.
         metadata.Annotations?.Remove("kubectl.kubernetes.io/last-applied-configuration");
-        metadata.Namespace = Shared(metadata.Namespace);
         metadata.Labels = SharedMap(metadata.Labels);
         metadata.Annotations = SharedMap(metadata.Annotations);
-        value.Kind = Shared(value.Kind)!;
-        value.ApiVersion = Shared(value.ApiVersion)!;
-        foreach (var owner in metadata.OwnerReferences ?? [])
-        {
-            owner.ApiVersion = Shared(owner.ApiVersion)!;
-            owner.Kind = Shared(owner.Kind)!;
-            owner.Name = Shared(owner.Name)!;
-            owner.Uid = Shared(owner.Uid)!;
-        }
     }
 
     /// <summary>For pods: what is in those of a Deployment was the Deployment's to say, and is the greater part of them.</summary>
@@ -38,7 +27,7 @@ internal static class CacheDiet
         Trim(pod);
         if (!FleetOwner.IsOwned(pod))
         {
-            pod.Spec = pod.Spec is { } spec ? new PodSpec { NodeName = Shared(spec.NodeName) } : null;
+            pod.Spec = pod.Spec is { } spec ? new PodSpec { NodeName = spec.NodeName } : null;
         }
     }
 
@@ -75,25 +64,7 @@ internal static class CacheDiet
         }
     }
 
-    /// <summary>The same text, and where it was met lately the same object.</summary>
-    internal static string? Shared(string? text)
-    {
-        if (text is null or { Length: 0 or > Longest })
-        {
-            return text;
-        }
-
-        // A reference is written whole: a race costs no more than a copy.
-        ref var place = ref Texts[(uint)text.GetHashCode(StringComparison.Ordinal) % Places];
-        if (place is { } known && known == text)
-        {
-            return known;
-        }
-
-        return place = text;
-    }
-
-    /// <summary>Likewise for labels and the like: those of a fleet's objects are often the same. Nobody changes what is in a cache.</summary>
+    /// <summary>The same map, and where one like it was met lately the same object: labels of a fleet's objects are often the same. Nobody changes what is in a cache.</summary>
     internal static Dictionary<string, string>? SharedMap(Dictionary<string, string>? texts)
     {
         if (texts is null or { Count: 0 })
@@ -106,7 +77,7 @@ internal static class CacheDiet
         {
             if (text.Length > Longest)
             {
-                return Copy(texts);
+                return new Dictionary<string, string>(texts);
             }
 
             // In whatever order they stand.
@@ -119,7 +90,7 @@ internal static class CacheDiet
             return known;
         }
 
-        return place = Copy(texts);
+        return place = new Dictionary<string, string>(texts);
     }
 
     private static bool IsSame(Dictionary<string, string> one, Dictionary<string, string> other)
@@ -138,16 +109,5 @@ internal static class CacheDiet
         }
 
         return true;
-    }
-
-    private static Dictionary<string, string> Copy(Dictionary<string, string> texts)
-    {
-        var copy = new Dictionary<string, string>(texts.Count);
-        foreach (var (name, text) in texts)
-        {
-            copy.Add(Shared(name)!, Shared(text)!);
-        }
-
-        return copy;
     }
 }

@@ -5,7 +5,7 @@ namespace Mooring.Operator.Run;
 /// <summary>Gives memory back once a lot of work is over: what it needed for a while would stay resident as long as there is nothing to do.</summary>
 /// <remarks>
 /// The collector looks at the oldest generation only as it fills, and an operator at rest fills nothing; nor does the C library give anything back by
-/// itself of what the TLS of thousands of connections took while they were made.
+/// itself of what the TLS of thousands of connections took while they were made. The program's own pages follow one look later (<see cref="ProgramPages"/>).
 /// </remarks>
 internal static partial class MemoryTrim
 {
@@ -15,17 +15,28 @@ internal static partial class MemoryTrim
     private const long Rest = 8 << 20;
     private const long Work = 256 << 20;
 
+    // Less is enough for the first time: a start runs through much that is not run again.
+    private const long Start = 32 << 20;
+
     /// <summary>Looks each five seconds until cancelled.</summary>
     public static async Task RunAsync(TimeProvider time, CancellationToken stopping)
     {
-        var (trimmed, before) = (0L, 0L);
+        var (trimmed, before) = (Start - Work, 0L);
+        IReadOnlySet<ProgramPages.Range>? pages = null;
         while (!stopping.IsCancellationRequested)
         {
             await Task.Delay(Look, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (pages is not null)
+            {
+                ProgramPages.Release(pages);
+                pages = null;
+            }
+
             var now = GC.GetTotalAllocatedBytes();
             if (IsDue(before - trimmed, now - before))
             {
                 Trim();
+                pages = ProgramPages.Find();
                 now = GC.GetTotalAllocatedBytes();
                 trimmed = now;
             }

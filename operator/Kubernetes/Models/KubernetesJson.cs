@@ -9,7 +9,8 @@ namespace Mooring.Kubernetes.Models;
 /// </remarks>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    Converters = [typeof(SharedTextConverter)]
 )]
 [JsonSerializable(typeof(PartialObject))]
 [JsonSerializable(typeof(Status))]

@@ -6,7 +6,8 @@ namespace Mooring.Kubernetes.Models;
 /// <summary>JSON of the kinds that an operator renders and reads: camelCase, nulls left out, unknown members skipped.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    Converters = [typeof(SharedTextConverter)]
 )]
 [JsonSerializable(typeof(ConfigMap))]
 [JsonSerializable(typeof(DaemonSet))]
