@@ -42,30 +42,38 @@ internal static partial class ProgramPages
     }
 
     /// <summary>The ranges that hold clean pages of files alone, by the lines of smaps (proc_pid_smaps(5)). Pure.</summary>
+    /// <remarks>A page of the process's own that was swapped out is no longer anonymous memory, and would be lost all the same.</remarks>
     internal static IReadOnlySet<Range> Parse(IEnumerable<string> lines)
     {
         var found = new HashSet<Range>();
         Range? current = null;
+        var hasNoneInMemory = false;
         foreach (var line in lines)
         {
             if (line.AsSpan().IndexOf(':') is var colon && line.AsSpan().IndexOf(' ') is var space && (colon < 0 || space < colon))
             {
-                current = Head(line);
+                (current, hasNoneInMemory) = (Head(line), false);
             }
-            else if (current is { } range && line.StartsWith("Anonymous:", StringComparison.Ordinal))
+            else if (line.StartsWith("Anonymous:", StringComparison.Ordinal))
             {
-                // In kB. Told of each, so that none counts of which it is not.
-                if (line.AsSpan("Anonymous:".Length).Trim() is "0 kB")
-                {
-                    found.Add(range);
-                }
-
-                current = null;
+                hasNoneInMemory = IsZero(line.AsSpan("Anonymous:".Length));
+            }
+            else if (
+                line.StartsWith("Swap:", StringComparison.Ordinal)
+                && hasNoneInMemory
+                && current is { } range
+                && IsZero(line.AsSpan("Swap:".Length))
+            )
+            {
+                // Both are told of each, this one later, so that none counts of which either is not.
+                found.Add(range);
             }
         }
 
         return found;
     }
+
+    private static bool IsZero(ReadOnlySpan<char> kilobytes) => kilobytes.Trim() is "0 kB";
 
     // 7f00a0000000-7f00a0010000 r-xp 00001000 fe:00 1234      /app/operator.r2r.dll
     private static Range? Head(ReadOnlySpan<char> line)
