@@ -21,7 +21,7 @@ internal static partial class MemoryTrim
     /// <summary>Looks each five seconds until cancelled.</summary>
     public static async Task RunAsync(TimeProvider time, CancellationToken stopping)
     {
-        var (trimmed, before) = (Start - Work, 0L);
+        var (trimmed, before, isStart) = (0L, 0L, true);
         IReadOnlySet<ProgramPages.Range>? pages = null;
         while (!stopping.IsCancellationRequested)
         {
@@ -33,12 +33,14 @@ internal static partial class MemoryTrim
             }
 
             var now = GC.GetTotalAllocatedBytes();
-            if (IsDue(before - trimmed, now - before))
+            if (IsDue(before - trimmed, now - before, isStart))
             {
                 Trim();
                 pages = ProgramPages.Find();
                 now = GC.GetTotalAllocatedBytes();
-                trimmed = now;
+                // What follows may be the greater part of it, after a pause: the start does not count as the last time.
+                trimmed = isStart ? 0 : now;
+                isStart = false;
             }
 
             before = now;
@@ -48,7 +50,8 @@ internal static partial class MemoryTrim
     /// <summary>Whether there was much work since the last time, and none now. Pure.</summary>
     /// <param name="since">Bytes allocated since the last time, but for <paramref name="lately"/>.</param>
     /// <param name="lately">Bytes allocated since the last look.</param>
-    internal static bool IsDue(long since, long lately) => since >= Work && lately < Rest;
+    /// <param name="isStart">There was no time before.</param>
+    internal static bool IsDue(long since, long lately, bool isStart) => since >= (isStart ? Start : Work) && lately < Rest;
 
     private static void Trim()
     {
