@@ -127,12 +127,9 @@ internal sealed class FleetCaches
             .. EndpointSlices.Informers,
         ];
 
-    /// <summary>Calls with a fleet's key whenever the fleet or anything of it changes; with low priority for all that is there already.</summary>
-    /// <param name="fleetChanged">For the fleet itself.</param>
-    /// <param name="changed">For what it consists of, and what it may consist of.</param>
-    public void OnChange(Action<ObjectKey, WorkPriority> fleetChanged, Action<ObjectKey, WorkPriority> changed)
+    /// <summary>Calls with a fleet's key whenever anything that it consists of, or may consist of, changes; with low priority for all that is there already.</summary>
+    public void OnChange(Action<ObjectKey, WorkPriority> changed)
     {
-        Fleets.OnChange((before, after, priority) => fleetChanged(ObjectKey.Of((after ?? before)!), priority));
         Follow(ServiceAccounts);
         Follow(ConfigMaps);
         Follow(Services);

@@ -34,7 +34,10 @@ internal sealed class FleetOperator : IAsyncDisposable
     private static readonly TimeSpan FigureDelay = TimeSpan.FromSeconds(1);
 
     // Children and gateways come and change in crowds, most of them by what the operator itself has just done.
-    private static readonly TimeSpan CrowdDelay = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan CalmDelay = TimeSpan.FromMilliseconds(50);
+
+    // While others wait for a worker, more of a crowd may as well come first: to be looked at sooner would be to be looked at oftener.
+    private static readonly TimeSpan BusyDelay = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan LongestRetry = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan WorthTelling = TimeSpan.FromSeconds(1);
@@ -124,6 +127,7 @@ internal sealed class FleetOperator : IAsyncDisposable
                     SharesEntities = true,
                     MayWork = mayWork,
                     Hold = key => HoldOf(settling, key),
+                    UpdateDelay = (before, after) => IsOfStatus(before, after) ? CrowdDelay : TimeSpan.Zero,
                     // A right that is granted or a webhook that is mended should not wait for a quarter of an hour.
                     Queue = new WorkQueueOptions { MaxDelay = LongestRetry },
                     Failed = (key, error, delay) => TellFailure(events, key, error, delay),
@@ -131,7 +135,7 @@ internal sealed class FleetOperator : IAsyncDisposable
                 _loggers
             )),
         ];
-        _caches.OnChange((key, priority) => Enqueue(key, TimeSpan.Zero, priority), (key, priority) => Enqueue(key, CrowdDelay, priority));
+        _caches.OnChange((key, priority) => Enqueue(key, CrowdDelay, priority));
         _references.Changed = key => Enqueue(key, CrowdDelay);
         _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), DelayOf(change));
         Log.Working(_log, epoch);
@@ -244,11 +248,24 @@ internal sealed class FleetOperator : IAsyncDisposable
         }
     }
 
-    private static TimeSpan DelayOf(GatewayChange change) =>
+    private bool IsBusy => _controllers.Exists(controller => controller.Waiting > _options.Workers);
+
+    private TimeSpan CrowdDelay => IsBusy ? BusyDelay : CalmDelay;
+
+    // Mostly written by the operator itself.
+    private static bool IsOfStatus(IKubernetesObject before, IKubernetesObject after) =>
+        (before.Metadata, after.Metadata) is ({ Generation: > 0 } old, { } now)
+        && old.Uid == now.Uid
+        && old.Generation == now.Generation
+        && old.DeletionTimestamp == now.DeletionTimestamp
+        && ReferenceEquals(old.Annotations, now.Annotations)
+        && ReferenceEquals(old.Labels, now.Labels);
+
+    private TimeSpan DelayOf(GatewayChange change) =>
         change switch
         {
             GatewayChange.Figures => FigureDelay,
-            GatewayChange.State => TimeSpan.Zero,
+            GatewayChange.State => IsBusy ? BusyDelay : TimeSpan.Zero,
             _ => CrowdDelay,
         };
 

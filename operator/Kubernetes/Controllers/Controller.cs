@@ -61,7 +61,12 @@ public sealed partial class Controller<TEntity> : IDisposable
                 {
                     Added = value => _queue.Add(ObjectKey.Of(value)),
                     Existing = value => _queue.Add(ObjectKey.Of(value), WorkPriority.Low),
-                    Updated = (old, value) => _queue.Add(ObjectKey.Of(value), PriorityOf(old, value)),
+                    Updated = (old, value) =>
+                        _queue.AddAfter(
+                            ObjectKey.Of(value),
+                            _options.UpdateDelay?.Invoke(old, value) ?? TimeSpan.Zero,
+                            PriorityOf(old, value)
+                        ),
                     Deleted = value =>
                     {
                         _deleted[ObjectKey.Of(value)] = value;
@@ -74,6 +79,9 @@ public sealed partial class Controller<TEntity> : IDisposable
 
     /// <summary>How long the oldest entity now in work has been there; zero when none is.</summary>
     public TimeSpan LongestRunning => _queue.LongestRunning;
+
+    /// <summary>Entities that wait for a worker.</summary>
+    public int Waiting => _queue.Count;
 
     /// <summary>Puts an entity into the queue, for reasons of one's own.</summary>
     public void Enqueue(ObjectKey key, WorkPriority priority = WorkPriority.Normal) => _queue.Add(key, priority);

@@ -24,6 +24,9 @@ public sealed record ControllerOptions
     /// <summary>Asked before each item; above zero it is put back for so long, as if it had not come up yet. Null: none is held. Must not throw.</summary>
     public Func<ObjectKey, TimeSpan>? Hold { get; init; }
 
+    /// <summary>Asked of each update of an entity, with the old and the new one: how long it can wait, so that what comes meanwhile is one reconcile with it. Null: none can. Must not throw.</summary>
+    public Func<IKubernetesObject, IKubernetesObject, TimeSpan>? UpdateDelay { get; init; }
+
     /// <summary>Called after an entity's reconcile has thrown, lost races apart, with when it is tried again: to tell people. Must not throw. Null: nobody is told.</summary>
     public Action<ObjectKey, Exception, TimeSpan>? Failed { get; init; }
 
