@@ -110,7 +110,10 @@ internal sealed class BackendState
         Rebuild(now);
     }
 
-    /// <summary>An endpoint with a place taken on it, of this backend or, where none of it can be used, of its backup; or null.</summary>
+    /// <summary>
+    /// An endpoint with a place taken on it, or null: a healthy one of this backend, one of its backup where none is healthy, and last one of this backend
+    /// that connects failed to lately.
+    /// </summary>
     /// <param name="policy">How to choose.</param>
     /// <param name="clientKey">For consistent hashing.</param>
     /// <param name="random">Any 64 random bits.</param>
@@ -119,15 +122,7 @@ internal sealed class BackendState
     public EndpointState? Acquire(BalancingPolicy policy, ulong clientKey, ulong random, long now, Tried tried)
     {
         var set = Set;
-        var patient = Config.Features.Queue is not null;
-        if (set.Acquire(policy, clientKey, random, now, tried, patient) is { } endpoint)
-        {
-            return endpoint;
-        }
-
-        return Backup is { } backup && !set.AnyUsable(now, tried, backups: false) && !set.AnyUsable(now, tried, backups: true)
-            ? backup.Set.Acquire(policy, clientKey, random, now, tried)
-            : null;
+        return set.Acquire(policy, clientKey, random, now, tried) ?? AcquireInNeed(set, policy, clientKey, random, now, tried);
     }
 
     /// <summary>The config of the backend that an endpoint is of: this one, or its backup.</summary>
@@ -179,6 +174,24 @@ internal sealed class BackendState
         }
 
         return open ? RefusalReason.CircuitOpen : RefusalReason.NoBackend;
+    }
+
+    private EndpointState? AcquireInNeed(EndpointSet set, BalancingPolicy policy, ulong clientKey, ulong random, long now, Tried tried)
+    {
+        var backup = Backup;
+        // Who can wait for a place does not go elsewhere because the good ones are full.
+        var patient = Config.Features.Queue is not null;
+        var full = (patient || backup is not null) && set.AnyUsable(now, tried);
+        if (full && patient)
+        {
+            return null;
+        }
+
+        // A full backend's overflow is not for its backup.
+        backup = full ? null : backup;
+        return backup?.Set.Acquire(policy, clientKey, random, now, tried)
+            ?? set.AcquireInDoubt(policy, clientKey, random, now, tried)
+            ?? backup?.Set.AcquireInDoubt(policy, clientKey, random, now, tried);
     }
 
     private void Rebuild(long now)

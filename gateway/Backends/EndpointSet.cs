@@ -66,14 +66,13 @@ internal sealed class EndpointSet
         return slowStarts == _slowStarts && backups == _backups;
     }
 
-    /// <summary>An endpoint with a place taken on it, or null.</summary>
+    /// <summary>A healthy endpoint with a place taken on it, one that is a backup where no other is healthy; or null.</summary>
     /// <param name="policy">How to choose.</param>
     /// <param name="clientKey">For consistent hashing.</param>
     /// <param name="random">Any 64 random bits.</param>
     /// <param name="now">For health, in microseconds.</param>
     /// <param name="tried">Endpoints that failed for this connection already.</param>
-    /// <param name="patient">The connection can wait for a place: it does not go to a backup or an endpoint in doubt because the good ones are full.</param>
-    public EndpointState? Acquire(BalancingPolicy policy, ulong clientKey, ulong random, long now, Tried tried, bool patient = false)
+    public EndpointState? Acquire(BalancingPolicy policy, ulong clientKey, ulong random, long now, Tried tried)
     {
         var call = new Choice(policy, clientKey, random, now, tried);
         return
@@ -82,8 +81,13 @@ internal sealed class EndpointSet
                 is { } warm
                 ? warm
             : Take(call, Reach.Primary) is { } primary ? primary
-            : AcquireInNeed(call, patient);
+            : _backups && !AnyUsable(now, tried, backups: false) ? Take(call, Reach.Backup)
+            : null;
     }
+
+    /// <summary>As <see cref="Acquire"/>, where that has found none: one that connects failed to lately. To try it is better than to refuse.</summary>
+    public EndpointState? AcquireInDoubt(BalancingPolicy policy, ulong clientKey, ulong random, long now, Tried tried) =>
+        Take(new Choice(policy, clientKey, random, now, tried), Reach.Doubtful);
 
     /// <summary>As <see cref="Acquire"/>, of the one endpoint that the key names; null when it is gone or takes no connection.</summary>
     public EndpointState? AcquireByAffinity(ReadOnlySpan<char> key, long now)
@@ -99,8 +103,11 @@ internal sealed class EndpointSet
         return null;
     }
 
-    /// <summary>There is an endpoint that takes connections, or would if it were not full.</summary>
-    public bool AnyUsable(long now, Tried tried, bool backups)
+    /// <summary>There is a healthy endpoint that takes connections, or would if it were not full.</summary>
+    public bool AnyUsable(long now, Tried tried) =>
+        AnyUsable(now, tried, backups: false) || (_backups && AnyUsable(now, tried, backups: true));
+
+    private bool AnyUsable(long now, Tried tried, bool backups)
     {
         foreach (var endpoint in Endpoints)
         {
@@ -112,23 +119,6 @@ internal sealed class EndpointSet
         }
 
         return false;
-    }
-
-    private EndpointState? AcquireInNeed(in Choice call, bool patient)
-    {
-        var full = (_backups || patient) && AnyUsable(call.Now, call.Tried, backups: false);
-        if (_backups && !full)
-        {
-            if (Take(call, Reach.Backup) is { } backup)
-            {
-                return backup;
-            }
-
-            full = AnyUsable(call.Now, call.Tried, backups: true);
-        }
-
-        // Passive health knows of failed connects only: with every endpoint out, to try is better than to refuse.
-        return full && patient ? null : Take(call, Reach.Doubtful);
     }
 
     private EndpointState? Take(in Choice call, Reach reach)

@@ -77,6 +77,35 @@ public sealed class BackendFeatureTests
     }
 
     [Fact]
+    public void Acquire_ConnectsFailEverywhere_BackupBackendComesBeforeAnEndpointInDoubt()
+    {
+        var backup = Backend(Impatient("other"), "d");
+        var backend = Backend(Impatient("b") with { Backup = "other" }, "a", "b", "c");
+        backend.Backup = backup;
+        foreach (var endpoint in backend.Set.Endpoints)
+        {
+            Shares(backend, 100, Second).Keys.ShouldNotContain("d");
+            endpoint.ConnectFailed(Second);
+        }
+
+        Shares(backend, 100, Second).Keys.ShouldBe(["d"]);
+        // Nobody is left beyond doubt: one is tried rather than none.
+        Endpoint(backup, "d").ConnectFailed(Second);
+        Shares(backend, 100, Second).Values.Sum().ShouldBe(100);
+        Shares(backend, 300, 32 * Second).Keys.Order().ShouldBe(["a", "b", "c"]);
+    }
+
+    [Fact]
+    public void Acquire_EndpointsAreFull_BackupBackendStaysUnused()
+    {
+        var backend = Backend(Impatient("b") with { Backup = "other", MaxConnectionsPerEndpoint = 1 }, "a");
+        backend.Backup = Backend(Impatient("other"), "d");
+        Acquire(backend)!.Id.ShouldBe("a");
+        Acquire(backend).ShouldBeNull();
+        backend.WhyNone(0).ShouldBe(RefusalReason.BackendCapacity);
+    }
+
+    [Fact]
     public void Acquire_BreakerOfOneEndpointOpens_OthersServe()
     {
         var backend = Backend(
@@ -285,6 +314,14 @@ public sealed class BackendFeatureTests
         backend.Replace([.. ids.Select(Resolved)], pushed: true, 0);
         return backend;
     }
+
+    /// <summary>One failed connect puts an endpoint out.</summary>
+    private static BackendConfig Impatient(string name) =>
+        new()
+        {
+            Name = name,
+            PassiveHealth = new PassiveHealthConfig { MaxFails = 1 },
+        };
 
     private static ResolvedEndpoint Resolved(string id) =>
         new(id, IPAddress.Loopback, 1, Weight: 1, Draining: false, Backup: id.EndsWith('!'));

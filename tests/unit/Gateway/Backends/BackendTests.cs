@@ -119,7 +119,7 @@ public sealed class BackendTests
         }
 
         backend.Set.Endpoints[1].ConnectFailed(Second);
-        backend.Set.Acquire(BalancingPolicy.LeastConnections, 0, 1, Second, Tried.None).ShouldNotBeNull();
+        backend.Acquire(BalancingPolicy.LeastConnections, 0, 1, Second, Tried.None).ShouldNotBeNull();
     }
 
     [Fact]
