@@ -78,7 +78,9 @@ internal sealed class BackendState
         }
 
         Policies = policies;
-        Breaker = config.Features is { BreakerScope: BreakerScope.Backend, Breaker: { } limits } ? Renewed(Breaker, limits) : null;
+        Breaker = config.Features is { BreakerScope: BreakerScope.Backend, Breaker: { } limits }
+            ? Renewed(Breaker, limits, shared: true)
+            : null;
         Rebuild(now);
     }
 
@@ -164,13 +166,12 @@ internal sealed class BackendState
             }
 
             open = true;
-            var isShared = breaker == Breaker;
-            if (!isShared || !counted)
+            if (!breaker.IsShared || !counted)
             {
                 breaker.CountRejection();
             }
 
-            counted |= isShared;
+            counted |= breaker.IsShared;
         }
 
         return open ? RefusalReason.CircuitOpen : RefusalReason.NoBackend;
@@ -292,18 +293,18 @@ internal sealed class BackendState
         endpoint.Breaker =
             features.Breaker is not { } limits ? null
             : Breaker is not null && !endpoint.Target.Backup ? Breaker
-            : Renewed(endpoint.Breaker == Breaker ? null : endpoint.Breaker, limits);
+            : Renewed(endpoint.Breaker is { IsShared: false } own ? own : null, limits);
         if (features.Check is null)
         {
             endpoint.ForgetChecks();
         }
     }
 
-    private static BreakerState Renewed(BreakerState? breaker, BreakerLimits limits)
+    private static BreakerState Renewed(BreakerState? breaker, BreakerLimits limits, bool shared = false)
     {
         if (breaker is null)
         {
-            return new BreakerState(limits);
+            return new BreakerState(limits) { IsShared = shared };
         }
 
         breaker.Limits = limits;

@@ -15,6 +15,9 @@ internal sealed class BreakerState(BreakerLimits limits)
     private long _failures;
     private long _changedAt;
 
+    /// <summary>It is the backend's, and no endpoint's own.</summary>
+    public bool IsShared { get; init; }
+
     /// <summary>What a reload may change.</summary>
     public BreakerLimits Limits
     {

@@ -106,6 +106,32 @@ public sealed class BackendFeatureTests
     }
 
     [Fact]
+    public void Configure_BreakerOfTheBackendBecomesTheEndpoints_EachHasItsOwn()
+    {
+        var shared = new BackendConfig
+        {
+            Name = "b",
+            CircuitBreaker = new CircuitBreakerConfig { Scope = BreakerScope.Backend, FailureThreshold = 2 },
+        };
+        var backend = Backend(shared, "a", "b", "c");
+        // One that is gone meanwhile, and comes back.
+        backend.Replace([Resolved("a"), Resolved("b")], pushed: true, 0);
+        var own = shared with
+        {
+            CircuitBreaker = new CircuitBreakerConfig { FailureThreshold = 2 },
+            Source = EndpointSource.Pushed,
+        };
+        backend.Configure(Compile(own), [BalancingPolicy.LeastConnections], 0);
+        backend.Replace([Resolved("a"), Resolved("b"), Resolved("c")], pushed: true, 0);
+        Endpoint(backend, "a").ConnectFailed(0);
+        Endpoint(backend, "a").ConnectFailed(0);
+        Shares(backend, 300).Keys.Order().ShouldBe(["b", "c"]);
+        Endpoint(backend, "c").ConnectFailed(0);
+        Endpoint(backend, "c").ConnectFailed(0);
+        Shares(backend, 300).Keys.ShouldBe(["b"]);
+    }
+
+    [Fact]
     public void Acquire_BreakerOfOneEndpointOpens_OthersServe()
     {
         var backend = Backend(
