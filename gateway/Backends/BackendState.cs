@@ -127,10 +127,6 @@ internal sealed class BackendState
         return set.Acquire(policy, clientKey, random, now, tried) ?? AcquireInNeed(set, policy, clientKey, random, now, tried);
     }
 
-    /// <summary>The config of the backend that an endpoint is of: this one, or its backup.</summary>
-    public BackendSnapshot ConfigOf(EndpointState endpoint) =>
-        endpoint.Backend == Name || Backup is not { } backup ? Config : backup.Config;
-
     /// <summary>Asks for one more endpoint to be tried after one has failed.</summary>
     public bool TryRetry(long now)
     {
@@ -324,6 +320,7 @@ internal sealed class BackendState
             MaxConnections = Config.MaxConnectionsPerEndpoint,
             MaxFails = Config.MaxFails,
             FailTimeoutMicroseconds = Config.FailTimeoutMicroseconds,
+            ProxyOut = Config.ProxyOut,
             Tls = Tls,
             TlsHost = Config.TlsHost(endpoint),
         };

@@ -30,6 +30,9 @@ internal sealed record EndpointTarget
 
     public BackendFeatures Features { get; init; } = BackendFeatures.None;
 
+    /// <summary>What connections begin with; null: nothing.</summary>
+    public ProxyOutSnapshot? ProxyOut { get; init; }
+
     /// <summary>The backend's.</summary>
     public BackendTls Tls { get; init; } = new();
 

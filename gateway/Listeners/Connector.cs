@@ -78,7 +78,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
         // Before TLS, and so once only.
         if (
             !upstream->Has(ChannelFlags.Tls)
-            && BackendOf(client, channel)?.ConfigOf(endpoint).ProxyOut is { } proxy
+            && endpoint.Target.ProxyOut is { } proxy
             && !loop.Greeting.Send(proxy, client, channel, descriptor, upstream)
         )
         {

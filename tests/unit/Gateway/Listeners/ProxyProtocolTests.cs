@@ -228,6 +228,42 @@ public sealed class ProxyProtocolTests
         Encoding.ASCII.GetString(received, header.Length, count - header.Length).ShouldBe("data");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Backend_OfWhichAReloadLetsGoDuringTheConnect_StillGetsTheHeader(bool removed)
+    {
+        // A full backlog: the connect stands once there is room, and the SYN comes again.
+        using var busy = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        busy.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        busy.Listen(1);
+        var busyPort = ((IPEndPoint)busy.LocalEndPoint!).Port;
+        using var first = await EngineHarness.ConnectAsync(busyPort);
+        using var second = await EngineHarness.ConnectAsync(busyPort);
+        using var server = new TestServer();
+        await using var harness = new EngineHarness();
+        var port = (await harness.ListenAsync())[0];
+        var config = Config(port, busyPort, null, new BackendProxyProtocolConfig { Version = ProxyProtocolVersion.V1 });
+        await harness.ApplyAsync(config);
+        using var client = await EngineHarness.ConnectAsync(port);
+        await client.SendAsync("PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n"u8.ToArray());
+        await Until.TrueAsync(
+            () => harness.Engine.BackendLoads()[0].Endpoints[0].Connections == 1,
+            EngineHarness.Patience,
+            "the connect is under way"
+        );
+
+        var other = EngineHarness.Backend("other", server.Port);
+        ListenerConfig[] listeners = removed ? [] : [EngineHarness.Listener("edge", port, "other")];
+        await harness.ApplyAsync(config with { Listeners = listeners, Backends = [.. config.Backends, other] });
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        (await busy.AcceptAsync(limit.Token)).Dispose();
+        (await busy.AcceptAsync(limit.Token)).Dispose();
+        using var accepted = await busy.AcceptAsync(limit.Token);
+        var own = (IPEndPoint)client.LocalEndPoint!;
+        (await ReadAsync(accepted, 32)).ShouldStartWith($"PROXY TCP4 {own.Address} {own.Address} ");
+    }
+
     [Fact]
     public async Task Chain_HeaderInAndOut_KeepsAddressesAndWords()
     {
