@@ -63,7 +63,7 @@ internal sealed unsafe partial class FramePump
         var close = loop.Guard.Inspect(state->Guard, source->Listener, ref state->FromClient, bytes, ref messages, out var passes);
         if (!Send(target, sink, bytes[..passes]))
         {
-            loop.Pump.Fail(target, sink);
+            loop.Pump.FailWriting(target, sink);
             return false;
         }
 

@@ -266,7 +266,7 @@ internal sealed unsafe partial class FramePump(RelayLoop loop) : IDisposable
     public void Dispose() => _frames.Dispose();
 
     /// <summary>Follows and passes on what one end sent. False when the connection is gone.</summary>
-    private bool Forward(int descriptor, Channel* source, int target, Channel* sink, ReadOnlySpan<byte> bytes)
+    public bool Forward(int descriptor, Channel* source, int target, Channel* sink, ReadOnlySpan<byte> bytes)
     {
         var fromClient = source->Kind == ChannelKind.Client;
         ref var messages = ref loop.Counters[(fromClient ? source : sink)->Listener]->Messages;
@@ -286,7 +286,7 @@ internal sealed unsafe partial class FramePump(RelayLoop loop) : IDisposable
                 return true;
             }
 
-            loop.Pump.Fail(target, sink);
+            loop.Pump.FailWriting(target, sink);
             return false;
         }
 

@@ -25,6 +25,9 @@ internal sealed unsafe class Pump(RelayLoop loop)
 
     private long _pendingBudget = PendingBudget.Most;
 
+    /// <summary>A write has failed, and what was said before is being passed on: another failure meanwhile ends that.</summary>
+    private bool _passesLast;
+
     /// <summary>Bytes to ask a socket for now.</summary>
     public int ReadSize => loop.Pending.BytesInUse < Volatile.Read(ref _pendingBudget) ? loop.ReadBytes : 4096;
 
@@ -117,7 +120,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
                 {
                     if (Libc.LastError != Errno.EAGAIN)
                     {
-                        Fail(target, sink);
+                        FailWriting(target, sink);
                         return;
                     }
 
@@ -232,7 +235,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
             {
                 if (Libc.LastError != Errno.EAGAIN)
                 {
-                    Fail(descriptor, channel);
+                    FailWriting(descriptor, channel);
                 }
 
                 return false;
@@ -262,7 +265,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
                 Touch(channel, loop.Table[channel->Peer]);
                 return false;
             case Drained.Failed:
-                Fail(descriptor, channel);
+                FailWriting(descriptor, channel);
                 return false;
             default:
                 channel->Pending = 0;
@@ -325,7 +328,7 @@ internal sealed unsafe class Pump(RelayLoop loop)
                     return false;
                 case Drained.Failed:
                     loop.Pipes.Return(handle);
-                    Fail(to, sink);
+                    FailWriting(to, sink);
                     return false;
             }
 
@@ -418,6 +421,57 @@ internal sealed unsafe class Pump(RelayLoop loop)
             channel->Kind == ChannelKind.Client ? CloseReason.ClientReset : CloseReason.BackendReset,
             reset: true
         );
+
+    /// <summary>
+    /// As <see cref="Fail"/>, of a socket that could not be written to. What it has said before is passed on first, as where a read comes upon the failure:
+    /// who refuses what is sent, with an answer, and closes, is understood then.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public void FailWriting(int descriptor, Channel* channel)
+    {
+        if (!_passesLast && channel->Peer >= 0 && channel->Phase is ChannelPhase.Relaying or ChannelPhase.WebSocket)
+        {
+            _passesLast = true;
+            try
+            {
+                PassLast(descriptor, channel);
+            }
+            finally
+            {
+                _passesLast = false;
+            }
+        }
+
+        if (channel->Kind != ChannelKind.None)
+        {
+            Fail(descriptor, channel);
+        }
+    }
+
+    /// <summary>Passes on what waits to be read from a socket that has failed, as far as the other end takes it. The connection may be gone then.</summary>
+    private void PassLast(int descriptor, Channel* source)
+    {
+        var target = source->Peer;
+        var sink = loop.Table[target];
+        while (source->Kind != ChannelKind.None && sink->Pending == 0 && !source->Has(ChannelFlags.ReadEnded))
+        {
+            var count = loop.Receive(descriptor, source, ReadSize);
+            if (count <= 0)
+            {
+                return;
+            }
+
+            loop.Traffic.Received(source, count);
+            if (source->Phase == ChannelPhase.WebSocket)
+            {
+                loop.Frames.Forward(descriptor, source, target, sink, new ReadOnlySpan<byte>(loop.ReadBuffer, count));
+            }
+            else if (loop.Send(target, sink, loop.ReadBuffer, count) < count)
+            {
+                return;
+            }
+        }
+    }
 
     private static int ClientOf(int descriptor, Channel* channel) => channel->Kind == ChannelKind.Client ? descriptor : channel->Peer;
 

@@ -211,6 +211,53 @@ public sealed class TcpRelayTests
         await gateway.NoneOpenAsync();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Answer_OfAServerThatReadsNoFurther_ReachesTheClient(bool backedUp)
+    {
+        var refuses = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var refused = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var server = new TestServer(async socket =>
+        {
+            await socket.ReceiveAsync(new byte[1]);
+            await refuses.Task;
+            await socket.SendAsync("too much"u8.ToArray());
+            // With bytes unread: RST is right behind the answer.
+            socket.Dispose();
+            refused.SetResult();
+        });
+        await using var gateway = new EngineHarness();
+        using var client = await EngineHarness.ConnectAsync(await gateway.ServeAsync(server.Port));
+        await client.SendAsync(new byte[2]);
+        await Until.TrueAsync(() => gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal == 2, EngineHarness.Patience, "it is through");
+        var flood = backedUp ? FloodAsync(client) : Task.CompletedTask;
+        if (backedUp)
+        {
+            await StandsStillAsync(() => gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal);
+        }
+
+        using (await HeldLoop.BeginAsync(gateway.Engine.Loops[0]))
+        {
+            if (!backedUp)
+            {
+                // Read before the server's end is looked at, it cannot be written any more.
+                await client.SendAsync(new byte[1]);
+            }
+
+            refuses.SetResult();
+            await refused.Task.WaitAsync(EngineHarness.Patience);
+        }
+
+        (await ReadWhatComesAsync(client)).ShouldBe("too much"u8.ToArray());
+        await flood;
+        await gateway.NoneOpenAsync();
+        await Until.TrueAsync(() => gateway.Records.Count == 1, EngineHarness.Patience, "logged");
+        gateway
+            .Records[0]
+            .ShouldSatisfyAllConditions(record => record.Reason.ShouldBe(CloseReason.BackendReset), record => record.Sent.ShouldBe(8));
+    }
+
     [Fact]
     public async Task Reset_WhileTheOtherSideIsBackedUp_EndsTheConnection()
     {
@@ -354,6 +401,43 @@ public sealed class TcpRelayTests
         return result.ToArray();
     }
 
+    /// <summary>Sends until the connection is over.</summary>
+    internal static async Task FloodAsync(Socket socket)
+    {
+        try
+        {
+            while (true)
+            {
+                await socket.SendAsync(new byte[100_000]);
+            }
+        }
+        catch (SocketException)
+        {
+            // It is.
+        }
+    }
+
+    /// <summary>As <see cref="ReadToEndAsync"/>; a reset is an end too.</summary>
+    internal static async Task<byte[]> ReadWhatComesAsync(Socket socket)
+    {
+        var result = new MemoryStream();
+        var buffer = new byte[4096];
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        try
+        {
+            while (await socket.ReceiveAsync(buffer, limit.Token) is > 0 and var count)
+            {
+                result.Write(buffer, 0, count);
+            }
+        }
+        catch (SocketException)
+        {
+            // A reset.
+        }
+
+        return result.ToArray();
+    }
+
     private static async Task<SocketError> ErrorOfReadAsync(Socket socket)
     {
         try
@@ -368,7 +452,7 @@ public sealed class TcpRelayTests
         }
     }
 
-    private static async Task StandsStillAsync(Func<long> figure)
+    internal static async Task StandsStillAsync(Func<long> figure)
     {
         var last = 0L;
         var same = 0;

@@ -57,6 +57,41 @@ public sealed class HostileBackendTests
     }
 
     [Fact]
+    public async Task CloseFrame_OfABackendThatReadsNoFurther_ReachesTheClient()
+    {
+        byte[] close = [0x88, 2, 1009 >> 8, 1009 & 0xff];
+        var refuses = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var refused = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var server = new TestServer(async socket =>
+        {
+            await socket.ReceiveAsync(new byte[4096]);
+            var answer =
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+            await socket.SendAllAsync(Encoding.ASCII.GetBytes(answer), ProxyGateway.Deadline());
+            await socket.ReceiveAsync(new byte[1]);
+            await refuses.Task;
+            await socket.SendAllAsync(close, ProxyGateway.Deadline());
+            // With bytes unread: RST is right behind the frame.
+            socket.Dispose();
+            refused.SetResult();
+        });
+        await using var gateway = await StartAsync(server, TimeSpan.FromSeconds(20));
+        using var client = await RawClient.UpgradeAsync(gateway.Port);
+        byte[] message = [0x82, 0x81, 0, 0, 0, 0, 1];
+        await client.SendAllAsync(message, ProxyGateway.Deadline());
+        await Until.TrueAsync(() => gateway.Engine.BackendLoads()[0].SentBytesTotal > 0, EngineHarness.Patience, "a message is through");
+        var held = await Task.WhenAll(gateway.Engine.Loops.Select(HeldLoop.BeginAsync));
+        // Read before the backend's end is looked at, it cannot be written any more.
+        await client.SendAllAsync(message, ProxyGateway.Deadline());
+        refuses.SetResult();
+        await refused.Task.WaitAsync(EngineHarness.Patience);
+        Array.ForEach(held, static one => one.Dispose());
+        (await RawClient.ReadExactlyAsync(client, close.Length)).ShouldBe(close);
+        await NoneOpenAsync(gateway);
+    }
+
+    [Fact]
     public async Task ClientAtOnceGone_InEveryPhase_LeavesNothingOpen()
     {
         using var silent = new TestServer(async socket =>

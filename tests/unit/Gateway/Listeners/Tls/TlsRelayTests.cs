@@ -213,6 +213,39 @@ public sealed class TlsRelayTests
         gateway.Gateway.Records[0].Reason.ShouldBe(CloseReason.BackendTruncated);
     }
 
+    [Fact]
+    public async Task AnswerOfABackendThatReadsNoFurther_ReachesTheClient()
+    {
+        var refuses = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var refused = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var gateway = new TlsHarness();
+        var pair = gateway.BackendPair();
+        using var server = new TestServer(async socket =>
+        {
+            await using var stream = new SslStream(new NetworkStream(socket, ownsSocket: false));
+            await stream.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = pair.Certificate });
+            await stream.ReadExactlyAsync(new byte[1]);
+            await refuses.Task;
+            await stream.WriteAsync("too much"u8.ToArray());
+            // With bytes unread: RST is right behind the answer.
+            socket.Dispose();
+            refused.SetResult();
+        });
+        await gateway.ServeAsync(server.Port, null, gateway.ClientTls());
+        using var client = await EngineHarness.ConnectAsync(gateway.Port);
+        var flood = TcpRelayTests.FloodAsync(client);
+        await TcpRelayTests.StandsStillAsync(() => gateway.Gateway.Engine.ListenerLoads()[0].ReceivedBytesTotal);
+        using (await HeldLoop.BeginAsync(gateway.Gateway.Engine.Loops[0]))
+        {
+            refuses.SetResult();
+            await refused.Task.WaitAsync(EngineHarness.Patience);
+        }
+
+        (await TcpRelayTests.ReadWhatComesAsync(client)).ShouldBe("too much"u8.ToArray());
+        await flood;
+        await gateway.Gateway.NoneOpenAsync();
+    }
+
     /// <summary>Over TLS: takes 500 bytes, gives them back, and ends with close_notify or without.</summary>
     internal static TestServer CutAfterEcho(TlsHarness gateway, bool cut)
     {
