@@ -55,9 +55,9 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
         }
 
         var listener = loop.Engine.Listeners[channel->Listener];
-        if (listener.Setup is not { Tls: { } tls } setup)
+        if (listener.Setup is not { Tls: { } tls } setup || (tls.Routes is not null && channel->Has(ChannelFlags.Tls)))
         {
-            // Removed, or without TLS, since this client came.
+            // Removed, or without TLS, since this client came; or passing it on, since its handshake began here.
             Refuse(client, channel, RefusalReason.NoBackend, CloseReason.NoBackend);
         }
         else if (tls.Routes is not null)
@@ -236,6 +236,8 @@ internal sealed unsafe class TlsAcceptor(RelayLoop loop, DescriptorTable<TlsStat
             loop.Sides.KeepName(client, channel, name);
         }
 
+        // It may have come while the listener had handshakes of its own.
+        Line.Leave(client);
         loop.Counters[channel->Listener]->Securing--;
         loop.Connector.Start(client, channel, backend);
     }

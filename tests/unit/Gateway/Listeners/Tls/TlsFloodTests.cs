@@ -104,6 +104,42 @@ public sealed class TlsFloodTests
     }
 
     [Fact]
+    public async Task ListenerPassesThroughNow_WhoWaitedOrHadBegun_HoldsNoPlace()
+    {
+        await using var gateway = new TlsHarness(change: options =>
+            options with
+            {
+                Memory = static _ => new MemoryReading(Limit / 100 * 90, Limit),
+            }
+        );
+        using var server = new TestServer();
+        await gateway.ServeAsync(server.Port, gateway.ServerTls() with { HandshakeTimeout = TimeSpan.FromMinutes(1) });
+        var config = gateway.Config with { Overload = new OverloadConfig() };
+        await gateway.Gateway.ApplyAsync(config);
+        await Until.TrueAsync(() => gateway.Gateway.Engine.OverloadLoad().MemoryBytes > 0, EngineHarness.Patience, "a first look");
+        var hello = await Hellos.RealAsync("a.example.com");
+        var begun = await EngineProbes.ConnectManyAsync(gateway.Port, HandshakeBudget.Least);
+        begun.ForEach(client => client.Send(hello));
+        await Until.TrueAsync(() => Line(gateway).Open == begun.Count, EngineHarness.Patience, "as many as may be");
+        var waiting = await EngineProbes.ConnectManyAsync(gateway.Port, 4);
+        waiting.ForEach(client => client.Send(hello));
+        await Until.TrueAsync(() => Line(gateway).Waiting == waiting.Count, EngineHarness.Patience, "the others wait");
+
+        var route = new ServerNameRouteConfig { ServerNames = ["a.example.com"], Backend = "relay" };
+        var passthrough = new TlsListenerConfig { Mode = TlsMode.Passthrough, Routes = [route] };
+        await gateway.Gateway.ApplyAsync(config with { Listeners = [config.Listeners[0] with { Backend = null, Tls = passthrough }] });
+        // Of one that is in the middle of a handshake this is no first word.
+        begun[0].Send(hello);
+        begun[^1].Dispose();
+        await Until.TrueAsync(() => server.Accepted == waiting.Count, EngineHarness.Patience, "those who waited are passed through");
+        begun.Concat(waiting).ToList().ForEach(client => client.Dispose());
+        await gateway.Gateway.NoneOpenAsync();
+        (Line(gateway).Open, Line(gateway).Waiting).ShouldBe((0, 0));
+        Gauges(gateway).ShouldBe((0, 0));
+        server.Accepted.ShouldBe(waiting.Count);
+    }
+
+    [Fact]
     public async Task TimeInTheLine_IsOfTheHandshake()
     {
         const int Clients = HandshakeBudget.Least + 4;
