@@ -14,7 +14,10 @@ internal sealed class MaglevTable
 
     private readonly ushort[] _slots;
 
-    private MaglevTable(ushort[] slots) => _slots = slots;
+    /// <summary>Indexes of the endpoints in the order of their keys.</summary>
+    private readonly int[] _order;
+
+    private MaglevTable(ushort[] slots, int[] order) => (_slots, _order) = (slots, order);
 
     /// <param name="endpoints">Key, best unique, and weight of each; at most 65,535.</param>
     public static MaglevTable Build(IReadOnlyList<(string Key, int Weight)> endpoints)
@@ -22,7 +25,7 @@ internal sealed class MaglevTable
         var slots = new ushort[Size];
         if (endpoints.Count == 0)
         {
-            return new MaglevTable(slots);
+            return new MaglevTable(slots, []);
         }
 
         // Turns are taken in the order of keys, so that the table does not depend on the order in which endpoints are listed.
@@ -61,7 +64,7 @@ internal sealed class MaglevTable
             }
         }
 
-        return new MaglevTable(slots);
+        return new MaglevTable(slots, order);
     }
 
     /// <summary>Index of the endpoint for a key, or -1 when no endpoint is available.</summary>
@@ -87,11 +90,11 @@ internal sealed class MaglevTable
             hash = Mix(hash + 1);
         }
 
-        // Nearly all are out: the next that is in.
+        // Nearly all are out: the next that is in, in the order that every gateway has.
         var start = (int)(hash % (uint)count);
         for (var i = 0; i < count; i++)
         {
-            var index = (start + i) % count;
+            var index = _order[(start + i) % count];
             if (endpoints.Available(index))
             {
                 return index;

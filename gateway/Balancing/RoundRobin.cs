@@ -21,26 +21,53 @@ internal static class RoundRobin
             return -1;
         }
 
-        // Every endpoint is taken within maxWeight rounds; the few rounds tried here find one unless most are out.
-        var visits = 4L * count + maxWeight;
-        for (long i = 0; i < visits; i++)
+        // Of those that are in, all of at least a quarter of the greatest weight are taken within these rounds.
+        long visit = 0;
+        for (var i = 0; i < 4L * count; i++)
         {
-            var (round, index) = Math.DivRem(Interlocked.Increment(ref sequence) - 1, count);
+            visit = Interlocked.Increment(ref sequence) - 1;
+            var (round, index) = Math.DivRem(visit, count);
             if (Takes(round, endpoints.Weight((int)index), maxWeight) && endpoints.Available((int)index))
             {
                 return (int)index;
             }
         }
 
-        for (var index = 0; index < count; index++)
+        return PickAny(endpoints, (ulong)visit);
+    }
+
+    /// <summary>The heavy ones are out: one of the others by chance, in proportion to its weight.</summary>
+    private static int PickAny<TView>(TView endpoints, ulong visit)
+        where TView : struct, IEndpointView
+    {
+        long sum = 0;
+        for (var index = 0; index < endpoints.Count; index++)
         {
+            sum += endpoints.Available(index) ? endpoints.Weight(index) : 0;
+        }
+
+        if (sum == 0)
+        {
+            return -1;
+        }
+
+        // The finalizer of SplitMix64: visits are a fixed number apart.
+        var mixed = visit + 0x9E37_79B9_7F4A_7C15;
+        mixed = (mixed ^ (mixed >> 30)) * 0xBF58_476D_1CE4_E5B9;
+        mixed = (mixed ^ (mixed >> 27)) * 0x94D0_49BB_1331_11EB;
+        var left = (long)((mixed ^ (mixed >> 31)) % (ulong)sum);
+        var last = -1;
+        for (var index = 0; index < endpoints.Count && left >= 0; index++)
+        {
+            // Another thread may have put one out since they were counted.
             if (endpoints.Available(index))
             {
-                return index;
+                last = index;
+                left -= endpoints.Weight(index);
             }
         }
 
-        return -1;
+        return last;
     }
 
     private static bool Takes(long round, int weight, int maxWeight) => (round + 1) * weight / maxWeight > round * weight / maxWeight;

@@ -107,6 +107,19 @@ public sealed class BalancingTests
         RoundRobin.Pick(new ArrayView(new int[3], null, new bool[3]), 1, ref sequence).ShouldBe(-1);
     }
 
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, 3)]
+    [InlineData(60, 20)]
+    public void RoundRobin_HeaviestIsOut_TheOthersShareByTheirWeights(int second, int third)
+    {
+        const int Picks = 6_000;
+        long sequence = 0;
+        var view = new ArrayView(new int[3], [256, second, third], [false, true, true]);
+        var picks = Enumerable.Range(0, Picks).Count(_ => RoundRobin.Pick(view, 256, ref sequence) == 1);
+        (picks / (double)Picks).ShouldBe(second / (double)(second + third), 0.04);
+    }
+
     [Fact]
     public void Maglev_AnyEndpoints_GetsEachItsShare() =>
         Prop.ForAll(

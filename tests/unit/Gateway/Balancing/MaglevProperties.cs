@@ -93,6 +93,22 @@ public sealed class MaglevProperties
             )
             .Check(Checks);
 
+    /// <summary>Every gateway sends a client to the same endpoint, also with hardly any left.</summary>
+    [Fact]
+    public void NearlyAllOut_OfASetInAnyOrder_LeadsToTheSame() =>
+        Prop.ForAll(
+                Sets,
+                Gen.Choose(0, int.MaxValue).ToArbitrary(),
+                (set, seed) =>
+                {
+                    var shuffled = set.ToArray();
+                    new Random(seed).Shuffle(shuffled);
+                    HashSet<string> left = [set[0].Id, set[^1].Id];
+                    return Owners(set, left).SequenceEqual(Owners(shuffled, left));
+                }
+            )
+            .Check(Checks);
+
     /// <summary>Gateways of two versions stand side by side in a rollout: the table must not change with the code.</summary>
     [Fact]
     public void Table_OfToday_IsThatOfAllVersions()
@@ -104,10 +120,12 @@ public sealed class MaglevProperties
 
     private const string Golden = "1000111111111111112012210101111201110012";
 
-    private static string[] Owners((string Id, int Weight)[] set)
+    /// <param name="set">The endpoints.</param>
+    /// <param name="left">Those that are in; null: all.</param>
+    private static string[] Owners((string Id, int Weight)[] set, HashSet<string>? left = null)
     {
         var table = MaglevTable.Build(set);
-        var view = new ArrayView(new int[set.Length]);
+        var view = new ArrayView(new int[set.Length], null, [.. set.Select(endpoint => left?.Contains(endpoint.Id) ?? true)]);
         return [.. Enumerable.Range(0, Keys).Select(key => set[table.Pick(view, (ulong)key)].Id)];
     }
 }
