@@ -34,7 +34,8 @@ internal sealed class ActiveChecker(Action<EndpointState, string?>? turned, Rand
 
             foreach (var endpoint in backend.Set.Endpoints)
             {
-                if (endpoint.NextCheck == 0)
+                // Or it was put off by an interval from before a reload.
+                if (endpoint.NextCheck == 0 || endpoint.NextCheck - now > 2 * plan.IntervalMicroseconds)
                 {
                     endpoint.NextCheck = now + (long)(random.NextDouble() * Math.Min(plan.IntervalMicroseconds, FirstSpreadMicroseconds));
                 }

@@ -51,6 +51,20 @@ public sealed class EngineHealthTests
         }
     }
 
+    [Fact]
+    public async Task Check_IntervalShortenedByAReload_HoldsAtOnce()
+    {
+        var closed = ClosedPort();
+        await using var gateway = new EngineHarness();
+        var port = await ServeAsync(gateway, Fast with { Interval = TimeSpan.FromHours(1) }, closed);
+        await UpAsync(gateway, 0, false);
+        using var late = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        late.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, closed));
+        late.Listen();
+        await gateway.ApplyAsync(Config(port, Fast, closed));
+        await UpAsync(gateway, 0, true);
+    }
+
     [Theory]
     [InlineData("HTTP/1.1 200 OK\r\n\r\n", true)]
     [InlineData("HTTP/1.1 302 Found\r\n\r\n", true)]
@@ -256,8 +270,13 @@ public sealed class EngineHealthTests
     private static async Task<int> ServeAsync(EngineHarness gateway, ActiveHealthConfig check, params int[] backends)
     {
         var port = (await gateway.ListenAsync())[0];
-        var config = EngineHarness.Config(port, backends);
-        await gateway.ApplyAsync(config with { Backends = [config.Backends[0] with { ActiveHealth = check }] });
+        await gateway.ApplyAsync(Config(port, check, backends));
         return port;
+    }
+
+    private static GatewayConfig Config(int port, ActiveHealthConfig check, params int[] backends)
+    {
+        var config = EngineHarness.Config(port, backends);
+        return config with { Backends = [config.Backends[0] with { ActiveHealth = check }] };
     }
 }
