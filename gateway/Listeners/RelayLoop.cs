@@ -12,6 +12,9 @@ namespace Mooring.Gateway.Listeners;
 /// <summary>The loop of a gateway: hands each event to the part that the connection's phase belongs to.</summary>
 internal sealed unsafe class RelayLoop : EventLoop
 {
+    /// <summary>How often the timers of connections look whether their listener, which is gone, has come back.</summary>
+    private static readonly uint GoneTicks = TimerWheel.Ticks(TimeSpan.FromSeconds(1));
+
     private ulong _random;
 
     public RelayLoop(int number, EngineState engine, ChannelTable table, int pipes)
@@ -418,6 +421,8 @@ internal sealed unsafe class RelayLoop : EventLoop
     {
         if (Engine.Listeners[client->Listener].Setup?.Config is not { } config)
         {
+            // It may come back, and its timeouts with it.
+            Timers.Arm(descriptor, Tick + GoneTicks);
             return;
         }
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
 using Mooring.Testing;
 using static Mooring.Gateway.Tests.Listeners.EngineProbes;
@@ -61,6 +62,31 @@ public sealed class EngineTests
         TimeProvider.System.GetElapsedTime(started).ShouldBeGreaterThan(TimeSpan.FromSeconds(6));
         await Until.TrueAsync(() => gateway.Records.Count == 1, EngineHarness.Patience, "logged");
         gateway.Records[0].Reason.ShouldBe(CloseReason.IdleTimeout);
+    }
+
+    [Fact]
+    public async Task IdleTimeout_ListenerIsGoneForAWhile_HoldsOnceItIsBack()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness();
+        var port = (await gateway.ListenAsync())[0];
+        var config = EngineHarness.Config(port, server.Port);
+        var idle = TimeSpan.FromMilliseconds(200);
+        config = config with { Listeners = [config.Listeners[0] with { Tcp = new TcpListenerConfig { IdleTimeout = idle } }] };
+        await gateway.ApplyAsync(config);
+        using var client = await EngineHarness.ConnectAsync(port);
+        await client.SendAsync(new byte[1]);
+        (await client.ReceiveAsync(new byte[1])).ShouldBe(1);
+        await gateway.ApplyAsync(config with { Listeners = [] });
+        var loop = gateway.Engine.Loops[0];
+        var due = await loop.InvokeAsync(() => loop.Tick) + (2 * TimerWheel.Ticks(idle));
+        // Its timer has gone off meanwhile, with nothing to go by.
+        await Until.TrueAsync(() => loop.InvokeAsync(() => loop.Tick).Result > due, EngineHarness.Patience, "time passes");
+        gateway.Engine.Connections.ShouldBe(1);
+
+        await gateway.ApplyAsync(config);
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        (await client.ReceiveAsync(new byte[1], limit.Token)).ShouldBe(0);
     }
 
     [Fact]
