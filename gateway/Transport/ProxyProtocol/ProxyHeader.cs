@@ -42,8 +42,8 @@ internal struct ProxyHeader
     /// <summary>Longest header taken: TLVs are a few hundred bytes; certificates do not belong here.</summary>
     public const int MaxBytes = 4096;
 
-    /// <summary>Longest that this gateway writes: addresses and its TLVs.</summary>
-    public const int MaxWrittenBytes = 1024;
+    /// <summary>Room for the longest that this gateway writes: addresses and its TLVs, each of the greatest length.</summary>
+    public const int MaxWrittenBytes = 1536;
 
     /// <summary>1 or 2.</summary>
     public int Version;

@@ -186,7 +186,7 @@ public sealed class ProxyHeaderTests
                         SslCipher = cipher,
                     };
                     var crc = random.Next(2) == 0;
-                    Span<byte> data = new byte[ProxyHeader.MaxWrittenBytes + 40];
+                    Span<byte> data = new byte[ProxyHeader.MaxWrittenBytes];
                     var v2 = random.Next(2) == 0;
                     var length = v2 ? ProxyHeaderWriter.WriteV2(addresses, words, crc, data) : ProxyHeaderWriter.WriteV1(addresses, data);
                     random.NextBytes(data[length..]);
@@ -213,6 +213,26 @@ public sealed class ProxyHeaderTests
                 }
             )
             .QuickCheckThrowOnFailure();
+
+    [Fact]
+    public void Write_LongestOfEverything_FindsRoom()
+    {
+        var text = new byte[ProxyTlvs.MaxText];
+        text.AsSpan().Fill((byte)'x');
+        var words = new ProxyWords
+        {
+            Alpn = text,
+            Authority = text,
+            UniqueId = text.AsSpan(0, ProxyTlvs.MaxUniqueId),
+            HasSsl = true,
+            SslVersion = text,
+            SslCommonName = text,
+            SslCipher = text,
+        };
+        var data = new byte[ProxyHeader.MaxWrittenBytes];
+        var length = ProxyHeaderWriter.WriteV2(RandomAddresses(new Random(1)), words, crc32C: true, data);
+        ProxyHeaderParser.Parse(data.AsSpan(0, length), ProxyVersions.V2, Max, out _).Status.ShouldBe(ProxyStatus.Complete);
+    }
 
     [Fact]
     public void Crc32C_AnyBitFlipped_IsNotTaken() =>
