@@ -16,8 +16,11 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
 {
     private const int Stripes = 64;
 
-    // Each is locked by itself.
+    // Each is locked by itself, and for a look or a change alone: a broker may call back while it holds a lock that a call to it would wait for.
     private readonly NameTable<NodeChannel>[] _stripes = [.. Enumerable.Range(0, Stripes).Select(static _ => new NameTable<NodeChannel>())];
+
+    // Held over a change and what the broker is told of it, so that it hears of changes in their order. Nothing that a broker calls waits for it.
+    private readonly Lock[] _changes = [.. Enumerable.Range(0, Stripes).Select(static _ => new Lock())];
     private readonly Lock _gate = new();
     private readonly TimeProvider _time;
     private HubLoop[] _loops = [];
@@ -143,23 +146,15 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     /// <summary>Messages of a channel are to come to a loop. Asked again for the same, it says the same.</summary>
     public ValueTask<BrokerStatus> SubscribeAsync(HubLoop loop, string name)
     {
-        var stripe = StripeOf(name);
-        lock (stripe)
+        lock (ChangesOf(name))
         {
-            if (stripe.Find(name) is not { } channel)
+            if (Enter(loop, name, out var channel))
             {
-                // In the table first, so that a message that comes at once is not lost.
-                channel = new NodeChannel(name) { Loops = loop.Alone };
-                stripe.Add(channel);
                 channel.Ready = Broker.SubscribeAsync(name).AsTask();
                 if (Options.Find(name) is { IsPositioned: true })
                 {
                     Positions.Watch(channel);
                 }
-            }
-            else if (!channel.Loops.Contains(loop))
-            {
-                channel.Loops = [.. channel.Loops, loop];
             }
 
             if (channel.Ready is null)
@@ -182,10 +177,9 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     /// <summary>A loop was told that the subscription stands: what said so is not kept.</summary>
     public void Confirmed(string name)
     {
-        var stripe = StripeOf(name);
-        lock (stripe)
+        lock (ChangesOf(name))
         {
-            if (stripe.Find(name) is not { Ready: { } task } channel)
+            if (Find(name) is not { Ready: { } task } channel)
             {
                 return;
             }
@@ -201,19 +195,10 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     /// <summary>A loop has no subscriber of the channel any more.</summary>
     public void Unsubscribe(HubLoop loop, string name)
     {
-        var stripe = StripeOf(name);
-        lock (stripe)
+        lock (ChangesOf(name))
         {
-            if (stripe.Find(name) is not { } channel)
+            if (Leave(loop, name))
             {
-                return;
-            }
-
-            HubLoop[] left = [.. channel.Loops.Where(one => one != loop)];
-            channel.Loops = left.Length == 1 ? left[0].Alone : left;
-            if (left.Length == 0)
-            {
-                stripe.Remove(channel);
                 Broker.Unsubscribe(name);
             }
         }
@@ -283,6 +268,43 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         (Rpc as IDisposable)?.Dispose();
     }
 
+    /// <summary>Notes that a loop has subscribers of a channel. True: it is the first, and the broker is to be asked.</summary>
+    private bool Enter(HubLoop loop, string name, out NodeChannel channel)
+    {
+        var stripe = StripeOf(name);
+        lock (stripe)
+        {
+            if (stripe.Find(name) is { } known)
+            {
+                channel = known;
+                channel.Loops = channel.Loops.Contains(loop) ? channel.Loops : [.. channel.Loops, loop];
+                return false;
+            }
+
+            // In the table before the broker is asked, so that a message that comes at once is not lost.
+            channel = new NodeChannel(name) { Loops = loop.Alone };
+            stripe.Add(channel);
+            return true;
+        }
+    }
+
+    /// <summary>Notes that a loop has none any more. True: it was the last.</summary>
+    private bool Leave(HubLoop loop, string name)
+    {
+        var stripe = StripeOf(name);
+        lock (stripe)
+        {
+            if (stripe.Find(name) is not { } channel)
+            {
+                return false;
+            }
+
+            HubLoop[] left = [.. channel.Loops.Where(one => one != loop)];
+            channel.Loops = left.Length == 1 ? left[0].Alone : left;
+            return left.Length == 0 && stripe.Remove(channel);
+        }
+    }
+
     private NodeChannel? Find(string name)
     {
         var stripe = StripeOf(name);
@@ -292,7 +314,11 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         }
     }
 
+    private NameTable<NodeChannel> StripeOf(string name) => _stripes[IndexOf(name)];
+
+    private Lock ChangesOf(string name) => _changes[IndexOf(name)];
+
     // By other bits than the table's own.
-    private NameTable<NodeChannel> StripeOf(string name) =>
-        _stripes[(uint)NameTable<NodeChannel>.HashOf(name) >> (32 - System.Numerics.BitOperations.Log2(Stripes))];
+    private static uint IndexOf(string name) =>
+        (uint)NameTable<NodeChannel>.HashOf(name) >> (32 - System.Numerics.BitOperations.Log2(Stripes));
 }

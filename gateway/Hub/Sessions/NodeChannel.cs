@@ -4,7 +4,7 @@ using Mooring.Gateway.Hub.Delivery;
 namespace Mooring.Gateway.Hub.Sessions;
 
 /// <summary>A channel with subscribers on this gateway.</summary>
-/// <remarks><see cref="Loops"/> and <see cref="Ready"/> change under the node's lock; what was published last belongs to the broker's callback, which is one at a time.</remarks>
+/// <remarks><see cref="Loops"/> and <see cref="Ready"/> change under the node's locks; what was published last belongs to the broker's callback, which is one at a time.</remarks>
 internal sealed class NodeChannel(string name) : INamed
 {
     private HubLoop[] _loops = [];

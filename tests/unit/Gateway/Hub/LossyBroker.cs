@@ -14,8 +14,14 @@ internal sealed class LossyBroker(TimeProvider time) : IHubBroker, IHubReceiver
     /// <summary>Answers to reads of history come when <see cref="AnswerReads"/> says so, with what there was when they were asked for.</summary>
     public bool HoldsReads { get; set; }
 
+    /// <summary>Reads of history get no answer.</summary>
+    public bool IsAway { get; set; }
+
     /// <summary>What a read of history waits for; null: nothing.</summary>
     public Func<Task>? OnRead { get; set; }
+
+    /// <summary>Called while the broker is asked for a channel's messages, or for no more of them; null: nothing is.</summary>
+    public Action<string>? OnChange { get; set; }
 
     public int Waiting => _waiting.Count;
 
@@ -55,9 +61,17 @@ internal sealed class LossyBroker(TimeProvider time) : IHubBroker, IHubReceiver
     public ValueTask<BrokerStatus> PublishPresenceAsync(string channel, bool joined, ReadOnlyMemory<byte> info) =>
         _inner.PublishPresenceAsync(channel, joined, info);
 
-    public ValueTask<BrokerStatus> SubscribeAsync(string channel) => _inner.SubscribeAsync(channel);
+    public ValueTask<BrokerStatus> SubscribeAsync(string channel)
+    {
+        OnChange?.Invoke(channel);
+        return _inner.SubscribeAsync(channel);
+    }
 
-    public void Unsubscribe(string channel) => _inner.Unsubscribe(channel);
+    public void Unsubscribe(string channel)
+    {
+        OnChange?.Invoke(channel);
+        _inner.Unsubscribe(channel);
+    }
 
     public async ValueTask<HistoryResult> HistoryAsync(string channel, HistoryQuery query)
     {
