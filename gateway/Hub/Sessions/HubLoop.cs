@@ -230,7 +230,7 @@ internal sealed class HubLoop
         }
     }
 
-    /// <summary>Whether a frame still fits behind what waits. Whoever has refused nothing yet is written to first: a burst within a turn makes nobody slow.</summary>
+    /// <summary>Whether a frame still fits behind what waits, of a session that is still there. Whoever has refused nothing yet is written to first: a burst within a turn makes nobody slow.</summary>
     /// <remarks>The first frame does not count, so that one which is longer than the queue by itself, as what a client has missed may be, does not end its session.</remarks>
     public bool MakeRoom(HubSession session, int bytes)
     {
@@ -239,7 +239,8 @@ internal sealed class HubLoop
             Transport.Flush(session);
         }
 
-        return session.Out.Count == 0 || session.Out.BytesBehindFirst + bytes <= Options.Config.QueueBytes;
+        // Its socket may have been found dead: then it holds nothing any more, and its descriptor is about to be somebody else's.
+        return !session.IsClosed && (session.Out.Count == 0 || session.Out.BytesBehindFirst + bytes <= Options.Config.QueueBytes);
     }
 
     /// <summary>Gives the loop something to do: a publication, a join or leave, or an action. Thread-safe.</summary>

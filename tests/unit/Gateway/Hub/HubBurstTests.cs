@@ -144,6 +144,19 @@ public sealed class HubBurstTests : IAsyncLifetime
     }
 
     [Fact]
+    public void ClientIsGone_AsRoomIsMadeForALongAnswer_NothingIsKeptForIt()
+    {
+        History("chat:a", 5, 400_000);
+        var session = _hub.Connect();
+        _hub.Dead.Add(session);
+
+        _hub.Send(session, """{"id":2,"ping":{}}""" + "\n" + """{"id":3,"history":{"channel":"chat:a","limit":5}}""");
+
+        session.IsClosed.ShouldBeTrue();
+        session.Out.Count.ShouldBe(0);
+    }
+
+    [Fact]
     public void Recovery_OfMoreThanTheQueueHolds_IsTaken()
     {
         var first = History("long:a", 40, 60_000);

@@ -49,6 +49,9 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
     /// <summary>Sessions that take nothing: what is queued for them stays.</summary>
     public HashSet<HubSession> Stuck { get; } = [];
 
+    /// <summary>Sessions whose clients are gone, as the next write to each finds out.</summary>
+    public HashSet<HubSession> Dead { get; } = [];
+
     /// <summary>Bytes that the sockets of these still take; those of others take everything.</summary>
     public Dictionary<HubSession, int> Room { get; } = [];
 
@@ -172,6 +175,14 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
 
     public void Flush(HubSession session)
     {
+        if (Dead.Contains(session))
+        {
+            session.IsClosed.ShouldBeFalse("a socket is given up once; its number may be another's by now");
+            Loop.Closed(session);
+            session.Out.Release();
+            return;
+        }
+
         if (Stuck.Contains(session))
         {
             Loop.Blocked(session);
