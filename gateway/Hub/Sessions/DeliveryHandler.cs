@@ -133,6 +133,11 @@ internal sealed class DeliveryHandler(HubLoop loop)
             subscription.Position = publication.Position;
             subscription.Flags |= SubscriptionFlags.DeltaReady;
         }
+        else
+        {
+            // It is what the client takes the next difference against, and no stream has it.
+            subscription.Flags &= ~SubscriptionFlags.DeltaReady;
+        }
 
         loop.Counters.Delivered++;
         loop.Queue(session, frame, subscription);
