@@ -21,7 +21,7 @@ internal sealed class NodeChannel(string name) : INamed
         set => Volatile.Write(ref _loops, value);
     }
 
-    /// <summary>Waits for its position to be looked at. For <see cref="PositionChecker"/>, under its lock.</summary>
+    /// <summary>Waits for its position to be looked at before its turn. For <see cref="PositionChecker"/>, under its lock.</summary>
     public bool IsUrgent { get; set; }
 
     /// <summary>What the broker says to the subscription; null: it stands.</summary>

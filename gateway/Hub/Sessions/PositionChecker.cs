@@ -6,7 +6,7 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// <summary>Compares where subscribers stand with the broker's streams, since publish and subscribe loses messages without a word: what is lost last in a channel, no later offset shows.</summary>
 /// <remarks>
 /// Each watched channel is looked at about every 40 s. A position that is read may be ahead of messages on their way, so it is compared
-/// with what the loops have a while later. Thread-safe.
+/// with what the loops have a while later. Where the broker does not answer it is asked again a second later. Thread-safe.
 /// </remarks>
 internal sealed class PositionChecker : IAsyncDisposable
 {
@@ -30,7 +30,11 @@ internal sealed class PositionChecker : IAsyncDisposable
     private readonly Queue<(NodeChannel Channel, long Due)> _watched = new();
     private readonly Queue<NodeChannel> _urgent = new();
     private readonly Queue<(NodeChannel Channel, StreamPosition Top, long Due)> _read = new();
+
+    // Not answered: to be looked at again with one of the next steps.
+    private readonly Queue<NodeChannel> _unread = new();
     private int _reads;
+    private bool _hasFailed;
 
     public PositionChecker(HubNode node, TimeProvider time)
     {
@@ -82,6 +86,14 @@ internal sealed class PositionChecker : IAsyncDisposable
                 _read.Dequeue();
                 toCompare.Add((done.Channel, done.Top));
             }
+
+            // As long as some are not answered few are tried again: of a broker that is away nobody asks for all channels each second.
+            for (var left = _hasFailed ? MaxReads : _unread.Count; left > 0 && _unread.TryDequeue(out var unread); left--)
+            {
+                _urgent.Enqueue(unread);
+            }
+
+            _hasFailed = false;
         }
 
         foreach (var (channel, top) in toCompare)
@@ -139,8 +151,11 @@ internal sealed class PositionChecker : IAsyncDisposable
             if (_node.IsCurrent(next.Channel))
             {
                 _watched.Enqueue((next.Channel, now + (long)Interval.TotalMilliseconds));
-                channel = next.Channel;
-                return true;
+                if (!next.Channel.IsUrgent)
+                {
+                    channel = next.Channel;
+                    return true;
+                }
             }
         }
 
@@ -173,11 +188,21 @@ internal sealed class PositionChecker : IAsyncDisposable
             }
 
             var history = await _node.Broker.HistoryAsync(channel.Name, new HistoryQuery(null, 0, false, options.MetaTtl));
-            if (history.Status == BrokerStatus.Ok)
+            lock (_gate)
             {
-                lock (_gate)
+                if (history.Status == BrokerStatus.Ok)
                 {
                     _read.Enqueue((channel, history.Top, Now + (long)Patience.TotalMilliseconds));
+                }
+                else
+                {
+                    // It was away perhaps, and its connections come back one after the other.
+                    _hasFailed = true;
+                    if (!channel.IsUrgent)
+                    {
+                        channel.IsUrgent = true;
+                        _unread.Enqueue(channel);
+                    }
                 }
             }
         }

@@ -80,6 +80,11 @@ internal sealed class LossyBroker(TimeProvider time) : IHubBroker, IHubReceiver
             await onRead();
         }
 
+        if (IsAway)
+        {
+            return HistoryResult.Failed(BrokerStatus.Unavailable);
+        }
+
         // What is held back is what was true when it was asked for.
         var answer = await _inner.HistoryAsync(channel, query);
         if (!HoldsReads)

@@ -63,4 +63,37 @@ public sealed class PositionCheckerTests
         reads.ShouldBe(Channels);
         most.ShouldBeInRange(1, 128);
     }
+
+    [Fact]
+    public async Task BrokerDoesNotAnswer_IsAskedAgainSoon_AndNotForAllChannelsEachSecond()
+    {
+        const int channels = 1000;
+        LossyBroker? broker = null;
+        await using var hub = new HubHarness(broker: time => broker = new LossyBroker(time));
+        for (var i = 0; i < channels; i++)
+        {
+            (await hub.Node.SubscribeAsync(hub.Loop, $"chat:{i}")).ShouldBe(BrokerStatus.Ok);
+        }
+
+        var (asked, reads) = (0, 0);
+        broker!.OnRead = () =>
+        {
+            Interlocked.Increment(ref asked);
+            Interlocked.Add(ref reads, broker.IsAway ? 0 : 1);
+            return Task.CompletedTask;
+        };
+        broker.IsAway = true;
+        hub.Node.OnInterrupted(null);
+        hub.Time.Advance(TimeSpan.FromSeconds(3));
+        asked.ShouldBeInRange(channels, channels + (2 * 128));
+        broker.IsAway = false;
+        hub.Time.Advance(TimeSpan.FromSeconds(2));
+
+        await Until.TrueAsync(
+            () => Volatile.Read(ref reads) >= channels,
+            TimeSpan.FromSeconds(30),
+            "all were read, long before their turn"
+        );
+        reads.ShouldBe(channels);
+    }
 }
