@@ -157,7 +157,7 @@ internal sealed class ConnectHandler(HubLoop loop)
             return;
         }
 
-        if (!claims.Info.IsEmpty && !IsJson(claims.Info.Span))
+        if (!IsInfo(claims.Info) || !claims.Subscriptions.All(static one => IsInfo(one.Info)))
         {
             loop.Disconnect(session, HubDisconnect.InvalidToken);
             return;
@@ -291,7 +291,10 @@ internal sealed class ConnectHandler(HubLoop loop)
         }
     }
 
-    internal static bool IsJson(ReadOnlySpan<byte> bytes)
+    /// <summary>Whether it is nothing, or what others can be shown.</summary>
+    internal static bool IsInfo(ReadOnlyMemory<byte> info) => info.IsEmpty || IsJson(info.Span);
+
+    private static bool IsJson(ReadOnlySpan<byte> bytes)
     {
         try
         {

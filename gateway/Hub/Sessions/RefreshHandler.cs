@@ -67,8 +67,7 @@ internal sealed class RefreshHandler(HubLoop loop)
         }
 
         session.ExpiresAt = result.Claims.ExpiresAt ?? 0;
-        session.ConnInfo =
-            !result.Claims.Info.IsEmpty && ConnectHandler.IsJson(result.Claims.Info.Span) ? result.Claims.Info : session.ConnInfo;
+        session.ConnInfo = !result.Claims.Info.IsEmpty && ConnectHandler.IsInfo(result.Claims.Info) ? result.Claims.Info : session.ConnInfo;
         loop.Send(session, session.Codec.Refresh(id, session.Client, session.ExpiresAt > 0, TimeLeft(session.ExpiresAt)));
         loop.Arm(session);
     }

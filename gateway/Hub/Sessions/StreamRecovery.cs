@@ -20,7 +20,8 @@ internal static class StreamRecovery
     /// <param name="subscription">Gets its position.</param>
     /// <param name="history">What was read; not looked at without positions.</param>
     /// <param name="ttl">Seconds to its expiry; 0: it does not expire.</param>
-    public static SubscribeReply Conclude(HubSubscription subscription, in HistoryResult history, uint ttl)
+    /// <returns>Null: some of what was missed is nothing that the client's encoding can carry.</returns>
+    public static SubscribeReply? Conclude(HubSubscription subscription, in HistoryResult history, uint ttl)
     {
         var positioned = subscription.Is(SubscriptionFlags.Positioned);
         var reply = new SubscribeReply
@@ -53,6 +54,11 @@ internal static class StreamRecovery
 
         // In cache mode, one that the client has is not sent again.
         missed = isCache && from.Epoch == history.Top.Epoch ? missed.FindAll(one => one.Offset > from.Offset) : missed;
+        if (!missed.TrueForAll(one => subscription.Session.Codec.CanCarry(one.Data.Span)))
+        {
+            return null;
+        }
+
         if (subscription.Is(SubscriptionFlags.Delta) && missed.Count > 0)
         {
             missed = Chain(missed);

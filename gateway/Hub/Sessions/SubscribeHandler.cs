@@ -234,7 +234,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
             result.Outcome != JwtOutcome.Valid
             || claims!.Channel != request.Channel
             || claims.User != session.User
-            || (!claims.Info.IsEmpty && !ConnectHandler.IsJson(claims.Info.Span))
+            || !ConnectHandler.IsInfo(claims.Info)
         )
         {
             loop.SendError(session, request.Id, HubError.PermissionDenied);
@@ -354,7 +354,12 @@ internal sealed class SubscribeHandler(HubLoop loop)
             history = Bounded(pending, history);
         }
 
-        var reply = StreamRecovery.Conclude(subscription, history, loop.Refreshes.TimeLeft(subscription.ExpiresAt));
+        if (StreamRecovery.Conclude(subscription, history, loop.Refreshes.TimeLeft(subscription.ExpiresAt)) is not { } reply)
+        {
+            loop.Disconnect(session, HubDisconnect.InappropriateProtocol);
+            return;
+        }
+
         byte[]? frame = null;
         if (subscription.Start.Answer.Connect is null)
         {

@@ -231,6 +231,18 @@ public sealed class HubSessionTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(",\"b64info\":\"AAAA\"")]
+    [InlineData(",\"subs\":{\"private:a\":{\"b64info\":\"AAAA\"}}")]
+    public void Token_ShowsOthersWhatIsNoJson_OpensNothing(string more)
+    {
+        var session = _hub.Open();
+
+        _hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{_hub.Token("anna", more: more)}}}"}}""");
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.InvalidToken);
+    }
+
+    [Theory]
     [InlineData(0, 1)]
     [InlineData(12_345_678, 1_000)]
     [InlineData(12_345_678, 25_000)]

@@ -3,6 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Protocol;
 
 namespace Mooring.Gateway.Tests.Hub;
 
@@ -42,6 +43,21 @@ public sealed class RecoveryTests
 
         (client.Recovered, client.Unrecovered).ShouldBe(recovered ? (1, 0) : (0, 1));
         client.Offset.ShouldBe((ulong)missed + 1);
+    }
+
+    [Fact]
+    public async Task Reconnect_MissedWhatIsNoJson_IsClosedAsWhoGetsItLive()
+    {
+        await using var hub = new HubHarness();
+        var client = new ModelClient(hub, Channel);
+        client.Reconnect();
+        client.Take();
+        hub.Loop.Closed(hub.Loop.Sessions[0]);
+        hub.Publish(Channel, "no JSON");
+
+        client.Reconnect();
+
+        hub.Closed.Values.Single().ShouldBe(HubDisconnect.InappropriateProtocol);
     }
 
     [Fact]
