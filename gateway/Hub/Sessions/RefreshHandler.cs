@@ -77,6 +77,12 @@ internal sealed class RefreshHandler(HubLoop loop)
         var session = subscription.Session;
         if (result.Outcome == JwtOutcome.Expired)
         {
+            // It subscribes again, and then learns that it needs another token. The error alone, centrifuge-js takes for the end of the subscription.
+            if (!subscription.Is(SubscriptionFlags.Left))
+            {
+                loop.Subscribes.End(subscription, HubUnsubscribe.Expired, "subscription expired");
+            }
+
             loop.SendError(session, id, HubError.TokenExpired);
             return;
         }

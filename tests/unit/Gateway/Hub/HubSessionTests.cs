@@ -347,6 +347,26 @@ public sealed class HubSessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public void SubRefresh_ByAnExpiredToken_SubscribesAgain()
+    {
+        var session = _hub.Connect(_hub.Token("anna"));
+        var token = _hub.Token("anna", expiresIn: 20, more: ",\"channel\":\"private:a\"");
+        _hub.Ask(session, $$$"""{"id":2,"subscribe":{"channel":"private:a","token":"{{{token}}}"}}""")
+            .TryGetProperty("subscribe", out _)
+            .ShouldBeTrue();
+        var old = _hub.Token("anna", expiresIn: -100, more: ",\"channel\":\"private:a\"");
+
+        _hub.Send(session, $$$"""{"id":3,"sub_refresh":{"channel":"private:a","token":"{{{old}}}"}}""");
+
+        // In this order: who has left the channel does not take the error for the end of its subscription.
+        var answers = _hub.Read(session);
+        answers.Count.ShouldBe(2);
+        answers[0].GetProperty("push").GetProperty("unsubscribe").GetProperty("code").GetInt32().ShouldBe(2501);
+        answers[1].GetProperty("error").GetProperty("code").GetInt32().ShouldBe(109);
+        session.Find("private:a").ShouldBeNull();
+    }
+
+    [Fact]
     public void Connect_UserWithoutAPlace_IsTold()
     {
         _hub.Places = static (_, _) => PlaceAnswer.Full;
