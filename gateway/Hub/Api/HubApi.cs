@@ -48,11 +48,11 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
             await json.FlushAsync();
             return ApiAnswer.Ok(buffer.ToArray());
         }
-        catch (Exception error) when (error is ApiException or JsonException)
+        catch (Exception error) when (IsWrong(error))
         {
             json.Reset();
             buffer.SetLength(0);
-            WriteError(json, new HubError(107, error is ApiException ? error.Message : "not valid JSON"));
+            WriteError(json, Describe(error));
             await json.FlushAsync();
             return ApiAnswer.BadRequest(buffer.ToArray());
         }
@@ -152,20 +152,21 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
     {
         using var own = new MemoryStream();
         await using var writer = new Utf8JsonWriter(own);
-        var property = command.ValueKind == JsonValueKind.Object ? command.EnumerateObject().FirstOrDefault() : default;
-        var method = property.Value.ValueKind == JsonValueKind.Undefined ? "" : property.Name;
+        var method = "";
         try
         {
+            var property = command.ValueKind == JsonValueKind.Object ? command.EnumerateObject().FirstOrDefault() : default;
+            method = property.Value.ValueKind == JsonValueKind.Undefined ? "" : property.Name;
             if (!await CallAsync(method, property.Value, writer))
             {
                 WriteError(writer, HubError.MethodNotFound);
             }
         }
-        catch (ApiException error)
+        catch (Exception error) when (IsWrong(error))
         {
             writer.Reset();
             own.SetLength(0);
-            WriteError(writer, new HubError(107, error.Message));
+            WriteError(writer, Describe(error));
         }
 
         await writer.FlushAsync();
@@ -182,4 +183,9 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
         answer.RootElement.GetProperty("result").WriteTo(json);
         json.WriteEndObject();
     }
+
+    /// <summary>The call cannot be understood. Text with half a surrogate pair is found by whoever reads it first.</summary>
+    private static bool IsWrong(Exception error) => error is ApiException or JsonException or InvalidOperationException;
+
+    private static HubError Describe(Exception error) => new(107, error is ApiException ? error.Message : "not valid JSON");
 }

@@ -208,6 +208,13 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
 
         if (data.Length < headLength + length)
         {
+            // What a client sends that would rather know first whether its body is taken (RFC 9110 §10.1.1); curl waits for it a second each time.
+            if (!request.IsContinued && _head.HasToken(data, "expect"u8, "100-continue"u8) && _head.MinorVersion == 1)
+            {
+                request.IsContinued = true;
+                Send(client, channel, "HTTP/1.1 100 Continue\r\n\r\n"u8);
+            }
+
             return;
         }
 

@@ -26,6 +26,9 @@ internal sealed class HubRequest(ListenerSetup setup, HubLoop hub)
     /// <summary>A request to the API is being answered: nothing is read.</summary>
     public bool IsAnswering { get; set; }
 
+    /// <summary>The client was told to go on with the body of this request.</summary>
+    public bool IsContinued { get; set; }
+
     /// <summary>One request was answered, or is being.</summary>
     public bool Served { get; set; }
 
@@ -49,6 +52,7 @@ internal sealed class HubRequest(ListenerSetup setup, HubLoop hub)
     {
         _buffer.AsSpan(count, Length - count).CopyTo(_buffer);
         Length -= count;
+        IsContinued = false;
         if (Length == 0)
         {
             _buffer = [];

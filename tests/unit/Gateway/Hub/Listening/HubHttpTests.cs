@@ -82,13 +82,7 @@ public sealed class HubHttpTests : IAsyncLifetime
     [Fact]
     public async Task Api_WhileItDrains_ClosesWithTheNextAnswer()
     {
-        await _gateway.ApplyAsync(
-            Listener() with
-            {
-                Hub = new HubConfig { Anonymous = true, ApiKeyFiles = [_secret] },
-            },
-            backend: null
-        );
+        await _gateway.ApplyAsync(WithApi(), backend: null);
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
         using var reader = new StreamReader(client.GetStream());
@@ -119,6 +113,56 @@ public sealed class HubHttpTests : IAsyncLifetime
         rest.ShouldContain("\r\nConnection: close\r\n");
         client.Close();
         await Until.TrueAsync(() => Task.FromResult(_gateway.Engine.Connections == 0), TimeSpan.FromSeconds(60), "nothing holds the drain");
+    }
+
+    [Fact]
+    public async Task Api_ClientAsksBeforeItSendsTheBody_IsToldToGoOn()
+    {
+        await _gateway.ApplyAsync(WithApi(), backend: null);
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, _gateway.Port, ProxyGateway.Deadline());
+        using var reader = new StreamReader(client.GetStream());
+        foreach (var connection in new[] { "keep-alive", "close" })
+        {
+            await client
+                .GetStream()
+                .WriteAsync(
+                    Encoding.ASCII.GetBytes(
+                        $"POST /api/history_remove HTTP/1.1\r\nHost: a\r\nX-API-Key: {Secret}\r\nExpect: 100-continue\r\n"
+                            + $"Connection: {connection}\r\nContent-Length: 15\r\n\r\n"
+                    ),
+                    ProxyGateway.Deadline()
+                );
+            (await reader.ReadLineAsync(ProxyGateway.Deadline())).ShouldBe("HTTP/1.1 100 Continue");
+            (await reader.ReadLineAsync(ProxyGateway.Deadline())).ShouldBe("");
+            await client.GetStream().WriteAsync("""{"channel":"a"}"""u8.ToArray(), ProxyGateway.Deadline());
+            (await reader.ReadLineAsync(ProxyGateway.Deadline())).ShouldBe("HTTP/1.1 200 OK");
+            while (await reader.ReadLineAsync(ProxyGateway.Deadline()) is { Length: > 0 })
+            {
+                // The rest of the head.
+            }
+
+            var body = new char["""{"result":{}}""".Length];
+            (await reader.ReadBlockAsync(body, ProxyGateway.Deadline())).ShouldBe(body.Length);
+            new string(body).ShouldBe("""{"result":{}}""");
+        }
+    }
+
+    [Theory]
+    [InlineData("publish", """{"channel":"\ud800","data":1}""")]
+    [InlineData("publish", """{"channel":"a","data":1,"tags":{"\ud800":"a"}}""")]
+    [InlineData("broadcast", """{"channels":["\ud800"],"data":1}""")]
+    [InlineData("disconnect", """{"user":"\ud800"}""")]
+    public async Task Api_TextIsHalfASurrogatePair_IsTheCallersMistake(string method, string body)
+    {
+        await _gateway.ApplyAsync(WithApi(), backend: null);
+
+        (await CallAsync(method, body)).ShouldStartWith("HTTP/1.1 400 ");
+
+        var batch = await CallAsync("batch", $$$"""{"commands":[{"{{{method}}}":{{{body}}}},{"info":{}}]}""");
+        batch.ShouldStartWith("HTTP/1.1 200 ");
+        batch.ShouldContain("""{"replies":[{"error":{"code":107,""");
+        batch.ShouldContain("""{"info":{"nodes":[""");
     }
 
     [Fact]
@@ -156,6 +200,18 @@ public sealed class HubHttpTests : IAsyncLifetime
             "the place that ended there is free here"
         );
     }
+
+    private Task<string> CallAsync(string method, string body) =>
+        _gateway.AskAsync(
+            $"POST /api/{method} HTTP/1.1\r\nHost: a\r\nX-API-Key: {Secret}\r\nConnection: close\r\n"
+                + $"Content-Length: {body.Length}\r\n\r\n{body}"
+        );
+
+    private WebSocketListenerConfig WithApi() =>
+        Listener() with
+        {
+            Hub = new HubConfig { Anonymous = true, ApiKeyFiles = [_secret] },
+        };
 
     private WebSocketListenerConfig WithTokens() =>
         Listener() with
