@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Mooring.Contracts.Configuration;
@@ -15,6 +16,11 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
 
     /// <summary>Endpoints of one backend at most.</summary>
     private const int MaxEndpoints = 10_000;
+
+    /// <summary>Names whose last answer is kept at most.</summary>
+    private const int MaxNames = 10_000;
+
+    private readonly ConcurrentDictionary<string, IPAddress[]> _answers = new(StringComparer.OrdinalIgnoreCase);
 
     public static EndpointResolver System { get; } = new(static (name, cancel) => Dns.GetHostAddressesAsync(name, cancel));
 
@@ -40,7 +46,10 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
         return result;
     }
 
-    /// <summary>The endpoints of a config. Names that cannot be resolved are left out; null when none could be, so that what is known stays.</summary>
+    /// <summary>
+    /// The endpoints of a config. A name that there is not is left out, and of one that DNS has no word on now its last answer holds; null when none could be
+    /// resolved, so that what is known stays.
+    /// </summary>
     public async Task<IReadOnlyList<ResolvedEndpoint>?> ResolveAsync(BackendSnapshot backend, CancellationToken cancel)
     {
         if (WithoutDns(backend) is { } known)
@@ -96,15 +105,32 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
 
     private async Task<IPAddress[]> LookUpAsync(string name, CancellationToken cancel)
     {
+        if (IPAddress.TryParse(name, out var ip))
+        {
+            return [ip];
+        }
+
         try
         {
-            var found = IPAddress.TryParse(name, out var ip) ? [ip] : await lookUp(name, cancel);
+            var found = await lookUp(name, cancel);
             // Sorted: resolvers rotate their answers, which would otherwise look like a change.
-            return [.. found.OrderBy(address => address.ToString(), StringComparer.Ordinal)];
+            IPAddress[] sorted = [.. found.OrderBy(address => address.ToString(), StringComparer.Ordinal)];
+            if (_answers.Count < MaxNames || _answers.ContainsKey(name))
+            {
+                _answers[name] = sorted;
+            }
+
+            return sorted;
+        }
+        catch (SocketException e) when (e.SocketErrorCode is not (SocketError.HostNotFound or SocketError.NoData))
+        {
+            // DNS itself does not answer, perhaps in the middle of a backend's names: that is no reason to let some of them go.
+            return _answers.GetValueOrDefault(name) ?? [];
         }
         catch (Exception e) when (e is SocketException or ArgumentException)
         {
             // The latter: a name that DNS cannot carry, such as one of more than 255 bytes.
+            _answers.TryRemove(name, out _);
             return [];
         }
     }

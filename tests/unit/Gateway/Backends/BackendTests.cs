@@ -236,6 +236,31 @@ public sealed class BackendTests
     }
 
     [Fact]
+    public async Task Resolve_DnsFailsHalfWay_KeepsWhatTheOtherNamesWere()
+    {
+        SocketError? failure = null;
+        var resolver = new EndpointResolver(
+            (name, _) =>
+                name == "two" && failure is { } error
+                    ? Task.FromException<IPAddress[]>(new SocketException((int)error))
+                    : Task.FromResult(new[] { IPAddress.Parse(name == "two" ? "10.0.0.2" : "10.0.0.1") })
+        );
+        var addresses = new[] { "one:80", "two:80" }.Select(address => new AddressConfig { Address = address });
+        var config = Compile(new BackendConfig { Name = "b", Addresses = [.. addresses] });
+        (await IdsAsync()).ShouldBe(["one:80", "two:80"]);
+        failure = SocketError.TryAgain;
+        (await IdsAsync()).ShouldBe(["one:80", "two:80"]);
+        // That it is no more is an answer.
+        failure = SocketError.HostNotFound;
+        (await IdsAsync()).ShouldBe(["one:80"]);
+        failure = SocketError.TryAgain;
+        (await IdsAsync()).ShouldBe(["one:80"]);
+
+        async Task<IEnumerable<string>> IdsAsync() =>
+            (await resolver.ResolveAsync(config, CancellationToken.None))!.Select(endpoint => endpoint.Id);
+    }
+
+    [Fact]
     public async Task Resolve_NameThatDnsCannotTake_IsLeftOut()
     {
         // As Dns does with a name that is too long.
