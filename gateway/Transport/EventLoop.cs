@@ -384,7 +384,8 @@ internal abstract unsafe class EventLoop : IDisposable
 
     private int Timeout()
     {
-        if (_queuedCount > 0)
+        // What was ended while descriptors were closed waits for the next turn's end.
+        if (_queuedCount > 0 || _closingCount > 0)
         {
             return 0;
         }
