@@ -75,7 +75,7 @@ internal sealed unsafe class CarrierPump(Carrier loop)
             {
                 if (written < 0 && Libc.LastError != Errno.EAGAIN)
                 {
-                    loop.End(descriptor, reset: true);
+                    FailWriting(target, sink);
                     return;
                 }
 
@@ -153,7 +153,7 @@ internal sealed unsafe class CarrierPump(Carrier loop)
                 if (failed)
                 {
                     loop.Pipes.Return(handle);
-                    loop.End(to, reset: true);
+                    FailWriting(to, sink);
                     return false;
                 }
 
@@ -243,7 +243,7 @@ internal sealed unsafe class CarrierPump(Carrier loop)
 
         if (Libc.LastError != Errno.EAGAIN)
         {
-            loop.End(descriptor, reset: true);
+            FailWriting(descriptor, channel);
         }
 
         return false;
@@ -260,10 +260,26 @@ internal sealed unsafe class CarrierPump(Carrier loop)
 
         if (failed)
         {
-            loop.End(descriptor, reset: true);
+            FailWriting(descriptor, channel);
         }
 
         return false;
+    }
+
+    /// <summary>Ends a pair of which this socket cannot be written to. What it has said before is passed on first, as far as the other takes it.</summary>
+    private void FailWriting(int descriptor, Channel* source)
+    {
+        var target = source->Peer;
+        while (loop.Table[target]->Pending == 0 && !source->Has(ChannelFlags.ReadEnded))
+        {
+            var count = (int)Libc.Receive(descriptor, loop.ReadBuffer, (nuint)loop.ReadBytes, 0);
+            if (count <= 0 || Libc.Send(target, loop.ReadBuffer, (nuint)count, SocketFlag.NoSignal) < count)
+            {
+                break;
+            }
+        }
+
+        loop.End(descriptor, reset: true);
     }
 
     /// <summary>A read gave nothing: the end of the stream (0), nothing more for now, or a failure.</summary>

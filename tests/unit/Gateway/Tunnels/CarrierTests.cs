@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Mooring.Gateway.Tests.Listeners;
 using Mooring.Gateway.Tunnels.Client;
 using Mooring.Testing;
 
@@ -67,6 +68,27 @@ public sealed class CarrierTests : IDisposable
 
         var reset = await Should.ThrowAsync<SocketException>(() => data.Far.ReceiveAsync(new byte[1]).WaitAsync(Patience));
         reset.SocketErrorCode.ShouldBe(SocketError.ConnectionReset);
+        await Until.TrueAsync(() => _carrier.Pairs == 0, Patience, "the pair is gone");
+    }
+
+    [Fact]
+    public async Task Pair_LocalAnswersAndReadsNoFurther_TheAnswerArrives()
+    {
+        using var data = await EndAsync();
+        using var local = await EndAsync();
+        _carrier.Pair(data.Stream, local.Stream);
+        await data.Far.SendAsync(new byte[2]);
+        (await local.Far.ReceiveAsync(new byte[1]).WaitAsync(Patience)).ShouldBe(1);
+        using (await HeldLoop.BeginAsync(_carrier))
+        {
+            // Read before the local end is looked at, it cannot be written any more.
+            await data.Far.SendAsync(new byte[1]);
+            await local.Far.SendAsync("too much"u8.ToArray());
+            // With a byte unread: RST is right behind the answer.
+            local.Far.Dispose();
+        }
+
+        (await TcpRelayTests.ReadWhatComesAsync(data.Far)).ShouldBe("too much"u8.ToArray());
         await Until.TrueAsync(() => _carrier.Pairs == 0, Patience, "the pair is gone");
     }
 
