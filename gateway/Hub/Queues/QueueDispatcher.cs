@@ -79,7 +79,8 @@ internal sealed class QueueDispatcher : IDisposable
         }
     }
 
-    private void Wake(string queue)
+    /// <summary>A queue may have something, or a worker of it room for more.</summary>
+    public void Wake(string queue)
     {
         foreach (var (key, feed) in _feeds)
         {

@@ -159,7 +159,7 @@ internal sealed class QueueFeed : IDisposable
             lock (_gate)
             {
                 DropTimedOut();
-                free = _disposed ? 0 : _workers.Sum(worker => Math.Max(0, worker.Slots - worker.Held.Count));
+                free = _disposed ? 0 : _workers.Sum(worker => worker.Client.TakesMore ? Math.Max(0, worker.Slots - worker.Held.Count) : 0);
                 if (free == 0 || !_isWoken)
                 {
                     _isPulling = false;

@@ -6,12 +6,39 @@ using Mooring.Gateway.WebSockets.Messages;
 namespace Mooring.Gateway.Hub.Queues;
 
 /// <summary>A client's subscription to a queue. Jobs come as publications without an offset, whose tags say which and how often.</summary>
+/// <remarks>What the client has no room for yet waits, and no more is taken from the queue for it meanwhile: who may have many long jobs is not slow for that.</remarks>
 internal sealed class SubscribedWorker(HubSubscription subscription) : IQueueWorker
 {
     private volatile bool _gone;
+    private volatile bool _isBehind;
+
+    // The loop's: jobs and when they came. Null: none waits.
+    private Queue<(LeasedJob Job, long Since)>? _waiting;
+
+    public bool TakesMore => !_isBehind;
 
     /// <summary>It is unsubscribed; what it has is given back by the dispatcher.</summary>
     public void Leave() => _gone = true;
+
+    /// <summary>What waited for the client has gone: goes on with the jobs that did. On the loop.</summary>
+    public void Resume()
+    {
+        var loop = subscription.Session.Loop;
+        while (!_gone && _waiting is { } waiting && waiting.TryPeek(out var next))
+        {
+            // The lease of one that has waited too long is over, and another has it.
+            if (loop.Now - next.Since < (long)subscription.Options.Queue!.AckTimeout.TotalMilliseconds && !TrySend(next.Job))
+            {
+                return;
+            }
+
+            waiting.Dequeue();
+        }
+
+        _waiting = null;
+        _isBehind = false;
+        loop.Node.Dispatcher.Wake(subscription.Channel.Name);
+    }
 
     public bool TryDeliver(string queue, in LeasedJob job)
     {
@@ -20,17 +47,28 @@ internal sealed class SubscribedWorker(HubSubscription subscription) : IQueueWor
             return false;
         }
 
-        var (session, leased) = (subscription.Session, job);
-        session.Loop.Post((Action)(() => Send(session, queue, leased)));
+        var leased = job;
+        subscription.Session.Loop.Post((Action)(() => Send(leased)));
         return true;
     }
 
-    private void Send(HubSession session, string queue, in LeasedJob job)
+    private void Send(in LeasedJob job)
     {
-        // A job that cannot be carried stays the worker's until its time is over, and ends as a dead letter.
-        if (_gone || !PublicationParts.TryDecode(job.Payload, 0, out var parts) || !session.Codec.CanCarry(parts.Data.Span))
+        if (!_gone && (_waiting is not null || !TrySend(job)))
         {
-            return;
+            _isBehind = true;
+            (_waiting ??= new Queue<(LeasedJob, long)>()).Enqueue((job, subscription.Session.Loop.Now));
+        }
+    }
+
+    /// <summary>False: there is no room yet, and <see cref="Resume"/> comes when there is.</summary>
+    private bool TrySend(in LeasedJob job)
+    {
+        var session = subscription.Session;
+        // A job that cannot be carried stays the worker's until its time is over, and ends as a dead letter.
+        if (!PublicationParts.TryDecode(job.Payload, 0, out var parts) || !session.Codec.CanCarry(parts.Data.Span))
+        {
+            return true;
         }
 
         parts = parts with
@@ -42,10 +80,16 @@ internal sealed class SubscribedWorker(HubSubscription subscription) : IQueueWor
                 new("attempt", job.Attempt.ToString(CultureInfo.InvariantCulture)),
             ],
         };
-        var message = session.Codec.PushPublication(queue, parts, asText: false);
+        var message = session.Codec.PushPublication(subscription.Channel.Name, parts, asText: false);
         var frame = new byte[ServerFrame.SizeOf(message.Length)];
         ServerFrame.Write(frame, session.Codec.Opcode, message, compressed: false);
+        if (!session.Loop.Subscribes.Fits(subscription, frame.Length))
+        {
+            return session.IsClosed;
+        }
+
         // No publication to the queue of frames: those may be dropped.
         session.Loop.Queue(session, frame, null);
+        return true;
     }
 }

@@ -135,7 +135,7 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
         }
     }
 
-    /// <summary>Subscriptions whose replies do not fit behind what waits: they are read again once that has gone.</summary>
+    /// <summary>Subscriptions whose replies or jobs do not fit behind what waits: they go on once that has gone.</summary>
     public List<HubSubscription>? Parked
     {
         get => _extras?.Parked;

@@ -85,10 +85,28 @@ internal sealed class SubscribeHandler(HubLoop loop)
         {
             Abandoned(subscription);
         }
+        else if (subscription.Is(SubscriptionFlags.Live))
+        {
+            subscription.Worker?.Resume();
+        }
         else
         {
             ReadHistory(subscription);
         }
+    }
+
+    /// <summary>Whether a reply with what was missed, or a job, fits behind what waits for the client. If not, <see cref="Resume"/> comes when that has gone: several such are no reason to end a session that asks for no more than it may.</summary>
+    public bool Fits(HubSubscription subscription, int bytes)
+    {
+        var session = subscription.Session;
+        if (session.Out.Bytes + bytes <= loop.Options.Config.QueueBytes || loop.MakeRoom(session, bytes) || !session.IsWaiting)
+        {
+            return !session.IsClosed;
+        }
+
+        subscription.Flags &= ~SubscriptionFlags.DeltaReady;
+        (session.Parked ??= []).Add(subscription);
+        return false;
     }
 
     /// <summary>The server subscribes a client: at its connect, or later.</summary>
@@ -409,20 +427,6 @@ internal sealed class SubscribeHandler(HubLoop loop)
 
         connect.MissedBytes += bytes;
         return history;
-    }
-
-    /// <summary>Whether a reply with what was missed fits behind what waits for the client. If not, it is read again when that has gone: several such replies are no reason to end a session that asks for no more than it may.</summary>
-    private bool Fits(HubSubscription subscription, int bytes)
-    {
-        var session = subscription.Session;
-        if (session.Out.Bytes + bytes <= loop.Options.Config.QueueBytes || loop.MakeRoom(session, bytes) || !session.IsWaiting)
-        {
-            return !session.IsClosed;
-        }
-
-        subscription.Flags &= ~SubscriptionFlags.DeltaReady;
-        (session.Parked ??= []).Add(subscription);
-        return false;
     }
 
     /// <summary>Unsubscribed before it stood: the command still gets its answer.</summary>

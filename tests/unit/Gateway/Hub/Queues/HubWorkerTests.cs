@@ -1,0 +1,79 @@
+using System.Text;
+using System.Text.Json;
+using Mooring.Contracts.Configuration;
+using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Hub.Queues;
+using Mooring.Testing;
+
+namespace Mooring.Gateway.Tests.Hub.Queues;
+
+/// <summary>Clients that do jobs.</summary>
+public sealed class HubWorkerTests
+{
+    private const string Channel = "jobs:a";
+    private const int Jobs = 50;
+
+    [Fact]
+    public async Task Worker_MayHaveMoreThanItTakesAtOnce_IsNotSlow()
+    {
+        await using var hub = new HubHarness(
+            HubHarness.Config(
+                new HubNamespaceConfig
+                {
+                    Name = "jobs",
+                    Subscribe = HubAudience.Everyone,
+                    Queue = new HubQueueConfig(),
+                }
+            )
+        );
+        var session = hub.Connect();
+        hub.Ask(session, $$$"""{"id":2,"subscribe":{"data":{"slots":60},"channel":"{{{Channel}}}"}}""");
+        var worker = session.Find(Channel).ShouldNotBeNull().Worker.ShouldNotBeNull();
+        hub.Room[session] = 100_000;
+        for (var i = 0; i < Jobs; i++)
+        {
+            await EnqueueAsync(hub, 60_000);
+        }
+
+        await Until.TrueAsync(() => hub.Node.Dispatcher.Held == Jobs, TimeSpan.FromSeconds(60), "all are on their way to it");
+        hub.Settle();
+        hub.Closed.ShouldBeEmpty();
+        worker.TakesMore.ShouldBeFalse("what there is waits for it");
+        await EnqueueAsync(hub, 10);
+
+        var got = new List<(string Job, string Attempt)>();
+        for (var i = 0; i < 100 && got.Count < Jobs; i++)
+        {
+            hub.Room[session] = 200_000;
+            hub.Flush(session);
+            got.AddRange(hub.Read(session).Select(Tags));
+        }
+
+        got.ShouldBe(Enumerable.Range(1, Jobs).Select(static id => ($"{id}", "1")));
+        hub.Room.Remove(session);
+        await Until.TrueAsync(
+            () =>
+            {
+                got.AddRange(hub.Read(session).Select(Tags));
+                return got.Count == Jobs + 1;
+            },
+            TimeSpan.FromSeconds(60),
+            "more is taken once all that has gone"
+        );
+        hub.Closed.ShouldBeEmpty();
+    }
+
+    private static async Task EnqueueAsync(HubHarness hub, int bytes)
+    {
+        var data = JsonSerializer.Serialize(new string('x', bytes));
+        var draft = new JobDraft(PublicationParts.Encode(Encoding.UTF8.GetBytes(data), null, null, 0));
+        (await hub.Broker.Queues.EnqueueAsync(Channel, draft, hub.Node.Options.Find(Channel)!.Queue!)).Status.ShouldBe(BrokerStatus.Ok);
+    }
+
+    private static (string Job, string Attempt) Tags(JsonElement push)
+    {
+        var tags = push.GetProperty("push").GetProperty("pub").GetProperty("tags");
+        return (tags.GetProperty("job").GetString()!, tags.GetProperty("attempt").GetString()!);
+    }
+}
