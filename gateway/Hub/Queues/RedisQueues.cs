@@ -123,7 +123,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     {
         try
         {
-            var reply = await LookAsync(queue, group, "stats", 0);
+            var reply = await LookAsync(queue, group, "stats", 0, 0);
             return reply.Items is [var ready, var delayed, var leased, var dead]
                 ? new QueueStats(BrokerStatus.Ok, (int)ready.Integer, (int)delayed.Integer, (int)leased.Integer, (int)dead.Integer)
                 : throw new RespShapeException("the script 'queue-look' gave something else");
@@ -138,7 +138,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     {
         try
         {
-            var reply = await LookAsync(queue, group, "dead", count);
+            var reply = await LookAsync(queue, group, "dead", count, 0);
             var items = reply.Items;
             var jobs = new DeadJob[items.Length / 4];
             for (var i = 0; i < jobs.Length; i++)
@@ -159,7 +159,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     {
         try
         {
-            return (int)(await LookAsync(queue, group, "redrive", count)).Integer;
+            return (int)(await LookAsync(queue, group, "redrive", count, Life(options))).Integer;
         }
         catch (RespException)
         {
@@ -172,10 +172,10 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     /// <summary>Dead letters are kept for as long again as their jobs could wait.</summary>
     private static long Life(QueueOptions options) => 2 * Milliseconds(options.JobTtl + options.AckTimeout + options.MaxBackoff);
 
-    private Task<RespValue> LookAsync(string queue, string group, string what, int count)
+    private Task<RespValue> LookAsync(string queue, string group, string what, int count, long life)
     {
         var name = keys.Channel(queue);
-        return client.RunAsync(Look, Names(queue, group), [what, count, name, Verb(name), MaxAnswerBytes], deadline);
+        return client.RunAsync(Look, Names(queue, group), [what, count, name, Verb(name), MaxAnswerBytes, life], deadline);
     }
 
     private async ValueTask<SettleStatus> SettleAsync(
@@ -206,6 +206,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
                     options.MaxDead,
                     name,
                     Verb(name),
+                    Life(options),
                 ],
                 deadline
             );

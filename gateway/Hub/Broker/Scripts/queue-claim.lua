@@ -39,7 +39,5 @@ for _, key in ipairs({LEASED, DELAYED}) do
     end
 end
 result[1] = due
-for _, key in ipairs(KEYS) do
-    if redis.call('PTTL', key) < tonumber(ARGV[8]) then redis.call('PEXPIRE', key, ARGV[8]) end
-end
+keep(tonumber(ARGV[8]))
 return result

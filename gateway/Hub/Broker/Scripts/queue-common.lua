@@ -6,6 +6,13 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function num(n) return string.format('%.0f', n) end
 
+-- Any step may make a key that was not there, which without this would outlive the others, and its ids come again.
+local function keep(life)
+    for _, key in ipairs(KEYS) do
+        if redis.call('PTTL', key) < life then redis.call('PEXPIRE', key, life) end
+    end
+end
+
 local function record(id)
     local attempts, priority, born, reason = string.match(redis.call('HGET', RECORDS, id), '^(%d+) (%d+) (%d+) ?(.*)$')
     return tonumber(attempts), tonumber(priority), born, reason

@@ -1,4 +1,5 @@
--- Looks at a queue, or puts dead letters back. ARGV: what (stats, dead, redrive), count, where the gateways are told, PUBLISH or SPUBLISH, bytes at most
+-- Looks at a queue, or puts dead letters back. ARGV: what (stats, dead, redrive), count, where the gateways are told, PUBLISH or SPUBLISH, bytes at most,
+-- life of the keys in ms
 -- Returns {ready, delayed, leased, dead}; id, attempts, reason, payload of each; or how many.
 if ARGV[1] == 'stats' then
     return {redis.call('ZCARD', READY), redis.call('ZCARD', DELAYED), redis.call('ZCARD', LEASED), redis.call('ZCARD', DEAD)}
@@ -27,4 +28,5 @@ for _, id in ipairs(ids) do
     ready(id, priority)
 end
 redis.call(ARGV[4], ARGV[3], 'q')
+keep(tonumber(ARGV[6]))
 return #ids

@@ -1,5 +1,5 @@
 -- Ends or extends a lease. ARGV: id, attempt, what (ack, reject, extend), delay in ms or '', lease in ms, most attempts, first and longest
--- backoff in ms, most dead letters, where the gateways are told, PUBLISH or SPUBLISH
+-- backoff in ms, most dead letters, where the gateways are told, PUBLISH or SPUBLISH, life of the keys in ms
 -- Returns 1; 0 where there is no such lease.
 if not release(ARGV[1], ARGV[2]) then return 0 end
 if ARGV[3] == 'ack' then
@@ -10,4 +10,5 @@ else
     again(ARGV[1], ARGV[4] ~= '' and tonumber(ARGV[4]) or nil, tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]))
     redis.call(ARGV[11], ARGV[10], 'q')
 end
+keep(tonumber(ARGV[12]))
 return 1

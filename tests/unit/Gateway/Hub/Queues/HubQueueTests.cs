@@ -410,6 +410,33 @@ public sealed class RedisQueueTests(SharedRedis redis) : HubQueueTests, IClassFi
         return _broker.Queues;
     }
 
+    [Theory]
+    [InlineData("reject")]
+    [InlineData("delay")]
+    [InlineData("redrive")]
+    public async Task Keys_OfAQueueThatNobodyUses_AllEnd(string last)
+    {
+        var (queues, options) = (_broker!.Queues, new QueueOptions { MaxAttempts = last == "redrive" ? 1 : 5 });
+        (await queues.EnqueueAsync("q", new JobDraft(new byte[1]), options)).Status.ShouldBe(BrokerStatus.Ok);
+        var job = (await queues.ClaimAsync("q", "workers", 1, options)).Jobs.Single();
+
+        // The worker gives it back, and is the last there is: what this makes is not looked after by anybody.
+        TimeSpan? delay = last == "delay" ? TimeSpan.FromHours(1) : TimeSpan.Zero;
+        (await queues.RejectAsync("q", "workers", job.Id, job.Attempt, delay, options)).ShouldBe(SettleStatus.Ok);
+        if (last == "redrive")
+        {
+            (await queues.RedriveAsync("q", "workers", 1, options)).ShouldBe(1);
+        }
+
+        var keys = (await redis.Server.CliAsync("KEYS", $"{_keys!.Channel("q")}:q:*")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        keys.Length.ShouldBe(4, "of the queue, its jobs, their records, and where this one is");
+        foreach (var key in keys)
+        {
+            long.Parse(await redis.Server.CliAsync("PTTL", key.Trim()), System.Globalization.CultureInfo.InvariantCulture)
+                .ShouldBeGreaterThan(0, key);
+        }
+    }
+
     [Fact]
     public async Task Delay_LongerThanJobsLive_CountsFromWhenItIsDue()
     {
