@@ -63,7 +63,11 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     public HubOptions Options
     {
         get => Volatile.Read(ref _options);
-        set => Volatile.Write(ref _options, value);
+        set
+        {
+            Volatile.Write(ref _options, value);
+            WatchAll();
+        }
     }
 
     /// <summary>Null: there are no tokens.</summary>
@@ -151,10 +155,7 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
             if (Enter(loop, name, out var channel))
             {
                 channel.Ready = Broker.SubscribeAsync(name).AsTask();
-                if (Options.Find(name) is { IsPositioned: true })
-                {
-                    Positions.Watch(channel);
-                }
+                WatchIfPositioned(channel);
             }
 
             if (channel.Ready is null)
@@ -266,6 +267,34 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         await Control.DisposeAsync();
         await Broker.DisposeAsync();
         (Rpc as IDisposable)?.Dispose();
+    }
+
+    /// <summary>A namespace may have positions now that had none: who subscribes from here on relies on them in channels that have long been there.</summary>
+    private void WatchAll()
+    {
+        for (var i = 0; i < Stripes; i++)
+        {
+            lock (_changes[i])
+            {
+                List<NodeChannel> channels;
+                lock (_stripes[i])
+                {
+                    channels = [.. _stripes[i].All];
+                }
+
+                channels.ForEach(WatchIfPositioned);
+            }
+        }
+    }
+
+    /// <summary>The lock of its changes is held.</summary>
+    private void WatchIfPositioned(NodeChannel channel)
+    {
+        if (!channel.IsWatched && Options.Find(channel.Name) is { IsPositioned: true })
+        {
+            channel.IsWatched = true;
+            Positions.Watch(channel);
+        }
     }
 
     /// <summary>Notes that a loop has subscribers of a channel. True: it is the first, and the broker is to be asked.</summary>

@@ -4,7 +4,7 @@ using Mooring.Gateway.Hub.Delivery;
 namespace Mooring.Gateway.Hub.Sessions;
 
 /// <summary>A channel with subscribers on this gateway.</summary>
-/// <remarks><see cref="Loops"/> and <see cref="Ready"/> change under the node's locks; what was published last belongs to the broker's callback, which is one at a time.</remarks>
+/// <remarks><see cref="Loops"/>, <see cref="Ready"/> and <see cref="IsWatched"/> change under the node's locks; what was published last belongs to the broker's callback, which is one at a time.</remarks>
 internal sealed class NodeChannel(string name) : INamed
 {
     private HubLoop[] _loops = [];
@@ -20,6 +20,9 @@ internal sealed class NodeChannel(string name) : INamed
         get => Volatile.Read(ref _loops);
         set => Volatile.Write(ref _loops, value);
     }
+
+    /// <summary>Its position is looked at in turn, as long as it is there.</summary>
+    public bool IsWatched { get; set; }
 
     /// <summary>Waits for its position to be looked at before its turn. For <see cref="PositionChecker"/>, under its lock.</summary>
     public bool IsUrgent { get; set; }

@@ -1,5 +1,8 @@
+using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Delivery;
+using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Sessions;
+using Mooring.Gateway.WebSockets;
 using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Hub;
@@ -95,5 +98,51 @@ public sealed class PositionCheckerTests
             "all were read, long before their turn"
         );
         reads.ShouldBe(channels);
+    }
+
+    [Fact]
+    public async Task NamespaceGetsPositionsLater_LossIsFoundInChannelsThatWereThere()
+    {
+        LossyBroker? broker = null;
+        var config = HubHarness.Config() with { PingInterval = TimeSpan.FromMinutes(5) };
+        await using var hub = new HubHarness(config, time => broker = new LossyBroker(time));
+        var (old, young) = (hub.Connect(), hub.Connect());
+        hub.Ask(old, """{"id":2,"subscribe":{"channel":"plain:a"}}""");
+        hub.Node.Options = new HubOptions(
+            config with
+            {
+                Namespaces =
+                [
+                    .. config.Namespaces.Select(one =>
+                        one.Name == "plain"
+                            ? one with
+                            {
+                                History = new HubHistoryConfig { Size = 5, Ttl = TimeSpan.FromMinutes(5) },
+                            }
+                            : one
+                    ),
+                ],
+            },
+            new OriginList([])
+        );
+        hub.Ask(young, """{"id":2,"subscribe":{"channel":"plain:a"}}""")
+            .GetProperty("subscribe")
+            .GetProperty("positioned")
+            .GetBoolean()
+            .ShouldBeTrue();
+
+        hub.Publish("plain:a", "1");
+        broker!.Lose();
+        hub.Advance(PositionChecker.Interval + PositionChecker.Patience + TimeSpan.FromSeconds(2));
+
+        hub.Read(young)
+            .Where(static one => one.TryGetProperty("push", out var push) && push.TryGetProperty("unsubscribe", out _))
+            .Single()
+            .GetProperty("push")
+            .GetProperty("unsubscribe")
+            .GetProperty("code")
+            .GetInt32()
+            .ShouldBe(2500);
+        hub.Read(old).Count(static one => one.TryGetProperty("push", out _)).ShouldBe(0);
     }
 }
