@@ -15,12 +15,13 @@ internal static class CertificateReloader
     public static async Task RunAsync(GatewayEngine engine, GatewayLog log, TimeProvider time, CancellationToken cancellation)
     {
         using var timer = new PeriodicTimer(Interval, time);
+        var guard = new FaultGuard("certificates", time);
         IReadOnlyList<string> said = [];
         try
         {
             while (await timer.WaitForNextTickAsync(cancellation))
             {
-                said = await LookAsync(engine, log, said);
+                await guard.RunAsync(async () => said = await LookAsync(engine, log, said));
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)

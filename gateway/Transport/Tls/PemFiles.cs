@@ -33,22 +33,18 @@ internal static class PemFiles
             return before;
         }
 
-        X509Certificate2 leaf;
         try
         {
-            leaf = X509Certificate2.CreateFromPem(System.Text.Encoding.UTF8.GetString(certificate));
-        }
-        catch (CryptographicException error)
-        {
-            throw new OpenSslException($"{files.CertificateFile}: {error.Message}");
-        }
-
-        using (leaf)
-        {
+            using var leaf = X509Certificate2.CreateFromPem(System.Text.Encoding.UTF8.GetString(certificate));
             var pair = new KeyPair(certificate, key, Names(leaf), new DateTimeOffset(leaf.NotAfter.ToUniversalTime(), TimeSpan.Zero));
             using var trial = SslContext.Create(server: true, SslVersion.Tls12);
             SslCertificates.Use(trial, pair, files);
             return pair;
+        }
+        catch (CryptographicException error)
+        {
+            // No certificate, or one whose names cannot be read.
+            throw new OpenSslException($"{files.CertificateFile}: {error.Message}");
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Limits;
@@ -78,6 +79,30 @@ public sealed class TlsPolicyTests
         gateway.Authority.Issue("a", "a.example.com");
         (await engine.ReloadCertificatesAsync()).Problems.ShouldBeEmpty();
         await TlsTransfer.EchoAsync(open, 100_000, 10_000, seed: 4);
+    }
+
+    [Fact]
+    public async Task Reload_CertificateWhoseNamesCannotBeRead_IsAProblemAndChangesNothing()
+    {
+        await using var gateway = new TlsHarness();
+        using var server = new TestServer();
+        await gateway.ServeAsync(server.Port, gateway.ServerTls());
+        var engine = gateway.Gateway.Engine;
+        var files = gateway.Authority.Files("a");
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=a", key, HashAlgorithmName.SHA256);
+        // A DNS name of one byte that is no ASCII.
+        request.CertificateExtensions.Add(new X509Extension("2.5.29.17", [0x30, 3, 0x82, 1, 0xff], critical: false));
+        using var broken = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        await File.WriteAllTextAsync(files.KeyFile, key.ExportPkcs8PrivateKeyPem());
+        await File.WriteAllTextAsync(files.CertificateFile, broken.ExportCertificatePem());
+
+        var reload = await engine.ReloadCertificatesAsync();
+        reload.Changed.ShouldBeFalse();
+        reload.Problems.Single().ShouldStartWith($"listeners[0].tls.certificates[0] (a): {files.CertificateFile}: ");
+        (await SubjectAlternativesAsync(gateway)).ShouldContain("a.example.com");
+        gateway.Authority.Issue("a", "a.example.com", "new.example.com");
+        (await engine.ReloadCertificatesAsync()).Changed.ShouldBeTrue();
     }
 
     [Theory]
