@@ -18,7 +18,7 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// </remarks>
 internal sealed class HubLoop
 {
-    /// <summary>Messages from the broker that wait for this loop, and their bytes; more are dropped, and offsets show it.</summary>
+    /// <summary>Messages from the broker that wait for this loop, and their bytes; more are dropped, and offsets show it of publications.</summary>
     private const int MaxPosted = 262_144;
     private const long MaxPostedBytes = 64 * 1024 * 1024;
 
@@ -248,7 +248,7 @@ internal sealed class HubLoop
     {
         var weight = Weight(item);
         var backlog = Interlocked.Add(ref _backlog, weight);
-        if (item is HubPublication && ((backlog & ((1 << ItemBits) - 1)) > MaxPosted || backlog >> ItemBits > MaxPostedBytes))
+        if (item is not Action && ((backlog & ((1 << ItemBits) - 1)) > MaxPosted || backlog >> ItemBits > MaxPostedBytes))
         {
             Interlocked.Add(ref _backlog, -weight);
             Interlocked.Increment(ref _overruns);

@@ -233,6 +233,25 @@ public sealed class HubBurstTests : IAsyncLifetime
         _hub.Loop.Backlog.ShouldBe(0);
     }
 
+    [Fact]
+    public void Posted_MoreJoinsThanTheLoopMayHold_AreDroppedAndCounted()
+    {
+        const int most = 262_144;
+        var session = _hub.Connect();
+        _hub.Ask(session, """{"id":2,"subscribe":{"channel":"seen:a"}}""");
+        var info = PublicationParts.EncodeInfo(new ClientInfo("u", "c", default, default));
+
+        for (var i = 0; i < most + 10; i++)
+        {
+            _hub.Node.OnPresence("seen:a", joined: true, info);
+        }
+
+        // Its own joining was the first.
+        (_hub.Loop.Backlog, _hub.Loop.Overruns).ShouldBe((most, 10));
+        _hub.Settle();
+        _hub.Loop.Backlog.ShouldBe(0);
+    }
+
     private static string Recover(int id, string channel, StreamPosition position) =>
         $$$"""{"id":{{{id}}},"subscribe":{"channel":"{{{channel}}}","recover":true,"offset":{{{position.Offset}}},"epoch":"{{{position.Epoch}}}"}}""";
 
