@@ -1,0 +1,121 @@
+using System.Text;
+using Mooring.Gateway.Hub.Api;
+using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Hub.Sessions;
+
+namespace Mooring.Gateway.Tests.Hub;
+
+/// <summary>When connections and subscriptions end by what their tokens, or the API, say.</summary>
+public sealed class HubExpiryTests : IAsyncLifetime
+{
+    private readonly HubHarness _hub = new(HubHarness.Config() with { PingInterval = TimeSpan.FromMinutes(5) });
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _hub.DisposeAsync();
+
+    [Fact]
+    public void Subscription_NotRefreshed_IsToldToComeAgain()
+    {
+        var session = _hub.Connect(_hub.Token("anna"));
+        var reply = Subscribe(session, expiresIn: 10);
+        (reply.Expires, reply.Ttl).ShouldBe((true, 10));
+
+        _hub.Advance(TimeSpan.FromSeconds(34));
+        _hub.Read(session).ShouldBeEmpty("it has 25 s to refresh");
+        _hub.Advance(TimeSpan.FromSeconds(2));
+
+        var push = _hub.Read(session).Single().GetProperty("push");
+        push.GetProperty("unsubscribe").GetProperty("code").GetInt32().ShouldBe(2501);
+        session.SubscriptionCount.ShouldBe(0);
+        _hub.Closed.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Subscription_RefreshedInTime_Stays()
+    {
+        var session = _hub.Connect(_hub.Token("anna"));
+        Subscribe(session, expiresIn: 10);
+        _hub.Advance(TimeSpan.FromSeconds(20));
+
+        var token = _hub.Token("anna", expiresIn: 100, more: ",\"channel\":\"private:a\"");
+        _hub.Ask(session, $$$"""{"id":3,"sub_refresh":{"channel":"private:a","token":"{{{token}}}"}}""")
+            .GetProperty("sub_refresh")
+            .GetProperty("ttl")
+            .GetInt32()
+            .ShouldBe(100);
+        _hub.Advance(TimeSpan.FromSeconds(60));
+
+        _hub.Read(session).ShouldBeEmpty();
+        session.SubscriptionCount.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData(0, false, 0)]
+    [InlineData(50, true, 50)]
+    public void Connection_ExpireAt_HoldsInPlaceOfExp(int expiresIn, bool expires, int ttl)
+    {
+        var at = expiresIn == 0 ? 0 : _hub.Node.UnixSeconds + expiresIn;
+        var session = _hub.Open();
+
+        _hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{_hub.Token("anna", more: $",\"expire_at\":{at}")}}}"}}""");
+
+        var reply = _hub.Read(session).Single().GetProperty("connect");
+        reply.TryGetProperty("expires", out _).ShouldBe(expires);
+        (reply.TryGetProperty("ttl", out var seconds) ? seconds.GetInt32() : 0).ShouldBe(ttl);
+    }
+
+    [Fact]
+    public void Connection_ExpireAtIsOver_IsExpired()
+    {
+        var session = _hub.Open();
+
+        _hub.Send(
+            session,
+            $$$"""{"id":1,"connect":{"token":"{{{_hub.Token("anna", more: $",\"expire_at\":{_hub.Node.UnixSeconds - 60}")}}}"}}"""
+        );
+
+        _hub.Read(session).Single().GetProperty("error").GetProperty("code").GetInt32().ShouldBe(110);
+    }
+
+    [Fact]
+    public async Task Api_Disconnect_SparesWhomItNames()
+    {
+        var (one, other, stranger) = (_hub.Connect(_hub.Token("anna")), _hub.Connect(_hub.Token("anna")), _hub.Connect(_hub.Token("ben")));
+
+        await CallAsync(
+            "disconnect",
+            $$$"""{"user":"anna","whitelist":["{{{other.Client}}}"],"disconnect":{"code":4001,"reason":"elsewhere"}}"""
+        );
+
+        _hub.Closed.ShouldBe([new(one, new HubDisconnect(4001, "elsewhere"))]);
+        (other.IsClosed, stranger.IsClosed).ShouldBe((false, false));
+    }
+
+    [Fact]
+    public async Task Api_Refresh_MovesTheEnd()
+    {
+        var session = _hub.Connect(_hub.Token("anna"));
+
+        await CallAsync("refresh", $$"""{"user":"anna","expire_at":{{_hub.Node.UnixSeconds + 10}}}""");
+        _hub.Advance(TimeSpan.FromSeconds(34));
+        _hub.Closed.ShouldBeEmpty();
+        _hub.Advance(TimeSpan.FromSeconds(2));
+
+        _hub.Closed[session].ShouldBe(HubDisconnect.Expired);
+    }
+
+    private async Task CallAsync(string method, string body)
+    {
+        var answer = await new HubApi(_hub.Node, new ApiKeys([])).HandleAsync($"/api/{method}", Encoding.UTF8.GetBytes(body));
+        Encoding.UTF8.GetString(answer.Body.Span).ShouldBe("""{"result":{}}""");
+        _hub.Settle();
+    }
+
+    private (bool Expires, int Ttl) Subscribe(HubSession session, int expiresIn)
+    {
+        var token = _hub.Token("anna", expiresIn, ",\"channel\":\"private:a\"");
+        var reply = _hub.Ask(session, $$$"""{"id":2,"subscribe":{"channel":"private:a","token":"{{{token}}}"}}""").GetProperty("subscribe");
+        return (reply.GetProperty("expires").GetBoolean(), reply.GetProperty("ttl").GetInt32());
+    }
+}
