@@ -144,7 +144,7 @@ internal sealed partial class GatewayEngine
 
             if (state.Setup is { } setup && _state.Mode != AcceptMode.Pause && _host[setup.Config.BindPort] is { } socket)
             {
-                socket.Configure(setup.Config.Socket);
+                socket.Configure(setup.Config.Socket, setup.ClientSpeaksFirst);
                 wanted.Add(state.Index, new Watch(socket.Descriptor, socket.Adopted || _loops.Length > 1));
             }
         }

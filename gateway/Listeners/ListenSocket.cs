@@ -72,7 +72,16 @@ internal sealed unsafe class ListenSocket
     }
 
     /// <summary>Sets options of the connections accepted from now on. Those of all processes that have the socket: they share the config.</summary>
-    public void Configure(TcpSocketOptions options) => options.Apply(Descriptor);
+    /// <param name="options">What accepted sockets inherit.</param>
+    /// <param name="clientSpeaksFirst">
+    /// A connection comes with its first bytes, which spares an event of each and the loop all that never say anything (TCP_DEFER_ACCEPT, tcp(7); HAProxy's <c>defer-accept</c>).
+    /// One that is silent comes after a second, when the kernel has answered its SYN once more.
+    /// </param>
+    public void Configure(TcpSocketOptions options, bool clientSpeaksFirst)
+    {
+        options.Apply(Descriptor);
+        Libc.SetOption(Descriptor, SocketLevel.Tcp, SocketOption.TcpDeferAccept, clientSpeaksFirst ? 1 : 0);
+    }
 
     /// <summary>Takes a predecessor's socket as this process's own; null, leaving it to the caller, where it does not listen at <paramref name="address"/>.</summary>
     public static ListenSocket? TryInherit(int descriptor, IPAddress address)

@@ -86,4 +86,7 @@ internal sealed record ListenerSetup
 
     /// <summary>Null: no TLS.</summary>
     public ListenerTls? Tls { get; init; }
+
+    /// <summary>A client is given nothing before it has said something: a request for an upgrade, or a ClientHello.</summary>
+    public bool ClientSpeaksFirst => Tls is not null || Config.Protocol == ListenerProtocol.WebSocket;
 }

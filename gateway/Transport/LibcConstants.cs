@@ -80,6 +80,7 @@ internal static class SocketOption
     public const int TcpKeepInterval = 5;
     public const int TcpKeepCount = 6;
     public const int TcpInfo = 11;
+    public const int TcpDeferAccept = 9;
     public const int TcpUserTimeout = 18;
     public const int TcpCongestion = 13;
     public const int IPv6Only = 26;

@@ -127,7 +127,7 @@ internal sealed class FleetOperator : IAsyncDisposable
                     SharesEntities = true,
                     MayWork = mayWork,
                     Hold = key => HoldOf(settling, key),
-                    UpdateDelay = (before, after) => IsOfStatus(before, after) ? CrowdDelay : TimeSpan.Zero,
+                    UpdateDelay = (before, after) => StatusUpdate.Is(before, after) ? CrowdDelay : TimeSpan.Zero,
                     // A right that is granted or a webhook that is mended should not wait for a quarter of an hour.
                     Queue = new WorkQueueOptions { MaxDelay = LongestRetry },
                     Failed = (key, error, delay) => TellFailure(events, key, error, delay),
@@ -251,15 +251,6 @@ internal sealed class FleetOperator : IAsyncDisposable
     private bool IsBusy => _controllers.Exists(controller => controller.Waiting > _options.Workers);
 
     private TimeSpan CrowdDelay => IsBusy ? BusyDelay : CalmDelay;
-
-    // Mostly written by the operator itself.
-    private static bool IsOfStatus(IKubernetesObject before, IKubernetesObject after) =>
-        (before.Metadata, after.Metadata) is ({ Generation: > 0 } old, { } now)
-        && old.Uid == now.Uid
-        && old.Generation == now.Generation
-        && old.DeletionTimestamp == now.DeletionTimestamp
-        && ReferenceEquals(old.Annotations, now.Annotations)
-        && ReferenceEquals(old.Labels, now.Labels);
 
     private TimeSpan DelayOf(GatewayChange change) =>
         change switch

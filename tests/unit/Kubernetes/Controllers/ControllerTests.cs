@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Controllers;
 using Mooring.Kubernetes.Informers;
+using Mooring.Kubernetes.Models;
 using Mooring.Kubernetes.Queueing;
 using Mooring.Testing;
 using Mooring.Testing.ApiDouble;
@@ -102,6 +103,36 @@ public sealed class ControllerTests : IAsyncLifetime
         var seen = _recorder.Seen.ToList();
         seen[1].ShouldBe($"{seen[0].Split(' ')[0]} blue");
         seen.Count.ShouldBe(4);
+    }
+
+    [Fact]
+    public async Task UpdatesThatCanWait_AreOneReconcile_AndTheNextThatCannotIsServedAtOnce()
+    {
+        static bool CanWait(IKubernetesObject value) => ((Widget)value).Spec?.Color is "blue" or "cyan";
+        var informer = Start(
+            options: new ControllerOptions { UpdateDelay = static (_, now) => CanWait(now) ? TimeSpan.FromHours(1) : TimeSpan.Zero }
+        );
+        _api.Put(Collection, Json("a", "red"));
+        await SawAsync("a red");
+        foreach (var color in (string[])["blue", "cyan"])
+        {
+            _api.Edit(Path("a"), value => value["spec"]!["color"] = color);
+            await Until.TrueAsync(() => informer.Cache.Find("ns", "a")?.Spec?.Color == color, Deadline, $"{color} is known");
+        }
+
+        _api.Edit(Path("a"), static value => value["spec"]!["color"] = "green");
+        await SawAsync("a green");
+        _recorder.Seen.ShouldBe(["a red", "a green"]);
+    }
+
+    [Fact]
+    public async Task UpdateThatCanWait_IsServedInTheEnd()
+    {
+        Start(options: new ControllerOptions { UpdateDelay = static (_, _) => TimeSpan.FromMilliseconds(20) });
+        _api.Put(Collection, Json("a", "red"));
+        await SawAsync("a red");
+        _api.Edit(Path("a"), static value => value["spec"]!["color"] = "blue");
+        await SawAsync("a blue");
     }
 
     [Fact]
