@@ -24,6 +24,9 @@ internal interface IHubQueues
     /// <summary>The job was not done: it is tried again after <paramref name="delay"/> or, where that is null, the options' backoff.</summary>
     ValueTask<SettleStatus> RejectAsync(string queue, string group, long id, int attempt, TimeSpan? delay, QueueOptions options);
 
+    /// <summary>The job was given to nobody: it is ready again, and this attempt was none.</summary>
+    ValueTask<SettleStatus> ReturnAsync(string queue, string group, long id, int attempt, QueueOptions options);
+
     /// <summary>The lease holds for <see cref="QueueOptions.AckTimeout"/> from now on.</summary>
     ValueTask<SettleStatus> ExtendAsync(string queue, string group, long id, int attempt, QueueOptions options);
 

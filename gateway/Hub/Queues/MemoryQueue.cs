@@ -132,6 +132,20 @@ internal sealed class MemoryQueue
         return true;
     }
 
+    public bool Return(string name, long id, int attempt)
+    {
+        var group = GroupOf(name);
+        if (!Release(group, id, attempt))
+        {
+            return false;
+        }
+
+        var record = group.Records[id];
+        group.Records[id] = record with { Attempts = attempt - 1 };
+        group.Ready.Add((-record.Priority, id));
+        return true;
+    }
+
     public bool Extend(string name, long id, int attempt, QueueOptions options, long now)
     {
         var group = GroupOf(name);

@@ -96,6 +96,13 @@ internal sealed class MemoryQueues(TimeProvider time, long maxBytes = MemoryQueu
         return status;
     }
 
+    public async ValueTask<SettleStatus> ReturnAsync(string queue, string group, long id, int attempt, QueueOptions options)
+    {
+        var status = await Settle(queue, known => known.Return(group, id, attempt));
+        _ready?.Invoke(queue);
+        return status;
+    }
+
     public ValueTask<SettleStatus> ExtendAsync(string queue, string group, long id, int attempt, QueueOptions options) =>
         Settle(queue, known => known.Extend(group, id, attempt, options, Now));
 

@@ -159,7 +159,7 @@ internal sealed class QueueFeed : IDisposable
             lock (_gate)
             {
                 DropTimedOut();
-                free = _disposed ? 0 : _workers.Sum(worker => worker.Client.TakesMore ? Math.Max(0, worker.Slots - worker.Held.Count) : 0);
+                free = _disposed ? 0 : _workers.Sum(worker => worker.TakesMore ? Math.Max(0, worker.Slots - worker.Held.Count) : 0);
                 if (free == 0 || !_isWoken)
                 {
                     _isPulling = false;
@@ -204,7 +204,13 @@ internal sealed class QueueFeed : IDisposable
             {
                 // By turns.
                 var worker = _workers[(_next + i) % _workers.Count];
-                if (worker.Held.Count < worker.Slots && worker.Client.TryDeliver(_queue, job))
+                if (worker.Held.Count >= worker.Slots || worker.IsGone)
+                {
+                    continue;
+                }
+
+                worker.IsGone = !worker.Client.TryDeliver(_queue, job);
+                if (!worker.IsGone)
                 {
                     worker.Held[job.Id] = (job.Attempt, _time.GetTimestamp());
                     _next = (_next + i + 1) % _workers.Count;
@@ -213,7 +219,8 @@ internal sealed class QueueFeed : IDisposable
                 }
             }
 
-            GiveBack(job.Id, job.Attempt);
+            var (id, attempt) = (job.Id, job.Attempt);
+            _ = Task.Run(async () => await _queues.ReturnAsync(_queue, _group, id, attempt, _options));
         }
     }
 
@@ -278,6 +285,11 @@ internal sealed class QueueFeed : IDisposable
         public IQueueWorker Client => client;
 
         public int Slots { get; set; }
+
+        /// <summary>It has refused a job, and will be removed: none is taken from the queue for it, which would come back at once and be taken again.</summary>
+        public bool IsGone { get; set; }
+
+        public bool TakesMore => !IsGone && Client.TakesMore;
 
         public Dictionary<long, (int Attempt, long Since)> Held { get; } = [];
     }

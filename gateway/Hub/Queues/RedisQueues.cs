@@ -116,6 +116,9 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     public ValueTask<SettleStatus> RejectAsync(string queue, string group, long id, int attempt, TimeSpan? delay, QueueOptions options) =>
         SettleAsync(queue, group, id, attempt, "reject", delay, options);
 
+    public ValueTask<SettleStatus> ReturnAsync(string queue, string group, long id, int attempt, QueueOptions options) =>
+        SettleAsync(queue, group, id, attempt, "return", null, options);
+
     public ValueTask<SettleStatus> ExtendAsync(string queue, string group, long id, int attempt, QueueOptions options) =>
         SettleAsync(queue, group, id, attempt, "extend", null, options);
 

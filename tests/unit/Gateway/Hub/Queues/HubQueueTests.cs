@@ -112,6 +112,40 @@ public abstract class HubQueueTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Return_IsReadyAgain_AndWasNoAttempt()
+    {
+        await EnqueueAsync("a", 7);
+        await EnqueueAsync("b", 7);
+        for (var i = 0; i < Options.MaxAttempts + 1; i++)
+        {
+            var job = (await ClaimAsync(1)).Jobs.Single();
+            (job.Attempt, Text(job.Payload)).ShouldBe((1, "a"));
+            (await Queues.ReturnAsync("q", Group, job.Id, 2, Options)).ShouldBe(SettleStatus.NotHeld);
+            (await Queues.ReturnAsync("q", Group, job.Id, 1, Options)).ShouldBe(SettleStatus.Ok);
+            (await Queues.ReturnAsync("q", Group, job.Id, 1, Options)).ShouldBe(SettleStatus.NotHeld);
+        }
+
+        (await Queues.StatsAsync("q", Group)).ShouldBe(new QueueStats(BrokerStatus.Ok, 2, 0, 0, 0));
+    }
+
+    [Fact]
+    public async Task Dispatcher_WorkerThatIsGoneButNotRemovedYet_CostsNoAttempt()
+    {
+        var once = Options with { MaxAttempts = 1 };
+        using var dispatcher = new QueueDispatcher(Queues, TimeProvider.System);
+        var done = new ConcurrentDictionary<string, int>();
+        var gone = new QueueWorker(dispatcher, Group, done);
+        gone.Leave();
+        dispatcher.Add("q", Group, once, gone, 3);
+        (await Queues.EnqueueAsync("q", new JobDraft(Bytes("a")), once)).Status.ShouldBe(BrokerStatus.Ok);
+        await Until.TrueAsync(() => gone.Refused > 0, Limit, "it was offered the job");
+        dispatcher.Remove("q", Group, gone);
+        dispatcher.Add("q", Group, once, new QueueWorker(dispatcher, Group, done), 1);
+        await Until.TrueAsync(() => done.ContainsKey("a"), Limit, "another has done it");
+        gone.Refused.ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Reject_WithADelay_WaitsSoLong()
     {
         await EnqueueAsync("a");
@@ -312,12 +346,15 @@ public abstract class HubQueueTests : IAsyncLifetime
 
         public int MostHeld { get; private set; }
 
+        public int Refused { get; private set; }
+
         public void Leave() => IsGone = true;
 
         public bool TryDeliver(string queue, in LeasedJob job)
         {
             if (IsGone)
             {
+                Refused++;
                 return false;
             }
 
