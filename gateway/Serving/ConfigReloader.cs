@@ -16,9 +16,11 @@ internal static class ConfigReloader
         Func<bool> hasStream,
         SemaphoreSlim signalled,
         GatewayLog log,
+        TimeProvider time,
         CancellationToken cancellation
     )
     {
+        var guard = new FaultGuard("the config file", time);
         try
         {
             while (true)
@@ -28,24 +30,29 @@ internal static class ConfigReloader
                 await Task.WhenAny(hangUp, file.ChangedAsync(either.Token));
                 await either.CancelAsync();
                 cancellation.ThrowIfCancellationRequested();
-                var (config, problem) = await file.ReadAsync(cancellation);
-                if (config is null)
-                {
-                    configs.Reject("file", [problem!]);
-                }
-                else if (!hangUp.IsCompletedSuccessfully && hasStream())
-                {
-                    log.Event("config_file_passed_over", ("reason", "the operator's stream is open"));
-                }
-                else
-                {
-                    await configs.ApplyAsync(config, "file");
-                }
+                await guard.RunAsync(() => ReadAsync(!hangUp.IsCompletedSuccessfully && hasStream()));
             }
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
             // The gateway stops.
+        }
+
+        async Task ReadAsync(bool isPassedOver)
+        {
+            var (config, problem) = await file.ReadAsync(cancellation);
+            if (config is null)
+            {
+                configs.Reject("file", [problem!]);
+            }
+            else if (isPassedOver)
+            {
+                log.Event("config_file_passed_over", ("reason", "the operator's stream is open"));
+            }
+            else
+            {
+                await configs.ApplyAsync(config, "file");
+            }
         }
     }
 }

@@ -137,7 +137,7 @@ internal static class GatewayProcess
         );
         var reloading = file is null
             ? Task.CompletedTask
-            : ConfigReloader.RunAsync(file, configs, () => status.Stream?.IsConnected == true, reloads, log, end.Token);
+            : ConfigReloader.RunAsync(file, configs, () => status.Stream?.IsConnected == true, reloads, log, time, end.Token);
         var certificates = CertificateReloader.RunAsync(engine, log, time, end.Token);
         var giving = handover.RunAsync(end.Token);
         using var siblings = options.Siblings is { } pattern
