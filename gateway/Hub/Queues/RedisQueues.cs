@@ -209,7 +209,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
                     options.MaxDead,
                     name,
                     Verb(name),
-                    Life(options),
+                    Life(options) + Milliseconds(delay ?? TimeSpan.Zero),
                 ],
                 deadline
             );

@@ -475,6 +475,25 @@ public sealed class RedisQueueTests(SharedRedis redis) : HubQueueTests, IClassFi
     }
 
     [Fact]
+    public async Task Keys_OfAQueueWhoseJobIsToWaitForLong_AreThereWhenItIsDue()
+    {
+        var (queues, options) = (_broker!.Queues, new QueueOptions { JobTtl = TimeSpan.FromMinutes(1) });
+        (await queues.EnqueueAsync("q", new JobDraft(new byte[1]), options)).Status.ShouldBe(BrokerStatus.Ok);
+        var job = (await queues.ClaimAsync("q", "workers", 1, options)).Jobs.Single();
+        (await queues.RejectAsync("q", "workers", job.Id, job.Attempt, TimeSpan.FromDays(30), options)).ShouldBe(SettleStatus.Ok);
+        foreach (
+            var key in (await redis.Server.CliAsync("KEYS", $"{_keys!.Channel("q")}:q:*")).Split(
+                '\n',
+                StringSplitOptions.RemoveEmptyEntries
+            )
+        )
+        {
+            long.Parse(await redis.Server.CliAsync("PTTL", key.Trim()), System.Globalization.CultureInfo.InvariantCulture)
+                .ShouldBeGreaterThan((long)TimeSpan.FromDays(30).TotalMilliseconds, key);
+        }
+    }
+
+    [Fact]
     public async Task Delay_LongerThanJobsLive_CountsFromWhenItIsDue()
     {
         var options = new QueueOptions { JobTtl = TimeSpan.FromMinutes(1) };
