@@ -35,8 +35,13 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     private readonly Queue<OpenConnection> _gone = new();
     private readonly Queue<OpenConnection> _closable = new();
     private readonly HashSet<(int Descriptor, long Started)> _told = [];
+    private readonly FaultGuard _guard = new("drain", time);
     private DrainConfig _config = new();
     private DrainDecision _decision = Serving;
+
+    // What the engine and whoever listens were told: behind the decision where that failed.
+    private bool _accepts = Serving.AcceptNew;
+    private GatewayState _state = Serving.State;
     private bool _shared = shared;
     private TimeSpan? _closingAll;
     private TimeSpan _listed = TimeSpan.MinValue;
@@ -152,12 +157,12 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         _wake.Release();
     }
 
-    /// <summary>Runs until cancelled or, once <see cref="Terminate"/> was called, until nothing is left.</summary>
+    /// <summary>Runs until cancelled or, once <see cref="Terminate"/> was called, until nothing is left. A step that fails is said and done again: the process ending would drop everybody.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
         while (!cancellation.IsCancellationRequested)
         {
-            await StepAsync();
+            await _guard.RunAsync(StepAsync);
             bool idle;
             TimeSpan interval;
             lock (_gate)
@@ -205,14 +210,16 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
             _decision = decision;
         }
 
-        if (decision.AcceptNew != before.AcceptNew)
+        if (decision.AcceptNew != _accepts)
         {
             var stopped = _shared ? AcceptMode.Pause : AcceptMode.Refuse;
             await engine.SetModeAsync(decision.AcceptNew ? AcceptMode.Accept : stopped);
+            _accepts = decision.AcceptNew;
         }
 
-        if (decision.State != before.State)
+        if (decision.State != _state)
         {
+            _state = decision.State;
             log.Event("state", ("state", decision.State), ("reason", reason), ("connections", engine.Connections));
             StateChanged?.Invoke(decision.State);
         }

@@ -114,7 +114,7 @@ internal static class EndpointProbe
         CancellationToken cancel
     )
     {
-        var host = plan.Host?.Split(':')[0];
+        var host = plan.Host is { } sent ? NameOf(sent) : null;
         var options = client is null
             ? CheckTls.Unverified(host ?? address.Address.ToString())
             : client.Checks.Options(client.Config.ServerName ?? host ?? (tlsHost.Length > 0 ? tlsHost : address.Address.ToString()));
@@ -122,6 +122,10 @@ internal static class EndpointProbe
         await tls.AuthenticateAsClientAsync(options, cancel);
         return await AskAsync(tls, address, plan, cancel);
     }
+
+    /// <summary>Whom a Host header names, without its port and an IPv6 address' brackets (RFC 9110 §7.2).</summary>
+    internal static string NameOf(string host) =>
+        host.StartsWith('[') && host.IndexOf(']') is > 0 and var end ? host[1..end] : host.Split(':')[0];
 
     private static async Task<string?> AskAsync(System.IO.Stream stream, IPEndPoint address, CheckPlan plan, CancellationToken cancel)
     {

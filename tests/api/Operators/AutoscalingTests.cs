@@ -31,8 +31,15 @@ public sealed class AutoscalingTests(SharedCluster shared)
 
         // 600 connections at 80 % of 100 each want eight; five is the most.
         await ReplicasAsync(fleet, 5);
-        var scaled = await fleet.FleetAsync("quickstart");
-        ((string?)scaled["status"]!["scaling"]!["reason"]).ShouldBe("AtMaximum");
+        // The cluster has scaled, and the operator sees it a moment later.
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                var scaling = (await fleet.FleetAsync("quickstart"))["status"]!["scaling"]!;
+                return (string?)scaling["reason"] == "AtMaximum" ? null : scaling.ToJsonString();
+            },
+            TimeSpan.FromMinutes(1)
+        );
         var autoscaler = await fleet.Kubectl.GetAsync("hpa", "quickstart-gateway", "-n", fleet.Namespace);
         (
             (string?)autoscaler["status"]!["conditions"]!.AsArray().First(one => (string?)one!["type"] == "ScalingActive")!["status"]

@@ -97,6 +97,25 @@ public sealed class DrainControllerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Drain_GoesOn_WhereAStepFailsUnforeseen()
+    {
+        using var client = await _gateway.ConnectAsync();
+        _drain.StateChanged = static state => throw new InvalidOperationException($"nobody foresaw {state}");
+        _drain.Apply(
+            new DirectiveMessage
+            {
+                Kind = DirectiveKind.Drain,
+                Epoch = 1,
+                Sequence = 1,
+            }
+        );
+        (await client.ReceiveAsync(new byte[1], ProxyGateway.Deadline())).MessageType.ShouldBe(WebSocketMessageType.Close);
+        await client.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, ProxyGateway.Deadline());
+        await Until.TrueAsync(() => _drain.Decision.State == GatewayState.Drained, Limit, "drained");
+        _running.IsCompleted.ShouldBeFalse();
+    }
+
+    [Fact]
     public async Task Drain_RawConnection_StaysUntilTheDeadline()
     {
         // A handshake that is not finished is no WebSocket yet: as raw as TCP.

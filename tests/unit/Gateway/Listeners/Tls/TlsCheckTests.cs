@@ -5,6 +5,7 @@ using System.Security.Authentication;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Backends.Checks;
 using Mooring.Gateway.Tests.Transport.Tls;
 using Mooring.Testing;
 
@@ -22,6 +23,15 @@ public sealed class TlsCheckTests
         Rise = 1,
         Fall = 1,
     };
+
+    [Theory]
+    [InlineData("a.example.com", "a.example.com")]
+    [InlineData("a.example.com:8443", "a.example.com")]
+    [InlineData("192.0.2.1:443", "192.0.2.1")]
+    [InlineData("[2001:db8::1]", "2001:db8::1")]
+    [InlineData("[::1]:8443", "::1")]
+    public void Https_NameOfTheCertificate_IsTheHostHeadersWithoutItsPort(string host, string name) =>
+        EndpointProbe.NameOf(host).ShouldBe(name);
 
     [Theory]
     [InlineData("good", 200, null)]
