@@ -76,10 +76,10 @@ internal sealed partial class TunnelService
         var socket = -1;
         try
         {
-            // Whoever comes back for a port may find the owner before still letting go of it; anybody else finds it taken.
-            var resumes = order.Request.Resume is not null && wanted.Port != 0;
-            socket = await TakeForeignAsync(thing);
-            if (!resumes && socket < 0)
+            // Whoever comes back for a port may find the owner before still letting go of it; anybody else finds it taken. One that
+            // another gateway's visitors come by is listened on for them until the registry has said that it is this gateway's now.
+            var waits = (order.Request.Resume is not null && wanted.Port != 0) || IsForeign(thing);
+            if (!waits)
             {
                 (socket, var problem) = Bind(number);
                 if (problem is not null)
@@ -97,7 +97,7 @@ internal sealed partial class TunnelService
                 return (null, ("port_taken", TunnelRefusal.PortTaken));
             }
 
-            if (resumes && socket < 0)
+            if (waits && (socket = await TakeForeignAsync(thing)) < 0)
             {
                 (socket, var problem) = await BindLaterAsync(number);
                 if (problem is not null)
@@ -149,24 +149,35 @@ internal sealed partial class TunnelService
         DatagramPort? datagrams = null;
         try
         {
-            await CloseForeignDatagramsAsync(thing);
-            (datagrams, var problem) = BindDatagrams(number, order);
-            for (var since = _time.GetTimestamp(); problem is not null; (datagrams, problem) = BindDatagrams(number, order))
+            // As with TCP.
+            var waits = order.Request.Resume is not null || IsForeign(thing);
+            if (!waits)
             {
-                if (order.Request.Resume is null || _time.GetElapsedTime(since) > BindPatience)
+                (datagrams, var problem) = BindDatagrams(number, order);
+                if (problem is not null)
                 {
                     Unreserve(thing);
                     return (null, ("port_bind", problem));
                 }
-
-                await Task.Delay(BindRetry, _time, _stop.Token);
             }
 
             if (await ClaimAsync(thing, order, registry) is not { } ownership)
             {
-                await datagrams!.DisposeAsync();
+                await (datagrams?.DisposeAsync() ?? ValueTask.CompletedTask);
                 Unreserve(thing);
                 return (null, ("port_taken", TunnelRefusal.PortTaken));
+            }
+
+            if (waits)
+            {
+                await CloseForeignDatagramsAsync(thing);
+                (datagrams, var problem) = await BindDatagramsLaterAsync(number, order);
+                if (problem is not null)
+                {
+                    await registry.Registry.ReleaseAsync(thing, ownership);
+                    Unreserve(thing);
+                    return (null, ("port_bind", problem));
+                }
             }
 
             return (
@@ -316,9 +327,9 @@ internal sealed partial class TunnelService
         }
 
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1), _time);
-        using var socket = new Socket(end.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
+            using var socket = new Socket(end.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
             await socket.ConnectAsync(end, limit.Token);
             return false;
         }
@@ -396,6 +407,21 @@ internal sealed partial class TunnelService
         while (true)
         {
             var bound = Bind(number);
+            if (bound.Problem is null || _time.GetElapsedTime(since) > BindPatience)
+            {
+                return bound;
+            }
+
+            await Task.Delay(BindRetry, _time, _stop.Token);
+        }
+    }
+
+    private async Task<(DatagramPort? Port, string? Problem)> BindDatagramsLaterAsync(int number, OpenOrder order)
+    {
+        var since = _time.GetTimestamp();
+        while (true)
+        {
+            var bound = BindDatagrams(number, order);
             if (bound.Problem is null || _time.GetElapsedTime(since) > BindPatience)
             {
                 return bound;

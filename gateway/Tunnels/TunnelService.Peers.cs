@@ -243,7 +243,7 @@ internal sealed partial class TunnelService
     {
         var wanted = Volatile
             .Read(ref _owners)
-            .Where(entry => entry.Value.Peer!.Site != Site)
+            .Where(entry => entry.Value.Peer!.Site != Site && ListenerOf(PortOf(entry.Key)) is not null)
             .Select(static entry => entry.Key)
             .ToHashSet();
         List<OwnedThing> gone,
@@ -327,6 +327,15 @@ internal sealed partial class TunnelService
         }
 
         await (port?.DisposeAsync() ?? ValueTask.CompletedTask);
+    }
+
+    /// <summary>This gateway listens on the port for another one's visitors.</summary>
+    private bool IsForeign(OwnedThing thing)
+    {
+        lock (_gate)
+        {
+            return _foreign.ContainsKey(thing) || _foreignDatagrams.ContainsKey(thing);
+        }
     }
 
     /// <summary>Stops to listen for somebody else's tunnel; the socket, which is the caller's now; -1: there was none.</summary>

@@ -73,6 +73,29 @@ public sealed class FleetTunnelTests
         (await BoreClient.FrameAsync(second)).ShouldBe("{\"Error\":\"port already in use\"}");
     }
 
+    [Theory]
+    [InlineData(TunnelProtocol.Tcp)]
+    [InlineData(TunnelProtocol.Udp)]
+    public async Task PortOfAnother_ThatIsAskedForInVain_IsListenedOnAllTheWhile(object protocol)
+    {
+        await using var fleet = await FleetRig.StartAsync(2, tunnel: tunnel => tunnel with { Udp = true });
+        await using var client = await OwnClient.StartAsync(
+            fleet[0].Server,
+            [new LocalPort((TunnelProtocol)protocol, "127.0.0.1", 1, 0, null)]
+        );
+        await FleetRig.ListensAsync(fleet[1]);
+        for (var i = 0; i < 3; i++)
+        {
+            using var other = await BoreClient.DialAsync(fleet[1].Server, null);
+            await BoreClient.SendAsync(
+                other,
+                $$$"""{"Open":{"version":1,"ports":[{"protocol":"{{{protocol}}}","port":{{{client.Ports[0]}}}}]}}"""
+            );
+            (await BoreClient.FrameAsync(other)).ShouldBe("{\"Error\":\"port already in use\"}");
+            fleet[1].Engine.Tunnels.ForeignPorts.ShouldBe(1);
+        }
+    }
+
     [Fact]
     public async Task PeerWithoutTheKey_GetsNothing()
     {
