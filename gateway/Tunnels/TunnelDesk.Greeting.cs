@@ -184,8 +184,7 @@ internal sealed unsafe partial class TunnelDesk
 
         if (!waits)
         {
-            // Its client has not waited.
-            TunnelService.Unclaimed(session);
+            GiveUp(result);
             return;
         }
 
@@ -200,7 +199,16 @@ internal sealed unsafe partial class TunnelDesk
         var rest = greeting.Rest.ToArray();
         if (!Move(client, channel, session.Loop, desk => desk.TakeControl(client, session, rest, resumed: true)))
         {
-            TunnelService.Unclaimed(session);
+            GiveUp(result);
+        }
+    }
+
+    /// <summary>The client has not waited. What was there before stays for its grace: the client may be on its way again.</summary>
+    private static void GiveUp(OpenResult result)
+    {
+        if (!result.Resumed)
+        {
+            TunnelService.Unclaimed(result.Session!);
         }
     }
 

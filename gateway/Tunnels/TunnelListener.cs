@@ -106,6 +106,18 @@ internal sealed class TunnelListener(string name, EndpointState endpoint)
         }
     }
 
+    /// <summary>Puts secrets in force that were read anew; nothing where the config that named them is not in force any more.</summary>
+    public void Renew(TunnelListenerConfig config, IReadOnlyList<(string Tenant, byte[] Key)> keys)
+    {
+        lock (_gate)
+        {
+            if (ReferenceEquals(_config, config))
+            {
+                Configure(config, _capacity, keys);
+            }
+        }
+    }
+
     /// <summary>Who has answered a challenge; null: nobody that is known. Looks at all, so that the time it takes says nothing.</summary>
     public TunnelTenant? Verify(Guid challenge, string answer)
     {

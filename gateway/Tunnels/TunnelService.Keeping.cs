@@ -1,5 +1,6 @@
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Registry;
+using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Tunnels;
 
@@ -22,31 +23,39 @@ internal sealed partial class TunnelService
 
     private async Task RunAsync(CancellationToken cancel)
     {
-        for (var round = 1; !cancel.IsCancellationRequested; round++)
+        var guard = new FaultGuard("the keeping of tunnels", _time);
+        try
         {
-            try
+            for (var round = 1; !cancel.IsCancellationRequested; round++)
             {
-                await StepAsync(round);
-            }
-            catch (RegistryUnavailableException)
-            {
-                // What is open goes on; the next round tries again.
-            }
-
-            try
-            {
+                await guard.RunAsync(async () =>
+                {
+                    try
+                    {
+                        await StepAsync(round);
+                    }
+                    catch (RegistryUnavailableException)
+                    {
+                        // What is open goes on; the next round tries again.
+                    }
+                });
                 await Task.Delay(Interval, _time, cancel);
             }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The gateway ends.
         }
     }
 
     private async Task StepAsync(int round)
     {
         EndOverdue();
+        foreach (var loop in _engine.Loops)
+        {
+            loop.Post(loop.Tunnels.Tidy);
+        }
+
         if (round % RoundsPerSecret == 0)
         {
             ReadSecrets();
@@ -59,11 +68,6 @@ internal sealed partial class TunnelService
             await RenewAsync(registry);
             await SettleDoubtsAsync(registry);
             await SyncAsync(registry);
-        }
-
-        foreach (var loop in _engine.Loops)
-        {
-            loop.Post(loop.Tunnels.Tidy);
         }
     }
 
@@ -111,7 +115,7 @@ internal sealed partial class TunnelService
             var (keys, errors) = TunnelListener.Read(config);
             if (errors.Count == 0)
             {
-                listener.Configure(config, listener.Capacity, keys);
+                listener.Renew(config, keys);
             }
         }
     }
@@ -173,6 +177,12 @@ internal sealed partial class TunnelService
         {
             case ClaimResult.Owned:
                 (port.Ownership, port.Confirmed) = (answer.Ownership, now);
+                if (port.IsSettled)
+                {
+                    // It was given back meanwhile, under the ownership before.
+                    await ReleaseAsync(port);
+                }
+
                 break;
             case ClaimResult.Taken:
                 EndOnLoop(port.Session, TunnelState.Moved, "another gateway has the tunnel now");

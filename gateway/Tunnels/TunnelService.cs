@@ -21,7 +21,7 @@ internal sealed partial class TunnelService : IAsyncDisposable
     public const int MaxEnded = 256;
 
     /// <summary>Tunnels that are being opened at a time; others wait.</summary>
-    private const int MaxOpenings = 32;
+    public const int MaxOpenings = 32;
 
     /// <summary>Releases, and visitors' questions, under way at a time; others wait.</summary>
     private const int MaxQuestions = 64;

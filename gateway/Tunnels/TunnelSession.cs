@@ -186,6 +186,9 @@ internal sealed class TunnelPort
 
     public TunnelSession Session { get; set; } = null!;
 
+    /// <summary>It was given back. Thread-safe.</summary>
+    public bool IsSettled => Volatile.Read(ref _settled) != 0;
+
     /// <summary>True once: for whoever gives the port back.</summary>
     public bool TrySettle() => Interlocked.Exchange(ref _settled, 1) == 0;
 }

@@ -90,8 +90,9 @@ internal sealed record ClientMessage(
             var message = ReadBody(ref reader);
             return reader.Read() && reader.TokenType == JsonTokenType.EndObject && Ends(ref reader) ? message : Unknown;
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
+            // The latter: half a character, by an escape of which the other half is missing.
             return Unknown;
         }
     }

@@ -47,6 +47,13 @@ public sealed class TunnelPureTests
         Prop.ForAll<byte[]>(bytes => ClientMessage.Parse(bytes).Verb == ClientVerb.Unknown || bytes.Length > 8).QuickCheckThrowOnFailure();
 
     [Theory]
+    [InlineData("{\"Accept\":\"\\ud800\"}")]
+    [InlineData("{\"Ready\":\"\\udc00\"}")]
+    [InlineData("{\"Authenticate\":\"\\ud800\\ud800\"}")]
+    public void ClientMessage_WithHalfACharacter_IsNone(string text) =>
+        ClientMessage.Parse(System.Text.Encoding.UTF8.GetBytes(text)).Verb.ShouldBe(ClientVerb.Unknown);
+
+    [Theory]
     [InlineData("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", "a.example")]
     [InlineData("GET / HTTP/1.1\r\nX: y\r\nhost:  A.example:8080 \r\n\r\nHost: b.example\r\n\r\n", "A.example")]
     public void HostField_IsFound(string head, string host)
