@@ -23,6 +23,14 @@ internal sealed unsafe partial class FramePump
         }
 
         var guard = loop.Guard[state->Guard];
+        if (upstream->Pending != 0)
+        {
+            // Its backend takes nothing, so it is not read, and nobody can tell whether it is silent: TCP finds out by itself.
+            guard->LastHeard = loop.Tick;
+            guard->IsPinged = false;
+            return features.PingTicks;
+        }
+
         var silent = loop.Tick - guard->LastHeard;
         if (guard->IsPinged)
         {

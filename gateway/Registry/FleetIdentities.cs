@@ -17,6 +17,9 @@ internal sealed class FleetIdentities : IFleetCount, IAsyncDisposable
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Changes that are remembered while the registry is away. With more, who left is forgotten by the TTL, and who is there is said at the next renewal.</summary>
+    private const int MaxChanged = 1 << 18;
+
     private readonly IFleetRegistry _registry;
     private readonly IdentityTable _table;
     private readonly string _gateway;
@@ -94,8 +97,13 @@ internal sealed class FleetIdentities : IFleetCount, IAsyncDisposable
             }
             catch (RegistryUnavailableException)
             {
-                // Who asked goes by this gateway's count by now. What has changed is said when all is said again.
+                // Who asked goes by this gateway's count by now.
                 _questions.Clear();
+                if (_changed.Count > MaxChanged)
+                {
+                    _changed.Clear();
+                }
+
                 await Task.Delay(Retry, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (OperationCanceledException)
@@ -128,7 +136,18 @@ internal sealed class FleetIdentities : IFleetCount, IAsyncDisposable
                 }
             }
 
-            var room = await _registry.CountAsync(_gateway, places, Ttl);
+            IReadOnlyList<bool> room;
+            try
+            {
+                room = await _registry.CountAsync(_gateway, places, Ttl);
+            }
+            catch (RegistryUnavailableException)
+            {
+                // Said once it is back.
+                places.ForEach(place => _changed[place.Key] = true);
+                throw;
+            }
+
             var at = 0;
             foreach (var (own, answer) in asked)
             {

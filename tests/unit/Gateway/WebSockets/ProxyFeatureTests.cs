@@ -10,6 +10,9 @@ using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
+using Mooring.Gateway.Tests.Listeners;
+using Mooring.Gateway.Tests.Registry;
+using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets.Framing;
 using Mooring.Testing;
 
@@ -145,6 +148,57 @@ public sealed class ProxyFeatureTests : IAsyncLifetime
         var (status, reason, _) = await _backend.Ended.Reader.ReadAsync(ProxyGateway.Deadline());
         ((int)status!, reason).ShouldBe((1001, "no answer to a ping"));
         await Until.TrueAsync(() => Task.FromResult(Closed("ping_timeout") == 1), Patience, "it is gone");
+    }
+
+    [Fact]
+    public async Task Ping_ClientThatIsNotRead_SinceItsBackendReadsNothing_Stays()
+    {
+        var reads = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var bytes = 0L;
+        using var slow = new TestServer(async socket =>
+        {
+            await socket.ReceiveAsync(new byte[4096]);
+            var answer =
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+            await socket.SendAllAsync(Encoding.ASCII.GetBytes(answer), ProxyGateway.Deadline());
+            await reads.Task;
+            var buffer = new byte[1 << 20];
+            while (await socket.ReceiveAsync(buffer) is > 0 and var count)
+            {
+                Interlocked.Add(ref bytes, count);
+            }
+        });
+        await ApplyAsync(Pinged(timeout: 1), slow.Port);
+        using var raw = await RawAsync();
+        // One frame without end, as far as everything on its way takes it.
+        byte[] begin = [0x82, 0xFF, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        await raw.SendAllAsync(begin, ProxyGateway.Deadline());
+        raw.Blocking = false;
+        var sent = (long)begin.Length;
+        var chunk = new byte[1 << 16];
+        var full = 0L;
+        await Until.TrueAsync(
+            () =>
+            {
+                if (raw.Send(chunk, SocketFlags.None, out var error) is > 0 and var count)
+                {
+                    sent += count;
+                    full = EventLoop.Clock();
+                }
+
+                error.ShouldBeOneOf(SocketError.Success, SocketError.WouldBlock);
+                // It cannot be pinged and given up in less.
+                return EventLoop.Clock() - full > 4_000_000 || Closed("ping_timeout") > 0;
+            },
+            Patience,
+            "the client cannot send any more, for longer than a silent one is let be"
+        );
+        Closed("ping_timeout").ShouldBe(0);
+        raw.Available.ShouldBe(0);
+
+        reads.SetResult();
+        await Until.TrueAsync(() => Interlocked.Read(ref bytes) == sent, Patience, "all of it arrives");
     }
 
     [Theory]
@@ -334,6 +388,26 @@ public sealed class ProxyFeatureTests : IAsyncLifetime
             Patience,
             "the place that ended there is free here"
         );
+    }
+
+    [Fact]
+    public async Task PerUser_WhoLeavesWhileTheRegistryIsAway_IsCountedNoMoreOnceItIsBack()
+    {
+        await using var memory = new MemoryRegistry(TimeProvider.System);
+        await using var registry = new AbsentRegistry(memory);
+        var table = new IdentityTable();
+        await using var here = new FleetIdentities(registry, table, "here", TimeProvider.System);
+        table.TryAcquire(7, 0);
+        here.Changed(7);
+        await Until.TrueAsync(async () => !await HasRoomAsync(), Patience, "the others know of the user");
+        registry.IsAway = true;
+        table.Release(7);
+        await Until.TrueAsync(() => registry.Refused > 0, Patience, "nobody could be told that it has left");
+        registry.IsAway = false;
+        await Until.TrueAsync(HasRoomAsync, FleetIdentities.Ttl / 4, "the others know that it has left");
+
+        async Task<bool> HasRoomAsync() =>
+            (await memory.CountAsync("there", [new IdentityPlace(7, 1, 1)], TimeSpan.FromMilliseconds(1)))[0];
     }
 
     [Fact]
