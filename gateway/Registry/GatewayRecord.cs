@@ -8,6 +8,9 @@ internal sealed record GatewayRecord
     /// <summary>Unique in the fleet; 1 to <see cref="RegistryLimits.MaxName"/> characters.</summary>
     public required string Name { get; init; }
 
+    /// <summary>What tells the process from others that had the name or have it; empty: an older program. At most <see cref="RegistryLimits.MaxName"/> characters.</summary>
+    public string Process { get; set; } = "";
+
     /// <summary>Where other gateways reach it, as <c>host:port</c>; empty: nowhere. At most <see cref="RegistryLimits.MaxName"/> characters.</summary>
     public string Address { get; set; } = "";
 

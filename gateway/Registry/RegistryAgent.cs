@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Registry.Leases;
@@ -34,6 +35,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
     private readonly RegistryCounters _counters;
     private readonly GatewayLog _log;
     private readonly TimeProvider _time;
+    private readonly string _process = RandomNumberGenerator.GetHexString(32, lowercase: true);
     private readonly CancellationTokenSource _stop = new();
     private readonly FleetShare _share;
     private readonly Task _running;
@@ -247,14 +249,24 @@ internal sealed class RegistryAgent : IAsyncDisposable
         var generation = _known?.Generation ?? 0;
         _nextBeat = _time.GetTimestamp() + Ticks(Retry);
         // Only a process that starts takes the place of one with its name: later, the other is the one that started.
-        var answer = await _registry.RegisterAsync(record with { Generation = generation }, _ttl, replace: !_everRegistered);
+        var answer = await _registry.RegisterAsync(
+            record with
+            {
+                Generation = generation,
+                Process = _process,
+            },
+            _ttl,
+            replace: !_everRegistered
+        );
         _everRegistered = true;
         var interval = TimeSpan.FromTicks(
             Math.Min((_ttl / 4).Ticks, Math.Max(Math.Min(Beat.Ticks, (_ttl / 12).Ticks), BeatPerGateway.Ticks * answer.Gateways.Count))
         );
         _nextBeat = _time.GetTimestamp() + Ticks(interval);
-        Volatile.Write(ref _known, new Known(answer.Accepted ? answer.Generation : 0, answer.Gateways, _time.GetTimestamp()));
-        if (!answer.Accepted)
+        // The answer to its own registration may have been lost.
+        var accepted = answer.Accepted || answer.Gateways.Any(gateway => gateway.Name == record.Name && gateway.Process == _process);
+        Volatile.Write(ref _known, new Known(accepted ? answer.Generation : 0, answer.Gateways, _time.GetTimestamp()));
+        if (!accepted)
         {
             Volatile.Write(ref _error, $"another gateway is registered as '{record.Name}'");
         }

@@ -31,6 +31,7 @@ internal sealed partial class RecordJson : JsonSerializerContext
                 JsonSerializer.Deserialize(json, Default.GatewayRecord)
                     is { Load: >= 0, Capacity: >= 0, Bandwidth: >= 0, BandwidthCapacity: >= 0 } record
                 && record.Name == name
+                && record.Process.Length <= RegistryLimits.MaxName
                 && record.Address.Length <= RegistryLimits.MaxName
                 && record.Peer?.IsBounded != false
                 ? record with
