@@ -160,7 +160,14 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
 
                 // The originals first: a crash after this line restores too much rather than too little.
                 _ledger.Write(plan.Ledger);
-                await WriteAsync(plan, wanted is not null, conflicts);
+                await WriteAsync(
+                    plan,
+                    name =>
+                        wanted is not null
+                        && ledger.Written.TryGetValue(name, out var written)
+                        && SysctlValue.Normalize(written.Value) != actual.GetValueOrDefault(name),
+                    conflicts
+                );
                 return plan.Ledger;
             },
             time,
@@ -178,12 +185,13 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
                     .SequenceEqual(pair.Second.Sysctls.OrderBy(x => x.Key, StringComparer.Ordinal))
             );
 
-    private async Task WriteAsync(TuningPlan plan, bool isTuning, Dictionary<string, string> conflicts)
+    /// <param name="isPutRight">Whether a setting is not what was left there, so that somebody else has changed it.</param>
+    private async Task WriteAsync(TuningPlan plan, Predicate<string> isPutRight, Dictionary<string, string> conflicts)
     {
         var writes = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, value) in plan.Writes)
         {
-            if (isTuning && IsFight(name))
+            if (isPutRight(name) && IsFight(name))
             {
                 conflicts[name] = $"something else on the node keeps changing it (put right {MaxRewrites} times)";
             }

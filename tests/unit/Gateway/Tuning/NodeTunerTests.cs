@@ -125,6 +125,24 @@ public sealed class NodeTunerTests
     }
 
     [Fact]
+    public async Task Run_FleetChangesItsMindOftenAndGoesBack_IsNoFight()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        var tuner = Tuner(host);
+        var wanted = Enumerable.Range(2, NodeTuner.MaxRewrites + 4).Select(i => $"{i}000").ToList();
+        foreach (var value in wanted.Concat(Enumerable.Reverse(wanted)))
+        {
+            var item = (await tuner.RunAsync("h", Apply(("fs.nr_open", value)), Deadline)).Items.ShouldHaveSingleItem();
+
+            (item.State, item.Reason, host.Get("fs.nr_open")).ShouldBe((TuningState.Tuned, "", value));
+            await tuner.RunAsync("off", new NodeSettings { Mode = TuningMode.Off }, Deadline);
+            host.Get("fs.nr_open").ShouldBe("1000");
+            await tuner.RunAsync("h", Apply(("fs.nr_open", value)), Deadline);
+        }
+    }
+
+    [Fact]
     public async Task Run_LedgerIsGarbage_IsReportedAndLeftForAPerson()
     {
         using var host = new FakeHost();
