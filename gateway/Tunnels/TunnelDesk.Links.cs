@@ -334,7 +334,7 @@ internal sealed unsafe partial class TunnelDesk
                 && id.ValueKind == JsonValueKind.String
                 && id.TryGetGuid(out challenge);
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             return false;
         }

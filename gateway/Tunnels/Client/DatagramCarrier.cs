@@ -12,6 +12,9 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
 {
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(60);
 
+    /// <summary>Flows that give way at a time: to find them, all are looked at.</summary>
+    private const int GivingWay = DatagramFrame.MaxFlows / 16;
+
     private readonly ConcurrentDictionary<uint, Flow> _flows = new();
     private readonly SemaphoreSlim _writing = new(1);
     private readonly CancellationTokenSource _over = new();
@@ -61,29 +64,54 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
                 continue;
             }
 
-            if (!_flows.TryGetValue(number, out var flow))
-            {
-                if (_flows.Count >= DatagramFrame.MaxFlows)
-                {
-                    continue;
-                }
-
-                var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
-                await socket.ConnectAsync(local.Host, local.Port);
-                _flows[number] = flow = new Flow(socket, time.GetTimestamp());
-                _ = AnswerAsync(number, flow);
-            }
-
-            flow.Used = time.GetTimestamp();
             try
             {
+                if (!_flows.TryGetValue(number, out var flow))
+                {
+                    flow = await OpenAsync(number);
+                }
+
+                flow.Used = time.GetTimestamp();
                 await flow.Socket.SendAsync(datagram);
             }
-            catch (SocketException)
+            catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {
-                // Nobody listens there at present; a datagram may be lost.
+                // Nobody listens there at present, or there is no socket to be had; a datagram may be lost.
             }
         }
+    }
+
+    /// <summary>A socket for a visitor. Where there are as many as the gateway knows visitors, the least recently used ones give way, as there.</summary>
+    private async Task<Flow> OpenAsync(uint number)
+    {
+        if (_flows.Count >= DatagramFrame.MaxFlows)
+        {
+            foreach (var entry in _flows.OrderBy(static entry => entry.Value.Used).Take(GivingWay).ToList())
+            {
+                Close(entry);
+            }
+        }
+
+        var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            await socket.ConnectAsync(local.Host, local.Port);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+
+        var flow = _flows[number] = new Flow(socket, time.GetTimestamp());
+        _ = AnswerAsync(number, flow);
+        return flow;
+    }
+
+    private void Close(KeyValuePair<uint, Flow> entry)
+    {
+        _flows.TryRemove(entry);
+        entry.Value.Socket.Dispose();
     }
 
     private async Task AnswerAsync(uint number, Flow flow)
@@ -104,6 +132,8 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
             }
             catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException or OperationCanceledException)
             {
+                // Its visitor's next datagram opens another.
+                Close(new(number, flow));
                 return;
             }
         }
@@ -155,11 +185,11 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
             while (true)
             {
                 await Task.Delay(Idle / 4, time, _over.Token);
-                foreach (var (number, flow) in _flows)
+                foreach (var entry in _flows)
                 {
-                    if (time.GetElapsedTime(flow.Used) > Idle && _flows.TryRemove(number, out _))
+                    if (time.GetElapsedTime(entry.Value.Used) > Idle)
                     {
-                        flow.Socket.Dispose();
+                        Close(entry);
                     }
                 }
             }

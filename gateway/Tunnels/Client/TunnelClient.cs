@@ -48,10 +48,15 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             {
                 return 0;
             }
-            catch (Exception error) when (error is IOException or SocketException)
+            catch (Exception error) when (IsOfTheWay(error))
             {
                 var refused = error is TunnelRefusedException;
-                var reason = error is EndOfStreamException ? "the gateway has closed the connection" : error.Message;
+                var reason = error switch
+                {
+                    EndOfStreamException => "the gateway has closed the connection",
+                    InvalidOperationException => TunnelWire.NoMessage,
+                    _ => error.Message,
+                };
                 output.Say(refused ? "refused" : "lost", $"{(refused ? "refused" : "lost")}: {reason}", ("reason", reason));
                 if (options.Once)
                 {
@@ -212,7 +217,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             await wire.SendAsync($"{{\"Accept\":\"{id:D}\"}}", cancellation);
             await CarryAsync(wire, visit);
         }
-        catch (Exception error) when (error is IOException or SocketException or OperationCanceledException)
+        catch (Exception error) when (IsOfTheWay(error))
         {
             Failed(visit, error);
         }
@@ -236,7 +241,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
                     continue;
                 }
             }
-            catch (Exception error) when (error is IOException or SocketException or OperationCanceledException)
+            catch (Exception error) when (IsOfTheWay(error))
             {
                 // The next one may have more luck.
             }
@@ -305,7 +310,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
 
             await CarryAsync(wire, visit);
         }
-        catch (Exception error) when (error is IOException or SocketException or OperationCanceledException)
+        catch (Exception error) when (IsOfTheWay(error))
         {
             Failed(visit, error);
         }
@@ -383,7 +388,11 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
         }
     }
 
-    private static OpenAnswer Read(JsonElement message)
+    /// <summary>The way to the gateway has failed, or what came is no message: JSON of another kind than was looked for is an InvalidOperationException.</summary>
+    private static bool IsOfTheWay(Exception error) =>
+        error is IOException or SocketException or OperationCanceledException or InvalidOperationException;
+
+    private OpenAnswer Read(JsonElement message)
     {
         try
         {
@@ -391,6 +400,8 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
                 message.ValueKind == JsonValueKind.Object
                 && message.TryGetProperty("Opened", out var opened)
                 && opened.Deserialize(TunnelJson.Default.OpenAnswer) is { } answer
+                && answer.Ports.Count == _locals.Count
+                && answer.Ports.All(static port => port is not null)
             )
             {
                 return answer;

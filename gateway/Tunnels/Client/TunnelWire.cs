@@ -24,6 +24,9 @@ internal sealed class TunnelWire : IAsyncDisposable
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(25);
     private const int MaxFrame = 32 * 1024;
 
+    /// <summary>What is said of a gateway that sends something else.</summary>
+    public const string NoMessage = "the gateway has sent no message of the protocol";
+
     // For the greetings, which are short: a longer frame comes in pieces, and each visitor has one of these.
     private readonly byte[] _buffer = new byte[512];
     private int _start;
@@ -113,7 +116,7 @@ internal sealed class TunnelWire : IAsyncDisposable
             frame.Write(rest.Span);
             if (frame.Length > MaxFrame)
             {
-                throw new IOException("the gateway has sent no message of the protocol");
+                throw new IOException(NoMessage);
             }
 
             (_start, _end) = (0, await Stream.ReadAsync(_buffer, cancellation));
@@ -180,11 +183,13 @@ internal sealed class TunnelWire : IAsyncDisposable
         try
         {
             using var document = JsonDocument.Parse(frame.ToArray());
-            return document.RootElement.Clone();
+            return document.RootElement.ValueKind is JsonValueKind.Object or JsonValueKind.String
+                ? document.RootElement.Clone()
+                : throw new IOException(NoMessage);
         }
         catch (JsonException error)
         {
-            throw new IOException("the gateway has sent no message of the protocol", error);
+            throw new IOException(NoMessage, error);
         }
     }
 
