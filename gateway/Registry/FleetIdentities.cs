@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Mooring.Gateway.Limits.Identities;
+using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Registry;
 
@@ -77,6 +78,7 @@ internal sealed class FleetIdentities : IFleetCount, IAsyncDisposable
 
     private async Task RunAsync()
     {
+        var guard = new FaultGuard("the fleet's count of users and devices", _time);
         var renewed = _time.GetTimestamp();
         while (!_stop.IsCancellationRequested)
         {
@@ -93,23 +95,31 @@ internal sealed class FleetIdentities : IFleetCount, IAsyncDisposable
                     _table.Keys().ForEach(key => _changed[key] = true);
                 }
 
-                await SendAsync();
-            }
-            catch (RegistryUnavailableException)
-            {
-                // Who asked goes by this gateway's count by now.
-                _questions.Clear();
-                if (_changed.Count > MaxChanged)
-                {
-                    _changed.Clear();
-                }
-
-                await Task.Delay(Retry, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await guard.RunAsync(SendGatheredAsync);
             }
             catch (OperationCanceledException)
             {
                 return;
             }
+        }
+    }
+
+    private async Task SendGatheredAsync()
+    {
+        try
+        {
+            await SendAsync();
+        }
+        catch (RegistryUnavailableException)
+        {
+            // Who asked goes by this gateway's count by now.
+            _questions.Clear();
+            if (_changed.Count > MaxChanged)
+            {
+                _changed.Clear();
+            }
+
+            await Task.Delay(Retry, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

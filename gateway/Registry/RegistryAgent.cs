@@ -168,30 +168,10 @@ internal sealed class RegistryAgent : IAsyncDisposable
 
     private async Task RunAsync()
     {
+        var guard = new FaultGuard("the registry", _time);
         while (!_stop.IsCancellationRequested)
         {
-            try
-            {
-                if (Volatile.Read(ref _limit) is var limit && limit != _limitInForce)
-                {
-                    _leases.Configure(limit, shared: _redis is not null);
-                    _limitInForce = limit;
-                }
-
-                if (await StepAsync() && _known is { Generation: > 0 })
-                {
-                    Volatile.Write(ref _error, null);
-                }
-
-                Tell();
-            }
-            catch (RegistryUnavailableException e)
-            {
-                Volatile.Write(ref _error, e.Message);
-                _nextBeat = Math.Min(_nextBeat, _time.GetTimestamp() + Ticks(Retry));
-                Tell();
-            }
-
+            await guard.RunAsync(TurnAsync);
             _leases.Tick();
             var woken = Volatile.Read(ref _wake);
             await woken.Task.WaitAsync(Rest(), _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -200,6 +180,31 @@ internal sealed class RegistryAgent : IAsyncDisposable
                 // Whoever wakes this one in vain does so before the next look.
                 Volatile.Write(ref _wake, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
             }
+        }
+    }
+
+    private async Task TurnAsync()
+    {
+        try
+        {
+            if (Volatile.Read(ref _limit) is var limit && limit != _limitInForce)
+            {
+                _leases.Configure(limit, shared: _redis is not null);
+                _limitInForce = limit;
+            }
+
+            if (await StepAsync() && _known is { Generation: > 0 })
+            {
+                Volatile.Write(ref _error, null);
+            }
+
+            Tell();
+        }
+        catch (RegistryUnavailableException e)
+        {
+            Volatile.Write(ref _error, e.Message);
+            _nextBeat = Math.Min(_nextBeat, _time.GetTimestamp() + Ticks(Retry));
+            Tell();
         }
     }
 

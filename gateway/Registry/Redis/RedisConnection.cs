@@ -111,9 +111,10 @@ internal sealed class RedisConnection : IAsyncDisposable
 
     private void Drop(RedisLink link, string why)
     {
-        Volatile.Write(ref _problem, why);
+        // Not of one that was replaced already: the link that there is now has no such problem.
         if (Interlocked.CompareExchange(ref _link, null, link) == link)
         {
+            Volatile.Write(ref _problem, why);
             link.Dispose();
         }
     }

@@ -9,12 +9,20 @@ internal sealed class AbsentRegistry(IFleetRegistry registry) : IFleetRegistry
 {
     private int _refused;
     private int _lost;
+    private Exception? _fault;
 
     /// <summary>It does nothing that it is asked for.</summary>
     public bool IsAway { get; set; }
 
     /// <summary>Calls that it refused.</summary>
     public int Refused => Volatile.Read(ref _refused);
+
+    /// <summary>What the next call throws.</summary>
+    public Exception? Fault
+    {
+        get => Volatile.Read(ref _fault);
+        set => Volatile.Write(ref _fault, value);
+    }
 
     /// <summary>Registrations whose answers it still loses.</summary>
     public int Losing
@@ -89,6 +97,11 @@ internal sealed class AbsentRegistry(IFleetRegistry registry) : IFleetRegistry
 
     private void Check()
     {
+        if (Interlocked.Exchange(ref _fault, null) is { } fault)
+        {
+            throw fault;
+        }
+
         if (IsAway)
         {
             Interlocked.Increment(ref _refused);

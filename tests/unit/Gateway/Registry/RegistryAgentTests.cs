@@ -1,5 +1,6 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
@@ -53,6 +54,41 @@ public sealed class RegistryAgentTests
             Patience,
             "it gives way"
         );
+    }
+
+    [Fact]
+    public async Task AnswerThatNobodyForesaw_IsAskedForAgain()
+    {
+        await using var memory = new MemoryRegistry(TimeProvider.System);
+        var registry = new AbsentRegistry(memory);
+        await using var sink = new LogSink(Stream.Null);
+        await using var agent = Agent(registry, sink);
+        await Until.TrueAsync(() => IsRegistered(agent), Patience, "it is registered");
+        registry.Fault = new InvalidCastException("an answer of another kind");
+        agent.BeatSoon();
+        await Until.TrueAsync(() => registry.Fault is null, Patience, "it was answered so");
+        var before = agent.View(new CapacityConfig()).Gateway.Generation;
+        await memory.UnregisterAsync("gateway", before);
+        await Until.TrueAsync(
+            () => IsRegistered(agent) && agent.View(new CapacityConfig()).Gateway.Generation > before,
+            Patience,
+            "it goes on all the same"
+        );
+    }
+
+    [Fact]
+    public async Task Identities_AnswerThatNobodyForesaw_IsAskedForAgain()
+    {
+        await using var memory = new MemoryRegistry(TimeProvider.System);
+        var registry = new AbsentRegistry(memory) { Fault = new InvalidCastException("an answer of another kind") };
+        var table = new IdentityTable();
+        await using var identities = new FleetIdentities(registry, table, "here", TimeProvider.System);
+        table.TryAcquire(7, 0);
+        identities.Changed(7);
+        await Until.TrueAsync(() => registry.Fault is null, Patience, "it was answered so");
+        var answered = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        identities.Ask([new IdentityPlace(7, 1, 5)], answered.SetResult);
+        (await answered.Task.WaitAsync(Patience)).ShouldBe(-1);
     }
 
     private static bool IsRegistered(RegistryAgent agent) => agent.View(new CapacityConfig()) is { Problem: null, Gateway.Generation: > 0 };
