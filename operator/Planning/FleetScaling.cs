@@ -4,6 +4,7 @@ using Mooring.Contracts.Text;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
+using Mooring.Operator.Scaling;
 using Mooring.Operator.Scaling.Autoscaling;
 
 namespace Mooring.Operator.Planning;
@@ -39,11 +40,29 @@ internal static class FleetScaling
                 Rules = Rules(spec, input.Fleet.Spec.Paused),
                 Current = current,
                 Members = members,
-                Silent = Math.Max(0, current - members.Count(member => member.IsServing)),
+                Silent = Math.Max(current - members.Count(member => member.IsServing), Unheard(input)),
                 AssumedCapacity = PlannedCapacity.Of(input.Fleet),
                 Memory = Memory(input),
             }
         );
+    }
+
+    /// <summary>
+    /// Gateways that may carry somebody and have not said whom, also beyond those wanted: amid a rollout, or while others drain, as many as are wanted may have
+    /// reported to a new leader already. One that is not ready is waited for only as long as its stream may be away.
+    /// </summary>
+    private static int Unheard(FleetInput input)
+    {
+        var limit = GatewayObserver.Pace(input.Fleet.Spec.Gateway).UnheardLimit;
+        return GatewayObserver
+            .Gateways(input)
+            .Count(gateway =>
+                gateway.Load is null
+                && (
+                    gateway.Stage == GatewayStage.Ready
+                    || (gateway.Stage is GatewayStage.NotReady or GatewayStage.Terminating && input.Now < gateway.UnheardSince + limit)
+                )
+            );
     }
 
     /// <summary>What the status says and remembers; the message stays while recommendation and reason do, or every report would be a write.</summary>
@@ -77,8 +96,8 @@ internal static class FleetScaling
         return last is null
             ? ScalingMemory.Nothing
             : new ScalingMemory(
-                current > last.Replicas ? now : Read(last.LastScaleUpTime),
-                current < last.Replicas ? now : Read(last.LastScaleDownTime)
+                current > last.Replicas ? now : ScalingMemory.Past(Read(last.LastScaleUpTime), input.Now),
+                current < last.Replicas ? now : ScalingMemory.Past(Read(last.LastScaleDownTime), input.Now)
             );
     }
 

@@ -36,7 +36,7 @@ internal static class WorkloadScaling
                 Members = isHeard ? [.. Loads(members, connections, capacity)] : [],
                 Silent = WorkloadMembers.SilentGateways(input),
                 AssumedCapacity = capacity,
-                Memory = Memory(Last(input, backend)),
+                Memory = Memory(Last(input, backend), input.Now),
             }
         );
     }
@@ -69,6 +69,7 @@ internal static class WorkloadScaling
         var last = input.Fleet.Status?.Workloads?.FirstOrDefault(one => one.Name == workload.Backend);
         var isSame = last?.Replicas == workload.Replicas && last.Reason == workload.Scaling?.Reason.ToString();
         var connections = WorkloadMembers.Connections(input.View, workload.Backend).Values.Sum();
+        var memory = Memory(last, now);
         var room = (long)workload.Replicas * (workload.MaxConnections ?? 0);
         return new WorkloadStatus
         {
@@ -79,8 +80,8 @@ internal static class WorkloadScaling
             UtilizationPercent = room == 0 ? 0 : Clamp(100 * connections / room),
             Reason = workload.Scaling?.Reason.ToString(),
             Message = isSame ? last!.Message : workload.Scaling?.Message,
-            LastScaleUpTime = workload.Replicas > last?.Replicas ? Text(now) : last?.LastScaleUpTime,
-            LastScaleDownTime = workload.Replicas < last?.Replicas ? Text(now) : last?.LastScaleDownTime,
+            LastScaleUpTime = Text(workload.Replicas > last?.Replicas ? now : memory.LastScaleUp),
+            LastScaleDownTime = Text(workload.Replicas < last?.Replicas ? now : memory.LastScaleDown),
         };
     }
 
@@ -118,12 +119,13 @@ internal static class WorkloadScaling
     private static WorkloadStatus? Last(FleetInput input, BackendSpec backend) =>
         input.Fleet.Status?.Workloads?.FirstOrDefault(workload => workload.Name == backend.Name);
 
-    private static ScalingMemory Memory(WorkloadStatus? last) => new(Read(last?.LastScaleUpTime), Read(last?.LastScaleDownTime));
+    private static ScalingMemory Memory(WorkloadStatus? last, DateTimeOffset now) =>
+        new(ScalingMemory.Past(Read(last?.LastScaleUpTime), now), ScalingMemory.Past(Read(last?.LastScaleDownTime), now));
 
     private static int Clamp(long value) => (int)Math.Clamp(value, 0, int.MaxValue);
 
-    private static string Text(DateTimeOffset moment) =>
-        moment.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    private static string? Text(DateTimeOffset? moment) =>
+        moment?.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     internal static DateTimeOffset? Read(string? text) =>
         DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var moment) ? moment : null;

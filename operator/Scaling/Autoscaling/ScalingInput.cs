@@ -28,7 +28,7 @@ public sealed record ScalingInput
 /// <param name="Capacity">Connections that it takes.</param>
 public sealed record MemberLoad(bool IsServing, int Connections, int Capacity)
 {
-    /// <summary>Other signals, by name; absent: not known.</summary>
+    /// <summary>Other signals, by name; absent: not known, and that keeps the count from falling.</summary>
     public IReadOnlyDictionary<string, double> Signals { get; init; } = NoSignals;
 
     private static readonly Dictionary<string, double> NoSignals = [];
@@ -40,6 +40,10 @@ public sealed record MemberLoad(bool IsServing, int Connections, int Capacity)
 public sealed record ScalingMemory(DateTimeOffset? LastScaleUp, DateTimeOffset? LastScaleDown)
 {
     public static ScalingMemory Nothing { get; } = new(null, null);
+
+    /// <summary>The moment, or now where it is yet to come: the clock was set back since, and a cooldown is not to last the longer for it.</summary>
+    public static DateTimeOffset? Past(DateTimeOffset? moment, DateTimeOffset now) =>
+        moment > now + DrainSequence.Skew ? DateTimeOffset.FromUnixTimeSeconds(now.ToUnixTimeSeconds()) : moment;
 }
 
 /// <summary>The thresholds and bounds of a fleet, or a backend.</summary>

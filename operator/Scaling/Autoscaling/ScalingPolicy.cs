@@ -91,9 +91,9 @@ public static class ScalingPolicy
             return new(input.Current, ScalingReason.ScaleInPaused, $"{text}; scale-in is paused", after);
         }
 
-        if (input.Silent > 0)
+        if (Silent(input) is > 0 and var silent)
         {
-            return new(input.Current, ScalingReason.NoReports, $"{text}; {input.Silent} have not reported", after);
+            return new(input.Current, ScalingReason.NoReports, $"{text}; {silent} have not reported", after);
         }
 
         var last = Later(input.Memory.LastScaleUp, input.Memory.LastScaleDown);
@@ -101,6 +101,10 @@ public static class ScalingPolicy
             ? new(input.Current, ScalingReason.Cooldown, $"{text}; the last change was too recent", Sooner(after, left))
             : new(target, ScalingReason.LoadLow, text, after);
     }
+
+    /// <summary>How many have not said all that is decided by: a rate follows from two reports, so that after a change of leader it is unknown for a while.</summary>
+    private static int Silent(ScalingInput input) =>
+        input.Silent + input.Members.Count(member => input.Rules.Targets.Keys.Any(name => !member.Signals.ContainsKey(name)));
 
     private static (int Minimum, ScheduleWindow? Window) Minimum(ScalingInput input)
     {

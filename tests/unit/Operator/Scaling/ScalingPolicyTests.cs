@@ -56,6 +56,35 @@ public sealed class ScalingPolicyTests
         ScalingPolicy.Decide(input with { Members = [], Silent = 4 }).Reason.ShouldBe(ScalingReason.NoReports);
     }
 
+    /// <summary>As right after a change of leader: the rates of a gateway follow from two of its reports.</summary>
+    [Theory]
+    [InlineData(true, 4, ScalingReason.NoReports)]
+    [InlineData(false, 4, ScalingReason.NoReports)]
+    [InlineData(null, 2, ScalingReason.LoadLow)]
+    public void Decide_SignalNotSaidYet_NeverFewer(bool? silentOneServes, int recommended, ScalingReason reason)
+    {
+        var rules = Rules with { Targets = new Dictionary<string, double> { ["cpuPercent"] = 50 } };
+        var members = Members(4, 100)
+            .Select(member => member with { Signals = new Dictionary<string, double> { ["cpuPercent"] = 1 } })
+            .ToList();
+        if (silentOneServes is { } serves)
+        {
+            members.Add(new MemberLoad(serves, 0, 1000));
+        }
+
+        var decision = ScalingPolicy.Decide(Input(4, 0, rules) with { Members = members });
+
+        (decision.Recommended, decision.Reason).ShouldBe((recommended, reason), decision.Message);
+    }
+
+    [Fact]
+    public void Decide_SignalNotSaidYet_MayRise()
+    {
+        var rules = Rules with { Targets = new Dictionary<string, double> { ["cpuPercent"] = 50 } };
+
+        ScalingPolicy.Decide(Input(4, 3500, rules)).Recommended.ShouldBe(5);
+    }
+
     [Fact]
     public void Decide_Buffer_KeepsSlotsFree()
     {

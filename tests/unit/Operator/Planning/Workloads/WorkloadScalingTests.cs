@@ -74,6 +74,29 @@ public sealed class WorkloadScalingTests
         Condition(Rig(("a", 100))).ShouldBe(("True", "Following"));
     }
 
+    [Theory]
+    [InlineData(190, 3)]
+    [InlineData(10, 1)]
+    public void Decide_ClockSetBackSinceTheLastChange_WaitsForOneCooldown(int connections, int wanted)
+    {
+        var rig = Rig(("a", connections)) with
+        {
+            Scaling = "{maxReplicas: 10, scaleUpCooldown: 60s, scaleDownCooldown: 60s}",
+            Remembered = new WorkloadStatus
+            {
+                Name = "chat",
+                Replicas = 2,
+                LastScaleUpTime = "2026-01-07T17:00:00Z",
+                LastScaleDownTime = "2026-01-07T16:00:00Z",
+            },
+        };
+
+        rig.Workload().Scaling!.Reason.ShouldBe(ScalingReason.Cooldown);
+        var later = rig with { Now = WorkloadRig.Start.AddSeconds(60), Remembered = Status(rig).Workloads!.Single() };
+
+        later.Workload().Replicas.ShouldBe(wanted);
+    }
+
     [Fact]
     public void Decide_Cooldown_IsKeptInTheStatus()
     {

@@ -1,0 +1,179 @@
+using Mooring.Contracts.Stream;
+using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning;
+using Mooring.Operator.Scaling;
+using Mooring.Operator.Scaling.Autoscaling;
+
+namespace Mooring.Operator.Tests.Planning;
+
+public sealed class FleetScalingTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 1, 7, 12, 0, 0, TimeSpan.Zero);
+
+    [Theory]
+    [InlineData(true, 3500, 5)]
+    [InlineData(false, 100, 2)]
+    public void Decide_ClockSetBackSinceTheLastChange_WaitsForOneCooldown(bool up, int connections, int recommended)
+    {
+        var ahead = Now.AddHours(5);
+        var fleet = Load("gateway: {replicas: 4}", "scaling: {driver: Operator, minReplicas: 2, maxReplicas: 10}") with
+        {
+            Status = new FleetStatus
+            {
+                Scaling = new ScalingStatus
+                {
+                    Replicas = 4,
+                    LastScaleUpTime = up ? $"{ahead:yyyy-MM-ddTHH:mm:ssZ}" : null,
+                    LastScaleDownTime = up ? null : $"{ahead:yyyy-MM-ddTHH:mm:ssZ}",
+                },
+            },
+        };
+        var input = new FleetInput
+        {
+            Fleet = fleet,
+            Now = Now,
+            View = View([.. Enumerable.Range(0, 4).Select(i => Gateway($"g-{i}", connections / 4))]),
+        };
+
+        var held = Decide(input);
+        held.Reason.ShouldBe(ScalingReason.Cooldown);
+        var later = input with { Fleet = Remember(input, held), Now = Now + held.After!.Value };
+
+        Decide(later).Recommended.ShouldBe(recommended);
+    }
+
+    [Fact]
+    public void Decide_ClocksOfTwoLeadersDifferALittle_TheTimeStays()
+    {
+        var fleet = Load("gateway: {replicas: 2}", "scaling: {driver: Operator, minReplicas: 2, maxReplicas: 10}") with
+        {
+            Status = new FleetStatus
+            {
+                Scaling = new ScalingStatus { Replicas = 2, LastScaleUpTime = "2026-01-07T12:00:04Z" },
+            },
+        };
+        var input = new FleetInput
+        {
+            Fleet = fleet,
+            Now = Now,
+            View = View([Gateway("g-0", 1), Gateway("g-1", 1)]),
+        };
+
+        Remember(input, Decide(input)).Status!.Scaling!.LastScaleUpTime.ShouldBe("2026-01-07T12:00:04Z");
+    }
+
+    /// <summary>A fleet by its CPU, when the streams have just come back: the connections alone would have it scaled in.</summary>
+    [Fact]
+    public void Decide_RatesNotKnownYet_DoesNotFall()
+    {
+        var fleet = Load(
+            "gateway: {replicas: 4}",
+            "scaling: {driver: Operator, minReplicas: 2, maxReplicas: 10, signals: {cpuPercent: 50}}"
+        );
+        var gateways = Enumerable.Range(0, 4).Select(i => Gateway($"g-{i}", 10)).ToList();
+        var busy = new GatewayRates(45, 0);
+
+        var first = Decide(new FleetInput { Fleet = fleet, View = View(gateways) });
+        var known = Decide(new FleetInput { Fleet = fleet, View = View([.. gateways.Select(one => one with { Rates = busy })]) });
+
+        (known.Recommended, known.Reason).ShouldBe((4, ScalingReason.Steady), known.Message);
+        (first.Recommended, first.Reason).ShouldBe((4, ScalingReason.NoReports), first.Message);
+    }
+
+    /// <summary>As when a leader changes amid a rollout: as many as wanted have reported, and others that carry somebody have not.</summary>
+    [Theory]
+    [InlineData(null, 10, 3)]
+    [InlineData(false, 10, 3)]
+    [InlineData(true, 10, 3)]
+    // Its stream has been away for longer than it is waited for.
+    [InlineData(true, 20, 2)]
+    [InlineData(false, 20, 2)]
+    [InlineData(null, 20, 3)]
+    public void Decide_OneBeyondThoseWantedIsSilent_DoesNotFall(bool? terminates, int secondsSilent, int recommended)
+    {
+        var fleet = Load("gateway: {replicas: 3}", "scaling: {driver: Operator, minReplicas: 2, maxReplicas: 10}");
+        var silent = Pod("old-0", ready: terminates is null, terminates is false ? new DrainMark(DrainCauses.Rollout, Now) : null);
+        silent.Metadata.DeletionTimestamp = terminates is true ? Now : null;
+        var input = new FleetInput
+        {
+            Fleet = fleet,
+            Now = Now,
+            ListeningSince = Now.AddSeconds(-secondsSilent),
+            Pods = [silent, .. Enumerable.Range(0, 3).Select(i => Pod($"g-{i}"))],
+            View = View([.. Enumerable.Range(0, 3).Select(i => Gateway($"g-{i}", 100))]),
+        };
+
+        Decide(input).Recommended.ShouldBe(recommended);
+        Decide(input with { Pods = [.. input.Pods.Skip(1)] }).Recommended.ShouldBe(2);
+    }
+
+    private static ScalingDecision Decide(FleetInput input) => FleetScaling.Decide(input).ShouldNotBeNull();
+
+    private static ConnectionFleet Remember(FleetInput input, ScalingDecision decision) =>
+        input.Fleet with
+        {
+            Status = new FleetStatus { Scaling = FleetScaling.Status(input, decision) },
+        };
+
+    private static ConnectionFleet Load(string gateway, string scaling) =>
+        Fleets.Load(
+            $$$"""
+            apiVersion: mooring.dev/v1alpha1
+            kind: ConnectionFleet
+            metadata: {name: demo, namespace: shop}
+            spec:
+              {{{gateway}}}
+              listeners:
+              - {name: edge, protocol: TCP, port: 9000, backend: app}
+              backends:
+              - name: app
+                addresses: [{address: "192.0.2.1:80"}]
+              {{{scaling}}}
+            """
+        );
+
+    private static FleetView View(IReadOnlyList<GatewayView> gateways) => new() { Fleet = "shop/demo", Gateways = gateways };
+
+    private static GatewayView Gateway(string name, int connections) =>
+        new()
+        {
+            Hello = new HelloMessage
+            {
+                Fleet = "shop/demo",
+                Gateway = name,
+                Version = "1",
+            },
+            ConnectedAt = Now,
+            SeenAt = Now,
+            ReportedAt = Now,
+            Report = new ReportMessage
+            {
+                State = GatewayState.Serving,
+                Connections = connections,
+                Capacity = 1000,
+            },
+        };
+
+    private static Pod Pod(string name, bool ready = true, DrainMark? mark = null) =>
+        new()
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = name,
+                Labels = new Dictionary<string, string>(ResourceLabels.ForGateway("demo")),
+                Annotations = DrainAnnotations
+                    .Write(mark)
+                    .Where(static pair => pair.Value is not null)
+                    .ToDictionary(static pair => pair.Key, static pair => pair.Value!),
+            },
+            Spec = new PodSpec { NodeName = "node" },
+            Status = new PodStatus
+            {
+                Phase = "Running",
+                Conditions = [new PodCondition { Type = "Ready", Status = ready ? "True" : "False" }],
+            },
+        };
+}
