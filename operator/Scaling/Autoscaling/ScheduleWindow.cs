@@ -16,6 +16,8 @@ public sealed record ScheduleWindow(
     int MinReplicas
 )
 {
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
     public bool IsOpen(DateTimeOffset now)
     {
         var local = TimeZoneInfo.ConvertTime(now, Zone);
@@ -31,8 +33,26 @@ public sealed record ScheduleWindow(
     /// <summary>How long until it next opens or closes, at most a day: the moment to look again.</summary>
     public TimeSpan UntilChange(DateTimeOffset now)
     {
-        var time = TimeOnly.FromDateTime(TimeZoneInfo.ConvertTime(now, Zone).DateTime);
+        var local = TimeZoneInfo.ConvertTime(now, Zone);
+        var time = TimeOnly.FromDateTime(local.DateTime);
         // The difference of two times of day wraps at midnight; equal times are a day away.
-        return new[] { Start - time, End - time }.Min(wait => wait == TimeSpan.Zero ? TimeSpan.FromDays(1) : wait);
+        var wait = new[] { Start - time, End - time }.Min(wait => wait == TimeSpan.Zero ? TimeSpan.FromDays(1) : wait);
+        return Zone.GetUtcOffset(now + wait) > local.Offset ? UntilChangeWhenSetForward(now, wait) : wait;
+    }
+
+    // What the clock leaves out on that day is not waited for. Where it is set back, who looks too early looks again.
+    private TimeSpan UntilChangeWhenSetForward(DateTimeOffset now, TimeSpan longest)
+    {
+        var isOpen = IsOpen(now);
+        var minute = now - TimeSpan.FromTicks(now.Ticks % TimeSpan.TicksPerMinute);
+        for (var next = minute + Minute; next - now < longest; next += Minute)
+        {
+            if (IsOpen(next) != isOpen)
+            {
+                return next - now;
+            }
+        }
+
+        return longest;
     }
 }

@@ -284,6 +284,30 @@ public sealed class ScalingPolicyTests
         morning.IsOpen(new(2026, 7, 8, 7, 30, 0, TimeSpan.Zero)).ShouldBeFalse();
     }
 
+    [Theory]
+    // The clock goes from 02:00 to 03:00 at 01:00 UTC; and back from 03:00 to 02:00, half a year later.
+    [InlineData("2026-03-28T23:00:00Z", "06:00", "2026-03-29T04:00:00Z")]
+    [InlineData("2026-03-29T00:50:30Z", "02:30", "2026-03-29T01:00:00Z")]
+    [InlineData("2026-03-29T00:59:59Z", "03:00", "2026-03-29T01:00:00Z")]
+    [InlineData("2026-03-29T01:00:00Z", "06:00", "2026-03-29T04:00:00Z")]
+    [InlineData("2026-10-24T22:00:00Z", "06:00", "2026-10-25T05:00:00Z")]
+    public void UntilChange_DayOnWhichTheClockIsSet_IsNotSlept(string now, string start, string opens)
+    {
+        var zone = TimeZoneInfo.FindSystemTimeZoneById("Europe/Zurich");
+        var window = new ScheduleWindow("day", Enum.GetValues<DayOfWeek>(), TimeOnly.Parse(start), new(20, 0), zone, 6);
+        var at = DateTimeOffset.Parse(now);
+        window.IsOpen(at).ShouldBeFalse();
+
+        // As whoever looks again when it is told to.
+        for (var looks = 0; !window.IsOpen(at); looks++)
+        {
+            looks.ShouldBeLessThan(3);
+            at += window.UntilChange(at);
+        }
+
+        at.ShouldBe(DateTimeOffset.Parse(opens));
+    }
+
     /// <summary>Whatever the load does, the count stays in its bounds; at a load that stays it comes to rest, and has slots for all where the maximum allows.</summary>
     [Fact]
     public void Decide_ConstantLoad_ComesToRestAndFits()
