@@ -51,9 +51,15 @@ internal static class GatewayObserver
                     Mark = DrainAnnotations.Read(pod.Metadata.Annotations),
                     Hold = HoldAnnotation.Read(pod.Metadata.Annotations),
                     Load = LoadOf(views.GetValueOrDefault(pod.Metadata.Name!)),
-                    UnheardSince = departed.TryGetValue(pod.Metadata.Name!, out var since) ? since : input.ListeningSince,
+                    UnheardSince = UnheardSince(pod.Metadata.Name!),
                 }),
         ];
+
+        // One whose stream is back has its first report on its way: that it was not heard for long before that says nothing.
+        DateTimeOffset UnheardSince(string name) =>
+            departed.TryGetValue(name, out var gone) ? gone
+            : views.GetValueOrDefault(name)?.ConnectedAt is { } came && came <= input.Now ? came
+            : input.ListeningSince;
     }
 
     public static SequencePace Pace(GatewaySpec gateway) =>
