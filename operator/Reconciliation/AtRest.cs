@@ -14,7 +14,8 @@ internal static class AtRest
         && conditions.All(static one =>
             one is not { Type: FleetConditions.Progressing or FleetConditions.Degraded, Status: FleetConditions.True }
         )
-        && status.Gateways?.Draining == 0;
+        && status.Gateways?.Draining == 0
+        && (status.Workloads ?? []).All(static workload => workload.Draining == 0);
 
     /// <summary>And its spec is the one that the status is of.</summary>
     public static bool Is(ConnectionFleet fleet) =>
