@@ -77,7 +77,7 @@ internal sealed class ShardAssignment
     private bool Give(int port, List<int> numbers, IReadOnlyCollection<int> serving, DateTimeOffset now)
     {
         var changed = false;
-        foreach (var number in numbers.Where(number => _places[(port, number)] is { Owner: 0 } place && place.FreeAt <= now))
+        foreach (var number in numbers.Where(number => _places[(port, number)] is { Owner: 0 } place && IsFree(place, now)))
         {
             if (serving.Count == 0)
             {
@@ -95,6 +95,9 @@ internal sealed class ShardAssignment
 
         return changed;
     }
+
+    // One of later than that: the clock was set back since.
+    private static bool IsFree(Place place, DateTimeOffset now) => place.FreeAt <= now || place.FreeAt > now + Pause;
 
     private int Owned(int port, List<int> numbers, int pid) => numbers.Count(number => _places[(port, number)].Owner == pid);
 

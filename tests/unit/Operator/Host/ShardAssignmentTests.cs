@@ -51,6 +51,19 @@ public sealed class ShardAssignmentTests
         Counts(assignment, Eight).ShouldBe([(13, 8)]);
     }
 
+    [Theory]
+    [InlineData(-3600)]
+    [InlineData(-1)]
+    [InlineData(3600)]
+    public void ClockSetWhileNobodyServes_TheNextGetsTheSocketsAtOnce(int seconds)
+    {
+        var assignment = new ShardAssignment();
+        assignment.Update(Eight, [11], [11], Start);
+        assignment.Update(Eight, [], [], Start.AddSeconds(1));
+        assignment.Update(Eight, [13], [13], Start.AddSeconds(2 + seconds)).ShouldBeTrue();
+        Counts(assignment, Eight).ShouldBe([(13, 8)]);
+    }
+
     [Fact]
     public void AnyComingAndGoing_EndsEven_AndMovesNoMoreThanItMust() =>
         Prop.ForAll(
