@@ -130,7 +130,11 @@ internal sealed class FleetRuntime : IAsyncDisposable
     }
 
     /// <summary>The wall clock was set: what waits for a deadline waits for as long as it would have.</summary>
-    public void Shift(TimeSpan by) => Entity = Entity with { Status = RolloutProgress.Shift(Entity.Status, by) };
+    public void Shift(TimeSpan by)
+    {
+        Entity = Entity with { Status = RolloutProgress.Shift(Entity.Status, by) };
+        _stopAt += by;
+    }
 
     /// <summary>Hands the fleet's listening sockets over.</summary>
     public void Publish(ListenerSockets sockets)
@@ -147,7 +151,10 @@ internal sealed class FleetRuntime : IAsyncDisposable
     public void Stop(DateTimeOffset at) => _stopAt = _stopAt < at ? _stopAt : at;
 
     /// <summary>Does what can be done now: starts, drains and ends children, and tells the gateways what changed.</summary>
-    public void Step(DateTimeOffset now, HashSet<int> takenPorts)
+    /// <param name="now">The time.</param>
+    /// <param name="takenPorts">Ports that no child may get; the ports of started ones are added.</param>
+    /// <param name="isKilled">Everything is to end at once: workloads are not kept for the gateways.</param>
+    public void Step(DateTimeOffset now, HashSet<int> takenPorts, bool isKilled)
     {
         var view = _host.Hub.View(Key);
         Scale(view, now);
@@ -160,7 +167,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
         }
 
         // Workloads outlive the gateways, whose connections end there.
-        var stopWorkloads = IsStopping && Gateways.Slots.Count == 0;
+        var stopWorkloads = IsStopping && (isKilled || Gateways.Slots.Count == 0);
         foreach (var (backend, group) in _workloads)
         {
             group.Step(view, now, takenPorts, stopWorkloads);

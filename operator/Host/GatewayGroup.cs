@@ -22,7 +22,6 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     // There is one supervisor, and its gateways are its children: no other epoch can be.
     private readonly DirectiveSender _sender = new(host.Hub, epoch: 1, host.Time);
     private ConnectionFleet _fleet = new();
-    private bool _drainedForStop;
 
     public IReadOnlyList<ChildSlot> Slots => _slots;
 
@@ -48,7 +47,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
 
     public void Apply(ConnectionFleet wanted, int replicas, DrainConfig drain)
     {
-        (_fleet, Desired, _drain, _drainedForStop) = (wanted, replicas, drain, false);
+        (_fleet, Desired, _drain) = (wanted, replicas, drain);
         foreach (var slot in _slots)
         {
             slot.MinReady = MinReady;
@@ -74,6 +73,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
         }
         else
         {
+            Recall(now);
             Scale(view, now);
         }
 
@@ -225,24 +225,37 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
 
     private void DrainAll(FleetView view, DateTimeOffset deadline, DateTimeOffset now)
     {
-        if (_drainedForStop)
-        {
-            return;
-        }
-
-        _drainedForStop = true;
         Phase = SequencePhase.Complete;
         foreach (var slot in _slots.Where(static slot => slot.Phase is not (SlotPhase.Stopping or SlotPhase.Gone)))
         {
-            if (slot.Phase is SlotPhase.Ready or SlotPhase.Draining)
+            if (slot.Phase == SlotPhase.Ready || (slot.Phase == SlotPhase.Draining && slot.Deadline != deadline))
             {
-                _sender.Send(fleet, [new GatewayOrder(slot.Name, DirectiveKind.Drain, "stop", deadline)], view);
                 slot.Drain(deadline, now);
             }
-            else
+            else if (slot.Phase != SlotPhase.Draining)
             {
                 slot.Stop(now + host.Options.KillAfter, now);
             }
+        }
+
+        // Again and again: an order that is not renewed ends long before the deadline may.
+        _sender.Send(
+            fleet,
+            [
+                .. _slots
+                    .Where(static slot => slot.Phase == SlotPhase.Draining)
+                    .Select(slot => new GatewayOrder(slot.Name, DirectiveKind.Drain, "stop", deadline)),
+            ],
+            view
+        );
+    }
+
+    /// <summary>The fleet was to end and is wanted again: those that drain for that alone, and so are not marked, serve on.</summary>
+    private void Recall(DateTimeOffset now)
+    {
+        foreach (var slot in _slots.Where(static slot => slot is { Phase: SlotPhase.Draining, Mark: null }))
+        {
+            slot.Ready(now);
         }
     }
 

@@ -27,6 +27,7 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly WallClock _wall;
     private int _nextNumber;
     private bool _stopping;
+    private bool _killed;
 
     /// <param name="host">What the fleets work with; its <see cref="HostContext.Post"/> writes to <paramref name="posted"/>.</param>
     /// <param name="posted">Actions for the loop.</param>
@@ -161,6 +162,7 @@ internal sealed class Supervisor : IAsyncDisposable
     public void Kill()
     {
         Stop();
+        _killed = true;
         var now = _host.Time.GetUtcNow();
         foreach (var slot in Children.ToList())
         {
@@ -248,7 +250,7 @@ internal sealed class Supervisor : IAsyncDisposable
             .ToHashSet();
         foreach (var fleet in _fleets.Values.ToList())
         {
-            fleet.Step(now, taken);
+            fleet.Step(now, taken, _killed);
             if (fleet.IsGone)
             {
                 _fleets.Remove(fleet.Key);

@@ -16,6 +16,7 @@ internal sealed class UpProcess : IAsyncDisposable
     private readonly CancellationTokenSource _deadline = new(TimeSpan.FromSeconds(300));
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("mooring-up-");
     private readonly ConcurrentQueue<string> _errors = new();
+    private readonly ConcurrentDictionary<string, FleetOverview> _fleets = new(StringComparer.Ordinal);
     private readonly HashSet<int> _children = [];
     private readonly Process _process;
 
@@ -82,7 +83,11 @@ internal sealed class UpProcess : IAsyncDisposable
 
     public CancellationToken Deadline => _deadline.Token;
 
+    /// <summary>The one that was shown last.</summary>
     public FleetOverview? Fleet { get; private set; }
+
+    /// <summary>As it was shown last, where there are several; null: not yet.</summary>
+    public FleetOverview? Find(string name) => _fleets.GetValueOrDefault(name);
 
     public string Errors => string.Join('\n', _errors);
 
@@ -243,6 +248,7 @@ internal sealed class UpProcess : IAsyncDisposable
             _children.UnionWith(fleet.Endpoints.Select(static endpoint => endpoint.ProcessId ?? 0).Where(static id => id > 0));
         }
 
+        _fleets[fleet.Name] = fleet;
         Fleet = fleet;
     }
 }
