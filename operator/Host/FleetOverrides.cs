@@ -10,6 +10,8 @@ internal sealed class FleetOverrides
     private (bool Is, bool Said)? _scalingPaused;
     private (int Are, int Said)? _replicas;
 
+    public FleetOverrides Copy() => (FleetOverrides)MemberwiseClone();
+
     public void Pause(FleetSpec manifest, bool paused) => _paused = (paused, manifest.Paused);
 
     public void PauseScaling(FleetSpec manifest, bool paused) => _scalingPaused = (paused, manifest.Scaling?.Paused == true);

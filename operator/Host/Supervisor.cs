@@ -55,14 +55,13 @@ internal sealed class Supervisor : IAsyncDisposable
     public void Override(string fleet, Action<FleetOverrides, FleetSpec> change)
     {
         var manifest = _manifest.Fleets.First(one => one.Key == fleet);
-        if (!_overrides.TryGetValue(fleet, out var overrides))
-        {
-            _overrides.Add(fleet, overrides = new FleetOverrides());
-        }
-
+        var before = _overrides.GetValueOrDefault(fleet);
+        var overrides = _overrides[fleet] = before?.Copy() ?? new FleetOverrides();
         change(overrides, manifest.Fleet.Spec);
         if (Apply(_manifest) is { Count: > 0 } errors)
         {
+            // Or the next edit of the manifest would be asked to do it too.
+            _overrides[fleet] = before ?? new FleetOverrides();
             throw new IOException(string.Join("; ", errors));
         }
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 
@@ -93,6 +94,34 @@ public sealed class UpAdminTests
         // Ready says the status; the first reports may still be on their way.
         await up.UntilAsync(() => Get(http, $"{Fleet}/capacity")["hasCapacity"]!.GetValue<bool>(), "free slots");
         up.Fleet!.GatewaysDesired.ShouldBe(2);
+    }
+
+    /// <summary>What cannot be done is not done later either, with an edit that has nothing to do with it.</summary>
+    [Fact]
+    public async Task Admin_ResumeThatCannotBe_IsForgotten()
+    {
+        await using var up = new UpProcess(UpTests.Quickstart);
+        await up.ReadyAsync();
+        using var http = Client(up);
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var line = $"  - {{name: more, protocol: TCP, port: {((IPEndPoint)other.LocalEndpoint).Port}, backend: echo}}\n";
+        var text = await File.ReadAllTextAsync(up.ManifestPath, up.Deadline);
+        up.Edit(
+            text,
+            text.Replace("  backends:\n", line + "  backends:\n", StringComparison.Ordinal)
+                .Replace("spec:\n", "spec:\n  paused: true\n", StringComparison.Ordinal)
+        );
+        await up.UntilAsync(static fleet => fleet.Phase == "Paused", "the pause");
+
+        using var refused = await SendAsync(http, $"{Fleet}/resume", null);
+        refused.StatusCode.ShouldBe(HttpStatusCode.Conflict);
+        (await refused.Content.ReadAsStringAsync(up.Deadline)).ShouldContain("the port is in use");
+        up.Edit("replicas: 2 # echo", "replicas: 3 # echo");
+        await up.UntilAsync(() => up.Errors.Split("fleet.yaml applied").Length > 2 || up.Errors.Contains("not applied"), "the edit");
+
+        up.Errors.ShouldNotContain("not applied");
+        up.Fleet!.Phase.ShouldBe("Paused");
     }
 
     private static HttpClient Client(UpProcess up)
