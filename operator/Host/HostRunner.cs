@@ -112,7 +112,7 @@ internal static class HostRunner
             admin,
             host.Say
         );
-        var errors = Apply(host, supervisor, manifest);
+        var errors = supervisor.Apply(manifest);
         if (errors.Count > 0)
         {
             SayAll(output, errors);
@@ -186,7 +186,7 @@ internal static class HostRunner
         var manifest = await HostManifest.ReadAsync(host.Options.ManifestPath, host.Options.Secrets, CancellationToken.None);
         host.Post(() =>
         {
-            var errors = Apply(host, supervisor, manifest);
+            var errors = supervisor.Apply(manifest);
             if (errors.Count > 0)
             {
                 SayAll(output, errors);
@@ -197,24 +197,6 @@ internal static class HostRunner
                 output.Say($"{host.Options.ManifestPath} applied");
             }
         });
-    }
-
-    /// <summary>The Secrets first, since gateways read them as soon as they have their config.</summary>
-    private static IReadOnlyList<string> Apply(HostContext host, Supervisor supervisor, HostManifest manifest)
-    {
-        try
-        {
-            if (manifest.Errors.Count == 0)
-            {
-                host.Options.Secrets.Write(manifest.Secrets);
-            }
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return [$"the manifest's Secrets cannot be written: {exception.Message}"];
-        }
-
-        return supervisor.Apply(manifest);
     }
 
     private static Task<T> AskAsync<T>(HostContext host, Func<T> question)

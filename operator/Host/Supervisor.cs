@@ -108,6 +108,17 @@ internal sealed class Supervisor : IAsyncDisposable
             return errors;
         }
 
+        try
+        {
+            // Before the gateways have their config: they read them then.
+            _host.Options.Secrets.Write(manifest.Secrets);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            _sockets.CloseUnused();
+            return [$"the manifest's Secrets cannot be written: {exception.Message}"];
+        }
+
         _manifest = manifest;
         _ports.Apply(fleets.Select(static fleet => fleet.Fleet));
         var now = _host.Time.GetUtcNow();

@@ -189,6 +189,36 @@ public sealed class UpTests
         up.Fleet!.Listeners.Count.ShouldBe(2);
     }
 
+    /// <summary>Gateways read a Secret as soon as it changes.</summary>
+    [Fact]
+    public async Task Up_EditToAPortInUse_LeavesTheSecretsAsTheyWere()
+    {
+        const string secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: web}\nstringData: {word: before}\n";
+        await using var up = new UpProcess(static up => Quickstart(up) + secret);
+        await up.ReadyAsync();
+        var file = Path.Combine(up.StateDirectory, "secrets", "default", "web", "word");
+        (await File.ReadAllTextAsync(file, up.Deadline)).ShouldBe("before");
+        using var other = new TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        var taken = ((System.Net.IPEndPoint)other.LocalEndpoint).Port;
+        var line = $"  - {{name: more, protocol: TCP, port: {taken}, backend: echo}}\n";
+        var text = await File.ReadAllTextAsync(up.ManifestPath, up.Deadline);
+
+        up.Edit(
+            text,
+            text.Replace("  backends:\n", line + "  backends:\n", StringComparison.Ordinal)
+                .Replace("word: before", "word: after", StringComparison.Ordinal)
+        );
+
+        await up.UntilAsync(() => up.Errors.Contains("the edit is not applied", StringComparison.Ordinal), "the refusal");
+        (await File.ReadAllTextAsync(file, up.Deadline)).ShouldBe("before");
+
+        other.Stop();
+        up.Edit("word: after", "word: later");
+        await up.UntilAsync(static fleet => fleet.Listeners.Count == 3, "the edit in force");
+        (await File.ReadAllTextAsync(file, up.Deadline)).ShouldBe("later");
+    }
+
     [Fact]
     public async Task Up_Terminated_LeavesNothing()
     {
