@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
+using Mooring.Operator.Entities;
 using Mooring.Operator.Host.Processes;
 using Mooring.Operator.Host.Sockets;
 using Mooring.Operator.Planning;
@@ -31,7 +32,7 @@ internal sealed class HostRedis(HostContext host)
     {
         var config = fleet.Plan.Config;
         var needs =
-            fleet.Plan.GatewayReplicas > 1
+            MayBeSeveral(fleet)
             && config.Registry is null
             && (config.Capacity.Fleet is not null || HasTunnels(config) || HasHub(config))
             // The gateways inherit it and go by it.
@@ -71,6 +72,10 @@ internal sealed class HostRedis(HostContext host)
         };
         return fleet with { Plan = fleet.Plan with { Config = adapted, ConfigHash = ContractsJson.Hash(adapted) } };
     }
+
+    // What only the load makes several later, and would have to share then, has it from the beginning.
+    private static bool MayBeSeveral(HostFleet fleet) =>
+        fleet.Plan.GatewayReplicas > 1 || fleet.Fleet.Spec.Scaling is { Driver: ScalingDrivers.Operator, MaxReplicas: > 1 };
 
     private static bool HasHub(GatewayConfig config) => config.Listeners.Any(static listener => listener.WebSocket?.Hub is not null);
 

@@ -47,6 +47,21 @@ public sealed partial class UpRedisTests
         up.Children.Where(UpProcess.Runs).ShouldBeEmpty();
     }
 
+    /// <summary>One gateway has nobody to share with; but the load may make it several at any time.</summary>
+    [Fact]
+    public async Task Up_OneGatewayThatTheLoadMayMakeSeveral_SharesFromTheBeginning()
+    {
+        await using var up = new UpProcess(static up =>
+            Manifest(up).Replace("replicas: 2", "replicas: 1", StringComparison.Ordinal)
+            + "\n  scaling: {driver: Operator, minReplicas: 1, maxReplicas: 3}\n"
+        );
+        await up.ReadyAsync();
+
+        await up.UntilAsync(static fleet => Registry(fleet) == "True", "the registry is connected").WaitAsync(TimeSpan.FromSeconds(60));
+
+        up.Fleet!.Gateways.ShouldHaveSingleItem();
+    }
+
     [Fact]
     public async Task Up_RegistryOfTheManifest_TlsAndPasswordFromSecrets()
     {
