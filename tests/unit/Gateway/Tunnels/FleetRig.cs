@@ -7,7 +7,7 @@ using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Tunnels;
 
-/// <summary>Gateways that share a registry, each with an address of its own for public ports, as pods have: 127.0.0.1, 127.0.0.2 and so on.</summary>
+/// <summary>Gateways that share a registry, each with an address of its own for public ports, as pods have: 127.0.0.1, 127.0.0.2 and so on. Or all with the same, as on one host.</summary>
 internal sealed class FleetRig : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
@@ -23,14 +23,15 @@ internal sealed class FleetRig : IAsyncDisposable
         int count,
         int loops = 1,
         Func<TunnelListenerConfig, TunnelListenerConfig>? tunnel = null,
-        Func<GatewayConfig, GatewayConfig>? config = null
+        Func<GatewayConfig, GatewayConfig>? config = null,
+        bool oneHost = false
     )
     {
         var rig = new FleetRig();
         PortRangeConfig? range = null;
         for (var i = 0; i < count; i++)
         {
-            var address = new IPAddress(new byte[] { 127, 0, 0, (byte)(i + 1) });
+            var address = new IPAddress(new byte[] { 127, 0, 0, (byte)(oneHost ? 1 : i + 1) });
             var gateway = new FleetGateway($"gateway-{i}", address);
             gateway.Rig = await TunnelRig.StartAsync(
                 loops,

@@ -239,6 +239,28 @@ public sealed class FleetTunnelTests
     }
 
     [Fact]
+    public async Task OwnClient_LostAndBackElsewhereOnTheHost_GetsItsUdpPortBack()
+    {
+        await using var fleet = await FleetRig.StartAsync(2, tunnel: tunnel => tunnel with { Udp = true }, oneHost: true);
+        using var datagrams = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        datagrams.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        _ = EchoDatagramsAsync(datagrams);
+        await using var client = await OwnClient.StartAsync(
+            fleet[0].Server,
+            [new LocalPort(TunnelProtocol.Udp, "127.0.0.1", ((IPEndPoint)datagrams.LocalEndPoint!).Port, 0, null)]
+        );
+        var port = client.Ports[0];
+        await client.MoveAsync(fleet[1].Server);
+        client.Ports[0].ShouldBe(port);
+        fleet[1].Engine.Tunnels.Open().ShouldHaveSingleItem();
+        // Not for as long as it takes the owner before to give up by itself.
+        client.Events.ShouldNotContain(line => line.GetProperty("event").GetString() == "refused");
+        using var sender = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        await sender.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port));
+        await ShouldEchoDatagramAsync(sender, "through the other");
+    }
+
+    [Fact]
     public async Task OwnClient_LostAndBack_OnTheSameGateway_VisitorsWait()
     {
         await using var rig = await TunnelRig.StartAsync(loops: 2);
