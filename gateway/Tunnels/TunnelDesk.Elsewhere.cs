@@ -241,10 +241,14 @@ internal sealed unsafe partial class TunnelDesk
     private void Look(Forward forward)
     {
         var (visitor, started) = (forward.Client, forward.Started);
-        Service.Locate(forward.Thing, ask: forward.Tries > 0, (port, owner) => loop.Post(() => OnLocated(visitor, started, port, owner)));
+        Service.Locate(
+            forward.Thing,
+            ask: forward.Tries > 0,
+            (port, owner, isKnown) => loop.Post(() => OnLocated(visitor, started, port, owner, isKnown))
+        );
     }
 
-    private void OnLocated(int visitor, long started, TunnelPort? port, GatewayRecord? owner)
+    private void OnLocated(int visitor, long started, TunnelPort? port, GatewayRecord? owner, bool isKnown)
     {
         if (ForwardOf(visitor, started) is not { } forward)
         {
@@ -261,9 +265,9 @@ internal sealed unsafe partial class TunnelDesk
         {
             Dial(forward, owner);
         }
-        else if (forward.Tries == 0 && forward.Thing.Id.StartsWith("name:", StringComparison.Ordinal))
+        else if (isKnown && forward.Tries == 0 && forward.Thing.Id.StartsWith("name:", StringComparison.Ordinal))
         {
-            // Nobody has that name. A port that is listened on had an owner a moment ago, which may come back.
+            // Nobody has that name, says the registry. A port that is listened on had an owner a moment ago, which may come back.
             TurnAway(visitor, channel, RefusalReason.TunnelGone, forward.IsTls ? null : new Refusal(404, "no such tunnel"));
         }
         else

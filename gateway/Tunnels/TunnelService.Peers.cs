@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
@@ -12,6 +13,9 @@ namespace Mooring.Gateway.Tunnels;
 /// <summary>What gateways know of each other's tunnels: where they are reached, and which ports are whose.</summary>
 internal sealed partial class TunnelService
 {
+    /// <summary>Owners that are remembered as they were found.</summary>
+    private const int MaxLocated = 8192;
+
     private readonly string _peerKey = RandomNumberGenerator.GetHexString(64, lowercase: true);
     private readonly Dictionary<OwnedThing, int> _foreign = [];
     private readonly Dictionary<OwnedThing, DatagramPort> _foreignDatagrams = [];
@@ -24,6 +28,7 @@ internal sealed partial class TunnelService
 
     /// <summary>Things that several gateways say they have: one that is silent says so until it is not registered any more. The registry knows.</summary>
     private IReadOnlySet<OwnedThing> _contested = new HashSet<OwnedThing>();
+    private readonly ConcurrentDictionary<OwnedThing, GatewayRecord> _located = new();
     private IReadOnlyDictionary<uint, GatewayRecord> _byNumber = new Dictionary<uint, GatewayRecord>();
     private long _listedAt;
 
@@ -101,16 +106,16 @@ internal sealed partial class TunnelService
     /// <summary>Finds who has a thing, and tells it: a port of this gateway, or another gateway, or nobody. On any thread.</summary>
     /// <param name="thing">What.</param>
     /// <param name="ask">Ask the registry rather than go by what was known a moment ago.</param>
-    /// <param name="done">Told, perhaps at once.</param>
-    public void Locate(OwnedThing thing, bool ask, Action<TunnelPort?, GatewayRecord?> done)
+    /// <param name="done">Told, perhaps at once; and whether nobody having it is the registry's word.</param>
+    public void Locate(OwnedThing thing, bool ask, Action<TunnelPort?, GatewayRecord?, bool> done)
     {
         if (Find(thing) is { } own)
         {
-            done(own, null);
+            done(own, null, true);
         }
         else if (!ask && !Volatile.Read(ref _contested).Contains(thing) && Volatile.Read(ref _owners).TryGetValue(thing, out var known))
         {
-            done(null, known);
+            done(null, known, true);
         }
         else
         {
@@ -127,9 +132,10 @@ internal sealed partial class TunnelService
         }
     }
 
-    private async Task LocateAsync(OwnedThing thing, Action<TunnelPort?, GatewayRecord?> done)
+    private async Task LocateAsync(OwnedThing thing, Action<TunnelPort?, GatewayRecord?, bool> done)
     {
         GatewayRecord? owner = null;
+        var isKnown = true;
         await _questions.WaitAsync();
         try
         {
@@ -143,18 +149,38 @@ internal sealed partial class TunnelService
                     owner = Volatile.Read(ref _byNumber).Values.FirstOrDefault(gateway => gateway.Name == ownership.Gateway.Name);
                 }
             }
+
+            Remember(thing, owner);
         }
         catch (Exception error) when (error is RegistryUnavailableException or ObjectDisposedException)
         {
             // What was known last is better than nothing.
-            owner = Volatile.Read(ref _owners).GetValueOrDefault(thing);
+            isKnown = false;
+            owner = Volatile.Read(ref _owners).GetValueOrDefault(thing) ?? _located.GetValueOrDefault(thing);
         }
         finally
         {
             _questions.Release();
         }
 
-        done(Find(thing), owner);
+        done(Find(thing), owner, isKnown);
+    }
+
+    /// <summary>What was found last, for when the registry is away: names are in nobody's entry. Only what there is is kept, so visitors cannot fill it.</summary>
+    private void Remember(OwnedThing thing, GatewayRecord? owner)
+    {
+        if (owner is null)
+        {
+            _located.TryRemove(thing, out _);
+            return;
+        }
+
+        if (_located.Count >= MaxLocated)
+        {
+            _located.Clear();
+        }
+
+        _located[thing] = owner;
     }
 
     private static GatewayRecord? Reachable(IReadOnlyList<GatewayRecord> gateways, string name) =>

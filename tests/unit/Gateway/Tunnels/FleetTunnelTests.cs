@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Tunnels.Client;
@@ -180,6 +181,51 @@ public sealed class FleetTunnelTests
             await TunnelRig.SendAsync(nobody, "GET / HTTP/1.1\r\nHost: other.tunnels.example\r\n\r\n");
             (await TunnelRig.ReadAsync(nobody, 12)).ShouldBe("HTTP/1.1 404");
         }
+    }
+
+    [Fact]
+    public async Task Names_RegistryAway_AreFoundWhereTheyWere_AndOthersAreNotSaidToBeNobodys()
+    {
+        await using var fleet = await FleetRig.StartAsync(
+            2,
+            tunnel: tunnel => tunnel with { Domain = "tunnels.example" },
+            config: config =>
+                config with
+                {
+                    Listeners =
+                    [
+                        .. config.Listeners,
+                        TunnelRig.Visitors(config) with
+                        {
+                            Tunnel = new TunnelListenerConfig { VisitorsOf = "bore", VisitorTimeout = TimeSpan.FromSeconds(1) },
+                        },
+                    ],
+                }
+        );
+        var registry = new Registry.AbsentRegistry(fleet.Registry);
+        fleet[1].Engine.Tunnels.Source = () => fleet[1].View(registry);
+        using var service = new Listeners.TestServer();
+        await using var client = await OwnClient.StartAsync(
+            fleet[0].Server,
+            [new LocalPort(TunnelProtocol.Name, "127.0.0.1", service.Port, 0, "shop")]
+        );
+        const string Shop = "GET / HTTP/1.1\r\nHost: shop.tunnels.example\r\n\r\n";
+        using (var before = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort))
+        {
+            await TunnelRig.ShouldEchoAsync(before, Shop);
+        }
+
+        registry.IsAway = true;
+        using var visitor = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
+        await TunnelRig.ShouldEchoAsync(visitor, Shop);
+        // Nobody can say that there is no such tunnel.
+        using var unknown = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
+        await TunnelRig.SendAsync(unknown, "GET / HTTP/1.1\r\nHost: other.tunnels.example\r\n\r\n");
+        (await TunnelRig.ReadAsync(unknown, 12)).ShouldBe("HTTP/1.1 503");
+        registry.IsAway = false;
+        using var nobody = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
+        await TunnelRig.SendAsync(nobody, "GET / HTTP/1.1\r\nHost: other.tunnels.example\r\n\r\n");
+        (await TunnelRig.ReadAsync(nobody, 12)).ShouldBe("HTTP/1.1 404");
     }
 
     [Fact]
