@@ -60,6 +60,7 @@ chaos: build ## 1,000 tunnels over four gateways while gateways and Redis are ki
 
 .PHONY: e2e
 e2e: build ## End-to-end tests on the cluster of KUBECONFIG
+	@.ci/install tests
 	@.ci/test e2e
 
 .PHONY: bench
