@@ -15,6 +15,9 @@ internal sealed class LogSink : IAsyncDisposable
     /// <summary>Lines that wait at most.</summary>
     public const int Capacity = 16 * 1024;
 
+    /// <summary>For so long what waits is written out at the end: whoever reads no more must not keep the process.</summary>
+    private static readonly TimeSpan LastWrite = TimeSpan.FromSeconds(2);
+
     // Lines are gathered to this, so that a burst costs few writes.
     private const int FlushBytes = 32 * 1024;
 
@@ -29,16 +32,19 @@ internal sealed class LogSink : IAsyncDisposable
     private readonly Channel<Item> _items = Channel.CreateUnbounded<Item>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Task _writing;
     private readonly int _capacity;
+    private readonly TimeProvider _time;
     private int _waiting;
     private long _dropped;
 
     /// <summary>Starts the writer.</summary>
     /// <param name="output">Not closed by this.</param>
     /// <param name="capacity">Lines that wait at most.</param>
-    public LogSink(Stream output, int capacity = Capacity)
+    /// <param name="time">The clock; null: the system's.</param>
+    public LogSink(Stream output, int capacity = Capacity, TimeProvider? time = null)
     {
         _output = output;
         _capacity = capacity;
+        _time = time ?? TimeProvider.System;
         _writing = WriteAsync();
     }
 
@@ -52,11 +58,18 @@ internal sealed class LogSink : IAsyncDisposable
     /// <param name="count">How many they are.</param>
     public void TryWrite(ReadOnlyMemory<byte> lines, int count) => TryAdd(new Item(null, lines, count));
 
-    /// <summary>Writes out what waits.</summary>
+    /// <summary>Writes out what waits, for two seconds at most.</summary>
     public async ValueTask DisposeAsync()
     {
         _items.Writer.TryComplete();
-        await _writing;
+        try
+        {
+            await _writing.WaitAsync(LastWrite, _time);
+        }
+        catch (TimeoutException)
+        {
+            // A pipe that is full and that nobody reads: what is in it is all that there will be.
+        }
     }
 
     private void TryAdd(Item item)
@@ -71,7 +84,8 @@ internal sealed class LogSink : IAsyncDisposable
     private async Task WriteAsync()
     {
         var buffer = new ArrayBufferWriter<byte>(FlushBytes * 2);
-        await using var json = new Utf8JsonWriter(buffer, Options);
+        var line = new ArrayBufferWriter<byte>(1024);
+        await using var json = new Utf8JsonWriter(line, Options);
         var broken = false;
         while (await _items.Reader.WaitToReadAsync())
         {
@@ -82,9 +96,13 @@ internal sealed class LogSink : IAsyncDisposable
                 {
                     buffer.Write(item.Lines.Span);
                 }
+                else if (TryFormat(json, line, item.Entry))
+                {
+                    buffer.Write(line.WrittenSpan);
+                }
                 else
                 {
-                    AppendLine(json, buffer, item.Entry);
+                    Interlocked.Increment(ref _dropped);
                 }
             }
 
@@ -103,6 +121,23 @@ internal sealed class LogSink : IAsyncDisposable
             }
 
             buffer.ResetWrittenCount();
+        }
+    }
+
+    /// <summary>False: it cannot be written, and is left out, so that those after it are not.</summary>
+    private static bool TryFormat(Utf8JsonWriter json, ArrayBufferWriter<byte> line, ILogEntry entry)
+    {
+        line.ResetWrittenCount();
+        try
+        {
+            AppendLine(json, line, entry);
+            return true;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // A number that JSON does not have, a list that changed while it was written.
+            json.Reset();
+            return false;
         }
     }
 

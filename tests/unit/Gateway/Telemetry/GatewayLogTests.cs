@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Mooring.Gateway.Telemetry;
+using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Telemetry;
 
@@ -84,6 +85,38 @@ public sealed class GatewayLogTests
 
         await sink.DisposeAsync();
         log.Dropped.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Sink_EntryThatCannotBeWritten_IsLeftOutAlone()
+    {
+        using var output = new MemoryStream();
+        var sink = new LogSink(output);
+        var log = new GatewayLog(sink, new AccessLogMode(1), TimeProvider.System);
+        log.Event("before");
+        log.Event("broken", ("text", new string('x', 5000)), ("ratio", double.NaN));
+        log.Event("after");
+        await sink.DisposeAsync();
+
+        var lines = Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        lines.Select(line => JsonDocument.Parse(line).RootElement.GetProperty("event").GetString()).ShouldBe(["before", "after"]);
+        log.Dropped.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Sink_OutputThatNobodyReads_DoesNotKeepTheProcess()
+    {
+        using var blocked = new BlockedStream();
+        var time = new ManualTime();
+        var sink = new LogSink(blocked, time: time);
+        new GatewayLog(sink, new AccessLogMode(1), TimeProvider.System).Event("first");
+        await blocked.Entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
+
+        var ending = sink.DisposeAsync().AsTask();
+        ending.IsCompleted.ShouldBeFalse();
+        time.Advance(TimeSpan.FromSeconds(2));
+        await ending.WaitAsync(TimeSpan.FromSeconds(30));
+        blocked.Release.SetResult();
     }
 
     [Theory]
