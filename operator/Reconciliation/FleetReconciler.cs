@@ -58,7 +58,12 @@ internal sealed class FleetReconciler(
     private FleetObservation Gather(ConnectionFleet entity)
     {
         using var phase = ReconcilePhase.Begin("gather");
-        return gatherer.Gather(statuses.WithNewestStatus(entity));
+        var observed = gatherer.Gather(statuses.WithNewestStatus(entity));
+        return observed with
+        {
+            Seen = applier.WithNewest(observed.Seen),
+            Input = observed.Input is { } input ? applier.WithNewest(input) : null,
+        };
     }
 
     private async Task<FleetPlan> PlanAsync(FleetInput input, CancellationToken cancellation)

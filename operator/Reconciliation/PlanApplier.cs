@@ -65,6 +65,21 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         return pass.Report();
     }
 
+    /// <summary>What was seen, with the Deployments as the API server answered to the last apply where the caches do not show that yet.</summary>
+    /// <remarks>A plan made from what was there before would ask for as many again as have just been asked away.</remarks>
+    public FleetInput WithNewest(FleetInput input) =>
+        _memories.TryGetValue(ObjectKey.Of(input.Fleet), out var memory)
+            ? input with
+            {
+                Deployments =
+                [
+                    .. input.Deployments.Select(one =>
+                        (Deployment)memory.Newest(ClusterResources.Deployments.Kind, ObjectKey.Of(one), one)
+                    ),
+                ],
+            }
+            : input;
+
     private async Task ApplyObjectAsync(Pass pass, IKubernetesObject desired, CancellationToken cancellation)
     {
         var kind =
