@@ -147,6 +147,8 @@ internal sealed partial class TunnelService
                 {
                     await ListAsync(registry);
                     owner = Volatile.Read(ref _byNumber).Values.FirstOrDefault(gateway => gateway.Name == ownership.Gateway.Name);
+                    // It may be on its way: somebody has it.
+                    isKnown = owner is not null;
                 }
             }
 

@@ -189,18 +189,7 @@ public sealed class FleetTunnelTests
         await using var fleet = await FleetRig.StartAsync(
             2,
             tunnel: tunnel => tunnel with { Domain = "tunnels.example" },
-            config: config =>
-                config with
-                {
-                    Listeners =
-                    [
-                        .. config.Listeners,
-                        TunnelRig.Visitors(config) with
-                        {
-                            Tunnel = new TunnelListenerConfig { VisitorsOf = "bore", VisitorTimeout = TimeSpan.FromSeconds(1) },
-                        },
-                    ],
-                }
+            config: WithImpatientVisitors
         );
         var registry = new Registry.AbsentRegistry(fleet.Registry);
         fleet[1].Engine.Tunnels.Source = () => fleet[1].View(registry);
@@ -226,6 +215,35 @@ public sealed class FleetTunnelTests
         using var nobody = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
         await TunnelRig.SendAsync(nobody, "GET / HTTP/1.1\r\nHost: other.tunnels.example\r\n\r\n");
         (await TunnelRig.ReadAsync(nobody, 12)).ShouldBe("HTTP/1.1 404");
+    }
+
+    [Fact]
+    public async Task Name_OfAGatewayThatCannotBeReachedYet_IsNotSaidToBeNobodys()
+    {
+        await using var fleet = await FleetRig.StartAsync(
+            1,
+            tunnel: tunnel => tunnel with { Domain = "tunnels.example" },
+            config: WithImpatientVisitors
+        );
+        // It does not listen for others yet.
+        var starting = new GatewayRecord
+        {
+            Name = "starting",
+            State = GatewayState.Serving,
+            Capacity = 1,
+        };
+        var registered = await fleet.Registry.RegisterAsync(starting, FleetGateway.Ttl, replace: true);
+        var claimed = await fleet.Registry.ClaimAsync(
+            new OwnedThing(OwnedKind.Tunnel, "name:shop.tunnels.example"),
+            new GatewayId("starting", registered.Generation),
+            "",
+            FleetGateway.Ttl,
+            force: false
+        );
+        claimed.Result.ShouldBe(ClaimResult.Owned);
+        using var visitor = await TunnelRig.VisitAsync(fleet[0].Rig.VisitorsPort);
+        await TunnelRig.SendAsync(visitor, "GET / HTTP/1.1\r\nHost: shop.tunnels.example\r\n\r\n");
+        (await TunnelRig.ReadAsync(visitor, 12)).ShouldBe("HTTP/1.1 503");
     }
 
     [Fact]
@@ -345,6 +363,19 @@ public sealed class FleetTunnelTests
             .ShouldBe([TunnelState.Connected, TunnelState.Detached, TunnelState.TimedOut]);
         await rig.NothingLeftAsync();
     }
+
+    private static GatewayConfig WithImpatientVisitors(GatewayConfig config) =>
+        config with
+        {
+            Listeners =
+            [
+                .. config.Listeners,
+                TunnelRig.Visitors(config) with
+                {
+                    Tunnel = new TunnelListenerConfig { VisitorsOf = config.Listeners[0].Name, VisitorTimeout = TimeSpan.FromSeconds(1) },
+                },
+            ],
+        };
 
     internal static async Task EchoDatagramsAsync(Socket socket)
     {
