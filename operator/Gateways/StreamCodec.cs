@@ -165,6 +165,8 @@ internal static class StreamCodec
         CheckTunnels(report.Tunnels);
         Text(report.Registry?.Problem ?? "", MaxText, "registry.problem");
         NotNegative(report.Registry?.FleetShare ?? 0, "registry.fleetShare");
+        // A problem may name a long path: the message's own bound is theirs.
+        List(report.Problems, MaxErrors, "problems", static (problem, path) => Text(problem, StreamLimits.MaxMessageBytes, path));
         if (!(report.ClosesPerSecond is >= 0 and <= 1_000_000))
         {
             throw new JsonException("$.closesPerSecond: not 0 to 1000000");

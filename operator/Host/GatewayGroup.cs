@@ -216,9 +216,17 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                 Mark = slot.Mark,
                 Hold = slot.Hold,
                 Load = GatewayObserver.LoadOf(Find(view, slot)),
-                UnheardSince = slot.Since,
+                UnheardSince = UnheardSince(view, slot),
             }),
         ];
+
+    /// <summary>A stream that is away for a moment in the middle of a long drain is no reason to end what it has.</summary>
+    private DateTimeOffset UnheardSince(FleetView view, ChildSlot slot)
+    {
+        var gone = view.Departed.FirstOrDefault(one => one.Name == slot.Name)?.At;
+        var since = GatewayObserver.UnheardSince(gone, Find(view, slot), slot.Since, host.Time.GetUtcNow());
+        return since > slot.Since ? since : slot.Since;
+    }
 
     private static GatewayView? Find(FleetView view, ChildSlot slot) =>
         view.Gateways.FirstOrDefault(gateway => gateway.Name == slot.Name && gateway.Hello.ProcessId == slot.Process?.Id);

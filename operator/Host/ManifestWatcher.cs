@@ -106,9 +106,9 @@ internal sealed class ManifestWatcher : IAsyncDisposable
             file = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
             return (file.LastWriteTimeUtc, file.Length);
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // An editor has it away for a moment.
+            // An editor has it away for a moment, or its folder is nobody's to read.
             return (default, -1);
         }
     }

@@ -55,12 +55,22 @@ internal static class GatewayObserver
                 }),
         ];
 
-        // One whose stream is back has its first report on its way: that it was not heard for long before that says nothing.
         DateTimeOffset UnheardSince(string name) =>
-            departed.TryGetValue(name, out var gone) ? gone
-            : views.GetValueOrDefault(name)?.ConnectedAt is { } came && came <= input.Now ? came
-            : input.ListeningSince;
+            GatewayObserver.UnheardSince(
+                departed.TryGetValue(name, out var gone) ? gone : null,
+                views.GetValueOrDefault(name),
+                input.ListeningSince,
+                input.Now
+            );
     }
+
+    /// <summary>Since when nothing was heard of a gateway that says nothing at present. One whose stream is back has its first report on its way: that it was not heard for long before that says nothing.</summary>
+    /// <param name="gone">When its stream ended; null: it has one, or never had.</param>
+    /// <param name="view">Its stream; null: it has none.</param>
+    /// <param name="since">Since when it could have been heard.</param>
+    /// <param name="now">The time.</param>
+    internal static DateTimeOffset UnheardSince(DateTimeOffset? gone, GatewayView? view, DateTimeOffset since, DateTimeOffset now) =>
+        gone ?? (view?.ConnectedAt is { } came && came <= now ? came : since);
 
     public static SequencePace Pace(GatewaySpec gateway) =>
         new()

@@ -38,6 +38,9 @@ public static class DrainAnnotations
             )
             : null;
 
+    /// <summary>A time so far off that nothing can be added to it was written by hand.</summary>
+    private static readonly DateTimeOffset Latest = new(9000, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
     private static string? Text(DateTimeOffset? moment) =>
         moment?.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 
@@ -48,6 +51,7 @@ public static class DrainAnnotations
             DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
             out var time
         )
+        && time < Latest
             ? time
             : null;
 }

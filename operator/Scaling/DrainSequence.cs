@@ -157,6 +157,14 @@ public static class DrainSequence
                 {
                     mark = mark with { DrainStartedAt = Whole(_input.Now), Deadline = Whole(_input.Now + _input.Pace.Deadline) };
                 }
+                else if (mark is { DrainStartedAt: { } began, Deadline: null })
+                {
+                    // Taken away by hand: without one it would drain for ever.
+                    mark = mark with
+                    {
+                        Deadline = Whole(began + _input.Pace.Deadline),
+                    };
+                }
 
                 _marks[gateway.Name] = IsDone(gateway, mark) ? mark with { Drained = true } : mark;
             }

@@ -39,9 +39,10 @@ internal static class FreePorts
     /// <summary>Whether something accepts connections there.</summary>
     public static async Task<bool> AcceptsAsync(int port, CancellationToken cancellation)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try
         {
+            // In here, since there may be no descriptor left.
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, port), cancellation);
 
             // The kernel may choose the very port as the source, and the socket then talks to itself.

@@ -257,6 +257,8 @@ public sealed class StreamTests
     [InlineData("""{"type":"report","state":"Serving","connections":-1,"capacity":1}""", "$.connections: negative")]
     [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"listeners":[null]}""", "$.listeners[0]: null")]
     [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"backends":null}""", "$.backends: null")]
+    [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"problems":null}""", "$.problems: null")]
+    [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"problems":["a",null]}""", "$.problems[1]: null")]
     [InlineData(
         """{"type":"report","state":"Serving","connections":1,"capacity":1,"cpuSeconds":1e999}""",
         "$.cpuSeconds: not a finite number"

@@ -1,5 +1,6 @@
 using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Scaling;
@@ -56,6 +57,61 @@ public sealed class GatewayObserverTests
                 )
             )
             .ShouldBe(drained);
+
+    /// <summary>Annotations are for anybody who may edit pods.</summary>
+    [Theory]
+    [InlineData("9999-12-31T23:59:59Z")]
+    [InlineData("never")]
+    [InlineData("")]
+    public void Gateways_DeadlineIsEditedByHand_IsSetAnew(string deadline)
+    {
+        var input = Draining(
+            new FleetView
+            {
+                Fleet = "shop/small",
+                Gateways = [],
+                Departed = [new DepartedGateway("g-0", Now, null)],
+            }
+        );
+        input.Pods[0].Metadata.Annotations = new Dictionary<string, string>(input.Pods[0].Metadata.Annotations!)
+        {
+            [DrainAnnotations.Deadline] = deadline,
+        };
+
+        var mark = DrainSequence.Decide(GatewayObserver.Observe(input, "new")).Marks.ShouldHaveSingleItem().After.ShouldNotBeNull();
+        mark.Deadline.ShouldBe(Now.AddMinutes(-1) + FleetDefaults.DrainDeadline);
+        mark.Drained.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void UnheardSince_SaysTheLatestWord()
+    {
+        var (began, gone) = (Now.AddMinutes(-5), Now.AddSeconds(-3));
+
+        GatewayObserver.UnheardSince(gone, null, began, Now).ShouldBe(gone);
+        GatewayObserver.UnheardSince(null, Speaking("g-0") with { ConnectedAt = gone }, began, Now).ShouldBe(gone);
+        GatewayObserver.UnheardSince(null, Speaking("g-0") with { ConnectedAt = Now.AddHours(1) }, began, Now).ShouldBe(began);
+        GatewayObserver.UnheardSince(null, null, began, Now).ShouldBe(began);
+    }
+
+    private static GatewayView Speaking(string name) =>
+        new()
+        {
+            Hello = new HelloMessage
+            {
+                Fleet = "shop/small",
+                Gateway = name,
+                Version = "1",
+            },
+            ConnectedAt = Now.AddMinutes(-10),
+            SeenAt = Now,
+            Report = new ReportMessage
+            {
+                State = GatewayState.Serving,
+                Connections = 5,
+                Capacity = 100,
+            },
+        };
 
     private static bool IsDrained(FleetInput input) =>
         DrainSequence
