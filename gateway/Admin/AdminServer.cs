@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Mooring.Contracts;
+using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Admin;
@@ -16,7 +17,7 @@ internal sealed class AdminServer : IAsyncDisposable
     /// <summary>Where it listens.</summary>
     public Uri Address => new(_app.Urls.First());
 
-    /// <summary>Binds and serves.</summary>
+    /// <summary>Binds and serves; at 0.0.0.0 and at [::] IPv4 and IPv6, or IPv4 alone where the host has no IPv6.</summary>
     /// <exception cref="IOException">The address is taken or not this machine's.</exception>
     public static async Task<AdminServer> StartAsync(IPEndPoint endPoint, IGatewayView view, CancellationToken cancellation)
     {
@@ -27,9 +28,19 @@ internal sealed class AdminServer : IAsyncDisposable
             .ConfigureKestrel(kestrel =>
             {
                 kestrel.AddServerHeader = false;
-                kestrel.Limits.MaxConcurrentConnections = MaxConnections;
+                // Of those that are about to end some may still be there.
+                kestrel.Limits.MaxConcurrentConnections = 4 * MaxConnections;
                 kestrel.Limits.MaxRequestBodySize = 0;
-                kestrel.Listen(endPoint);
+                var newest = new NewestConnections(MaxConnections);
+                // The kubelet probes at the pod's first address, which in a cluster of IPv6 is not one of 0.0.0.0.
+                if (endPoint.Address.Equals(IPAddress.Any) || endPoint.Address.Equals(IPAddress.IPv6Any))
+                {
+                    kestrel.ListenAnyIP(endPoint.Port, listen => listen.Use(newest.Around));
+                }
+                else
+                {
+                    kestrel.Listen(endPoint, listen => listen.Use(newest.Around));
+                }
             });
         var app = builder.Build();
         app.UseRouting();
@@ -98,7 +109,7 @@ internal sealed class AdminServer : IAsyncDisposable
         );
     }
 
-    /// <summary>The config has no secrets: those are files that it names.</summary>
+    /// <summary>The hash is that of the whole config; the only secret that is in it, and no file that it names, is left out.</summary>
     private static async Task WriteConfigAsync(HttpContext context, IGatewayView view)
     {
         if (view.Config is not { } config)
@@ -113,12 +124,29 @@ internal sealed class AdminServer : IAsyncDisposable
             json.WriteStartObject();
             json.WriteString("hash", ContractsJson.Hash(config));
             json.WritePropertyName("config");
-            JsonSerializer.Serialize(json, config, ContractsJson.Default.GatewayConfig);
+            JsonSerializer.Serialize(json, WithoutKeys(config), ContractsJson.Default.GatewayConfig);
             json.WriteEndObject();
         }
 
         await WriteAsync(context, 200, "application/json", body.ToArray());
     }
+
+    /// <summary>Who reads here is asked for nothing, and who has the key can sign cookies.</summary>
+    private static GatewayConfig WithoutKeys(GatewayConfig config) =>
+        config with
+        {
+            Listeners =
+            [
+                .. config.Listeners.Select(static listener =>
+                    listener.WebSocket is { Affinity: { Key: not null } affinity } socket
+                        ? listener with
+                        {
+                            WebSocket = socket with { Affinity = affinity with { Key = "(not shown)" } },
+                        }
+                        : listener
+                ),
+            ],
+        };
 
     /// <summary>As the load reports have them.</summary>
     private static async Task WriteBackendsAsync(HttpContext context, IGatewayView view)

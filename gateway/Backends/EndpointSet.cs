@@ -201,12 +201,12 @@ internal sealed class Rotation(long start)
     public long Visits = start;
 }
 
-/// <summary>Up to two endpoints that a connection must not be given again, the last ones that failed; -1: none.</summary>
-internal readonly record struct Tried(int First, int Second)
+/// <summary>Endpoints that a connection must not be given again, since they failed, the last one first: as many as there are retries; -1: none.</summary>
+internal readonly record struct Tried(int First, int Second, int Third = -1, int Fourth = -1)
 {
     public static readonly Tried None = new(-1, -1);
 
-    public bool Contains(int index) => index == First || index == Second;
+    public bool Contains(int index) => index == First || index == Second || index == Third || index == Fourth;
 
-    public Tried With(int index) => new(index, First);
+    public Tried With(int index) => new(index, First, Second, Third);
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Mooring.Contracts.Processes;
 using Mooring.Gateway.WebSockets.Deflate;
@@ -120,13 +121,34 @@ internal static class EchoCommand
             return 2;
         }
 
+        try
+        {
+            return await ServeAsync(kind, new IPEndPoint(address, number), reactor ?? new ReactorOptions(), output, error, cancellation);
+        }
+        catch (SocketException taken)
+        {
+            await error.WriteLineAsync($"cannot listen on {new IPEndPoint(address, number)}: {taken.Message}");
+            return 2;
+        }
+    }
+
+    /// <exception cref="SocketException">The address is taken or not this machine's.</exception>
+    private static async Task<int> ServeAsync(
+        EchoKind kind,
+        IPEndPoint endPoint,
+        ReactorOptions reactor,
+        TextWriter output,
+        TextWriter error,
+        CancellationToken cancellation
+    )
+    {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, stop));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, stop));
         EarlySignals.HandOver();
         if (kind == EchoKind.Udp)
         {
-            using var datagrams = new UdpEcho(new IPEndPoint(address, number));
+            using var datagrams = new UdpEcho(endPoint);
             await output.WriteLineAsync($"listening on {datagrams.EndPoint} (UDP echo)");
             await output.FlushAsync(CancellationToken.None);
             await datagrams.RunAsync(stop.Token);
@@ -135,11 +157,11 @@ internal static class EchoCommand
 
         if (kind == EchoKind.Reactor)
         {
-            return await ReactorEcho.RunAsync(new IPEndPoint(address, number), reactor ?? new ReactorOptions(), output, error, stop.Token);
+            return await ReactorEcho.RunAsync(endPoint, reactor, output, error, stop.Token);
         }
 
         var webSocket = kind == EchoKind.WebSocket;
-        using var server = new EchoServer(new IPEndPoint(address, number), webSocket ? WebSocketEcho.RunAsync : TcpEcho.RunAsync);
+        using var server = new EchoServer(endPoint, webSocket ? WebSocketEcho.RunAsync : TcpEcho.RunAsync);
         await output.WriteLineAsync($"listening on {server.EndPoint} ({(webSocket ? "WebSocket" : "TCP")} echo)");
         await output.FlushAsync(CancellationToken.None);
         await server.RunAsync(Grace, stop.Token);

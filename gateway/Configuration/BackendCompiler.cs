@@ -1,5 +1,5 @@
-using System.Net;
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Text;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Configuration;
@@ -60,47 +60,9 @@ internal static class BackendCompiler
 
     private static TimeSpan Shortest(TimeSpan one, TimeSpan? other) => other is { } value && value < one ? value : one;
 
-    /// <summary>Splits <c>host:port</c>; an IPv6 host is in brackets. Null, and why not, on any other form.</summary>
-    public static StaticAddress? ParseAddress(string text, int weight, out string? error)
-    {
-        error = null;
-        var colon = text.LastIndexOf(':');
-        if (
-            colon <= 0
-            || !int.TryParse(text.AsSpan(colon + 1), System.Globalization.NumberStyles.None, null, out var port)
-            || port is < 1 or > 65_535
-        )
-        {
-            error = $"'{text}' is not host:port";
-            return null;
-        }
-
-        var host = text[..colon];
-        if (host is ['[', .. var inner, ']'])
-        {
-            if (!IPAddress.TryParse(inner, out var v6) || v6.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6)
-            {
-                error = $"'{inner}' is not an IPv6 address";
-                return null;
-            }
-
-            return new StaticAddress(text, inner, port, weight);
-        }
-
-        if (host.Contains(':', StringComparison.Ordinal))
-        {
-            error = $"'{text}': an IPv6 address must be in brackets";
-            return null;
-        }
-
-        if (Uri.CheckHostName(host) is UriHostNameType.Unknown)
-        {
-            error = $"'{host}' is not a host name";
-            return null;
-        }
-
-        return new StaticAddress(text, host, port, weight);
-    }
+    /// <summary>As <see cref="HostPort.TryParse"/>; null, and why not, on any other form.</summary>
+    public static StaticAddress? ParseAddress(string text, int weight, out string? error) =>
+        HostPort.TryParse(text, out var host, out var port, out error) ? new StaticAddress(text, host, port, weight) : null;
 
     private static IReadOnlyList<StaticAddress> CompileSource(string path, BackendConfig backend, ErrorList errors)
     {

@@ -23,6 +23,7 @@ internal static class ConfigCompiler
         {
             errors.NoNulls($"listeners[{i}].webSocket.routes", config.Listeners[i]?.WebSocket?.Routes ?? []);
             errors.NoNulls($"listeners[{i}].tls.certificates", config.Listeners[i]?.Tls?.Certificates ?? []);
+            errors.NoNulls($"listeners[{i}].tls.routes", config.Listeners[i]?.Tls?.Routes ?? []);
         }
 
         for (var i = 0; i < config.Backends.Count; i++)

@@ -138,18 +138,12 @@ internal static class TlsCompiler
 
     private static void CheckRoute(
         string path,
-        ServerNameRouteConfig? route,
+        ServerNameRouteConfig route,
         HashSet<string> backends,
         HashSet<string> taken,
         ErrorList errors
     )
     {
-        if (route is null)
-        {
-            errors.Add(path, "is null");
-            return;
-        }
-
         if (!backends.Contains(route.Backend))
         {
             errors.Add($"{path}.backend", $"there is no backend '{route.Backend}'");

@@ -45,6 +45,33 @@ public sealed partial class ContractsJson : JsonSerializerContext
 
     /// <summary>Parses a config file.</summary>
     /// <exception cref="JsonException">Not JSON, an unknown member, or a value of the wrong form; the message has path and byte position.</exception>
-    public static GatewayConfig ParseConfig(ReadOnlySpan<byte> json) =>
-        JsonSerializer.Deserialize(json, Strict.GatewayConfig) ?? throw new JsonException("the config is null");
+    public static GatewayConfig ParseConfig(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, Strict.GatewayConfig) ?? throw new JsonException("the config is null");
+        }
+        catch (JsonException error) when (error.Path is { } path)
+        {
+            throw new JsonException(Describe(error, path), path, error.LineNumber, error.BytePositionInLine, error);
+        }
+    }
+
+    /// <summary>The serializer's own words name types of this program, and not always the place.</summary>
+    private static string Describe(JsonException error, string path)
+    {
+        const string Missing = "missing required properties including: ";
+        var text = error.Message;
+        var place = text.IndexOf(" Path: $", StringComparison.Ordinal);
+        var missing = text.IndexOf(Missing, StringComparison.Ordinal);
+        var what =
+            text.Contains("could not be mapped to any", StringComparison.Ordinal) ? "there is no such field"
+            : missing >= 0 ? $"must have {text[(missing + Missing.Length)..].TrimEnd('.').Replace("'", "", StringComparison.Ordinal)}"
+            : text.Contains("could not be converted to", StringComparison.Ordinal) ? "has a value of the wrong form"
+            : text.Contains("doesn't allow", StringComparison.Ordinal) ? "must not be null"
+            : place >= 0 ? text[..place].TrimEnd('.')
+            : text;
+        var field = path.Length > 2 ? path[2..] : "the config";
+        return $"{field}: {what} (line {error.LineNumber + 1}, byte {error.BytePositionInLine})";
+    }
 }

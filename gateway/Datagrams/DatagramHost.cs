@@ -1,6 +1,8 @@
 using System.Net;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Datagrams;
 
@@ -13,17 +15,20 @@ internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loop
 {
     private readonly Dictionary<int, List<DatagramSocket>> _ports = [];
     private readonly List<DatagramSocket> _released = [];
+
+    /// <summary>By port: what the kernel dropped of sockets that were held once, or a total would fall when one is given away.</summary>
+    private readonly Dictionary<int, long> _dropsOfReleased = [];
     private readonly Lock _gate = new();
 
     /// <summary>The sockets of a port; none while none was handed over yet.</summary>
     public IReadOnlyList<DatagramSocket> this[int port] => _ports.TryGetValue(port, out var sockets) ? sockets : [];
 
-    /// <summary>Datagrams that the kernel dropped for want of room, of the sockets that are held now. Thread-safe.</summary>
+    /// <summary>Datagrams that the kernel dropped for want of room, of a port's sockets while they were held here. Thread-safe.</summary>
     public long ReceiveDrops(int port)
     {
         lock (_gate)
         {
-            return this[port].Sum(socket => socket.ReceiveDrops);
+            return _dropsOfReleased.GetValueOrDefault(port) + this[port].Sum(socket => socket.ReceiveDrops);
         }
     }
 
@@ -59,13 +64,24 @@ internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loop
         }
     }
 
-    /// <summary>Takes sockets of a predecessor as if they had been bound here: as many as it had, or clients would change hands.</summary>
-    public void Inherit(IReadOnlyCollection<int> descriptors)
+    /// <summary>
+    /// Takes sockets of a predecessor as if they had been bound here, those of another address aside: as many as it had, or clients would change hands.
+    /// Returns how many.
+    /// </summary>
+    public int Inherit(IReadOnlyCollection<int> descriptors)
     {
+        var count = 0;
         lock (_gate)
         {
             foreach (var descriptor in descriptors)
             {
+                if (!ListenSocket.IsAt(descriptor, address))
+                {
+                    _ = Libc.Close(descriptor);
+                    continue;
+                }
+
+                count++;
                 var socket = DatagramSocket.Adopt(descriptor, support.Coalescing, shared: false);
                 if (!_ports.TryGetValue(socket.Port, out var sockets))
                 {
@@ -76,6 +92,8 @@ internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loop
                 sockets.Add(socket);
             }
         }
+
+        return count;
     }
 
     /// <summary>Opens what the listeners need and is not open. All or nothing: on any error what was opened is closed again.</summary>
@@ -165,6 +183,11 @@ internal sealed class DatagramHost(IPAddress address, bool bindsItself, int loop
         if (sockets.Count == 0)
         {
             _ports.Remove(socket.Port);
+        }
+
+        if (socket.ReceiveDrops is > 0 and var drops)
+        {
+            _dropsOfReleased[socket.Port] = _dropsOfReleased.GetValueOrDefault(socket.Port) + drops;
         }
 
         _released.Add(socket);

@@ -14,6 +14,8 @@ internal sealed unsafe class DatagramSocket
     /// <summary>As much as the kernel gives (net.core.rmem_max, wmem_max): a burst waits here while the loop is busy.</summary>
     private const int BufferBytes = 4 * 1024 * 1024;
 
+    private readonly uint _dropsBefore;
+
     private DatagramSocket(int descriptor, bool adopted, bool coalesces)
     {
         Descriptor = descriptor;
@@ -31,6 +33,7 @@ internal sealed unsafe class DatagramSocket
         Libc.SetOption(descriptor, SocketLevel.Socket, SocketOption.ReceiveBuffer, BufferBytes);
         Libc.SetOption(descriptor, SocketLevel.Socket, SocketOption.SendBuffer, BufferBytes);
         Prepare(descriptor, Family, Wildcard, coalesces);
+        _dropsBefore = ReadDrops();
     }
 
     public int Descriptor { get; }
@@ -53,19 +56,10 @@ internal sealed unsafe class DatagramSocket
     /// <summary>Number of the loop that it belongs to for good.</summary>
     public int Loop { get; set; }
 
-    /// <summary>Datagrams that the kernel dropped because the receive buffer was full (SO_MEMINFO). 0 where it cannot tell. For any thread.</summary>
-    public long ReceiveDrops
-    {
-        get
-        {
-            var info = stackalloc uint[16];
-            uint length = 16 * sizeof(uint);
-            return
-                Libc.GetSocketOption(Descriptor, SocketLevel.Socket, UdpOption.MemoryInfo, info, &length) == 0 && length >= 9 * sizeof(uint)
-                ? info[8]
-                : 0;
-        }
-    }
+    /// <summary>
+    /// Datagrams that the kernel dropped because the receive buffer was full, since this process has the socket. 0 where it cannot tell. For any thread.
+    /// </summary>
+    public long ReceiveDrops => ReadDrops() - _dropsBefore;
 
     /// <summary>Binds as many sockets to one port.</summary>
     /// <param name="address">IPv6Any takes IPv4 as well, and falls back to IPv4 alone where the host has no IPv6.</param>
@@ -142,6 +136,16 @@ internal sealed unsafe class DatagramSocket
     }
 
     public void Close() => _ = Libc.Close(Descriptor);
+
+    /// <summary>SO_MEMINFO: since the socket was made, whoever had it. Wraps around.</summary>
+    private uint ReadDrops()
+    {
+        var info = stackalloc uint[16];
+        uint length = 16 * sizeof(uint);
+        return Libc.GetSocketOption(Descriptor, SocketLevel.Socket, UdpOption.MemoryInfo, info, &length) == 0 && length >= 9 * sizeof(uint)
+            ? info[8]
+            : 0;
+    }
 
     /// <summary>The port is in use, but only by sockets of single flows, of a listener that was removed a while ago.</summary>
     private static bool BindBesidePins(int socket, KernelAddress* target, int port)

@@ -17,6 +17,9 @@ internal sealed unsafe partial class FlowOpener
 
     private bool _exhausted;
 
+    /// <summary>And it was a local port that was wanting.</summary>
+    private bool _portless;
+
     /// <summary>Moves a flow whose endpoint is gone to another one. False: there is none, and the flow is closed.</summary>
     /// <remarks>The endpoint's passive health is told. What the client sends from here on goes to the other.</remarks>
     public bool Reopen(int handle)
@@ -84,7 +87,7 @@ internal sealed unsafe partial class FlowOpener
     /// <param name="lost">Where the flow is, and which will not do; null: none.</param>
     private bool Connect(int handle, Flow* flow, BackendState backend, EndpointState? lost = null)
     {
-        _exhausted = false;
+        (_exhausted, _portless) = (false, false);
         var attempts = Math.Min(backend.Config.Features.Retry.Attempts, MaxAttempts);
         while (flow->Failures < attempts && !_exhausted)
         {
@@ -147,7 +150,9 @@ internal sealed unsafe partial class FlowOpener
         if (Libc.Connect(socket, &address, address.Length) < 0)
         {
             var error = Libc.LastError;
-            _exhausted = error is Errno.EAGAIN or Errno.EADDRNOTAVAIL or Errno.ENOBUFS or Errno.ENOMEM;
+            // EAGAIN: inet_autobind of net/ipv4/af_inet.c found none.
+            _portless = error is Errno.EADDRNOTAVAIL or Errno.EAGAIN;
+            _exhausted = _portless || error is Errno.ENOBUFS or Errno.ENOMEM;
             if (!_exhausted)
             {
                 endpoint.ConnectFailed(loop.Now);

@@ -56,7 +56,7 @@ internal sealed unsafe partial class FlowOpener(RelayLoop loop, DatagramLoop own
         if (!Connect(handle, flow, setup!.Backend!))
         {
             listener.CountRefusal(
-                _exhausted ? RefusalReason.Resources
+                _exhausted ? (_portless ? RefusalReason.LocalPorts : RefusalReason.Resources)
                 : flow->FirstTried >= 0 ? RefusalReason.ConnectFailed
                 : setup.Backend!.WhyNone(loop.Now)
             );

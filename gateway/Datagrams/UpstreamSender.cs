@@ -117,7 +117,7 @@ internal sealed unsafe class UpstreamSender : IDisposable
 
     private bool SendOne(int handle, Flow* flow, byte* data, int length)
     {
-        while (true)
+        for (var again = false; ; )
         {
             if (flow->Upstream >= 0 && Libc.Send(flow->Upstream, data, (nuint)length, SocketFlag.NoSignal) >= 0)
             {
@@ -125,6 +125,13 @@ internal sealed unsafe class UpstreamSender : IDisposable
             }
 
             var reason = flow->Upstream < 0 ? DropReason.Unreachable : DropReasons.OfSend(Libc.LastError);
+            if (reason == DropReason.TooLarge && !again)
+            {
+                // It may be told of a datagram before (ICMP: fragmentation needed), and not of this one, which the kernel would cut by what it knows now.
+                again = true;
+                continue;
+            }
+
             if (reason != DropReason.Unreachable)
             {
                 _owner.Count(flow->Listener, reason, 1);

@@ -35,14 +35,19 @@ internal static unsafe class Arrivals
         upstream->Peer = descriptor;
         upstream->Endpoint = arrival.Endpoint.Index;
         upstream->Backend = arrival.Endpoint.BackendIndex;
-        upstream->FirstTried = upstream->SecondTried = -1;
+        upstream->FirstTried = upstream->SecondTried = upstream->ThirdTried = upstream->FourthTried = -1;
         upstream->NoDelay = record.NoDelay;
         var pipes = arrival.Descriptors.AsSpan(2);
         pipes = pipes[Fill(loop, client, record.Client, pipes)..];
         Fill(loop, upstream, record.Upstream, pipes);
         if (record.Frames is { } frames)
         {
-            loop.Frames.Resume(upstream, FrameTracker.Restore(frames), FrameTracker.Restore(frames.AsSpan(FrameTracker.SavedBytes)));
+            loop.Frames.Resume(
+                upstream,
+                FrameTracker.Restore(frames),
+                FrameTracker.Restore(frames.AsSpan(FrameTracker.SavedBytes)),
+                record.Messages
+            );
         }
 
         if (record.Proxy is { } proxy)

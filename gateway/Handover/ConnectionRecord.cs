@@ -21,6 +21,9 @@ internal sealed record ConnectionRecord : MovedRecord
     /// <summary>Of TLS that is passed through: the server that the client asked for, at most 255 bytes; empty: not kept.</summary>
     public byte[] ServerName { get; init; } = [];
 
+    /// <summary>Of a WebSocket whose messages are limited: their bucket, and the bytes of the message under way; null: they are not.</summary>
+    public (long Bucket, ulong Bytes)? Messages { get; init; }
+
     public required SideRecord Client { get; init; }
 
     public required SideRecord Upstream { get; init; }

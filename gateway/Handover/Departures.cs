@@ -58,7 +58,7 @@ internal sealed unsafe class Departures(RelayLoop loop) : IDepartures
 
             var departure = TakeOne(open.Descriptor, client);
             descriptors += departure.Record.Descriptors;
-            bytes += departure.Record.Client.Pending.Length + departure.Record.Upstream.Pending.Length;
+            bytes += RecordCodec.SizeOf(departure.Record);
             taken.Add(departure);
         }
 
@@ -140,6 +140,7 @@ internal sealed unsafe class Departures(RelayLoop loop) : IDepartures
             NoDelay = upstream->NoDelay,
             Proxy = ProxySide.Read(loop, descriptor, client),
             Bandwidth = loop.Shaper.Read(descriptor, client),
+            Messages = client->Phase == ChannelPhase.WebSocket ? loop.Frames.ReadGuard(upstream) : null,
             Identity = loop.Identities.Read(descriptor, client),
             ServerName = loop.Sides.NameOf(descriptor, client).ToArray(),
             Client = Describe(client),

@@ -16,13 +16,13 @@ internal sealed partial class GatewayEngine
 
     /// <summary>As <see cref="AdoptAsync"/>, of sockets that are this process's own from now on, as if it had bound them. Before the first config.</summary>
     /// <remarks>UDP sockets are not read before <see cref="ReceiveDatagramsAsync"/>: their clients' flows are still the other process's.</remarks>
-    /// <returns>How many were taken; listening sockets of an address that this gateway does not bind are closed.</returns>
+    /// <returns>How many were taken; sockets of an address that this gateway does not bind are closed.</returns>
     public int Inherit(IReadOnlyCollection<int> descriptors)
     {
         var datagrams = descriptors.Where(DatagramSocket.Is).ToList();
-        _datagrams.Inherit(datagrams);
-        _waitsForDatagrams = datagrams.Count > 0;
-        return datagrams.Count + _host.Inherit([.. descriptors.Except(datagrams)]);
+        var taken = _datagrams.Inherit(datagrams);
+        _waitsForDatagrams = taken > 0;
+        return taken + _host.Inherit([.. descriptors.Except(datagrams)]);
     }
 
     /// <summary>The UDP sockets that were inherited are this process's alone to read from now on.</summary>

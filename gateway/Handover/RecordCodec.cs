@@ -19,7 +19,7 @@ internal static class RecordCodec
     /// <summary>A batch is closed when it has this many bytes.</summary>
     public const int FullBatch = 256 * 1024;
 
-    /// <summary>A batch at most: the last connection may bring <see cref="MaxPending"/> each way.</summary>
+    /// <summary>A batch at most: the last connection may bring <see cref="MaxPending"/> each way, and 64 KiB are more than all else of it.</summary>
     public const int MaxBatch = FullBatch + (2 * MaxPending) + (64 * 1024);
 
     private const ChannelFlags Kept =
@@ -27,6 +27,9 @@ internal static class RecordCodec
 
     /// <summary>What of a channel's flags means something in another process.</summary>
     public static ChannelFlags Keep(ChannelFlags flags) => flags & Kept;
+
+    /// <summary>Bytes that a connection takes of a batch.</summary>
+    public static int SizeOf(ConnectionRecord record) => BatchForm.SizeOf(record, Write);
 
     public static byte[] Write(IReadOnlyList<ConnectionRecord> records) => BatchForm.Write(records, Write);
 
@@ -66,6 +69,9 @@ internal static class RecordCodec
         writer.Write(record.Identity?.Device ?? 0);
         writer.Write((byte)record.ServerName.Length);
         writer.Write(record.ServerName);
+        writer.Write(record.Messages is not null);
+        writer.Write(record.Messages?.Bucket ?? 0);
+        writer.Write(record.Messages?.Bytes ?? 0);
     }
 
     private static void Write(BinaryWriter writer, SideRecord side)
@@ -105,6 +111,7 @@ internal static class RecordCodec
             Bandwidth = Bandwidth(reader),
             Identity = Identity(reader),
             ServerName = ServerName(reader),
+            Messages = Messages(reader),
         };
     }
 
@@ -123,6 +130,18 @@ internal static class RecordCodec
     /// <summary>Not there in what an older program wrote.</summary>
     private static byte[] ServerName(BinaryReader reader) =>
         reader.BaseStream.Position == reader.BaseStream.Length ? [] : BatchForm.Bytes(reader, reader.ReadByte());
+
+    /// <summary>Not there in what an older program wrote.</summary>
+    private static (long Bucket, ulong Bytes)? Messages(BinaryReader reader)
+    {
+        if (reader.BaseStream.Position == reader.BaseStream.Length)
+        {
+            return null;
+        }
+
+        var (has, bucket, bytes) = (reader.ReadBoolean(), reader.ReadInt64(), reader.ReadUInt64());
+        return has ? (bucket, Math.Min(bytes, ulong.MaxValue / 2)) : null;
+    }
 
     private static (long Receive, long Send)? Bandwidth(BinaryReader reader)
     {

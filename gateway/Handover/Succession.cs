@@ -17,6 +17,21 @@ internal sealed class Succession : IDisposable
     /// <summary>Listening sockets that were taken.</summary>
     public int Sockets { get; }
 
+    /// <summary>Whether a gateway serves at <paramref name="path"/>.</summary>
+    public static bool IsThere(string path)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Takes the listening sockets of the gateway that serves at <paramref name="path"/>; null where there is none.</summary>
     /// <exception cref="IOException">It does not hand over: it is of another form, or has a successor already.</exception>
     public static async Task<Succession?> BeginAsync(string path, GatewayEngine engine, CancellationToken cancel)
@@ -69,7 +84,37 @@ internal sealed class Succession : IDisposable
     public Task GoAsync(CancellationToken cancel) => _link.SendAsync(LinkMessage.Go, default, cancel);
 
     /// <summary>Takes connections until the predecessor has ended. Returns how many.</summary>
-    public Task<int> RunAsync(GatewayEngine engine, CancellationToken cancel) => HandoverTaker.RunAsync(_link, engine, cancel);
+    /// <remarks>
+    /// A predecessor that hangs says neither that it has left the ports' UDP sockets nor that it is gone, and they are this process's to accept by: after <see cref="HandoverLink.StepTimeout"/>
+    /// they are read here. Should it go on later, its clients' flows come all the same.
+    /// </remarks>
+    public async Task<int> RunAsync(GatewayEngine engine, TimeProvider time, CancellationToken cancel)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var late = ReceiveDatagramsLateAsync(engine, time, ended.Token);
+        try
+        {
+            return await HandoverTaker.RunAsync(_link, engine, cancel);
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await late;
+        }
+    }
 
     public void Dispose() => _link.Dispose();
+
+    private static async Task ReceiveDatagramsLateAsync(GatewayEngine engine, TimeProvider time, CancellationToken ended)
+    {
+        try
+        {
+            await Task.Delay(HandoverLink.StepTimeout, time, ended);
+            await engine.ReceiveDatagramsAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // It has ended in time, or this gateway does.
+        }
+    }
 }

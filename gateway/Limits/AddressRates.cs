@@ -24,7 +24,7 @@ internal sealed class AddressRates
     /// <param name="now">Microseconds of the loops' clock.</param>
     public bool TryTake(ulong client, RateLimit limit, long now)
     {
-        var set = (int)(Math.BigMul(client ^ _key, 0x9E37_79B9_7F4A_7C15 ^ _key, out var low) ^ low) & (Sets - 1);
+        var set = SetOf(client);
         lock (_gates[set % Gates])
         {
             var ways = _buckets.AsSpan(set * Ways, Ways);
@@ -46,6 +46,27 @@ internal sealed class AddressRates
             return limit.TryTake(ref oldest.Full, now);
         }
     }
+
+    /// <summary>Gives back a token of a client that nothing came of.</summary>
+    /// <param name="client">Its key.</param>
+    /// <param name="limit">By which the token was taken.</param>
+    public void Return(ulong client, RateLimit limit)
+    {
+        var set = SetOf(client);
+        lock (_gates[set % Gates])
+        {
+            foreach (ref var bucket in _buckets.AsSpan(set * Ways, Ways))
+            {
+                if (bucket.Client == client && bucket.Full != 0)
+                {
+                    limit.Return(ref bucket.Full);
+                    return;
+                }
+            }
+        }
+    }
+
+    private int SetOf(ulong client) => (int)(Math.BigMul(client ^ _key, 0x9E37_79B9_7F4A_7C15 ^ _key, out var low) ^ low) & (Sets - 1);
 
     private struct Bucket
     {

@@ -33,6 +33,9 @@ internal readonly record struct RateLimit(long IntervalNanoseconds, long Toleran
         return true;
     }
 
+    /// <summary>Puts a token back that <see cref="TryTake"/> took.</summary>
+    public void Return(ref long bucket) => bucket = Math.Max(1, bucket - IntervalNanoseconds);
+
     /// <summary>As <see cref="TryTake"/>, for a bucket that several threads take from.</summary>
     public bool TryTakeShared(ref long bucket, long now)
     {

@@ -42,7 +42,7 @@ internal enum RefusalReason
     /// <summary>The request was not acceptable.</summary>
     BadRequest,
 
-    /// <summary>Descriptors, memory or local ports ran out.</summary>
+    /// <summary>Descriptors or memory ran out.</summary>
     Resources,
 
     /// <summary>A listener that takes PROXY headers was asked by an address that is not trusted.</summary>
@@ -107,6 +107,9 @@ internal enum RefusalReason
 
     /// <summary>None of the subprotocols that were offered is taken.</summary>
     Subprotocol,
+
+    /// <summary>There was no local port, or no local address, left to connect to an endpoint from (EADDRNOTAVAIL).</summary>
+    LocalPorts,
 }
 
 internal static class RefusalReasons
@@ -152,6 +155,7 @@ internal static class RefusalReasons
             RefusalReason.UpgradeRate => "upgrade_rate",
             RefusalReason.Origin => "origin",
             RefusalReason.Subprotocol => "subprotocol",
+            RefusalReason.LocalPorts => "local_ports",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

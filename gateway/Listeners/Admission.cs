@@ -47,6 +47,11 @@ internal sealed unsafe class Admission(RelayLoop loop)
         if (refusal is null && rate.IsSet && !rate.TryTakeShared(ref listener.Buckets.NewConnections, loop.Now))
         {
             ReleaseAddress(address);
+            if (snapshot.NewPerAddress.IsSet && !behindProxy)
+            {
+                engine.AddressRates!.Return(address.ClientKey, snapshot.NewPerAddress);
+            }
+
             refusal = RefusalReason.ListenerRate;
         }
 

@@ -48,7 +48,7 @@ internal enum CloseReason : byte
     /// <summary>A UDP flow of one datagram only made room for another: the gateway or the listener was full.</summary>
     Evicted,
 
-    /// <summary>Descriptors, memory or local ports ran out.</summary>
+    /// <summary>Descriptors or memory ran out.</summary>
     Resources,
 
     /// <summary>A trusted peer sent no PROXY header, or a broken one.</summary>
@@ -92,4 +92,7 @@ internal enum CloseReason : byte
 
     /// <summary>Its listener was removed or replaced by a config, and it had not ended by itself at the drain's deadline; a WebSocket was told so at the drain's pace.</summary>
     ListenerRemoved,
+
+    /// <summary>There was no local port, or no local address, left to connect to an endpoint from.</summary>
+    LocalPorts,
 }

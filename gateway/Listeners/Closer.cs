@@ -39,6 +39,10 @@ internal sealed unsafe class Closer(RelayLoop loop)
             endpoint = upstream->Endpoint;
             sent = upstream->Received;
         }
+        else if (client->Phase == ChannelPhase.Hub)
+        {
+            sent = loop.Hub!.SentTo(descriptor);
+        }
 
         var engine = loop.Engine;
         engine.AccessLog?.Offer(

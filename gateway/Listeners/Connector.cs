@@ -17,6 +17,9 @@ internal sealed unsafe class Connector(RelayLoop loop)
     /// <summary>The last attempt failed for want of descriptors or memory here: another endpoint would not help.</summary>
     private bool _exhausted;
 
+    /// <summary>The last attempt failed for want of a local port: it was nobody's fault but this host's.</summary>
+    private bool _portless;
+
     /// <summary>
     /// Clients for whose upstream there was no descriptor, oldest first. The spare one of each loop is no promise: another thread may get
     /// it between its release and its use, and a client may come from another loop. Bounded by the descriptors that there are.
@@ -217,7 +220,9 @@ internal sealed unsafe class Connector(RelayLoop loop)
         var channel = loop.Table[client];
         var endpoint = loop.Engine.Endpoints[upstream->Endpoint];
         endpoint.ConnectFailed(loop.Now);
-        var tried = new Tried(upstream->FirstTried, upstream->SecondTried).With(upstream->Endpoint);
+        var tried = new Tried(upstream->FirstTried, upstream->SecondTried, upstream->ThirdTried, upstream->FourthTried).With(
+            upstream->Endpoint
+        );
         var attempts = upstream->Attempts;
         channel->Peer = -1;
         loop.Closer.CloseUpstream(descriptor, upstream, reset: true);
@@ -245,7 +250,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
             (policy, key) = (BalancingPolicy.ConsistentHash, hashed);
         }
 
-        _exhausted = false;
+        (_exhausted, _portless) = (false, false);
         while (!_exhausted && (attempts == 0 || MayRetry(backend, attempts)))
         {
             // Nobody overtakes those who wait.
@@ -262,6 +267,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
             }
 
             attempts++;
+            _portless = false;
             if (TryConnect(client, channel, endpoint, tried, attempts))
             {
                 return;
@@ -279,7 +285,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
             return;
         }
 
-        GiveUp(client, channel, attempts);
+        GiveUp(client, channel, attempts, _portless ? RefusalReason.LocalPorts : null);
     }
 
     private bool MayRetry(BackendState backend, int attempts) =>
@@ -325,6 +331,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
         endpoint.Target.Features.Socket?.Apply(socket);
         if (Libc.Connect(socket, &address, address.Length) < 0 && Libc.LastError is var error and not Errno.EINPROGRESS)
         {
+            _portless = error == Errno.EADDRNOTAVAIL;
             // No port or no memory here says nothing about the endpoint.
             if (error is not (Errno.EADDRNOTAVAIL or Errno.EAGAIN or Errno.ENOBUFS or Errno.ENOMEM))
             {
@@ -342,6 +349,8 @@ internal sealed unsafe class Connector(RelayLoop loop)
         upstream->Backend = endpoint.BackendIndex;
         upstream->FirstTried = tried.First;
         upstream->SecondTried = tried.Second;
+        upstream->ThirdTried = tried.Third;
+        upstream->FourthTried = tried.Fourth;
         upstream->Attempts = attempts;
         if (!loop.Register(socket))
         {
@@ -368,7 +377,11 @@ internal sealed unsafe class Connector(RelayLoop loop)
             : attempts > 0 ? RefusalReason.ConnectFailed
             : backend?.WhyNone(loop.Now) ?? RefusalReason.NoBackend;
         listener.CountRefusal(reason);
-        if (!loop.Upgrader.OnNoUpstream(client, channel, attempts > 0))
+        var tried =
+            reason == RefusalReason.LocalPorts ? CloseReason.LocalPorts
+            : attempts > 0 ? CloseReason.ConnectFailed
+            : CloseReason.NoBackend;
+        if (!loop.Upgrader.OnNoUpstream(client, channel, tried))
         {
             loop.Refuser.TurnAway(
                 client,
@@ -378,6 +391,7 @@ internal sealed unsafe class Connector(RelayLoop loop)
                 {
                     RefusalReason.Resources => CloseReason.Resources,
                     RefusalReason.ConnectFailed => CloseReason.ConnectFailed,
+                    RefusalReason.LocalPorts => CloseReason.LocalPorts,
                     _ => CloseReason.NoBackend,
                 }
             );

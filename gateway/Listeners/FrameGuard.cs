@@ -20,7 +20,9 @@ internal sealed unsafe class FrameGuard(RelayLoop loop) : IDisposable
     public GuardState* this[int handle] => _states[handle];
 
     /// <summary>A handle for a connection of the listener; 0 where that asks for nothing.</summary>
-    public int Rent(ushort listener)
+    /// <param name="listener">Its index.</param>
+    /// <param name="known">Where the connection stood in another process.</param>
+    public int Rent(ushort listener, (long Bucket, ulong MessageBytes)? known = null)
     {
         if (Features(listener) is not { IsGuarded: true })
         {
@@ -29,8 +31,13 @@ internal sealed unsafe class FrameGuard(RelayLoop loop) : IDisposable
 
         var handle = _states.Rent();
         _states[handle]->LastHeard = loop.Tick;
+        (_states[handle]->Bucket, _states[handle]->MessageBytes) = known ?? default;
         return handle;
     }
+
+    /// <summary>What another process has to know to go on; null for handle 0.</summary>
+    public (long Bucket, ulong MessageBytes)? Read(int handle) =>
+        handle == 0 ? null : (_states[handle]->Bucket, _states[handle]->MessageBytes);
 
     public void Return(int handle)
     {

@@ -218,13 +218,16 @@ internal sealed unsafe partial class FramePump(RelayLoop loop) : IDisposable
         return !state->Closing;
     }
 
+    /// <summary>Where the client stands with its listener's limits; null: it has none.</summary>
+    public (long Bucket, ulong MessageBytes)? ReadGuard(Channel* upstream) => loop.Guard.Read(_frames[upstream->Frames]->Guard);
+
     /// <summary>Goes on where another process was.</summary>
-    public void Resume(Channel* upstream, FrameTracker fromClient, FrameTracker fromBackend)
+    public void Resume(Channel* upstream, FrameTracker fromClient, FrameTracker fromBackend, (long Bucket, ulong MessageBytes)? guard)
     {
         upstream->Frames = _frames.Rent();
         var state = _frames[upstream->Frames];
         (state->FromClient, state->FromBackend) = (fromClient, fromBackend);
-        state->Guard = loop.Guard.Rent(loop.Table[upstream->Peer]->Listener);
+        state->Guard = loop.Guard.Rent(loop.Table[upstream->Peer]->Listener, guard);
     }
 
     /// <summary>Writes, or keeps what the socket does not take. False when the socket failed.</summary>

@@ -84,20 +84,20 @@ internal sealed unsafe class ListenSocket
     }
 
     /// <summary>Takes a predecessor's socket as this process's own; null, leaving it to the caller, where it does not listen at <paramref name="address"/>.</summary>
-    public static ListenSocket? TryInherit(int descriptor, IPAddress address)
+    public static ListenSocket? TryInherit(int descriptor, IPAddress address) =>
+        Listens(descriptor) && IsAt(descriptor, address) ? Prepare(descriptor, adopted: false) : null;
+
+    /// <summary>Whether a socket, of whatever kind, is bound to what this process would bind to <paramref name="address"/>.</summary>
+    public static bool IsAt(int descriptor, IPAddress address)
     {
         var bound = stackalloc byte[KernelAddress.MaxBytes];
         uint length = KernelAddress.MaxBytes;
-        return
-            Listens(descriptor)
-            && Libc.GetSocketName(descriptor, bound, &length) == 0
+        return Libc.GetSocketName(descriptor, bound, &length) == 0
             && KernelAddress.Read(bound).Address is var actual
             && (
                 actual == NetworkAddress.From(address)
                 || (address.Equals(IPAddress.IPv6Any) && actual == NetworkAddress.From(IPAddress.Any))
-            )
-            ? Prepare(descriptor, adopted: false)
-            : null;
+            );
     }
 
     public void Close() => _ = Libc.Close(Descriptor);

@@ -55,6 +55,26 @@ internal sealed unsafe class TrafficCounter(RelayLoop loop)
         loop.Counters.Backend(source->Backend)->Received += count;
     }
 
+    /// <summary>Bytes were read from a client that has no endpoint, nor gets one.</summary>
+    public void ReceivedAlone(int descriptor, Channel* client, int count)
+    {
+        Received(client, count);
+        if (client->Has(ChannelFlags.Side))
+        {
+            loop.Countries.Count(descriptor, count, fromClient: true);
+        }
+    }
+
+    /// <summary>Bytes were written to a client that has no endpoint.</summary>
+    public void SentAlone(int descriptor, Channel* client, int count)
+    {
+        loop.Counters[client->Listener]->Traffic.Sent += count;
+        if (client->Has(ChannelFlags.Side))
+        {
+            loop.Countries.Count(descriptor, count, fromClient: false);
+        }
+    }
+
     /// <summary>An endpoint has accepted.</summary>
     public void Connected(Channel* client, Channel* upstream)
     {

@@ -138,19 +138,14 @@ internal sealed unsafe partial class Upgrader(RelayLoop loop)
     }
 
     /// <summary>No endpoint could be connected. False when the connection is no WebSocket's.</summary>
-    public bool OnNoUpstream(int client, Channel* channel, bool tried)
+    public bool OnNoUpstream(int client, Channel* channel, CloseReason reason)
     {
         if (_handshakes.Count == 0 || !_handshakes.ContainsKey(client))
         {
             return false;
         }
 
-        Answer(
-            client,
-            channel,
-            tried ? UpgradeFailure.ConnectFailed : UpgradeFailure.NoBackend,
-            tried ? CloseReason.ConnectFailed : CloseReason.NoBackend
-        );
+        Answer(client, channel, reason == CloseReason.ConnectFailed ? UpgradeFailure.ConnectFailed : UpgradeFailure.NoBackend, reason);
         return true;
     }
 

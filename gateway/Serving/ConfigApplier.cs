@@ -15,6 +15,9 @@ internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain,
     /// <summary>What stands in where a config file says nothing; a config that comes by the stream is whole.</summary>
     public TunnelEnvironment Environment { get; init; } = TunnelEnvironment.None;
 
+    /// <summary>Done once, before the first config that comes; null: nothing is.</summary>
+    public Func<Task>? BeforeFirst { get; set; }
+
     /// <summary>Told of each config that came into force. Returns at once.</summary>
     public Action<GatewayConfig>? InForce { get; set; }
 
@@ -27,6 +30,12 @@ internal sealed class ConfigApplier(GatewayEngine engine, DrainController drain,
     /// <param name="source">Where it came from, for the log.</param>
     public async Task<IReadOnlyList<string>> ApplyAsync(GatewayConfig config, string source)
     {
+        if (BeforeFirst is { } prepare)
+        {
+            BeforeFirst = null;
+            await prepare();
+        }
+
         config = source == "file" ? Environment.Complete(config) : config;
         var before = engine.Snapshot?.Hash;
         var result = await engine.ApplyConfigAsync(config);

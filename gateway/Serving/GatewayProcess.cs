@@ -93,48 +93,43 @@ internal static class GatewayProcess
         var configs = new ConfigApplier(engine, drain, registry, log) { Environment = capacity };
         var status = new GatewayStatus(options, engine, configs, drain, handover, registry, log, time);
         await using var otlp = new OtlpExport(options.Name, status.Metrics, log);
-        configs.InForce = otlp.Use;
+        var configured = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        configs.InForce = config =>
+        {
+            otlp.Use(config);
+            configured.TrySetResult();
+        };
         using var reloads = new SemaphoreSlim(0);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopNow.Token);
         var successor = new SuccessorStart(options.Takeover is not null, log);
         using var signals = new Signals(drain, stopNow, reloads, successor);
         EarlySignals.HandOver();
         await using var admin = new AdminSlot(options.Admin, status);
-        Succession? succession = null;
-        try
+        await using var seat = new TakeoverSeat();
+        // With a config from the stream alone it begins when that has come: until then the inherited sockets would be nobody's, and the predecessor does not wait for long.
+        var isLater =
+            options is { ConfigFile: null, Handover: null, Takeover: { } place } && endpoint is not null && Succession.IsThere(place);
+        if (!isLater && await SucceedAsync() is { } refused)
         {
-            succession = await BeginAsync(options.Takeover, engine, stopNow.Token);
-        }
-        catch (IOException refused)
-        {
-            await error.WriteLineAsync($"--takeover {options.Takeover}: {refused.Message}");
+            await error.WriteLineAsync(refused);
             return 1;
         }
 
-        using var _ = succession;
         var file = options.ConfigFile is null ? null : new ConfigFile(options.ConfigFile, time);
         if (file is not null && await LoadFirstAsync(file, configs, error, stopNow.Token) is var exit and not 0)
         {
             return exit;
         }
 
-        if (await StandAsync(succession, engine, admin, stopNow.Token) is { } failure)
+        var predecessor = new Predecessor(options.Takeover ?? "", engine, drain, handover, admin, log);
+        if (!isLater && await StandUpAsync() is { } failure)
         {
             await error.WriteLineAsync(failure);
             return 1;
         }
 
-        var predecessor = new Predecessor(options.Takeover ?? "", engine, drain, handover, admin, log);
-        await using var takeover = options.Takeover is { } path
-            ? new TakeoverServer(path, engine, log, () => drain.Decision.AcceptNew, predecessor.SucceedAsync)
-            : null;
-        log.Event(
-            "started",
-            ("version", GatewayVersion.Text),
-            ("gateway", options.Name),
-            ("admin", admin.Address),
-            ("socketsTakenOver", succession?.Sockets)
-        );
+        string? late = null;
+        configs.BeforeFirst = isLater ? BeginLateAsync : null;
         var reloading = file is null
             ? Task.CompletedTask
             : ConfigReloader.RunAsync(file, configs, () => status.Stream?.IsConnected == true, reloads, log, time, end.Token);
@@ -144,14 +139,86 @@ internal static class GatewayProcess
             ? new SiblingHandover(pattern, options.Takeover, engine, drain, handover)
             : null;
         var handing = siblings?.RunAsync(end.Token) ?? Task.CompletedTask;
-        var taking = succession is null ? Task.CompletedTask : TakeAsync(succession, engine, log, end.Token);
+        var taking = TakeOverAsync();
         await ServeAsync(options, endpoint, engine, status, drain, log, error, stopNow);
         await end.CancelAsync();
         await Task.WhenAll(reloading, certificates, giving, handing, taking);
         await engine.Tunnels.LeaveAsync();
         var left = engine.Connections;
         log.Event("stopped", ("cutOff", drain.CutOff + left));
-        return drain.CutOff + left == 0 ? 0 : 1;
+        return drain.CutOff + left == 0 && late is null ? 0 : 1;
+
+        // Its sockets; null, or what stands against it.
+        async Task<string?> SucceedAsync()
+        {
+            try
+            {
+                seat.Succession = await BeginAsync(options.Takeover, engine, stopNow.Token);
+                return null;
+            }
+            catch (IOException refusal)
+            {
+                return $"--takeover {options.Takeover}: {refusal.Message}";
+            }
+        }
+
+        async Task BeginLateAsync()
+        {
+            late = await SucceedAsync();
+            if (late is not null)
+            {
+                configured.TrySetResult();
+            }
+        }
+
+        // From here on others may take over from this one.
+        async Task<string?> StandUpAsync()
+        {
+            if (await StandAsync(seat.Succession, engine, admin, stopNow.Token) is { } problem)
+            {
+                return problem;
+            }
+
+            seat.Server = options.Takeover is { } path
+                ? new TakeoverServer(path, engine, log, () => drain.Decision.AcceptNew, predecessor.SucceedAsync)
+                : null;
+            log.Event(
+                "started",
+                ("version", GatewayVersion.Text),
+                ("gateway", options.Name),
+                ("admin", admin.Address),
+                ("socketsTakenOver", seat.Succession?.Sockets)
+            );
+            return null;
+        }
+
+        async Task TakeOverAsync()
+        {
+            if (isLater)
+            {
+                try
+                {
+                    await configured.Task.WaitAsync(end.Token);
+                    late ??= await StandUpAsync();
+                }
+                catch (OperationCanceledException) when (end.IsCancellationRequested)
+                {
+                    return;
+                }
+
+                if (late is not null)
+                {
+                    await error.WriteLineAsync(late);
+                    await stopNow.CancelAsync();
+                    return;
+                }
+            }
+
+            if (seat.Succession is { } succession)
+            {
+                await TakeAsync(succession, engine, log, time, end.Token);
+            }
+        }
     }
 
     /// <summary>Runs everything until the drain has ended.</summary>
@@ -244,11 +311,17 @@ internal static class GatewayProcess
     }
 
     /// <summary>Takes the predecessor's connections. What it does not hand over stays its own, so nothing depends on how this ends.</summary>
-    private static async Task TakeAsync(Succession succession, GatewayEngine engine, GatewayLog log, CancellationToken cancellation)
+    private static async Task TakeAsync(
+        Succession succession,
+        GatewayEngine engine,
+        GatewayLog log,
+        TimeProvider time,
+        CancellationToken cancellation
+    )
     {
         try
         {
-            log.Event("taken_over", ("connections", await succession.RunAsync(engine, cancellation)));
+            log.Event("taken_over", ("connections", await succession.RunAsync(engine, time, cancellation)));
         }
         catch (Exception broken) when (broken is IOException or System.Net.Sockets.SocketException or InvalidDataException)
         {

@@ -16,6 +16,7 @@ internal static class NodeLimits
         "net.core.wmem_max",
         "net.ipv4.ip_local_port_range",
         "net.ipv4.ip_local_reserved_ports",
+        "net.ipv4.ip_unprivileged_port_start",
         "net.ipv4.tcp_congestion_control",
         "net.ipv4.tcp_fin_timeout",
         "net.ipv4.tcp_keepalive_intvl",

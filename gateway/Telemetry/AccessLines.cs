@@ -84,6 +84,7 @@ internal sealed class AccessLines(GatewayLog log, TimeProvider time)
             CloseReason.ClientTruncated => "client_truncated",
             CloseReason.BackendTruncated => "backend_truncated",
             CloseReason.ListenerRemoved => "listener_removed",
+            CloseReason.LocalPorts => "local_ports",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
         };
 }

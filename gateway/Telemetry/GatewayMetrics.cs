@@ -211,7 +211,7 @@ internal static class GatewayMetrics
         new(
             "mooring_gateway_endpoint_healthy",
             Gauge,
-            "0 while checks or a circuit breaker have put the endpoint out.",
+            "0 while checks, a circuit breaker or failed connects have put the endpoint out.",
             Endpoint,
             s => Endpoints(s, e => e.Healthy ? 1 : 0)
         ),

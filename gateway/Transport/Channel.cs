@@ -206,6 +206,12 @@ internal struct Channel
     [FieldOffset(52)]
     public int SecondTried;
 
+    [FieldOffset(40)]
+    public int ThirdTried;
+
+    [FieldOffset(44)]
+    public int FourthTried;
+
     [FieldOffset(56)]
     public int Attempts;
 

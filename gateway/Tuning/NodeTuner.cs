@@ -23,17 +23,20 @@ internal sealed record HostPaths
     public string Sys { get; init; } = "/sys";
 
     /// <summary><c>uname -r</c> of the node.</summary>
-    public string Kernel { get; init; } = KernelRelease();
+    public string Kernel { get; init; } = Read("/proc/sys/kernel/osrelease") ?? Environment.OSVersion.Version.ToString();
 
-    private static string KernelRelease()
+    /// <summary>Another at each boot of the node; null: not known.</summary>
+    public string? Boot { get; init; } = Read("/proc/sys/kernel/random/boot_id");
+
+    private static string? Read(string file)
     {
         try
         {
-            return File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
+            return File.ReadAllText(file).Trim();
         }
-        catch (IOException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            return Environment.OSVersion.Version.ToString();
+            return null;
         }
     }
 }
@@ -58,12 +61,13 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         var problem = default(string);
         var unread = default(string);
         var conflicts = new Dictionary<string, string>(StringComparer.Ordinal);
+        var unrestored = new SortedDictionary<string, TuningItem>(StringComparer.Ordinal);
         var modules = LoadModules(settings);
         try
         {
             // A fleet that only looks from now on claims nothing any more.
             var claim = settings.Mode == TuningMode.Apply ? NodeKeys(settings.Sysctls) : null;
-            await ChangeAsync(claim, settings, conflicts, cancellation);
+            await ChangeAsync(claim, settings, conflicts, unrestored, cancellation);
         }
         catch (Exception error) when (IsOfTheNode(error))
         {
@@ -113,6 +117,7 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
                                     Reason = $"the node cannot be looked at: {unread}",
                                 }
                         ),
+                .. unrestored.Values.Where(item => settings.Mode == TuningMode.Off || !settings.Sysctls.ContainsKey(item.Name)),
             ],
         };
     }
@@ -134,15 +139,19 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         IReadOnlyDictionary<string, string>? wanted,
         NodeSettings settings,
         Dictionary<string, string> conflicts,
+        SortedDictionary<string, TuningItem> unrestored,
         CancellationToken cancellation
     ) =>
         await _ledger.ChangeAsync(
-            async ledger =>
+            async kept =>
             {
+                var ledger = OfThisBoot(kept);
+                // Of a ledger that holds nothing, the boot is of no matter.
+                var unchanged = kept.Written.Count == 0 && kept.Claims.Count == 0 ? kept : ledger;
                 if (wanted is null && ledger.Written.Count == 0 && ledger.Claims.All(claim => claim.Fleet != fleet))
                 {
                     // Nothing to take back, also where the node cannot be looked at.
-                    return ledger;
+                    return unchanged;
                 }
 
                 var names = ledger.Claims.SelectMany(claim => claim.Sysctls.Keys).Concat(ledger.Written.Keys).Concat(settings.Sysctls.Keys);
@@ -155,12 +164,13 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
 
                 if (IsUnchanged(plan, ledger))
                 {
-                    return ledger;
+                    return unchanged;
                 }
 
-                // The originals first: a crash after this line restores too much rather than too little.
-                _ledger.Write(plan.Ledger);
-                await WriteAsync(
+                // The originals first, and until they are back: a crash after this line, or a kernel that refuses, must lose none of them.
+                var back = plan.Writes.Keys.Where(name => !plan.Ledger.Written.ContainsKey(name)).ToList();
+                _ledger.Write(WithWritten(plan.Ledger, ledger, back));
+                var refused = await WriteAsync(
                     plan,
                     name =>
                         wanted is not null
@@ -168,11 +178,64 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
                         && SysctlValue.Normalize(written.Value) != actual.GetValueOrDefault(name),
                     conflicts
                 );
-                return plan.Ledger;
+                foreach (var name in back.Where(refused.ContainsKey))
+                {
+                    unrestored[name] = new TuningItem
+                    {
+                        Name = name,
+                        State = TuningState.Refused,
+                        Wanted = plan.Writes[name],
+                        Actual = actual[name],
+                        Reason = $"what was there before cannot be put back: {refused[name]}",
+                    };
+                }
+
+                return WithWritten(plan.Ledger, ledger, refused.Keys);
             },
             time,
             cancellation
         );
+
+    /// <summary>
+    /// Kernel settings do not outlive a boot: what was written before it is gone, and what is there now is what was there before. Each fleet that is still there
+    /// renews its claim as its tuner starts; one that was not renewed for a whole boot is forgotten.
+    /// </summary>
+    private TuningLedger OfThisBoot(TuningLedger ledger) =>
+        host.Boot is not { } boot || ledger.Boot == boot ? ledger
+        : ledger.Boot is null ? ledger with { Boot = boot }
+        : ledger with
+        {
+            Boot = boot,
+            Written = TuningLedger.Empty.Written,
+            Claims =
+            [
+                .. ledger
+                    .Claims.Where(static claim => !claim.IsOfEarlierBoot)
+                    .Select(static claim => claim with { IsOfEarlierBoot = true }),
+            ],
+        };
+
+    /// <summary>The ledger with these settings as they were in the one before it.</summary>
+    private static TuningLedger WithWritten(TuningLedger ledger, TuningLedger before, IReadOnlyCollection<string> names)
+    {
+        var written = new SortedDictionary<string, WrittenSysctl>(ledger.Written.ToDictionary(), StringComparer.Ordinal);
+        foreach (var name in names)
+        {
+            if (before.Written.TryGetValue(name, out var value))
+            {
+                written[name] = value;
+            }
+            else
+            {
+                written.Remove(name);
+            }
+        }
+
+        return ledger with
+        {
+            Written = written,
+        };
+    }
 
     private static bool IsUnchanged(TuningPlan plan, TuningLedger ledger) =>
         plan.Writes.Count == 0
@@ -181,12 +244,18 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         && plan.Ledger.Claims.Zip(ledger.Claims)
             .All(pair =>
                 pair.First.Fleet == pair.Second.Fleet
+                && pair.First.IsOfEarlierBoot == pair.Second.IsOfEarlierBoot
                 && pair.First.Sysctls.OrderBy(x => x.Key, StringComparer.Ordinal)
                     .SequenceEqual(pair.Second.Sysctls.OrderBy(x => x.Key, StringComparer.Ordinal))
             );
 
     /// <param name="isPutRight">Whether a setting is not what was left there, so that somebody else has changed it.</param>
-    private async Task WriteAsync(TuningPlan plan, Predicate<string> isPutRight, Dictionary<string, string> conflicts)
+    /// <returns>Settings that the kernel did not take, with why.</returns>
+    private async Task<Dictionary<string, string>> WriteAsync(
+        TuningPlan plan,
+        Predicate<string> isPutRight,
+        Dictionary<string, string> conflicts
+    )
     {
         var writes = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var (name, value) in plan.Writes)
@@ -201,7 +270,7 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
             }
         }
 
-        var refused = await HostNamespace.RunAsync(
+        var outcomes = await HostNamespace.RunAsync(
             host.NetworkNamespace,
             () =>
             {
@@ -209,7 +278,8 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
                 return writes.ToDictionary(pair => pair.Key, pair => sysctls.Write(pair.Key, pair.Value), StringComparer.Ordinal);
             }
         );
-        foreach (var (name, why) in refused)
+        var refused = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, why) in outcomes)
         {
             if (why is null)
             {
@@ -217,9 +287,12 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
             }
             else
             {
+                refused[name] = why;
                 conflicts[name] = RefusedPrefix + why;
             }
         }
+
+        return refused;
     }
 
     /// <summary>Counts a setting that was right and is not any more.</summary>

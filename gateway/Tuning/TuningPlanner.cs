@@ -29,7 +29,8 @@ internal static class TuningPlanner
         IReadOnlyDictionary<string, HostSetting> files
     )
     {
-        var claims = Claims(ledger.Claims, fleet, wanted);
+        var all = Claims(ledger.Claims, fleet, wanted);
+        var claims = all.FindAll(static claim => !claim.IsOfEarlierBoot);
         var written = new SortedDictionary<string, WrittenSysctl>(StringComparer.Ordinal);
         var writes = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var conflicts = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -90,7 +91,7 @@ internal static class TuningPlanner
             }
         }
 
-        return new TuningPlan(new TuningLedger { Claims = claims, Written = written }, writes, conflicts);
+        return new TuningPlan(ledger with { Claims = all, Written = written }, writes, conflicts);
     }
 
     private static List<TuningClaim> Claims(IReadOnlyList<TuningClaim> before, string fleet, IReadOnlyDictionary<string, string>? wanted)

@@ -70,7 +70,12 @@ internal sealed unsafe partial class TunnelDesk
             }
 
             var listener = loop.Engine.Listeners[port.Listener];
-            var refusal = loop.Table.Holds(visitor) ? loop.Admission.TakeVisitor(listener, address) : RefusalReason.Resources;
+            // A reload may have made it another protocol's, and the next round lets go of the port.
+            var config = listener.Setup?.Config.Tunnel;
+            var refusal =
+                !loop.Table.Holds(visitor) ? RefusalReason.Resources
+                : config is null ? RefusalReason.TunnelGone
+                : loop.Admission.TakeVisitor(listener, address);
             if (refusal is not null)
             {
                 listener.CountRefusal(refusal.Value);
@@ -80,8 +85,7 @@ internal sealed unsafe partial class TunnelDesk
             }
 
             var channel = ClaimVisitor(visitor, port.Listener, address, from);
-            var wait = listener.Setup!.Config.Tunnel!.VisitorTimeout;
-            SendOn(visitor, channel, new Forward(visitor, channel->Started, port.Thing) { IsTls = true }, wait);
+            SendOn(visitor, channel, new Forward(visitor, channel->Started, port.Thing) { IsTls = true }, config!.VisitorTimeout);
         }
     }
 
@@ -89,19 +93,18 @@ internal sealed unsafe partial class TunnelDesk
     public void ForwardStream(int stream, OwnedThing thing, ushort index, NetworkAddress address, ushort from)
     {
         var listener = loop.Engine.Listeners[index];
-        if (!loop.Table.Holds(stream) || loop.Admission.TakeVisitor(listener, address) is not null)
+        if (
+            !loop.Table.Holds(stream)
+            || listener.Setup?.Config.Tunnel is not { } config
+            || loop.Admission.TakeVisitor(listener, address) is not null
+        )
         {
             _ = Libc.Close(stream);
             return;
         }
 
         var channel = ClaimVisitor(stream, index, address, from);
-        SendOn(
-            stream,
-            channel,
-            new Forward(stream, channel->Started, thing) { IsTls = true },
-            listener.Setup!.Config.Tunnel!.VisitorTimeout
-        );
+        SendOn(stream, channel, new Forward(stream, channel->Started, thing) { IsTls = true }, config.VisitorTimeout);
     }
 
     /// <summary>Another gateway connects.</summary>

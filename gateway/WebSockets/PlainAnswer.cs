@@ -16,7 +16,8 @@ internal static class PlainAnswer
         var body = refusal.Reason + "\n";
         var extra = refusal.Status switch
         {
-            405 => "Allow: GET\r\n",
+            401 => "WWW-Authenticate: apikey\r\n",
+            405 => $"Allow: {refusal.Allow}\r\n",
             426 => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
             503 => "Retry-After: 1\r\n",
             _ => "",
@@ -32,13 +33,16 @@ internal static class PlainAnswer
         status switch
         {
             400 => "Bad Request",
+            401 => "Unauthorized",
             403 => "Forbidden",
             404 => "Not Found",
             405 => "Method Not Allowed",
             408 => "Request Timeout",
+            413 => "Content Too Large",
             426 => "Upgrade Required",
             429 => "Too Many Requests",
             431 => "Request Header Fields Too Large",
+            501 => "Not Implemented",
             502 => "Bad Gateway",
             503 => "Service Unavailable",
             504 => "Gateway Timeout",

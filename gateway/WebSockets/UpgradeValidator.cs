@@ -6,7 +6,8 @@ namespace Mooring.Gateway.WebSockets;
 /// <summary>Why a request is answered by the gateway itself.</summary>
 /// <param name="Status">HTTP status of the answer; 0: nothing is wrong.</param>
 /// <param name="Reason">One short line for the answer's body and the log.</param>
-internal readonly record struct Refusal(int Status, string Reason)
+/// <param name="Allow">With 405: the method that is taken (RFC 9110 §10.2.1).</param>
+internal readonly record struct Refusal(int Status, string Reason, string Allow = "GET")
 {
     public bool IsNone => Status == 0;
 }

@@ -48,7 +48,7 @@ internal static class Node
 
     private static async Task InstallAsync()
     {
-        if (System.IO.Directory.Exists(Path.Combine(Directory, "node_modules", "graphql-ws")))
+        if (System.IO.Directory.Exists(Path.Combine(Directory, "node_modules", "cent.js")))
         {
             return;
         }

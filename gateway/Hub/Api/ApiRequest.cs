@@ -2,6 +2,8 @@ using System.Text;
 using System.Text.Json;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Options;
+using Mooring.Gateway.Hub.Protocol;
+using Mooring.Gateway.Hub.Sessions;
 
 namespace Mooring.Gateway.Hub.Api;
 
@@ -62,8 +64,32 @@ internal readonly struct ApiRequest(JsonElement parameters)
 
     public JsonElement? Any(string name) => Has(name, out var value) ? value : null;
 
-    /// <summary>JSON of a parameter; null: it is not there.</summary>
-    public string? Raw(string name) => Has(name, out var value) ? value.GetRawText() : null;
+    /// <summary>JSON of a parameter, be it as it is or in base64 under <c>b64</c> and its name; null: it is not there.</summary>
+    public string? Raw(string name)
+    {
+        var encodedName = $"b64{name}";
+        if (!Has(encodedName, out var encoded))
+        {
+            return Has(name, out var value) ? value.GetRawText() : null;
+        }
+
+        return encoded.ValueKind == JsonValueKind.String && encoded.TryGetBytesFromBase64(out var bytes) && ConnectHandler.IsInfo(bytes)
+            ? Encoding.UTF8.GetString(bytes)
+            : throw new ApiException($"{encodedName}: must be base64 of JSON");
+    }
+
+    /// <summary>What Centrifugo knows and this does not must not pass as if it were heeded. What says nothing, such as 0, may be there.</summary>
+    /// <exception cref="ApiException">Error 108: one of them is there.</exception>
+    public void Refuse(params ReadOnlySpan<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (Has(name, out var value) && value.GetRawText() is not ("0" or "\"\"" or "false"))
+            {
+                throw new ApiException($"{name}: is not supported", HubError.NotAvailable.Code);
+            }
+        }
+    }
 
     /// <summary>What is published: <c>data</c> as it is, or the bytes of <c>b64data</c>.</summary>
     public byte[] Data()
@@ -135,5 +161,12 @@ internal readonly struct ApiRequest(JsonElement parameters)
     }
 }
 
-/// <summary>A call cannot be understood: error 107, with the message.</summary>
-internal sealed class ApiException(string message) : Exception(message);
+/// <summary>A call cannot be understood, or asks for what there is not.</summary>
+/// <param name="message">For the caller; names the parameter.</param>
+/// <param name="code">Of the error.</param>
+internal sealed class ApiException(string message, uint code = ApiException.BadRequest) : Exception(message)
+{
+    public const uint BadRequest = 107;
+
+    public uint Code { get; } = code;
+}

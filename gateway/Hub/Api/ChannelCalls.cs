@@ -15,12 +15,14 @@ internal sealed class ChannelCalls(HubNode node)
 
     public async ValueTask PublishAsync(ApiRequest request, Utf8JsonWriter json)
     {
+        request.Refuse("version", "version_epoch");
         var channel = request.Channel();
-        await PublishAsync(channel, Encode(request), request, json);
+        Write(json, await PublishAsync(channel, Encode(request), request));
     }
 
     public async ValueTask BroadcastAsync(ApiRequest request, Utf8JsonWriter json)
     {
+        request.Refuse("version", "version_epoch");
         var channels = request.Texts("channels", MaxChannels);
         var payload = Encode(request);
         if (channels.Count == 0 || !channels.All(HubOptions.IsValid))
@@ -31,9 +33,9 @@ internal sealed class ChannelCalls(HubNode node)
         json.WriteStartObject();
         json.WriteStartObject("result"u8);
         json.WriteStartArray("responses"u8);
-        foreach (var channel in channels)
+        await foreach (var published in HubApi.InOrderAsync(channels, channel => PublishAsync(channel, payload, request)))
         {
-            await PublishAsync(channel, payload, request, json);
+            Write(json, published);
         }
 
         json.WriteEndArray();
@@ -211,18 +213,16 @@ internal sealed class ChannelCalls(HubNode node)
 
     private byte[] Encode(ApiRequest request) => PublicationParts.Encode(request.Data(), null, request.Tags(), node.UnixMilliseconds);
 
-    private async ValueTask PublishAsync(string channel, byte[] payload, ApiRequest request, Utf8JsonWriter json)
+    private async ValueTask<Published> PublishAsync(string channel, byte[] payload, ApiRequest request)
     {
         if (node.Options.Find(channel) is not { } options)
         {
-            HubApi.WriteError(json, HubError.UnknownChannel);
-            return;
+            return new Published { Error = HubError.UnknownChannel };
         }
 
         if (options.Queue is { } queue)
         {
-            await new QueueCalls(node).PublishAsync(channel, payload, request, queue, json);
-            return;
+            return await QueueCalls.PublishAsync(node, channel, payload, request, queue);
         }
 
         var publish = request.Flag("skip_history") ? PublishOptions.None : options.Publish;
@@ -238,17 +238,29 @@ internal sealed class ChannelCalls(HubNode node)
         }
 
         var result = await node.Broker.PublishAsync(channel, payload, publish);
-        if (Failed(result.Status, json))
+        return result.Status == BrokerStatus.Ok
+            ? new Published { Position = result.Position }
+            : new Published { Error = ChannelHandler.ErrorOf(result.Status) };
+    }
+
+    private static void Write(Utf8JsonWriter json, in Published published)
+    {
+        if (published.Error is { } error)
         {
+            HubApi.WriteError(json, error);
             return;
         }
 
         json.WriteStartObject();
         json.WriteStartObject("result"u8);
-        if (result.Position.Offset != 0)
+        if (published.Job is { } job)
         {
-            json.WriteNumber("offset"u8, result.Position.Offset);
-            json.WriteString("epoch"u8, result.Position.Epoch);
+            json.WriteNumber("job"u8, job);
+        }
+        else if (published.Position.Offset != 0)
+        {
+            json.WriteNumber("offset"u8, published.Position.Offset);
+            json.WriteString("epoch"u8, published.Position.Epoch);
         }
 
         json.WriteEndObject();

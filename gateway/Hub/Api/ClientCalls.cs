@@ -22,6 +22,7 @@ internal sealed class ClientCalls(HubNode node)
 
     public async ValueTask SubscribeAsync(ApiRequest request, Utf8JsonWriter json)
     {
+        request.Refuse("recover_since", "override");
         var channel = request.Channel();
         if (node.Options.Find(channel) is null)
         {
@@ -35,6 +36,7 @@ internal sealed class ClientCalls(HubNode node)
                 Channel = channel,
                 Info = request.Raw("info"),
                 Data = request.Raw("data"),
+                ExpiresAt = request.Number("expire_at"),
             },
             json
         );
@@ -67,8 +69,10 @@ internal sealed class ClientCalls(HubNode node)
         return SendAsync(order, json);
     }
 
-    public ValueTask RefreshAsync(ApiRequest request, Utf8JsonWriter json) =>
-        SendAsync(
+    public ValueTask RefreshAsync(ApiRequest request, Utf8JsonWriter json)
+    {
+        request.Refuse("info");
+        return SendAsync(
             Order(request, ControlKind.Refresh) with
             {
                 Expired = request.Flag("expired"),
@@ -76,6 +80,7 @@ internal sealed class ClientCalls(HubNode node)
             },
             json
         );
+    }
 
     public async ValueTask ChannelsAsync(ApiRequest request, Utf8JsonWriter json)
     {
@@ -99,8 +104,9 @@ internal sealed class ClientCalls(HubNode node)
         json.WriteEndObject();
     }
 
-    public void Info(Utf8JsonWriter json)
+    public async ValueTask InfoAsync(Utf8JsonWriter json)
     {
+        var users = await node.Control.UsersAsync();
         json.WriteStartObject();
         json.WriteStartObject("result"u8);
         json.WriteStartArray("nodes"u8);
@@ -111,6 +117,12 @@ internal sealed class ClientCalls(HubNode node)
             json.WriteString("name"u8, name);
             json.WriteString("version"u8, "mooring"u8);
             json.WriteNumber("num_clients"u8, figures.Clients);
+            if (users.TryGetValue(name, out var count))
+            {
+                // Not known of a gateway of an older version.
+                json.WriteNumber("num_users"u8, count);
+            }
+
             json.WriteNumber("num_subs"u8, figures.Subscriptions);
             json.WriteNumber("num_channels"u8, figures.Channels);
             json.WriteNumber("uptime"u8, figures.UptimeSeconds);
@@ -125,6 +137,7 @@ internal sealed class ClientCalls(HubNode node)
     /// <summary>To the connections of a user, or to one by its id.</summary>
     private static ControlMessage Order(ApiRequest request, ControlKind kind)
     {
+        request.Refuse("session");
         var (user, client) = (request.OptionalText("user") ?? "", request.OptionalText("client"));
         return user.Length > 0 || client is { Length: > 0 }
             ? new ControlMessage

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Sessions;
@@ -13,6 +14,9 @@ namespace Mooring.Gateway.Hub.Api;
 internal sealed class HubApi(HubNode node, ApiKeys keys)
 {
     private const int MaxBatch = 1000;
+
+    /// <summary>Calls of one request that are under way together: some trips to the broker instead of hundreds, and bounded.</summary>
+    private const int MaxTogether = 64;
 
     private readonly ChannelCalls _channels = new(node);
     private readonly ClientCalls _clients = new(node);
@@ -55,6 +59,26 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
             WriteError(json, Describe(error));
             await json.FlushAsync();
             return ApiAnswer.BadRequest(buffer.ToArray());
+        }
+    }
+
+    /// <summary>Makes a call for each, up to some at a time, and gives their results in order.</summary>
+    public static async IAsyncEnumerable<TResult> InOrderAsync<T, TResult>(IEnumerable<T> all, Func<T, ValueTask<TResult>> call)
+    {
+        var underWay = new Queue<Task<TResult>>(MaxTogether);
+        foreach (var one in all)
+        {
+            if (underWay.Count == MaxTogether)
+            {
+                yield return await underWay.Dequeue();
+            }
+
+            underWay.Enqueue(call(one).AsTask());
+        }
+
+        while (underWay.TryDequeue(out var next))
+        {
+            yield return await next;
         }
     }
 
@@ -117,7 +141,7 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
                 await _clients.ChannelsAsync(request, json);
                 return true;
             case "info":
-                _clients.Info(json);
+                await _clients.InfoAsync(json);
                 return true;
             default:
                 return false;
@@ -137,9 +161,19 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
 
         json.WriteStartObject();
         json.WriteStartArray("replies"u8);
-        foreach (var command in commands.EnumerateArray())
+        if (new ApiRequest(parameters).Flag("parallel"))
         {
-            await CallOneAsync(command, json);
+            await foreach (var reply in InOrderAsync(commands.EnumerateArray(), CallOneAsync))
+            {
+                json.WriteRawValue(reply.Span, skipInputValidation: true);
+            }
+        }
+        else
+        {
+            foreach (var command in commands.EnumerateArray())
+            {
+                json.WriteRawValue((await CallOneAsync(command)).Span, skipInputValidation: true);
+            }
         }
 
         json.WriteEndArray();
@@ -147,8 +181,8 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
         return true;
     }
 
-    /// <summary>One of a batch: what is wrong with it is its own answer, and the others go on.</summary>
-    private async Task CallOneAsync(JsonElement command, Utf8JsonWriter json)
+    /// <summary>One of a batch, its whole reply: what is wrong with it is its own answer, and the others go on.</summary>
+    private async ValueTask<ReadOnlyMemory<byte>> CallOneAsync(JsonElement command)
     {
         using var own = new MemoryStream();
         await using var writer = new Utf8JsonWriter(own);
@@ -170,22 +204,20 @@ internal sealed class HubApi(HubNode node, ApiKeys keys)
         }
 
         await writer.FlushAsync();
-        using var answer = JsonDocument.Parse(own.ToArray());
-        if (answer.RootElement.TryGetProperty("error", out _))
+        var answer = own.ToArray();
+        if (answer.AsSpan().StartsWith("{\"error\":"u8))
         {
-            answer.RootElement.WriteTo(json);
-            return;
+            return answer;
         }
 
         // In a batch the result is named as the method is.
-        json.WriteStartObject();
-        json.WritePropertyName(method);
-        answer.RootElement.GetProperty("result").WriteTo(json);
-        json.WriteEndObject();
+        byte[] named = [.. "{\""u8, .. Encoding.ASCII.GetBytes(method), .. answer.AsSpan("{\"result"u8.Length)];
+        return named;
     }
 
     /// <summary>The call cannot be understood. Text with half a surrogate pair is found by whoever reads it first.</summary>
     private static bool IsWrong(Exception error) => error is ApiException or JsonException or InvalidOperationException;
 
-    private static HubError Describe(Exception error) => new(107, error is ApiException ? error.Message : "not valid JSON");
+    private static HubError Describe(Exception error) =>
+        error is ApiException said ? new HubError(said.Code, said.Message) : new HubError(ApiException.BadRequest, "not valid JSON");
 }

@@ -13,7 +13,13 @@ internal sealed class QueueCalls(HubNode node)
     private const int MaxKeyLength = 128;
 
     /// <summary>Queues a job: what <c>publish</c> is to other channels. Tags <c>priority</c> and <c>delay</c> (in ms) say how.</summary>
-    public async ValueTask PublishAsync(string channel, byte[] payload, ApiRequest request, QueueOptions options, Utf8JsonWriter json)
+    public static async ValueTask<Published> PublishAsync(
+        HubNode node,
+        string channel,
+        byte[] payload,
+        ApiRequest request,
+        QueueOptions options
+    )
     {
         var tags = request.Tags()?.ToDictionary(static tag => tag.Key, static tag => tag.Value) ?? [];
         var key = request.OptionalText("idempotency_key");
@@ -29,17 +35,9 @@ internal sealed class QueueCalls(HubNode node)
             string.IsNullOrEmpty(key) ? null : key
         );
         var result = await node.Queues.EnqueueAsync(channel, job, options);
-        if (result.Status != BrokerStatus.Ok)
-        {
-            HubApi.WriteError(json, ChannelHandler.ErrorOf(result.Status));
-            return;
-        }
-
-        json.WriteStartObject();
-        json.WriteStartObject("result"u8);
-        json.WriteNumber("job"u8, result.Id);
-        json.WriteEndObject();
-        json.WriteEndObject();
+        return result.Status == BrokerStatus.Ok
+            ? new Published { Job = result.Id }
+            : new Published { Error = ChannelHandler.ErrorOf(result.Status) };
     }
 
     public async ValueTask StatsAsync(ApiRequest request, Utf8JsonWriter json)
@@ -49,7 +47,7 @@ internal sealed class QueueCalls(HubNode node)
             return;
         }
 
-        var stats = await node.Queues.StatsAsync(queue.Channel, queue.Group);
+        var stats = await node.Queues.StatsAsync(queue.Channel, queue.Group, queue.Options);
         if (stats.Status != BrokerStatus.Ok)
         {
             HubApi.WriteError(json, ChannelHandler.ErrorOf(stats.Status));
@@ -73,7 +71,7 @@ internal sealed class QueueCalls(HubNode node)
             return;
         }
 
-        var dead = await node.Queues.DeadAsync(queue.Channel, queue.Group, Limit(request));
+        var dead = await node.Queues.DeadAsync(queue.Channel, queue.Group, Limit(request), queue.Options);
         if (dead.Status != BrokerStatus.Ok)
         {
             HubApi.WriteError(json, ChannelHandler.ErrorOf(dead.Status));

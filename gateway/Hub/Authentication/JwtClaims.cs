@@ -22,7 +22,8 @@ internal sealed record JwtClaims
 /// <param name="Channel">Which.</param>
 /// <param name="Info">JSON shown to others in this channel; empty: none.</param>
 /// <param name="Data">JSON for the client; empty: none.</param>
-internal sealed record ServerSubscription(string Channel, ReadOnlyMemory<byte> Info, ReadOnlyMemory<byte> Data);
+/// <param name="ExpiresAt">Unix seconds; 0: never.</param>
+internal sealed record ServerSubscription(string Channel, ReadOnlyMemory<byte> Info, ReadOnlyMemory<byte> Data, long ExpiresAt = 0);
 
 internal enum JwtOutcome
 {

@@ -45,7 +45,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
         _keys = new BrokerKeys(fleet);
         _client = new RespClient(settings with { Scripts = [.. BrokerScripts.All, .. RedisQueues.Scripts] }, Counters, time, Follow);
         _channels = new RespChannels(_client, Counters, time, this);
-        Queues = new RedisQueues(_client, _keys, _deadline);
+        Queues = new RedisQueues(_client, _keys, time, _deadline);
     }
 
     public RespCounters Counters { get; } = new();

@@ -23,8 +23,11 @@ internal enum ControlKind
     /// <summary>Every gateway is to say which channels it has.</summary>
     Survey,
 
-    /// <summary>The answer to <see cref="Survey"/>.</summary>
+    /// <summary>The answer to <see cref="Survey"/> or <see cref="UserSurvey"/>.</summary>
     Answer,
+
+    /// <summary>Every gateway is to say how many users it has.</summary>
+    UserSurvey,
 }
 
 /// <summary>What gateways of a fleet tell each other.</summary>
@@ -58,7 +61,7 @@ internal sealed record ControlMessage
     /// <summary>Connections that stay.</summary>
     public IReadOnlyList<string>? Except { get; init; }
 
-    /// <summary>Of a refresh: Unix seconds, 0 for never; null with <see cref="Expired"/>.</summary>
+    /// <summary>Of a refresh, or of a subscription: Unix seconds, 0 for never; null with <see cref="Expired"/>.</summary>
     public long? ExpiresAt { get; init; }
 
     /// <summary>Of a refresh: at once.</summary>
@@ -66,7 +69,7 @@ internal sealed record ControlMessage
 
     public NodeFigures? Figures { get; init; }
 
-    /// <summary>Clients by channel.</summary>
+    /// <summary>Clients by channel; of users, how many by gateway.</summary>
     public IReadOnlyDictionary<string, int>? Channels { get; init; }
 }
 

@@ -52,7 +52,13 @@ internal sealed class HubControl : IAsyncDisposable
     }
 
     /// <summary>Channels with subscribers anywhere, and how many clients are in each.</summary>
-    public async ValueTask<IReadOnlyDictionary<string, int>> ChannelsAsync()
+    public ValueTask<IReadOnlyDictionary<string, int>> ChannelsAsync() => AskAsync(ControlKind.Survey, OwnChannelsAsync);
+
+    /// <summary>How many users each gateway has, the anonymous being one; of those that say so in time.</summary>
+    /// <remarks>Counted when it is asked for: to know it at any time would cost memory for each user.</remarks>
+    public ValueTask<IReadOnlyDictionary<string, int>> UsersAsync() => AskAsync(ControlKind.UserSurvey, OwnUsersAsync);
+
+    private async ValueTask<IReadOnlyDictionary<string, int>> AskAsync(ControlKind kind, Func<Task<IReadOnlyDictionary<string, int>>> own)
     {
         var survey = new SurveyState(Nodes().Count);
         var id = Guid.NewGuid().ToString("N");
@@ -63,9 +69,9 @@ internal sealed class HubControl : IAsyncDisposable
 
         try
         {
-            if (await SendAsync(new ControlMessage { Kind = ControlKind.Survey, Id = id }) != BrokerStatus.Ok)
+            if (await SendAsync(new ControlMessage { Kind = kind, Id = id }) != BrokerStatus.Ok)
             {
-                return await OwnChannelsAsync();
+                return await own();
             }
 
             using var limit = new CancellationTokenSource(SurveyLimit, _time);
@@ -110,7 +116,10 @@ internal sealed class HubControl : IAsyncDisposable
 
                 break;
             case { Kind: ControlKind.Survey, Id: { } id }:
-                _ = AnswerAsync(id);
+                _ = AnswerAsync(id, OwnChannelsAsync);
+                break;
+            case { Kind: ControlKind.UserSurvey, Id: { } id }:
+                _ = AnswerAsync(id, OwnUsersAsync);
                 break;
             case { Kind: ControlKind.Answer, Id: { } id }:
                 SurveyState? survey;
@@ -175,7 +184,7 @@ internal sealed class HubControl : IAsyncDisposable
                 {
                     loop.Subscribes.BeginServerSide(
                         session,
-                        new ServerSubscription(channel, Bytes(message.Info), Bytes(message.Data)),
+                        new ServerSubscription(channel, Bytes(message.Info), Bytes(message.Data), message.ExpiresAt ?? 0),
                         null,
                         null
                     );
@@ -197,9 +206,9 @@ internal sealed class HubControl : IAsyncDisposable
 
     private async Task SayHelloAsync() => await SendAsync(new ControlMessage { Kind = ControlKind.Hello, Figures = Figures() });
 
-    private async Task AnswerAsync(string id)
+    private async Task AnswerAsync(string id, Func<Task<IReadOnlyDictionary<string, int>>> own)
     {
-        var channels = await OwnChannelsAsync();
+        var channels = await own();
         await SendAsync(
             new ControlMessage
             {
@@ -231,6 +240,24 @@ internal sealed class HubControl : IAsyncDisposable
         }
 
         return all;
+    }
+
+    private async Task<IReadOnlyDictionary<string, int>> OwnUsersAsync()
+    {
+        var users = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var loop in _node.Loops)
+        {
+            var counted = new TaskCompletionSource<HashSet<string>>(TaskCreationOptions.RunContinuationsAsynchronously);
+            loop.Post((Action)(() => counted.SetResult(loop.Users())));
+            using var limit = new CancellationTokenSource(SurveyLimit, _time);
+            await ((Task)counted.Task).WaitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (counted.Task.IsCompletedSuccessfully)
+            {
+                users.UnionWith(await counted.Task);
+            }
+        }
+
+        return new Dictionary<string, int> { [_node.Name] = users.Count };
     }
 
     private NodeFigures Figures()

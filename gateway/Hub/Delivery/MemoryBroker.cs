@@ -7,7 +7,8 @@ namespace Mooring.Gateway.Hub.Delivery;
 /// <summary>The broker of a fleet that is one gateway: everything is in this process's memory, and ends with it.</summary>
 /// <remarks>
 /// Thread-safe. Every call is done when it returns. History is bounded in bytes over all channels: the oldest publications make room, so that who would have
-/// recovered with them is told that he cannot. Channels are bounded in number: a new one over it gets <see cref="BrokerStatus.Overloaded"/>.
+/// recovered with them is told that he cannot. Channels are bounded in number: for a new one over it others go that nobody uses and that have no publications; where
+/// there are none, it gets <see cref="BrokerStatus.Overloaded"/>.
 /// </remarks>
 /// <param name="time">Ages.</param>
 /// <param name="maxBytes">Bytes of history over all channels.</param>
@@ -336,11 +337,40 @@ internal sealed class MemoryBroker(TimeProvider time, long maxBytes = MemoryBrok
 
         if (Interlocked.Increment(ref _channels) > maxChannels)
         {
-            Interlocked.Decrement(ref _channels);
-            return null;
+            DropIdle(stripe);
+            if (Volatile.Read(ref _channels) > maxChannels)
+            {
+                Interlocked.Decrement(ref _channels);
+                return null;
+            }
         }
 
         return stripe.Channels[channel] = new MemoryChannel();
+    }
+
+    /// <summary>Makes room for at least one channel, if any stripe has one that nobody would miss. One that somebody is just using is passed over.</summary>
+    private void DropIdle(MemoryStripe own)
+    {
+        var now = Now;
+        var dropped = own.DropIdle(now);
+        for (var i = 0; i < Stripes && dropped == 0; i++)
+        {
+            if (_stripes[i] == own || !_stripes[i].Gate.TryEnter())
+            {
+                continue;
+            }
+
+            try
+            {
+                dropped = _stripes[i].DropIdle(now);
+            }
+            finally
+            {
+                _stripes[i].Gate.Exit();
+            }
+        }
+
+        Interlocked.Add(ref _channels, -dropped);
     }
 
     private void DropIfEmpty(MemoryStripe stripe, string channel, MemoryChannel entry)

@@ -14,7 +14,10 @@ internal sealed class MemoryChannel
     public Dictionary<string, (StreamPosition Position, long Expires)>? Keys { get; set; }
 
     /// <summary>Nothing would be lost with it.</summary>
-    public bool IsEmpty => !Subscribed && Stream is null && Present is not { Count: > 0 } && Keys is not { Count: > 0 };
+    public bool IsEmpty => IsIdle && Stream is null;
+
+    /// <summary>Nothing would be lost with it but where its stream is.</summary>
+    public bool IsIdle => !Subscribed && Stream is not { Count: > 0 } && Present is not { Count: > 0 } && Keys is not { Count: > 0 };
 
     /// <summary>Drops what has expired; returns by how many bytes of history it has shrunk.</summary>
     public long Expire(long now)

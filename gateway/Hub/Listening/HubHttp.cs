@@ -78,6 +78,9 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
     /// <summary>Bytes that are kept of a client's request.</summary>
     public int HeldOf(int client) => _requests.TryGetValue(client, out var request) ? request.Held : 0;
 
+    /// <summary>Bytes that a client was sent.</summary>
+    public long SentTo(int client) => _requests.TryGetValue(client, out var request) ? request.Sent : 0;
+
     private void Read(int client, Channel* channel, HubRequest request)
     {
         for (var reads = 0; reads < MaxReads; reads++)
@@ -93,7 +96,7 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
                 return;
             }
 
-            loop.Traffic.Received(channel, count);
+            loop.Traffic.ReceivedAlone(client, channel, count);
             if (request.IsEnding)
             {
                 continue;
@@ -184,7 +187,7 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
         Libc.SetOption(client, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
         var early = data[headLength..];
         _requests.Remove(client);
-        io.Open(client, channel, hub, codec, windowBits, early);
+        io.Open(client, channel, hub, codec, windowBits, request.Sent, early);
     }
 
     private void Call(int client, Channel* channel, HubRequest request, int headLength)
@@ -192,21 +195,37 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
         var data = request.Received;
         var node = request.Hub.Node;
         var path = Encoding.ASCII.GetString(_head.Target.Of(data));
-        var refusal = node.Api is null ? new Refusal(404, "the API is off") : HubUpgrade.TryReadLength(_head, data, out _);
+        int? length = null;
+        var refusal = node.Api is null ? new Refusal(404, "the API is off") : HubUpgrade.ReadFraming(_head, data, out length);
         if (!refusal.IsNone)
         {
             Refuse(client, channel, request, refusal);
             return;
         }
 
-        HubUpgrade.TryReadLength(_head, data, out var length);
         if (!node.Api!.Knows(_head, data))
         {
             Refuse(client, channel, request, new Refusal(401, "no valid API key"));
             return;
         }
 
-        if (data.Length < headLength + length)
+        var whole = headLength + (length ?? 0);
+        var isWhole = data.Length >= whole;
+        if (length is null)
+        {
+            request.Chunks ??= new ChunkedBody(HubRequest.MaxBodyBytes);
+            var read = request.Chunks.Parse(data[headLength..]);
+            if (read.Status == HeadStatus.Error)
+            {
+                Refuse(client, channel, request, new Refusal(read.HttpStatus, read.Reason!));
+                return;
+            }
+
+            isWhole = read.Status == HeadStatus.Complete;
+            whole = headLength + read.Offset;
+        }
+
+        if (!isWhole)
         {
             // What a client sends that would rather know first whether its body is taken (RFC 9110 §10.1.1); curl waits for it a second each time.
             if (!request.IsContinued && _head.HasToken(data, "expect"u8, "100-continue"u8) && _head.MinorVersion == 1)
@@ -218,9 +237,9 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
             return;
         }
 
-        var body = data.Slice(headLength, length).ToArray();
+        var body = (request.Chunks is { } chunks ? chunks.Content : data[headLength..whole]).ToArray();
         var keeps = _head.MinorVersion == 1 && !_head.HasToken(data, "connection"u8, "close"u8);
-        request.Take(headLength + length);
+        request.Take(whole);
         request.IsAnswering = true;
         request.Served = true;
         loop.Timers.Disarm(client);
@@ -295,7 +314,8 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
     {
         if (loop.Frames.Send(client, channel, bytes))
         {
-            loop.Counters[channel->Listener]->Traffic.Sent += bytes.Length;
+            loop.Traffic.SentAlone(client, channel, bytes.Length);
+            _requests[client].Sent += bytes.Length;
             return true;
         }
 

@@ -74,8 +74,9 @@ internal sealed unsafe class HubIo : IDisposable
     /// <param name="hub">The listener's sessions here.</param>
     /// <param name="codec">Its encoding.</param>
     /// <param name="windowBits">Of the compression agreed on, 9 to 15; 0: none.</param>
+    /// <param name="sent">Bytes that it was sent so far.</param>
     /// <param name="early">What came behind the request.</param>
-    public void Open(int client, Channel* channel, HubLoop hub, HubCodec codec, byte windowBits, ReadOnlySpan<byte> early)
+    public void Open(int client, Channel* channel, HubLoop hub, HubCodec codec, byte windowBits, long sent, ReadOnlySpan<byte> early)
     {
         if (client >= _sessions.Length)
         {
@@ -83,6 +84,7 @@ internal sealed unsafe class HubIo : IDisposable
         }
 
         var session = LoopOf(hub.Node).Open(client, codec, windowBits);
+        session.Sent = sent;
         _sessions[client] = session;
         if (hub.Node.IsRetired)
         {
@@ -196,6 +198,9 @@ internal sealed unsafe class HubIo : IDisposable
             ? session.Out.Bytes + (session.Incoming is { } incoming ? _reader.HeldBy(incoming.State) : 0)
             : Http.HeldOf(client);
 
+    /// <summary>Bytes that a client was sent.</summary>
+    public long SentTo(int client) => client < _sessions.Length && _sessions[client] is { } session ? session.Sent : Http.SentTo(client);
+
     public void OnTurnEnd()
     {
         RunRounds();
@@ -259,7 +264,7 @@ internal sealed unsafe class HubIo : IDisposable
                 return;
             }
 
-            _loop.Traffic.Received(channel, count);
+            _loop.Traffic.ReceivedAlone(client, channel, count);
             channel->LastActive = _loop.Tick;
             if (!Take(client, channel, session, new Span<byte>(_loop.ReadBuffer, count)))
             {
@@ -392,16 +397,16 @@ internal sealed unsafe class HubIo : IDisposable
         var channel = _loop.Table[client];
         while (channel->Pending == 0 && session.Out.Count > 0)
         {
-            var frames = session.Out.Count;
-            var count = session.Out.Take(new Span<byte>(_scratch, WriteBytes));
+            var count = session.Out.Take(new Span<byte>(_scratch, WriteBytes), out var messages);
             if (!_loop.Frames.Send(client, channel, new ReadOnlySpan<byte>(_scratch, count)))
             {
                 _loop.Closer.Close(client, CloseReason.ClientReset, reset: true);
                 return false;
             }
 
-            _loop.Counters[channel->Listener]->Traffic.Sent += count;
-            _loop.Counters[channel->Listener]->Messages += frames - session.Out.Count;
+            _loop.Traffic.SentAlone(client, channel, count);
+            session.Sent += count;
+            _loop.Counters[channel->Listener]->Messages += messages;
         }
 
         if (session.Out.Count > 0 && !session.IsClosed)

@@ -1,5 +1,6 @@
 using Mooring.Gateway.Hub.Sessions;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.WebSockets.Http;
 
 namespace Mooring.Gateway.Hub.Listening;
 
@@ -29,6 +30,12 @@ internal sealed class HubRequest(ListenerSetup setup, HubLoop hub)
     /// <summary>The client was told to go on with the body of this request.</summary>
     public bool IsContinued { get; set; }
 
+    /// <summary>The body of this request, which comes in chunks; null: it does not, or none has come yet.</summary>
+    public ChunkedBody? Chunks { get; set; }
+
+    /// <summary>Bytes that the client was sent.</summary>
+    public long Sent { get; set; }
+
     /// <summary>One request was answered, or is being.</summary>
     public bool Served { get; set; }
 
@@ -53,6 +60,7 @@ internal sealed class HubRequest(ListenerSetup setup, HubLoop hub)
         _buffer.AsSpan(count, Length - count).CopyTo(_buffer);
         Length -= count;
         IsContinued = false;
+        Chunks = null;
         if (Length == 0)
         {
             _buffer = [];

@@ -1,3 +1,4 @@
+using System.Text;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.WebSockets;
 using Mooring.Gateway.WebSockets.Deflate;
@@ -84,33 +85,46 @@ internal static class HubUpgrade
             : default;
     }
 
-    /// <summary>How long the body of a request to the API is.</summary>
-    /// <returns>No refusal when it is known and may come.</returns>
-    public static Refusal TryReadLength(HttpHead head, ReadOnlySpan<byte> data, out int length)
+    /// <summary>How the body of a request to the API is framed, RFC 9112 §6.3. Without either header it has none.</summary>
+    /// <param name="head">A whole head.</param>
+    /// <param name="data">What it was read from.</param>
+    /// <param name="length">Of the body; null: it comes in chunks.</param>
+    /// <returns>No refusal when it may come.</returns>
+    public static Refusal ReadFraming(HttpHead head, ReadOnlySpan<byte> data, out int? length)
     {
-        length = 0;
+        length = null;
         if (!head.Method.Of(data).SequenceEqual("POST"u8))
         {
-            return new Refusal(405, "the API takes POST");
+            return new Refusal(405, "the API takes POST", Allow: "POST");
         }
 
-        if (head.Find(data, "transfer-encoding"u8, out _) > 0)
+        var lengths = head.Find(data, "content-length"u8, out var text);
+        var codings = head.Find(data, "transfer-encoding"u8, out var coding);
+        if (codings > 0)
         {
-            return new Refusal(400, "the API takes bodies with Content-Length");
+            return lengths > 0 || head.MinorVersion == 0 ? new Refusal(400, "Transfer-Encoding beside Content-Length, or in HTTP/1.0")
+                : codings > 1 || !Ascii.EqualsIgnoreCase(coding, "chunked"u8) ? new Refusal(501, "no transfer coding but chunked is known")
+                : default;
         }
 
-        var found = head.Find(data, "content-length"u8, out var text);
+        if (lengths == 0)
+        {
+            length = 0;
+            return default;
+        }
+
         if (
-            found != 1
+            lengths != 1
             || text.Length is 0 or > 9
             || text.IndexOfAnyExceptInRange((byte)'0', (byte)'9') >= 0
-            || !System.Buffers.Text.Utf8Parser.TryParse(text, out length, out _)
+            || !System.Buffers.Text.Utf8Parser.TryParse(text, out int value, out _)
         )
         {
-            return new Refusal(400, "no Content-Length, or not a number");
+            return new Refusal(400, "Content-Length is given twice, or not a number");
         }
 
-        return length > HubRequest.MaxBodyBytes ? new Refusal(413, "the body is longer than 1 MiB") : default;
+        length = value;
+        return value > HubRequest.MaxBodyBytes ? new Refusal(413, "the body is longer than 1 MiB") : default;
     }
 
     private static bool HasParameter(ReadOnlySpan<byte> query, ReadOnlySpan<byte> wanted)

@@ -11,6 +11,7 @@ internal interface IHubQueues
     /// <param name="ready">Called on any thread when a queue may have something for whoever waits; it must not block.</param>
     void Start(Action<string> ready);
 
+    /// <summary>Queues a job for all groups of the options. A full queue first lets go of what has expired, and of what only groups have that are no more.</summary>
     ValueTask<EnqueueResult> EnqueueAsync(string queue, JobDraft job, QueueOptions options);
 
     /// <summary>Takes jobs, each for <see cref="QueueOptions.AckTimeout"/>.</summary>
@@ -30,10 +31,10 @@ internal interface IHubQueues
     /// <summary>The lease holds for <see cref="QueueOptions.AckTimeout"/> from now on.</summary>
     ValueTask<SettleStatus> ExtendAsync(string queue, string group, long id, int attempt, QueueOptions options);
 
-    ValueTask<QueueStats> StatsAsync(string queue, string group);
+    ValueTask<QueueStats> StatsAsync(string queue, string group, QueueOptions options);
 
     /// <summary>Dead letters, at most 100.</summary>
-    ValueTask<DeadResult> DeadAsync(string queue, string group, int count);
+    ValueTask<DeadResult> DeadAsync(string queue, string group, int count, QueueOptions options);
 
     /// <summary>Puts the oldest dead letters back, at most 100, as if they were new. Returns how many; -1: the broker did not answer.</summary>
     ValueTask<int> RedriveAsync(string queue, string group, int count, QueueOptions options);

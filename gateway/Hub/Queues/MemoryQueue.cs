@@ -6,11 +6,16 @@ internal sealed class MemoryQueue
     /// <summary>Keys of jobs that are known at a time; with more, the newest are not noted.</summary>
     private const int MaxKeys = 65_536;
 
+    /// <summary>Between two looks through a full queue for what may go, in milliseconds.</summary>
+    private const long LookInterval = 1000;
+
     private readonly Dictionary<long, Stored> _jobs = [];
     private readonly Dictionary<string, Group> _groups = [];
     private readonly Dictionary<string, long> _keys = [];
     private readonly Queue<(string Key, long Expires)> _ends = new(); // in their order, since all live equally long
     private long _last;
+    private long? _looked;
+    private QueueOptions _options = new();
 
     /// <summary>Of all jobs' payloads.</summary>
     public long Bytes { get; private set; }
@@ -25,13 +30,22 @@ internal sealed class MemoryQueue
     /// <summary>The job's id and whether its key was known; null: the queue is full.</summary>
     public (long Id, bool Known)? Enqueue(in JobDraft job, QueueOptions options, long now, long keyLife)
     {
+        _options = options;
         ForgetKeys(now);
         if (job.Key is not null && _keys.TryGetValue(job.Key, out var known))
         {
             return (known, true);
         }
 
-        if (_jobs.Count >= options.MaxJobs || Bytes + job.Payload.Length > options.MaxBytes)
+        var isFull = IsFull(job, options);
+        if (isFull && now - (_looked ?? long.MinValue / 2) >= LookInterval)
+        {
+            _looked = now;
+            Expire(now);
+            isFull = IsFull(job, options);
+        }
+
+        if (isFull)
         {
             return null;
         }
@@ -67,28 +81,14 @@ internal sealed class MemoryQueue
     public ClaimResult Claim(string name, int count, QueueOptions options, long now)
     {
         var group = GroupOf(name);
-        while (group.Leased.Count > 0 && group.Leased.Min.Due <= now)
-        {
-            var id = group.Leased.Min.Id;
-            group.Leased.Remove(group.Leased.Min);
-            group.Leases.Remove(id);
-            Retry(group, id, null, options, now);
-        }
-
-        while (group.Delayed.Count > 0 && group.Delayed.Min.Due <= now)
-        {
-            var id = group.Delayed.Min.Id;
-            group.Delayed.Remove(group.Delayed.Min);
-            group.Ready.Add((-group.Records[id].Priority, id));
-        }
-
+        MakeReady(group, options, now);
         var jobs = new List<LeasedJob>();
         while (jobs.Count < count && group.Ready.Count > 0)
         {
             var id = group.Ready.Min.Id;
             group.Ready.Remove(group.Ready.Min);
             var record = group.Records[id];
-            if (now - record.Born >= (long)options.JobTtl.TotalMilliseconds)
+            if (HasExpired(record, options, now))
             {
                 Bury(group, id, "expired", options, now);
                 continue;
@@ -158,15 +158,37 @@ internal sealed class MemoryQueue
         return true;
     }
 
-    public QueueStats Stats(string name)
+    /// <summary>What nobody has done in time becomes a dead letter, and a group that the options of the last job have no more goes with all it has.</summary>
+    public void Expire(long now)
+    {
+        foreach (var (name, group) in _groups)
+        {
+            if (_options.Groups.Contains(name))
+            {
+                Expire(group, _options, now);
+                continue;
+            }
+
+            foreach (var id in group.Records.Keys)
+            {
+                Forget(group, id);
+            }
+
+            _groups.Remove(name);
+        }
+    }
+
+    public QueueStats Stats(string name, QueueOptions options, long now)
     {
         var group = GroupOf(name);
+        Expire(group, options, now);
         return new QueueStats(Delivery.BrokerStatus.Ok, group.Ready.Count, group.Delayed.Count, group.Leased.Count, group.Dead.Count);
     }
 
-    public IReadOnlyList<DeadJob> Dead(string name, int count)
+    public IReadOnlyList<DeadJob> Dead(string name, int count, QueueOptions options, long now)
     {
         var group = GroupOf(name);
+        Expire(group, options, now);
         return
         [
             .. group
@@ -195,6 +217,9 @@ internal sealed class MemoryQueue
         return ids.Count;
     }
 
+    private static bool HasExpired(Record record, QueueOptions options, long now) =>
+        now - record.Born >= (long)options.JobTtl.TotalMilliseconds;
+
     private static bool Release(Group group, long id, int attempt)
     {
         if (!group.Leases.TryGetValue(id, out var due) || group.Records[id].Attempts != attempt)
@@ -211,6 +236,38 @@ internal sealed class MemoryQueue
     {
         group.Leases[id] = due;
         group.Leased.Add((due, id));
+    }
+
+    private bool IsFull(in JobDraft job, QueueOptions options) =>
+        _jobs.Count >= options.MaxJobs || Bytes + job.Payload.Length > options.MaxBytes;
+
+    /// <summary>What has waited or was held for long enough goes on.</summary>
+    private void MakeReady(Group group, QueueOptions options, long now)
+    {
+        while (group.Leased.Count > 0 && group.Leased.Min.Due <= now)
+        {
+            var id = group.Leased.Min.Id;
+            group.Leased.Remove(group.Leased.Min);
+            group.Leases.Remove(id);
+            Retry(group, id, null, options, now);
+        }
+
+        while (group.Delayed.Count > 0 && group.Delayed.Min.Due <= now)
+        {
+            var id = group.Delayed.Min.Id;
+            group.Delayed.Remove(group.Delayed.Min);
+            group.Ready.Add((-group.Records[id].Priority, id));
+        }
+    }
+
+    private void Expire(Group group, QueueOptions options, long now)
+    {
+        MakeReady(group, options, now);
+        foreach (var job in group.Ready.Where(job => HasExpired(group.Records[job.Id], options, now)).ToList())
+        {
+            group.Ready.Remove(job);
+            Bury(group, job.Id, "expired", options, now);
+        }
     }
 
     private void Retry(Group group, long id, TimeSpan? delay, QueueOptions options, long now)

@@ -15,7 +15,7 @@ internal sealed class MemoryQueues(TimeProvider time, long maxBytes = MemoryQueu
     /// <summary>Queues at most; another is full before it begins.</summary>
     private const int MaxQueues = 100_000;
 
-    /// <summary>Between two looks for queues that are empty, which are at all of them; in milliseconds.</summary>
+    /// <summary>Between two looks for queues that are empty or for jobs that nobody has done in time, which are at all of them; in milliseconds.</summary>
     private const long SweepInterval = 1000;
 
     private readonly Lock _gate = new();
@@ -23,6 +23,7 @@ internal sealed class MemoryQueues(TimeProvider time, long maxBytes = MemoryQueu
     private Action<string>? _ready;
     private long _bytes;
     private long? _swept;
+    private long? _expired;
 
     /// <summary>Bytes of all jobs.</summary>
     public long Bytes
@@ -45,7 +46,7 @@ internal sealed class MemoryQueues(TimeProvider time, long maxBytes = MemoryQueu
         (long Id, bool Known)? result;
         lock (_gate)
         {
-            if (_bytes + job.Payload.Length > maxBytes)
+            if (_bytes + job.Payload.Length > maxBytes && !HasRoomNow(job.Payload.Length))
             {
                 return new(new EnqueueResult(BrokerStatus.Overloaded, 0));
             }
@@ -106,11 +107,11 @@ internal sealed class MemoryQueues(TimeProvider time, long maxBytes = MemoryQueu
     public ValueTask<SettleStatus> ExtendAsync(string queue, string group, long id, int attempt, QueueOptions options) =>
         Settle(queue, known => known.Extend(group, id, attempt, options, Now));
 
-    public ValueTask<QueueStats> StatsAsync(string queue, string group) =>
-        With(queue, new QueueStats(BrokerStatus.Ok, 0, 0, 0, 0), known => known.Stats(group));
+    public ValueTask<QueueStats> StatsAsync(string queue, string group, QueueOptions options) =>
+        With(queue, new QueueStats(BrokerStatus.Ok, 0, 0, 0, 0), known => known.Stats(group, options, Now));
 
-    public ValueTask<DeadResult> DeadAsync(string queue, string group, int count) =>
-        With(queue, new DeadResult(BrokerStatus.Ok, []), known => new DeadResult(BrokerStatus.Ok, known.Dead(group, count)));
+    public ValueTask<DeadResult> DeadAsync(string queue, string group, int count, QueueOptions options) =>
+        With(queue, new DeadResult(BrokerStatus.Ok, []), known => new DeadResult(BrokerStatus.Ok, known.Dead(group, count, options, Now)));
 
     public async ValueTask<int> RedriveAsync(string queue, string group, int count, QueueOptions options)
     {
@@ -136,6 +137,26 @@ internal sealed class MemoryQueues(TimeProvider time, long maxBytes = MemoryQueu
             _bytes += known.Bytes - before;
             return ValueTask.FromResult(result);
         }
+    }
+
+    /// <summary>Lets go of what has expired. Whether so many bytes can be taken then. The gate is held.</summary>
+    private bool HasRoomNow(int length)
+    {
+        var now = Now;
+        if (now - _expired < SweepInterval)
+        {
+            return false;
+        }
+
+        _expired = now;
+        foreach (var queue in _queues.Values)
+        {
+            var before = queue.Bytes;
+            queue.Expire(now);
+            _bytes += queue.Bytes - before;
+        }
+
+        return _bytes + length <= maxBytes;
     }
 
     /// <summary>Where there are too many, those go that have nothing. The gate is held.</summary>

@@ -26,7 +26,7 @@ internal sealed class QueueDispatcher : IDisposable
     /// <summary>Workers, each counted once a queue.</summary>
     public int Workers => _feeds.Values.Sum(feed => feed.Workers);
 
-    /// <summary>Lets a worker have jobs of a queue from now on; once more changes how many.</summary>
+    /// <summary>Lets a worker have jobs of a queue from now on; once more changes how many. The options hold for all the queue's workers of the group.</summary>
     /// <param name="queue">The channel.</param>
     /// <param name="group">One of the options'.</param>
     /// <param name="options">The namespace's.</param>
@@ -41,7 +41,21 @@ internal sealed class QueueDispatcher : IDisposable
                 static (_, self) => new QueueFeed(self.Key, self._queues, self.Options, self.Counters, self._time),
                 (Key: (queue, group), _queues, Options: options, Counters, _time)
             );
+            feed.Options = options;
             feed.Add(worker, slots);
+        }
+    }
+
+    /// <summary>The config is another: workers that are there go on by it.</summary>
+    /// <param name="find">A queue's options; null: it is none any more, and those who still do its jobs go on as they did.</param>
+    public void Reload(Func<string, QueueOptions?> find)
+    {
+        lock (_gate)
+        {
+            foreach (var (key, feed) in _feeds)
+            {
+                feed.Options = find(key.Queue) ?? feed.Options;
+            }
         }
     }
 

@@ -14,10 +14,10 @@ internal sealed class QueueFeed : IDisposable
     private readonly string _queue;
     private readonly string _group;
     private readonly IHubQueues _queues;
-    private readonly QueueOptions _options;
     private readonly QueueCounters _counters;
     private readonly TimeProvider _time;
     private readonly ITimer _timer;
+    private volatile QueueOptions _options;
     private int _next;
     private bool _isPulling;
     private bool _isWoken;
@@ -31,6 +31,13 @@ internal sealed class QueueFeed : IDisposable
         _counters = counters;
         _time = time;
         _timer = time.CreateTimer(static self => ((QueueFeed)self!).Wake(), this, LongestPause, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>How jobs are treated from now on. Those that are at workers keep the time they were given.</summary>
+    public QueueOptions Options
+    {
+        get => _options;
+        set => _options = value;
     }
 
     public int Held
@@ -93,6 +100,7 @@ internal sealed class QueueFeed : IDisposable
     public async ValueTask<SettleStatus> SettleAsync(IQueueWorker client, long id, QueueVerdict verdict, TimeSpan? delay)
     {
         int attempt;
+        var options = _options;
         lock (_gate)
         {
             if (_workers.Find(worker => worker.Client == client) is not { } worker || !worker.Held.TryGetValue(id, out var held))
@@ -103,15 +111,15 @@ internal sealed class QueueFeed : IDisposable
             attempt = held.Attempt;
             if (verdict == QueueVerdict.MoreTime)
             {
-                worker.Held[id] = (attempt, _time.GetTimestamp());
+                worker.Held[id] = new Holding(attempt, _time.GetTimestamp(), options.AckTimeout);
             }
         }
 
         var status = verdict switch
         {
-            QueueVerdict.Done => await _queues.AckAsync(_queue, _group, id, attempt, _options),
-            QueueVerdict.Failed => await _queues.RejectAsync(_queue, _group, id, attempt, delay, _options),
-            _ => await _queues.ExtendAsync(_queue, _group, id, attempt, _options),
+            QueueVerdict.Done => await _queues.AckAsync(_queue, _group, id, attempt, options),
+            QueueVerdict.Failed => await _queues.RejectAsync(_queue, _group, id, attempt, delay, options),
+            _ => await _queues.ExtendAsync(_queue, _group, id, attempt, options),
         };
         // Where the broker did not answer the worker may say it again.
         if (status != SettleStatus.Unavailable && (verdict != QueueVerdict.MoreTime || status == SettleStatus.NotHeld))
@@ -174,10 +182,11 @@ internal sealed class QueueFeed : IDisposable
                 _isWoken = false;
             }
 
-            var claimed = await _queues.ClaimAsync(_queue, _group, Math.Min(free, MaxClaim), _options);
+            var options = _options;
+            var claimed = await _queues.ClaimAsync(_queue, _group, Math.Min(free, MaxClaim), options);
             foreach (var job in claimed.Jobs)
             {
-                Deliver(job);
+                Deliver(job, options);
             }
 
             if (claimed.Jobs.Count > 0)
@@ -196,7 +205,9 @@ internal sealed class QueueFeed : IDisposable
         }
     }
 
-    private void Deliver(in LeasedJob job)
+    /// <param name="job">It was taken.</param>
+    /// <param name="options">By these.</param>
+    private void Deliver(in LeasedJob job, QueueOptions options)
     {
         lock (_gate)
         {
@@ -209,10 +220,10 @@ internal sealed class QueueFeed : IDisposable
                     continue;
                 }
 
-                worker.IsGone = !worker.Client.TryDeliver(_queue, job);
+                worker.IsGone = !worker.Client.TryDeliver(_queue, job, options.AckTimeout);
                 if (!worker.IsGone)
                 {
-                    worker.Held[job.Id] = (job.Attempt, _time.GetTimestamp());
+                    worker.Held[job.Id] = new Holding(job.Attempt, _time.GetTimestamp(), options.AckTimeout);
                     _next = (_next + i + 1) % _workers.Count;
                     _counters.CountDelivery(job.Attempt > 1);
                     return;
@@ -238,7 +249,7 @@ internal sealed class QueueFeed : IDisposable
             foreach (var (id, held) in worker.Held)
             {
                 // The broker has taken it back by itself.
-                if (_time.GetElapsedTime(held.Since) >= _options.AckTimeout)
+                if (_time.GetElapsedTime(held.Since) >= held.Lease)
                 {
                     worker.Held.Remove(id);
                     _counters.CountTimeout();
@@ -291,6 +302,9 @@ internal sealed class QueueFeed : IDisposable
 
         public bool TakesMore => !IsGone && Client.TakesMore;
 
-        public Dictionary<long, (int Attempt, long Since)> Held { get; } = [];
+        public Dictionary<long, Holding> Held { get; } = [];
     }
+
+    /// <summary>A job at a worker: since when, and for how long at most.</summary>
+    private readonly record struct Holding(int Attempt, long Since, TimeSpan Lease);
 }

@@ -81,13 +81,21 @@ internal sealed class QueueHandler(HubLoop loop)
     /// <summary>The subscription stands: it gets jobs.</summary>
     public void Joined(HubSubscription subscription)
     {
-        if (subscription.Options.Queue is { } queue)
+        if (subscription.Options.Queue is not { } queue)
         {
-            var membership = subscription.Membership ?? new QueueMembership(queue.Groups[0], 1);
-            subscription.Membership = membership;
-            subscription.Worker = new SubscribedWorker(subscription);
-            loop.Node.Dispatcher.Add(subscription.Channel.Name, membership.Group, queue, subscription.Worker, membership.Slots);
+            return;
         }
+
+        var (channel, membership) = (subscription.Channel.Name, subscription.Membership ?? new QueueMembership(queue.Groups[0], 1));
+        subscription.Membership = membership;
+        subscription.Worker = new SubscribedWorker(subscription);
+        QueueOptions current;
+        do
+        {
+            // The config may be another since it asked, and while this adds it.
+            current = loop.Options.Find(channel)?.Queue ?? queue;
+            loop.Node.Dispatcher.Add(channel, membership.Group, current, subscription.Worker, membership.Slots);
+        } while (!ReferenceEquals(current, loop.Options.Find(channel)?.Queue ?? queue));
     }
 
     /// <summary>It gets none any more, and those it has are another's.</summary>

@@ -7,7 +7,7 @@ namespace Mooring.Gateway.Hub.Queues;
 
 /// <summary>The queues of a fleet, in Redis: each step is one script, and time is the server's. Thread-safe.</summary>
 /// <remarks>What is queued lives as long as the server keeps it: with its append-only file it survives a restart, with replicas a failover but for its last moments.</remarks>
-internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan deadline) : IHubQueues
+internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeProvider time, TimeSpan deadline) : IHubQueues
 {
     private static readonly RespScript Enqueue = RespScript.Embedded("queue-enqueue");
     private static readonly RespScript Claim = RespScript.Embedded("queue-common", "queue-claim");
@@ -17,10 +17,11 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     /// <summary>Bytes of jobs after which an answer has no more.</summary>
     private const int MaxAnswerBytes = 8 << 20;
 
+    private readonly RedisExpiry _expiry = new(client, time, deadline);
     private Action<string>? _ready;
 
     /// <summary>All that are run here.</summary>
-    public static IReadOnlyList<RespScript> Scripts => [Enqueue, Claim, Settle, Look];
+    public static IReadOnlyList<RespScript> Scripts => [Enqueue, Claim, Settle, Look, .. RedisExpiry.Scripts];
 
     public void Start(Action<string> ready) => _ready = ready;
 
@@ -29,38 +30,15 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
 
     public async ValueTask<EnqueueResult> EnqueueAsync(string queue, JobDraft job, QueueOptions options)
     {
-        var name = keys.Channel(queue);
-        var names = new List<string> { name + ":q:m", name + ":q:j", $"{name}:q:k:{job.Key}" };
-        foreach (var group in options.Groups)
-        {
-            names.AddRange($"{name}:q:r:{group}", $"{name}:q:d:{group}", $"{name}:q:a:{group}");
-        }
-
         try
         {
-            var reply = await client.RunAsync(
-                Enqueue,
-                [.. names],
-                [
-                    job.Payload,
-                    job.Priority,
-                    Milliseconds(job.Delay),
-                    options.Groups.Count,
-                    options.MaxJobs,
-                    options.MaxBytes,
-                    Life(options) + Milliseconds(job.Delay),
-                    job.Key is null ? "" : MemoryQueues.KeyLife,
-                    name,
-                    Verb(name),
-                ],
-                deadline
-            );
-            return reply.Items switch
+            var result = await TryEnqueueAsync(queue, job, options);
+            if (result.Status == BrokerStatus.Overloaded && await _expiry.MakeRoomAsync(keys.Channel(queue) + ":q:", options))
             {
-                [] => new EnqueueResult(BrokerStatus.Overloaded, 0),
-                [var id, var known] => new EnqueueResult(BrokerStatus.Ok, id.Integer, known.Integer == 1),
-                _ => throw new RespShapeException("the script 'queue-enqueue' gave something else"),
-            };
+                result = await TryEnqueueAsync(queue, job, options);
+            }
+
+            return result;
         }
         catch (RespException e)
         {
@@ -74,7 +52,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
         {
             var reply = await client.RunAsync(
                 Claim,
-                Names(queue, group),
+                Keys(queue, group),
                 [
                     count,
                     Milliseconds(options.AckTimeout),
@@ -122,10 +100,11 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
     public ValueTask<SettleStatus> ExtendAsync(string queue, string group, long id, int attempt, QueueOptions options) =>
         SettleAsync(queue, group, id, attempt, "extend", null, options);
 
-    public async ValueTask<QueueStats> StatsAsync(string queue, string group)
+    public async ValueTask<QueueStats> StatsAsync(string queue, string group, QueueOptions options)
     {
         try
         {
+            await _expiry.ExpireAsync(Keys(queue, group), options);
             var reply = await LookAsync(queue, group, "stats", 0, 0);
             return reply.Items is [var ready, var delayed, var leased, var dead]
                 ? new QueueStats(BrokerStatus.Ok, (int)ready.Integer, (int)delayed.Integer, (int)leased.Integer, (int)dead.Integer)
@@ -137,10 +116,11 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
         }
     }
 
-    public async ValueTask<DeadResult> DeadAsync(string queue, string group, int count)
+    public async ValueTask<DeadResult> DeadAsync(string queue, string group, int count, QueueOptions options)
     {
         try
         {
+            await _expiry.ExpireAsync(Keys(queue, group), options);
             var reply = await LookAsync(queue, group, "dead", count, 0);
             var items = reply.Items;
             var jobs = new DeadJob[items.Length / 4];
@@ -170,15 +150,53 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
         }
     }
 
-    private static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
+    internal static long Milliseconds(TimeSpan time) => (long)Math.Ceiling(time.TotalMilliseconds);
 
     /// <summary>Dead letters are kept for as long again as their jobs could wait.</summary>
-    private static long Life(QueueOptions options) => 2 * Milliseconds(options.JobTtl + options.AckTimeout + options.MaxBackoff);
+    internal static long Life(QueueOptions options) => 2 * Milliseconds(options.JobTtl + options.AckTimeout + options.MaxBackoff);
+
+    /// <summary>What is one group's, of the queue with these keys.</summary>
+    internal static string[] Names(string queue, string group) =>
+        [queue + "m", queue + "j", $"{queue}r:{group}", $"{queue}d:{group}", $"{queue}l:{group}", $"{queue}a:{group}", $"{queue}x:{group}"];
+
+    private async Task<EnqueueResult> TryEnqueueAsync(string queue, JobDraft job, QueueOptions options)
+    {
+        var name = keys.Channel(queue);
+        var names = new List<string> { name + ":q:m", name + ":q:j", $"{name}:q:k:{job.Key}" };
+        foreach (var group in options.Groups)
+        {
+            names.AddRange(Keys(queue, group)[2..]);
+        }
+
+        var reply = await client.RunAsync(
+            Enqueue,
+            [.. names],
+            [
+                job.Payload,
+                job.Priority,
+                Milliseconds(job.Delay),
+                options.Groups.Count,
+                options.MaxJobs,
+                options.MaxBytes,
+                Life(options) + Milliseconds(job.Delay),
+                job.Key is null ? "" : MemoryQueues.KeyLife,
+                name,
+                Verb(name),
+            ],
+            deadline
+        );
+        return reply.Items switch
+        {
+            [] => new EnqueueResult(BrokerStatus.Overloaded, 0),
+            [var id, var known] => new EnqueueResult(BrokerStatus.Ok, id.Integer, known.Integer == 1),
+            _ => throw new RespShapeException("the script 'queue-enqueue' gave something else"),
+        };
+    }
 
     private Task<RespValue> LookAsync(string queue, string group, string what, int count, long life)
     {
         var name = keys.Channel(queue);
-        return client.RunAsync(Look, Names(queue, group), [what, count, name, Verb(name), MaxAnswerBytes, life], deadline);
+        return client.RunAsync(Look, Keys(queue, group), [what, count, name, Verb(name), MaxAnswerBytes, life], deadline);
     }
 
     private async ValueTask<SettleStatus> SettleAsync(
@@ -196,7 +214,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
         {
             var reply = await client.RunAsync(
                 Settle,
-                Names(queue, group),
+                Keys(queue, group),
                 [
                     id,
                     attempt,
@@ -221,11 +239,7 @@ internal sealed class RedisQueues(RespClient client, BrokerKeys keys, TimeSpan d
         }
     }
 
-    private string[] Names(string queue, string group)
-    {
-        var name = keys.Channel(queue) + ":q:";
-        return [name + "m", name + "j", $"{name}r:{group}", $"{name}d:{group}", $"{name}l:{group}", $"{name}a:{group}", $"{name}x:{group}"];
-    }
+    private string[] Keys(string queue, string group) => Names(keys.Channel(queue) + ":q:", group);
 
     private string Verb(string name) =>
         client.Cluster is not null && client.UsesShardedChannels(KeySlot.Of(Encoding.UTF8.GetBytes(name))) ? "SPUBLISH" : "PUBLISH";

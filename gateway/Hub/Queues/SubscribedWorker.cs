@@ -12,8 +12,8 @@ internal sealed class SubscribedWorker(HubSubscription subscription) : IQueueWor
     private volatile bool _gone;
     private volatile bool _isBehind;
 
-    // The loop's: jobs and when they came. Null: none waits.
-    private Queue<(LeasedJob Job, long Since)>? _waiting;
+    // The loop's: jobs and when their leases are over. Null: none waits.
+    private Queue<(LeasedJob Job, long Until)>? _waiting;
 
     public bool TakesMore => !_isBehind;
 
@@ -27,7 +27,7 @@ internal sealed class SubscribedWorker(HubSubscription subscription) : IQueueWor
         while (!_gone && _waiting is { } waiting && waiting.TryPeek(out var next))
         {
             // The lease of one that has waited too long is over, and another has it.
-            if (loop.Now - next.Since < (long)subscription.Options.Queue!.AckTimeout.TotalMilliseconds && !TrySend(next.Job))
+            if (loop.Now < next.Until && !TrySend(next.Job))
             {
                 return;
             }
@@ -40,7 +40,7 @@ internal sealed class SubscribedWorker(HubSubscription subscription) : IQueueWor
         loop.Node.Dispatcher.Wake(subscription.Channel.Name);
     }
 
-    public bool TryDeliver(string queue, in LeasedJob job)
+    public bool TryDeliver(string queue, in LeasedJob job, TimeSpan lease)
     {
         if (_gone)
         {
@@ -48,16 +48,16 @@ internal sealed class SubscribedWorker(HubSubscription subscription) : IQueueWor
         }
 
         var leased = job;
-        subscription.Session.Loop.Post((Action)(() => Send(leased)));
+        subscription.Session.Loop.Post((Action)(() => Send(leased, lease)));
         return true;
     }
 
-    private void Send(in LeasedJob job)
+    private void Send(in LeasedJob job, TimeSpan lease)
     {
         if (!_gone && (_waiting is not null || !TrySend(job)))
         {
             _isBehind = true;
-            (_waiting ??= new Queue<(LeasedJob, long)>()).Enqueue((job, subscription.Session.Loop.Now));
+            (_waiting ??= new Queue<(LeasedJob, long)>()).Enqueue((job, subscription.Session.Loop.Now + (long)lease.TotalMilliseconds));
         }
     }
 

@@ -6,7 +6,10 @@ using Mooring.Gateway.Hub.Protocol;
 namespace Mooring.Gateway.Hub.Rpc;
 
 /// <summary>Carries RPCs to an HTTP backend, in the form of Centrifugo's RPC proxy: a POST with JSON, answered by one of result, error and disconnect.</summary>
-/// <remarks>Thread-safe. Bounded in calls under way, in time and in the length of answers.</remarks>
+/// <remarks>
+/// Thread-safe. Bounded in calls under way, in time and in the length of answers. Once disposed of, it takes no call, and its connections are closed with the last
+/// one under way.
+/// </remarks>
 internal sealed class HttpRpcBackend : IRpcBackend, IDisposable
 {
     private const int MaxAnswerBytes = 1024 * 1024;
@@ -18,6 +21,7 @@ internal sealed class HttpRpcBackend : IRpcBackend, IDisposable
     private readonly HttpClient _http;
     private readonly TimeProvider _time;
     private int _running;
+    private int _isEnding;
 
     public HttpRpcBackend(HubRpcConfig config, TimeProvider time)
     {
@@ -51,6 +55,12 @@ internal sealed class HttpRpcBackend : IRpcBackend, IDisposable
 
         try
         {
+            if (Volatile.Read(ref _isEnding) != 0)
+            {
+                // Whoever asks has only just missed that there is another.
+                return Failed(HubError.Internal);
+            }
+
             using var limit = new CancellationTokenSource(_config.Timeout, _time);
             using var content = new ByteArrayContent(Write(call));
             content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
@@ -68,11 +78,21 @@ internal sealed class HttpRpcBackend : IRpcBackend, IDisposable
         }
         finally
         {
-            Interlocked.Decrement(ref _running);
+            if (Interlocked.Decrement(ref _running) == 0 && Volatile.Read(ref _isEnding) != 0)
+            {
+                _http.Dispose();
+            }
         }
     }
 
-    public void Dispose() => _http.Dispose();
+    public void Dispose()
+    {
+        Interlocked.Exchange(ref _isEnding, 1);
+        if (Volatile.Read(ref _running) == 0)
+        {
+            _http.Dispose();
+        }
+    }
 
     private static byte[] Write(RpcCall call)
     {

@@ -2,7 +2,6 @@ using System.Text.Json;
 using Mooring.Gateway.Hub.Authentication;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Protocol;
-using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -94,7 +93,6 @@ internal sealed class ConnectHandler(HubLoop loop)
                 }
             )
         );
-        Answered(session);
         foreach (var subscription in connect.Begun)
         {
             loop.Subscribes.GoLive(subscription);
@@ -142,9 +140,9 @@ internal sealed class ConnectHandler(HubLoop loop)
         }
 
         loop.Counters.Held++;
-        session.HeldSince = session.HeldSince > 0 ? session.HeldSince : Math.Max(1, loop.Now);
+        var command = loop.Hold();
         session.TurnAt = loop.Now + wait;
-        session.Turn = () => Accept(session, id, claims, positions);
+        session.Turn = () => loop.Resume(session, command, () => Accept(session, id, claims, positions));
         loop.Arm(session);
     }
 
@@ -192,7 +190,9 @@ internal sealed class ConnectHandler(HubLoop loop)
             return;
         }
 
+        CommandUnderWay? command = null;
         Action begin = () => Begin(session, id, positions, wanted);
+        Action later = () => loop.Resume(session, command, begin);
         switch (loop.Transport.TakePlace(session, OnAnswer))
         {
             case PlaceAnswer.Taken:
@@ -202,16 +202,16 @@ internal sealed class ConnectHandler(HubLoop loop)
                 loop.Disconnect(session, HubDisconnect.ConnectionLimit);
                 break;
             default:
-                session.HeldSince = session.HeldSince > 0 ? session.HeldSince : Math.Max(1, loop.Now);
+                command = loop.Hold();
                 session.TurnAt = loop.Now + AskMilliseconds;
-                session.Turn = begin;
+                session.Turn = later;
                 loop.Arm(session);
                 break;
         }
 
         void OnAnswer(bool hasRoom)
         {
-            if (session.IsClosed || !ReferenceEquals(session.Turn, begin))
+            if (session.IsClosed || !ReferenceEquals(session.Turn, later))
             {
                 return;
             }
@@ -219,7 +219,7 @@ internal sealed class ConnectHandler(HubLoop loop)
             (session.Turn, session.TurnAt) = (null, 0);
             if (hasRoom)
             {
-                begin();
+                later();
             }
             else
             {
@@ -264,7 +264,6 @@ internal sealed class ConnectHandler(HubLoop loop)
     private void Refuse(HubSession session, uint id, HubError error)
     {
         loop.SendError(session, id, error);
-        Answered(session);
         if (session.IsClosed)
         {
             return;
@@ -279,16 +278,6 @@ internal sealed class ConnectHandler(HubLoop loop)
         session.TurnAt = loop.Now + RefusedMilliseconds;
         session.Turn = () => loop.Disconnect(session, ConnectionClosed);
         loop.Arm(session);
-    }
-
-    /// <summary>One that was held has its answer: what is answered within its turn, and what waited for a token or a broker, is counted there.</summary>
-    private void Answered(HubSession session)
-    {
-        if (session.HeldSince > 0)
-        {
-            loop.Counters.Responses.Record(DurationBounds.Latency, 1000 * (loop.Now - session.HeldSince));
-            session.HeldSince = 0;
-        }
     }
 
     /// <summary>Whether it is nothing, or what others can be shown.</summary>

@@ -1,6 +1,5 @@
 // Hot path: per message, publication and subscriber. See tests/benchmarks.
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
@@ -41,6 +40,7 @@ internal sealed class HubLoop
     private long _backlog;
     private long _overruns;
     private QueueDepth _depth = QueueDepth.None;
+    private CommandScope _scope;
     private int _isLooking;
 
     /// <param name="node">The listener's.</param>
@@ -336,6 +336,13 @@ internal sealed class HubLoop
     public IReadOnlyList<KeyValuePair<string, int>> CountChannels(int max) =>
         [.. _channels.All.Take(max).Select(static channel => KeyValuePair.Create(channel.Name, channel.Count))];
 
+    /// <summary>Who is connected.</summary>
+    public HashSet<string> Users() =>
+        _sessions
+            .Where(static session => session.State == SessionState.Connected)
+            .Select(static session => session.User)
+            .ToHashSet(StringComparer.Ordinal);
+
     public LoopChannel? Find(string channel) => _channels.Find(channel);
 
     public LoopChannel Ensure(string channel)
@@ -366,8 +373,61 @@ internal sealed class HubLoop
         }
 
         session.Pending++;
-        _ = LaterAsync(session, task, next, Stopwatch.GetTimestamp());
+        _ = LaterAsync(session, task, next, Hold());
     }
+
+    /// <summary>The loop begins with a command; to be ended by <see cref="Leave"/> with what this returns.</summary>
+    /// <param name="began">When it came, in ticks of the node's clock; 0: just now.</param>
+    public CommandScope Enter(long began)
+    {
+        var outer = _scope;
+        _scope = new CommandScope(began, true, null);
+        return outer;
+    }
+
+    /// <summary>Whatever could be done of the command is done. A command that was answered is counted.</summary>
+    public void Leave(in CommandScope outer, bool isCounted)
+    {
+        if (isCounted && _scope.UnderWay is null)
+        {
+            Counters.Responses.Record(DurationBounds.Latency, _scope.Began == 0 ? 0 : Since(_scope.Began));
+        }
+
+        _scope = outer;
+    }
+
+    /// <summary>The command waits for something, after which <see cref="Resume"/> goes on with it. Null: the loop is at none.</summary>
+    public CommandUnderWay? Hold()
+    {
+        if (!_scope.IsOne)
+        {
+            return null;
+        }
+
+        if (_scope.UnderWay is not { } command)
+        {
+            command = new CommandUnderWay(_scope.Began == 0 ? Node.Time.GetTimestamp() : _scope.Began);
+            _scope = _scope with { UnderWay = command };
+        }
+
+        command.Left++;
+        return command;
+    }
+
+    /// <summary>Goes on with a command. Its time is counted with the last thing that it has waited for.</summary>
+    public void Resume(HubSession session, CommandUnderWay? command, Action next)
+    {
+        var outer = _scope;
+        _scope = new CommandScope(command?.Began ?? 0, command is not null, command);
+        next();
+        _scope = outer;
+        if (command is not null && --command.Left == 0 && !session.IsClosed)
+        {
+            Counters.Responses.Record(DurationBounds.Latency, Since(command.Began));
+        }
+    }
+
+    private long Since(long began) => (long)Node.Time.GetElapsedTime(began).TotalMicroseconds;
 
     /// <summary>Whether a client may do what the namespace lets that audience do.</summary>
     public static bool Admits(HubAudience audience, HubSession session, HubSubscription? subscription) =>
@@ -381,7 +441,7 @@ internal sealed class HubLoop
 
     private static long Weight(object item) => 1 + (item is HubPublication publication ? (long)publication.Payload.Length << ItemBits : 0);
 
-    private async Task LaterAsync<T>(HubSession session, ValueTask<T> task, Action<T> next, long began)
+    private async Task LaterAsync<T>(HubSession session, ValueTask<T> task, Action<T> next, CommandUnderWay? command)
     {
         var (failed, result) = (false, default(T)!);
         try
@@ -400,7 +460,6 @@ internal sealed class HubLoop
                 () =>
                 {
                     session.Pending--;
-                    Counters.Responses.Record(DurationBounds.Latency, (long)Stopwatch.GetElapsedTime(began).TotalMicroseconds);
                     if (session.IsClosed)
                     {
                         return;
@@ -412,7 +471,7 @@ internal sealed class HubLoop
                         return;
                     }
 
-                    next(result);
+                    Resume(session, command, () => next(result));
                     Continue(session);
                 }
             )

@@ -67,6 +67,7 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         {
             Volatile.Write(ref _options, value);
             WatchAll();
+            Dispatcher.Reload(channel => value.Find(channel)?.Queue);
         }
     }
 
@@ -77,11 +78,11 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         set => Volatile.Write(ref _tokens, value);
     }
 
-    /// <summary>Null: there is nobody to answer RPCs.</summary>
+    /// <summary>Null: there is nobody to answer RPCs. The one before is disposed of.</summary>
     public IRpcBackend? Rpc
     {
         get => Volatile.Read(ref _rpc);
-        set => Volatile.Write(ref _rpc, value);
+        set => (Interlocked.Exchange(ref _rpc, value) as IDisposable)?.Dispose();
     }
 
     /// <summary>Null: it is off.</summary>
@@ -98,6 +99,8 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
     public Task Left => _left.Task;
 
     public IReadOnlyList<HubLoop> Loops => Volatile.Read(ref _loops);
+
+    public TimeProvider Time => _time;
 
     public long UnixMilliseconds => _time.GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -266,7 +269,7 @@ internal sealed class HubNode : IHubReceiver, IAsyncDisposable
         await Positions.DisposeAsync();
         await Control.DisposeAsync();
         await Broker.DisposeAsync();
-        (Rpc as IDisposable)?.Dispose();
+        Rpc = null;
     }
 
     /// <summary>A namespace may have positions now that had none: who subscribes from here on relies on them in channels that have long been there.</summary>

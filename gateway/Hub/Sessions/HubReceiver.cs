@@ -1,6 +1,5 @@
 // Hot path: per message. See tests/benchmarks.
 using Mooring.Gateway.Hub.Protocol;
-using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -24,7 +23,7 @@ internal sealed class HubReceiver(HubLoop loop)
 
         if (CanHandle(session) && session.HeldRest is null && session.Held is not { Count: > 0 })
         {
-            Handle(session, message, isRest: false);
+            Handle(session, message, isRest: false, 0);
             return;
         }
 
@@ -42,7 +41,7 @@ internal sealed class HubReceiver(HubLoop loop)
             return;
         }
 
-        (session.Held ??= new Queue<byte[]>()).Enqueue(message.ToArray());
+        (session.Held ??= new Queue<HeldMessage>()).Enqueue(new HeldMessage(message.ToArray(), loop.Node.Time.GetTimestamp()));
     }
 
     public void Continue(HubSession session)
@@ -52,13 +51,13 @@ internal sealed class HubReceiver(HubLoop loop)
             if (session.HeldRest is { } rest)
             {
                 session.HeldRest = null;
-                session.HeldBytes -= rest.Length + HeldOverhead;
-                Handle(session, rest, isRest: true);
+                session.HeldBytes -= rest.Bytes.Length + HeldOverhead;
+                Handle(session, rest.Bytes, isRest: true, rest.Came);
             }
             else if (session.Held is { } held && held.TryDequeue(out var message))
             {
-                session.HeldBytes -= message.Length + HeldOverhead;
-                Handle(session, message, isRest: false);
+                session.HeldBytes -= message.Bytes.Length + HeldOverhead;
+                Handle(session, message.Bytes, isRest: false, message.Came);
             }
             else
             {
@@ -74,7 +73,8 @@ internal sealed class HubReceiver(HubLoop loop)
     /// <param name="session">Whose.</param>
     /// <param name="message">All of it, or what is left of one.</param>
     /// <param name="isRest">Commands of it were handled before.</param>
-    private void Handle(HubSession session, ReadOnlySpan<byte> message, bool isRest)
+    /// <param name="came">When, in ticks of the node's clock; 0: just now.</param>
+    private void Handle(HubSession session, ReadOnlySpan<byte> message, bool isRest, long came)
     {
         var command = default(HubCommand);
         while (true)
@@ -89,14 +89,12 @@ internal sealed class HubReceiver(HubLoop loop)
             }
 
             isRest = true;
-            loop.Counters.Commands++;
-            var pending = session.Pending;
+            // A pong is none, and nobody waits for an answer to it.
+            var isCommand = command.Method is not (HubMethod.None or HubMethod.Send);
+            loop.Counters.Commands += isCommand ? 1 : 0;
+            var outer = loop.Enter(came);
             Handle(session, ref command);
-            if (session.Pending == pending && session.HeldSince == 0)
-            {
-                // Answered within the turn.
-                loop.Counters.Responses.Record(DurationBounds.Latency, 0);
-            }
+            loop.Leave(outer, isCommand);
 
             if (session.State is SessionState.Refused or SessionState.Closed)
             {
@@ -105,7 +103,7 @@ internal sealed class HubReceiver(HubLoop loop)
 
             if (!message.IsEmpty && !CanHandle(session))
             {
-                session.HeldRest = message.ToArray();
+                session.HeldRest = new HeldMessage(message.ToArray(), came == 0 ? loop.Node.Time.GetTimestamp() : came);
                 session.HeldBytes += message.Length + HeldOverhead;
                 return;
             }

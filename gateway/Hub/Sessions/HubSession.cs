@@ -37,6 +37,9 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     /// <summary>Frames that wait for the client.</summary>
     public OutboundQueue Out;
 
+    /// <summary>For the transport alone: bytes that the client was sent.</summary>
+    public long Sent;
+
     public HubLoop Loop { get; } = loop;
 
     public HubCodec Codec { get; } = codec;
@@ -85,7 +88,7 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     public bool IsBlocked { get; set; }
 
     /// <summary>Messages that came while it was blocked.</summary>
-    public Queue<byte[]>? Held
+    public Queue<HeldMessage>? Held
     {
         get => _extras?.Held;
         set
@@ -98,7 +101,7 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     }
 
     /// <summary>What is left of the message in whose middle it was blocked; comes before <see cref="Held"/>.</summary>
-    public byte[]? HeldRest
+    public HeldMessage? HeldRest
     {
         get => _extras?.HeldRest;
         set
@@ -185,19 +188,6 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
             if (value != 0 || _extras is not null)
             {
                 Extras.TurnAt = value;
-            }
-        }
-    }
-
-    /// <summary>Since when its connect command waits for its turn; 0: it does not.</summary>
-    public long HeldSince
-    {
-        get => _extras?.HeldSince ?? 0;
-        set
-        {
-            if (value != 0 || _extras is not null)
-            {
-                Extras.HeldSince = value;
             }
         }
     }

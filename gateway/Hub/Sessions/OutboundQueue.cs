@@ -16,6 +16,9 @@ internal struct OutboundQueue
     /// <summary>Small arrays that a thread keeps: about as many as clients that one turn answers. The shared pool keeps fewer.</summary>
     private const int MaxSpare = 512;
 
+    /// <summary>Of a frame's first byte: set in the opcodes of control frames (RFC 6455, section 5.2).</summary>
+    private const int ControlBit = 8;
+
     [ThreadStatic]
     private static QueuedFrame[][]? _spare;
 
@@ -57,9 +60,12 @@ internal struct OutboundQueue
     }
 
     /// <summary>Takes bytes off the front, as many as fit; returns how many.</summary>
-    public int Take(Span<byte> destination)
+    /// <param name="destination">Where to.</param>
+    /// <param name="messages">Frames of which this took the last byte; pings, pongs and closes are none.</param>
+    public int Take(Span<byte> destination, out int messages)
     {
         var taken = 0;
+        messages = 0;
         while (Count > 0 && taken < destination.Length)
         {
             ref var first = ref _frames![_head];
@@ -75,6 +81,7 @@ internal struct OutboundQueue
 
             part.CopyTo(destination[taken..]);
             taken += part.Length;
+            messages += (first.Frame[0] & ControlBit) == 0 ? 1 : 0;
             DropFirst();
         }
 

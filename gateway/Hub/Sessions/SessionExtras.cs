@@ -5,9 +5,9 @@ internal sealed class SessionExtras
 {
     public ReadOnlyMemory<byte> ConnInfo { get; set; }
 
-    public Queue<byte[]>? Held { get; set; }
+    public Queue<HeldMessage>? Held { get; set; }
 
-    public byte[]? HeldRest { get; set; }
+    public HeldMessage? HeldRest { get; set; }
 
     public int HeldBytes { get; set; }
 
@@ -19,16 +19,12 @@ internal sealed class SessionExtras
 
     public List<HubSubscription>? Parked { get; set; }
 
-    public long HeldSince { get; set; }
-
     /// <summary>Nothing is in it.</summary>
     public bool IsEmpty =>
-        ConnInfo.IsEmpty
-        && Held is null
-        && HeldRest is null
-        && Turn is null
-        && TurnAt == 0
-        && PresenceAt == 0
-        && Parked is null
-        && HeldSince == 0;
+        ConnInfo.IsEmpty && Held is null && HeldRest is null && Turn is null && TurnAt == 0 && PresenceAt == 0 && Parked is null;
 }
+
+/// <summary>A client's message, or what is left of it, that waits to be handled.</summary>
+/// <param name="Bytes">It.</param>
+/// <param name="Came">When, in ticks of the node's clock.</param>
+internal sealed record HeldMessage(byte[] Bytes, long Came);

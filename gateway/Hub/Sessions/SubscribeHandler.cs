@@ -79,7 +79,10 @@ internal sealed class SubscribeHandler(HubLoop loop)
     }
 
     /// <summary>What waited for the client has gone: tries again where it was left.</summary>
-    public void Resume(HubSubscription subscription)
+    public void Resume(HubSubscription subscription) =>
+        loop.Resume(subscription.Session, subscription.Start.Command, () => GoOn(subscription));
+
+    private void GoOn(HubSubscription subscription)
     {
         if (subscription.Is(SubscriptionFlags.Left))
         {
@@ -140,6 +143,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
             {
                 Flags = SubscriptionFlags.ServerSide | SubscriptionFlags.JoinLeave | Positioned(options),
                 ChanInfo = wanted.Info,
+                ExpiresAt = wanted.ExpiresAt,
             }
         );
     }
@@ -230,11 +234,14 @@ internal sealed class SubscribeHandler(HubLoop loop)
         }
 
         options = loop.Options.Find(command.Channel);
-        return options is null ? HubError.UnknownChannel
-            : session.Find(command.Channel) is not null ? HubError.AlreadySubscribed
-            : session.SubscriptionCount >= loop.Options.Config.MaxChannels ? HubError.LimitExceeded
-            : null;
+        return options is null ? HubError.UnknownChannel : CheckPlace(session, command.Channel);
     }
+
+    /// <summary>Whether the client has room for a channel that it is not in. Asked again after a wait: the server subscribes clients meanwhile.</summary>
+    private HubError? CheckPlace(HubSession session, string channel) =>
+        session.Find(channel) is not null ? HubError.AlreadySubscribed
+        : session.SubscriptionCount >= loop.Options.Config.MaxChannels ? HubError.LimitExceeded
+        : null;
 
     private void OnChecked(HubSession session, SubscribeRequest request, in JwtResult result)
     {
@@ -257,11 +264,28 @@ internal sealed class SubscribeHandler(HubLoop loop)
         {
             loop.SendError(session, request.Id, HubError.PermissionDenied);
         }
+        else if (loop.Options.Find(request.Channel) is not { } options)
+        {
+            loop.SendError(session, request.Id, HubError.UnknownChannel);
+        }
+        else if (!IsFor(options, request.Membership))
+        {
+            // What it said of being a worker was read by other rules: it comes again.
+            loop.SendError(session, request.Id, HubError.Internal);
+        }
+        else if (CheckPlace(session, request.Channel) is { } error)
+        {
+            loop.SendError(session, request.Id, error);
+        }
         else
         {
-            Begin(session, request, claims);
+            Begin(session, request with { Options = options }, claims);
         }
     }
+
+    /// <summary>Whether the namespace, which may be another since the command came, has such workers, or none.</summary>
+    private static bool IsFor(HubNamespace options, QueueMembership? membership) =>
+        options.Queue is { } queue ? membership is not null && queue.Groups.Contains(membership.Group) : membership is null;
 
     private void Begin(HubSession session, SubscribeRequest request, JwtClaims? claims)
     {
@@ -388,6 +412,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
             );
             if (reply.Publications.Count > 0 && !Fits(subscription, frame.Length))
             {
+                subscription.Start.Command = loop.Hold();
                 return;
             }
         }

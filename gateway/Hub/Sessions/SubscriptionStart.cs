@@ -17,6 +17,9 @@ internal sealed class SubscriptionStart
     /// <summary>Who cannot be recovered gets an error rather than a fresh start.</summary>
     public bool RejectUnrecovered { get; init; }
 
+    /// <summary>The command whose reply waits for the client to take what came before; null: none does.</summary>
+    public CommandUnderWay? Command { get; set; }
+
     /// <summary>Publications that came before the reply has gone; null: none did.</summary>
     public List<HubPublication>? Early { get; set; }
 

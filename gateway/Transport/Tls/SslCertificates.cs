@@ -5,8 +5,6 @@ namespace Mooring.Gateway.Transport.Tls;
 /// <summary>Puts certificates into contexts.</summary>
 internal static unsafe class SslCertificates
 {
-    private const int MaxCertificates = 1000;
-
     /// <summary>Sets the certificate, its chain and its key, which must belong together.</summary>
     /// <exception cref="OpenSslException">They do not, or one of the files is no good; the message names it.</exception>
     public static void Use(SslContext context, KeyPair pair, CertificateConfig files)
@@ -58,6 +56,7 @@ internal static unsafe class SslCertificates
         );
     }
 
+    /// <summary>All there are: how long a file may be bounds them.</summary>
     private static void ForEach(byte[] pem, string path, Action<nint> use)
     {
         var count = 0;
@@ -67,7 +66,7 @@ internal static unsafe class SslCertificates
             try
             {
                 OpenSsl.ClearErrors();
-                while (count < MaxCertificates && OpenSsl.ReadCertificate(bio, null, null, null) is not 0 and var certificate)
+                while (OpenSsl.ReadCertificate(bio, null, null, null) is not 0 and var certificate)
                 {
                     count++;
                     try

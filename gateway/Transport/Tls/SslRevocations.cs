@@ -34,7 +34,8 @@ internal static unsafe class SslRevocations
                         }
 
                         SslContext.Must(OpenSsl.StoreAddRevocations(store, list), path);
-                        var until = NextUpdate(list);
+                        var until =
+                            NextUpdate(list) ?? throw new OpenSslException($"{path}: revocation list {count} does not say when it expires");
                         expires = until < expires ? until : expires;
                     }
                     finally
@@ -116,14 +117,27 @@ internal static unsafe class SslRevocations
         }
     }
 
-    private static DateTimeOffset NextUpdate(nint list)
+    /// <summary>The end of time where the list has none (RFC 5280 §5.1.2.5 wants one); null where that is no time.</summary>
+    private static DateTimeOffset? NextUpdate(nint list)
     {
         // struct tm: seconds, minutes, hours, day, month from 0, years since 1900, and what is not looked at.
         const int Ints = 16;
         var time = stackalloc int[Ints];
         var until = OpenSsl.RevocationsNextUpdate(list);
-        return until == 0 || OpenSsl.ToTime(until, time) != 1
-            ? DateTimeOffset.MaxValue
-            : new DateTimeOffset(time[5] + 1900, time[4] + 1, time[3], time[2], time[1], Math.Min(time[0], 59), TimeSpan.Zero);
+        if (until == 0)
+        {
+            return DateTimeOffset.MaxValue;
+        }
+
+        if (OpenSsl.ToTime(until, time) != 1)
+        {
+            return null;
+        }
+
+        // A GeneralizedTime may have the year 0, which is over as well.
+        var year = time[5] + 1900;
+        return year < 1
+            ? DateTimeOffset.MinValue
+            : new DateTimeOffset(year, time[4] + 1, time[3], time[2], time[1], Math.Min(time[0], 59), TimeSpan.Zero);
     }
 }

@@ -12,6 +12,12 @@ namespace Mooring.Gateway.Tunnels.Client;
 /// </remarks>
 internal sealed class Carrier : EventLoop
 {
+    /// <summary>
+    /// Of every connection of a client, as the gateways have it of theirs: one whose other end is gone without a word, or that a NAT has forgotten, would stay for good where nobody
+    /// writes, and take a visitor's place.
+    /// </summary>
+    public static readonly TcpSocketOptions SocketOptions = new(new KeepAliveOptions(IdleSeconds: 120, IntervalSeconds: 30, Probes: 4), 0);
+
     private const int MaxPipes = 64;
     private const byte Own = 1;
 
@@ -170,6 +176,7 @@ internal sealed class Carrier : EventLoop
         }
 
         Libc.SetOption(socket, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
+        SocketOptions.Apply(socket);
         if (Libc.Connect(socket, &kernel, kernel.Length) == 0 || Libc.LastError is Errno.EINPROGRESS)
         {
             return (socket, 0);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Sockets;
 using Mooring.Gateway.Tunnels.Protocol;
 
@@ -8,7 +9,13 @@ namespace Mooring.Gateway.Tunnels.Client;
 /// <param name="wire">The data connection.</param>
 /// <param name="local">Where the service is.</param>
 /// <param name="time">The clock.</param>
-internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProvider time) : IDisposable
+/// <param name="lookUp">Finds the addresses of the service's host; null: the system's resolver.</param>
+internal sealed class DatagramCarrier(
+    TunnelWire wire,
+    LocalPort local,
+    TimeProvider time,
+    Func<string, CancellationToken, Task<IPAddress[]>>? lookUp = null
+) : IDisposable
 {
     private static readonly TimeSpan Idle = TimeSpan.FromSeconds(60);
 
@@ -18,6 +25,13 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
     private readonly ConcurrentDictionary<uint, Flow> _flows = new();
     private readonly SemaphoreSlim _writing = new(1);
     private readonly CancellationTokenSource _over = new();
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> _lookUp = lookUp ?? Dns.GetHostAddressesAsync;
+
+    /// <summary>One frame, of whoever writes.</summary>
+    private readonly byte[] _answer = new byte[DatagramFrame.HeaderBytes + DatagramFrame.MaxBytes];
+
+    /// <summary>Which of the host's addresses new flows go to; beyond their number it begins anew.</summary>
+    private int _turn;
 
     /// <summary>When the gateway was heard last: a timestamp; 0: it does not beat.</summary>
     private long _heard;
@@ -74,9 +88,15 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
                 flow.Used = time.GetTimestamp();
                 await flow.Socket.SendAsync(datagram);
             }
+            catch (SocketException refused)
+                when (refused.SocketErrorCode == SocketError.ConnectionRefused && _flows.TryGetValue(number, out var flow))
+            {
+                // Of an earlier datagram.
+                Refused(number, flow);
+            }
             catch (Exception error) when (error is SocketException or ObjectDisposedException)
             {
-                // Nobody listens there at present, or there is no socket to be had; a datagram may be lost.
+                // There is no socket to be had, or no address; a datagram may be lost.
             }
         }
     }
@@ -92,21 +112,43 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
             }
         }
 
-        var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
-        try
+        IPAddress[] addresses = IPAddress.TryParse(local.Host, out var literal) ? [literal] : await _lookUp(local.Host, _over.Token);
+        if (addresses.Length == 0)
         {
-            await socket.ConnectAsync(local.Host, local.Port);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
+            throw new SocketException((int)SocketError.HostNotFound);
         }
 
-        var flow = _flows[number] = new Flow(socket, time.GetTimestamp());
+        var (socket, turn) = await ConnectAsync(addresses, Volatile.Read(ref _turn));
+        var flow = _flows[number] = new Flow(socket, time.GetTimestamp(), turn, addresses.Length > 1);
         _ = AnswerAsync(number, flow);
         return flow;
     }
+
+    /// <summary>To the address whose turn it is; where this machine has no way there, to the next.</summary>
+    private async Task<(Socket Socket, int Turn)> ConnectAsync(IPAddress[] addresses, int turn)
+    {
+        for (var left = addresses.Length; ; left--, turn = Next(turn))
+        {
+            var address = addresses[turn % addresses.Length];
+            var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+            try
+            {
+                await socket.ConnectAsync(new IPEndPoint(address, local.Port));
+                return (socket, turn);
+            }
+            catch (SocketException) when (left > 1)
+            {
+                socket.Dispose();
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        }
+    }
+
+    private static int Next(int turn) => (turn + 1) & int.MaxValue;
 
     private void Close(KeyValuePair<uint, Flow> entry)
     {
@@ -114,21 +156,33 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
         entry.Value.Socket.Dispose();
     }
 
+    /// <summary>
+    /// Nobody listens where a flow goes: where the host has another address, which UDP alone does not find out (<c>localhost</c> is <c>::1</c> first), it is that one's turn, and the
+    /// visitor's next datagram goes there. Who was answered stays, for the service may come back.
+    /// </summary>
+    private void Refused(uint number, Flow flow)
+    {
+        if (flow.HasOthers && !flow.IsAnswered)
+        {
+            Interlocked.CompareExchange(ref _turn, Next(flow.Turn), flow.Turn);
+            Close(new(number, flow));
+        }
+    }
+
     private async Task AnswerAsync(uint number, Flow flow)
     {
-        var buffer = new byte[DatagramFrame.HeaderBytes + DatagramFrame.MaxBytes];
         while (true)
         {
             try
             {
-                var count = await flow.Socket.ReceiveAsync(buffer.AsMemory(DatagramFrame.HeaderBytes));
-                flow.Used = time.GetTimestamp();
-                DatagramFrame.WriteHeader(buffer, number, count);
-                await WriteAsync(buffer.AsMemory(0, DatagramFrame.HeaderBytes + count));
+                // A look without a buffer, until there is something: thousands of visitors who wait share one.
+                await flow.Socket.ReceiveAsync(Memory<byte>.Empty, SocketFlags.Peek);
+                await AnswerOnceAsync(number, flow);
             }
             catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
             {
                 // Of an earlier datagram; a later one may find somebody.
+                Refused(number, flow);
             }
             catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException or OperationCanceledException)
             {
@@ -136,6 +190,23 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
                 Close(new(number, flow));
                 return;
             }
+        }
+    }
+
+    /// <summary>Passes on the datagram that is there.</summary>
+    private async Task AnswerOnceAsync(uint number, Flow flow)
+    {
+        await _writing.WaitAsync(_over.Token);
+        try
+        {
+            var count = await flow.Socket.ReceiveAsync(_answer.AsMemory(DatagramFrame.HeaderBytes));
+            (flow.Used, flow.IsAnswered) = (time.GetTimestamp(), true);
+            DatagramFrame.WriteHeader(_answer, number, count);
+            await wire.Stream.WriteAsync(_answer.AsMemory(0, DatagramFrame.HeaderBytes + count), _over.Token);
+        }
+        finally
+        {
+            _writing.Release();
         }
     }
 
@@ -200,10 +271,21 @@ internal sealed class DatagramCarrier(TunnelWire wire, LocalPort local, TimeProv
         }
     }
 
-    private sealed class Flow(Socket socket, long used)
+    /// <param name="socket">Connected to the service.</param>
+    /// <param name="used">When a datagram went by last.</param>
+    /// <param name="turn">Which address it is at.</param>
+    /// <param name="hasOthers">The host has others.</param>
+    private sealed class Flow(Socket socket, long used, int turn, bool hasOthers)
     {
         public Socket Socket { get; } = socket;
 
         public long Used { get; set; } = used;
+
+        public int Turn { get; } = turn;
+
+        public bool HasOthers { get; } = hasOthers;
+
+        /// <summary>The service has said something.</summary>
+        public bool IsAnswered { get; set; }
     }
 }

@@ -42,6 +42,7 @@ internal static class StreamCarrier
     public static async Task RunAsync(TunnelWire wire, LocalPort local)
     {
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        Carrier.SocketOptions.Apply((int)socket.Handle);
         using (var limit = new CancellationTokenSource(ConnectTimeout))
         {
             try

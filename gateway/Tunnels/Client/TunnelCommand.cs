@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using Mooring.Contracts.Processes;
@@ -123,18 +122,9 @@ internal static class TunnelCommand
     private static (TunnelOptions? Options, string? Problem) Read(ParseResult parse)
     {
         var to = parse.GetRequiredValue(To);
-        var colon = to.LastIndexOf(':');
-        var (host, port) = (to, TunnelOptions.DefaultPort);
-        if (colon > 0 && !(to.Count(static c => c == ':') > 1 && to[0] != '['))
+        if (TunnelOptions.ParseTarget(to) is not var (host, port))
         {
-            host = to[..colon].Trim('[', ']');
-            if (
-                !int.TryParse(to.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port)
-                || port is 0 or > IPEndPoint.MaxPort
-            )
-            {
-                return (null, $"--to: '{to}' is not HOST or HOST:PORT");
-            }
+            return (null, $"--to: '{to}' is not HOST or HOST:PORT");
         }
 
         var locals = new List<LocalPort>();

@@ -36,6 +36,31 @@ internal sealed record TunnelOptions
 
     /// <summary>End with the first failure instead of coming again.</summary>
     public bool Once { get; init; }
+
+    /// <summary>Reads <c>HOST</c> or <c>HOST:PORT</c>; an IPv6 address may be in brackets, and must be where a port follows. Null: neither.</summary>
+    public static (string Host, int Port)? ParseTarget(string text)
+    {
+        var (host, rest) = (text, "");
+        if (text.StartsWith('['))
+        {
+            var end = text.IndexOf(']', StringComparison.Ordinal);
+            if (end < 0)
+            {
+                return null;
+            }
+
+            (host, rest) = (text[1..end], text[(end + 1)..]);
+        }
+        else if (text.Split(':') is [var name, _])
+        {
+            (host, rest) = (name, text[name.Length..]);
+        }
+
+        var port = DefaultPort;
+        return host.Length > 0 && (rest.Length == 0 || (rest[0] == ':' && LocalPort.IsPort(rest[1..], out port) && port > 0))
+            ? (host, port)
+            : null;
+    }
 }
 
 /// <summary>One thing to make public.</summary>
@@ -82,6 +107,6 @@ internal sealed record LocalPort(TunnelProtocol Protocol, string Host, int Port,
 
     public override string ToString() => $"{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port}";
 
-    private static bool IsPort(string text, out int port) =>
+    internal static bool IsPort(string text, out int port) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is >= 0 and <= IPEndPoint.MaxPort;
 }

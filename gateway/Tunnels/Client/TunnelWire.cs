@@ -58,6 +58,7 @@ internal sealed class TunnelWire : IAsyncDisposable
             }
             else
             {
+                Carrier.SocketOptions.Apply((int)socket.Handle);
                 await socket.ConnectAsync(options.Host, options.Port, limit.Token);
                 wire = new TunnelWire(socket, await SecureAsync(options, new NetworkStream(socket, ownsSocket: false), limit.Token));
             }
@@ -254,7 +255,7 @@ internal sealed class TunnelWire : IAsyncDisposable
         {
             policy.CustomTrustStore.ImportFromPemFile(file);
         }
-        catch (CryptographicException error)
+        catch (Exception error) when (error is CryptographicException or UnauthorizedAccessException)
         {
             throw new IOException($"--ca: '{file}' holds no certificate in PEM: {error.Message}", error);
         }
@@ -273,7 +274,7 @@ internal sealed class TunnelWire : IAsyncDisposable
         {
             return X509Certificate2.CreateFromPemFile(file, key);
         }
-        catch (CryptographicException error)
+        catch (Exception error) when (error is CryptographicException or UnauthorizedAccessException)
         {
             throw new IOException($"--cert, --key: '{file}' and '{key}' are no certificate and its key in PEM: {error.Message}", error);
         }

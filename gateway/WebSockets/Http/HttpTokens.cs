@@ -12,6 +12,8 @@ internal static class HttpTokens
 
     private static readonly SearchValues<byte> Visible = SearchValues.Create(Range(0x21, 0x7E));
 
+    private static readonly SearchValues<byte> Hex = SearchValues.Create("0123456789abcdefABCDEF"u8);
+
     // Everything that field-content lets through: HTAB, SP, VCHAR and obs-text.
     private static readonly SearchValues<byte> FieldContent = SearchValues.Create([(byte)'\t', .. Range(0x20, 0x7E), .. Range(0x80, 0xFF)]);
 
@@ -22,6 +24,9 @@ internal static class HttpTokens
 
     /// <summary>Index of the first byte that is no visible ASCII character, or -1.</summary>
     public static int FirstNonVisible(ReadOnlySpan<byte> text) => text.IndexOfAnyExcept(Visible);
+
+    /// <summary>Index of the first byte that is no hexadecimal digit, or -1.</summary>
+    public static int FirstNonHex(ReadOnlySpan<byte> text) => text.IndexOfAnyExcept(Hex);
 
     /// <summary>Index of the first byte that no field value may have, or -1.</summary>
     public static int FirstControl(ReadOnlySpan<byte> text) => text.IndexOfAnyExcept(FieldContent);

@@ -18,6 +18,7 @@ public sealed class CentrifugeTests
     [InlineData("delta")]
     [InlineData("refresh")]
     [InlineData("api")]
+    [InlineData("cent")]
     public async Task Json(string scenario)
     {
         await using var gateway = await HubGateway.StartAsync();
@@ -36,6 +37,7 @@ public sealed class CentrifugeTests
     [InlineData("delta")]
     [InlineData("refresh")]
     [InlineData("api")]
+    [InlineData("cent")]
     public async Task Protobuf(string scenario)
     {
         await using var gateway = await HubGateway.StartAsync();

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import WebSocket, { Sender } from 'ws';
+import { CentClient } from 'cent.js';
 import { Centrifuge as JsonClient } from 'centrifuge';
 import { Centrifuge as ProtobufClient } from 'centrifuge/build/protobuf';
 import { hmacToken, makeKeys, seconds, signedToken } from './tokens.mjs';
@@ -450,6 +451,52 @@ const scenarios = {
     assert.equal((await api('disconnect', { client: id, disconnect: { code: 3001, reason: '{"retryAfterMs":1}' } })).status, 400);
     await api('disconnect', { client: id, user: 'anna' });
     assert.equal((await next(one, 'disconnected')).code, 3503);
+  },
+
+  // The npm package cent.js, untouched: the HTTP API as its other users call it.
+  async cent() {
+    const url = `http://127.0.0.1:${port}/api`;
+    const cent = new CentClient({ url, apiKey: 'an-api-key-of-the-tests' });
+    const [one, { client: id }] = await connected(user('anna'));
+    const [, got] = await subscribed(one, 'chat:room');
+    const [, present] = await subscribed(one, 'presence:room');
+
+    const published = await cent.publish({ channel: 'chat:room', data: { n: 1 }, tags: { a: 'b' } });
+    assert.equal(published.offset, 1);
+    const { responses } = await cent.broadcast({ channels: ['presence:room', 'chat:room', 'nowhere:x'], data: { n: 2 } });
+    assert.deepEqual([responses[1].result.offset, responses[2].error.code], [2, 102]);
+    await until(() => got.length === 2 && present.length === 1, 'all have come');
+    assert.deepEqual(got.map((one) => [one.data.n, one.tags?.a]), [[1, 'b'], [2, undefined]]);
+    const { publications, offset, epoch } = await cent.getHistory({ channel: 'chat:room', limit: 10 });
+    assert.deepEqual([publications.map((one) => one.data.n), offset, epoch], [[1, 2], 2, published.epoch]);
+    const later = await cent.getHistory({ channel: 'chat:room', limit: 10, since: { offset: 1, epoch } });
+    assert.deepEqual(later.publications.map((one) => one.offset), [2]);
+    await cent.removeHistory({ channel: 'chat:room' });
+    assert.deepEqual(await cent.getHistory({ channel: 'chat:room', limit: 10 }), { publications: [], offset: 2, epoch });
+
+    const { presence } = await cent.getPresence({ channel: 'presence:room' });
+    assert.deepEqual([Object.keys(presence), presence[id].user], [[id], 'anna']);
+    assert.deepEqual(await cent.getPresenceStats({ channel: 'presence:room' }), { num_clients: 1, num_users: 1 });
+    const { channels } = await cent.getChannels({ pattern: 'presence:*' });
+    assert.deepEqual(channels, { 'presence:room': { num_clients: 1 } });
+    const { nodes } = await cent.getInfo();
+    // Her personal channel is the third.
+    assert.deepEqual([nodes.length, nodes[0].num_clients, nodes[0].num_channels], [1, 1, 3]);
+
+    const entered = next(one, 'subscribed');
+    await cent.subscribe({ user: 'anna', channel: 'private:hall', data: { seat: 7 } });
+    assert.deepEqual([(await entered).channel, value((await entered).data)], ['private:hall', { seat: 7 }]);
+    const left = next(one, 'unsubscribed');
+    await cent.unsubscribe({ user: 'anna', channel: 'private:hall' });
+    assert.equal((await left).channel, 'private:hall');
+    await cent.refresh({ user: 'anna', expire_at: seconds(600) });
+    await assert.rejects(cent.publish({ channel: 'nowhere:x', data: 1 }));
+    await assert.rejects(cent.publish({ data: 1 }));
+    await assert.rejects(new CentClient({ url, apiKey: 'not-one-of-the-keys' }).getInfo());
+
+    const gone = next(one, 'disconnected');
+    await cent.disconnect({ user: 'anna', disconnect: { code: 4501, reason: 'enough' } });
+    assert.deepEqual(await gone, { code: 4501, reason: 'enough' });
   },
 
   async drain() {

@@ -1,15 +1,7 @@
 -- Takes jobs. ARGV: count, lease in ms, most attempts, first and longest backoff in ms, a job's life in ms, most dead letters, life of the keys in ms,
 --       bytes after which no more is taken
 -- Returns {ms until something is due or -1, then id, attempt, payload of each}.
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASED, '-inf', num(now), 'LIMIT', 0, 100)) do
-    redis.call('ZREM', LEASED, id)
-    again(id, nil, tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7]))
-end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', DELAYED, '-inf', num(now), 'LIMIT', 0, 100)) do
-    redis.call('ZREM', DELAYED, id)
-    local _, priority = record(id)
-    ready(id, priority)
-end
+bring_due(tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7]))
 
 local result, bytes = {0}, 0
 for _ = 1, 1000 do
@@ -17,16 +9,19 @@ for _ = 1, 1000 do
     local id = redis.call('ZPOPMIN', READY)[1]
     if not id then break end
     local attempts, priority, born = record(id)
-    if now - tonumber(born) >= tonumber(ARGV[6]) then
+    local payload = redis.call('HGET', JOBS, id)
+    if not payload then
+        -- The group was none of the config's for a time, and the job has gone meanwhile.
+        forget(id)
+    elseif now - tonumber(born) >= tonumber(ARGV[6]) then
         bury(id, attempts, priority, born, 'expired', tonumber(ARGV[7]))
     else
         note(id, attempts + 1, priority, born)
         redis.call('ZADD', LEASED, num(now + tonumber(ARGV[2])), id)
         result[#result + 1] = id
         result[#result + 1] = attempts + 1
-        local payload = redis.call('HGET', JOBS, id)
         result[#result + 1] = payload
-        bytes = bytes + #(payload or '')
+        bytes = bytes + #payload
     end
 end
 

@@ -31,7 +31,7 @@ local function forget(id)
     redis.call('HDEL', RECORDS, id)
     if redis.call('HINCRBY', META, id, -1) <= 0 then
         redis.call('HDEL', META, id)
-        redis.call('HINCRBY', META, 'b', -redis.call('HSTRLEN', JOBS, id))
+        redis.call('HINCRBY', META, 'b', 0 - redis.call('HSTRLEN', JOBS, id))
         redis.call('HDEL', JOBS, id)
     end
 end
@@ -63,4 +63,20 @@ local function release(id, attempt)
     if not redis.call('ZSCORE', LEASED, id) then return false end
     local attempts = record(id)
     return attempts == tonumber(attempt) and redis.call('ZREM', LEASED, id) == 1
+end
+
+-- What has waited or was held for long enough goes on. Returns how many.
+local function bring_due(attempts_most, backoff_min, backoff_max, dead_most)
+    local leased = redis.call('ZRANGEBYSCORE', LEASED, '-inf', num(now), 'LIMIT', 0, 100)
+    for _, id in ipairs(leased) do
+        redis.call('ZREM', LEASED, id)
+        again(id, nil, attempts_most, backoff_min, backoff_max, dead_most)
+    end
+    local delayed = redis.call('ZRANGEBYSCORE', DELAYED, '-inf', num(now), 'LIMIT', 0, 100)
+    for _, id in ipairs(delayed) do
+        redis.call('ZREM', DELAYED, id)
+        local _, priority = record(id)
+        ready(id, priority)
+    end
+    return #leased + #delayed
 end

@@ -1,4 +1,4 @@
--- Queues a job. KEYS: meta, jobs, the key's known id, then for each group ready, delayed, records.
+-- Queues a job. KEYS: meta, jobs, the key's known id, then for each group ready, delayed, leased, records, dead.
 -- ARGV: payload, priority, delay in ms, groups, most jobs, most bytes, life of the keys in ms, life of the key in ms or '',
 --       where the gateways are told, PUBLISH or SPUBLISH
 -- Returns {id, 1 where the key was known}; nothing where it is full.
@@ -17,7 +17,7 @@ redis.call('HINCRBY', KEYS[1], 'b', #ARGV[1])
 redis.call('HSET', KEYS[1], id, ARGV[4])
 redis.call('HSET', KEYS[2], id, ARGV[1])
 for group = 0, tonumber(ARGV[4]) - 1 do
-    local ready, delayed, records = KEYS[4 + 3 * group], KEYS[5 + 3 * group], KEYS[6 + 3 * group]
+    local ready, delayed, records = KEYS[4 + 5 * group], KEYS[5 + 5 * group], KEYS[7 + 5 * group]
     -- It ages from when it may be done.
     redis.call('HSET', records, id, '0 ' .. ARGV[2] .. ' ' .. string.format('%.0f', now + tonumber(ARGV[3])))
     if tonumber(ARGV[3]) > 0 then
@@ -26,6 +26,7 @@ for group = 0, tonumber(ARGV[4]) - 1 do
         redis.call('ZADD', ready, string.format('%.0f', (9 - tonumber(ARGV[2])) * 17592186044416 + tonumber(id)), id)
     end
 end
+-- Also what the groups hold and have given up, which else would end before its records where nobody of a group takes anything.
 for i, key in ipairs(KEYS) do
     if i ~= 3 and redis.call('PTTL', key) < tonumber(ARGV[7]) then redis.call('PEXPIRE', key, ARGV[7]) end
 end

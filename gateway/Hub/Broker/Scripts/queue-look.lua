@@ -14,9 +14,9 @@ if ARGV[1] == 'dead' then
         result[#result + 1] = id
         result[#result + 1] = attempts
         result[#result + 1] = reason
-        local payload = redis.call('HGET', JOBS, id)
+        local payload = redis.call('HGET', JOBS, id) or ''
         result[#result + 1] = payload
-        bytes = bytes + #(payload or '')
+        bytes = bytes + #payload
     end
     return result
 end

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
@@ -51,6 +52,52 @@ public sealed class AdminServerTests : IAsyncLifetime
         (await GetAsync("/health/live")).Status.ShouldBe(HttpStatusCode.OK);
     }
 
+    [Theory]
+    [InlineData("0.0.0.0")]
+    [InlineData("::")]
+    public async Task Start_AtEveryAddress_IsReachedByIPv4AndIPv6(string address)
+    {
+        await using var server = await AdminServer.StartAsync(new IPEndPoint(IPAddress.Parse(address), 0), _view, CancellationToken.None);
+
+        foreach (var host in new[] { "127.0.0.1", "[::1]" })
+        {
+            (await _client.GetStringAsync(new Uri($"http://{host}:{server.Address.Port}/health/live"))).ShouldBe("""{"status":"ok"}""");
+        }
+    }
+
+    [Fact]
+    public async Task IdleConnections_HoweverMany_KeepNoProbeOut()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        var idle = new List<TcpClient>();
+        try
+        {
+            for (var i = 0; i < 300; i++)
+            {
+                idle.Add(new TcpClient());
+                await idle[i].ConnectAsync(_server.Address.Host, _server.Address.Port, limit.Token);
+            }
+
+            for (var i = 0; i < 3; i++)
+            {
+                (await GetAsync("/health/live")).Status.ShouldBe(HttpStatusCode.OK);
+            }
+
+            // Who came first has made room.
+            var buffer = new byte[1];
+            (
+                await idle[0]
+                    .Client.ReceiveAsync(buffer, SocketFlags.None, limit.Token)
+                    .AsTask()
+                    .ContinueWith(ended => ended.IsFaulted || ended.Result == 0)
+            ).ShouldBeTrue();
+        }
+        finally
+        {
+            idle.ForEach(static one => one.Dispose());
+        }
+    }
+
     [Fact]
     public async Task Config_IsShownWithItsHash()
     {
@@ -61,6 +108,35 @@ public sealed class AdminServerTests : IAsyncLifetime
         status.ShouldBe(HttpStatusCode.OK);
         json.GetProperty("hash").GetString().ShouldBe(ContractsJson.Hash(_view.Config));
         json.GetProperty("config").GetProperty("fleet").GetString().ShouldBe("a/b");
+    }
+
+    [Fact]
+    public async Task Config_WithAKeyForCookies_ShowsAllButTheKey()
+    {
+        const string Key = "0123456789abcdef0123456789abcdef";
+        var affinity = new AffinityConfig { CookieName = "seat", Key = Key };
+        _view.Config = new GatewayConfig
+        {
+            Fleet = "a/b",
+            Listeners =
+            [
+                new ListenerConfig
+                {
+                    Name = "edge",
+                    Protocol = ListenerProtocol.WebSocket,
+                    Port = 9000,
+                    WebSocket = new WebSocketListenerConfig { Affinity = affinity },
+                },
+            ],
+        };
+
+        var (_, json) = await GetAsync("/config");
+
+        json.GetRawText().ShouldNotContain(Key);
+        json.GetProperty("hash").GetString().ShouldBe(ContractsJson.Hash(_view.Config));
+        var shown = json.GetProperty("config").GetProperty("listeners")[0].GetProperty("webSocket").GetProperty("affinity");
+        shown.GetProperty("cookieName").GetString().ShouldBe("seat");
+        shown.GetProperty("key").GetString().ShouldBe("(not shown)");
     }
 
     [Theory]

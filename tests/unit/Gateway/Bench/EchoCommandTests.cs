@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
@@ -28,6 +29,31 @@ public sealed class EchoCommandTests
 
         (await EchoCommand.RunAsync(EchoKind.Tcp, "nowhere", "0", TextWriter.Null, error, default)).ShouldBe(2);
         error.ToString().ShouldContain("HOST 'nowhere'");
+    }
+
+    [Theory]
+    [InlineData("Tcp")]
+    [InlineData("WebSocket")]
+    [InlineData("Udp")]
+    public async Task Run_PortTaken_TellsAndFails(string kind)
+    {
+        var udp = kind == "Udp";
+        using var owner = new Socket(
+            AddressFamily.InterNetwork,
+            udp ? SocketType.Dgram : SocketType.Stream,
+            udp ? ProtocolType.Udp : ProtocolType.Tcp
+        );
+        owner.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        if (!udp)
+        {
+            owner.Listen();
+        }
+
+        var port = ((IPEndPoint)owner.LocalEndPoint!).Port.ToString(CultureInfo.InvariantCulture);
+        using var error = new StringWriter();
+
+        (await EchoCommand.RunAsync(Enum.Parse<EchoKind>(kind), "127.0.0.1", port, TextWriter.Null, error, default)).ShouldBe(2);
+        error.ToString().ShouldBe($"cannot listen on 127.0.0.1:{port}: Address already in use{Environment.NewLine}");
     }
 
     [Fact]

@@ -160,6 +160,9 @@ public sealed class ConfigCompilerTests
     [InlineData("::1:80")]
     [InlineData("[::1:80")]
     [InlineData("[host]:80")]
+    [InlineData("[::::]:80")]
+    [InlineData("[10.0.0.1]:80")]
+    [InlineData("a..b:80")]
     [InlineData("ho st:80")]
     public void ParseAddress_Bad_SaysWhy(string text)
     {

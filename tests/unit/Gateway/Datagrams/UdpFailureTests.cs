@@ -92,6 +92,25 @@ public sealed class UdpFailureTests
         second.Dispose();
     }
 
+    [IcmpFact]
+    public async Task FragmentationNeeded_IsToldOfADatagramBefore_AndCostsNoOther()
+    {
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync([server.Port]);
+        using var client = gateway.Client();
+        (await client.AskAsync("a")).ShouldBe("a");
+        var flow = IPEndPoint.Parse(server.Peers.Keys.Single());
+        using (await HeldLoop.BeginAsync(gateway.Engine.Loops[0]))
+        {
+            // They come to the loop in this order: the error is met by the next datagram.
+            await client.SendAsync("b"u8.ToArray());
+            Icmp.FragmentationNeeded(flow.Port, server.Port, nextHop: 1300);
+        }
+
+        Encoding.UTF8.GetString(await client.ReceiveAsync()).ShouldBe("b");
+        gateway.Dropped("too_large").ShouldBe(0);
+    }
+
     [Fact]
     public async Task Endpoints_AllGone_DatagramsAreCountedAndFlowsEnd()
     {

@@ -1,5 +1,12 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Mooring.Contracts;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Handover;
+using Mooring.Gateway.Handover;
+using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Tests.Datagrams;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Testing;
@@ -53,6 +60,68 @@ public sealed class FlowTakeoverTests : IDisposable
         server.Peers.Count.ShouldBe(Flows + 2);
         chatters.ForEach(chatter => chatter.Dispose());
         gateway.Dispose();
+    }
+
+    [Fact]
+    public async Task Takeover_TheFormerHangsBeforeItHasLeftItsUdpPorts_TheyAreReadAllTheSame()
+    {
+        using var server = new UdpServer();
+        // The former's socket, which it reads no more, and of which it says nothing either.
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var endPoint = (IPEndPoint)socket.LocalEndPoint!;
+        var path = Path.Combine(_directory.FullName, "takeover.sock");
+        await using var former = new EngineHarness();
+        await using var sink = new LogSink(Stream.Null);
+        HandoverLink? hangs = null;
+        await using var takeover = new TakeoverServer(
+            path,
+            former.Engine,
+            new GatewayLog(sink, default, TimeProvider.System),
+            () => true,
+            async (link, cancel) =>
+            {
+                hangs = link;
+                var listener = new HandoverListener
+                {
+                    Name = "media",
+                    Protocol = ListenerProtocol.UDP,
+                    Address = "127.0.0.1",
+                    Port = endPoint.Port,
+                };
+                await HandoverSender.SendAsync(
+                    link.Socket,
+                    new HandoverMessage { Sequence = 1, Listeners = [listener] },
+                    [socket.SafeHandle],
+                    cancel
+                );
+                await link.ExpectAsync(LinkMessage.Ready, cancel);
+                await link.SendAsync(LinkMessage.Released, default, cancel);
+                await link.ExpectAsync(LinkMessage.Go, cancel);
+            }
+        );
+        await using var next = new EngineHarness(change: options => options with { BindsListeners = true });
+        await next.Engine.SetModeAsync(AcceptMode.Pause);
+        using var succession = (await Succession.BeginAsync(path, next.Engine, CancellationToken.None)).ShouldNotBeNull();
+        await next.ApplyAsync(UdpGateway.Config(endPoint.Port, server.Port));
+        await next.Engine.SetModeAsync(AcceptMode.Accept);
+        await succession.ReadyAsync(CancellationToken.None);
+        await succession.GoAsync(CancellationToken.None);
+        var time = new ManualTime();
+        using var stop = new CancellationTokenSource();
+        var taking = succession.RunAsync(next.Engine, time, stop.Token);
+        using var client = new UdpClientSocket(endPoint);
+        await client.SendAsync("hello"u8.ToArray());
+        time.Advance(HandoverLink.StepTimeout - TimeSpan.FromSeconds(1));
+        next.Engine.Connections.ShouldBe(0);
+
+        time.Advance(TimeSpan.FromSeconds(1));
+
+        (await client.ReceiveAsync()).ShouldBe("hello"u8.ToArray());
+        taking.IsCompleted.ShouldBeFalse();
+        await stop.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(() => taking.WaitAsync(EngineHarness.Patience));
+        hangs!.Dispose();
     }
 
     private GatewayRun Start(int admin) =>

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net;
 using FsCheck;
 using FsCheck.Fluent;
@@ -40,6 +41,8 @@ public sealed class RecordCodecTests
             TimerDeadline = random.Next(2) == 0 ? (uint)random.NextInt64(uint.MaxValue) : null,
             NoDelay = random.Next(2) == 0,
             ServerName = random.Next(2) == 0 ? Enumerable.Repeat((byte)'s', random.Next(1, 256)).ToArray() : [],
+            Identity = random.Next(2) == 0 ? ((ulong)random.NextInt64(), (ulong)random.NextInt64()) : null,
+            Messages = random.Next(2) == 0 ? (random.NextInt64(), (ulong)random.NextInt64()) : null,
         };
     }
 
@@ -72,6 +75,36 @@ public sealed class RecordCodecTests
     }
 
     [Fact]
+    public void SizeOf_AnyRecords_IsWhatIsWritten() =>
+        Prop.ForAll<int[]>(seeds =>
+            {
+                ConnectionRecord[] records = [.. seeds.Select(Sample)];
+                return RecordCodec.Write(records).Length == sizeof(ushort) + records.Sum(RecordCodec.SizeOf);
+            })
+            .Check(Config.QuickThrowOnFailure);
+
+    [Fact]
+    public void SizeOf_GreatestRecord_FitsBehindABatchThatIsAlmostFull()
+    {
+        var side = Sample().Client with { PipeBytes = 0, Pending = new byte[RecordCodec.MaxPending] };
+        var greatest = Sample() with
+        {
+            Listener = new string('l', 63),
+            Backend = new string('b', 63),
+            Endpoint = new string('e', 253),
+            EndpointAddress = new IPEndPoint(IPAddress.Parse("2001:db8:1111:2222:3333:4444:5555:6666%4294967295"), 65535),
+            Frames = new byte[2 * FrameTracker.SavedBytes],
+            Proxy = new ProxyRecord(default, 0, null, 0, new byte[ProxyHeader.MaxBytes]),
+            ServerName = new byte[255],
+            Client = side,
+            Upstream = side,
+        };
+
+        // In front of it: the message's kind, the count, and what is just not enough to close the batch.
+        (1 + sizeof(ushort) + RecordCodec.FullBatch - 1 + RecordCodec.SizeOf(greatest)).ShouldBeLessThanOrEqualTo(RecordCodec.MaxBatch);
+    }
+
+    [Fact]
     public void Read_RecordWithMoreFieldsThanKnown_SkipsThem()
     {
         var bytes = RecordCodec.Write([Sample()]).ToList();
@@ -81,11 +114,26 @@ public sealed class RecordCodecTests
     }
 
     [Fact]
-    public void Read_RecordOfAnOlderProgram_HasNoServerName()
+    public void Read_RecordOfAnOlderProgram_HasNeitherServerNameNorMessages()
     {
-        var bytes = RecordCodec.Write([Sample() with { ServerName = [] }]);
-        bytes[2]--;
-        RecordCodec.Read(bytes[..^1]).ShouldHaveSingleItem().ServerName.ShouldBeEmpty();
+        // A bucket and a length, and whether there are any.
+        const int messages = 1 + sizeof(long) + sizeof(ulong);
+        var sample = Sample() with { ServerName = [], Messages = (1, 2) };
+        var bytes = RecordCodec.Write([sample]);
+        RecordCodec.Read(WithoutLast(bytes, messages)).ShouldHaveSingleItem().Messages.ShouldBeNull();
+        var older = RecordCodec.Read(WithoutLast(bytes, messages + 1)).ShouldHaveSingleItem();
+        older.ServerName.ShouldBeEmpty();
+        older.Messages.ShouldBeNull();
+        older.Identity.ShouldBe(sample.Identity);
+    }
+
+    /// <summary>The batch, whose one record ends earlier.</summary>
+    private static byte[] WithoutLast(byte[] batch, int count)
+    {
+        var length = batch.AsSpan(sizeof(ushort));
+        var cut = batch[..^count];
+        BinaryPrimitives.WriteInt32LittleEndian(cut.AsSpan(sizeof(ushort)), BinaryPrimitives.ReadInt32LittleEndian(length) - count);
+        return cut;
     }
 
     [Fact]

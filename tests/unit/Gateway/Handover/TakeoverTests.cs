@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Tests.Listeners;
+using Mooring.Gateway.Tests.Streams;
 using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Handover;
@@ -106,6 +108,47 @@ public sealed class TakeoverTests : IDisposable
         {
             GatewayRun.End(successor);
         }
+    }
+
+    [Fact]
+    public async Task Takeover_SuccessorThatHasItsConfigFromTheStream_TheFormerServesUntilThatComes()
+    {
+        using var server = new TestServer();
+        var (port, admin) = (EngineProbes.ClosedPort(), EngineProbes.ClosedPort());
+        await WriteAsync(server.Port, port);
+        using var gateway = Start(admin);
+        await gateway.EventAsync("started");
+        var stream = Path.Combine(_directory.FullName, "stream.sock");
+        await using var fake = await FakeOperator.StartAsync(stream);
+        using var next = new GatewayRun([
+            "--stream",
+            $"unix:{stream}",
+            "--bind",
+            "127.0.0.1",
+            "--takeover",
+            TakeoverPath,
+            "--admin",
+            $"127.0.0.1:{admin}",
+            "--access-log",
+            "off",
+        ]);
+        var session = await fake.SessionAsync();
+        await fake.NextAsync<ReportMessage>();
+
+        // It has none yet.
+        (await EngineProbes.CountServedAsync(await EngineProbes.ConnectManyAsync(port, 5))).ShouldBe(5);
+        using var client = await EngineHarness.ConnectAsync(port);
+        await client.SendAsync(new byte[1]);
+        (await client.ReceiveAsync(new byte[1])).ShouldBe(1);
+
+        var config = JsonSerializer.Deserialize(await File.ReadAllTextAsync(Config), ContractsJson.Default.GatewayConfig)!;
+        await FakeOperator.SendAsync(session, new ConfigMessage { Hash = ContractsJson.Hash(config), Config = config });
+        (await next.EventAsync("started")).GetProperty("socketsTakenOver").GetInt32().ShouldBeGreaterThan(1);
+        (await gateway.ExitAsync()).ShouldBe(0, gateway.Output);
+        (await next.EventAsync("taken_over")).GetProperty("connections").GetInt32().ShouldBeGreaterThan(0);
+        await client.SendAsync(new byte[1]);
+        (await client.ReceiveAsync(new byte[1])).ShouldBe(1);
+        (await EngineProbes.CountServedAsync(await EngineProbes.ConnectManyAsync(port, 5))).ShouldBe(5);
     }
 
     private GatewayRun Start(int admin) =>

@@ -99,6 +99,65 @@ public sealed class WebSocketHandoverTests
         (await client.ReceiveAsync(buffer, ProxyGateway.Deadline())).MessageType.ShouldBe(WebSocketMessageType.Close);
     }
 
+    [Fact]
+    public async Task Move_ClientHasUsedItsMessagesUp_TheyDoNotBeginAnew()
+    {
+        await using var backend = await EchoBackend.StartAsync();
+        var limited = new WebSocketListenerConfig
+        {
+            Messages = new WebSocketMessagesConfig { PerMinute = 1, Burst = 30 },
+        };
+        await using var one = await ProxyGateway.StartAsync(limited, "app", ProxyGateway.Backend("app", backend.Port));
+        await using var two = await ProxyGateway.StartAsync(limited, "app", ProxyGateway.Backend("app", backend.Port));
+        using var client = await one.ConnectAsync();
+        var buffer = new byte[100];
+        for (var i = 0; i < 30; i++)
+        {
+            await client.SendAsync(new byte[] { 1 }, WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
+            (await client.ReceiveAsync(buffer, ProxyGateway.Deadline())).Count.ShouldBe(1);
+        }
+
+        await HandoverPair.MoveAllAsync(one.Engine, two.Engine);
+        // One may have come back in the meantime, where the machine is slow; never as many as there were.
+        WebSocketReceiveResult result;
+        var passed = 0;
+        do
+        {
+            await client.SendAsync(new byte[] { 2 }, WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
+            result = await client.ReceiveAsync(buffer, ProxyGateway.Deadline());
+        } while (result.MessageType == WebSocketMessageType.Binary && ++passed < 15);
+
+        result.MessageType.ShouldBe(WebSocketMessageType.Close);
+        client.CloseStatus.ShouldBe((WebSocketCloseStatus)1008);
+    }
+
+    [Fact]
+    public async Task Move_InTheMiddleOfAMessage_ItsLengthSoFarCounts()
+    {
+        await using var backend = await EchoBackend.StartAsync();
+        var limited = new WebSocketListenerConfig { Messages = new WebSocketMessagesConfig { MaxBytes = 1000 } };
+        await using var one = await ProxyGateway.StartAsync(limited, "app", ProxyGateway.Backend("app", backend.Port));
+        await using var two = await ProxyGateway.StartAsync(limited, "app", ProxyGateway.Backend("app", backend.Port));
+        using var client = await one.ConnectAsync();
+        var buffer = new byte[2000];
+        await client.SendAsync(new byte[600], WebSocketMessageType.Binary, false, ProxyGateway.Deadline());
+        await Mooring.Testing.Until.TrueAsync(
+            () => one.Engine.ListenerLoads()[0].ReceivedBytesTotal > 600,
+            EngineHarness.Patience,
+            "the first part has passed"
+        );
+        await HandoverPair.MoveAllAsync(one.Engine, two.Engine);
+        await client.SendAsync(new byte[600], WebSocketMessageType.Binary, true, ProxyGateway.Deadline());
+        WebSocketReceiveResult result;
+        do
+        {
+            result = await client.ReceiveAsync(buffer, ProxyGateway.Deadline());
+        } while (result.MessageType == WebSocketMessageType.Binary && !result.EndOfMessage);
+
+        result.MessageType.ShouldBe(WebSocketMessageType.Close);
+        client.CloseStatus.ShouldBe(WebSocketCloseStatus.MessageTooBig);
+    }
+
     private static Task<ProxyGateway> StartAsync(EchoBackend backend) => StartAsync(backend.Port);
 
     private static Task<ProxyGateway> StartAsync(int port) =>

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Mooring.Gateway.Hub.Api;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Sessions;
@@ -103,6 +104,47 @@ public sealed class HubExpiryTests : IAsyncLifetime
         _hub.Advance(TimeSpan.FromSeconds(2));
 
         _hub.Closed[session].ShouldBe(HubDisconnect.Expired);
+    }
+
+    [Fact]
+    public async Task Api_Subscribe_UntilATime_EndsThen()
+    {
+        var session = _hub.Connect(_hub.Token("anna"));
+
+        await CallAsync(
+            "subscribe",
+            $$"""{"user":"anna","channel":"private:a","expire_at":{{_hub.Node.UnixSeconds + 10}},"b64data":"eyJzZWF0Ijo3fQ=="}"""
+        );
+
+        var push = _hub.Read(session).Single().GetProperty("push").GetProperty("subscribe");
+        push.GetProperty("data").GetProperty("seat").GetInt32().ShouldBe(7);
+        _hub.Advance(TimeSpan.FromSeconds(34));
+        _hub.Read(session).Where(static frame => frame.TryGetProperty("push", out _)).ShouldBeEmpty();
+        _hub.Advance(TimeSpan.FromSeconds(2));
+        var end = _hub.Read(session).Single(static frame => frame.TryGetProperty("push", out _)).GetProperty("push");
+        end.GetProperty("channel").GetString().ShouldBe("private:a");
+        end.GetProperty("unsubscribe").GetProperty("code").GetInt32().ShouldBe(2501);
+        _hub.Closed.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("publish", """{"channel":"chat:a","data":1,"version":2}""", 108, "version: is not supported")]
+    [InlineData("publish", """{"channel":"chat:a","data":1,"version":0,"version_epoch":"","delta":true}""", 0, "")]
+    [InlineData("broadcast", """{"channels":["chat:a"],"data":1,"version_epoch":"a"}""", 108, "version_epoch: is not supported")]
+    [InlineData("subscribe", """{"user":"anna","channel":"chat:a","recover_since":{"offset":1}}""", 108, "recover_since: is not supported")]
+    [InlineData("subscribe", """{"user":"anna","channel":"chat:a","override":{}}""", 108, "override: is not supported")]
+    [InlineData("subscribe", """{"user":"anna","channel":"chat:a","b64info":"%"}""", 107, "b64info: must be base64 of JSON")]
+    [InlineData("subscribe", """{"user":"anna","channel":"chat:a","b64data":"eA=="}""", 107, "b64data: must be base64 of JSON")]
+    [InlineData("disconnect", """{"user":"anna","session":"a"}""", 108, "session: is not supported")]
+    [InlineData("refresh", """{"user":"anna","info":{}}""", 108, "info: is not supported")]
+    public async Task Api_WhatThereIsNot_IsRefusedByName(string method, string body, int code, string message)
+    {
+        var answer = await new HubApi(_hub.Node, new ApiKeys([])).HandleAsync($"/api/{method}", Encoding.UTF8.GetBytes(body));
+
+        var json = JsonSerializer.Deserialize<JsonElement>(answer.Body.Span);
+        answer.Status.ShouldBe(code == 0 ? 200 : 400);
+        (json.TryGetProperty("error", out var error) ? error.GetProperty("code").GetInt32() : 0).ShouldBe(code);
+        (code == 0 ? "" : error.GetProperty("message").GetString()).ShouldBe(message);
     }
 
     private async Task CallAsync(string method, string body)

@@ -193,7 +193,7 @@ internal sealed class HubHarness : IHubTransport, IAsyncDisposable
         var count = Math.Min(session.Out.Bytes, Room.GetValueOrDefault(session, int.MaxValue));
         var bytes = new byte[part.Length + count];
         part.CopyTo(bytes, 0);
-        session.Out.Take(bytes.AsSpan(part.Length)).ShouldBe((int)count);
+        session.Out.Take(bytes.AsSpan(part.Length), out _).ShouldBe((int)count);
         if (Room.ContainsKey(session))
         {
             Room[session] -= (int)count;

@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using Mooring.Gateway.Hub.Authentication;
+using Mooring.Gateway.Hub.Control;
+using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Sessions;
 using Mooring.Gateway.Telemetry;
@@ -131,6 +133,51 @@ public sealed class HubSessionTests : IAsyncLifetime
             "all are answered"
         );
         ids.ShouldBe(Enumerable.Range(1, 201));
+    }
+
+    [Theory]
+    [InlineData("private:a", 105)]
+    [InlineData("chat:b", 106)]
+    public async Task Subscribe_ServerDoesSoWhileTheTokenIsChecked_TakesThePlace(string channel, int code)
+    {
+        var keys = new TaskCompletionSource<ReadOnlyMemory<byte>>();
+        await using var hub = new HubHarness(
+            HubHarness.Config() with
+            {
+                MaxChannels = 1,
+            },
+            fetched: new JwksCache(_ => keys.Task, TimeProvider.System)
+        );
+        var session = hub.Connect();
+        var secret = System.Buffers.Text.Base64Url.EncodeToString("sixteen bytes and more"u8.ToArray());
+        hub.Send(
+            session,
+            $$$"""{"id":2,"subscribe":{"channel":"private:a","token":"{{{hub.Token("", more: ",\"channel\":\"private:a\"")}}}"}}"""
+        );
+        var order = new ControlMessage
+        {
+            Kind = ControlKind.Subscribe,
+            Client = session.Client,
+            Channel = channel,
+        };
+        (await hub.Node.Control.SendAsync(order)).ShouldBe(BrokerStatus.Ok);
+        hub.Read(session).Single().GetProperty("push").GetProperty("subscribe").ToString().ShouldNotBeEmpty();
+
+        keys.SetResult(Encoding.UTF8.GetBytes($$"""{"keys":[{"kty":"oct","k":"{{secret}}"}]}"""));
+
+        var all = new List<JsonElement>();
+        await Testing.Until.TrueAsync(
+            () =>
+            {
+                all.AddRange(hub.Read(session));
+                return all.Count > 0;
+            },
+            TimeSpan.FromSeconds(30),
+            "it is answered"
+        );
+        all.Single().GetProperty("error").GetProperty("code").GetInt32().ShouldBe(code, all[0].GetRawText());
+        hub.Publish(channel, "1");
+        hub.Read(session).ShouldHaveSingleItem("it is subscribed once");
     }
 
     [Fact]
@@ -307,6 +354,27 @@ public sealed class HubSessionTests : IAsyncLifetime
         session.PongBy.ShouldBe(0);
         session.Held.ShouldBeNull();
         _hub.Closed.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Pong_IsNoCommand()
+    {
+        var session = _hub.Connect();
+        for (var i = 0; i < 60 && session.Pings == 0; i++)
+        {
+            _hub.Advance(TimeSpan.FromMilliseconds(500));
+        }
+
+        ((int)session.Pings).ShouldBe(1);
+        var counts = new long[DurationBounds.Latency.Length + 1];
+        _hub.Send(session, "{}");
+        ((int)session.Pings).ShouldBe(0);
+
+        _hub.Loop.Counters.Commands.ShouldBe(1, "its connect");
+        _hub.Loop.Counters.Responses.AddTo(counts);
+        counts.Sum().ShouldBe(1);
+        _hub.Ask(session, """{"id":2,"ping":{}}""");
+        _hub.Loop.Counters.Commands.ShouldBe(2, "one with an id is");
     }
 
     [Fact]

@@ -20,10 +20,16 @@ internal sealed class LossyBroker(TimeProvider time) : IHubBroker, IHubReceiver
     /// <summary>What a read of history waits for; null: nothing.</summary>
     public Func<Task>? OnRead { get; set; }
 
+    /// <summary>What a publication waits for; null: nothing.</summary>
+    public Func<string, Task>? OnPublish { get; set; }
+
     /// <summary>Called while the broker is asked for a channel's messages, or for no more of them; null: nothing is.</summary>
     public Action<string>? OnChange { get; set; }
 
     public int Waiting => _waiting.Count;
+
+    /// <summary>Reads of history that wait for their answers.</summary>
+    public int Reads => _reads.Count;
 
     public bool IsAvailable => true;
 
@@ -55,8 +61,15 @@ internal sealed class LossyBroker(TimeProvider time) : IHubBroker, IHubReceiver
         _reads.Clear();
     }
 
-    public ValueTask<PublishResult> PublishAsync(string channel, ReadOnlyMemory<byte> payload, PublishOptions options) =>
-        _inner.PublishAsync(channel, payload, options);
+    public async ValueTask<PublishResult> PublishAsync(string channel, ReadOnlyMemory<byte> payload, PublishOptions options)
+    {
+        if (OnPublish is { } onPublish)
+        {
+            await onPublish(channel);
+        }
+
+        return await _inner.PublishAsync(channel, payload, options);
+    }
 
     public ValueTask<BrokerStatus> PublishPresenceAsync(string channel, bool joined, ReadOnlyMemory<byte> info) =>
         _inner.PublishPresenceAsync(channel, joined, info);

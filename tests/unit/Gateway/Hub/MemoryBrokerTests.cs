@@ -100,6 +100,49 @@ public sealed class MemoryBrokerTests : HubBrokerTests
     }
 
     [Fact]
+    public async Task Subscribe_OverAllChannels_EmptyOnesMakeRoom()
+    {
+        var time = new ManualTime();
+        await using var broker = new MemoryBroker(time, maxChannels: 10);
+        broker.Start(new Received());
+        var longer = Kept with { MetaTtl = TimeSpan.FromDays(1) };
+        for (var i = 0; i < 8; i++)
+        {
+            // What their publications left behind, once those are gone.
+            await broker.PublishAsync($"idle{i}", new byte[10], i < 4 ? longer : Kept with { MetaTtl = TimeSpan.FromHours(1) });
+        }
+
+        (await broker.SubscribeAsync("used")).ShouldBe(BrokerStatus.Ok);
+        await broker.HistoryAsync("used", new HistoryQuery(null, 0, false, Kept.MetaTtl));
+        time.Advance(TimeSpan.FromMinutes(2));
+        var kept = await broker.PublishAsync("kept", new byte[10], Kept);
+
+        for (var i = 0; i < 8; i++)
+        {
+            (await broker.SubscribeAsync($"new{i}")).ShouldBe(BrokerStatus.Ok, $"new{i}");
+        }
+
+        (await broker.SubscribeAsync("over")).ShouldBe(BrokerStatus.Overloaded);
+        (await broker.HistoryAsync("kept", new HistoryQuery(null, -1, false, Kept.MetaTtl))).Publications.Count.ShouldBe(1);
+        (await broker.PublishAsync("kept", new byte[10], Kept)).Position.ShouldBe(kept.Position with { Offset = 2 });
+        (await broker.PublishAsync("used", new byte[10], Kept)).Status.ShouldBe(BrokerStatus.Ok);
+    }
+
+    [Fact]
+    public void DropIdle_TheSoonestToEndGoFirst()
+    {
+        var stripe = new MemoryStripe();
+        for (var i = 0; i < 64; i++)
+        {
+            var channel = stripe.Channels[$"{i}"] = new MemoryChannel { Stream = new ChannelStream("e", stripe.Log) };
+            channel.Stream!.MetaExpires = 1000 - i;
+        }
+
+        stripe.DropIdle(0).ShouldBe(4);
+        stripe.Channels.Keys.ShouldBe(Enumerable.Range(0, 60).Select(i => $"{i}"), ignoreOrder: true);
+    }
+
+    [Fact]
     public async Task History_Expired_OffsetsGoOnUntilMetaExpires()
     {
         var time = new ManualTime();

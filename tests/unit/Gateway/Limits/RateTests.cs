@@ -168,6 +168,22 @@ public sealed class RateTests
     }
 
     [Fact]
+    public void AddressRates_TokenReturned_IsThereAgain()
+    {
+        var rates = new AddressRates();
+        var limit = RateLimit.Of(1, 2);
+        // Of nobody that it knows.
+        rates.Return(1, limit);
+        for (var i = 0; i < 5; i++)
+        {
+            rates.TryTake(1, limit, Start).ShouldBeTrue();
+            rates.Return(1, limit);
+        }
+
+        Enumerable.Range(0, 4).Count(_ => rates.TryTake(1, limit, Start)).ShouldBe(2);
+    }
+
+    [Fact]
     public void AddressRates_FloodOfAddresses_TakesNoMoreMemory()
     {
         var rates = new AddressRates();

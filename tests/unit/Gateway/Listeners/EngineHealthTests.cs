@@ -218,6 +218,34 @@ public sealed class EngineHealthTests
     }
 
     [Fact]
+    public async Task Retry_EachAttemptIsAtAnotherEndpoint()
+    {
+        await using var gateway = new EngineHarness();
+        var port = (await gateway.ListenAsync())[0];
+        var config = EngineHarness.Config(port, ClosedPort(), ClosedPort(), ClosedPort(), ClosedPort(), ClosedPort());
+        await gateway.ApplyAsync(
+            config with
+            {
+                Backends =
+                [
+                    config.Backends[0] with
+                    {
+                        PassiveHealth = new PassiveHealthConfig { MaxFails = 0 },
+                        Retry = new RetryConfig { Attempts = 5, MinRetriesPerSecond = 1000 },
+                    },
+                ],
+            }
+        );
+        for (var i = 0; i < 20; i++)
+        {
+            await IsResetAsync(port);
+        }
+
+        await gateway.NoneOpenAsync();
+        gateway.Engine.BackendLoads()[0].Endpoints.Select(endpoint => endpoint.FailuresTotal).ShouldAllBe(failures => failures == 20);
+    }
+
+    [Fact]
     public async Task Retry_StormOnADeadBackend_IsBoundedByTheBudget()
     {
         await using var gateway = new EngineHarness();

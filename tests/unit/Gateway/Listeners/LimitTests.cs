@@ -104,6 +104,31 @@ public sealed class LimitTests
             };
     }
 
+    [Fact]
+    public async Task Rates_RefusedByTheListeners_TakesNothingOfTheAddress()
+    {
+        using var server = new TestServer();
+        await using var harness = new EngineHarness();
+        var port = (await harness.ListenAsync())[0];
+        var config = EngineHarness.Config(port, server.Port);
+        var capacity = new CapacityConfig
+        {
+            NewPerAddress = new RateConfig { PerSecond = 1, Burst = 10 },
+        };
+        var limits = new ListenerLimitsConfig
+        {
+            NewConnections = new RateConfig { PerSecond = 1, Burst = 1 },
+        };
+        await harness.ApplyAsync(config with { Listeners = [config.Listeners[0] with { Limits = limits }], Capacity = capacity });
+
+        var clients = await EngineProbes.ConnectManyAsync(port, 40);
+        await EngineProbes.CountServedAsync(clients);
+
+        Refused(harness, "listener_rate").ShouldBeGreaterThan(30);
+        Refused(harness, "address_rate").ShouldBe(0);
+        clients.ForEach(client => client.Dispose());
+    }
+
     [Theory]
     [InlineData(RefusalAnswer.Close, "")]
     [InlineData(RefusalAnswer.Message, "full, sorry\n")]

@@ -143,6 +143,116 @@ public sealed class NodeTunerTests
     }
 
     [Fact]
+    public async Task Run_KernelRefusesWhatWasThereBefore_IsReportedAndTriedAgain()
+    {
+        using var host = new FakeHost();
+        var off = new NodeSettings { Mode = TuningMode.Off };
+        host.Set("fs.nr_open", "1000");
+        host.Set("fs.file-max", "1000");
+        var tuned = FakeHost.ReadOnlyValue;
+        await Tuner(host).RunAsync("h", Apply(("fs.nr_open", tuned), ("fs.file-max", "2000")), Deadline);
+        host.SetReadOnly("fs.nr_open");
+
+        for (var i = 0; i < 2; i++)
+        {
+            var item = (await Tuner(host).RunAsync("off", off, Deadline)).Items.ShouldHaveSingleItem();
+            (item.Name, item.State, item.Wanted, item.Actual).ShouldBe(("fs.nr_open", TuningState.Refused, "1000", tuned));
+            item.Reason.ShouldContain("cannot be put back");
+            host.Get("fs.file-max").ShouldBe("1000");
+        }
+
+        host.Set("fs.nr_open", tuned);
+        (await Tuner(host).RunAsync("off", off, Deadline)).Items.ShouldBeEmpty();
+        host.Get("fs.nr_open").ShouldBe("1000");
+    }
+
+    [Fact]
+    public async Task Run_KernelRefusesAnotherValue_TheFirstIsStillPutBack()
+    {
+        using var host = new FakeHost();
+        var tuned = FakeHost.ReadOnlyValue;
+        host.Set("fs.nr_open", "1000");
+        await Tuner(host).RunAsync("h1", Apply(("fs.nr_open", tuned)), Deadline);
+        host.SetReadOnly("fs.nr_open");
+        var item = (await Tuner(host).RunAsync("h2", Apply(("fs.nr_open", "99999999")), Deadline)).Items.ShouldHaveSingleItem();
+        item.State.ShouldBe(TuningState.Refused);
+        host.Set("fs.nr_open", tuned);
+
+        (await Tuner(host).RunAsync("off", new NodeSettings { Mode = TuningMode.Off }, Deadline)).Items.ShouldBeEmpty();
+
+        host.Get("fs.nr_open").ShouldBe("1000");
+    }
+
+    [Fact]
+    public async Task Run_NodeWasStartedAnew_WhatItStartedWithIsPutBack()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        host.Set("fs.file-max", "1000");
+        var settings = Apply(("fs.nr_open", "2000"), ("fs.file-max", "2000"));
+        await Tuner(host).RunAsync("h", settings, Deadline);
+
+        // More memory, and the kernel's own defaults are others: one as high as is wanted.
+        host.Boot = "boot-2";
+        host.Set("fs.nr_open", "1500");
+        host.Set("fs.file-max", "2000");
+        await Tuner(host).RunAsync("h", settings, Deadline);
+        host.Get("fs.nr_open").ShouldBe("2000");
+        await Tuner(host).RunAsync("off", new NodeSettings { Mode = TuningMode.Off }, Deadline);
+
+        (host.Get("fs.nr_open"), host.Get("fs.file-max")).ShouldBe(("1500", "2000"));
+    }
+
+    /// <summary>The operator gives a node up that does not answer, and the fleet goes without it.</summary>
+    [Fact]
+    public async Task Run_FleetThatWentWhileTheNodeWasAway_HoldsNothingOnceItStartsAnew()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        var gone = new NodeTuner("shop/gone", "node-1", host.Paths, TimeProvider.System);
+        var here = new NodeTuner("shop/here", "node-1", host.Paths, TimeProvider.System);
+        await gone.RunAsync("h", Apply(("fs.nr_open", "9000"), ("net.ipv4.tcp_congestion_control", "cubic")), Deadline);
+        await here.RunAsync("h", Apply(("fs.nr_open", "2000")), Deadline);
+        host.Get("fs.nr_open").ShouldBe("9000");
+
+        for (var boot = 2; boot < 5; boot++)
+        {
+            host.Boot = $"boot-{boot}";
+            host.Set("fs.nr_open", "1000");
+            here = new NodeTuner("shop/here", "node-1", host.Paths, TimeProvider.System);
+            await here.RunAsync("h", Apply(("fs.nr_open", "2000")), Deadline);
+            host.Get("fs.nr_open").ShouldBe("2000");
+        }
+
+        (await File.ReadAllTextAsync(host.Path("state/tuning.json"))).ShouldNotContain("shop/gone");
+    }
+
+    /// <summary>Of two that want different words the older has its way, whoever's tuner starts first.</summary>
+    [Fact]
+    public async Task Run_NodeWasStartedAnew_FleetsKeepTheirOrder()
+    {
+        using var host = new FakeHost();
+        host.Set("net.ipv4.tcp_congestion_control", "cubic");
+        await RunAsync("shop/older", "bbr");
+        await RunAsync("shop/younger", "reno");
+
+        host.Boot = "boot-2";
+        host.Set("net.ipv4.tcp_congestion_control", "cubic");
+        await RunAsync("shop/younger", "reno");
+        host.Get("net.ipv4.tcp_congestion_control").ShouldBe("reno", "nobody else has come yet");
+        await RunAsync("shop/older", "bbr");
+
+        host.Get("net.ipv4.tcp_congestion_control").ShouldBe("bbr");
+
+        Task<TuningReport> RunAsync(string fleet, string word) =>
+            new NodeTuner(fleet, "node-1", host.Paths, TimeProvider.System).RunAsync(
+                "h",
+                Apply(("net.ipv4.tcp_congestion_control", word)),
+                Deadline
+            );
+    }
+
+    [Fact]
     public async Task Run_LedgerIsGarbage_IsReportedAndLeftForAPerson()
     {
         using var host = new FakeHost();

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Mooring.Gateway.Tests.Listeners;
+using Mooring.Gateway.Transport;
 using Mooring.Gateway.Tunnels.Client;
 using Mooring.Testing;
 
@@ -121,6 +122,25 @@ public sealed class CarrierTests : IDisposable
 
         await Should.ThrowAsync<ObjectDisposedException>(() => reading.WaitAsync(Patience));
         (await end.Far.ReceiveAsync(new byte[1]).WaitAsync(Patience)).ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Connect_Socket_FindsAnOtherEndThatIsGoneWithoutAWord()
+    {
+        using var end = await EndAsync();
+
+        Option(SocketLevel.Socket, SocketOption.KeepAlive).ShouldBe(1);
+        Option(SocketLevel.Tcp, SocketOption.TcpKeepIdle).ShouldBe(120);
+        Option(SocketLevel.Tcp, SocketOption.TcpKeepInterval).ShouldBe(30);
+        Option(SocketLevel.Tcp, SocketOption.TcpKeepCount).ShouldBe(4);
+
+        unsafe int Option(int level, int name)
+        {
+            var value = -1;
+            uint length = sizeof(int);
+            Libc.GetSocketOption(end.Stream.Descriptor, level, name, &value, &length).ShouldBe(0);
+            return value;
+        }
     }
 
     [Fact]

@@ -3,7 +3,10 @@ using System.Net.Sockets;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Limits;
 using Mooring.Gateway.Registry;
+using Mooring.Gateway.Tests.Listeners;
+using Mooring.Gateway.Transport;
 using Mooring.Gateway.Tunnels.Client;
 using Mooring.Gateway.Tunnels.Protocol;
 using Mooring.Testing;
@@ -95,6 +98,55 @@ public sealed class FleetTunnelTests
             (await BoreClient.FrameAsync(other)).ShouldBe("{\"Error\":\"port already in use\"}");
             fleet[1].Engine.Tunnels.ForeignPorts.ShouldBe(1);
         }
+    }
+
+    [Fact]
+    public async Task PortOfAnother_ItsListenerBecomesAnotherProtocol_VisitorsAreTurnedAway()
+    {
+        await using var fleet = await FleetRig.StartAsync(2);
+        using var bore = await BoreClient.OpenAsync(fleet[0].Server);
+        var gateway = fleet[1];
+        await FleetRig.ListensAsync(gateway);
+        // With the registry away no round lets go of the port; the one under way is over when the next asks for it.
+        gateway.Problem = "away";
+        var rounds = 0;
+        gateway.Engine.Tunnels.Source = () =>
+        {
+            Interlocked.Increment(ref rounds);
+            return gateway.View(fleet.Registry);
+        };
+        await Until.TrueAsync(() => Volatile.Read(ref rounds) > 0, TunnelRig.Patience, "the rounds know that the registry is away");
+        await gateway.Rig.Harness.ApplyAsync(EngineHarness.Config(1, 1) with { Listeners = [EngineHarness.Listener("bore", 1)] });
+        gateway.Engine.Tunnels.ForeignPorts.ShouldBe(1);
+
+        await TunnelRig.ShouldBeRefusedAsync(bore.Port, gateway.Address);
+
+        gateway.Engine.Connections.ShouldBe(0);
+        gateway.Engine.Loops[0].Engine.Listeners.Single(listener => listener.Name == "bore").Refused(RefusalReason.TunnelGone).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task StreamForAnother_ItsListenerBecameAnotherProtocol_IsClosed()
+    {
+        await using var rig = await TunnelRig.StartAsync();
+        await rig.Harness.ApplyAsync(EngineHarness.Config(1, 1) with { Listeners = [EngineHarness.Listener("bore", 1)] });
+        var (own, descriptor) = Pair();
+        using var end = new Socket(new SafeSocketHandle(own, ownsHandle: true));
+        var loop = rig.Harness.Engine.Loops[0];
+        var listener = loop.Engine.Listeners.Single(listener => listener.Name == "bore").Index;
+
+        loop.Post(() => loop.Tunnels.ForwardStream(descriptor, new OwnedThing(OwnedKind.Tunnel, "udp:1"), listener, default, 1));
+
+        await TunnelRig.ShouldEndAsync(end);
+        rig.Harness.Engine.Connections.ShouldBe(0);
+    }
+
+    private static unsafe (int, int) Pair()
+    {
+        const int Unix = 1;
+        var pair = stackalloc int[2];
+        Libc.SocketPair(Unix, SocketFlag.Stream | SocketFlag.NonBlocking | SocketFlag.CloseOnExec, 0, pair).ShouldBe(0);
+        return (pair[0], pair[1]);
     }
 
     [Fact]

@@ -41,4 +41,31 @@ public sealed class StrangeGatewayTests
         await far.SendAsync(Encoding.UTF8.GetBytes(says));
         (await running.WaitAsync(TunnelRig.Patience)).ShouldBe(1, lines.ToString());
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task FilesThatMayNotBeRead_AreSaidAndTriedAgain(bool authority)
+    {
+        using var gateway = new TcpListener(IPAddress.Loopback, 0);
+        gateway.Start();
+        // What may be read by everybody but a directory.
+        var folder = Path.GetTempPath();
+        var options = new TunnelOptions
+        {
+            Host = "127.0.0.1",
+            Port = ((IPEndPoint)gateway.LocalEndpoint).Port,
+            Locals = [new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", 1, 0, null)],
+            Tls = true,
+            CaFile = authority ? folder : null,
+            OwnCertificate = authority ? null : (folder, folder),
+            Once = true,
+        };
+        var lines = new StringWriter();
+        var client = new TunnelClient(options, new TunnelOutput(lines, json: false, TimeProvider.System), TimeProvider.System);
+
+        (await client.RunAsync(CancellationToken.None).WaitAsync(TunnelRig.Patience)).ShouldBe(1);
+
+        lines.ToString().ShouldContain(authority ? "lost: --ca: " : "lost: --cert, --key: ");
+    }
 }

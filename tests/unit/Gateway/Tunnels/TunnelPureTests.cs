@@ -100,6 +100,26 @@ public sealed class TunnelPureTests
     public void LocalPort_Bad_IsNone(string text) => LocalPort.Parse(text).ShouldBeNull();
 
     [Theory]
+    [InlineData("gateway.example.com", "gateway.example.com", 7835)]
+    [InlineData("gateway.example.com:9000", "gateway.example.com", 9000)]
+    [InlineData("::1", "::1", 7835)]
+    [InlineData("[::1]", "::1", 7835)]
+    [InlineData("[::1]:9000", "::1", 9000)]
+    public void Target_Parse(string text, string host, int port) => TunnelOptions.ParseTarget(text).ShouldBe((host, port));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(":9000")]
+    [InlineData("host:")]
+    [InlineData("host:0")]
+    [InlineData("host:65536")]
+    [InlineData("host:x")]
+    [InlineData("[::1")]
+    [InlineData("[]:9000")]
+    [InlineData("[::1]9000")]
+    public void Target_Bad_IsNone(string text) => TunnelOptions.ParseTarget(text).ShouldBeNull();
+
+    [Theory]
     [InlineData(0, false, 900, 1, null)]
     [InlineData(1000, false, 799, 1, null)]
     [InlineData(1000, false, 800, 1, "fleet_bandwidth")]

@@ -135,11 +135,11 @@ internal sealed class TunnelRig : IAsyncDisposable
     }
 
     /// <summary>A visitor is reset, before or after its connect returns.</summary>
-    public static async Task ShouldBeRefusedAsync(int port)
+    public static async Task ShouldBeRefusedAsync(int port, IPAddress? address = null)
     {
         try
         {
-            using var visitor = await VisitAsync(port);
+            using var visitor = await VisitAsync(port, address);
             await ShouldEndAsync(visitor);
         }
         catch (SocketException reset)

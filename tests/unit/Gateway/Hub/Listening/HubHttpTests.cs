@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
@@ -148,6 +149,57 @@ public sealed class HubHttpTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task Api_BodyComesInChunks_AsDotNetSendsJson_IsAnswered()
+    {
+        await _gateway.ApplyAsync(WithApi(), backend: null);
+        using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_gateway.Port}/api/") };
+        client.DefaultRequestHeaders.Add("X-API-Key", Secret);
+        client.DefaultRequestHeaders.ConnectionClose = false;
+        for (var i = 0; i < 3; i++)
+        {
+            // The third is told to go on first.
+            client.DefaultRequestHeaders.ExpectContinue = i == 2;
+            var request = new { channel = "chat:a", data = new string('x', 50_000) };
+            using var answer = await client.PostAsJsonAsync("publish", request, ProxyGateway.Deadline());
+            answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+            (await answer.Content.ReadAsStringAsync()).ShouldBe("""{"result":{}}""");
+        }
+
+        _gateway.Engine.Connections.ShouldBe(1);
+    }
+
+    [Theory]
+    [InlineData("POST", "Connection: close\r\n\r\n", "HTTP/1.1 200 OK")]
+    [InlineData("POST", "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 200 OK")]
+    [InlineData("POST", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 Bad Request")]
+    [InlineData("POST", "Transfer-Encoding: gzip, chunked\r\n\r\n", "HTTP/1.1 501 Not Implemented")]
+    [InlineData("POST", "Transfer-Encoding: chunked\r\n\r\nx\r\n", "HTTP/1.1 400 Bad Request")]
+    [InlineData("POST", "Transfer-Encoding: chunked\r\n\r\n100001\r\n", "HTTP/1.1 413 Content Too Large")]
+    [InlineData("POST", "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", "HTTP/1.1 400 Bad Request")]
+    [InlineData("POST", "Content-Length: 1048577\r\n\r\n", "HTTP/1.1 413 Content Too Large")]
+    [InlineData("GET", "\r\n", "HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\n", "\r\nAllow: POST\r\n")]
+    public async Task Api_Framing_IsTakenOrRefused(string method, string rest, string answer, string also = "")
+    {
+        await _gateway.ApplyAsync(WithApi(), backend: null);
+
+        var got = await _gateway.AskAsync($"{method} /api/info HTTP/1.1\r\nHost: a\r\nX-API-Key: {Secret}\r\n{rest}");
+
+        got.ShouldStartWith(answer);
+        got.ShouldContain(also);
+    }
+
+    [Fact]
+    public async Task Api_WithoutAKnownKey_SaysWhichScheme()
+    {
+        await _gateway.ApplyAsync(WithApi(), backend: null);
+
+        var got = await _gateway.AskAsync("POST /api/info HTTP/1.1\r\nHost: a\r\nX-API-Key: another\r\n\r\n");
+
+        got.ShouldStartWith("HTTP/1.1 401 Unauthorized\r\n");
+        got.ShouldContain("\r\nWWW-Authenticate: apikey\r\n");
+    }
+
     [Theory]
     [InlineData("publish", """{"channel":"\ud800","data":1}""")]
     [InlineData("publish", """{"channel":"a","data":1,"tags":{"\ud800":"a"}}""")]
@@ -210,7 +262,12 @@ public sealed class HubHttpTests : IAsyncLifetime
     private WebSocketListenerConfig WithApi() =>
         Listener() with
         {
-            Hub = new HubConfig { Anonymous = true, ApiKeyFiles = [_secret] },
+            Hub = new HubConfig
+            {
+                Anonymous = true,
+                ApiKeyFiles = [_secret],
+                Namespaces = [new HubNamespaceConfig { Name = "chat" }],
+            },
         };
 
     private WebSocketListenerConfig WithTokens() =>

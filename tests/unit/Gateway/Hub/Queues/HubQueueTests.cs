@@ -11,7 +11,7 @@ using Mooring.Testing;
 namespace Mooring.Gateway.Tests.Hub.Queues;
 
 /// <summary>What every queue does, wherever it keeps its jobs.</summary>
-public abstract class HubQueueTests : IAsyncLifetime
+public abstract partial class HubQueueTests : IAsyncLifetime
 {
     private protected static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
@@ -35,7 +35,7 @@ public abstract class HubQueueTests : IAsyncLifetime
     {
         _queues = Create($"q{Guid.NewGuid():N}");
         _queues.Start(_ready.Enqueue);
-        await Until.TrueAsync(async () => (await Queues.StatsAsync("q", Group)).Status == BrokerStatus.Ok, Limit, "it answers");
+        await Until.TrueAsync(async () => (await Queues.StatsAsync("q", Group, Options)).Status == BrokerStatus.Ok, Limit, "it answers");
         await PrepareAsync("q");
     }
 
@@ -52,7 +52,7 @@ public abstract class HubQueueTests : IAsyncLifetime
         Texts(await ClaimAsync(3)).ShouldBe(["b", "d", "c"]);
         Texts(await ClaimAsync(3)).ShouldBe(["a"]);
         Texts(await ClaimAsync(3)).ShouldBeEmpty();
-        (await Queues.StatsAsync("q", Group)).ShouldBe(new QueueStats(BrokerStatus.Ok, 0, 0, 4, 0));
+        (await Queues.StatsAsync("q", Group, Options)).ShouldBe(new QueueStats(BrokerStatus.Ok, 0, 0, 4, 0));
         Texts(await Queues.ClaimAsync("other", Group, 3, Options)).ShouldBeEmpty();
     }
 
@@ -88,7 +88,7 @@ public abstract class HubQueueTests : IAsyncLifetime
         (await Queues.AckAsync("q", Group, job.Id + 1, 1, Options)).ShouldBe(SettleStatus.NotHeld);
         (await Queues.AckAsync("q", Group, job.Id, 1, Options)).ShouldBe(SettleStatus.Ok);
         (await Queues.AckAsync("q", Group, job.Id, 1, Options)).ShouldBe(SettleStatus.NotHeld);
-        (await Queues.StatsAsync("q", Group)).ShouldBe(new QueueStats(BrokerStatus.Ok, 0, 0, 0, 0));
+        (await Queues.StatsAsync("q", Group, Options)).ShouldBe(new QueueStats(BrokerStatus.Ok, 0, 0, 0, 0));
     }
 
     [Fact]
@@ -102,12 +102,12 @@ public abstract class HubQueueTests : IAsyncLifetime
             (await Queues.RejectAsync("q", Group, job.Id, job.Attempt, null, Options)).ShouldBe(SettleStatus.Ok);
         }
 
-        (await Queues.StatsAsync("q", Group)).ShouldBe(new QueueStats(BrokerStatus.Ok, 0, 0, 0, 1));
-        var dead = (await Queues.DeadAsync("q", Group, 10)).Jobs.Single();
+        (await Queues.StatsAsync("q", Group, Options)).ShouldBe(new QueueStats(BrokerStatus.Ok, 0, 0, 0, 1));
+        var dead = (await Queues.DeadAsync("q", Group, 10, Options)).Jobs.Single();
         (dead.Attempts, dead.Reason, Text(dead.Payload)).ShouldBe((3, "attempts", "a"));
         await EnqueueAsync("b", 0);
         (await Queues.RedriveAsync("q", Group, 10, Options)).ShouldBe(1);
-        (await Queues.DeadAsync("q", Group, 10)).Jobs.ShouldBeEmpty();
+        (await Queues.DeadAsync("q", Group, 10, Options)).Jobs.ShouldBeEmpty();
         (await ClaimOneAsync()).ShouldBe(new LeasedJob(dead.Id, 1, default), new JobComparer());
     }
 
@@ -125,7 +125,7 @@ public abstract class HubQueueTests : IAsyncLifetime
             (await Queues.ReturnAsync("q", Group, job.Id, 1, Options)).ShouldBe(SettleStatus.NotHeld);
         }
 
-        (await Queues.StatsAsync("q", Group)).ShouldBe(new QueueStats(BrokerStatus.Ok, 2, 0, 0, 0));
+        (await Queues.StatsAsync("q", Group, Options)).ShouldBe(new QueueStats(BrokerStatus.Ok, 2, 0, 0, 0));
     }
 
     [Fact]
@@ -146,6 +146,22 @@ public abstract class HubQueueTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Dispatcher_NextWorkerBringsOtherOptions_TheyHoldForAll()
+    {
+        var (brief, long1H) = (Options with { AckTimeout = TimeSpan.FromMinutes(1) }, Options with { AckTimeout = TimeSpan.FromHours(1) });
+        using var dispatcher = new QueueDispatcher(Queues, TimeProvider.System);
+        var silent = new SilentWorker();
+        dispatcher.Add("q", Group, brief, silent, 1);
+        dispatcher.Add("q", Group, long1H, new SilentWorker(), 1);
+        await EnqueueAsync("a");
+        await EnqueueAsync("b");
+        await Until.TrueAsync(() => dispatcher.Held == 2, Limit, "each has one");
+
+        silent.Lease.ShouldBe(long1H.AckTimeout);
+        (await ClaimAsync(1)).NextDue.ShouldNotBeNull().ShouldBeGreaterThan(TimeSpan.FromMinutes(50));
+    }
+
+    [Fact]
     public async Task Reject_WithADelay_WaitsSoLong()
     {
         await EnqueueAsync("a");
@@ -154,7 +170,7 @@ public abstract class HubQueueTests : IAsyncLifetime
         var nothing = await ClaimAsync(1);
         nothing.Jobs.ShouldBeEmpty();
         nothing.NextDue.ShouldNotBeNull().ShouldBeGreaterThan(TimeSpan.FromMinutes(59));
-        (await Queues.StatsAsync("q", Group)).Delayed.ShouldBe(1);
+        (await Queues.StatsAsync("q", Group, Options)).Delayed.ShouldBe(1);
         // At once, where that is what the worker wants.
         await EnqueueAsync("b");
         job = await ClaimOneAsync();
@@ -205,8 +221,8 @@ public abstract class HubQueueTests : IAsyncLifetime
         }
 
         (await Queues.ClaimAsync("q", Group, 1, Options with { JobTtl = TimeSpan.Zero })).Jobs.ShouldBeEmpty();
-        (await Queues.StatsAsync("q", Group)).ShouldBe(new QueueStats(BrokerStatus.Ok, 0, 0, 0, 3));
-        var dead = (await Queues.DeadAsync("q", Group, 10)).Jobs;
+        (await Queues.StatsAsync("q", Group, Options)).ShouldBe(new QueueStats(BrokerStatus.Ok, 0, 0, 0, 3));
+        var dead = (await Queues.DeadAsync("q", Group, 10, Options)).Jobs;
         dead.Select(job => (job.Reason, Text(job.Payload))).ShouldBe([("expired", "2"), ("expired", "3"), ("expired", "4")]);
     }
 
@@ -291,7 +307,7 @@ public abstract class HubQueueTests : IAsyncLifetime
 
         await Until.TrueAsync(() => done.Count == 200, Limit, "all are done");
         await Until.TrueAsync(
-            async () => (await Queues.StatsAsync("q", Group)) is { Ready: 0, Delayed: 0, Leased: 0, Dead: 0 },
+            async () => (await Queues.StatsAsync("q", Group, Options)) is { Ready: 0, Delayed: 0, Leased: 0, Dead: 0 },
             Limit,
             "and gone"
         );
@@ -336,6 +352,18 @@ public abstract class HubQueueTests : IAsyncLifetime
         public int GetHashCode(LeasedJob obj) => obj.Id.GetHashCode();
     }
 
+    /// <summary>Says nothing of its job.</summary>
+    private sealed class SilentWorker : IQueueWorker
+    {
+        public TimeSpan Lease { get; private set; }
+
+        public bool TryDeliver(string queue, in LeasedJob job, TimeSpan lease)
+        {
+            Lease = lease;
+            return true;
+        }
+    }
+
     /// <summary>Does two of three jobs, and says of the others that it has not.</summary>
     private sealed class QueueWorker(QueueDispatcher dispatcher, string group, ConcurrentDictionary<string, int> done) : IQueueWorker
     {
@@ -350,7 +378,7 @@ public abstract class HubQueueTests : IAsyncLifetime
 
         public void Leave() => IsGone = true;
 
-        public bool TryDeliver(string queue, in LeasedJob job)
+        public bool TryDeliver(string queue, in LeasedJob job, TimeSpan lease)
         {
             if (IsGone)
             {
@@ -412,6 +440,19 @@ public sealed class MemoryQueueTests : HubQueueTests
         queue.Enqueue(new JobDraft(default, Key: "1"), options, 1000, 1000)!.Value.Known.ShouldBeFalse("its time is over");
         queue.Enqueue(new JobDraft(default, Key: "1"), options, 1001, 1000)!.Value.Known.ShouldBeTrue();
         queue.IsEmpty(1001).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task AllQueues_FullOfWhatNobodyHasDoneInTime_TakeMore()
+    {
+        var time = new ManualTime();
+        var queues = new MemoryQueues(time, maxBytes: 1000);
+        var options = new QueueOptions { MaxDead = 0, JobTtl = TimeSpan.FromMinutes(1) };
+        (await queues.EnqueueAsync("nobody", new JobDraft(new byte[1000]), options)).Status.ShouldBe(BrokerStatus.Ok);
+        (await queues.EnqueueAsync("more", new JobDraft(new byte[1]), options)).Status.ShouldBe(BrokerStatus.Overloaded);
+        time.Advance(TimeSpan.FromMinutes(1));
+        (await queues.EnqueueAsync("more", new JobDraft(new byte[1]), options)).Status.ShouldBe(BrokerStatus.Ok);
+        queues.Bytes.ShouldBe(1);
     }
 
     [Fact]
@@ -510,6 +551,29 @@ public sealed class RedisQueueTests(SharedRedis redis) : HubQueueTests, IClassFi
         {
             long.Parse(await redis.Server.CliAsync("PTTL", key), System.Globalization.CultureInfo.InvariantCulture)
                 .ShouldBeGreaterThan((long)delay.TotalMilliseconds);
+        }
+    }
+
+    [Fact]
+    public async Task Keys_OfAGroupThatIsGone_AreThereAsLongAsTheQueueIsPublishedTo()
+    {
+        var options = new QueueOptions { MaxAttempts = 1, JobTtl = TimeSpan.FromMinutes(1) };
+        for (var i = 0; i < 2; i++)
+        {
+            (await _broker!.Queues.EnqueueAsync("q", new JobDraft(new byte[1]), options)).Status.ShouldBe(BrokerStatus.Ok);
+        }
+
+        var jobs = (await _broker!.Queues.ClaimAsync("q", "workers", 2, options)).Jobs;
+        await _broker.Queues.RejectAsync("q", "workers", jobs[0].Id, 1, null, options);
+        var long1D = options with { JobTtl = TimeSpan.FromDays(1) };
+        (await _broker.Queues.EnqueueAsync("q", new JobDraft(new byte[1]), long1D)).Status.ShouldBe(BrokerStatus.Ok);
+        foreach (var key in new[] { "r:workers", "l:workers", "a:workers", "x:workers", "m", "j" })
+        {
+            long.Parse(
+                    await redis.Server.CliAsync("PTTL", $"{_keys!.Channel("q")}:q:{key}"),
+                    System.Globalization.CultureInfo.InvariantCulture
+                )
+                .ShouldBeGreaterThan((long)TimeSpan.FromDays(1).TotalMilliseconds, key);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.WebSockets;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
@@ -6,6 +7,7 @@ using Mooring.Gateway.Telemetry.Geo;
 using Mooring.Gateway.Tests.Datagrams;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.WebSockets;
 using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Telemetry.Geo;
@@ -92,6 +94,56 @@ public sealed class GeoTests : IDisposable
         Load("CH").Connections.ShouldBe(0);
 
         CountryLoad Load(string country) => gateway.Engine.CountryLoads().Single(load => load.Country == country);
+    }
+
+    [Fact]
+    public async Task Engine_HubClients_BytesAreCountedByCountry_AndLogged()
+    {
+        File.WriteAllBytes(_file, MmdbWriter.Write(("127.0.0.0/8", "CH")));
+        await using var harness = new EngineHarness(change: static options =>
+            options with
+            {
+                Upgrades = static listener => new ProxyUpgradeHandler(listener),
+            }
+        );
+        var port = (await harness.ListenAsync())[0];
+        await harness.ApplyAsync(
+            new GatewayConfig
+            {
+                Fleet = "default/test",
+                Geo = new GeoConfig { DatabasePath = _file },
+                Listeners =
+                [
+                    new ListenerConfig
+                    {
+                        Name = "hub",
+                        Protocol = ListenerProtocol.WebSocket,
+                        Port = port,
+                        WebSocket = new WebSocketListenerConfig
+                        {
+                            Mode = WebSocketMode.Hub,
+                            Hub = new HubConfig { Anonymous = true },
+                        },
+                    },
+                ],
+            }
+        );
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        using (var client = new ClientWebSocket())
+        {
+            await client.ConnectAsync(new Uri($"ws://127.0.0.1:{port}/"), limit.Token);
+            await client.SendAsync("""{"id":1,"connect":{}}"""u8.ToArray(), WebSocketMessageType.Text, true, limit.Token);
+            (await client.ReceiveAsync(new byte[4096], limit.Token)).Count.ShouldBeGreaterThan(0);
+            await client.CloseAsync(WebSocketCloseStatus.NormalClosure, null, limit.Token);
+        }
+
+        await Until.TrueAsync(() => harness.Records.Count == 1, EngineHarness.Patience, "it has ended");
+        var record = harness.Records.Single();
+        var listener = harness.Engine.ListenerLoads().Single();
+        record.Sent.ShouldBe(listener.SentBytesTotal);
+        record.Sent.ShouldBeGreaterThan(200);
+        var country = harness.Engine.CountryLoads().Single();
+        (country.Country, country.SentBytesTotal, country.ReceivedBytesTotal).ShouldBe(("CH", record.Sent, record.Received));
     }
 
     [Fact]
