@@ -78,7 +78,13 @@ internal static class RequestBody
         {
             return Problem.BadRequest("", $"not JSON: line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}");
         }
+        catch (InvalidOperationException)
+        {
+            // The parser looks at the bytes of a text only when it is read.
+            return Problem.BadRequest("", "not JSON: a text is not Unicode");
+        }
     }
 
-    private static string Short(string text) => text.Length > 40 ? text[..40] + "…" : text;
+    // Not in the middle of a surrogate pair.
+    private static string Short(string text) => text.Length > 40 ? text[..(char.IsHighSurrogate(text[39]) ? 39 : 40)] + "…" : text;
 }

@@ -93,6 +93,13 @@ public sealed record AddressSpec
 {
     [Description("host:port; an IPv6 host in brackets.")]
     [Required, Length(3, 260), Pattern(Patterns.HostPort, Patterns.HostPortMeaning)]
+    // isIP takes IPv4 too, and no IPv4 mapped into IPv6 (::ffff:10.0.0.1): with another group in the place of ffff the form is the same.
+    [ValidationRule(
+        "!self.startsWith('[') || (isIP(self.lowerAscii().replace('ffff', 'fffe').substring(1, self.lastIndexOf(']'))) "
+            + "&& self.substring(1, self.lastIndexOf(']')).contains(':'))",
+        "what is in brackets must be an IPv6 address"
+    )]
+    [ValidationRule("self.lastIndexOf(':') <= 253", "the host must be at most 253 characters long")]
     public string Address { get; set; } = "";
 
     [Description("Share of the connections, in proportion to the other endpoints' weights: 1 to 256.")]

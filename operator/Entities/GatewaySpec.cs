@@ -139,4 +139,8 @@ public sealed record DrainSpec
     [Description("Code of the WebSocket close frame: 1001 (going away) or 1012 (service restart). Default 1012.")]
     [AllowedNumbers(1001, 1012)]
     public int? CloseCode { get; set; }
+
+    [Description("Reason that the WebSocket close frame gives, at most 123 bytes of UTF-8; empty: none. Default draining.")]
+    [Length(0, 123)]
+    public string? CloseReason { get; set; }
 }

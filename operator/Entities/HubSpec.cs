@@ -135,6 +135,12 @@ public sealed record HubHistorySpec
     [ValidationRule("duration(self) >= duration('1s') && duration(self) <= duration('720h')", "must be 1s to 720h")]
     public string Ttl { get; set; } = "";
 
+    [Description(
+        "How long a channel's offset and epoch are kept after the last use, ttl to 8760h. Who comes again later cannot recover, even if nothing was published meanwhile. Shorter is less memory where channels are many and short-lived."
+    )]
+    [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
+    public string MetaTtl { get; set; } = "720h";
+
     [Description("Watches subscribers for gaps, and gives them what they have missed when they come again.")]
     public bool Recovery { get; set; } = true;
 

@@ -120,8 +120,9 @@ public sealed record TcpListenerSpec
     [AllowedValues("LeastConnections", "RoundRobin", "ConsistentHash")]
     public string Balancing { get; set; } = "LeastConnections";
 
-    [Description("A connection without a byte in either direction for this long is closed. Left out: never.")]
+    [Description("A connection without a byte in either direction for this long is closed: at most 24h. Left out, or 0s: never.")]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
+    [ValidationRule("duration(self) <= duration('24h')", "must be at most 24h")]
     public string? IdleTimeout { get; set; }
 
     [Description("How long a connection may live. Left out: as long as its ends want.")]

@@ -13,9 +13,9 @@ public static class Patterns
     public const string Duration = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
     public const string DurationMeaning = "a duration such as 10s, 1h30m or 250ms";
 
-    // Host name, IPv4 or bracketed IPv6, then a port of 1 to 65535.
+    // Host name, IPv4 or bracketed IPv6, then a port of 1 to 65535. Whether what is in brackets is IPv6 is for a rule to say.
     public const string HostPort =
-        @"^(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?)"
+        @"^(\[[0-9a-fA-F:.]{2,45}\]|([A-Za-z0-9][-A-Za-z0-9]{0,62}\.)*[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?)"
         + ":([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$";
 
     public const string HostPortMeaning = "host:port with a port of 1 to 65535, an IPv6 host in brackets";
@@ -29,6 +29,11 @@ public static class Patterns
 
     public const string UrlPath = @"^/[-A-Za-z0-9._~!$&'()*+,;=:@%/]*$";
     public const string UrlPathMeaning = "a path that begins with '/', without query";
+
+    // What no path may have that a gateway serves (its PathNormalizer): dot segments, %00 and %5C, percent signs without two hex digits.
+    public const string UnservedPath = "/([.]|%2[eE]){1,2}(/|$)|%(00|5[cC])|%([^0-9A-Fa-f]|$)|%[0-9A-Fa-f]([^0-9A-Fa-f]|$)";
+    public const string UnservedPathMessage =
+        "must have no segment '.' or '..', no %00 or %5C, and no '%' without two hex digits: no request with such a path is served";
 
     public const string HttpUrl = @"^https?://[^/?#@\s]+([/?#]\S*)?$";
     public const string HttpUrlMeaning = "an http or https URL without user and password";

@@ -23,6 +23,13 @@ public sealed record RedisSpec
 {
     [Description("host:port of the servers, of the Sentinels, or of some of the cluster's nodes; an IPv6 host in brackets. 1 to 16.")]
     [Required, Items(1, 16, MaxTextLength = 260), Pattern(Patterns.HostPort, Patterns.HostPortMeaning)]
+    // isIP takes IPv4 too, and no IPv4 mapped into IPv6 (::ffff:10.0.0.1): with another group in the place of ffff the form is the same.
+    [ValidationRule(
+        "self.all(a, !a.startsWith('[') || (isIP(a.lowerAscii().replace('ffff', 'fffe').substring(1, a.lastIndexOf(']'))) "
+            + "&& a.substring(1, a.lastIndexOf(']')).contains(':')))",
+        "what is in brackets must be an IPv6 address"
+    )]
+    [ValidationRule("self.all(a, a.lastIndexOf(':') <= 253)", "each host must be at most 253 characters long")]
     public IReadOnlyList<string> Addresses { get; set; } = [];
 
     [Description("The addresses are Sentinels.")]

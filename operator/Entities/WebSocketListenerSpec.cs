@@ -99,8 +99,9 @@ public sealed record WebSocketListenerSpec
     [ValidationRule("duration(self) > duration('0s') && duration(self) <= duration('10m')", "must be more than 0s and at most 10m")]
     public string? HandshakeTimeout { get; set; }
 
-    [Description("A connection without a byte in either direction for this long is closed. Left out: never.")]
+    [Description("A connection without a byte in either direction for this long is closed: at most 24h. Left out, or 0s: never.")]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
+    [ValidationRule("duration(self) <= duration('24h')", "must be at most 24h")]
     public string? IdleTimeout { get; set; }
 
     [Description("How long a connection may live. Left out: as long as its ends want.")]
@@ -119,6 +120,7 @@ public sealed record RouteSpec
 
     [Description("Prefix of the path, by whole segments: /app takes /app and /app/x, not /apple.")]
     [Length(1, 256), Pattern(Patterns.UrlPath, Patterns.UrlPathMeaning)]
+    [ValidationRule("!self.matches('" + Patterns.UnservedPath + "')", Patterns.UnservedPathMessage)]
     public string PathPrefix { get; set; } = "/";
 
     [Description("Name of the backend that takes the request.")]
@@ -156,8 +158,11 @@ public sealed record CookieSpec
     [Length(1, 64), Pattern(Patterns.CookieName, Patterns.CookieNameMeaning)]
     public string Name { get; set; } = "mooring";
 
-    [Description("How long the client keeps the cookie. Left out: until its session ends.")]
+    [Description(
+        "How long the client keeps the cookie: at most 9600h, as long as browsers keep any. Left out, or 0s: until its session ends."
+    )]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
+    [ValidationRule("duration(self) <= duration('9600h')", "must be at most 9600h")]
     public string? Ttl { get; set; }
 
     [Description("Path under which the client sends the cookie.")]

@@ -77,6 +77,15 @@ public sealed class GatewayHub(TimeProvider time)
         }
     }
 
+    /// <summary>A tuner of the fleet is connected, whether it has reported or not.</summary>
+    public bool HasTuners(string fleet)
+    {
+        lock (_lock)
+        {
+            return _fleets.TryGetValue(fleet, out var state) && state.Tuners.HasMembers;
+        }
+    }
+
     /// <summary>Gives one gateway a directive, now or when it connects.</summary>
     /// <returns>False, changing nothing, when one with the same or a higher (epoch, sequence) was given before.</returns>
     public bool Direct(string fleet, string gateway, DirectiveMessage directive)

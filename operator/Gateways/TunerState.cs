@@ -13,6 +13,8 @@ internal sealed class TunerState
 
     public bool IsEmpty => _hash is null && _members.Count == 0;
 
+    public bool HasMembers => _members.Count > 0;
+
     public void Set(string hash, ReadOnlyMemory<byte> message)
     {
         if (hash == _hash)

@@ -34,6 +34,9 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
     /// <summary>Gateways that the load wants; null where the manifest alone says how many.</summary>
     private int? _scaled;
+
+    // It is new, and has been paused ever since: it runs nothing.
+    private bool _isHeld;
     private ScalingDecision? _scaling;
     private readonly Dictionary<string, ScalingDecision> _workloadScaling = new(StringComparer.Ordinal);
 
@@ -76,6 +79,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
         // While it is paused, what runs goes on running as it was wanted before; a fleet that is new runs nothing.
         var plan = fleet.Plan.Paused ? Unchanged() with { Paused = true } : fleet.Plan;
+        _isHeld = fleet.Plan.Paused && (_isHeld || !_applied);
         Fleet = fleet with { Plan = plan };
         _stopAt = null;
         _applied = true;
@@ -85,7 +89,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
         if (fleet.Fleet.Spec.Scaling is { Driver: ScalingDrivers.Operator })
         {
             // The manifest says how many to begin with; from then on the load does.
-            _scaled ??= plan.GatewayReplicas;
+            _scaled = _isHeld ? fleet.Plan.GatewayReplicas : _scaled ?? plan.GatewayReplicas;
             Entity = Scaled(Entity, _scaled.Value);
         }
         else
@@ -93,7 +97,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
             _scaled = null;
         }
 
-        Gateways.Apply(Entity, _scaled ?? plan.GatewayReplicas, plan.Config.Drain);
+        Gateways.Apply(Entity, _isHeld ? 0 : _scaled ?? plan.GatewayReplicas, plan.Config.Drain);
         var drain = plan.Config.Drain.Deadline;
         foreach (var workload in plan.Workloads)
         {

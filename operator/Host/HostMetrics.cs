@@ -158,7 +158,7 @@ internal static class HostMetrics
         Gauge(
             text,
             "mooring_gateway_endpoint_healthy",
-            "0 while checks or a circuit breaker have put the endpoint out.",
+            "0 while checks, a circuit breaker or failed connects have put the endpoint out.",
             Endpoints(gateways, static load => load.Healthy ? 1 : 0)
         );
         foreach (var metric in BackendMetrics.All)

@@ -129,7 +129,7 @@ internal sealed class HostRedis(HostContext host)
                 bind 127.0.0.1
                 port {_port}
                 requirepass {password}
-                dir {host.Options.StateDirectory}
+                dir {Quote(host.Options.StateDirectory)}
                 save ""
                 appendonly no
                 maxmemory 64mb
@@ -165,6 +165,10 @@ internal sealed class HostRedis(HostContext host)
             slot.Ready(now);
         }
     }
+
+    /// <summary>As one argument of redis.conf, blanks and quotes in it or not.</summary>
+    private static string Quote(string text) =>
+        $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
 
     private static void Write(string path, string text)
     {

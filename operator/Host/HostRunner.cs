@@ -55,7 +55,7 @@ internal static class HostRunner
         var posted = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
         using var monitor = new ProcessMonitor((name, line) => SayChild(options, output, name, line), time);
         var mark = Guid.NewGuid().ToString("N");
-        var watchdog = new Watchdog(monitor, created ? options.StateDirectory : "", mark);
+        var watchdog = new Watchdog(monitor.Start, created ? options.StateDirectory : "", mark, TimeProvider.System);
         var host = new HostContext
         {
             Options = options,
@@ -186,11 +186,12 @@ internal static class HostRunner
         var manifest = await HostManifest.ReadAsync(host.Options.ManifestPath, host.Options.Secrets, CancellationToken.None);
         host.Post(() =>
         {
-            var errors = supervisor.Apply(manifest);
+            var errors = supervisor.Reload(manifest);
             if (errors.Count > 0)
             {
                 SayAll(output, errors);
-                output.Say("the edit is not applied; what ran before runs on");
+                var again = manifest.Errors.Count == 0 ? "; it is tried again every second" : "";
+                output.Say($"the edit is not applied; what ran before runs on{again}");
             }
             else
             {

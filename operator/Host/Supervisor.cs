@@ -15,6 +15,7 @@ namespace Mooring.Operator.Host;
 internal sealed class Supervisor : IAsyncDisposable
 {
     private static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
     private readonly HostContext _host;
     private readonly ChannelReader<Action> _posted;
     private readonly ListenerSockets _sockets;
@@ -26,6 +27,9 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly PortReservation _ports;
     private readonly WallClock _wall;
     private int _nextNumber;
+
+    /// <summary>An edit whose ports could not be had, and when it is tried again; null: there is none.</summary>
+    private (HostManifest Manifest, DateTimeOffset At)? _refused;
     private bool _stopping;
     private bool _killed;
 
@@ -147,6 +151,17 @@ internal sealed class Supervisor : IAsyncDisposable
         return [];
     }
 
+    /// <summary>
+    /// <see cref="Apply"/> for an edit of the manifest. One that is good, and cannot have its ports or files now, is tried again every second until the
+    /// next edit: a gateway whose fleet was just taken out may still hold its port. For the loop only.
+    /// </summary>
+    public IReadOnlyList<string> Reload(HostManifest manifest)
+    {
+        var errors = Apply(manifest);
+        _refused = errors.Count > 0 && manifest.Errors.Count == 0 ? (manifest, _host.Time.GetUtcNow() + Again) : null;
+        return errors;
+    }
+
     /// <summary>Begins to end everything: no new connections, open ones may end within the host's time. For the loop only.</summary>
     public void Stop()
     {
@@ -254,6 +269,11 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         var now = _host.Time.GetUtcNow();
+        if (!_stopping && _refused is { } refused && (now >= refused.At || now < refused.At - Again) && Reload(refused.Manifest).Count == 0)
+        {
+            _host.Say($"{_host.Options.ManifestPath} applied");
+        }
+
         var taken = Children
             .Select(static slot => slot.Port)
             .Concat(_fleets.Values.SelectMany(static fleet => fleet.Fleet.Plan.Config.Listeners).Select(static listener => listener.Port))

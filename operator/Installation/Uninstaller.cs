@@ -31,25 +31,20 @@ internal sealed class Uninstaller(KubernetesClient client, TimeProvider time, Te
         {
             List<ConnectionFleet>? left = null;
             var wrong = "";
-            try
+            if (registered)
             {
-                if (registered)
+                // First: a registration whose server is gone keeps namespaces from being deleted.
+                await TryAsync(async () =>
                 {
-                    // First: a registration whose server is gone keeps namespaces from being deleted.
                     await DeregisterAsync(cancellation);
                     registered = false;
-                }
-
-                left = await FleetsAsync(cancellation);
-                foreach (var fleet in left.Where(static fleet => fleet.Metadata.DeletionTimestamp is null))
-                {
-                    await DeleteAsync(fleet, cancellation);
-                }
+                });
             }
-            catch (Exception error) when (error is not OutOfMemoryException && !cancellation.IsCancellationRequested)
+
+            await TryAsync(async () => left = await FleetsAsync(cancellation));
+            foreach (var fleet in (left ?? []).Where(static fleet => fleet.Metadata.DeletionTimestamp is null))
             {
-                // A server that is away for a moment must not make a whole uninstallation fail that has minutes left.
-                wrong = error.Message;
+                await TryAsync(() => DeleteAsync(fleet, cancellation));
             }
 
             if (wrong.Length == 0 && left is { Count: 0 })
@@ -80,6 +75,19 @@ internal sealed class Uninstaller(KubernetesClient client, TimeProvider time, Te
             }
 
             await Task.Delay(Pause, time, cancellation);
+
+            async Task TryAsync(Func<Task> step)
+            {
+                try
+                {
+                    await step();
+                }
+                catch (Exception error) when (error is not OutOfMemoryException && !cancellation.IsCancellationRequested)
+                {
+                    // A server that is away for a moment must not make a whole uninstallation fail that has minutes left, nor what cannot go hold up what can.
+                    wrong = wrong.Length > 0 ? wrong : error.Message;
+                }
+            }
         }
     }
 

@@ -9,6 +9,7 @@ namespace Mooring.Operator.Metrics;
 internal sealed class MetricFamily
 {
     /// <summary>More label sets than this of one metric are left out: a label that grows without bound must not take the memory with it.</summary>
+    /// <remarks>Not of what is observed: those are made anew each time, of what there is, such as eight conditions of each of thousands of fleets.</remarks>
     public const int MaxSeries = 10_000;
 
     // Longer label sets are written as text first.
@@ -97,7 +98,7 @@ internal sealed class MetricFamily
 
     private MetricSeries? Find(ReadOnlySpan<char> labels) =>
         _series.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(labels, out var series) ? series
-        : _series.Count >= MaxSeries ? null
+        : !_observed && _series.Count >= MaxSeries ? null
         : _series.GetOrAdd(labels.ToString(), _ => new MetricSeries(_bounds));
 
     /// <summary>Writes labels as <see cref="Labels"/> does, where they are as plain as nearly all are; else false.</summary>

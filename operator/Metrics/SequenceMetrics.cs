@@ -36,33 +36,32 @@ internal static class SequenceMetrics
 
     public static void Decided(ScalingStatus? before, ScalingStatus? after)
     {
-        if (before is not null && after is not null && before.Recommended != after.Recommended)
+        // Before the first decision it was as many as there are.
+        if (after is not null && (before?.Recommended ?? after.Replicas) is var wanted && after.Recommended != wanted)
         {
             Decisions.Add(
                 1,
-                new("direction", after.Recommended > before.Recommended ? "up" : "down"),
+                new("direction", after.Recommended > wanted ? "up" : "down"),
                 new KeyValuePair<string, object?>("reason", after.Reason)
             );
         }
     }
 
-    public static void Marked(IReadOnlyList<MarkChange> marks, DateTimeOffset now)
+    public static void Marked(MarkChange mark, DateTimeOffset now)
     {
-        foreach (var (_, before, after) in marks)
+        var (_, before, after) = mark;
+        if (before is null && after is not null)
         {
-            if (before is null && after is not null)
-            {
-                Cordons.Add(1, Cause(after));
-            }
+            Cordons.Add(1, Cause(after));
+        }
 
-            if (before is not { Drained: true } && after is { Drained: true } done)
-            {
-                Ended(done, done.Deadline <= now ? "deadline" : "empty", now);
-            }
-            else if (before is { DrainStartedAt: not null, Drained: false } && after is null)
-            {
-                Ended(before, "taken_back", now);
-            }
+        if (before is not { Drained: true } && after is { Drained: true } done)
+        {
+            Ended(done, done.Deadline <= now ? "deadline" : "empty", now);
+        }
+        else if (before is { DrainStartedAt: not null, Drained: false } && after is null)
+        {
+            Ended(before, "taken_back", now);
         }
     }
 

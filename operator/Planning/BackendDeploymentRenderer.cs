@@ -14,6 +14,12 @@ internal static class BackendDeploymentRenderer
         var labels = ResourceLabels.ForBackend(name, backend.Name);
         var match = ResourceLabels.BackendMatch(name, backend.Name);
         var restricted = workload.PodSecurity == "Restricted";
+        var rights = PodTemplates.PodRights(restricted);
+        // Without capabilities 1024 is the lowest port, and its own port is what the workload is told: unlike a gateway's it is not moved.
+        rights.Sysctls =
+            restricted && workload.Port < BindPorts.Privileged
+                ? [new Sysctl { Name = "net.ipv4.ip_unprivileged_port_start", Value = Text(workload.Port) }]
+                : null;
         var template = new PodTemplateSpec
         {
             Metadata = new ObjectMeta { Labels = labels },
@@ -21,7 +27,7 @@ internal static class BackendDeploymentRenderer
             {
                 AutomountServiceAccountToken = false,
                 EnableServiceLinks = false,
-                SecurityContext = PodTemplates.PodRights(restricted),
+                SecurityContext = rights,
                 Containers = [Container(workload, restricted, BackendTransport.Of(fleet.Spec, backend.Name))],
             },
         };
@@ -46,7 +52,7 @@ internal static class BackendDeploymentRenderer
             Command = workload.Command.Count == 0 ? null : [.. workload.Command],
             Env =
             [
-                new EnvVar { Name = "PORT", Value = workload.Port.ToString(CultureInfo.InvariantCulture) },
+                new EnvVar { Name = "PORT", Value = Text(workload.Port) },
                 .. workload.Env.Select(variable => new EnvVar
                 {
                     Name = variable.Name,
@@ -71,6 +77,8 @@ internal static class BackendDeploymentRenderer
                 : null,
             SecurityContext = PodTemplates.ContainerRights(restricted, readOnly: false),
         };
+
+    private static string Text(int port) => port.ToString(CultureInfo.InvariantCulture);
 
     private static ContainerPort Port(string name, string protocol, WorkloadSpec workload) =>
         new()

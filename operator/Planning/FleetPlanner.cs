@@ -92,7 +92,8 @@ public static class FleetPlanner
                 : [],
             .. tuning.Trial.Count > 0 ? [SysctlTrialRenderer.Render(input, tuning.Trial)] : Array.Empty<IKubernetesObject>(),
             GatewayDeploymentRenderer.Render(input.Fleet, revision, replicas),
-            .. input.Fleet.Spec.Scaling is { Driver: ScalingDrivers.HorizontalPodAutoscaler } scaling
+            // It has no pause of its own, and would hold the number within its bounds.
+            .. input.Fleet.Spec.Scaling is { Driver: ScalingDrivers.HorizontalPodAutoscaler, Paused: false } scaling
                 ? [HorizontalPodAutoscalerRenderer.Render(input.Fleet, scaling, input.Autoscaler, decision?.Recommended)]
                 : Array.Empty<IKubernetesObject>(),
         ];

@@ -202,7 +202,7 @@ internal sealed record Figures
                 && (!RolloutProgress.IsReplacing(input.Plan) || pod.IsSettled(input.Now, least))
             ),
             Remaining = (int)Math.Min(int.MaxValue, draining.Sum(static pod => (long)(pod.Load?.Connections ?? 0))),
-            Deadline = draining.Max(static pod => pod.Mark?.Deadline),
+            Deadline = draining.Max(static pod => pod.Mark?.Deadline ?? pod.EndsAt),
             GatewaysOld =
                 input.Input.Platform == FleetPlatform.Host
                     ? pods.Count(pod => pod.Revision != input.Plan?.Revision)

@@ -44,6 +44,7 @@ internal static class GatewayConfigRenderer
             ClosesPerSecond = PaceAlone(gateway),
             Jitter = Parse(gateway.Drain?.Jitter) ?? TimeSpan.Zero,
             CloseCode = gateway.Drain?.CloseCode ?? defaults.CloseCode,
+            CloseReason = gateway.Drain?.CloseReason ?? defaults.CloseReason,
             Handover = gateway.Drain?.Handover,
         };
     }

@@ -52,6 +52,7 @@ internal static class GatewayObserver
                     Hold = HoldAnnotation.Read(pod.Metadata.Annotations),
                     Load = LoadOf(views.GetValueOrDefault(pod.Metadata.Name!)),
                     UnheardSince = UnheardSince(pod.Metadata.Name!),
+                    EndsAt = EndsAt(pod, input.Fleet.Spec.Gateway.Drain),
                 }),
         ];
 
@@ -107,6 +108,21 @@ internal static class GatewayObserver
             _ when ReadyCondition(pod) is not null => GatewayStage.Ready,
             _ => GatewayStage.NotReady,
         };
+
+    /// <summary>Its drain begins with its deletion, and the cluster kills it when its grace is over, which whoever deletes it may have made shorter.</summary>
+    private static DateTimeOffset? EndsAt(Pod pod, DrainSpec? drain)
+    {
+        if (pod.Metadata is not { DeletionTimestamp: { } killed, DeletionGracePeriodSeconds: { } grace })
+        {
+            return pod.Metadata.DeletionTimestamp;
+        }
+
+        // The status is also of specs that are not good.
+        var lameDuck = Duration.TryParse(drain?.LameDuck, out var lame) ? lame : FleetDefaults.LameDuck;
+        var deadline = Duration.TryParse(drain?.Deadline, out var given) ? given : FleetDefaults.DrainDeadline;
+        var closes = killed - TimeSpan.FromSeconds(grace) + lameDuck + deadline;
+        return closes < killed ? closes : killed;
+    }
 
     private static PodCondition? ReadyCondition(Pod pod) =>
         pod.Status?.Conditions?.Find(static condition => condition is { Type: "Ready", Status: "True" });

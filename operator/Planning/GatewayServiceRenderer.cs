@@ -23,7 +23,7 @@ internal static class GatewayServiceRenderer
                 Type = spec.Type,
                 ExternalTrafficPolicy = spec.ExternalTrafficPolicy,
                 LoadBalancerClass = spec.LoadBalancerClass,
-                LoadBalancerSourceRanges = Some(spec.LoadBalancerSourceRanges),
+                LoadBalancerSourceRanges = Some([.. spec.LoadBalancerSourceRanges.Select(NetworkPolicyRenderer.Network)]),
                 AllocateLoadBalancerNodePorts = spec.AllocateLoadBalancerNodePorts,
                 InternalTrafficPolicy = spec.InternalTrafficPolicy,
                 TrafficDistribution = spec.TrafficDistribution,

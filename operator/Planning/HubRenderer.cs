@@ -86,6 +86,7 @@ internal static class HubRenderer
                 {
                     Size = history.Size,
                     Ttl = Duration.Parse(history.Ttl),
+                    MetaTtl = Duration.Parse(history.MetaTtl),
                     Recovery = history.Recovery,
                     Cache = history.Cache,
                 },

@@ -35,9 +35,16 @@ internal static class LimitConditions
         }
 
         return input.Plan!.Tuning.HasTuners && (tuning.Nodes == 0 || tuning.Tuned < tuning.Nodes)
-            ? new(FleetConditions.Unknown, FleetConditions.TunersPending, $"{tuning.Summary} nodes have reported")
+            ? new(FleetConditions.Unknown, FleetConditions.TunersPending, $"{tuning.Summary} nodes have reported{Absent(input)}")
             : new(FleetConditions.True, FleetConditions.AsWanted, $"{tuning.Summary} nodes are as wanted");
     }
+
+    /// <summary>A pod that was never made reports nothing, and only its DaemonSet's events say why.</summary>
+    private static string Absent(StatusInput input) =>
+        input.Input.Tuner is { } tuner && tuner.Nodes.Count < tuner.Desired
+            ? $"; {tuner.Desired - tuner.Nodes.Count} have no pod of the tuner: kubectl describe daemonset "
+                + $"{ResourceNames.Tuner(input.Input.Fleet.Metadata.Name!)} says why (the namespace must let privileged pods in)"
+            : "";
 
     private static ConditionCalculator.Finding LimitsSufficient(StatusInput input, FleetView view)
     {

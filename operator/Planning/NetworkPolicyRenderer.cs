@@ -97,8 +97,8 @@ internal static class NetworkPolicyRenderer
             ? null
             : new LabelSelector { MatchLabels = spec.MatchLabels is { Count: > 0 } labels ? ObjectMetadata.Ordered(labels) : null };
 
-    // An address alone is a network of one.
-    private static string Network(string text) =>
+    /// <summary>As the API server wants it: an address alone is a network of one.</summary>
+    internal static string Network(string text) =>
         text.Contains('/', StringComparison.Ordinal) ? text
         : text.Contains(':', StringComparison.Ordinal) ? text + "/128"
         : text + "/32";

@@ -49,6 +49,29 @@ internal static class PodTemplates
         return template;
     }
 
+    /// <summary>
+    /// Puts a pod on the nodes where gateways may go, and gives it nothing else that is meant for those: with their labels a Service or an anti-affinity would
+    /// take it for one of them, and with their anti-affinity it would stay off the nodes that they are on.
+    /// </summary>
+    public static PodTemplateSpec PlaceBeside(PodTemplateSpec template, PodTemplate? gateways)
+    {
+        var nodes = gateways?.Affinity?["nodeAffinity"]?.DeepClone();
+        Place(
+            template,
+            gateways is null
+                ? null
+                : gateways with
+                {
+                    Labels = null,
+                    Annotations = null,
+                    Affinity = nodes is null ? null : new JsonObject { ["nodeAffinity"] = nodes },
+                },
+            []
+        );
+        template.Spec!.TopologySpreadConstraints = null;
+        return template;
+    }
+
     /// <summary>Rights of a pod by its Pod Security Standard.</summary>
     public static PodSecurityContext PodRights(bool restricted) =>
         new()

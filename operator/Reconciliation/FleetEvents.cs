@@ -34,23 +34,20 @@ internal sealed class FleetEvents(EventRecorder recorder)
         ReportWorkloads(fleet, status);
     }
 
-    /// <summary>Tells what becomes of single pods.</summary>
-    /// <param name="fleet">Whose pods they are.</param>
-    /// <param name="marks">What changes.</param>
+    /// <summary>Tells what has become of a single pod.</summary>
+    /// <param name="fleet">Whose pod it is.</param>
+    /// <param name="mark">What has changed.</param>
     /// <param name="kind">Gateway or Backend: what the reasons begin with.</param>
-    public void Report(ConnectionFleet fleet, IReadOnlyList<MarkChange> marks, string kind)
+    public void Report(ConnectionFleet fleet, MarkChange mark, string kind)
     {
-        foreach (var mark in marks)
+        var (reason, what) = mark switch
         {
-            var (reason, what) = mark switch
-            {
-                { After: null } => ("Uncordoned", "is wanted again"),
-                { After.Drained: true } => ("Drained", "is empty or past its deadline, and goes"),
-                { After.DrainStartedAt: not null } => ("Draining", $"drains until {mark.After.Deadline:u} ({mark.After.Cause})"),
-                _ => ("Cordoned", $"takes no new connections from now on ({mark.After.Cause})"),
-            };
-            recorder.Publish(fleet, EventType.Normal, kind + reason, Action, $"{mark.Gateway} {what}", PodOf(fleet, mark.Gateway));
-        }
+            { After: null } => ("Uncordoned", "is wanted again"),
+            { After.Drained: true } => ("Drained", "is empty or past its deadline, and goes"),
+            { After.DrainStartedAt: not null } => ("Draining", $"drains until {mark.After.Deadline:u} ({mark.After.Cause})"),
+            _ => ("Cordoned", $"takes no new connections from now on ({mark.After.Cause})"),
+        };
+        recorder.Publish(fleet, EventType.Normal, kind + reason, Action, $"{mark.Gateway} {what}", PodOf(fleet, mark.Gateway));
     }
 
     /// <summary>Tells what kept a fleet from being looked at at all, and so is in none of its conditions.</summary>
@@ -118,14 +115,16 @@ internal sealed class FleetEvents(EventRecorder recorder)
         }
 
         var before = fleet.Status?.Scaling;
-        if (before is not null && now.Recommended != before.Recommended)
+        // Before the first decision it was as many as there are.
+        var wanted = before?.Recommended ?? now.Replicas;
+        if (now.Recommended != wanted)
         {
             recorder.Publish(
                 fleet,
                 EventType.Normal,
-                now.Recommended > before.Recommended ? "ScaleUp" : "ScaleDown",
+                now.Recommended > wanted ? "ScaleUp" : "ScaleDown",
                 Action,
-                $"{now.Recommended} gateways instead of {before.Recommended}: {now.Message}",
+                $"{now.Recommended} gateways instead of {wanted}: {now.Message}",
                 byNote: true
             );
         }

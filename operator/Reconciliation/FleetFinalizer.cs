@@ -5,6 +5,7 @@ using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Controllers;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
+using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Planning.Tuning;
@@ -15,7 +16,7 @@ namespace Mooring.Operator.Reconciliation;
 /// <summary>Lets a fleet's gateways drain before the garbage collector takes everything, backends included.</summary>
 /// <remarks>
 /// Without it the backends would go in the same moment as the gateways, and no connection would live to see its drain. Bounded: when the drain's
-/// own deadline is over, or a write is refused past it, the fleet goes all the same.
+/// own deadline is over, or a write is refused past it, the fleet goes all the same. So it does when nodes were not put back as they were in time.
 /// </remarks>
 internal sealed class FleetFinalizer(
     FleetCaches caches,
@@ -31,8 +32,8 @@ internal sealed class FleetFinalizer(
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(600);
 
-    // When each drain is over, by uid, on the steady clock: neither a clock that is set back nor one that is set forward moves what has begun.
-    private readonly ConcurrentDictionary<string, (long Seen, TimeSpan Left)> _drains = new(StringComparer.Ordinal);
+    // Each fleet that goes as it was first seen, by uid, on the steady clock: neither a clock that is set back nor one that is set forward moves what has begun.
+    private readonly ConcurrentDictionary<string, Going> _going = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
     public string Identifier => "mooring.dev/drain";
@@ -41,31 +42,40 @@ internal sealed class FleetFinalizer(
     public async Task<ReconciliationResult<ConnectionFleet>> FinalizeAsync(ConnectionFleet entity, CancellationToken cancellationToken)
     {
         var fleet = statuses.WithNewestStatus(entity);
-        var left = Left(fleet);
+        var first = FirstSeen(fleet);
+        var since = first.Before + time.GetElapsedTime(first.At);
+        var left = Drain(fleet) - since;
         if (!caches.HasSynced && left > TimeSpan.Zero)
         {
             // What may not be read is not gone: the drain is waited for as if it were there.
             return ReconciliationResult<ConnectionFleet>.Success(fleet, left < SightedController.Retry ? left : SightedController.Retry);
         }
 
-        var unrestored = RestoreNodes(fleet);
+        var unrestored = RestoreNodes(fleet, first.Tuning);
+        var restoring = unrestored.Count > 0 ? NodeTuningPlan.RestoreDeadline - since : TimeSpan.Zero;
         try
         {
             await LowerGatewaysAsync(fleet, cancellationToken);
-            if (left > TimeSpan.Zero && (GatewayPods(fleet) > 0 || unrestored.Count > 0))
+            var draining = GatewayPods(fleet) > 0 ? left : TimeSpan.Zero;
+            if (draining > TimeSpan.Zero || restoring > TimeSpan.Zero)
             {
                 await WriteStatusAsync(fleet, cancellationToken);
-                return ReconciliationResult<ConnectionFleet>.Success(fleet, SharePace(fleet) is { } again && again < left ? again : left);
+                var pace = draining > TimeSpan.Zero ? SharePace(fleet) : null;
+                return ReconciliationResult<ConnectionFleet>.Success(fleet, Soonest(draining, restoring, pace));
             }
         }
         catch (KubernetesException) when (left <= TimeSpan.Zero)
         {
             // Its time is over; what is left is the garbage collector's.
+            if (restoring > TimeSpan.Zero)
+            {
+                return ReconciliationResult<ConnectionFleet>.Success(fleet, restoring);
+            }
         }
 
         events.ReportUnrestored(fleet, unrestored);
         hub.Remove(ObjectKey.Of(fleet).ToString());
-        _drains.TryRemove(fleet.Metadata.Uid ?? "", out _);
+        _going.TryRemove(fleet.Metadata.Uid ?? "", out _);
         return ReconciliationResult<ConnectionFleet>.Success(fleet);
     }
 
@@ -101,7 +111,7 @@ internal sealed class FleetFinalizer(
     }
 
     /// <summary>Has the nodes put back as they were; returns those that are not yet. The DaemonSet goes with the fleet.</summary>
-    private IReadOnlyList<string> RestoreNodes(ConnectionFleet fleet)
+    private IReadOnlyList<string> RestoreNodes(ConnectionFleet fleet, TuningStatus? before)
     {
         var key = ObjectKey.Of(fleet);
         if (caches.DaemonSets.OfFleet(key).FirstOrDefault(set => FleetOwner.Owns(fleet, set)) is not { } set)
@@ -111,7 +121,9 @@ internal sealed class FleetFinalizer(
 
         var off = NodeTuningPlan.Off();
         hub.SetTuning(key.ToString(), off);
-        return TunerObservation.Of(set, caches.Pods.OfFleet(key), hub.Tuners(key.ToString())).Unrestored(off.Hash);
+        return TunerObservation
+            .Of(set, caches.Pods.OfFleet(key), hub.Tuners(key.ToString()), hub.HasTuners(key.ToString()), before)
+            .Unrestored(off.Hash);
     }
 
     // One that was evicted or has failed carries nobody, and its Deployment leaves it where it is.
@@ -132,18 +144,17 @@ internal sealed class FleetFinalizer(
         return statuses.WriteAsync(fleet, status, cancellation);
     }
 
-    private TimeSpan Left(ConnectionFleet fleet)
+    private Going FirstSeen(ConnectionFleet fleet)
     {
-        var whole = Whole(fleet);
-        var began = fleet.Metadata.DeletionTimestamp ?? DateTimeOffset.MinValue;
-        var left = began - time.GetUtcNow() + whole;
-        var (seen, first) = _drains.GetOrAdd(fleet.Metadata.Uid ?? "", (time.GetTimestamp(), left < whole ? left : whole));
-        // A deadline that is lowered meanwhile is heeded.
-        return (first < whole ? first : whole) - time.GetElapsedTime(seen);
+        var before = time.GetUtcNow() - (fleet.Metadata.DeletionTimestamp ?? DateTimeOffset.MinValue);
+        return _going.GetOrAdd(
+            fleet.Metadata.Uid ?? "",
+            new Going(time.GetTimestamp(), before > TimeSpan.Zero ? before : TimeSpan.Zero, fleet.Status?.Tuning)
+        );
     }
 
     /// <summary>What a drain may take altogether.</summary>
-    private static TimeSpan Whole(ConnectionFleet fleet)
+    private static TimeSpan Drain(ConnectionFleet fleet)
     {
         var drain = fleet.Spec.Gateway.Drain;
         // A spec that was never good must not keep the fleet from going.
@@ -152,6 +163,22 @@ internal sealed class FleetFinalizer(
         return (deadline + lameDuck < LongestDrain ? deadline + lameDuck : LongestDrain) + Margin;
     }
 
+    private static TimeSpan Soonest(params ReadOnlySpan<TimeSpan?> times)
+    {
+        TimeSpan? soonest = null;
+        foreach (var one in times)
+        {
+            soonest = one > TimeSpan.Zero && (soonest is null || one < soonest) ? one : soonest;
+        }
+
+        return soonest ?? TimeSpan.Zero;
+    }
+
     private static bool IsGateway(IKubernetesObject value) =>
         value.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole;
+
+    /// <param name="At">When it was first seen, on the steady clock.</param>
+    /// <param name="Before">For how long it had been going then.</param>
+    /// <param name="Tuning">Of its status then: while it goes the status says nothing of it.</param>
+    private sealed record Going(long At, TimeSpan Before, TuningStatus? Tuning);
 }

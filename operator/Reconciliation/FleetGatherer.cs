@@ -52,7 +52,7 @@ internal sealed class FleetGatherer(
             // One that only bears the fleet's label, or is a namesake's, is no gateway of it: a rollout would wait for it for ever.
             Autoscaler = caches.Autoscalers.OfFleet(key).FirstOrDefault(autoscaler => FleetOwner.Owns(fleet, autoscaler)),
             Deployments = [.. caches.Deployments.OfFleet(key).Where(deployment => FleetOwner.Owns(fleet, deployment))],
-            Tuner = Tuner(key),
+            Tuner = Tuner(key, fleet),
             SysctlTrials = [.. caches.Pods.OfFleet(key).Where(pod => FleetOwner.Owns(fleet, pod))],
         };
         return new FleetObservation
@@ -118,9 +118,15 @@ internal sealed class FleetGatherer(
         return _checked[key] = new Checked(entity.Spec, fleet.Spec, FleetValidator.Validate(fleet));
     }
 
-    private TunerObservation? Tuner(ObjectKey key) =>
+    private TunerObservation? Tuner(ObjectKey key, ConnectionFleet fleet) =>
         caches.DaemonSets.OfFleet(key) is [var tuner, ..]
-            ? TunerObservation.Of(tuner, caches.Pods.OfFleet(key), hub.Tuners(key.ToString()))
+            ? TunerObservation.Of(
+                tuner,
+                caches.Pods.OfFleet(key),
+                hub.Tuners(key.ToString()),
+                hub.HasTuners(key.ToString()),
+                fleet.Status?.Tuning
+            )
             : null;
 
     /// <summary>The spec that was in force last, as it stands on the fleet's ConfigMap; null where there is none, or it is good no more.</summary>

@@ -113,11 +113,16 @@ internal sealed class FleetReconciler(
         // Gateways first: a change of config is in force there before the API server has answered.
         var endpoints = WorkloadDrains.Mark(gatherer.Endpoints(observed.Key, plan), plan);
         var refused = publisher.Publish(observed.Key, plan, endpoints);
-        var (unmarked, raced) = await marks.WriteAsync(observed.Key.Namespace, [.. plan.Marks, .. plan.WorkloadMarks], cancellation);
+        var (unmarked, raced) = await marks.WriteAsync(
+            observed.Key.Namespace,
+            [.. plan.Marks, .. plan.WorkloadMarks],
+            mark => Tell(observed, plan, mark),
+            cancellation
+        );
         var report = await applier.ApplyAsync(observed.Fleet, plan, cancellation);
-        var unscaled = report.WasCutShort ? null : await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
+        var (unscaled, outrun) = report.WasCutShort ? (null, false) : await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
         ApplyProblem?[] others = [refused, unscaled];
-        report = report with { Problems = [.. unmarked, .. report.Problems, .. others.OfType<ApplyProblem>()], Raced = raced };
+        report = report with { Problems = [.. unmarked, .. report.Problems, .. others.OfType<ApplyProblem>()], Raced = raced || outrun };
         // Gateways have mostly taken the config while the API server took the rest: one status instead of two.
         var view = observed.View is null ? null : hub.View(observed.Key.ToString());
         return (report, observed.StatusAfter(plan, endpoints, report, view));
@@ -139,13 +144,10 @@ internal sealed class FleetReconciler(
         using var phase = ReconcilePhase.Begin("status");
         var again = await statuses.WriteAsync(observed.Fleet, status, cancellation);
         events.Report(observed.Fleet, status, report);
-        events.Report(observed.Fleet, plan?.Marks ?? [], "Gateway");
-        events.Report(observed.Fleet, plan?.WorkloadMarks ?? [], "Backend");
         events.ReportUnrestored(observed.Fleet, plan?.Tuning.Unrestored ?? []);
         metrics.Note(observed.Key, status, report);
         hub.SetAtRest(observed.Key.ToString(), report.Problems.Count == 0 && AtRest.Is(status));
         SequenceMetrics.Decided(observed.Fleet.Status?.Scaling, status.Scaling);
-        SequenceMetrics.Marked(plan?.Marks ?? [], observed.Now);
         if (report.Problems.Count > 0)
         {
             // What the API server refused now it may take later: a quota that was raised, a role that was granted.
@@ -159,6 +161,17 @@ internal sealed class FleetReconciler(
                 Earlier(RolloutProgress.UntilOverdue(observed.Fleet, status, observed.Now), Earlier(again, plan?.RequeueAfter))
             )
         );
+    }
+
+    /// <summary>At once, whatever becomes of the rest of the pass: no later one finds it changed.</summary>
+    private void Tell(FleetObservation observed, FleetPlan plan, MarkChange mark)
+    {
+        var isGateway = plan.Marks.Contains(mark);
+        events.Report(observed.Fleet, mark, isGateway ? "Gateway" : "Backend");
+        if (isGateway)
+        {
+            SequenceMetrics.Marked(mark, observed.Now);
+        }
     }
 
     private static ReconciliationResult<ConnectionFleet> Refused(FleetObservation observed, ApplyReport report) =>

@@ -12,7 +12,7 @@ internal sealed class GatewayPublisher(GatewayHub hub)
     public ApplyProblem? Publish(ObjectKey fleet, FleetPlan plan, IReadOnlyDictionary<string, IReadOnlyList<EndpointInfo>> endpoints)
     {
         // A pause holds the config, not the world: pods of backends come and go all the same.
-        if (plan.Paused && hub.View(fleet.ToString()).DesiredHash != plan.ConfigHash)
+        if (plan.Paused && !IsInForce(hub.View(fleet.ToString()), plan.ConfigHash))
         {
             return null;
         }
@@ -40,4 +40,8 @@ internal sealed class GatewayPublisher(GatewayHub hub)
             return new ApplyProblem(ApplyProblemReason.Invalid, "gateways", error.Message);
         }
     }
+
+    /// <summary>Whether the gateways have this config. A new leader has told them none, and goes by what they say they have.</summary>
+    private static bool IsInForce(FleetView view, string hash) =>
+        view.DesiredHash is { } told ? told == hash : view.Gateways.Count > 0 && view.Gateways.All(gateway => gateway.ConfigHash == hash);
 }

@@ -12,14 +12,14 @@ internal sealed class GatewayScaler(KubernetesClient client, RecommendedGateways
     /// <summary>Of a fleet that is gone nothing is recommended.</summary>
     public void Forget(ObjectKey fleet) => recommended.Forget(fleet);
 
-    /// <summary>Returns what the API server refuses; null: nothing.</summary>
-    public async Task<ApplyProblem?> ScaleAsync(ConnectionFleet fleet, FleetPlan plan, CancellationToken cancellation)
+    /// <summary>Returns what the API server refuses (null: nothing), and whether the fleet had changed meanwhile, so that the number is to be thought over.</summary>
+    public async Task<(ApplyProblem? Problem, bool Raced)> ScaleAsync(ConnectionFleet fleet, FleetPlan plan, CancellationToken cancellation)
     {
         var key = ObjectKey.Of(fleet);
         if (plan.Scaling is not { } decision)
         {
             recommended.Forget(key);
-            return null;
+            return (null, false);
         }
 
         recommended.Set(key, decision.Recommended);
@@ -30,23 +30,29 @@ internal sealed class GatewayScaler(KubernetesClient client, RecommendedGateways
             || fleet.Metadata.DeletionTimestamp is not null
         )
         {
-            return null;
+            return (null, false);
         }
 
         try
         {
+            // The number that somebody else has set since the decision was made is not written over.
             await client.SetScaleAsync(
                 ClusterResources.Fleets,
                 key.Namespace,
                 key.Name,
                 decision.Recommended,
+                resourceVersion: fleet.Metadata.ResourceVersion,
                 cancellationToken: cancellation
             );
-            return null;
+            return (null, false);
         }
-        catch (KubernetesException error) when (!ApplyProblem.EndsPass(error) && !error.IsConflict)
+        catch (KubernetesException error) when (error.IsConflict)
         {
-            return ApplyProblem.Of("scale", error);
+            return (null, true);
+        }
+        catch (KubernetesException error) when (!ApplyProblem.EndsPass(error))
+        {
+            return (ApplyProblem.Of("scale", error), false);
         }
     }
 }

@@ -10,10 +10,15 @@ namespace Mooring.Operator.Reconciliation;
 internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
 {
     /// <summary>Writes what is to change. A pod that is gone, or was replaced under its name, is passed over.</summary>
+    /// <param name="ns">Namespace of the pods.</param>
+    /// <param name="marks">What is to change.</param>
+    /// <param name="written">Called for each that was written, before the next is tried.</param>
+    /// <param name="cancellation">Ends it between two.</param>
     /// <returns>What the API server refuses: without its mark no gateway is told to go. And whether a pod had changed meanwhile, so that its mark is to be thought over.</returns>
     public async Task<(IReadOnlyList<ApplyProblem> Problems, bool Raced)> WriteAsync(
         string ns,
         IReadOnlyList<MarkChange> marks,
+        Action<MarkChange> written,
         CancellationToken cancellation
     )
     {
@@ -35,6 +40,7 @@ internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
                     Patch.Merge(JsonSerializer.SerializeToUtf8Bytes(Body(pod, mark), KubernetesNodeJson.Default.JsonObject)),
                     cancellationToken: cancellation
                 );
+                written(mark);
             }
             catch (KubernetesException error) when (error.IsNotFound)
             {

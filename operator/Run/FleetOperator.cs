@@ -59,12 +59,25 @@ internal sealed class FleetOperator : IAsyncDisposable
     private readonly CertificateStore _certificates;
     private readonly MetricsApiServer _metricsApi;
     private readonly Uri _streamUrl;
+    private readonly TimeProvider _certificatesTime;
     private KubernetesClient? _reviews;
     private List<Controller<ConnectionFleet>> _controllers = [];
     private volatile bool _leads;
 
-    public FleetOperator(RunOptions options, KubernetesClient client, string ownNamespace, ILoggerFactory loggers)
+    /// <param name="options">How it was started.</param>
+    /// <param name="client">For everything but the review of tokens.</param>
+    /// <param name="ownNamespace">Of its certificates.</param>
+    /// <param name="loggers">Of all its parts.</param>
+    /// <param name="certificatesTime">The clock by which certificates are made and renewed; null: the system's.</param>
+    public FleetOperator(
+        RunOptions options,
+        KubernetesClient client,
+        string ownNamespace,
+        ILoggerFactory loggers,
+        TimeProvider? certificatesTime = null
+    )
     {
+        _certificatesTime = certificatesTime ?? TimeProvider.System;
         (_options, _client, _loggers, _log) = (options, client, loggers, loggers.CreateLogger<FleetOperator>());
         var host = $"{options.StreamService}.{ownNamespace}.svc";
         _streamUrl = options.StreamUrl ?? new Uri($"wss://{host}:{options.Stream?.Port ?? 8443}{StreamLimits.Path}");
@@ -78,7 +91,7 @@ internal sealed class FleetOperator : IAsyncDisposable
             ownNamespace,
             "mooring-stream-tls",
             [_streamUrl.Host, host, $"{host}.cluster.local", $"{options.StreamService}-metrics.{ownNamespace}.svc"],
-            TimeProvider.System
+            _certificatesTime
         );
     }
 
@@ -370,7 +383,7 @@ internal sealed class FleetOperator : IAsyncDisposable
 
     private Task RenewAsync(CancellationToken ended)
     {
-        if (_options is { Stream: null, Admin: null })
+        if (_options is { Stream: null, Admin: null, MetricsApi: null })
         {
             return Task.CompletedTask;
         }
@@ -392,7 +405,7 @@ internal sealed class FleetOperator : IAsyncDisposable
             },
             CertificateRetry,
             error => Log.CertificatesFailed(_log, error.Message, CertificateRetry),
-            TimeProvider.System,
+            _certificatesTime,
             ended
         );
     }
@@ -433,7 +446,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     {
         if (_options.Stream is null)
         {
-            await _certificates.EnsureAsync(ended);
+            await RefreshMetricsApiAsync(await _certificates.EnsureAsync(ended), ended);
         }
         else if (await RefreshIdentityAsync(ended))
         {

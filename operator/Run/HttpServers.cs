@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Mooring.Operator.AdminApi;
 using Mooring.Operator.Dashboard;
@@ -11,7 +12,7 @@ using Mooring.Operator.Metrics.External;
 
 namespace Mooring.Operator.Run;
 
-/// <summary>The operator's HTTP servers: for probes, for people and scripts, for gateways, for the API server.</summary>
+/// <summary>The operator's HTTP servers: for probes, for people and scripts, for gateways, for the API server. At 0.0.0.0 and at [::] they take IPv4 and IPv6.</summary>
 internal static class HttpServers
 {
     // Whoever can reach a port may hold this many connections of it, and for so long, without having said who it is.
@@ -122,17 +123,15 @@ internal static class HttpServers
                 kestrel.Limits.MaxConcurrentConnections = MaxConnections;
                 kestrel.Limits.KeepAliveTimeout = IdleTimeout;
                 kestrel.Limits.RequestHeadersTimeout = RequestTimeout;
-                kestrel.Listen(
-                    address,
-                    listen =>
-                    {
-                        if (tls is not null)
-                        {
-                            listen.Protocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http1;
-                            listen.UseHttps(tls.Callback);
-                        }
-                    }
-                );
+                // Of a cluster whose pods have IPv6 alone, 0.0.0.0 is none of their addresses.
+                if (address.Address.Equals(IPAddress.Any) || address.Address.Equals(IPAddress.IPv6Any))
+                {
+                    kestrel.ListenAnyIP(address.Port, Secure);
+                }
+                else
+                {
+                    kestrel.Listen(address, Secure);
+                }
             });
         if (certificate is not null)
         {
@@ -146,6 +145,15 @@ internal static class HttpServers
         }
 
         return builder.Build();
+
+        void Secure(ListenOptions listen)
+        {
+            if (tls is not null)
+            {
+                listen.Protocols = HttpProtocols.Http1;
+                listen.UseHttps(tls.Callback);
+            }
+        }
     }
 
     private static IResult Answer(string? wrong) =>

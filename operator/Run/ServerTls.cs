@@ -43,6 +43,12 @@ internal sealed class ServerTls(Func<X509Certificate2?> certificate, Func<X509Ce
         if (isClient is not null)
         {
             options.ClientCertificateRequired = true;
+            // The chain that .NET builds before it asks: a stranger's certificate may name any address as its issuer's.
+            options.CertificateChainPolicy = new X509ChainPolicy
+            {
+                RevocationMode = X509RevocationMode.NoCheck,
+                DisableCertificateDownloads = true,
+            };
             options.RemoteCertificateValidationCallback = (_, client, _, _) => client is X509Certificate2 shown && isClient(shown);
         }
 

@@ -83,6 +83,9 @@ public sealed record SequenceGateway
     /// <summary>Since when <see cref="Load"/> is null.</summary>
     public DateTimeOffset UnheardSince { get; init; }
 
+    /// <summary>When one that is ending closes what is left, by itself; null: it is not ending, or that is not known.</summary>
+    public DateTimeOffset? EndsAt { get; init; }
+
     /// <summary>It is ready, and has been for so long. One that is ready since a moment to come was so before the clock was set back.</summary>
     public bool IsSettled(DateTimeOffset now, TimeSpan minReady) =>
         Stage == GatewayStage.Ready && (ReadySince is not { } since || since > now + DrainSequence.Skew || since + minReady <= now);

@@ -10,7 +10,7 @@ internal sealed class BackendFeatureRules : AbstractValidator<BackendSpec>
 
     public BackendFeatureRules()
     {
-        RuleFor(backend => backend.SlowStart).MustBeDuration(TimeSpan.Zero, TimeSpan.FromHours(1)).WithMessage("must be at most 1h");
+        RuleFor(backend => backend.SlowStart).MustBeAtMost(TimeSpan.FromHours(1));
         RuleFor(backend => backend.DrainTimeout).MustBeDuration(Shortest, TimeSpan.FromHours(24));
         RuleFor(backend => backend.Queue)
             .Null()

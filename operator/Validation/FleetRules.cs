@@ -1,3 +1,4 @@
+using System.Text;
 using FluentValidation;
 using Mooring.Contracts.Text;
 using Mooring.Operator.Entities;
@@ -104,6 +105,7 @@ internal sealed class ListenerRules : AbstractValidator<ListenerSpec>
                 )
             )
             .WithMessage(listener => listener.Protocol == Protocols.Tcp ? "required" : "required where there are no routes");
+        RuleFor(listener => listener.Tcp!.IdleTimeout).MustBeAtMost(TimeSpan.FromHours(24)).When(listener => listener.Tcp is not null);
         RuleFor(listener => listener.WebSocket!.HandshakeTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10))
             .When(listener => listener.WebSocket is not null);
@@ -156,6 +158,9 @@ internal sealed class BackendRules : AbstractValidator<BackendSpec>
                     }
                 }
             );
+        RuleForEach(backend => backend.Addresses)
+            .ChildRules(address => address.RuleFor(one => one.Address).MustBeHostPort())
+            .When(backend => backend.Addresses is not null);
         RuleFor(backend => backend.ConnectTimeout).MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(10));
         RuleFor(backend => backend.Health!.Passive!.FailTimeout)
             .MustBeDuration(TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1))
@@ -213,6 +218,10 @@ internal sealed class DrainRules : AbstractValidator<DrainSpec>
         RuleFor(drain => drain.Deadline)
             .Must((drain, _) => FitsGracePeriod(drain))
             .WithMessage("with lameDuck must be at most 590s: cluster autoscalers wait 600s for a pod");
+        // The schema counts characters, the frame has room for bytes (RFC 6455 §5.5).
+        RuleFor(drain => drain.CloseReason)
+            .Must(static reason => reason is null || Encoding.UTF8.GetByteCount(reason) <= 123)
+            .WithMessage("must be at most 123 bytes of UTF-8");
         RuleFor(drain => drain.Jitter).Must((drain, _) => JitterFits(drain)).WithMessage("must not be longer than deadline");
     }
 
@@ -242,6 +251,10 @@ internal static class DurationRules
     ) =>
         rule.Must(text => !Duration.TryParse(text, out var value) || (value >= least && value <= greatest))
             .WithMessage($"must be more than 0s and at most {Duration.Format(greatest)}");
+
+    /// <summary>As <see cref="MustBeDuration"/>, where zero is a value too.</summary>
+    public static IRuleBuilderOptions<T, string?> MustBeAtMost<T>(this IRuleBuilder<T, string?> rule, TimeSpan greatest) =>
+        rule.MustBeDuration(TimeSpan.Zero, greatest).WithMessage($"must be at most {Duration.Format(greatest)}");
 
     /// <summary>As <see cref="MustBeDuration"/>, where the least is more than the shortest there is.</summary>
     public static IRuleBuilderOptions<T, string?> MustBeBetween<T>(this IRuleBuilder<T, string?> rule, TimeSpan least, TimeSpan greatest) =>

@@ -1,6 +1,7 @@
 using System.Net;
 using FluentValidation;
 using Mooring.Operator.Entities;
+using Mooring.Operator.Planning;
 
 namespace Mooring.Operator.Validation;
 
@@ -89,6 +90,16 @@ internal sealed class NetworkPolicyRules : AbstractValidator<FleetNetworkPolicyS
                 .Must(GatewayServiceRules.IsNetwork)
                 .When(peer => peer.IpBlock is not null)
                 .WithMessage($"must be {Patterns.CidrMeaning}");
+            RuleForEach(peer => peer.IpBlock!.Except)
+                .Must(static (peer, part) => IsWithin(part, peer.IpBlock!.Cidr))
+                .When(peer => peer.IpBlock is not null)
+                .WithMessage(static (peer, _) => $"must be a part of {peer.IpBlock!.Cidr}, and not all of it");
         }
+
+        // What is no network has its own error.
+        private static bool IsWithin(string part, string whole) =>
+            !IPNetwork.TryParse(NetworkPolicyRenderer.Network(part), out var inner)
+            || !IPNetwork.TryParse(NetworkPolicyRenderer.Network(whole), out var outer)
+            || (inner.PrefixLength > outer.PrefixLength && outer.Contains(inner.BaseAddress));
     }
 }

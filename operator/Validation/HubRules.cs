@@ -59,6 +59,15 @@ internal sealed class HubSpecRules : AbstractValidator<HubSpec>
                 one.RuleFor(space => space.History!.Ttl)
                     .MustBeBetween(Second, TimeSpan.FromDays(30))
                     .When(static space => space.History is not null);
+                // Not the schema's: within two lists of 64 its budget for rules is used up.
+                one.RuleFor(space => space.History!.MetaTtl)
+                    .MustBeBetween(Second, TimeSpan.FromDays(365))
+                    .Must(
+                        static (space, text) =>
+                            !Duration.TryParse(text, out var meta) || !Duration.TryParse(space.History!.Ttl, out var ttl) || meta >= ttl
+                    )
+                    .WithMessage("must be at least ttl")
+                    .When(static space => space.History is not null);
             });
     }
 }

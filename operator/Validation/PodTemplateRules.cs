@@ -59,9 +59,10 @@ internal sealed partial class PodTemplateRules : AbstractValidator<PodTemplate>
         }
     }
 
-    [GeneratedRegex(Patterns.QualifiedName, RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    // Not before a line break at the end either, which $ alone lets through.
+    [GeneratedRegex(Patterns.QualifiedName + @"(?!\n)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex QualifiedName();
 
-    [GeneratedRegex("^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex LabelValue();
 }

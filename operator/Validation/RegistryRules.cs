@@ -11,6 +11,7 @@ internal sealed class RegistryRules : AbstractValidator<RegistrySpec>
         RuleFor(registry => registry.Ttl)
             .Must(ttl => !Duration.TryParse(ttl, out var value) || (value >= TimeSpan.FromSeconds(5) && value <= TimeSpan.FromHours(1)))
             .WithMessage("must be 5s to 1h");
+        RuleForEach(registry => registry.Redis.Addresses).MustBeHostPort();
         RuleFor(registry => registry.Redis.Cluster)
             .Equal(false)
             .When(registry => registry.Redis.Sentinel is not null)

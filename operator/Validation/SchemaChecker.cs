@@ -191,7 +191,13 @@ internal sealed class SchemaChecker
     }
 
     private static Regex PatternOf(string pattern) =>
-        Patterns.GetOrAdd(pattern, static text => new Regex(text, RegexOptions.NonBacktracking | RegexOptions.CultureInvariant));
+        Patterns.GetOrAdd(
+            pattern,
+            static text => new Regex(AsTheServer(text), RegexOptions.NonBacktracking | RegexOptions.CultureInvariant)
+        );
+
+    // To .NET, $ is also the place before a last line break, as a block scalar of YAML has one; to the API server it is the end.
+    private static string AsTheServer(string pattern) => pattern.EndsWith('$') ? $@"{pattern[..^1]}\z" : pattern;
 
     private void Add(string path, string message)
     {

@@ -64,6 +64,15 @@ internal sealed class TunnelRules : AbstractValidator<ListenerSpec>
                 context.AddFailure($"Listeners[{index}].Tunnel.PortRange", $"port {owner.Port} is taken by the listener '{owner.Name}'");
             }
 
+            var homeless = spec.Listeners.FirstOrDefault(other => BindPorts.IsMoved(other.Port) && binds[other.Port] == other.Port);
+            if (owner is null && homeless is not null)
+            {
+                context.AddFailure(
+                    $"Listeners[{index}].Tunnel.PortRange",
+                    $"leaves no port that the listener '{homeless.Name}' could be bound to in its pods, which may not bind {homeless.Port} itself"
+                );
+            }
+
             var before = spec.Listeners.Take(index).FirstOrDefault(other => other.Tunnel?.PortRange is { } theirs && Meet(theirs, range));
             if (before is not null)
             {

@@ -1,9 +1,10 @@
+using System.Text.RegularExpressions;
 using FluentValidation;
 using Mooring.Operator.Entities;
 
 namespace Mooring.Operator.Validation;
 
-internal sealed class WebSocketRules : AbstractValidator<WebSocketListenerSpec>
+internal sealed partial class WebSocketRules : AbstractValidator<WebSocketListenerSpec>
 {
     public WebSocketRules()
     {
@@ -15,6 +16,12 @@ internal sealed class WebSocketRules : AbstractValidator<WebSocketListenerSpec>
             .Null()
             .When(socket => socket.Affinity?.Type is "Cookie" or "ClientAddress")
             .WithMessage("is only for types Header and Query");
+        RuleFor(socket => socket.Affinity!.Cookie.Ttl).MustBeAtMost(TimeSpan.FromHours(9600)).When(socket => socket.Affinity is not null);
+        RuleFor(socket => socket.IdleTimeout).MustBeAtMost(TimeSpan.FromHours(24));
+        RuleForEach(socket => socket.Routes)
+            .ChildRules(route =>
+                route.RuleFor(one => one.PathPrefix).Must(path => !UnservedPath().IsMatch(path)).WithMessage(Patterns.UnservedPathMessage)
+            );
         RuleFor(socket => socket.MessageBurst)
             .Null()
             .When(socket => socket.MessagesPerMinute is null)
@@ -42,4 +49,7 @@ internal sealed class WebSocketRules : AbstractValidator<WebSocketListenerSpec>
             .MustBeBetween(TimeSpan.Zero, TimeSpan.FromMilliseconds(3_900))
             .When(socket => socket.Upgrades is not null);
     }
+
+    [GeneratedRegex(Patterns.UnservedPath, RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex UnservedPath();
 }

@@ -1,5 +1,5 @@
 {{- define "mooring.name" -}}
-{{- default .Release.Name .Values.nameOverride | trunc 50 | trimSuffix "-" -}}
+{{- coalesce .Values.fullnameOverride .Values.nameOverride .Release.Name | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "mooring.selector" -}}

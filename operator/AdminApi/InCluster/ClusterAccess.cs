@@ -47,6 +47,12 @@ internal sealed class ClusterAccess(KubernetesClient client, bool metricsAreOpen
             );
         }
 
+        var key = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+        if (Remembered(key, rule, ns, name) is { } remembered)
+        {
+            return remembered;
+        }
+
         if (Interlocked.Increment(ref _questions) > MaxQuestions)
         {
             Interlocked.Decrement(ref _questions);
@@ -57,7 +63,7 @@ internal sealed class ClusterAccess(KubernetesClient client, bool metricsAreOpen
         limit.CancelAfter(Patience);
         try
         {
-            return await JudgeAsync(token, rule, ns, name, limit.Token);
+            return await AskAsync(token, key, rule, ns, name, limit.Token);
         }
         catch (KubernetesException error)
         {
@@ -76,9 +82,22 @@ internal sealed class ClusterAccess(KubernetesClient client, bool metricsAreOpen
         }
     }
 
-    private async Task<AccessVerdict> JudgeAsync(string token, AccessRule rule, string ns, string name, CancellationToken cancellation)
+    /// <summary>Null: there is something to ask. What needs no question is answered also where too many are open.</summary>
+    private AccessVerdict? Remembered(string key, AccessRule rule, string ns, string name) =>
+        !_users.TryFind(key, out var user) ? null
+        : user?.Username is not { } caller ? Stranger()
+        : _rights.TryFind(Question(key, rule, ns, name), out var allowed) ? Verdict(caller, allowed, rule, ns, name)
+        : null;
+
+    private async Task<AccessVerdict> AskAsync(
+        string token,
+        string key,
+        AccessRule rule,
+        string ns,
+        string name,
+        CancellationToken cancellation
+    )
     {
-        var key = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
         if (!_users.TryFind(key, out var user))
         {
             _users.Keep(key, user = await WhoAsync(token, cancellation));
@@ -86,19 +105,25 @@ internal sealed class ClusterAccess(KubernetesClient client, bool metricsAreOpen
 
         if (user?.Username is not { } caller)
         {
-            return AccessVerdict.Refuse(Problem.Unauthorized("the API server does not know the token"));
+            return Stranger();
         }
 
-        var question = $"{key} {rule.Verb} {rule.Subresource} {rule.Path} {ns} {name}";
+        var question = Question(key, rule, ns, name);
         if (!_rights.TryFind(question, out var allowed))
         {
             _rights.Keep(question, allowed = await MayAsync(user, rule, ns, name, cancellation));
         }
 
-        return allowed
-            ? new AccessVerdict(caller)
-            : AccessVerdict.Refuse(Problem.Forbidden($"{caller} lacks the right: {Text(rule, ns, name)}"));
+        return Verdict(caller, allowed, rule, ns, name);
     }
+
+    private static string Question(string key, AccessRule rule, string ns, string name) =>
+        $"{key} {rule.Verb} {rule.Subresource} {rule.Path} {ns} {name}";
+
+    private static AccessVerdict Stranger() => AccessVerdict.Refuse(Problem.Unauthorized("the API server does not know the token"));
+
+    private static AccessVerdict Verdict(string caller, bool allowed, AccessRule rule, string ns, string name) =>
+        allowed ? new AccessVerdict(caller) : AccessVerdict.Refuse(Problem.Forbidden($"{caller} lacks the right: {Text(rule, ns, name)}"));
 
     private async Task<TokenReviewUser?> WhoAsync(string token, CancellationToken cancellation)
     {

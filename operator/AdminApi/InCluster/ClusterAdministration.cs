@@ -103,23 +103,47 @@ internal sealed class ClusterAdministration(
         CancellationToken cancellation
     )
     {
-        if (scope == PauseScope.Scaling && fleet.Entity.Spec.Scaling is null)
+        for (var attempt = 1; ; attempt++)
         {
-            return Problem.Unprocessable("spec.scaling", "the fleet has none, so there is nothing to pause");
-        }
+            // Not from the cache: a block that was taken out just now is not to come back with nothing but a pause in it.
+            var entity =
+                scope == PauseScope.Scaling
+                    ? await client.GetAsync(ClusterResources.Fleets, fleet.Namespace, fleet.Name, cancellation)
+                    : fleet.Entity;
+            if (scope == PauseScope.Scaling && entity.Spec.Scaling is null)
+            {
+                return Problem.Unprocessable("spec.scaling", "the fleet has none, so there is nothing to pause");
+            }
 
-        var spec =
+            try
+            {
+                return await PauseAsync(fleet, scope, paused, entity, caller, cancellation);
+            }
+            catch (KubernetesException error) when (scope == PauseScope.Scaling && error.IsConflict && attempt < MaxTries)
+            {
+                // The status is written every ten seconds, and that changes the version too.
+            }
+        }
+    }
+
+    private async Task<PauseAnswer> PauseAsync(
+        AdminFleet fleet,
+        PauseScope scope,
+        bool paused,
+        ConnectionFleet entity,
+        string caller,
+        CancellationToken cancellation
+    )
+    {
+        var body =
             scope == PauseScope.Fleet
-                ? new JsonObject { ["paused"] = paused }
-                : new JsonObject { ["scaling"] = new JsonObject { ["paused"] = paused } };
-        var changed = await client.PatchAsync(
-            ClusterResources.Fleets,
-            fleet.Namespace,
-            fleet.Name,
-            Merge(new JsonObject { ["spec"] = spec }),
-            Write,
-            cancellation
-        );
+                ? new JsonObject { ["spec"] = new JsonObject { ["paused"] = paused } }
+                : new JsonObject
+                {
+                    ["metadata"] = new JsonObject { ["resourceVersion"] = entity.Metadata.ResourceVersion },
+                    ["spec"] = new JsonObject { ["scaling"] = new JsonObject { ["paused"] = paused } },
+                };
+        var changed = await client.PatchAsync(ClusterResources.Fleets, fleet.Namespace, fleet.Name, Merge(body), Write, cancellation);
         var what = scope == PauseScope.Fleet ? "the fleet" : "its scaling";
         Tell(fleet, paused ? "Paused" : "Resumed", $"{caller} {(paused ? "paused" : "resumed")} {what}");
         return (fleet with { Entity = changed }).Pauses;

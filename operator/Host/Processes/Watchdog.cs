@@ -33,22 +33,28 @@ internal sealed class Watchdog : IDisposable
         if [ -n "$2" ]; then rm -rf -- "$2"; fi
         """;
 
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
+
     private readonly Lock _lock = new();
-    private readonly ProcessMonitor _monitor;
+    private readonly Func<ProcessSpec, ChildProcess> _start;
+    private readonly TimeProvider _time;
     private readonly string _directory;
     private readonly HashSet<int> _groups = [];
+    private readonly CancellationTokenSource _stop = new();
     private int _pipe = -1;
-    private bool _disposed;
 
-    /// <param name="monitor">Starts and restarts the shell.</param>
+    /// <param name="start">Starts the shell, and starts it again: <see cref="ProcessMonitor.Start"/>.</param>
     /// <param name="directory">Removed at the end; empty: nothing is.</param>
     /// <param name="mark">Unlike that of any other supervisor.</param>
-    public Watchdog(ProcessMonitor monitor, string directory, string mark)
+    /// <param name="time">The clock.</param>
+    /// <exception cref="IOException">The kernel refuses it.</exception>
+    public Watchdog(Func<ProcessSpec, ChildProcess> start, string directory, string mark, TimeProvider time)
     {
-        (_monitor, _directory, Mark) = (monitor, directory, mark);
+        (_start, _directory, Mark, _time) = (start, directory, mark, time);
         lock (_lock)
         {
-            StartShell();
+            Exited = FollowAsync(StartShell());
         }
     }
 
@@ -79,12 +85,56 @@ internal sealed class Watchdog : IDisposable
     {
         lock (_lock)
         {
-            _disposed = true;
+            _stop.Cancel();
             ClosePipe();
         }
     }
 
-    private void StartShell()
+    /// <summary>
+    /// Starts the shell again however it ends, and however often the kernel has no process or descriptor for it: without it nobody ends the children of a
+    /// supervisor that is killed. Completes once the shell has ended after <see cref="Dispose"/>.
+    /// </summary>
+    private async Task FollowAsync(ChildProcess shell)
+    {
+        var pause = FirstPause;
+        var began = _time.GetTimestamp();
+        await shell.Exited;
+        while (!_stop.IsCancellationRequested)
+        {
+            if (_time.GetElapsedTime(began) > LongestPause)
+            {
+                pause = FirstPause;
+            }
+            else
+            {
+                await Task.Delay(pause, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
+
+            began = _time.GetTimestamp();
+            if (TryStartShell() is { } next)
+            {
+                await next.Exited;
+            }
+        }
+    }
+
+    private ChildProcess? TryStartShell()
+    {
+        lock (_lock)
+        {
+            try
+            {
+                return _stop.IsCancellationRequested ? null : StartShell();
+            }
+            catch (IOException)
+            {
+                return null;
+            }
+        }
+    }
+
+    private ChildProcess StartShell()
     {
         ClosePipe();
         var (read, write) = ProcessMonitor.OpenPipe();
@@ -92,7 +142,7 @@ internal sealed class Watchdog : IDisposable
         _ = Libc.Fcntl(read, 4, 0);
         try
         {
-            var shell = _monitor.Start(
+            var shell = _start(
                 new ProcessSpec
                 {
                     Name = "watchdog",
@@ -102,7 +152,12 @@ internal sealed class Watchdog : IDisposable
                 }
             );
             _pipe = write;
-            Exited = shell.Exited.ContinueWith(_ => Restart(), TaskScheduler.Default);
+            foreach (var group in _groups)
+            {
+                Tell('+', group);
+            }
+
+            return shell;
         }
         catch
         {
@@ -113,26 +168,10 @@ internal sealed class Watchdog : IDisposable
         {
             _ = Libc.Close(read);
         }
-
-        foreach (var group in _groups)
-        {
-            Tell('+', group);
-        }
     }
 
-    /// <summary>Completes when the shell has ended.</summary>
-    public Task Exited { get; private set; } = Task.CompletedTask;
-
-    private void Restart()
-    {
-        lock (_lock)
-        {
-            if (!_disposed)
-            {
-                StartShell();
-            }
-        }
-    }
+    /// <summary>Completes when it has been disposed, and the shell has ended.</summary>
+    public Task Exited { get; }
 
     private unsafe void Tell(char change, int group)
     {

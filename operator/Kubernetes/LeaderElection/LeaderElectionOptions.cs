@@ -17,7 +17,7 @@ public sealed record LeaderElectionOptions
     /// <summary>How long a leader that cannot renew goes on. Less than <see cref="LeaseDuration"/>; default 10 s.</summary>
     public TimeSpan RenewDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Between tries. At most half of <see cref="RenewDeadline"/>; default 2 s, spread by up to 20 % among those that wait.</summary>
+    /// <summary>Between tries. At most half of <see cref="RenewDeadline"/>; default 2 s. Those that wait look twice as often, spread by up to 20 %.</summary>
     public TimeSpan RetryPeriod { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Gives the lease up on an orderly end, so that the next leader need not wait. Default true.</summary>

@@ -109,11 +109,18 @@ public sealed partial class LeaderElector
                 LogFailed(_options.Name, "take", Text(error));
             }
 
-            // Spread, so that those who wait do not all ask at once.
-            // But not past the end of a lease whose holder is gone.
-            var pause = _options.RetryPeriod * (1 + (0.2 * Random.Shared.NextDouble()));
-            await Task.Delay(_lease.Left is { } left && left < pause ? left + (0.1 * left) : pause, _time, cancellationToken);
+            await Task.Delay(Pause(_options.RetryPeriod, _lease.Left, Random.Shared.NextDouble()), _time, cancellationToken);
         }
+    }
+
+    /// <summary>Until one that waits looks again: twice as often as the holder renews, since the lease ends so long after its last renewal was seen.</summary>
+    /// <param name="retry">Between renewals.</param>
+    /// <param name="left">Until the lease is over; null: nobody's. One whose holder is gone is not slept through.</param>
+    /// <param name="spread">0 to 1, at random, so that those who wait do not all ask at once.</param>
+    internal static TimeSpan Pause(TimeSpan retry, TimeSpan? left, double spread)
+    {
+        var pause = retry / 2 * (1 + (0.2 * spread));
+        return left < pause ? left.Value * 1.1 : pause;
     }
 
     private async Task<LeaderElectionOutcome> LeadAsync(

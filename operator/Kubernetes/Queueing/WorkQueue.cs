@@ -1,5 +1,4 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Diagnostics.Metrics;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Telemetry;
 
@@ -18,7 +17,7 @@ public sealed class WorkQueue<T> : IDisposable
     private readonly TimeProvider _time;
     private readonly TokenBucket _bucket;
     private readonly DelayedItems<T> _delayed;
-    private readonly Meter _meter;
+    private readonly IDisposable _watch;
     private readonly Lock _lock = new();
     private readonly WorkLanes<T> _ready = new();
 
@@ -36,7 +35,7 @@ public sealed class WorkQueue<T> : IDisposable
         _time = time ?? TimeProvider.System;
         _bucket = new TokenBucket(_options.PerSecond, Math.Max(1, _options.Burst), _time);
         _delayed = new DelayedItems<T>(_time, Add);
-        _meter = KubernetesMetrics.WatchLongestRunning(_options.Name, () => LongestRunning.TotalSeconds);
+        _watch = KubernetesMetrics.WatchLongestRunning(_options.Name, () => LongestRunning.TotalSeconds);
     }
 
     /// <summary>Items that wait for a worker; delayed ones are not among them.</summary>
@@ -246,7 +245,7 @@ public sealed class WorkQueue<T> : IDisposable
     public void Dispose()
     {
         ShutDown();
-        _meter.Dispose();
+        _watch.Dispose();
         lock (_lock)
         {
             foreach (var (_, priority) in _waiting.Values)

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Mooring.Kubernetes.Queueing;
@@ -120,6 +121,19 @@ public static class KubernetesMetrics
         "Events given to a recorder, by outcome"
     );
 
+    // Kept for as long as the process: what it observes comes and goes, and it does not.
+    private static readonly ConcurrentDictionary<RunningWatch, bool> Running = new();
+
+    private static readonly ObservableGauge<double> LongestRunning = Meter.CreateObservableGauge(
+        "kubernetes.workqueue.longest_running",
+        static () =>
+            Running
+                .Keys.GroupBy(static watch => watch.Name, StringComparer.Ordinal)
+                .Select(static queue => new Measurement<double>(queue.Max(static watch => watch.Seconds()), Queue(queue.Key))),
+        "s",
+        "Age of the item that a worker has had the longest"
+    );
+
     internal static ActivitySource Activities { get; } = new(Name);
 
     internal static void RequestStarted(string verb, string resource) => RequestsInFlight.Add(1, Verb(verb), Resource(resource));
@@ -166,19 +180,8 @@ public static class KubernetesMetrics
 
     internal static void QueueRetried(string queue) => QueueRetries.Add(1, Queue(queue));
 
-    /// <summary>A gauge in seconds that reads a queue's longest-running item for as long as the returned meter lives.</summary>
-    internal static Meter WatchLongestRunning(string queue, Func<double> seconds)
-    {
-        // A meter of its own, since an observable instrument cannot be removed from one that lives on.
-        var meter = new Meter(Name);
-        meter.CreateObservableGauge(
-            "kubernetes.workqueue.longest_running",
-            () => new Measurement<double>(seconds(), Queue(queue)),
-            "s",
-            "Age of the item that a worker has had the longest"
-        );
-        return meter;
-    }
+    /// <summary>Has the gauge of a queue's longest-running item read it, until what is returned is disposed of. Of queues of one name the longest counts.</summary>
+    internal static IDisposable WatchLongestRunning(string queue, Func<double> seconds) => new RunningWatch(queue, seconds);
 
     internal static void Reconciled(string controller, string result) =>
         Reconciles.Add(1, new KeyValuePair<string, object?>("controller", controller), new("result", result));
@@ -196,4 +199,19 @@ public static class KubernetesMetrics
 
     private static KeyValuePair<string, object?> Priority(WorkPriority value) =>
         new("priority", value == WorkPriority.Low ? "low" : "normal");
+
+    private sealed class RunningWatch : IDisposable
+    {
+        public RunningWatch(string name, Func<double> seconds)
+        {
+            (Name, Seconds) = (name, seconds);
+            Running[this] = true;
+        }
+
+        public string Name { get; }
+
+        public Func<double> Seconds { get; }
+
+        public void Dispose() => Running.TryRemove(this, out _);
+    }
 }

@@ -26,6 +26,9 @@ public sealed record NodeTuningPlan
     /// <summary>What the gateways' pods set for themselves.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> PodSysctls { get; init; } = [];
 
+    /// <summary>What the gateways' pods are to have, whoever sets it: they themselves, the node that they start on, or, where it is only compared, nobody.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> InPods { get; init; } = [];
+
     /// <summary>What a trial pod is to set before the gateways' may; empty: no trial.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Trial { get; init; } = [];
 
@@ -74,11 +77,16 @@ public sealed record NodeTuningPlan
         };
         List<KeyValuePair<string, string>> podSysctls = isApply ? [.. safe.Except(tooOld), .. granted] : [];
         Reserve(podSysctls, input.Fleet);
+        var inherited = sysctls.Where(static pair => Row(pair.Key) is { Scope: SysctlScope.Inherited, IsForPods: false });
         return new NodeTuningPlan
         {
             // Without a stream nobody could tell a tuner what to do.
             Message = input.Stream is null ? null : Compose(isApply ? TuningMode.Apply : TuningMode.Observe, forNodes, modules),
             PodSysctls = [.. podSysctls.OrderBy(pair => pair.Key, StringComparer.Ordinal)],
+            InPods =
+            [
+                .. (isApply ? podSysctls : forPods.Except(tooOld)).Concat(inherited).OrderBy(pair => pair.Key, StringComparer.Ordinal),
+            ],
             Trial = trial,
             PodProblems =
             [

@@ -28,13 +28,13 @@ internal static class SysctlTrialRenderer
                         Name = "trial",
                         Image = GatewayImages.InForce(input),
                         Args = ["--version"],
+                        Resources = TunerRenderer.Resources(),
                         SecurityContext = PodTemplates.ContainerRights(restricted: true, readOnly: true),
                     },
                 ],
             },
         };
-        PodTemplates.Place(template, fleet.Spec.Gateway.Template, []);
-        template.Spec.TopologySpreadConstraints = null;
+        PodTemplates.PlaceBeside(template, fleet.Spec.Gateway.Template);
         template.Spec.SecurityContext!.Sysctls = PodTemplates.Sysctls(trial);
         var json = ResourcesJson.Serialize(new Pod { Spec = template.Spec });
         var name = ResourceNames.SysctlTrial(fleet.Metadata.Name!, Convert.ToHexStringLower(SHA256.HashData(json))[..8]);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
+using Mooring.Operator.Entities.Status;
 
 namespace Mooring.Operator.Planning.Tuning;
 
@@ -16,6 +17,9 @@ public sealed record TunerObservation
     /// <summary>The last report of each connected tuner.</summary>
     public IReadOnlyList<TuningReport> Reports { get; init; } = [];
 
+    /// <summary>Some tuner has been heard of, be it by an earlier leader. Where none ever was, none was told anything, and no node was changed.</summary>
+    public bool WasHeard { get; init; }
+
     /// <summary>Since when the nodes are being put back as they were; null: they are not.</summary>
     public DateTimeOffset? RestoringSince { get; init; }
 
@@ -26,7 +30,15 @@ public sealed record TunerObservation
     /// <param name="tuner">The DaemonSet.</param>
     /// <param name="pods">The fleet's pods.</param>
     /// <param name="reports">Of the connected tuners.</param>
-    internal static TunerObservation Of(DaemonSet tuner, IEnumerable<Pod> pods, IReadOnlyList<TuningReport> reports) =>
+    /// <param name="isConnected">A tuner is connected, though it may not have reported yet.</param>
+    /// <param name="last">Of the fleet's status.</param>
+    internal static TunerObservation Of(
+        DaemonSet tuner,
+        IEnumerable<Pod> pods,
+        IReadOnlyList<TuningReport> reports,
+        bool isConnected,
+        TuningStatus? last
+    ) =>
         new()
         {
             Desired = tuner.Status?.DesiredNumberScheduled ?? 0,
@@ -43,6 +55,13 @@ public sealed record TunerObservation
                     .Order(StringComparer.Ordinal),
             ],
             Reports = reports,
+            WasHeard =
+                isConnected
+                || reports.Count > 0
+                || tuner.Metadata.Annotations?.ContainsKey(TunerRenderer.Heard) == true
+                // An operator that did not annotate it yet has left this.
+                || last?.Tuned > 0
+                || last?.Problems?.Any(static problem => !string.IsNullOrEmpty(problem.Node)) == true,
             RestoringSince = DateTimeOffset.TryParse(
                 tuner.Metadata.Annotations?.GetValueOrDefault(TunerRenderer.RestoringSince),
                 CultureInfo.InvariantCulture,
@@ -57,6 +76,11 @@ public sealed record TunerObservation
     /// <param name="off">Hash of the message that has them put back.</param>
     internal IReadOnlyList<string> Unrestored(string off)
     {
+        if (!WasHeard)
+        {
+            return [];
+        }
+
         var restored = Reports
             .GroupBy(static report => report.Node, StringComparer.Ordinal)
             .Where(node => node.All(report => report.Hash == off && report.Items.Count == 0))

@@ -14,6 +14,9 @@ internal static class TunerRenderer
     /// <summary>Annotation of the DaemonSet: since when its nodes are being put back as they were. It outlives a change of leader.</summary>
     public const string RestoringSince = "mooring.dev/restoring-since";
 
+    /// <summary>Annotation of the DaemonSet: a tuner has been heard of, so that nodes may have been changed. It outlives a change of leader.</summary>
+    public const string Heard = "mooring.dev/tuner-heard";
+
     private const string StateDirectory = "/var/lib/mooring";
     private const string ConfigDirectory = "/etc/mooring";
     private const string TokenDirectory = "/var/run/secrets/mooring";
@@ -56,21 +59,16 @@ internal static class TunerRenderer
                 ],
             },
         };
-        // Where the gateways go, nodes are tuned; how they are spread is of no matter here.
-        PodTemplates.Place(template, fleet.Spec.Gateway.Template, []);
-        template.Spec.TopologySpreadConstraints = null;
+        PodTemplates.PlaceBeside(template, fleet.Spec.Gateway.Template);
+        // In a sandbox of its own it would not reach the node.
+        template.Spec.RuntimeClassName = null;
         return new DaemonSet
         {
             Metadata = ObjectMetadata.For(
                 fleet,
                 ResourceNames.Tuner(name),
                 ResourceLabels.ForTuner(name),
-                restoringSince is { } since
-                    ? new Dictionary<string, string>
-                    {
-                        [RestoringSince] = since.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
-                    }
-                    : null
+                Annotations(input.Tuner?.WasHeard == true, restoringSince)
             ),
             Spec = new DaemonSetSpec
             {
@@ -78,6 +76,30 @@ internal static class TunerRenderer
                 Template = template,
             },
         };
+    }
+
+    /// <summary>Of all that runs for a moment or hardly ever: small, and complete, since a quota refuses a pod that leaves one out.</summary>
+    public static ResourceRequirements Resources() =>
+        new()
+        {
+            Limits = new Dictionary<string, string> { ["cpu"] = "200m", ["memory"] = "128Mi" },
+            Requests = new Dictionary<string, string> { ["cpu"] = "10m", ["memory"] = "64Mi" },
+        };
+
+    private static Dictionary<string, string> Annotations(bool wasHeard, DateTimeOffset? restoringSince)
+    {
+        var annotations = new Dictionary<string, string>();
+        if (wasHeard)
+        {
+            annotations[Heard] = "true";
+        }
+
+        if (restoringSince is { } since)
+        {
+            annotations[RestoringSince] = since.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        }
+
+        return annotations;
     }
 
     private static Container Container(FleetInput input, StreamEndpoint stream) =>
@@ -116,11 +138,7 @@ internal static class TunerRenderer
                     },
                 },
             ],
-            Resources = new ResourceRequirements
-            {
-                Limits = new Dictionary<string, string> { ["memory"] = "128Mi" },
-                Requests = new Dictionary<string, string> { ["cpu"] = "10m", ["memory"] = "64Mi" },
-            },
+            Resources = Resources(),
             SecurityContext = new ContainerSecurityContext
             {
                 // /proc/sys is read-only in any other container.

@@ -1,4 +1,5 @@
 using Mooring.Contracts.Stream;
+using Mooring.Contracts.Tuning;
 using Mooring.Operator.Entities.Status;
 
 namespace Mooring.Operator.Planning.Tuning;
@@ -61,37 +62,40 @@ internal static class TuningStatusCalculator
         };
     }
 
-    /// <summary>What the pods of the wanted revision were given and, by what they read back, do not have.</summary>
+    /// <summary>What the pods of the wanted revision, by what they read back, do not have: a problem a setting, however many pods have another.</summary>
     private static IEnumerable<TuningProblem> NotInForce(StatusInput input, NodeTuningPlan plan)
     {
-        foreach (var gateway in input.View?.Gateways ?? [])
+        // A gateway of an older revision has the older settings, and goes soon.
+        var gateways = (input.View?.Gateways ?? [])
+            .Where(gateway => gateway.Name.StartsWith(input.Plan!.GatewayDeployment + "-", StringComparison.Ordinal))
+            .OrderBy(static gateway => gateway.Name, StringComparer.Ordinal)
+            .ToList();
+        foreach (var (name, wanted) in plan.InPods)
         {
-            // A gateway of an older revision has the older settings, and goes soon.
-            if (
-                gateway.Hello.Limits?.Sysctls is not { } seen
-                || !gateway.Name.StartsWith(input.Plan!.GatewayDeployment + "-", StringComparison.Ordinal)
-            )
+            if (!SysctlTable.TryFind(name, out var row))
             {
                 continue;
             }
 
-            foreach (var (name, wanted) in plan.PodSysctls)
+            var others = gateways
+                .Select(gateway => (gateway.Name, Actual: gateway.Hello.Limits?.Sysctls?.GetValueOrDefault(name)))
+                .Where(seen => seen.Actual is not null && !SysctlValue.Satisfies(row, seen.Actual, wanted))
+                .ToList();
+            if (others.Count > 0)
             {
-                if (
-                    Contracts.Tuning.SysctlTable.TryFind(name, out var row)
-                    && seen.TryGetValue(name, out var actual)
-                    && !Contracts.Tuning.SysctlValue.Satisfies(row, actual, wanted)
-                )
+                yield return new TuningProblem
                 {
-                    yield return new TuningProblem
-                    {
-                        Node = "",
-                        Name = name,
-                        Wanted = wanted,
-                        Actual = Cut(actual, MaxText),
-                        Reason = $"the pod {gateway.Name} has another",
-                    };
-                }
+                    Node = "",
+                    Name = name,
+                    Wanted = wanted,
+                    Actual = Cut(others[0].Actual!, MaxText),
+                    Reason =
+                        (
+                            others.Count == 1
+                                ? $"the pod {others[0].Name} has another"
+                                : $"{others.Count} pods have another, {others[0].Name} for one"
+                        ) + (row.IsForPods ? "" : ": a pod takes its node's as it starts, and keeps it"),
+                };
             }
         }
     }

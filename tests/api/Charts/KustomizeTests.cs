@@ -9,13 +9,26 @@ public sealed class KustomizeTests(EmptyCluster shared) : IClassFixture<EmptyClu
 {
     private const string Own = "mooring-system";
 
+    private const string Registration = "v1beta1.external.metrics.k8s.io";
+
     private static readonly string Folder = RepositoryRoot.File("config", "operator");
+    private static readonly string WithMetricsApi = RepositoryRoot.File("config", "operator-with-metrics-api");
 
     private Kubectl Kubectl => shared.Cluster.Kubectl;
 
     [ClusterFact]
     public async Task Apply_TheFolder_InstallsAnOperatorThatWorks()
     {
+        // The adapter of somebody else, which no plain manifest looks for.
+        await Kubectl.ApplyAsync(
+            $$$"""
+            apiVersion: apiregistration.k8s.io/v1
+            kind: APIService
+            metadata: {name: {{{Registration}}}}
+            spec: {group: external.metrics.k8s.io, version: v1beta1, groupPriorityMinimum: 100, versionPriority: 100, service: {name: keda, namespace: keda}}
+            """,
+            "default"
+        );
         // As a user would: again where the definition was not served yet.
         await Eventually.HoldsAsync(
             async () => await Kubectl.TryAsync("apply", "-k", Folder) is { Succeeded: false } result ? result.Errors : null,
@@ -36,16 +49,27 @@ public sealed class KustomizeTests(EmptyCluster shared) : IClassFixture<EmptyClu
             await Kubectl.ApplyAsync(FleetFixture.Quickstart, shop);
             await Kubectl.RunAsync("wait", "--for=condition=Ready", "fleet/quickstart", "--timeout=180s", "-n", shop);
             // What runs is what the folder says, also after the operator has been at work.
-            var difference = await Kubectl.TryAsync("diff", "-k", Folder);
-            difference.ExitCode.ShouldBe(0, difference.Output + difference.Errors);
+            await SameAsync(Folder);
+            ((string?)(await Kubectl.GetAsync("apiservice", Registration))["spec"]!["service"]!["name"]).ShouldBe("keda");
 
             // As the folder's README says.
-            await Kubectl.RunAsync("delete", "apiservice", "v1beta1.external.metrics.k8s.io");
+            await Kubectl.RunAsync("delete", "apiservice", Registration);
+            await Kubectl.RunAsync("apply", "-k", WithMetricsApi);
+            await Kubectl.RunAsync("rollout", "status", "deployment/mooring", "-n", Own, "--timeout=180s");
+            await SameAsync(WithMetricsApi);
+            ((string?)(await Kubectl.GetAsync("apiservice", Registration))["spec"]!["service"]!["name"]).ShouldBe("mooring");
+            await Kubectl.RunAsync("delete", "apiservice", Registration);
             await Kubectl.RunAsync("delete", "fleets", "--all", "-A", "--timeout=180s");
         }
 
-        await Kubectl.RunAsync("delete", "-k", Folder, "--ignore-not-found", "--timeout=180s");
+        await Kubectl.RunAsync("delete", "-k", WithMetricsApi, "--ignore-not-found", "--timeout=180s");
         await Kubectl.RunAsync("delete", "namespace", shop, "--timeout=180s");
         (await Kubectl.TryAsync("get", "namespace", Own)).Succeeded.ShouldBeFalse();
+    }
+
+    private async Task SameAsync(string folder)
+    {
+        var difference = await Kubectl.TryAsync("diff", "-k", folder);
+        difference.ExitCode.ShouldBe(0, difference.Output + difference.Errors);
     }
 }

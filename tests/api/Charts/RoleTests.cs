@@ -60,9 +60,7 @@ public sealed class RoleTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
         rules
             // Be it elsewhere: some rights are the operator's for fleets and for itself.
             .Where(rule => !used.Exists((rule with { Namespace = null }).Covers))
-            .ShouldBeEmpty(
-                "granted, and used by nothing here: take it out of charts/mooring/templates/rbac.yaml, or show its use in this test"
-            );
+            .ShouldBeEmpty("granted, and used by nothing here: take it out of charts/mooring/templates, or show its use in this test");
 
         await _helm.RunAsync("uninstall", "mooring", "-n", Own, "--no-hooks");
         await Kubectl.RunAsync("delete", "namespace", _shop, Own, "--timeout=180s");

@@ -73,11 +73,13 @@ internal sealed partial class OperatorRole
         return new OperatorRole(user, ns, cluster.WriteKubeconfig(user));
     }
 
-    /// <summary>The rules of the chart's template: those for fleets, those for tokens, and those of the operator's own namespace.</summary>
+    /// <summary>The rules of the chart's templates: those for fleets, those for tokens, those of the operator's own namespace, and that for the registration of the metrics API.</summary>
     private static IEnumerable<(string Kind, string Rules)> ChartRules()
     {
-        var text = File.ReadAllText(RepositoryRoot.File("charts", "mooring", "templates", "rbac.yaml"))
-            .Replace("resourceNames: [{{ $name }}]", $"resourceNames: [{LeaseName}]", StringComparison.Ordinal);
+        var registration = Template("metrics-api.yaml");
+        var text = (
+            Template("rbac.yaml") + registration[registration.IndexOf("---\n# Tells the cluster", StringComparison.Ordinal)..]
+        ).Replace("resourceNames: [{{ $name }}]", $"resourceNames: [{LeaseName}]", StringComparison.Ordinal);
         yield return ("ClusterRole", FleetRules().Match(text).Groups["rules"].Value);
         // As with the default values, which leave nothing out.
         foreach (Match match in PlainRules().Matches(Conditions().Replace(text, "")))
@@ -85,6 +87,8 @@ internal sealed partial class OperatorRole
             yield return (match.Groups["kind"].Value, match.Groups["rules"].Value);
         }
     }
+
+    private static string Template(string name) => File.ReadAllText(RepositoryRoot.File("charts", "mooring", "templates", name));
 
     [GeneratedRegex("""^ *\{\{- (if \.Values\.[^\n]*|end) \}\}\n""", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
     private static partial Regex Conditions();

@@ -32,6 +32,31 @@ public sealed partial class BadManifestTests(SharedCluster shared)
     }
 
     [ClusterFact]
+    public async Task Apply_WhatOnlyLooksBad_IsTaken()
+    {
+        var spec = """
+            spec:
+              listeners:
+              - {name: edge, protocol: TCP, port: 9000, backend: app, tcp: {idleTimeout: 24h}}
+              - name: live
+                protocol: WebSocket
+                port: 9001
+                webSocket:
+                  idleTimeout: 0s
+                  affinity: {cookie: {ttl: 9600h}}
+                  routes: [{pathPrefix: /..a/.b/%252e/%2F.., backend: app}]
+              backends:
+              - name: app
+                addresses: [{address: '[::]:80'}, {address: '[FD00::FFFF]:80'}, {address: '[::ffff:10.0.0.1]:80'}, {address: 'a1.svc:80'}]
+              registry: {redis: {addresses: ['[::1]:6379', '[::FFFF:10.0.0.1]:6379', 'redis.svc:6379']}}
+            """;
+
+        var result = await shared.Cluster.Kubectl.TryWithInputAsync(Simple("good", spec), "apply", "--dry-run=server", "-f", "-");
+
+        result.Succeeded.ShouldBeTrue(result.Errors);
+    }
+
+    [ClusterFact]
     public async Task Apply_WhatOnlyTheOperatorRefuses_ShowsAsInvalidAndTheLastGoodStateRunsOn()
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);

@@ -75,7 +75,7 @@ public sealed class ObjectsTests(SharedCluster shared)
             {"gateway":{
               "service":{"type":"LoadBalancer","labels":{"pool":"public"},"annotations":{"example.com/scheme":"open"},"externalTrafficPolicy":"Local",
                 "internalTrafficPolicy":"Cluster","trafficDistribution":"PreferClose","sessionAffinity":"ClientIP","ipFamilyPolicy":"SingleStack","ipFamilies":["IPv4"],
-                "loadBalancerClass":"example.com/lb","loadBalancerSourceRanges":["192.0.2.0/24"],"allocateLoadBalancerNodePorts":true},
+                "loadBalancerClass":"example.com/lb","loadBalancerSourceRanges":["192.0.2.0/24","203.0.113.7"],"allocateLoadBalancerNodePorts":true},
               "template":{"priorityClassName":"high-{{{fleet.Namespace}}}","schedulerName":"default-scheduler","imagePullPolicy":"Always","runAsUser":1000,"fsGroup":2000,
                 "nodeSelector":{"kubernetes.io/os":"linux"},"tolerations":[{"key":"edge","operator":"Exists"}],"imagePullSecrets":[{"name":"pull"}],
                 "labels":{"team":"a"},"annotations":{"note":"b"},"dnsPolicy":"Default"} } }
@@ -92,7 +92,7 @@ public sealed class ObjectsTests(SharedCluster shared)
                     && (string?)spec["externalTrafficPolicy"] == "Local"
                     && (string?)spec["sessionAffinity"] == "ClientIP"
                     && (string?)spec["trafficDistribution"] == "PreferClose"
-                    && spec["loadBalancerSourceRanges"]?.ToJsonString() == """["192.0.2.0/24"]"""
+                    && spec["loadBalancerSourceRanges"]?.ToJsonString() == """["192.0.2.0/24","203.0.113.7/32"]"""
                     ? null
                     : spec.ToJsonString() + fleet.Operator.Log;
             },

@@ -20,7 +20,7 @@ public sealed class QuietTests(SharedCluster shared)
         await Task.Delay(Quiet);
 
         var requests = (await shared.Cluster.Audit.SinceAsync(mark)).Where(request => request.User == fleet.Operator.User).ToList();
-        requests.Where(request => request.IsWrite && request.Resource != "leases").ShouldBeEmpty();
+        requests.Where(request => request.IsWrite && request.Resource != "leases" && !IsOfItself(request)).ShouldBeEmpty();
         // The Lease is what another replica goes by: one renewal each two seconds, and nothing else.
         requests.Count(request => request.Resource == "leases").ShouldBeInRange(1, 40);
         requests.Where(request => !request.IsWrite && request.Verb != "watch" && request.Resource != "leases").ShouldBeEmpty();
@@ -51,8 +51,14 @@ public sealed class QuietTests(SharedCluster shared)
             "it has not reconciled"
         );
 
-        (await shared.Cluster.Audit.SinceAsync(mark)).Where(request => request.User == role.User && request.IsWrite).ShouldBeEmpty();
+        (await shared.Cluster.Audit.SinceAsync(mark))
+            .Where(request => request.User == role.User && request.IsWrite && !IsOfItself(request))
+            .ShouldBeEmpty();
     }
+
+    /// <summary>An API server that is slow to answer, as on a busy machine, is told of with the operator's own Lease, and says nothing of a fleet.</summary>
+    private static bool IsOfItself(AuditedRequest request) =>
+        request.Resource == "events" && request.Name.StartsWith(OperatorRole.LeaseName + ".", StringComparison.Ordinal);
 
     /// <summary>Events of the start may come a moment after the fleet is ready.</summary>
     private async Task SettledAsync(FleetFixture fleet)
@@ -63,7 +69,9 @@ public sealed class QuietTests(SharedCluster shared)
             async () =>
             {
                 var writes = (await shared.Cluster.Audit.SinceAsync(mark))
-                    .Where(request => request.User == fleet.Operator.User && request.IsWrite && request.Resource != "leases")
+                    .Where(request =>
+                        request.User == fleet.Operator.User && request.IsWrite && request.Resource != "leases" && !IsOfItself(request)
+                    )
                     .ToList();
                 var last = writes.Count == 0 ? since : writes[^1].At;
                 return DateTimeOffset.UtcNow - last > TimeSpan.FromSeconds(3) ? null : "it still writes";

@@ -112,19 +112,7 @@ internal sealed class StandInGateways : IAsyncDisposable
     private async Task LiveAsync(string pod, int connections)
     {
         Connections[pod] = connections;
-        var token = (
-            await _kubectl.RunAsync(
-                "create",
-                "token",
-                $"{_fleet}-gateway",
-                $"--audience={StreamLimits.TokenAudience}",
-                "--bound-object-kind=Pod",
-                $"--bound-object-name={pod}",
-                "-n",
-                _namespace
-            )
-        ).Trim();
-        var ca = (string)(await _kubectl.GetAsync("configmap", $"{_fleet}-gateway", "-n", _namespace))["data"]!["ca.crt"]!;
+        var (token, ca) = await CredentialsAsync(pod);
         var state = new State();
         while (!_stop.IsCancellationRequested)
         {
@@ -144,6 +132,34 @@ internal sealed class StandInGateways : IAsyncDisposable
             catch (Exception error) when (error is WebSocketException or HttpRequestException or OperationCanceledException or IOException)
             {
                 await Task.Delay(Tick, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    /// <summary>What a kubelet mounts: the pod's token and the operator's CA.</summary>
+    private async Task<(string Token, string Ca)> CredentialsAsync(string pod)
+    {
+        while (true)
+        {
+            try
+            {
+                var token = await _kubectl.RunAsync(
+                    "create",
+                    "token",
+                    $"{_fleet}-gateway",
+                    $"--audience={StreamLimits.TokenAudience}",
+                    "--bound-object-kind=Pod",
+                    $"--bound-object-name={pod}",
+                    "-n",
+                    _namespace
+                );
+                var map = await _kubectl.GetAsync("configmap", $"{_fleet}-gateway", "-n", _namespace);
+                return (token.Trim(), (string)map["data"]!["ca.crt"]!);
+            }
+            catch (InvalidOperationException)
+            {
+                // The API server is busy, or the pod has just gone.
+                await Task.Delay(Tick, _stop.Token);
             }
         }
     }

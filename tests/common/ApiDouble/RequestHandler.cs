@@ -57,7 +57,7 @@ internal static class RequestHandler
 
     private static JsonObject SetScale(ObjectStore store, ApiPath path, RecordedRequest request, FieldManager manager, bool dryRun)
     {
-        var replicas = (int)Body(request)["spec"]!["replicas"]!;
+        var (replicas, version) = ((int)Body(request)["spec"]!["replicas"]!, Body(request)["metadata"]?["resourceVersion"]);
         var changed = store.Change(
             path with
             {
@@ -70,6 +70,11 @@ internal static class RequestHandler
             {
                 value["spec"] ??= new JsonObject();
                 value["spec"]!["replicas"] = replicas;
+                if (version is not null)
+                {
+                    value["metadata"]!["resourceVersion"] = version.DeepClone();
+                }
+
                 return value;
             }
         );

@@ -79,6 +79,18 @@ public sealed class LeadershipTests : IDisposable
         _term.IsHeld.ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData(null, 0, 1)]
+    [InlineData(null, 1, 1.2)]
+    [InlineData(12.0, 0, 1)]
+    [InlineData(1.1, 0.2, 1.04)]
+    [InlineData(1.1, 1, 1.21)]
+    [InlineData(0.5, 1, 0.55)]
+    public void Pause_OfOneThatWaits_SeesEachRenewal_AndTheEnd(double? left, double spread, double pause) =>
+        LeaderElector
+            .Pause(TimeSpan.FromSeconds(2), left is { } seconds ? TimeSpan.FromSeconds(seconds) : null, spread)
+            .TotalSeconds.ShouldBe(pause, 0.001);
+
     [Fact]
     public async Task Lost_IsNotHeld_EvenInTime()
     {

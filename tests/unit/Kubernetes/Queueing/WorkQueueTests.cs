@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Mooring.Kubernetes.Queueing;
 using Mooring.Testing;
 
@@ -255,6 +256,51 @@ public sealed class WorkQueueTests : IDisposable
         _queue.LongestRunning.ShouldBe(TimeSpan.FromSeconds(2));
         _queue.Done("b");
         _queue.LongestRunning.ShouldBe(TimeSpan.Zero);
+    }
+
+    /// <summary>As an operator of several namespaces has them.</summary>
+    [Fact]
+    public async Task LongestRunning_OfQueuesOfOneName_IsOneFigure_TheLongest()
+    {
+        var options = new WorkQueueOptions { Name = "of-one-name", PerSecond = 0 };
+        using var first = new WorkQueue<string>(options, _time);
+        using var idle = new WorkQueue<string>(options, _time);
+        first.Add("a");
+        await first.TakeAsync(CancellationToken.None).AsTask().WaitAsync(Widgets.Deadline);
+        _time.Advance(TimeSpan.FromSeconds(5));
+
+        Observe().ShouldBe([5]);
+        first.Dispose();
+        Observe().ShouldBe([0]);
+        idle.Dispose();
+        Observe().ShouldBeEmpty();
+
+        List<double> Observe()
+        {
+            var seen = new List<double>();
+            using var listener = new MeterListener
+            {
+                InstrumentPublished = static (instrument, self) =>
+                {
+                    if (instrument.Name == "kubernetes.workqueue.longest_running")
+                    {
+                        self.EnableMeasurementEvents(instrument);
+                    }
+                },
+            };
+            listener.SetMeasurementEventCallback<double>(
+                (_, value, tags, _) =>
+                {
+                    if (tags[0].Value is "of-one-name")
+                    {
+                        seen.Add(value);
+                    }
+                }
+            );
+            listener.Start();
+            listener.RecordObservableInstruments();
+            return seen;
+        }
     }
 
     private async Task<string?> TakeAsync() => (await _queue.TakeAsync(CancellationToken.None).AsTask().WaitAsync(Widgets.Deadline)).Item;

@@ -65,6 +65,25 @@ public sealed class AdminRulesTests
         outcome.Succeeded.ShouldBe(detail is null);
     }
 
+    [Theory]
+    [InlineData("{\"\\ud800\": 1}")]
+    [InlineData("{\"\u00ff\": 1}")]
+    [InlineData("{\"instances\": \"\u00ff\"}")]
+    public void Body_TextThatIsNotUnicode_IsTheCallersFault(string latin)
+    {
+        var outcome = RequestBody.Parse(new ReadOnlySequence<byte>(Encoding.Latin1.GetBytes(latin)));
+        outcome.Problem.ShouldNotBeNull().Status.ShouldBe(400);
+        outcome.Problem.Detail.ShouldContain("not Unicode");
+    }
+
+    [Fact]
+    public void Body_LongNameOfPairs_IsCutBetweenThem()
+    {
+        var name = "a" + string.Concat(Enumerable.Repeat("\U0001F40B", 40));
+        var outcome = RequestBody.Parse(new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes($$"""{"{{name}}": 1}""")));
+        outcome.Problem.ShouldNotBeNull().Detail.ShouldStartWith($"{name[..39]}…");
+    }
+
     [Fact]
     public void Hold_OnlyWhatCanBe()
     {

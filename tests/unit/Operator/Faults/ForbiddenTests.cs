@@ -128,6 +128,41 @@ public sealed class ForbiddenTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Mark_ThatMayNotBeWritten_IsNotToldAsMade()
+    {
+        PutFleet(_api, RolloutOnDouble.Manifest);
+        var pods = new StandInPods(_api, RolloutOnDouble.Gateways);
+        await using var first = Start(_api);
+        await pods.UntilAsync(() => RolloutOnDouble.IsDone(_api, pods, RolloutOnDouble.Before), "the fleet as it was");
+        Forbid(
+            static request => request.IsWrite && request.Path.Contains("/pods/", StringComparison.Ordinal),
+            "cannot patch resource pods"
+        );
+        RolloutOnDouble.Begin(_api);
+
+        await pods.UntilAsync(
+            () =>
+                Events()
+                    .Any(static one =>
+                        (string?)one["reason"] == "ApplyFailed"
+                        && ((string?)one["note"])!.Contains("cannot patch resource pods", StringComparison.Ordinal)
+                    ),
+            "the refusal"
+        );
+        // It tells what it still has to tell.
+        await first.DisposeAsync();
+        Told().ShouldNotContain("GatewayCordoned");
+
+        _api.ClearFaults();
+        await using var next = Start(_api, "next");
+        await pods.UntilAsync(() => RolloutOnDouble.IsDone(_api, pods, RolloutOnDouble.After), "the rollout");
+        await next.DisposeAsync();
+        Told().ShouldContain("GatewayCordoned");
+
+        List<string?> Told() => [.. Events().Select(static one => (string?)one["reason"])];
+    }
+
+    [Fact]
     public async Task Events_ThatMayNotBeWritten_CostNothingElse()
     {
         PutFleet(_api);

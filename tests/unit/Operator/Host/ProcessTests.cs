@@ -117,7 +117,7 @@ public sealed class ProcessTests : IDisposable
         var directory = Directory.CreateTempSubdirectory("mooring-watchdog-");
         File.WriteAllText(Path.Combine(directory.FullName, "file"), "");
         var mark = Guid.NewGuid().ToString("N");
-        var watchdog = new Watchdog(_monitor, directory.FullName, mark);
+        var watchdog = new Watchdog(_monitor.Start, directory.FullName, mark, TimeProvider.System);
         var told = Start("exec sleep 600");
         var left = Start("exec sleep 600");
         var untold = Start("exec sleep 600", mark);
@@ -132,6 +132,41 @@ public sealed class ProcessTests : IDisposable
         left.Exited.IsCompleted.ShouldBeFalse();
         left.Kill();
         await left.Exited.WaitAsync(_deadline.Token);
+    }
+
+    [Fact]
+    public async Task Watchdog_ShellDiesAndNoneCanBeStarted_IsThereAgainOnceOneCan()
+    {
+        var mark = Guid.NewGuid().ToString("N");
+        var shells = new List<ChildProcess>();
+        var refusals = 2;
+        var started = new SemaphoreSlim(0);
+        var watchdog = new Watchdog(
+            spec =>
+            {
+                if (shells.Count == 1 && refusals-- > 0)
+                {
+                    throw new IOException("no more processes");
+                }
+
+                shells.Add(_monitor.Start(spec));
+                started.Release();
+                return shells[^1];
+            },
+            directory: "",
+            mark,
+            TimeProvider.System
+        );
+        var told = Start("exec sleep 600");
+        watchdog.Add(told.Id);
+        await started.WaitAsync(_deadline.Token);
+
+        shells[0].Kill();
+
+        await started.WaitAsync(_deadline.Token);
+        watchdog.Dispose();
+        (await told.Exited.WaitAsync(_deadline.Token)).Signal.ShouldBe(Libc.SigKill);
+        await watchdog.Exited.WaitAsync(_deadline.Token);
     }
 
     private ChildProcess Start(string script, string mark = "none") =>

@@ -27,9 +27,9 @@ public sealed class StopUpTests
                 "the fleet serves again"
             )
             .WaitAsync(Patience);
-        (await up.EchoesAsync(client)).ShouldBeTrue();
+        (await up.EchoesAsync(client)).ShouldBeTrue(up.Errors);
         using var another = await ConnectAsync(up);
-        (await up.EchoesAsync(another)).ShouldBeTrue();
+        (await up.EchoesAsync(another)).ShouldBeTrue(up.Errors);
     }
 
     /// <summary>The end of everything has a time of its own, which is the shorter one.</summary>
@@ -87,7 +87,7 @@ public sealed class StopUpTests
         await up.UntilAsync(() => up.Find("other")?.Phase == "Ready", "the other fleet");
         var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, _port, up.Deadline);
-        (await up.EchoesAsync(client)).ShouldBeTrue();
+        (await up.EchoesAsync(client)).ShouldBeTrue(up.Errors);
         return client;
     }
 

@@ -51,15 +51,23 @@ public sealed partial class UpRedisTests
     [Fact]
     public async Task Up_OneGatewayThatTheLoadMayMakeSeveral_SharesFromTheBeginning()
     {
-        await using var up = new UpProcess(static up =>
-            Manifest(up).Replace("replicas: 2", "replicas: 1", StringComparison.Ordinal)
-            + "\n  scaling: {driver: Operator, minReplicas: 1, maxReplicas: 3}\n"
+        // In a directory whose name has to be quoted.
+        var folder = Directory.CreateTempSubdirectory("mooring \"state\" \\ ");
+        await using var up = new UpProcess(
+            static up =>
+                Manifest(up).Replace("replicas: 2", "replicas: 1", StringComparison.Ordinal)
+                + "\n  scaling: {driver: Operator, minReplicas: 1, maxReplicas: 3}\n",
+            "--state-dir",
+            Path.Combine(folder.FullName, "s")
         );
         await up.ReadyAsync();
 
         await up.UntilAsync(static fleet => Registry(fleet) == "True", "the registry is connected").WaitAsync(TimeSpan.FromSeconds(60));
 
         up.Fleet!.Gateways.ShouldHaveSingleItem();
+        up.Signal(15);
+        (await up.ExitAsync()).ShouldBe(0);
+        folder.Delete(recursive: true);
     }
 
     [Fact]

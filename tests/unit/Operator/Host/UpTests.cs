@@ -145,6 +145,25 @@ public sealed class UpTests
     }
 
     [Fact]
+    public async Task Up_NewAndPaused_BeginsWithAsManyAsItSays()
+    {
+        await using var up = new UpProcess(static up =>
+            Quickstart(up)
+                .Replace(
+                    "spec:\n  gateway:\n",
+                    "spec:\n  paused: true\n  scaling: {driver: Operator, minReplicas: 1, maxReplicas: 5, scaleInPaused: true}\n  gateway:\n",
+                    StringComparison.Ordinal
+                )
+        );
+        await up.UntilAsync(static fleet => fleet.Phase == "Paused", "the pause");
+        (up.Fleet!.GatewaysDesired, up.Fleet.Gateways.Count).ShouldBe((2, 0));
+
+        up.Edit("  paused: true\n", "");
+
+        await up.UntilAsync(static fleet => fleet is { Phase: "Ready", GatewaysReady: 2, GatewaysDesired: 2 }, "both gateways");
+    }
+
+    [Fact]
     public async Task Up_WorkloadThatCannotRun_IsRetriedWithBackoffAndTheRestServes()
     {
         await using var up = new UpProcess(static up =>
@@ -187,6 +206,10 @@ public sealed class UpTests
         await up.UntilAsync(() => up.Errors.Contains("the edit is not applied", StringComparison.Ordinal), "the report");
         up.Errors.ShouldContain($"spec.listeners[2].port: listener more cannot have 127.0.0.1:{port}: the port is in use");
         up.Fleet!.Listeners.Count.ShouldBe(2);
+
+        other.Stop();
+        await up.UntilAsync(static fleet => fleet.Listeners.Count == 3, "the edit in force, once the port is free");
+        up.Errors.Split('\n').Count(static line => line.Contains("the port is in use", StringComparison.Ordinal)).ShouldBe(1);
     }
 
     /// <summary>Gateways read a Secret as soon as it changes.</summary>
@@ -216,7 +239,7 @@ public sealed class UpTests
         other.Stop();
         up.Edit("word: after", "word: later");
         await up.UntilAsync(static fleet => fleet.Listeners.Count == 3, "the edit in force");
-        (await File.ReadAllTextAsync(file, up.Deadline)).ShouldBe("later");
+        await up.UntilAsync(() => File.ReadAllText(file) == "later", "the Secret of the edit, be it that the one before came first");
     }
 
     [Fact]

@@ -47,6 +47,24 @@ public sealed class InstallationTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Uninstall_WhatMayNotGo_HoldsUpNothingElse()
+    {
+        OperatorOnDouble.PutFleet(_api);
+        OperatorOnDouble.PutFleet(_api, Fleets.Small.Replace("name: small", "name: aaa", StringComparison.Ordinal));
+        foreach (var fault in new[] { Fault("GET", "/apiservices/", 500, null), Fault("DELETE", "/connectionfleets/aaa", 403, null) })
+        {
+            fault.Times = int.MaxValue;
+            _api.AddFault(fault);
+        }
+
+        (await Uninstaller().RunAsync(TimeSpan.Zero, CancellationToken.None)).ShouldBeFalse();
+
+        _api.Find(OperatorOnDouble.FleetPath).ShouldBeNull(_output.ToString());
+        _output.ToString().ShouldContain("given up: ");
+        _output.ToString().ShouldContain("/aaa");
+    }
+
+    [Fact]
     public async Task Uninstall_RegistrationOfNoConcern_IsPassedOver()
     {
         _api.AddFault(Fault("GET", "/apiservices/", 403, null));

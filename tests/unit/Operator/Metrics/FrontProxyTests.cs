@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Mooring.Kubernetes.Models;
@@ -40,6 +42,26 @@ public sealed class FrontProxyTests : IDisposable
         FrontProxy.Read(Map(_authority, "[\"front-proxy-client\"]"), out _)!.Accepts(certificate).ShouldBeFalse();
     }
 
+    [Fact]
+    public async Task Accepts_StrangerNamesAnAddress_IsNotFetched()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var other = Authority("somebody's");
+        using var certificate = Client(other, "front-proxy-client", ForClients, $"http://{listener.LocalEndpoint}/issuer.cer");
+        var proxy = FrontProxy.Read(Map(_authority, null), out _)!;
+
+        var accepted = Task.Run(() => proxy.Accepts(certificate));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var asked = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
+        var fetched = listener.AcceptSocketAsync(asked.Token).AsTask();
+
+        (await Task.WhenAny(accepted, fetched)).ShouldBe(accepted, "it asks an address that a stranger's certificate names");
+        (await accepted).ShouldBeFalse();
+        await asked.CancelAsync();
+        await ((Task)fetched).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     [Theory]
     [InlineData(null, "no request-header CA")]
     [InlineData("no certificate", "no request-header CA")]
@@ -68,19 +90,24 @@ public sealed class FrontProxyTests : IDisposable
         return new ConfigMap { Data = data };
     }
 
-    private static X509Certificate2 Authority()
+    private static X509Certificate2 Authority(string name = "front-proxy-ca")
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=front-proxy-ca", key, HashAlgorithmName.SHA256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
         return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(2));
     }
 
-    private static X509Certificate2 Client(X509Certificate2 authority, string name, string use)
+    private static X509Certificate2 Client(X509Certificate2 authority, string name, string use, string? issuerAt = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], false));
+        if (issuerAt is not null)
+        {
+            request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(ocspUris: [], caIssuersUris: [issuerAt]));
+        }
+
         return request.Create(authority, DateTimeOffset.UtcNow.AddMinutes(-30), DateTimeOffset.UtcNow.AddDays(1), [1, 2, 3, 4]);
     }
 }

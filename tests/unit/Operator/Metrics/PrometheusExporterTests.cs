@@ -85,6 +85,19 @@ public sealed class PrometheusExporterTests : IDisposable
     }
 
     [Fact]
+    public void Observed_OfManyFleets_NoneIsLeftOut()
+    {
+        const int Fleets = MetricFamily.MaxSeries + 500;
+        _meter.CreateObservableGauge(
+            "fleets",
+            static () =>
+                Enumerable.Range(0, Fleets).Select(static i => new Measurement<int>(i, new KeyValuePair<string, object?>("fleet", $"{i}")))
+        );
+
+        _exporter.Write().Split('\n').Count(line => line.StartsWith("fleets{", StringComparison.Ordinal)).ShouldBe(Fleets);
+    }
+
+    [Fact]
     public void Record_LabelSetsWithoutEnd_AreBounded()
     {
         var counter = _meter.CreateCounter<int>("wild");

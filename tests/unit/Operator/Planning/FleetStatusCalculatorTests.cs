@@ -1,3 +1,4 @@
+using System.Globalization;
 using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities.Status;
@@ -244,6 +245,41 @@ public sealed class FleetStatusCalculatorTests
                 Tunnels = new TunnelsLoad { Open = open, Capacity = capacity },
             },
         };
+
+    /// <summary>As in the drain of a node: nobody marked them.</summary>
+    [Theory]
+    [InlineData(560, 550)] // 10 s of lame duck and 9 min of the drain
+    [InlineData(30, 30)] // who deletes it gives it less
+    [InlineData(null, 560)]
+    public void Calculate_PodsThatEndByThemselves_HaveTheirDeadline(int? grace, int seconds)
+    {
+        var began = new DateTimeOffset(2026, 1, 2, 3, 0, 0, TimeSpan.Zero);
+        var fleet = Fleets.Load(Fleets.Small);
+
+        var status = FleetStatusCalculator.Calculate(
+            new StatusInput
+            {
+                Input = new FleetInput { Fleet = fleet, Pods = [Ending("a", began.AddSeconds(-100)), Ending("b", began)] },
+                Plan = FleetPlanner.Plan(new FleetInput { Fleet = fleet }),
+                Now = Now,
+            }
+        );
+
+        status.Rollout!.Deadline.ShouldBe(began.AddSeconds(seconds).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+        status.Rollout.Draining.ShouldBe(2);
+
+        Pod Ending(string name, DateTimeOffset at) =>
+            new()
+            {
+                Metadata = new ObjectMeta
+                {
+                    Name = name,
+                    Labels = new() { ["mooring.dev/role"] = "gateway" },
+                    DeletionTimestamp = at.AddSeconds(grace ?? 560),
+                    DeletionGracePeriodSeconds = grace,
+                },
+            };
+    }
 
     [Fact]
     public void Calculate_NewLeaderWithoutReports_KeepsTheFigures()

@@ -52,6 +52,21 @@ public sealed class HorizontalPodAutoscalerTests
         (spec.MinReplicas, spec.MaxReplicas).ShouldBe((3, 20));
     }
 
+    /// <summary>It would put a number beyond its bounds, which somebody set by hand in the pause, back.</summary>
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 0)]
+    public void Plan_WhileScalingIsPaused_HasNoAutoscaler(bool paused, int autoscalers)
+    {
+        var fleet = Fleets.Load(Fleets.Small);
+        fleet.Spec.Scaling = Scaling with { Paused = paused };
+
+        var plan = FleetPlanner.Plan(new FleetInput { Fleet = fleet, DefaultGatewayImage = "gateway" });
+
+        plan.Objects.OfType<HorizontalPodAutoscaler>().Count().ShouldBe(autoscalers);
+        plan.Objects.OfType<Deployment>().ShouldNotBeEmpty();
+    }
+
     private static HorizontalPodAutoscaler Render(HorizontalPodAutoscaler? live, int? recommended) =>
         HorizontalPodAutoscalerRenderer.Render(Fleets.Load(Fleets.Small), Scaling, live, recommended);
 

@@ -1,10 +1,12 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Mooring.Contracts.Stream;
 using Mooring.Contracts.Tuning;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Entities.Attributes;
 using Mooring.Operator.Entities.Status;
+using Mooring.Operator.Gateways;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Planning.Tuning;
 
@@ -253,6 +255,70 @@ public sealed class NodeTuningPlanTests
         plan.Objects.OfType<Pod>().Single().Metadata.Name.ShouldBe(trial.Metadata.Name);
     }
 
+    [Fact]
+    public void Plan_TunerAndTrial_GoWhereGatewaysMayGo_AndTakeNothingElseOfThem()
+    {
+        var input = Input(Apply with { AllowUnsafePodSysctls = true });
+        input.Fleet.Spec.Gateway.Template = new PodTemplate
+        {
+            Labels = new Dictionary<string, string> { ["app"] = "edge" },
+            Annotations = new Dictionary<string, string> { ["k8s.v1.cni.cncf.io/networks"] = "fast" },
+            NodeSelector = new Dictionary<string, string> { ["pool"] = "edge" },
+            Tolerations = [new TolerationSpec { Key = "edge", Operator = "Exists" }],
+            Affinity = JsonNode
+                .Parse(
+                    """
+                    {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]}},
+                     "podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "edge"}}}]},
+                     "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "cache"}}}]}}
+                    """
+                )!
+                .AsObject(),
+            TopologySpreadConstraints = [new SpreadSpec { TopologyKey = "rack", WhenUnsatisfiable = "DoNotSchedule" }],
+            PriorityClassName = "high",
+            RuntimeClassName = "sandbox",
+        };
+
+        var plan = FleetPlanner.Plan(input);
+
+        var tuner = plan.Objects.OfType<DaemonSet>().Single().Spec!.Template!;
+        tuner.Metadata!.Labels.ShouldBe(ResourceLabels.ForTuner("small"), ignoreOrder: true);
+        tuner.Metadata.Annotations.ShouldBeNull();
+        tuner.Spec!.RuntimeClassName.ShouldBeNull("it must reach the node");
+        var trial = plan.Objects.OfType<Pod>().Single();
+        trial.Metadata.Labels.ShouldBe(ResourceLabels.ForTrial("small"), ignoreOrder: true);
+        trial.Metadata.Annotations.ShouldBeNull();
+        trial.Spec!.RuntimeClassName.ShouldBe("sandbox");
+        foreach (var spec in new[] { tuner.Spec, trial.Spec })
+        {
+            spec.Affinity!.Select(static one => one.Key).ShouldBe(["nodeAffinity"]);
+            spec.Affinity!["nodeAffinity"]!.ToJsonString().ShouldContain("\"key\":\"a\"");
+            spec.TopologySpreadConstraints.ShouldBeNull();
+            spec.NodeSelector.ShouldNotBeNull().ShouldContainKeyAndValue("pool", "edge");
+            spec.Tolerations.ShouldHaveSingleItem().Key.ShouldBe("edge");
+            spec.PriorityClassName.ShouldBe("high");
+        }
+
+        // The gateways themselves have all of it.
+        var gateway = plan.Objects.OfType<Deployment>().Single(one => one.Metadata.Name == plan.GatewayDeployment).Spec!.Template!;
+        gateway.Metadata!.Labels.ShouldNotBeNull().ShouldContainKey("app");
+        gateway.Spec!.Affinity!.Count.ShouldBe(3);
+    }
+
+    /// <summary>A quota of the namespace refuses a pod that leaves out what it counts.</summary>
+    [Fact]
+    public void Plan_TunerAndTrial_SayAllThatAQuotaAsksFor()
+    {
+        var plan = FleetPlanner.Plan(Input(Apply with { AllowUnsafePodSysctls = true }));
+
+        PodSpec[] pods = [plan.Objects.OfType<DaemonSet>().Single().Spec!.Template!.Spec!, plan.Objects.OfType<Pod>().Single().Spec!];
+        foreach (var resources in pods.Select(static pod => pod.Containers!.Single().Resources.ShouldNotBeNull()))
+        {
+            resources.Requests.ShouldNotBeNull().Keys.ShouldBe(["cpu", "memory"]);
+            resources.Limits.ShouldNotBeNull().Keys.ShouldBe(["cpu", "memory"]);
+        }
+    }
+
     /// <summary>A fleet whose gateways were given unsafe settings, and the trial that allowed it.</summary>
     private static (FleetInput Input, Pod Trial, FleetPlan Plan) Granted()
     {
@@ -271,6 +337,7 @@ public sealed class NodeTuningPlanTests
         var running = new TunerObservation
         {
             Desired = 2,
+            WasHeard = true,
             Nodes = ["n1", "n2"],
             Reports = [Report("x"), Report("y", node: "n2")],
         };
@@ -291,7 +358,7 @@ public sealed class NodeTuningPlanTests
             // Name, nodes with a tuner's pod, nodes whose tuner has said that all is as before, nodes wanted.
             { "its pod starts anew, and is not connected", ["n1", "n2"], ["n1"], 2 },
             { "its pod is gone for the moment", ["n1"], ["n1"], 2 },
-            { "no tuner at all", [], [], 1 },
+            { "no tuner at all any more", [], [], 1 },
             { "one more than wanted, on a node that is no longer wanted", ["n1", "n2"], ["n1"], 1 },
             { "two pods of one node are one node", ["n1", "n2"], ["n1", "n1"], 2 },
         };
@@ -309,6 +376,7 @@ public sealed class NodeTuningPlanTests
         var tuner = new TunerObservation
         {
             Desired = desired,
+            WasHeard = true,
             Nodes = nodes,
             Reports = [.. restored.Select(node => Report(off, node: node))],
         };
@@ -324,6 +392,7 @@ public sealed class NodeTuningPlanTests
         var tuner = new TunerObservation
         {
             Desired = 2,
+            WasHeard = true,
             Nodes = ["n1", "n2"],
             Reports =
             [
@@ -339,8 +408,8 @@ public sealed class NodeTuningPlanTests
         first.RequeueAfter.ShouldBe(NodeTuningPlan.RestoreDeadline);
 
         // What another leader reads off the live object.
-        var read = TunerObservation.Of(live, [], []);
-        read.RestoringSince.ShouldBe(began);
+        var read = Observe(live);
+        (read.RestoringSince, read.WasHeard).ShouldBe((began, true));
         tuner = tuner with { RestoringSince = read.RestoringSince };
         var later = FleetPlanner.Plan(Input(null) with { Tuner = tuner, Now = began.AddMinutes(4) });
         ResourcesJson.Serialize(later.Objects.OfType<DaemonSet>().Single()).ShouldBe(ResourcesJson.Serialize(live), "not one write more");
@@ -352,11 +421,45 @@ public sealed class NodeTuningPlanTests
 
         // Wanted again, it is forgotten; and a clock that was set back begins anew rather than wait for it.
         var again = FleetPlanner.Plan(Input(Apply) with { Tuner = tuner, Now = began.AddMinutes(1) });
-        again.Objects.OfType<DaemonSet>().Single().Metadata.Annotations.ShouldBeNull();
+        again.Objects.OfType<DaemonSet>().Single().Metadata.Annotations!.Keys.ShouldBe([TunerRenderer.Heard]);
         FleetPlanner
             .Plan(Input(null) with { Tuner = tuner, Now = began.AddDays(-1) })
             .RequeueAfter.ShouldBe(NodeTuningPlan.RestoreDeadline);
     }
+
+    /// <summary>Pods that the namespace does not let in, an image that is not there: nobody has changed anything.</summary>
+    [Fact]
+    public void Plan_TunersThatNeverRan_HaveNothingToRestore()
+    {
+        var tuner = new TunerObservation { Desired = 3, Nodes = ["n1"] };
+
+        FleetPlanner.Plan(Input(Apply) with { Tuner = tuner }).Objects.OfType<DaemonSet>().Single().Metadata.Annotations.ShouldBeNull();
+        var plan = FleetPlanner.Plan(Input(null) with { Tuner = tuner });
+
+        plan.Objects.OfType<DaemonSet>().ShouldBeEmpty();
+        plan.Tuning.Unrestored.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Observe_ATunerThatWasHeardOf_IsKnownToTheNextLeader()
+    {
+        Observe(new DaemonSet()).WasHeard.ShouldBeFalse();
+        Observe(new DaemonSet(), new TuningStatus { Nodes = 3, Problems = [new TuningProblem { Node = "" }] }).WasHeard.ShouldBeFalse();
+        Observe(new DaemonSet(), new TuningStatus { Tuned = 1 }).WasHeard.ShouldBeTrue("an operator that annotates nothing was here");
+        Observe(new DaemonSet(), new TuningStatus { Problems = [new TuningProblem { Node = "n1" }] }).WasHeard.ShouldBeTrue();
+        Observe(new DaemonSet(), isConnected: true).WasHeard.ShouldBeTrue("it may be writing already");
+
+        var heard = FleetPlanner.Plan(
+            Input(Apply) with
+            {
+                Tuner = new TunerObservation { Desired = 1, WasHeard = true },
+            }
+        );
+        Observe(heard.Objects.OfType<DaemonSet>().Single()).WasHeard.ShouldBeTrue();
+    }
+
+    private static TunerObservation Observe(DaemonSet set, TuningStatus? last = null, bool isConnected = false) =>
+        TunerObservation.Of(set, [], [], isConnected, last);
 
     [Fact]
     public void Observe_NodesAreThoseOfTunersPods_ReadyOrNot()
@@ -371,7 +474,9 @@ public sealed class NodeTuningPlanTests
                 Pod("tuner", "n3", "Failed"),
                 Pod("gateway", "n4", "Running"),
             ],
-            []
+            [],
+            isConnected: false,
+            last: null
         );
 
         seen.Desired.ShouldBe(3);
@@ -445,6 +550,104 @@ public sealed class NodeTuningPlanTests
         var condition = status.Conditions!.Single(condition => condition.Type == FleetConditions.NodesTuned);
         (condition.Status, condition.Reason).ShouldBe(("False", "SettingsDiffer"));
         condition.Message.ShouldBe("node n2: fs.nr_open is not 2: Conflict: the node's file");
+    }
+
+    [Theory]
+    [InlineData(
+        0,
+        "0/3 nodes have reported; 3 have no pod of the tuner: kubectl describe daemonset small-tuner says why (the namespace must let privileged pods in)"
+    )]
+    [InlineData(3, "0/3 nodes have reported")]
+    public void Status_NodesWithoutATunersPod_SaysWhereTheReasonIs(int pods, string message)
+    {
+        var input = Input(Apply with { Profile = "None" }) with
+        {
+            Tuner = new TunerObservation { Desired = 3, Nodes = [.. Enumerable.Range(0, pods).Select(static i => $"n{i}")] },
+        };
+
+        var status = FleetStatusCalculator.Calculate(
+            new StatusInput
+            {
+                Input = input,
+                Plan = FleetPlanner.Plan(input),
+                Now = DateTimeOffset.UnixEpoch,
+            }
+        );
+
+        var condition = status.Conditions!.Single(condition => condition.Type == FleetConditions.NodesTuned);
+        (condition.Status, condition.Reason, condition.Message).ShouldBe(("Unknown", "TunersPending", message));
+    }
+
+    public static TheoryData<string, string, string, string?, string?> InPods() =>
+        new()
+        {
+            // Mode, setting, what two pods have, what is said of it.
+            {
+                "Apply",
+                "net.ipv4.tcp_congestion_control",
+                "cubic",
+                null,
+                "the pod POD-0 has another: a pod takes its node's as it starts, and keeps it"
+            },
+            {
+                "Observe",
+                "net.ipv4.tcp_congestion_control",
+                "cubic",
+                "bbr",
+                "the pod POD-0 has another: a pod takes its node's as it starts, and keeps it"
+            },
+            { "Apply", "net.ipv4.tcp_congestion_control", "bbr", "bbr", null },
+            { "Apply", "net.ipv4.tcp_fin_timeout", "60", "60", "2 pods have another, POD-0 for one" },
+            { "Observe", "net.ipv4.tcp_fin_timeout", "60", "60", "2 pods have another, POD-0 for one" },
+            { "Observe", "net.ipv4.tcp_fin_timeout", "15", "60", "the pod POD-1 has another" },
+            { "Observe", "net.core.somaxconn", "4096", "65535", "the pod POD-0 has another" },
+            { "Observe", "net.core.somaxconn", "70000", "65535", null },
+            { "Off", "net.ipv4.tcp_fin_timeout", "60", "60", null },
+        };
+
+    [Theory]
+    [MemberData(nameof(InPods))]
+    public void Status_WhatPodsReadBack_IsComparedWithWhatIsWanted(string mode, string name, string one, string? other, string? reason)
+    {
+        var input = Input(new NodeTuningSpec { Mode = mode });
+        var plan = FleetPlanner.Plan(input);
+        var seen = new[] { one, other }
+            .Where(static value => value is not null)
+            .Select((value, i) => Gateway($"{plan.GatewayDeployment}-{i}", value!));
+        var old = Gateway("small-gateway-older-0", "what it was");
+
+        var status = FleetStatusCalculator.Calculate(
+            new StatusInput
+            {
+                Input = input,
+                Plan = plan,
+                Now = DateTimeOffset.UnixEpoch,
+                View = new FleetView { Fleet = "shop/small", Gateways = [old, .. seen] },
+            }
+        );
+
+        (status.Tuning?.Problems ?? [])
+            .Where(problem => problem.Name == name && problem.Actual!.Length > 0)
+            .Select(static problem => problem.Reason)
+            .ShouldBe(reason is null ? [] : [reason.Replace("POD", plan.GatewayDeployment, StringComparison.Ordinal)]);
+
+        GatewayView Gateway(string pod, string value) =>
+            new()
+            {
+                Hello = new HelloMessage
+                {
+                    Fleet = "shop/small",
+                    Gateway = pod,
+                    Version = "1",
+                    Limits = new GatewayLimits
+                    {
+                        MaxOpenFiles = 1024,
+                        Sysctls = new Dictionary<string, string> { [name] = value },
+                    },
+                },
+                ConnectedAt = DateTimeOffset.UnixEpoch,
+                SeenAt = DateTimeOffset.UnixEpoch,
+            };
     }
 
     private static Dictionary<string, string>? Sysctls(FleetPlan plan) =>

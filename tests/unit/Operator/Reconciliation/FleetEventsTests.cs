@@ -51,6 +51,18 @@ public sealed class FleetEventsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Report_TheFirstDecision_IsToldAgainstWhatIsThere()
+    {
+        Report(before: null, Scaling(10, 10, "Steady", "50 %"));
+        Report(before: null, Scaling(2, 10, "LoadLow", "0 %"));
+
+        await Until.TrueAsync(async () => (await ListAsync()).Count >= 1, Deadline, "the event");
+        await _recorder.DisposeAsync();
+        var told = (await ListAsync()).ShouldHaveSingleItem();
+        (told.Reason, told.Note).ShouldBe(("ScaleDown", "2 gateways instead of 10: 0 %"));
+    }
+
+    [Fact]
     public async Task Report_AtTheMaximumWhileTheLoadWantsMore_WarnsOnce()
     {
         var limited = Scaling(8, 8, "AtMaximum", "9 would be needed");
@@ -69,11 +81,10 @@ public sealed class FleetEventsTests : IAsyncLifetime
     public async Task Report_Marks_NameEachPod()
     {
         var at = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
-        _events.Report(
-            _fleet,
-            [.. new[] { "gw-1", "gw-2" }.Select(name => new MarkChange(name, null, new DrainMark(DrainCauses.Rollout, at)))],
-            "Gateway"
-        );
+        foreach (var name in new[] { "gw-1", "gw-2" })
+        {
+            _events.Report(_fleet, new MarkChange(name, null, new DrainMark(DrainCauses.Rollout, at)), "Gateway");
+        }
 
         (await EventsAsync(2))
             .Select(static one => (one.Reason, one.Related!.Kind, one.Related.Name, one.Note))
@@ -116,7 +127,7 @@ public sealed class FleetEventsTests : IAsyncLifetime
         (await EventsAsync(1)).ShouldHaveSingleItem().Note.ShouldBe(note);
     }
 
-    private void Report(ScalingStatus before, ScalingStatus now) =>
+    private void Report(ScalingStatus? before, ScalingStatus now) =>
         _events.Report(
             _fleet with
             {

@@ -33,6 +33,47 @@ public sealed class GatewayPublisherTests
         stream.Hub.View(StreamFixture.Fleet).DesiredHash.ShouldBe(hash);
     }
 
+    /// <summary>A new leader has told nobody anything.</summary>
+    [Fact]
+    public async Task Publish_PausedByANewLeader_GoesByTheConfigThatTheGatewaysHave()
+    {
+        await using var stream = await StreamFixture.StartAsync();
+        var publisher = new GatewayPublisher(stream.Hub);
+        var fleet = Fleets.Load(
+            Fleets.Small.Replace("{name: small, namespace: shop}", "{name: edge, namespace: default}", StringComparison.Ordinal)
+        );
+        var plan = Plan(fleet with { Spec = fleet.Spec with { Paused = true } });
+        publisher.Publish(Key, plan, Endpoints("10.0.0.1")).ShouldBeNull();
+        stream.Hub.View(StreamFixture.Fleet).DesiredHash.ShouldBeNull("nobody has said what is in force");
+
+        using var gateway = await stream.JoinAsync("g0", plan.ConfigHash);
+        await stream.UntilAsync(static view => view.Gateways.Count == 1);
+        publisher.Publish(Key, plan, Endpoints("10.0.0.2")).ShouldBeNull();
+
+        var view = stream.Hub.View(StreamFixture.Fleet);
+        (view.DesiredHash, view.AckedSummary).ShouldBe((plan.ConfigHash, "1/1"));
+        (await stream.ReceiveAsync<ConfigMessage>(gateway)).Hash.ShouldBe(plan.ConfigHash);
+        (await stream.ReceiveAsync<EndpointsMessage>(gateway)).Endpoints.Single().Address.ShouldBe("10.0.0.2");
+    }
+
+    [Fact]
+    public async Task Publish_PausedByANewLeaderAndEdited_TellsNobody()
+    {
+        await using var stream = await StreamFixture.StartAsync();
+        var fleet = Fleets.Load(
+            Fleets.Small.Replace("{name: small, namespace: shop}", "{name: edge, namespace: default}", StringComparison.Ordinal)
+        );
+        using var one = await stream.JoinAsync("g0", Plan(fleet).ConfigHash);
+        using var other = await stream.JoinAsync("g1", "of-an-earlier-edit");
+        await stream.UntilAsync(static view => view.Gateways.Count == 2);
+
+        new GatewayPublisher(stream.Hub)
+            .Publish(Key, Plan(fleet with { Spec = fleet.Spec with { Paused = true } }), Endpoints("10.0.0.1"))
+            .ShouldBeNull();
+
+        stream.Hub.View(StreamFixture.Fleet).DesiredHash.ShouldBeNull();
+    }
+
     private static FleetPlan Plan(ConnectionFleet fleet) =>
         FleetPlanner.Plan(new FleetInput { Fleet = fleet, DefaultGatewayImage = "gateway" });
 

@@ -51,6 +51,25 @@ public sealed class ServerTlsTests
         (await ShakeAsync(tls, shown) is not null).ShouldBe(accepted);
     }
 
+    [Fact]
+    public async Task Handshake_StrangerNamesAnAddress_IsNotFetched()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var certificate = Certificate("server");
+        using var issuer = Certificate("issuer");
+        using var stranger = Certificate("stranger", issuer, $"http://{listener.LocalEndpoint}/issuer.cer");
+        using var limit = new CancellationTokenSource(Deadline);
+        var fetched = listener.AcceptSocketAsync(limit.Token).AsTask();
+
+        var shaken = ShakeAsync(new ServerTls(() => certificate, static _ => false), stranger);
+
+        (await Task.WhenAny(shaken, fetched)).ShouldBe(shaken, "it asks an address that a stranger's certificate names");
+        (await shaken).ShouldBeNull();
+        await limit.CancelAsync();
+        await ((Task)fetched).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     /// <summary>Has a look at the server's end of a connection.</summary>
     internal static async Task ShakeAsync(Action<SslStream> look)
     {
@@ -73,7 +92,8 @@ public sealed class ServerTlsTests
             new SslClientAuthenticationOptions
             {
                 TargetHost = "operator",
-                ClientCertificates = shown is null ? [] : [shown],
+                // Offline: the client looks for no issuer of its own.
+                ClientCertificateContext = shown is null ? null : SslStreamCertificateContext.Create(shown, null, offline: true),
                 RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate is not null,
             },
             limit.Token
@@ -101,6 +121,18 @@ public sealed class ServerTlsTests
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var now = DateTimeOffset.UtcNow;
-        return new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256).CreateSelfSigned(now.AddHours(-1), now.AddHours(1));
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        return request.CreateSelfSigned(now.AddHours(-1), now.AddHours(1));
+    }
+
+    private static X509Certificate2 Certificate(string name, X509Certificate2 issuer, string issuerAt)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(ocspUris: [], caIssuersUris: [issuerAt]));
+        var now = DateTimeOffset.UtcNow;
+        using var certificate = request.Create(issuer, now.AddMinutes(-30), now.AddMinutes(30), [1, 2, 3, 4]);
+        return certificate.CopyWithPrivateKey(key);
     }
 }

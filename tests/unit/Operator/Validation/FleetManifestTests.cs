@@ -172,6 +172,43 @@ public sealed class FleetManifestTests
             .ShouldBe([("edge", 9000, "app"), ("other", 9001, "app")]);
     }
 
+    [Theory]
+    [InlineData("[::]:80")]
+    [InlineData("[FD00::FFFF]:80")]
+    [InlineData("[::ffff:10.0.0.1]:80")]
+    [InlineData("[1:2:3:4:5:6:10.0.0.1]:80")]
+    [InlineData("a1.example.com:80")]
+    [InlineData("10.0.0.1:80")]
+    public void Load_AddressOfEveryForm_IsTaken(string address) =>
+        FleetManifest.Load(Fleets.Small + $"\n  - {{name: other, addresses: [{{address: '{address}'}}]}}").Errors.ShouldBeEmpty();
+
+    [Theory]
+    [InlineData("/", true)]
+    [InlineData("/..a/.b/c..", true)]
+    [InlineData("/...", true)]
+    [InlineData("/%252e/%2F../%2561", true)]
+    [InlineData("/.", false)]
+    [InlineData("/a/.%2e/b", false)]
+    [InlineData("/%5C", false)]
+    [InlineData("/%2", false)]
+    [InlineData("/%", false)]
+    [InlineData("/%%41", false)]
+    public void Load_PathPrefix_IsTakenWhereTheGatewayServesSuchPaths(string prefix, bool taken) =>
+        FleetManifest
+            .Load(
+                $$$$"""
+                apiVersion: mooring.dev/v1alpha1
+                kind: ConnectionFleet
+                metadata: {name: paths}
+                spec:
+                  listeners:
+                  - {name: live, protocol: WebSocket, port: 9001, webSocket: {routes: [{pathPrefix: {{{{prefix}}}}, backend: app}]}}
+                  backends:
+                  - {name: app, addresses: [{address: '10.0.0.1:80'}]}
+                """
+            )
+            .Errors.Count.ShouldBe(taken ? 0 : 1);
+
     [Fact]
     public void Validate_FleetWithDefaultsOnly_AgreesWithTheManifest()
     {
