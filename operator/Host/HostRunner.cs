@@ -131,7 +131,7 @@ internal static class HostRunner
         {
             host.Say($"dashboard at http://{http}/, metrics at http://{http}/metrics");
             host.Say(
-                $"admin API at http://{http}{OpenApiDocument.Path}, {(local ? "changes" : "all of it")} with -H \"Authorization: Bearer $(cat {TokenFile(host.Options)})\""
+                $"admin API at http://{http}{OpenApiDocument.Path}, {(local ? "changes" : "all of it")} with -H \"Authorization: Bearer $(cat {ForShell(TokenFile(host.Options))})\""
             );
         }
 
@@ -178,6 +178,12 @@ internal static class HostRunner
                 }
             );
     }
+
+    /// <summary>A path as a POSIX shell takes it for one word (XCU 2.2.2): as it is where nothing in it is special, else in single quotes. Pure.</summary>
+    internal static string ForShell(string path) =>
+        path.All(static one => char.IsAsciiLetterOrDigit(one) || one is '/' or '.' or '_' or '-' or '+' or ':' or ',' or '@' or '%')
+            ? path
+            : $"'{path.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     private static string TokenFile(HostOptions options) => options.TokenFile ?? Path.Combine(options.StateDirectory, AdminToken.FileName);
 

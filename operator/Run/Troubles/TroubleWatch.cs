@@ -11,7 +11,7 @@ namespace Mooring.Operator.Run.Troubles;
 /// <param name="ns">The operator's own namespace.</param>
 /// <param name="lease">Name of the Lease; it need not be there.</param>
 /// <param name="limits">What is worth an event.</param>
-/// <param name="time">Both clocks.</param>
+/// <param name="time">Both clocks that troubles are judged by.</param>
 internal sealed class TroubleWatch(
     KubernetesClient client,
     string ns,
@@ -24,6 +24,9 @@ internal sealed class TroubleWatch(
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LookUp = TimeSpan.FromSeconds(5);
 
+    // With a slow server there is something to tell before there is a Lease; without an election there never is one.
+    private static readonly TimeSpan LeaseComes = TimeSpan.FromSeconds(60);
+
     private readonly Lock _lock = new();
     private readonly TroubleLedger _ledger = new(limits);
     private readonly long _began = time.GetTimestamp();
@@ -33,6 +36,7 @@ internal sealed class TroubleWatch(
         new EventRecorderOptions { ReportingController = "mooring.dev/operator" },
         loggers
     );
+    private readonly List<TroubleNews> _untold = [];
     private string? _uid;
 
     /// <inheritdoc/>
@@ -69,28 +73,32 @@ internal sealed class TroubleWatch(
         while (!stopping.IsCancellationRequested)
         {
             await Task.Delay(Look, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await TellAsync();
+            await TellAsync(isLast: stopping.IsCancellationRequested);
         }
     }
 
     /// <summary>Sends what waits, for five seconds at most.</summary>
     public ValueTask DisposeAsync() => _recorder.DisposeAsync();
 
-    private async Task TellAsync()
+    private async Task TellAsync(bool isLast)
     {
-        IReadOnlyList<TroubleNews> all;
         lock (_lock)
         {
-            all = _ledger.Decide(Now(), time.GetUtcNow());
+            _untold.AddRange(_ledger.Decide(Now(), time.GetUtcNow()));
         }
 
-        if (all.Count == 0)
+        if (_untold.Count == 0)
         {
             return;
         }
 
-        var regarding = await RegardingAsync();
-        foreach (var news in all)
+        var (regarding, isThere) = await RegardingAsync();
+        if (!isThere && !isLast && Now() < LeaseComes)
+        {
+            return;
+        }
+
+        foreach (var news in _untold)
         {
             if (news.IsOver)
             {
@@ -104,22 +112,26 @@ internal sealed class TroubleWatch(
                 _recorder.Publish(regarding, EventType.Warning, $"{news.Kind}", "Watch", news.Note);
             }
         }
+
+        _untold.Clear();
     }
 
     /// <summary>With the Lease's uid, by which <c>kubectl describe</c> finds an object's events; without it where there is none to be had.</summary>
-    private async Task<ObjectReference> RegardingAsync()
+    private async Task<(ObjectReference Lease, bool IsThere)> RegardingAsync()
     {
-        using var limit = new CancellationTokenSource(LookUp, time);
+        var isThere = true;
+        using var limit = new CancellationTokenSource(LookUp);
         try
         {
             _uid = (await client.FindAsync(Resources.Leases, ns, lease, limit.Token))?.Metadata.Uid;
+            isThere = _uid is not null;
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             // The one known from before, if any: whatever was answered, what it is about has to be told.
         }
 
-        return new ObjectReference
+        var reference = new ObjectReference
         {
             ApiVersion = "coordination.k8s.io/v1",
             Kind = "Lease",
@@ -127,6 +139,7 @@ internal sealed class TroubleWatch(
             Name = lease,
             Uid = _uid,
         };
+        return (reference, isThere);
     }
 
     private TimeSpan Now() => time.GetElapsedTime(_began);

@@ -186,6 +186,10 @@ public sealed class AdminApiTests(SharedCluster shared)
             Patience
         );
         gateways.Connections[held].ShouldBe(50);
+        await Eventually.HoldsAsync(
+            () => Task.FromResult(gateways.Speaking == 3 ? null : $"{gateways.Speaking} of 3 speak\n{fleet.Operator.Log}"),
+            Patience
+        );
 
         using var uncordoned = await PostAsync(admin, $"{one}/gateways/{held}/uncordon", null);
         (await JsonAsync(uncordoned))["hold"].ShouldBeNull();
@@ -208,7 +212,8 @@ public sealed class AdminApiTests(SharedCluster shared)
                     StringComparison.Ordinal
                 )
                     ? null
-                    : metrics,
+                    : string.Join('\n', metrics.Split('\n').Where(static line => line.StartsWith("mooring_gateway_", StringComparison.Ordinal)))
+                        + $"\n{await fleet.Kubectl.RunAsync("get", "events", "-n", fleet.Namespace)}\n{fleet.Operator.Log}",
             Patience
         );
         var table = MetricsText.Rows(File.ReadAllText(RepositoryRoot.File("operator", "Metrics", "README.md")), "In a cluster");

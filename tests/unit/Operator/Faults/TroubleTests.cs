@@ -27,15 +27,7 @@ public sealed class TroubleTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _api = await KubernetesApiDouble.StartAsync();
-        _api.Put(
-            "/apis/coordination.k8s.io/v1/namespaces/operator/leases",
-            new System.Text.Json.Nodes.JsonObject
-            {
-                ["apiVersion"] = "coordination.k8s.io/v1",
-                ["kind"] = "Lease",
-                ["metadata"] = new System.Text.Json.Nodes.JsonObject { ["name"] = "lease" },
-            }
-        );
+        PutLease();
     }
 
     public async Task DisposeAsync() => await _api.DisposeAsync();
@@ -155,6 +147,50 @@ public sealed class TroubleTests : IAsyncLifetime
 
         await ToldAsync("ClockJumped");
     }
+
+    [Fact]
+    public async Task LeaseThatComesLater_IsWaitedFor()
+    {
+        _api.Remove("/apis/coordination.k8s.io/v1/namespaces/operator/leases/lease");
+        var time = new ManualTime();
+        using var client = new KubernetesClient(new ClusterConfig { Server = _api.Address });
+        await using var troubles = new TroubleWatch(client, "operator", "lease", new TroubleLimits(), time, NullLoggerFactory.Instance);
+        using var stop = new CancellationTokenSource();
+        var running = troubles.RunAsync(stop.Token);
+        await Until.TrueAsync(() => time.SetTimers > 0, Patience, "the first wait");
+        time.Advance(TimeSpan.FromSeconds(1));
+        await Until.TrueAsync(() => time.SetTimers > 0, Patience, "the second wait");
+        time.SetForward(TimeSpan.FromHours(1));
+        time.Advance(TimeSpan.FromSeconds(1));
+        await Until.TrueAsync(() => _api.Requests.Any(static one => one.Path.EndsWith("/leases/lease", StringComparison.Ordinal)), Patience, "a look for the Lease");
+        Has("ClockJumped").ShouldBeFalse();
+
+        PutLease();
+        await Until.TrueAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                return Has("ClockJumped");
+            },
+            Patience,
+            "the event"
+        );
+        await stop.CancelAsync();
+        await running;
+
+        await ToldAsync("ClockJumped");
+    }
+
+    private void PutLease() =>
+        _api.Put(
+            "/apis/coordination.k8s.io/v1/namespaces/operator/leases",
+            new System.Text.Json.Nodes.JsonObject
+            {
+                ["apiVersion"] = "coordination.k8s.io/v1",
+                ["kind"] = "Lease",
+                ["metadata"] = new System.Text.Json.Nodes.JsonObject { ["name"] = "lease" },
+            }
+        );
 
     private bool Has(string reason) => _api.List(Events).Any(one => (string?)one["reason"] == reason);
 

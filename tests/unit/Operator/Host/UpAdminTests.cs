@@ -124,6 +124,12 @@ public sealed class UpAdminTests
         up.Fleet!.Phase.ShouldBe("Paused");
     }
 
+    [Theory]
+    [InlineData("/var/lib/mooring/admin-token", "/var/lib/mooring/admin-token")]
+    [InlineData("/home/a b/admin-token", "'/home/a b/admin-token'")]
+    [InlineData("/home/$USER's/admin-token", "'/home/$USER'\\''s/admin-token'")]
+    public void ForShell_IsOneWord(string path, string expected) => HostRunner.ForShell(path).ShouldBe(expected);
+
     private static HttpClient Client(UpProcess up)
     {
         var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{up.HttpPort}"), Timeout = TimeSpan.FromSeconds(60) };
