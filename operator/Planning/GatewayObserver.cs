@@ -95,9 +95,14 @@ internal static class GatewayObserver
             .Select(static deployment => new RevisionGroup(
                 deployment.Metadata.Labels!.GetValueOrDefault(ResourceLabels.Revision) ?? "",
                 deployment.Spec?.Replicas ?? 0,
-                deployment.Status?.Replicas ?? 0
+                deployment.Status?.Replicas ?? 0,
+                IsObserved(deployment)
             ))
             .ToList();
+
+    /// <summary>Its ReplicaSet has been told of the spec: the Deployment's controller notes the generation after that (kubernetes.io, Deployment status).</summary>
+    public static bool IsObserved(Deployment deployment) =>
+        deployment.Metadata.Generation is not { } generation || deployment.Status?.ObservedGeneration >= generation;
 
     public static GatewayStage StageOf(Pod pod) =>
         pod switch

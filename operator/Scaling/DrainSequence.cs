@@ -97,7 +97,7 @@ public static class DrainSequence
         public void TakeBack()
         {
             var missing = _input.Wanted - _live.Count(gateway => IsCurrent(gateway) && Stays(gateway));
-            foreach (var gateway in Marked(IsCurrent).Take(Math.Max(0, missing)))
+            foreach (var gateway in Marked(gateway => IsCurrent(gateway) && !MayBeGoing(gateway)).Take(Math.Max(0, missing)))
             {
                 _marks[gateway.Name] = null;
             }
@@ -253,6 +253,12 @@ public static class DrainSequence
                 && (gateway.Load is { Connections: 0, State: GatewayState.Drained } || IsDue(deadline + _input.Pace.DeadlineMargin));
         }
 
+        /// <summary>The cluster was asked for fewer, and may be about to remove this one: without its mark it would take any.</summary>
+        private bool MayBeGoing(SequenceGateway gateway) =>
+            gateway.Mark is { Drained: true }
+            && _input.Groups.FirstOrDefault(group => group.Revision == gateway.Revision) is { } group
+            && (!group.IsObserved || group.Replicas < _live.Count(other => other.Revision == gateway.Revision));
+
         private int Surplus(string revision)
         {
             var staying = _live.Count(gateway => gateway.Revision == revision && Stays(gateway));
@@ -273,7 +279,7 @@ public static class DrainSequence
             var isCurrent = group.Revision == _input.Revision;
             if (members.Count > group.Replicas)
             {
-                // The cluster is about to remove some: those that are drained, and should one of them be wanted again by now, none for it.
+                // The cluster is about to remove some: those that are drained. Should one of them be wanted again by now, its number is raised first.
                 var drained = members.Count(gateway => _marks[gateway.Name] is { Drained: true });
                 var kept = Math.Max(group.Replicas, members.Count - drained);
                 var going = members.Count - kept;

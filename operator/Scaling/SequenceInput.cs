@@ -26,7 +26,8 @@ public sealed record SequenceInput
 /// <param name="Revision">Name of the revision.</param>
 /// <param name="Replicas">How many are asked for now.</param>
 /// <param name="Existing">How many the cluster counts that are not ending; more than are seen while the caches catch up.</param>
-public sealed record RevisionGroup(string Revision, int Replicas, int Existing);
+/// <param name="IsObserved">The cluster has taken note of <paramref name="Replicas"/>; until then it may still act on an earlier number.</param>
+public sealed record RevisionGroup(string Revision, int Replicas, int Existing, bool IsObserved = true);
 
 /// <summary>The times and bounds of a fleet's sequence.</summary>
 public sealed record SequencePace

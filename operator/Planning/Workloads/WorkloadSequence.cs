@@ -57,7 +57,7 @@ internal sealed record WorkloadSequence(
                 Wanted = wanted,
                 Revision = Revision,
                 Gateways = pods,
-                Groups = [new RevisionGroup(Revision, asked, deployment.Status?.Replicas ?? 0)],
+                Groups = [new RevisionGroup(Revision, asked, deployment.Status?.Replicas ?? 0, GatewayObserver.IsObserved(deployment))],
                 Pace = new SequencePace { LameDuck = TimeSpan.Zero, Deadline = Deadline(input.Fleet, backend) },
             }
         );

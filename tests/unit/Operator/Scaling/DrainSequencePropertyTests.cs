@@ -68,6 +68,21 @@ public sealed class DrainSequencePropertyTests
         );
 
     [Fact]
+    public void ScaleIn_TakenBackWhileTheClusterActsOnIt_RemovesNobodyElse() =>
+        ForAll(
+            (wanted, load, seed) =>
+            {
+                var fleet = new SimulatedFleet(seed, wanted + 3, (wanted + 3) * load / 3).Settle();
+                fleet.Wanted = wanted;
+                // Fewer are asked for, and it may be that not one has gone yet.
+                Until(fleet, () => fleet.Asked(fleet.Revision) < wanted + 3, () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted));
+                fleet.Wanted = wanted + 3;
+                Run(fleet, static () => { });
+                fleet.Faults.ShouldBeEmpty();
+            }
+        );
+
+    [Fact]
     public void Rollout_RevertedOnTheWay_RestartsNoneThatIsOfTheOldRevision() =>
         ForAll(
             (wanted, load, seed) =>

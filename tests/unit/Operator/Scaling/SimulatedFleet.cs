@@ -5,7 +5,8 @@ namespace Mooring.Operator.Tests.Scaling;
 
 /// <summary>A fleet, its cluster and its clients, as far as the sequence can tell: one second a turn, chance by a seed.</summary>
 /// <remarks>
-/// The cluster removes pods in Kubernetes' own order, knowing nothing of the sequence. Clients that are closed come back at once, to a gateway that serves.
+/// The cluster removes pods in Kubernetes' own order, knowing nothing of the sequence, between any two writes of the operator, and it may act on what was
+/// asked for before. Clients that are closed come back at once, to a gateway that serves.
 /// </remarks>
 internal sealed class SimulatedFleet(int seed, int wanted, int connections, int? minFreePercent = null)
 {
@@ -13,8 +14,14 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
     public const int Rate = 50;
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(1);
     private readonly Random _random = new(seed);
+
+    // Gateways that are on their way out stop being ready, when the kubelet has noticed; backends' pods never do.
+    private readonly bool _unready = seed % 2 == 0;
     private readonly List<Pod> _pods = [];
     private readonly Dictionary<string, int> _replicas = new(StringComparer.Ordinal);
+
+    // Of the ReplicaSets, which follow their Deployments when the cluster has come to it.
+    private readonly Dictionary<string, int> _inForce = new(StringComparer.Ordinal);
     private int _names;
 
     public DateTimeOffset Now { get; private set; } = DateTimeOffset.UnixEpoch;
@@ -51,13 +58,16 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
             MinReady = TimeSpan.FromSeconds(2),
         };
 
+    /// <summary>How many of a revision were asked for last.</summary>
+    public int Asked(string revision) => _replicas.GetValueOrDefault(revision);
+
     /// <summary>The clock that all go by is set.</summary>
     public void SetClock(TimeSpan by) => Now += by;
 
     /// <summary>Starts settled: as many as wanted serve, with the connections evenly on them.</summary>
     public SimulatedFleet Settle()
     {
-        _replicas[Revision] = Wanted;
+        _replicas[Revision] = _inForce[Revision] = Wanted;
         foreach (var _ in Enumerable.Range(0, Wanted))
         {
             Make(Revision).Stage = GatewayStage.Ready;
@@ -73,7 +83,15 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
             Now = Now,
             Wanted = Wanted,
             Revision = Revision,
-            Groups = [.. _replicas.Select(pair => new RevisionGroup(pair.Key, pair.Value, Living(pair.Key).Count))],
+            Groups =
+            [
+                .. _replicas.Select(pair => new RevisionGroup(
+                    pair.Key,
+                    pair.Value,
+                    Living(pair.Key).Count,
+                    _inForce.GetValueOrDefault(pair.Key) == pair.Value
+                )),
+            ],
             Gateways = [.. _pods.Select(static pod => pod.See())],
             Pace = Pace(minFreePercent),
         };
@@ -102,7 +120,13 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
                 return;
             }
 
-            _pods.Single(pod => pod.Name == change.Gateway).Mark = change.After;
+            // Its pod may have gone since the step was thought of: then the write finds none.
+            if (_pods.Find(pod => pod.Name == change.Gateway) is { } pod)
+            {
+                pod.Mark = change.After;
+            }
+
+            Remove();
         }
 
         foreach (var target in step.Targets)
@@ -120,6 +144,7 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
                 }
 
                 _replicas[target.Revision] = target.Replicas;
+                Remove();
             }
         }
     }
@@ -213,13 +238,13 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
         foreach (var pod in _pods.Where(static pod => pod.Stage != GatewayStage.Terminating))
         {
             pod.Stage =
-                pod.Mark is not null && pod.Stage == GatewayStage.Ready ? GatewayStage.NotReady
+                pod.Mark is not null && pod.Stage == GatewayStage.Ready && _unready ? GatewayStage.NotReady
                 : pod.Mark is null && pod.Stage != GatewayStage.Ready && PodsStart && _random.Next(3) == 0 ? pod.Stage + 1
                 : pod.Stage;
             pod.ReadySince = pod.Stage == GatewayStage.Ready ? pod.ReadySince ?? Now : null;
         }
 
-        foreach (var (revision, replicas) in _replicas.ToList())
+        foreach (var revision in _replicas.Keys)
         {
             if (_random.Next(3) == 0)
             {
@@ -227,17 +252,33 @@ internal sealed class SimulatedFleet(int seed, int wanted, int connections, int?
                 continue;
             }
 
-            var living = Living(revision);
-            for (var count = living.Count; count < replicas; count++)
+            _inForce[revision] = _replicas[revision];
+            for (var count = Living(revision).Count; count < _inForce[revision]; count++)
             {
                 Make(revision);
             }
+        }
 
+        Remove();
+    }
+
+    /// <summary>What ReplicaSets do as soon as there are more pods than they want, by what has been brought to them so far.</summary>
+    private void Remove()
+    {
+        foreach (var (revision, replicas) in _inForce)
+        {
+            if (_random.Next(3) == 0)
+            {
+                continue;
+            }
+
+            // Of equals, those in the same power of two of age, any.
+            var living = Living(revision);
             foreach (
                 var victim in living
                     .OrderBy(static pod => pod.Stage)
                     .ThenBy(static pod => pod.Mark is { Drained: true } ? -1 : 0)
-                    .ThenByDescending(static pod => pod.CreatedAt)
+                    .ThenBy(_ => _random.Next())
                     .Take(Math.Max(0, living.Count - replicas))
             )
             {
