@@ -212,8 +212,10 @@ public sealed class AdminApiTests(SharedCluster shared)
                     StringComparison.Ordinal
                 )
                     ? null
-                    : string.Join('\n', metrics.Split('\n').Where(static line => line.StartsWith("mooring_gateway_", StringComparison.Ordinal)))
-                        + $"\n{await fleet.Kubectl.RunAsync("get", "events", "-n", fleet.Namespace)}\n{fleet.Operator.Log}",
+                    : string.Join(
+                        '\n',
+                        metrics.Split('\n').Where(static line => line.StartsWith("mooring_gateway_", StringComparison.Ordinal))
+                    ) + $"\n{await fleet.Kubectl.RunAsync("get", "events", "-n", fleet.Namespace)}\n{fleet.Operator.Log}",
             Patience
         );
         var table = MetricsText.Rows(File.ReadAllText(RepositoryRoot.File("operator", "Metrics", "README.md")), "In a cluster");

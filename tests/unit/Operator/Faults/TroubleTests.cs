@@ -162,7 +162,11 @@ public sealed class TroubleTests : IAsyncLifetime
         await Until.TrueAsync(() => time.SetTimers > 0, Patience, "the second wait");
         time.SetForward(TimeSpan.FromHours(1));
         time.Advance(TimeSpan.FromSeconds(1));
-        await Until.TrueAsync(() => _api.Requests.Any(static one => one.Path.EndsWith("/leases/lease", StringComparison.Ordinal)), Patience, "a look for the Lease");
+        await Until.TrueAsync(
+            () => _api.Requests.Any(static one => one.Path.EndsWith("/leases/lease", StringComparison.Ordinal)),
+            Patience,
+            "a look for the Lease"
+        );
         Has("ClockJumped").ShouldBeFalse();
 
         PutLease();
