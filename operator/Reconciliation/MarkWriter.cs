@@ -9,7 +9,7 @@ namespace Mooring.Operator.Reconciliation;
 /// <summary>Writes marks on gateways' pods, as annotations. Thread-safe for different fleets.</summary>
 internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
 {
-    /// <summary>Writes what is to change. A pod that is gone, or was replaced under its name, is passed over.</summary>
+    /// <summary>Writes what is to change. A pod that is gone, or was replaced under its name, is passed over; so is one whose mark is another by now.</summary>
     /// <param name="ns">Namespace of the pods.</param>
     /// <param name="marks">What is to change.</param>
     /// <param name="written">Called for each that was written, before the next is tried.</param>
@@ -28,6 +28,13 @@ internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
         {
             if (caches.Pods.Find(new ObjectKey(ns, mark.Gateway)) is not { } pod)
             {
+                continue;
+            }
+
+            if (DrainAnnotations.Read(pod.Metadata.Annotations) != mark.Before)
+            {
+                // Another leader's write, which has come to the caches since this was thought of: with its version it would be written over.
+                raced = true;
                 continue;
             }
 
