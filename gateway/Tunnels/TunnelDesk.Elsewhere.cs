@@ -186,31 +186,38 @@ internal sealed unsafe partial class TunnelDesk
         var forward = new Forward(client, channel->Started, default)
         {
             Opening = [.. System.Text.Encoding.ASCII.GetBytes($"{{\"{verb}\":\"{id:D}\"}}\0"), .. early],
+            Owner = TunnelId.Read(id).Owner,
             IsTls = true,
         };
         channel->Phase = ChannelPhase.TunnelForward;
         _forwards[client] = forward;
-        loop.Timers.Arm(client, loop.Tick + HandshakeTicks);
-        var owner = TunnelId.Read(id).Owner;
-        if (Service.OwnerOf(owner) is { } known)
+        // As long as its visitor waits. Nobody waits for one that is to be kept ready.
+        var wait = ready ? null : loop.Engine.Listeners[channel->Listener].Setup?.Config.Tunnel?.VisitorTimeout;
+        loop.Timers.Arm(client, loop.Tick + (wait is { } time ? TimerWheel.Ticks(time) : HandshakeTicks));
+        Bring(forward);
+    }
+
+    private void Bring(Forward forward)
+    {
+        if (Service.OwnerOf(forward.Owner) is { } known)
         {
             Dial(forward, known);
             return;
         }
 
         // It may have come a moment ago.
-        var started = channel->Started;
-        Service.Refresh(() => loop.Post(() => OnRefreshed(client, started, owner)));
+        var (client, started) = (forward.Client, forward.Started);
+        Service.Refresh(() => loop.Post(() => OnRefreshed(client, started)));
     }
 
-    private void OnRefreshed(int client, long started, uint owner)
+    private void OnRefreshed(int client, long started)
     {
         if (ForwardOf(client, started) is not { } forward)
         {
             return;
         }
 
-        if (Service.OwnerOf(owner) is { } known)
+        if (Service.OwnerOf(forward.Owner) is { } known)
         {
             Dial(forward, known);
         }
@@ -282,8 +289,9 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>The way to the owner failed, or it is not the owner any more: looks again in a moment, until the visitor's time is up.</summary>
     private void Retry(Forward forward)
     {
-        if (forward.Opening is not null)
+        if (forward.IsSent)
         {
+            // Whoever got a part of it may have taken it.
             loop.Closer.Close(forward.Client, CloseReason.TunnelGone, reset: false);
             return;
         }
@@ -295,9 +303,18 @@ internal sealed unsafe partial class TunnelDesk
             () =>
                 loop.Post(() =>
                 {
-                    if (ForwardOf(visitor, started) is { } again)
+                    if (ForwardOf(visitor, started) is not { } again)
+                    {
+                        return;
+                    }
+
+                    if (again.Opening is null)
                     {
                         Look(again);
+                    }
+                    else
+                    {
+                        Bring(again);
                     }
                 })
         );
@@ -329,6 +346,12 @@ internal sealed unsafe partial class TunnelDesk
 
         /// <summary>Of a data connection: its message, and what came behind.</summary>
         public byte[]? Opening { get; init; }
+
+        /// <summary>Of a data connection: the number of the gateway that it is for.</summary>
+        public uint Owner { get; init; }
+
+        /// <summary>Of a data connection: its message went out, or a part of it.</summary>
+        public bool IsSent { get; set; }
 
         /// <summary>No answer in words: it speaks TLS, or nobody knows what.</summary>
         public bool IsTls { get; init; }

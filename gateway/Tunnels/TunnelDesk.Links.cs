@@ -229,6 +229,7 @@ internal sealed unsafe partial class TunnelDesk
                     Port = client->Port,
                 }
             );
+        forward.IsSent = forward.Opening is not null;
         if (!loop.Frames.Send(link.Descriptor, channel, message) || channel->Pending != 0)
         {
             DropLink(link);

@@ -45,6 +45,36 @@ public sealed class FleetTunnelTests
         await fleet.NothingLeftAsync($"tcp:{port}");
     }
 
+    /// <summary>A gateway that is paused keeps its visitors, and so those who come for them by another have to keep trying.</summary>
+    [Fact]
+    public async Task DataConnection_ThroughAnother_WaitsForAnOwnerThatIsPaused()
+    {
+        await using var fleet = await FleetRig.StartAsync(2, tunnel: tunnel => tunnel with { VisitorTimeout = TunnelRig.Patience });
+        using var bore = await BoreClient.OpenAsync(fleet[0].Server);
+        await FleetRig.ListensAsync(fleet[1]);
+        using var visitor = await TunnelRig.VisitAsync(bore.Port);
+        var id = await bore.VisitorAsync();
+        using var go = new ManualResetEventSlim();
+        var paused = fleet[0].Engine.Loops[0].InvokeAsync(() => go.Wait(TunnelRig.Patience));
+        var other = fleet[1].Engine.Loops[0];
+        Socket data;
+        try
+        {
+            data = await bore.AcceptAsync(id, "hello", fleet[1].Server);
+            await Until.TrueAsync(() => other.InvokeAsync(() => other.Tunnels.Links == 1), TunnelRig.Patience, "the way to the owner");
+            await Until.TrueAsync(() => other.InvokeAsync(() => other.Tunnels.Links == 0), TunnelRig.Patience, "that it is given up");
+        }
+        finally
+        {
+            go.Set();
+        }
+
+        (await paused).ShouldBeTrue();
+        (await TunnelRig.ReadAsync(visitor, 5)).ShouldBe("hello");
+        await TunnelRig.SendAsync(visitor, "you");
+        (await TunnelRig.ReadAsync(data, 3)).ShouldBe("you");
+    }
+
     [Fact]
     public async Task Visitor_ThroughAnother_KeepsItsAddress()
     {
