@@ -35,6 +35,9 @@ public static class DrainSequence
         private readonly List<SequenceGateway> _live;
         private readonly Dictionary<string, DrainMark?> _marks;
         private readonly Capacity _capacity;
+
+        // Wanted again, and to be taken back once the cluster cannot be removing them any more.
+        private readonly HashSet<string> _awaited = new(StringComparer.Ordinal);
         private TimeSpan? _after;
 
         public Builder(SequenceInput input)
@@ -97,9 +100,16 @@ public static class DrainSequence
         public void TakeBack()
         {
             var missing = _input.Wanted - _live.Count(gateway => IsCurrent(gateway) && Stays(gateway));
-            foreach (var gateway in Marked(gateway => IsCurrent(gateway) && !MayBeGoing(gateway)).Take(Math.Max(0, missing)))
+            foreach (var gateway in Marked(IsCurrent).Take(Math.Max(0, missing)))
             {
-                _marks[gateway.Name] = null;
+                if (MayBeGoing(gateway))
+                {
+                    _awaited.Add(gateway.Name);
+                }
+                else
+                {
+                    _marks[gateway.Name] = null;
+                }
             }
 
             // A serving gateway died while others were on their way out: those can still serve.
@@ -282,7 +292,7 @@ public static class DrainSequence
                 // The cluster is about to remove some: those that are drained. Should one of them be wanted again by now, its number is raised first.
                 var drained = members.Count(gateway => _marks[gateway.Name] is { Drained: true });
                 var kept = Math.Max(group.Replicas, members.Count - drained);
-                var going = members.Count - kept;
+                var going = Math.Max(members.Count - kept, members.Count(gateway => _awaited.Contains(gateway.Name)));
                 return isCurrent ? Math.Max(kept, Raised(members.Count(gateway => !Stays(gateway)) - going)) : kept;
             }
 
@@ -296,14 +306,17 @@ public static class DrainSequence
                 return group.Replicas - dropped - victims;
             }
 
-            return isCurrent ? Math.Max(group.Replicas, Raised(members.Count(gateway => !Stays(gateway)))) : group.Replicas;
+            return isCurrent
+                ? Math.Max(group.Replicas, Raised(members.Count(gateway => !Stays(gateway) && !_awaited.Contains(gateway.Name))))
+                : group.Replicas;
         }
 
         /// <summary>How many of a revision can be asked away so that the cluster picks only such as may go.</summary>
         private int Victims(List<SequenceGateway> members)
         {
             // By the mark that is written, not by one that this step only asks for: the cluster has to see the cost first.
-            bool MayGo(SequenceGateway gateway) => gateway.Mark?.Drained == true && _marks[gateway.Name] is not null;
+            bool MayGo(SequenceGateway gateway) =>
+                gateway.Mark?.Drained == true && _marks[gateway.Name] is not null && !_awaited.Contains(gateway.Name);
 
             var free = DeletionOrder.Free(members, MayGo);
             if (free > 0 || !members.Any(MayGo))

@@ -77,7 +77,16 @@ public sealed class DrainSequencePropertyTests
                 // Fewer are asked for, and it may be that not one has gone yet.
                 Until(fleet, () => fleet.Asked(fleet.Revision) < wanted + 3, () => fleet.Ready.ShouldBeGreaterThanOrEqualTo(wanted));
                 fleet.Wanted = wanted + 3;
-                Run(fleet, static () => { });
+                var asked = fleet.Asked(fleet.Revision);
+                Run(
+                    fleet,
+                    () =>
+                    {
+                        // And it is asked for once, not up and down until the cluster has seen it.
+                        fleet.Asked(fleet.Revision).ShouldBeInRange(asked, wanted + 3);
+                        asked = fleet.Asked(fleet.Revision);
+                    }
+                );
                 fleet.Faults.ShouldBeEmpty();
             }
         );
