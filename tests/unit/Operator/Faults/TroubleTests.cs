@@ -136,9 +136,7 @@ public sealed class TroubleTests : IAsyncLifetime
         await using var troubles = new TroubleWatch(client, "operator", "lease", new TroubleLimits(), time, NullLoggerFactory.Instance);
         using var stop = new CancellationTokenSource();
         var running = troubles.RunAsync(stop.Token);
-        await Until.TrueAsync(() => time.SetTimers > 0, Patience, "the first wait");
-        time.Advance(TimeSpan.FromSeconds(1));
-        await Until.TrueAsync(() => time.SetTimers > 0, Patience, "the second wait");
+        await LooksAsync(time);
 
         time.SetForward(TimeSpan.FromHours(1));
         // Not even a second later the process ends.
@@ -157,9 +155,7 @@ public sealed class TroubleTests : IAsyncLifetime
         await using var troubles = new TroubleWatch(client, "operator", "lease", new TroubleLimits(), time, NullLoggerFactory.Instance);
         using var stop = new CancellationTokenSource();
         var running = troubles.RunAsync(stop.Token);
-        await Until.TrueAsync(() => time.SetTimers > 0, Patience, "the first wait");
-        time.Advance(TimeSpan.FromSeconds(1));
-        await Until.TrueAsync(() => time.SetTimers > 0, Patience, "the second wait");
+        await LooksAsync(time);
         time.SetForward(TimeSpan.FromHours(1));
         time.Advance(TimeSpan.FromSeconds(1));
         await Until.TrueAsync(
@@ -183,6 +179,14 @@ public sealed class TroubleTests : IAsyncLifetime
         await running;
 
         await ToldAsync("ClockJumped");
+    }
+
+    /// <summary>It looks once, and waits to look again.</summary>
+    private static async Task LooksAsync(ManualTime time)
+    {
+        await Until.TrueAsync(() => time.SetTimers > 0, Patience, "the first wait");
+        time.Advance(TimeSpan.FromSeconds(1));
+        await Until.TrueAsync(() => time.SetTimers > 0, Patience, "the second wait");
     }
 
     private void PutLease() =>
