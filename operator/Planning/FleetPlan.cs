@@ -77,7 +77,10 @@ public sealed record FleetPlan
 }
 
 /// <summary>A gateway Deployment of an older revision.</summary>
-public sealed record RetiringDeployment(string Name, int Replicas);
+/// <param name="Name">Of the Deployment.</param>
+/// <param name="Replicas">How many it is to have.</param>
+/// <param name="Version">The resource version that this was thought from; null: not known.</param>
+public sealed record RetiringDeployment(string Name, int Replicas, string? Version);
 
 /// <summary>The Service whose EndpointSlices hold a backend's endpoints.</summary>
 /// <param name="Backend">Name of the backend.</param>

@@ -31,18 +31,20 @@ internal sealed record GatewayRollout(int Replicas, IReadOnlyList<RetiringDeploy
                 && Label(deployment, ResourceLabels.Revision) != revision
             )
             .OrderBy(static deployment => deployment.Metadata.Name, StringComparer.Ordinal)
-            .Where(static deployment => deployment.Spec?.Replicas != 0 || IsStale(deployment) || deployment.Status?.Replicas > 0)
+            .Where(static deployment =>
+                // A status from before the last change of the spec says nothing of it.
+                deployment.Spec?.Replicas != 0
+                || !GatewayObserver.IsObserved(deployment)
+                || deployment.Status?.Replicas > 0
+            )
             .Select(deployment => new RetiringDeployment(
                 deployment.Metadata.Name!,
-                step.TargetOf(Label(deployment, ResourceLabels.Revision) ?? "")
+                step.TargetOf(Label(deployment, ResourceLabels.Revision) ?? ""),
+                deployment.Metadata.ResourceVersion
             ))
             .ToList();
         return new GatewayRollout(step.TargetOf(revision), retiring, step);
     }
-
-    // A status from before the last change of the spec says nothing of it.
-    private static bool IsStale(Deployment deployment) =>
-        (deployment.Status?.ObservedGeneration ?? 0) < (deployment.Metadata.Generation ?? 0);
 
     private static string? Label(Deployment deployment, string name) => deployment.Metadata.Labels?.GetValueOrDefault(name);
 }

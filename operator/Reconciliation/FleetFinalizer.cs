@@ -85,7 +85,7 @@ internal sealed class FleetFinalizer(
         {
             if (deployment.Spec?.Replicas != 0 && deployment.Metadata.DeletionTimestamp is null && FleetOwner.Owns(fleet, deployment))
             {
-                await applier.ScaleAsync(ObjectKey.Of(deployment), 0, cancellation);
+                await applier.ScaleAsync(ObjectKey.Of(deployment), 0, version: null, cancellation);
             }
         }
     }

@@ -122,7 +122,11 @@ internal sealed class FleetReconciler(
         var report = await applier.ApplyAsync(observed.Fleet, plan, cancellation);
         var (unscaled, outrun) = report.WasCutShort ? (null, false) : await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
         ApplyProblem?[] others = [refused, unscaled];
-        report = report with { Problems = [.. unmarked, .. report.Problems, .. others.OfType<ApplyProblem>()], Raced = raced || outrun };
+        report = report with
+        {
+            Problems = [.. unmarked, .. report.Problems, .. others.OfType<ApplyProblem>()],
+            Raced = report.Raced || raced || outrun,
+        };
         // Gateways have mostly taken the config while the API server took the rest: one status instead of two.
         var view = observed.View is null ? null : hub.View(observed.Key.ToString());
         return (report, observed.StatusAfter(plan, endpoints, report, view));

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
@@ -209,22 +210,42 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             live,
             async () =>
             {
-                await ScaleAsync(key, retiring.Replicas, cancellation);
-                pass.Applied++;
+                try
+                {
+                    await ScaleAsync(key, retiring.Replicas, retiring.Version, cancellation);
+                    pass.Applied++;
+                }
+                catch (KubernetesException error) when (error.IsConflict)
+                {
+                    // Between two leaders, an older number would bring back what the other has just asked away.
+                    pass.Raced = true;
+                }
             }
         );
     }
 
     /// <summary>Sets only the replicas of a Deployment.</summary>
+    /// <param name="deployment">Which.</param>
+    /// <param name="replicas">How many.</param>
+    /// <param name="version">Refused (409) where the Deployment has changed since; null: whatever it is by now.</param>
+    /// <param name="cancellation">Ends it.</param>
     /// <remarks>On the Deployment itself: the scale subresource would be one more right to ask of the cluster.</remarks>
-    public Task ScaleAsync(ObjectKey deployment, int replicas, CancellationToken cancellation) =>
-        client.PatchAsync(
+    public Task ScaleAsync(ObjectKey deployment, int replicas, string? version, CancellationToken cancellation)
+    {
+        var body = new JsonObject { ["spec"] = new JsonObject { ["replicas"] = replicas } };
+        if (version is not null)
+        {
+            body["metadata"] = new JsonObject { ["resourceVersion"] = version };
+        }
+
+        return client.PatchAsync(
             ClusterResources.Deployments,
             deployment.Namespace,
             deployment.Name,
-            Patch.Merge($$$"""{"spec":{"replicas":{{{replicas}}}}}"""),
+            Patch.Merge(body.ToJsonString()),
             cancellationToken: cancellation
         );
+    }
 
     private async Task PruneAsync(Pass pass, FleetPlan plan, CancellationToken cancellation)
     {
@@ -285,6 +306,9 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
 
         public int Deleted { get; set; }
 
+        /// <summary>Something had changed since the plan was made, and is to be thought over.</summary>
+        public bool Raced { get; set; }
+
         public List<DriftCorrection> Drift { get; } = [];
 
         public List<ApplyProblem> Problems { get; } = [];
@@ -318,6 +342,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
                 Deleted = Deleted,
                 Drift = Drift,
                 Problems = Problems,
+                Raced = Raced,
             };
     }
 }

@@ -57,7 +57,7 @@ internal sealed record WorkloadSequence(
                 Wanted = wanted,
                 Revision = Revision,
                 Gateways = pods,
-                Groups = [new RevisionGroup(Revision, asked, deployment.Status?.Replicas ?? 0, GatewayObserver.IsObserved(deployment))],
+                Groups = [new RevisionGroup(Revision, asked, deployment.Status?.Replicas ?? 0)],
                 Pace = new SequencePace { LameDuck = TimeSpan.Zero, Deadline = Deadline(input.Fleet, backend) },
             }
         );
@@ -106,8 +106,7 @@ internal sealed record WorkloadSequence(
         );
 
     private static bool IsRolling(Deployment deployment) =>
-        (deployment.Status?.ObservedGeneration ?? 0) < (deployment.Metadata.Generation ?? 0)
-        || (deployment.Status?.UpdatedReplicas ?? 0) < (deployment.Status?.Replicas ?? 0);
+        !GatewayObserver.IsObserved(deployment) || (deployment.Status?.UpdatedReplicas ?? 0) < (deployment.Status?.Replicas ?? 0);
 
     private static HashSet<string> Names(List<SequenceGateway> pods) =>
         pods.Select(static pod => pod.Name).ToHashSet(StringComparer.Ordinal);
