@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Mooring.Kubernetes.Models;
+using Mooring.Kubernetes.Telemetry;
 
 namespace Mooring.Kubernetes.Client;
 
@@ -81,7 +82,9 @@ public sealed partial class KubernetesClient
             .Add("fieldSelector", options.FieldSelector)
             .Add("resourceVersion", options.ResourceVersion)
             .Add("timeoutSeconds", Math.Max(1, (long)options.Timeout.TotalSeconds));
-        using var response = await _pipeline.OpenAsync(Request(HttpMethod.Get, "watch", type, type.Path(ns), query), cancellationToken);
+        var request = Request(HttpMethod.Get, "watch", type, type.Path(ns), query);
+        using var response = await _pipeline.OpenAsync(request, cancellationToken);
+        using var underWay = KubernetesMetrics.Streaming(request.Verb, request.Resource);
         options.Opened?.Invoke();
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         var events = WatchReader.ReadAsync(type, stream, Options.WatchIdleTimeout, Options.MaxWatchLineBytes, Time, cancellationToken);

@@ -144,6 +144,9 @@ public static class KubernetesMetrics
         RequestDuration.Record(took.TotalSeconds, Verb(verb), Resource(resource), new("code", code));
     }
 
+    /// <summary>A request whose answer goes on after its headers counts as under way until what is returned is disposed of.</summary>
+    internal static IDisposable Streaming(string verb, string resource) => new StreamedRequest(verb, resource);
+
     internal static void Retried(string verb, string reason) => Retries.Add(1, Verb(verb), new("reason", reason));
 
     internal static void Throttled(TimeSpan wait) => ThrottleWait.Record(wait.TotalSeconds);
@@ -199,6 +202,20 @@ public static class KubernetesMetrics
 
     private static KeyValuePair<string, object?> Priority(WorkPriority value) =>
         new("priority", value == WorkPriority.Low ? "low" : "normal");
+
+    private sealed class StreamedRequest : IDisposable
+    {
+        private readonly string _verb;
+        private readonly string _resource;
+
+        public StreamedRequest(string verb, string resource)
+        {
+            (_verb, _resource) = (verb, resource);
+            RequestsInFlight.Add(1, Verb(verb), Resource(resource));
+        }
+
+        public void Dispose() => RequestsInFlight.Add(-1, Verb(_verb), Resource(_resource));
+    }
 
     private sealed class RunningWatch : IDisposable
     {

@@ -78,7 +78,22 @@ public sealed class MetricsTests
                     "update gadgets.metrics.test/status 200",
                 }
             );
-        inFlight.ShouldBe(0);
+        Interlocked.Read(ref inFlight).ShouldBe(0);
+        await using (var events = client.WatchAsync(Gadgets, "ns").GetAsyncEnumerator())
+        {
+            var next = events.MoveNextAsync();
+            await client.CreateAsync(
+                Gadgets,
+                new Widget
+                {
+                    Metadata = new ObjectMeta { Name = "b", Namespace = "ns" },
+                }
+            );
+            (await next).ShouldBeTrue();
+            Interlocked.Read(ref inFlight).ShouldBe(1, "a watch is under way until it ends");
+        }
+
+        Interlocked.Read(ref inFlight).ShouldBe(0);
     }
 
     private static string? Tag(ReadOnlySpan<KeyValuePair<string, object?>> tags, string name)
