@@ -251,6 +251,11 @@ public sealed partial class Controller<TEntity> : IDisposable
         if (result is { IsFailure: true })
         {
             Fail(key, result.ErrorMessage, result.Error, result.RequeueAfter);
+            if (result.Due is { } due)
+            {
+                _queue.AddAfter(key, due);
+            }
+
             return;
         }
 

@@ -31,6 +31,9 @@ public sealed record ReconciliationResult<TEntity>
     /// <summary>When to come back. Null: on success at the next change, on failure after the queue's back-off.</summary>
     public TimeSpan? RequeueAfter { get; }
 
+    /// <summary>When there is something to do whatever becomes of a failure, which the queue's back-off does not put off. Null: nothing.</summary>
+    public TimeSpan? Due { get; init; }
+
     public static ReconciliationResult<TEntity> Success(TEntity entity, TimeSpan? requeueAfter = null) =>
         new(entity, true, null, null, requeueAfter);
 

@@ -366,6 +366,19 @@ public sealed class ControllerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Failure_WithSomethingDue_ComesUpThen_WhateverItsBackOffIs()
+    {
+        _recorder.OnReconcile = static entity =>
+            ReconciliationResult<Widget>.Failure(entity, "no", requeueAfter: TimeSpan.FromHours(1)) with
+            {
+                Due = TimeSpan.FromMilliseconds(10),
+            };
+        Start();
+        _api.Put(Collection, Json("a", "red"));
+        await Until.TrueAsync(() => _recorder.Seen.Count > 2, Deadline, "it comes up again");
+    }
+
+    [Fact]
     public async Task Outage_StrandsNobody()
     {
         Start();
