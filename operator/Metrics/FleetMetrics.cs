@@ -15,14 +15,16 @@ internal sealed class FleetMetrics : IDisposable
     /// <summary>Name of the meter.</summary>
     public const string Name = "Mooring.Operator";
 
-    private readonly Meter _meter = new(Name);
+    /// <summary>Its own: there is one for each operator in the process.</summary>
+    internal Meter Meter { get; } = new(Name);
+
     private readonly ConcurrentDictionary<ObjectKey, FleetStatus> _fleets = new();
     private readonly Counter<long> _objects;
 
     public FleetMetrics(GatewayHub hub)
     {
-        _objects = _meter.CreateCounter<long>("mooring.objects", "{object}", "Objects of plans, by what was done about them");
-        _meter.CreateObservableGauge("mooring.stream.gateways", () => hub.Count, "{gateway}", "Gateways whose stream is open");
+        _objects = Meter.CreateCounter<long>("mooring.objects", "{object}", "Objects of plans, by what was done about them");
+        Meter.CreateObservableGauge("mooring.stream.gateways", () => hub.Count, "{gateway}", "Gateways whose stream is open");
         Gauge(
             "mooring.fleet.gateways",
             "{gateway}",
@@ -119,7 +121,7 @@ internal sealed class FleetMetrics : IDisposable
 
     public void Forget(ObjectKey fleet) => _fleets.TryRemove(fleet, out _);
 
-    public void Dispose() => _meter.Dispose();
+    public void Dispose() => Meter.Dispose();
 
     private void Count(string outcome, int objects)
     {
@@ -136,7 +138,7 @@ internal sealed class FleetMetrics : IDisposable
         Func<FleetStatus, IEnumerable<(string Value, long? Number)>> read,
         string label = "state"
     ) =>
-        _meter.CreateObservableGauge(
+        Meter.CreateObservableGauge(
             name,
             () =>
                 _fleets.SelectMany(fleet =>

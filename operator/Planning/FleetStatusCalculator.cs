@@ -42,19 +42,7 @@ public static class FleetStatusCalculator
             Connections = Connections(input, figures.GatewaysReady, last?.Connections),
             Bandwidth = IsUnheard(input, figures.GatewaysReady, last) ? last?.Bandwidth : Bandwidth(input.View!),
             Tunnels = IsUnheard(input, figures.GatewaysReady, last) ? last?.Tunnels : Tunnels(input),
-            Rollout = input.Plan is { Revision.Length: > 0 } plan
-                ? new RolloutStatus
-                {
-                    Revision = plan.Revision,
-                    Phase = plan.Rollout.ToString(),
-                    Updated = figures.GatewaysUpdated,
-                    Outdated = figures.GatewaysOld,
-                    Draining = figures.GatewaysDraining,
-                    Remaining = figures.Remaining,
-                    Deadline = RolloutProgress.Write(figures.Deadline),
-                    LastProgressTime = RolloutProgress.Write(figures.LastProgress),
-                }
-                : last?.Rollout,
+            Rollout = Rollout(input, figures),
             Tuning = tuning,
             Config = new ConfigStatus { Hash = input.Plan?.ConfigHash ?? last?.Config?.Hash, Acked = Acked(input.View, figures) },
             Scaling = FleetScaling.Status(input.Input with { Now = input.Now }, input.Plan?.Scaling),
@@ -66,6 +54,28 @@ public static class FleetStatusCalculator
                 .. ScalingConditions.Calculate(input),
                 .. WorkloadConditions.Calculate(input),
             ],
+        };
+    }
+
+    // A fleet that is being deleted has no plan, and gateways that drain all the same.
+    private static RolloutStatus? Rollout(StatusInput input, Figures figures)
+    {
+        var fleet = input.Input.Fleet;
+        if (input.Plan is not { Revision.Length: > 0 } && fleet.Metadata.DeletionTimestamp is null)
+        {
+            return fleet.Status?.Rollout;
+        }
+
+        return new RolloutStatus
+        {
+            Revision = input.Plan?.Revision ?? fleet.Status?.Rollout?.Revision,
+            Phase = input.Plan?.Rollout.ToString() ?? fleet.Status?.Rollout?.Phase,
+            Updated = figures.GatewaysUpdated,
+            Outdated = figures.GatewaysOld,
+            Draining = figures.GatewaysDraining,
+            Remaining = figures.Remaining,
+            Deadline = RolloutProgress.Write(figures.Deadline),
+            LastProgressTime = RolloutProgress.Write(figures.LastProgress),
         };
     }
 

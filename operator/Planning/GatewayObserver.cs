@@ -37,8 +37,7 @@ internal static class GatewayObserver
         [
             .. input
                 .Pods.Where(static pod =>
-                    pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole
-                    && pod.Status?.Phase is not ("Failed" or "Succeeded")
+                    pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole && !HasEnded(pod)
                 )
                 .OrderBy(static pod => pod.Metadata.Name, StringComparer.Ordinal)
                 .Select(pod => new SequenceGateway
@@ -63,6 +62,16 @@ internal static class GatewayObserver
                 input.ListeningSince,
                 input.Now
             );
+    }
+
+    /// <summary>Whether a pod was evicted, or has failed or ended otherwise: it carries nobody and does not come back, and what made it leaves it where it is.</summary>
+    public static bool HasEnded(Pod pod) => pod.Status?.Phase is "Failed" or "Succeeded";
+
+    /// <summary>Those whose stream ended and does not come back, since their pods are gone or have ended.</summary>
+    public static IEnumerable<string> Gone(FleetView view, IEnumerable<Pod> pods)
+    {
+        var there = pods.Where(static pod => !HasEnded(pod)).Select(static pod => pod.Metadata.Name).ToHashSet(StringComparer.Ordinal);
+        return view.Departed.Select(static one => one.Name).Where(name => !there.Contains(name));
     }
 
     /// <summary>Since when nothing was heard of a gateway that says nothing at present. One whose stream is back has its first report on its way: that it was not heard for long before that says nothing.</summary>

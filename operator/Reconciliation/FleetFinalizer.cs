@@ -7,6 +7,7 @@ using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
+using Mooring.Operator.Metrics;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Planning.Tuning;
 using Mooring.Operator.Scaling;
@@ -23,6 +24,7 @@ internal sealed class FleetFinalizer(
     PlanApplier applier,
     StatusWriter statuses,
     FleetEvents events,
+    FleetMetrics metrics,
     GatewayHub hub,
     DirectiveSender directives,
     TimeProvider time
@@ -126,9 +128,8 @@ internal sealed class FleetFinalizer(
             .Unrestored(off.Hash);
     }
 
-    // One that was evicted or has failed carries nobody, and its Deployment leaves it where it is.
     private int GatewayPods(ConnectionFleet fleet) =>
-        caches.Pods.OfFleet(ObjectKey.Of(fleet)).Count(static pod => IsGateway(pod) && pod.Status?.Phase is not ("Failed" or "Succeeded"));
+        caches.Pods.OfFleet(ObjectKey.Of(fleet)).Count(static pod => IsGateway(pod) && !GatewayObserver.HasEnded(pod));
 
     private Task WriteStatusAsync(ConnectionFleet fleet, CancellationToken cancellation)
     {
@@ -136,11 +137,18 @@ internal sealed class FleetFinalizer(
         var status = FleetStatusCalculator.Calculate(
             new StatusInput
             {
-                Input = new FleetInput { Fleet = fleet, Deployments = caches.Deployments.OfFleet(key) },
+                Input = new FleetInput
+                {
+                    Fleet = fleet,
+                    Now = time.GetUtcNow(),
+                    Deployments = caches.Deployments.OfFleet(key),
+                    Pods = caches.Pods.OfFleet(key),
+                },
                 View = hub.View(key.ToString()),
                 Now = time.GetUtcNow(),
             }
         );
+        metrics.Note(key, status, ApplyReport.Nothing);
         return statuses.WriteAsync(fleet, status, cancellation);
     }
 

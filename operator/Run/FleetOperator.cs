@@ -198,7 +198,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         var statuses = new StatusWriter(_client, time);
         var options = new ReconciliationOptions { GatewayImage = _options.GatewayImage, Workers = _options.Workers };
         var directives = new DirectiveSender(_hub, epoch, time);
-        finalizer = new FleetFinalizer(_caches, applier, statuses, events, _hub, directives, time);
+        finalizer = new FleetFinalizer(_caches, applier, statuses, events, _metrics, _hub, directives, time);
         var reconciler = new FleetReconciler(
             new FleetGatherer(_caches, _references, _hub, _identity, options, time),
             applier,

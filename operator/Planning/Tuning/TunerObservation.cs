@@ -46,7 +46,7 @@ public sealed record TunerObservation
             [
                 .. pods.Where(static pod =>
                         pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.TunerRole
-                        && pod.Status?.Phase is not ("Failed" or "Succeeded")
+                        && !GatewayObserver.HasEnded(pod)
                     )
                     .Select(static pod => pod.Spec?.NodeName)
                     .Where(static node => !string.IsNullOrEmpty(node))

@@ -19,7 +19,7 @@ internal static class WorkloadMembers
                 .Pods.Where(pod =>
                     pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.BackendRole
                     && pod.Metadata.Labels.GetValueOrDefault(ResourceLabels.Backend) == backend
-                    && pod.Status?.Phase is not ("Failed" or "Succeeded")
+                    && !GatewayObserver.HasEnded(pod)
                 )
                 .OrderBy(static pod => pod.Metadata.Name, StringComparer.Ordinal),
         ];

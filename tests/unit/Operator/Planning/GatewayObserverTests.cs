@@ -94,6 +94,29 @@ public sealed class GatewayObserverTests
         GatewayObserver.UnheardSince(null, null, began, Now).ShouldBe(began);
     }
 
+    /// <summary>An evicted pod stays for the garbage collector, with its name: its gateway is not one whose stream comes back.</summary>
+    [Fact]
+    public void Gone_AreThoseWithoutAPodThatMayComeBack()
+    {
+        var view = new FleetView
+        {
+            Fleet = "shop/small",
+            Gateways = [],
+            Departed = [.. ((string[])["runs", "failed", "done", "none"]).Select(static name => new DepartedGateway(name, Now, null))],
+        };
+
+        GatewayObserver
+            .Gone(view, [Of("runs", "Running"), Of("failed", "Failed"), Of("done", "Succeeded")])
+            .ShouldBe(["failed", "done", "none"]);
+
+        static Pod Of(string name, string phase) =>
+            new()
+            {
+                Metadata = new ObjectMeta { Name = name },
+                Status = new PodStatus { Phase = phase },
+            };
+    }
+
     private static GatewayView Speaking(string name) =>
         new()
         {

@@ -1,5 +1,8 @@
+using System.Diagnostics.Metrics;
+using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
+using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
 using Mooring.Kubernetes.Controllers;
@@ -7,10 +10,12 @@ using Mooring.Kubernetes.Events;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
+using Mooring.Operator.Metrics;
 using Mooring.Operator.Planning;
 using Mooring.Operator.Planning.Tuning;
 using Mooring.Operator.Reconciliation;
 using Mooring.Operator.Scaling;
+using Mooring.Operator.Tests.Faults;
 using Mooring.Testing;
 using Mooring.Testing.ApiDouble;
 
@@ -26,6 +31,8 @@ public sealed class FleetFinalizerTests : IAsyncLifetime
     private KubernetesClient _client = null!;
     private FleetCaches _caches = null!;
     private EventRecorder _recorder = null!;
+    private GatewayHub _hub = null!;
+    private FleetMetrics _metrics = null!;
     private FleetFinalizer _finalizer = null!;
     private Task _following = null!;
 
@@ -38,14 +45,16 @@ public sealed class FleetFinalizerTests : IAsyncLifetime
         );
         _caches = new FleetCaches(_client, [], NullLoggerFactory.Instance);
         _recorder = new EventRecorder(_client, new EventRecorderOptions { ReportingController = "mooring.dev/operator" });
-        var hub = new GatewayHub(_time);
+        _hub = new GatewayHub(_time);
+        _metrics = new FleetMetrics(_hub);
         _finalizer = new FleetFinalizer(
             _caches,
             new PlanApplier(_client, _caches, _time),
             new StatusWriter(_client, _time),
             new FleetEvents(_recorder),
-            hub,
-            new DirectiveSender(hub, 1, _time),
+            _metrics,
+            _hub,
+            new DirectiveSender(_hub, 1, _time),
             _time
         );
         _following = _caches.RunAsync(_stop.Token);
@@ -58,6 +67,7 @@ public sealed class FleetFinalizerTests : IAsyncLifetime
         await _stop.CancelAsync();
         await _following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _recorder.DisposeAsync();
+        _metrics.Dispose();
         _client.Dispose();
         await _api.DisposeAsync();
         _stop.Dispose();
@@ -88,6 +98,76 @@ public sealed class FleetFinalizerTests : IAsyncLifetime
         (await FinalizeAsync()).RequeueAfter.ShouldBeNull();
 
         (await EventsAsync()).ShouldBe(["NodesNotRestored"]);
+    }
+
+    [Fact]
+    public async Task Finalize_GatewaysThatDrain_AreSaidWithWhatIsLeft_InStatusAndMetrics()
+    {
+        _fleet.Metadata.Uid = (string)OperatorOnDouble.PutFleet(_api)["metadata"]!["uid"]!;
+        var labels = new JsonObject(
+            ResourceLabels.ForGateway("small").Select(static one => KeyValuePair.Create(one.Key, (JsonNode?)one.Value))
+        );
+        _api.Put(
+            "/api/v1/namespaces/shop/pods",
+            new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "Pod",
+                ["metadata"] = new JsonObject
+                {
+                    ["name"] = "g",
+                    ["namespace"] = "shop",
+                    ["labels"] = labels,
+                    ["deletionTimestamp"] = "2026-01-07T12:00:00Z",
+                },
+                ["spec"] = new JsonObject { ["nodeName"] = "node" },
+                ["status"] = new JsonObject { ["phase"] = "Running" },
+            }
+        );
+        await Until.TrueAsync(() => _caches.Pods.OfFleet(ObjectKey.Of(_fleet)).Count == 1, Deadline, "the cache shows the pod");
+        using var socket = WebSocket.CreateFromStream(Stream.Null, new WebSocketCreationOptions { IsServer = true });
+        var hello = new HelloMessage
+        {
+            Fleet = "shop/small",
+            Gateway = "g",
+            Version = "1",
+        };
+        var session = new GatewaySession(socket, hello, _hub, new StreamOptions(), _time, NullLogger.Instance);
+        _hub.Join(session);
+        _hub.Note(
+            session,
+            new ReportMessage
+            {
+                State = GatewayState.Draining,
+                Connections = 5,
+                Capacity = 100,
+            }
+        );
+
+        (await FinalizeAsync()).RequeueAfter.ShouldNotBeNull();
+
+        var rollout = _api.Find(OperatorOnDouble.FleetPath)!["status"]!["rollout"]!;
+        ((int?)rollout["remaining"]).ShouldBe(5);
+        ((int?)rollout["draining"]).ShouldBe(1);
+        Remaining().ShouldBe(5);
+    }
+
+    /// <summary>The gauge of connections that are left, of this test's own metrics.</summary>
+    private long? Remaining()
+    {
+        long? remaining = null;
+        using var listener = new MeterListener();
+        listener.SetMeasurementEventCallback<long>((_, value, _, _) => remaining = value);
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Name == "mooring.fleet.draining.connections" && ReferenceEquals(instrument.Meter, _metrics.Meter))
+            {
+                self.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return remaining;
     }
 
     private Task<ReconciliationResult<ConnectionFleet>> FinalizeAsync() => _finalizer.FinalizeAsync(_fleet, _stop.Token);
