@@ -55,6 +55,9 @@ public sealed record ApplyProblem(ApplyProblemReason Reason, string Object, stri
             RetryAfter = error.RetryAfter is { } asked && asked > TimeSpan.Zero ? asked : null,
         };
 
+    /// <summary>The API server did not answer in time.</summary>
+    internal static ApplyProblem Of(string name, TimeoutException error) => new(ApplyProblemReason.Unavailable, name, error.Message);
+
     /// <summary>Not a matter of this object alone: a server that fails or is overloaded need not be asked about the next.</summary>
     internal static bool EndsPass(KubernetesException error) =>
         (int)error.Code >= 500 || error.Code is HttpStatusCode.TooManyRequests or HttpStatusCode.Unauthorized;

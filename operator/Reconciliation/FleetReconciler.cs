@@ -26,6 +26,9 @@ internal sealed class FleetReconciler(
     PassingTroubles troubles
 ) : IEntityController<ConnectionFleet>
 {
+    // What is refused may itself be what is due, again and again.
+    private static readonly TimeSpan SoonestWhenRefused = TimeSpan.FromSeconds(2);
+
     /// <inheritdoc/>
     public async Task<ReconciliationResult<ConnectionFleet>> ReconcileAsync(ConnectionFleet entity, CancellationToken cancellationToken)
     {
@@ -34,9 +37,9 @@ internal sealed class FleetReconciler(
             .SetTag("mooring.fleet.name", entity.Metadata.Name)
             .SetTag("mooring.fleet.generation", entity.Metadata.Generation);
         var observed = Gather(entity);
-        var plan = observed.Input is null ? null : await PlanAsync(observed.Input, cancellationToken);
+        var (plan, blind) = observed.Input is null ? (null, null) : await PlanAsync(observed.Input, cancellationToken);
         var renewal = plan is null ? null : Direct(observed, plan);
-        var outcome = await ApplyAsync(observed, plan, cancellationToken);
+        var outcome = await ApplyAsync(observed, plan, blind, cancellationToken);
         plan = plan is null ? null : plan with { RequeueAfter = Earlier(plan.RequeueAfter, renewal) };
         return await ConcludeAsync(observed, FleetStatusCalculator.Calculate(outcome.Status), outcome.Report, plan, cancellationToken);
     }
@@ -66,11 +69,18 @@ internal sealed class FleetReconciler(
         };
     }
 
-    private async Task<FleetPlan> PlanAsync(FleetInput input, CancellationToken cancellation)
+    /// <summary>The plan; and, where it asks for fewer pods without a fresh look at them, why there was none: then nothing of it may be applied.</summary>
+    private async Task<(FleetPlan Plan, ApplyProblem? Blind)> PlanAsync(FleetInput input, CancellationToken cancellation)
     {
         using var phase = ReconcilePhase.Begin("plan");
         var plan = FleetPlanner.Plan(input);
-        return FreshLook.Lowers(input, plan) ? FleetPlanner.Plan(await fresh.TakeAsync(input, cancellation)) : plan;
+        if (!FreshLook.Lowers(input, plan))
+        {
+            return (plan, null);
+        }
+
+        var (seen, blind) = await fresh.TakeAsync(input, cancellation);
+        return (seen is null ? plan : FleetPlanner.Plan(seen), blind);
     }
 
     /// <summary>Tells gateways what the marks on their pods mean. Returns when it has to be told again.</summary>
@@ -82,9 +92,9 @@ internal sealed class FleetReconciler(
         }
 
         var fleet = observed.Key.ToString();
-        foreach (var gone in view.Departed.Where(gone => !observed.Seen.Pods.Any(pod => pod.Metadata.Name == gone.Name)))
+        foreach (var gone in GatewayObserver.Gone(view, observed.Seen.Pods))
         {
-            hub.Forget(fleet, gone.Name);
+            hub.Forget(fleet, gone);
         }
 
         return directives.Send(fleet, plan.Orders, view);
@@ -93,6 +103,7 @@ internal sealed class FleetReconciler(
     private async Task<(ApplyReport Report, StatusInput Status)> ApplyAsync(
         FleetObservation observed,
         FleetPlan? plan,
+        ApplyProblem? blind,
         CancellationToken cancellation
     )
     {
@@ -113,6 +124,16 @@ internal sealed class FleetReconciler(
         // Gateways first: a change of config is in force there before the API server has answered.
         var endpoints = WorkloadDrains.Mark(gatherer.Endpoints(observed.Key, plan), plan);
         var refused = publisher.Publish(observed.Key, plan, endpoints);
+        var report = blind is null ? await WriteAsync(observed, plan, cancellation) : new ApplyReport { Problems = [blind] };
+        report = refused is null ? report : report with { Problems = [.. report.Problems, refused] };
+        // Gateways have mostly taken the config while the API server took the rest: one status instead of two.
+        var view = observed.View is null ? null : hub.View(observed.Key.ToString());
+        return (report, observed.StatusAfter(plan, endpoints, report, view));
+    }
+
+    /// <summary>Marks, then objects, then the scale. What is refused of one does not keep the next from being written: no object goes by a mark that is not seen on its pod.</summary>
+    private async Task<ApplyReport> WriteAsync(FleetObservation observed, FleetPlan plan, CancellationToken cancellation)
+    {
         var (unmarked, raced) = await marks.WriteAsync(
             observed.Key.Namespace,
             [.. plan.Marks, .. plan.WorkloadMarks],
@@ -121,15 +142,11 @@ internal sealed class FleetReconciler(
         );
         var report = await applier.ApplyAsync(observed.Fleet, plan, cancellation);
         var (unscaled, outrun) = report.WasCutShort ? (null, false) : await scaler.ScaleAsync(observed.Fleet, plan, cancellation);
-        ApplyProblem?[] others = [refused, unscaled];
-        report = report with
+        return report with
         {
-            Problems = [.. unmarked, .. report.Problems, .. others.OfType<ApplyProblem>()],
+            Problems = [.. unmarked, .. report.Problems, .. unscaled is null ? Array.Empty<ApplyProblem>() : [unscaled]],
             Raced = report.Raced || raced || outrun,
         };
-        // Gateways have mostly taken the config while the API server took the rest: one status instead of two.
-        var view = observed.View is null ? null : hub.View(observed.Key.ToString());
-        return (report, observed.StatusAfter(plan, endpoints, report, view));
     }
 
     private async Task<ReconciliationResult<ConnectionFleet>> ConcludeAsync(
@@ -142,7 +159,7 @@ internal sealed class FleetReconciler(
     {
         if (troubles.IsPassing(observed.Key, report))
         {
-            return Refused(observed, report);
+            return Refused(observed, report, plan);
         }
 
         using var phase = ReconcilePhase.Begin("status");
@@ -155,7 +172,7 @@ internal sealed class FleetReconciler(
         if (report.Problems.Count > 0)
         {
             // What the API server refused now it may take later: a quota that was raised, a role that was granted.
-            return Refused(observed, report);
+            return Refused(observed, report, plan);
         }
 
         return ReconciliationResult<ConnectionFleet>.Success(
@@ -178,8 +195,19 @@ internal sealed class FleetReconciler(
         }
     }
 
-    private static ReconciliationResult<ConnectionFleet> Refused(FleetObservation observed, ApplyReport report) =>
-        ReconciliationResult<ConnectionFleet>.Failure(observed.Fleet, string.Join("; ", report.Problems), requeueAfter: report.RetryAfter);
+    /// <summary>Tried again by the back-off, or as the API server asked. The fleet's own times go on meanwhile: what is refused need not be what is due.</summary>
+    private static ReconciliationResult<ConnectionFleet> Refused(FleetObservation observed, ApplyReport report, FleetPlan? plan) =>
+        ReconciliationResult<ConnectionFleet>.Failure(
+            observed.Fleet,
+            string.Join("; ", report.Problems),
+            requeueAfter: report.RetryAfter
+        ) with
+        {
+            Due =
+                report.RetryAfter is not null || plan?.RequeueAfter is not { } due ? null
+                : due > SoonestWhenRefused ? due
+                : SoonestWhenRefused,
+        };
 
     private static TimeSpan? Earlier(TimeSpan? one, TimeSpan? other) => one is null || other < one ? other ?? one : one;
 }

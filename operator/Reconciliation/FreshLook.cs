@@ -10,6 +10,9 @@ namespace Mooring.Operator.Reconciliation;
 /// </remarks>
 internal sealed class FreshLook(KubernetesClient client)
 {
+    // What a problem with it is about.
+    private const string Subject = "Deployments and pods";
+
     /// <summary>Whether the plan asks a Deployment for fewer.</summary>
     public static bool Lowers(FleetInput input, FleetPlan plan) =>
         !plan.Paused
@@ -18,8 +21,25 @@ internal sealed class FreshLook(KubernetesClient client)
             || plan.Objects.OfType<Deployment>().Any(one => Asked(input, one.Metadata.Name!) > one.Spec!.Replicas)
         );
 
-    /// <summary>The input as it is now.</summary>
-    public async Task<FleetInput> TakeAsync(FleetInput input, CancellationToken cancellation)
+    /// <summary>The input as it is now; or, where the API server does not show it, why not.</summary>
+    /// <exception cref="HttpRequestException">It cannot be reached.</exception>
+    public async Task<(FleetInput? Input, ApplyProblem? Problem)> TakeAsync(FleetInput input, CancellationToken cancellation)
+    {
+        try
+        {
+            return (await ReadAsync(input, cancellation), null);
+        }
+        catch (KubernetesException error)
+        {
+            return (null, ApplyProblem.Of(Subject, error));
+        }
+        catch (TimeoutException error)
+        {
+            return (null, ApplyProblem.Of(Subject, error));
+        }
+    }
+
+    private async Task<FleetInput> ReadAsync(FleetInput input, CancellationToken cancellation)
     {
         var ns = input.Fleet.Metadata.Namespace;
         var options = new ListOptions { LabelSelector = ResourceLabels.Selector(input.Fleet.Metadata.Name!) };

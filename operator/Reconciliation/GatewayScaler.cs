@@ -50,7 +50,11 @@ internal sealed class GatewayScaler(KubernetesClient client, RecommendedGateways
         {
             return (null, true);
         }
-        catch (KubernetesException error) when (!ApplyProblem.EndsPass(error))
+        catch (KubernetesException error)
+        {
+            return (ApplyProblem.Of("scale", error), false);
+        }
+        catch (TimeoutException error)
         {
             return (ApplyProblem.Of("scale", error), false);
         }

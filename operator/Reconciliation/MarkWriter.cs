@@ -14,7 +14,7 @@ internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
     /// <param name="marks">What is to change.</param>
     /// <param name="written">Called for each that was written, before the next is tried.</param>
     /// <param name="cancellation">Ends it between two.</param>
-    /// <returns>What the API server refuses: without its mark no gateway is told to go. And whether a pod had changed meanwhile, so that its mark is to be thought over.</returns>
+    /// <returns>What the API server refuses: without its mark no gateway is told to go. One that fails or is overloaded is not asked about the next. And whether a pod had changed meanwhile, so that its mark is to be thought over.</returns>
     public async Task<(IReadOnlyList<ApplyProblem> Problems, bool Raced)> WriteAsync(
         string ns,
         IReadOnlyList<MarkChange> marks,
@@ -57,9 +57,18 @@ internal sealed class MarkWriter(KubernetesClient client, FleetCaches caches)
             {
                 raced = true;
             }
-            catch (KubernetesException error) when (!ApplyProblem.EndsPass(error))
+            catch (KubernetesException error)
             {
                 problems.Add(ApplyProblem.Of(ApplyReport.NameOf(pod), error));
+                if (ApplyProblem.EndsPass(error))
+                {
+                    break;
+                }
+            }
+            catch (TimeoutException error)
+            {
+                problems.Add(ApplyProblem.Of(ApplyReport.NameOf(pod), error));
+                break;
             }
         }
 

@@ -329,7 +329,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
             }
             catch (TimeoutException error)
             {
-                Problems.Add(new ApplyProblem(ApplyProblemReason.Unavailable, ApplyReport.NameOf(value), error.Message));
+                Problems.Add(ApplyProblem.Of(ApplyReport.NameOf(value), error));
                 return false;
             }
         }
