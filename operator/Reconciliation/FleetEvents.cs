@@ -80,6 +80,17 @@ internal sealed class FleetEvents(EventRecorder recorder)
         );
     }
 
+    /// <summary>Tells that the garbage collector takes everything at once, backends under their connections included.</summary>
+    public void ReportForeground(ConnectionFleet fleet) =>
+        recorder.Publish(
+            fleet,
+            EventType.Warning,
+            "DeletedInForeground",
+            Action,
+            "with propagationPolicy Foreground the garbage collector does not wait for the drain: backends of the fleet go at once, and what is proxied to them is cut;"
+                + " delete it with Background"
+        );
+
     private void ReportReady(ConnectionFleet fleet, Condition? before, Condition? now)
     {
         if (now is null || (before?.Status == now.Status && before.Reason == now.Reason))

@@ -30,6 +30,9 @@ internal sealed class FleetFinalizer(
     TimeProvider time
 ) : IEntityFinalizer<ConnectionFleet>
 {
+    // Set by the API server on what is deleted with propagationPolicy Foreground (kubernetes.io, Garbage Collection).
+    private const string Foreground = "foregroundDeletion";
+
     // For the cluster to end pods after their grace period.
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(600);
@@ -44,6 +47,11 @@ internal sealed class FleetFinalizer(
     public async Task<ReconciliationResult<ConnectionFleet>> FinalizeAsync(ConnectionFleet entity, CancellationToken cancellationToken)
     {
         var fleet = statuses.WithNewestStatus(entity);
+        if (!_going.ContainsKey(fleet.Metadata.Uid ?? "") && fleet.Metadata.Finalizers?.Contains(Foreground) == true)
+        {
+            events.ReportForeground(fleet);
+        }
+
         var first = FirstSeen(fleet);
         var since = first.Before + time.GetElapsedTime(first.At);
         var left = Drain(fleet) - since;

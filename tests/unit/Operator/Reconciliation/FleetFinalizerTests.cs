@@ -101,6 +101,18 @@ public sealed class FleetFinalizerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Finalize_InTheForeground_IsWarnedOfOnce()
+    {
+        _fleet.Metadata.Finalizers = ["mooring.dev/drain", "foregroundDeletion"];
+        await PutTunerAsync(wasHeard: true);
+
+        await FinalizeAsync();
+        await FinalizeAsync();
+
+        (await EventsAsync()).ShouldBe(["DeletedInForeground"]);
+    }
+
+    [Fact]
     public async Task Finalize_GatewaysThatDrain_AreSaidWithWhatIsLeft_InStatusAndMetrics()
     {
         _fleet.Metadata.Uid = (string)OperatorOnDouble.PutFleet(_api)["metadata"]!["uid"]!;
