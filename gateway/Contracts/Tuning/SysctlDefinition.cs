@@ -39,6 +39,12 @@ public sealed record SysctlDefinition(
     string Source
 )
 {
+    /// <summary>Numbers that it takes; a kernel that is asked for another refuses it, and a pod that asks for it does not start. Null: as many as fit.</summary>
+    public (long Least, long Most)? Bounds { get; init; }
+
+    /// <summary>A list of ports and ranges of them, such as 8080,9000-9010.</summary>
+    public bool IsPortList { get; init; }
+
     /// <summary>A pod may set it without being allowed to by its node's kubelet.</summary>
     public bool IsSafeInPod => SafeSince is not null;
 

@@ -31,9 +31,18 @@ public static class SysctlTable
         Inherited("net.ipv4.tcp_congestion_control", null, 0, $"{Ip}; net/ipv4/tcp_ipv4.c tcp_sk_init: copied from the initial namespace"),
         Inherited("net.ipv4.tcp_rmem", new Version(4, 15), 3, $"{Ip}; tcp_sk_init copies it; {Safe}"),
         Inherited("net.ipv4.tcp_wmem", new Version(4, 15), 3, $"{Ip}; tcp_sk_init copies it; {Safe}"),
-        Pod("net.ipv4.ip_local_port_range", new Version(3, 16), SysctlComparison.Exact, 2, Safe),
-        Pod("net.ipv4.ip_local_reserved_ports", new Version(3, 16), SysctlComparison.Exact, 0, Safe),
-        Pod("net.ipv4.ip_unprivileged_port_start", new Version(4, 11), SysctlComparison.Exact, 1, Safe),
+        Pod("net.ipv4.ip_local_port_range", new Version(3, 16), SysctlComparison.Exact, 2, Safe) with
+        {
+            Bounds = (1, 65535),
+        },
+        Pod("net.ipv4.ip_local_reserved_ports", new Version(3, 16), SysctlComparison.Exact, 0, Safe) with
+        {
+            IsPortList = true,
+        },
+        Pod("net.ipv4.ip_unprivileged_port_start", new Version(4, 11), SysctlComparison.Exact, 1, Safe) with
+        {
+            Bounds = (0, 65535),
+        },
         Pod("net.ipv4.tcp_fin_timeout", new Version(4, 6), SysctlComparison.Exact, 1, Safe),
         Pod("net.ipv4.tcp_keepalive_intvl", new Version(4, 5), SysctlComparison.Exact, 1, Safe),
         Pod("net.ipv4.tcp_keepalive_probes", new Version(4, 5), SysctlComparison.Exact, 1, Safe),

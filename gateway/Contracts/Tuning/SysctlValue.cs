@@ -17,6 +17,13 @@ public static class SysctlValue
     public static string? Check(SysctlDefinition definition, string value)
     {
         var parts = value.Split(Blanks, StringSplitOptions.RemoveEmptyEntries);
+        if (definition.IsPortList)
+        {
+            return parts.Length <= 1 && value.Length <= MaxLength && string.Concat(parts).Split(',').All(IsPortOrRange)
+                ? null
+                : "must be ports of 1 to 65535 and ranges of them, such as 8080,9000-9010";
+        }
+
         if (definition.Numbers == 0)
         {
             return parts.Length == 1 && value.Length <= MaxLength && parts[0].All(IsWordCharacter)
@@ -29,6 +36,11 @@ public static class SysctlValue
             return definition.Numbers == 1
                 ? "must be one whole number of at least 0"
                 : $"must be {definition.Numbers} whole numbers of at least 0 with blanks between them";
+        }
+
+        if (definition.Bounds is { } bounds && parts.Any(part => Number(part) < bounds.Least || Number(part) > bounds.Most))
+        {
+            return $"must be of {bounds.Least} to {bounds.Most}";
         }
 
         var falling = parts.Zip(parts.Skip(1)).Any(pair => Number(pair.First) > Number(pair.Second));
@@ -75,6 +87,14 @@ public static class SysctlValue
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
     private static long Number(string text) => TryNumber(text, out var number) ? number : long.MaxValue;
+
+    private static bool IsPortOrRange(string text)
+    {
+        var ends = text.Split('-');
+        return ends.Length <= 2
+            && ends.All(static end => TryNumber(end, out var port) && port is >= 1 and <= 65535)
+            && Number(ends[0]) <= Number(ends[^1]);
+    }
 
     private static bool IsWordCharacter(char letter) => char.IsAsciiLetterOrDigit(letter) || letter is '_' or '-' or ',';
 }

@@ -26,6 +26,15 @@ public sealed class SysctlTests
     [InlineData("net.ipv4.tcp_mem", "3 2 1", "its numbers must not fall from one to the next")]
     [InlineData("net.core.default_qdisc", "fq", null)]
     [InlineData("net.core.default_qdisc", "fq; reboot", "must be one word of letters, digits, '_', '-' and ','")]
+    [InlineData("net.ipv4.ip_local_port_range", "10240 65535", null)]
+    [InlineData("net.ipv4.ip_local_port_range", "10240 65536", "must be of 1 to 65535")]
+    [InlineData("net.ipv4.ip_local_port_range", "0 65535", "must be of 1 to 65535")]
+    [InlineData("net.ipv4.ip_unprivileged_port_start", "0", null)]
+    [InlineData("net.ipv4.ip_unprivileged_port_start", "65536", "must be of 0 to 65535")]
+    [InlineData("net.ipv4.ip_local_reserved_ports", "8080,9000-9010", null)]
+    [InlineData("net.ipv4.ip_local_reserved_ports", "abc", "must be ports of 1 to 65535 and ranges of them, such as 8080,9000-9010")]
+    [InlineData("net.ipv4.ip_local_reserved_ports", "9010-9000", "must be ports of 1 to 65535 and ranges of them, such as 8080,9000-9010")]
+    [InlineData("net.ipv4.ip_local_reserved_ports", "8080, 9000", "must be ports of 1 to 65535 and ranges of them, such as 8080,9000-9010")]
     public void Check_Value_SaysWhatIsWrong(string name, string value, string? problem)
     {
         SysctlTable.TryFind(name, out var row).ShouldBeTrue();
