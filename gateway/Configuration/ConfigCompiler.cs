@@ -59,8 +59,13 @@ internal static class ConfigCompiler
         var listeners = ListenerCompiler.Compile(config.Listeners, [.. config.Backends.Select(b => b.Name)], errors);
         var connecting = listeners
             .Where(listener => listener.Protocol != ListenerProtocol.UDP)
-            .SelectMany(listener => listener.BackendNames);
-        UdpListenerCompiler.CheckBackends(config, [.. connecting], errors);
+            .SelectMany(listener => listener.BackendNames)
+            .ToHashSet();
+        var backups = config
+            .Backends.Where(backend => connecting.Contains(backend.Name))
+            .Select(backend => backend.Backup)
+            .OfType<string>();
+        UdpListenerCompiler.CheckBackends(config, [.. connecting, .. backups], errors);
         if (errors.Count > 0)
         {
             return new CompileResult(null, errors.ToList());

@@ -25,6 +25,11 @@ internal static class UdpListenerCompiler
             errors.Add($"{path}.webSocket", "must not be set when protocol is UDP");
         }
 
+        if (listener.Tls is not null)
+        {
+            errors.Add($"{path}.tls", "must not be set when protocol is UDP: datagrams are passed on as they are");
+        }
+
         if (listener.ProxyProtocol is not null)
         {
             errors.Add($"{path}.proxyProtocol", "must not be set when protocol is UDP");
@@ -44,7 +49,7 @@ internal static class UdpListenerCompiler
 
     /// <summary>What UDP listeners send to, backups included, has nothing set that is for connections: it would do nothing, and TLS not even that.</summary>
     /// <param name="config">Its listeners and backends.</param>
-    /// <param name="connecting">Backends that other listeners connect to.</param>
+    /// <param name="connecting">Backends that other listeners connect to, backups included.</param>
     /// <param name="errors">Where errors go.</param>
     public static void CheckBackends(GatewayConfig config, HashSet<string> connecting, ErrorList errors)
     {

@@ -16,6 +16,7 @@ namespace Mooring.Operator.Entities;
     "bandwidth is not for mode Hub: what a client may send and get is bounded by the Hub's queues",
     FieldPath = ".limits"
 )]
+[ValidationRule("self.protocol != 'UDP' || !has(self.tls)", "tls is not for protocol UDP", FieldPath = ".tls")]
 [ValidationRule(
     "self.protocol != 'UDP' || !has(self.proxyProtocol)",
     "proxyProtocol is not for protocol UDP",
@@ -99,6 +100,13 @@ public sealed record ListenerSpec
 
     [Description("Limits of rate and bandwidth, and what refused clients get.")]
     public ListenerLimitsSpec? Limits { get; set; }
+
+    /// <summary>The backends that its connections go to, its own and those of its routes; their backups are not among them.</summary>
+    public IEnumerable<string> BackendNames() =>
+        new[] { Backend ?? "" }
+            .Concat((Tls?.Routes ?? []).Select(static route => route.Backend))
+            .Concat((WebSocket?.Routes ?? []).Select(static route => route.Backend))
+            .Where(static name => name.Length > 0);
 }
 
 /// <summary>Values of <see cref="ListenerSpec.Protocol"/>.</summary>

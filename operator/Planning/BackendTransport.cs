@@ -9,11 +9,14 @@ internal readonly record struct BackendTransport(bool Tcp, bool Udp)
 {
     public static BackendTransport Of(FleetSpec spec, string backend)
     {
-        var udp = spec.Listeners.Any(listener => listener.Protocol == Protocols.Udp && listener.Backend == backend);
-        var tcp = spec.Listeners.Any(listener =>
-            listener.Protocol != Protocols.Udp
-            && (listener.Backend == backend || (listener.WebSocket?.Routes.Any(route => route.Backend == backend) ?? false))
-        );
-        return new BackendTransport(tcp || !udp, udp);
+        var udp = IsUsed(spec, backend, static listener => listener.Protocol == Protocols.Udp);
+        return new BackendTransport(IsUsed(spec, backend, static listener => listener.Protocol != Protocols.Udp) || !udp, udp);
+    }
+
+    /// <summary>Whether one of such listeners sends to the backend, by itself or as a backup.</summary>
+    private static bool IsUsed(FleetSpec spec, string backend, Func<ListenerSpec, bool> which)
+    {
+        var mains = spec.Backends.Where(one => one.Backup == backend).Select(static one => one.Name).Append(backend).ToList();
+        return spec.Listeners.Where(which).SelectMany(static listener => listener.BackendNames()).Any(mains.Contains);
     }
 }

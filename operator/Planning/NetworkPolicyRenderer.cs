@@ -33,7 +33,7 @@ internal static class NetworkPolicyRenderer
                 ResourceNames.Backend(name, backend.Name),
                 ResourceLabels.ForBackend(name, backend.Name),
                 ResourceLabels.BackendMatch(name, backend.Name),
-                [FromGateways(name, backend.Workload!.Port, BackendTransport.Of(fleet.Spec, backend.Name))]
+                [FromGateways(name, backend, BackendTransport.Of(fleet.Spec, backend.Name))]
             );
         }
 
@@ -67,16 +67,22 @@ internal static class NetworkPolicyRenderer
         return rules;
     }
 
-    private static NetworkPolicyIngressRule FromGateways(string fleet, int port, BackendTransport transport) =>
-        new()
+    private static NetworkPolicyIngressRule FromGateways(string fleet, BackendSpec backend, BackendTransport transport)
+    {
+        var port = backend.Workload!.Port;
+        // Active checks are made by the gateways, by TCP, and may have a port of their own.
+        var check = backend.Health?.Active?.Port is { } own && !(transport.Tcp && own == port) ? own : (int?)null;
+        return new NetworkPolicyIngressRule
         {
             Ports =
             [
                 .. transport.Tcp ? [Port("TCP", port)] : Array.Empty<NetworkPolicyPort>(),
                 .. transport.Udp ? [Port("UDP", port)] : Array.Empty<NetworkPolicyPort>(),
+                .. check is { } checks ? [Port("TCP", checks)] : Array.Empty<NetworkPolicyPort>(),
             ],
             From = [new NetworkPolicyPeer { PodSelector = new LabelSelector { MatchLabels = ResourceLabels.GatewayMatch(fleet) } }],
         };
+    }
 
     private static NetworkPolicyPeer Peer(NetworkPeerSpec spec) =>
         new()

@@ -48,17 +48,21 @@ internal static class TunnelRenderer
             };
     }
 
-    /// <summary>Ports of the Service for a range that is small enough to be listed.</summary>
-    public static IEnumerable<ServicePort> Ports(ListenerConfig listener)
+    /// <summary>Ports of the Service for a listener's range that is small enough to be listed.</summary>
+    public static IEnumerable<ServicePort> Ports(ListenerConfig listener) =>
+        listener.Tunnel is { PortRange: { } range } tunnel ? Ports(range.Start, range.End, tunnel.Udp) : [];
+
+    /// <inheritdoc cref="Ports(ListenerConfig)"/>
+    public static IEnumerable<ServicePort> Ports(int start, int end, bool udp)
     {
-        if (listener.Tunnel?.PortRange is not { } range || range.End - range.Start >= TunnelListenerSpec.MaxServicePorts)
+        if (end - start >= TunnelListenerSpec.MaxServicePorts)
         {
             return [];
         }
 
-        string[] protocols = listener.Tunnel.Udp ? ["TCP", "UDP"] : ["TCP"];
+        string[] protocols = udp ? ["TCP", "UDP"] : ["TCP"];
         return Enumerable
-            .Range(range.Start, range.End - range.Start + 1)
+            .Range(start, Math.Max(0, end - start + 1))
             .SelectMany(port =>
                 protocols.Select(protocol => new ServicePort
                 {

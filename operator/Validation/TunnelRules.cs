@@ -73,6 +73,20 @@ internal sealed class TunnelRules : AbstractValidator<ListenerSpec>
                 );
             }
 
+            // Small ranges are listed in the Service, whose ports have names too.
+            if (
+                TunnelRenderer
+                    .Ports(range.Start, range.End, listener.Tunnel.Udp)
+                    .FirstOrDefault(port => spec.Listeners.Any(other => other.Name == port.Name)) is
+                { } namesake
+            )
+            {
+                context.AddFailure(
+                    $"Listeners[{index}].Tunnel.PortRange",
+                    $"its port {namesake.Port} has the name '{namesake.Name}' in the Service, as a listener has; rename the listener"
+                );
+            }
+
             var before = spec.Listeners.Take(index).FirstOrDefault(other => other.Tunnel?.PortRange is { } theirs && Meet(theirs, range));
             if (before is not null)
             {
@@ -108,6 +122,7 @@ internal sealed class TunnelListenerRules : AbstractValidator<TunnelListenerSpec
         RuleFor(tunnel => tunnel.Grace)
             .Must(text => !Duration.TryParse(text, out var value) || value <= TimeSpan.FromMinutes(10))
             .WithMessage("must be at most 10m");
+        RuleFor(tunnel => tunnel.Domain).MustBeDnsName();
         RuleFor(tunnel => tunnel.VisitorTimeout).MustBeBetween(TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
         RuleForEach(tunnel => tunnel.Tenants)
             .ChildRules(tenant =>

@@ -1,6 +1,7 @@
 using FluentValidation;
 using Mooring.Contracts.Text;
 using Mooring.Operator.Entities;
+using Mooring.Operator.Planning;
 
 namespace Mooring.Operator.Validation;
 
@@ -17,8 +18,12 @@ internal sealed class UdpRules : AbstractValidator<ListenerSpec>
     {
         RuleFor(listener => listener.Udp)
             .Null()
-            .When(listener => listener.Protocol is Protocols.Tcp or Protocols.WebSocket)
+            .When(listener => listener.Protocol is Protocols.Tcp or Protocols.WebSocket or Protocols.Tunnel)
             .WithMessage("is only for protocol UDP");
+        RuleFor(listener => listener.Tls)
+            .Null()
+            .When(listener => listener.Protocol == Protocols.Udp)
+            .WithMessage("is not for protocol UDP: datagrams are passed on as they are");
         RuleFor(listener => listener.ProxyProtocol)
             .Null()
             .When(listener => listener.Protocol == Protocols.Udp)
@@ -33,23 +38,14 @@ internal sealed class UdpRules : AbstractValidator<ListenerSpec>
     /// <summary>What UDP listeners send to, backups included, has nothing set that is for connections.</summary>
     public static void BackendsFit(FleetSpec spec, ValidationContext<FleetSpec> context)
     {
-        var backends = spec.Backends.DistinctBy(backend => backend.Name).ToDictionary(backend => backend.Name, StringComparer.Ordinal);
-        var used = spec
-            .Listeners.Where(listener => listener.Protocol == Protocols.Udp)
-            .Select(listener => backends.GetValueOrDefault(listener.Backend ?? ""))
-            .OfType<BackendSpec>()
-            .SelectMany(backend => new[] { backend.Name, backend.Backup })
-            .ToHashSet();
-        var checkable = spec
-            .Listeners.Where(listener => listener.Protocol != Protocols.Udp)
-            .SelectMany(listener =>
-                new[] { listener.Backend }
-                    .Concat((listener.Tls?.Routes ?? []).Select(route => (string?)route.Backend))
-                    .Concat((listener.WebSocket?.Routes ?? []).Select(route => (string?)route.Backend))
-            )
-            .ToHashSet();
-        foreach (var (index, backend) in spec.Backends.Index().Where(pair => used.Contains(pair.Item.Name)))
+        foreach (var (index, backend) in spec.Backends.Index())
         {
+            var transport = BackendTransport.Of(spec, backend.Name);
+            if (!transport.Udp)
+            {
+                continue;
+            }
+
             var path = $"Backends[{index}]";
             foreach (
                 var (field, isSet) in new[]
@@ -71,7 +67,7 @@ internal sealed class UdpRules : AbstractValidator<ListenerSpec>
                 context.AddFailure($"{path}.Retry.Attempts", $"must be at most {MostAttempts} for the backend of a UDP listener");
             }
 
-            if (backend.Health?.Active is { Port: null } && !checkable.Contains(backend.Name))
+            if (backend.Health?.Active is { Port: null } && !transport.Tcp)
             {
                 context.AddFailure(
                     $"{path}.Health.Active.Port",
