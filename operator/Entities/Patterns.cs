@@ -30,8 +30,9 @@ public static class Patterns
     public const string UrlPath = @"^/[-A-Za-z0-9._~!$&'()*+,;=:@%/]*$";
     public const string UrlPathMeaning = "a path that begins with '/', without query";
 
-    // What no path may have that a gateway serves (its PathNormalizer): dot segments, %00 and %5C, percent signs without two hex digits.
-    public const string UnservedPath = "/([.]|%2[eE]){1,2}(/|$)|%(00|5[cC])|%([^0-9A-Fa-f]|$)|%[0-9A-Fa-f]([^0-9A-Fa-f]|$)";
+    // What no path may have that a gateway serves (its PathNormalizer): dot segments (also behind an encoded slash, or with parameters), %00 and %5C, percent signs without two hex digits.
+    public const string UnservedPath =
+        "(/|%2[fF])([.]|%2[eE]){1,2}([/;]|%2[fF]|$)|%(00|5[cC])|%([^0-9A-Fa-f]|$)|%[0-9A-Fa-f]([^0-9A-Fa-f]|$)";
     public const string UnservedPathMessage =
         "must have no segment '.' or '..', no %00 or %5C, and no '%' without two hex digits: no request with such a path is served";
 

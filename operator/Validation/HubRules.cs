@@ -41,6 +41,7 @@ internal sealed class HubSpecRules : AbstractValidator<HubSpec>
         RuleFor(hub => hub.Rpc!.Timeout)
             .MustBeBetween(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(30))
             .When(static hub => hub.Rpc is not null);
+        RuleFor(hub => hub.Rpc!.Url).MustBeHttpUrl().When(static hub => hub.Rpc is not null);
         RuleFor(hub => hub.PersonalNamespace)
             .Must(static (hub, name) => name is null || hub.Namespaces.Any(one => one.Name == name))
             .WithMessage("must be the name of one of namespaces");
@@ -79,6 +80,9 @@ internal sealed class AuthenticationRules : AbstractValidator<AuthenticationSpec
         RuleFor(authentication => authentication.Jwt)
             .Must(static jwt => jwt is null || jwt.HmacSecretRef is not null || jwt.PublicKeysRef is not null || jwt.JwksUrl is not null)
             .WithMessage("one of hmacSecretRef, publicKeysRef and jwksUrl must be set");
+        RuleFor(authentication => authentication.Jwt!.JwksUrl)
+            .MustBeHttpUrl()
+            .When(static authentication => authentication.Jwt is not null);
         RuleFor(authentication => authentication.Jwt!.Leeway)
             .Must(static text => !Duration.TryParse(text, out var leeway) || leeway <= TimeSpan.FromMinutes(5))
             .When(static authentication => authentication.Jwt is not null)

@@ -22,6 +22,16 @@ internal sealed class ScalingRules : AbstractValidator<ScalingSpec>
             .NotEqual(0)
             .When(spec => spec.Driver == ScalingDrivers.HorizontalPodAutoscaler)
             .WithMessage("a HorizontalPodAutoscaler needs one at least");
+        RuleFor(spec => spec.MinReplicas)
+            .NotEqual(0)
+            .When(spec =>
+                spec.Driver == ScalingDrivers.Operator
+                && spec.Schedules.All(static schedule => schedule.MinReplicas == 0)
+                && spec.Buffer?.Connections is null or 0
+            )
+            .WithMessage(
+                "must be 1 at least where no schedule and no buffer.connections brings gateways back: nobody could connect to none"
+            );
         RuleFor(spec => spec.ScaleUpCooldown).MustBeDuration(TimeSpan.Zero, TimeSpan.FromDays(1));
         RuleFor(spec => spec.ScaleDownCooldown).MustBeDuration(TimeSpan.Zero, TimeSpan.FromDays(1));
         RuleForEach(spec => spec.Schedules)

@@ -21,6 +21,8 @@ internal sealed class TlsRules : AbstractValidator<TlsListenerSpec>
             }
         );
         RuleFor(tls => tls.Routes).Custom(NamesAreUnique);
+        RuleForEach(tls => tls.Routes)
+            .ChildRules(static route => route.RuleForEach(static one => one.ServerNames).Cascade(CascadeMode.Stop).MustBeDnsName());
     }
 
     private static void NamesAreUnique(IReadOnlyList<ServerNameRouteSpec> routes, ValidationContext<TlsListenerSpec> context)
@@ -43,6 +45,7 @@ internal sealed class BackendTlsRules : AbstractValidator<BackendTlsSpec>
 {
     public BackendTlsRules()
     {
+        RuleFor(tls => tls.ServerName).MustBeHost();
         RuleFor(tls => tls.InsecureSkipVerify)
             .Equal(false)
             .When(tls => tls.CaRef is not null)

@@ -18,6 +18,7 @@ internal sealed partial class WebSocketRules : AbstractValidator<WebSocketListen
             .WithMessage("is only for types Header and Query");
         RuleFor(socket => socket.Affinity!.Cookie.Ttl).MustBeAtMost(TimeSpan.FromHours(9600)).When(socket => socket.Affinity is not null);
         RuleFor(socket => socket.IdleTimeout).MustBeAtMost(TimeSpan.FromHours(24));
+        RuleForEach(socket => socket.Origins).MustBeOrigin();
         RuleForEach(socket => socket.Routes)
             .ChildRules(route =>
                 route.RuleFor(one => one.PathPrefix).Must(path => !UnservedPath().IsMatch(path)).WithMessage(Patterns.UnservedPathMessage)

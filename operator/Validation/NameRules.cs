@@ -1,0 +1,35 @@
+using FluentValidation;
+
+namespace Mooring.Operator.Validation;
+
+/// <summary>Names and URLs as the gateways read them: with what the patterns of the schema let through, no gateway would start.</summary>
+internal static class NameRules
+{
+    /// <summary>A host name and no address, with <c>*.</c> in front where the pattern allows it.</summary>
+    public static IRuleBuilderOptions<T, string?> MustBeDnsName<T>(this IRuleBuilder<T, string?> rule) =>
+        rule.Must(static name =>
+                string.IsNullOrEmpty(name)
+                || Uri.CheckHostName(name.StartsWith("*.", StringComparison.Ordinal) ? name[2..] : name) == UriHostNameType.Dns
+            )
+            .WithMessage("must be a host name, not an address");
+
+    /// <summary>A host name without a wildcard, or an address.</summary>
+    public static IRuleBuilderOptions<T, string?> MustBeHost<T>(this IRuleBuilder<T, string?> rule) =>
+        rule.Must(static name => string.IsNullOrEmpty(name) || Uri.CheckHostName(name) != UriHostNameType.Unknown)
+            .WithMessage("must be a host name or an IP address, without a port");
+
+    /// <summary>A URL: its port is one.</summary>
+    public static IRuleBuilderOptions<T, string?> MustBeHttpUrl<T>(this IRuleBuilder<T, string?> rule) =>
+        rule.Must(static url =>
+                string.IsNullOrEmpty(url) || (Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.UserInfo.Length == 0)
+            )
+            .WithMessage("must be an http or https URL without user and password, its port 1 to 65535");
+
+    /// <summary>An origin: its port is one.</summary>
+    public static IRuleBuilderOptions<T, string?> MustBeOrigin<T>(this IRuleBuilder<T, string?> rule) =>
+        rule.Must(static origin =>
+                string.IsNullOrEmpty(origin)
+                || Uri.TryCreate(origin.Replace("://*.", "://", StringComparison.Ordinal), UriKind.Absolute, out _)
+            )
+            .WithMessage("must be an origin such as https://example.com, its port 1 to 65535");
+}
