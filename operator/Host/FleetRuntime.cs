@@ -98,7 +98,6 @@ internal sealed class FleetRuntime : IAsyncDisposable
         }
 
         Gateways.Apply(Entity, _isHeld ? 0 : _scaled ?? plan.GatewayReplicas, plan.Config.Drain);
-        var drain = plan.Config.Drain.Deadline;
         foreach (var workload in plan.Workloads)
         {
             if (!_workloads.TryGetValue(workload.Backend, out var group))
@@ -106,12 +105,12 @@ internal sealed class FleetRuntime : IAsyncDisposable
                 _workloads.Add(workload.Backend, group = new WorkloadGroup(Key, _host));
             }
 
-            group.Apply(workload, drain);
+            group.Apply(workload);
         }
 
         foreach (var (_, group) in _workloads.Where(pair => plan.Workloads.All(workload => workload.Backend != pair.Key)))
         {
-            group.Apply(null, drain);
+            group.Apply(null);
         }
     }
 
@@ -276,7 +275,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
             )
             {
                 _workloadScaling[plan.Backend] = decision;
-                _workloads[plan.Backend].Apply(plan with { Replicas = decision.Recommended }, Fleet.Plan.Config.Drain.Deadline);
+                _workloads[plan.Backend].Apply(plan with { Replicas = decision.Recommended });
             }
         }
     }

@@ -26,6 +26,8 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
     private readonly WorkloadProgress _progress = new(host.Time);
     private WorkloadPlan? _plan;
     private string _specHash = "";
+
+    // Of one that is not wanted any more, what it was when it was.
     private TimeSpan _drain;
 
     public IReadOnlyList<ChildSlot> Slots => _slots;
@@ -75,9 +77,9 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
             : null;
 
     /// <summary>Sets what is wanted; null: nothing of it any more.</summary>
-    public void Apply(WorkloadPlan? plan, TimeSpan drain)
+    public void Apply(WorkloadPlan? plan)
     {
-        (_plan, _drain) = (plan, drain);
+        (_plan, _drain) = (plan, plan?.DrainDeadline ?? _drain);
         _specHash = plan is null ? "" : Hash(plan);
     }
 

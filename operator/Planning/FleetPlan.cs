@@ -121,6 +121,9 @@ public sealed record WorkloadPlan
     /// <summary>Pods that are being emptied: gateways give them no new connection.</summary>
     public IReadOnlySet<string> Draining { get; init; } = new HashSet<string>();
 
+    /// <summary>Time for the connections of one that drains.</summary>
+    public required TimeSpan DrainDeadline { get; init; }
+
     /// <summary>Only datagrams go there: that it accepts connections cannot be asked for.</summary>
     public bool UdpOnly { get; init; }
 }

@@ -135,6 +135,7 @@ public static class FleetPlanner
             MaxConnections = workload.MaxConnections,
             Scaling = step.Scaling,
             Draining = step.Sequence.Draining,
+            DrainDeadline = WorkloadSequence.Deadline(fleet, backend),
             UdpOnly = !BackendTransport.Of(fleet.Spec, backend.Name).Tcp,
         };
     }

@@ -67,7 +67,7 @@ internal sealed record WorkloadSequence(
     }
 
     /// <summary>From the drain's start until a pod goes, whoever is still connected.</summary>
-    private static TimeSpan Deadline(ConnectionFleet fleet, BackendSpec backend) =>
+    public static TimeSpan Deadline(ConnectionFleet fleet, BackendSpec backend) =>
         (backend.DrainTimeout ?? fleet.Spec.Gateway.Drain?.Deadline) is { } text ? Duration.Parse(text) : FleetDefaults.DrainDeadline;
 
     private static List<SequenceGateway> See(FleetInput input, BackendSpec backend)

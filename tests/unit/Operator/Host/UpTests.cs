@@ -73,6 +73,54 @@ public sealed class UpTests
         );
     }
 
+    /// <summary>The other backend has none of its own: that its connection was cut shows that the gateways' deadline is over.</summary>
+    [Fact]
+    public async Task Up_DrainTimeoutOfABackend_HoldsRatherThanTheGatewaysDeadline()
+    {
+        var port = Ports.Free();
+        await using var up = new UpProcess(up =>
+            $$"""
+                apiVersion: mooring.dev/v1alpha1
+                kind: ConnectionFleet
+                metadata: {name: quickstart}
+                spec:
+                  gateway:
+                    replicas: 1
+                    drain: {deadline: 2s}
+                  listeners:
+                  - {name: long, protocol: TCP, port: {{up.TcpPort}}, backend: long}
+                  - {name: short, protocol: TCP, port: {{port}}, backend: short}
+                  backends:
+                  - name: long
+                    drainTimeout: 60s
+                    workload: {image: unused, command: [gateway, bench, echo], replicas: 1, env: [{name: LONG, value: before}]}
+                  - name: short
+                    workload: {image: unused, command: [gateway, bench, echo], replicas: 1, env: [{name: SHORT, value: before}]}
+
+                """
+        );
+        await up.ReadyAsync();
+        using var kept = await up.ConnectAsync();
+        (await up.EchoesAsync(kept)).ShouldBeTrue();
+        using var cut = await PatientlyConnectAsync(up, port);
+        (await up.EchoesAsync(cut)).ShouldBeTrue();
+
+        up.Edit("{name: LONG, value: before}", "{name: LONG, value: after}");
+        await up.UntilAsync(
+            static fleet => fleet.Endpoints.Any(static endpoint => endpoint is { Backend: "long", State: "Draining" }),
+            "the drain"
+        );
+        up.Edit("{name: SHORT, value: before}", "{name: SHORT, value: after}");
+        while (await up.EchoesAsync(cut))
+        {
+            await Task.Delay(20, up.Deadline);
+        }
+
+        (await up.EchoesAsync(kept)).ShouldBeTrue();
+        kept.Dispose();
+        await up.UntilAsync(static fleet => fleet is { Phase: "Ready", Endpoints.Count: 2 }, "the end of the older ones");
+    }
+
     [Fact]
     public async Task Up_GatewaysScaledOutAndIn_NewOnesServeAndOldOnesDrain()
     {
