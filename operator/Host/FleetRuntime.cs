@@ -137,6 +137,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
     {
         Entity = Entity with { Status = RolloutProgress.Shift(Entity.Status, by) };
         _stopAt += by;
+        Gateways.Shift(by);
     }
 
     /// <summary>Hands the fleet's listening sockets over.</summary>
@@ -171,9 +172,10 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
         // Workloads outlive the gateways, whose connections end there.
         var stopWorkloads = IsStopping && (isKilled || Gateways.Slots.Count == 0);
+        var loads = Gateways.Loads(view);
         foreach (var (backend, group) in _workloads)
         {
-            group.Step(view, now, takenPorts, stopWorkloads);
+            group.Step(view, loads, now, takenPorts, stopWorkloads);
             if (group.Slots.Count == 0 && group.Desired == 0 && Fleet.Plan.Workloads.All(plan => plan.Backend != backend))
             {
                 _workloads.Remove(backend);

@@ -19,6 +19,10 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     private readonly List<ChildSlot> _slots = [];
     private DrainConfig _drain = new();
 
+    // Processes that served at the last turn.
+    private HashSet<int> _serving = [];
+    private DateTimeOffset _movedAt;
+
     // There is one supervisor, and its gateways are its children: no other epoch can be.
     private readonly DirectiveSender _sender = new(host.Hub, epoch: 1, host.Time);
     private ConnectionFleet _fleet = new();
@@ -61,6 +65,13 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
     public IReadOnlyList<GatewayProcess> Processes(FleetView view) =>
         [.. Present.Zip(See(view), static (slot, gateway) => new GatewayProcess(gateway, slot.Problem))];
 
+    /// <summary>What is known of the connections that they carry, as of the last <see cref="Step"/>.</summary>
+    public GatewayLoads Loads(FleetView view) =>
+        new([.. _slots.Where(static slot => slot.Process is not null).Select(slot => Find(view, slot))], _movedAt);
+
+    /// <summary>The wall clock was set.</summary>
+    public void Shift(TimeSpan by) => _movedAt = _movedAt == default ? default : _movedAt + by;
+
     /// <summary>Does what can be done now.</summary>
     /// <param name="view">What the gateways say.</param>
     /// <param name="now">The time.</param>
@@ -100,6 +111,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
             }
         }
 
+        NoteMoves(view, now);
         _takeover.Tidy(_slots);
         foreach (var slot in _slots.Where(static slot => slot.Phase == SlotPhase.Gone))
         {
@@ -194,6 +206,27 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                 slot.Drain(mark.Deadline ?? now + _drain.Deadline, now);
                 break;
         }
+    }
+
+    /// <summary>A gateway that drains, be it that somebody else has signalled it, gives its connections to the others until it has ended. A cordoned one keeps its own.</summary>
+    private void NoteMoves(FleetView view, DateTimeOffset now)
+    {
+        var serving = _slots
+            .Where(static slot => slot is { Process: not null, ReadySince: not null })
+            .Select(static slot => slot.Process!.Id)
+            .ToHashSet();
+        if (
+            !_serving.IsSubsetOf(serving)
+            || _slots.Exists(static slot =>
+                slot.Phase == SlotPhase.Stopping || slot is { Phase: SlotPhase.Draining, Mark: null or { DrainStartedAt: not null } }
+            )
+            || view.Gateways.Any(static gateway => gateway.State is GatewayState.Draining or GatewayState.Drained)
+        )
+        {
+            _movedAt = now;
+        }
+
+        _serving = serving;
     }
 
     private IEnumerable<ChildSlot> Present => _slots.Where(static slot => slot.Phase != SlotPhase.Gone);

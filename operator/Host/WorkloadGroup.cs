@@ -17,9 +17,6 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
 {
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ProbePause = TimeSpan.FromMilliseconds(50);
-
-    // A report that was on its way when the drain began may still miss a connection that had just been made.
-    private static readonly TimeSpan DrainSettle = TimeSpan.FromSeconds(1);
     private readonly ChildRunner _runner = new(host);
     private const int MaxProblems = 3;
     private readonly List<ChildSlot> _slots = [];
@@ -85,10 +82,11 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
 
     /// <summary>Does what can be done now.</summary>
     /// <param name="view">What the gateways say.</param>
+    /// <param name="loads">What is known of the connections that they carry.</param>
     /// <param name="now">The time.</param>
     /// <param name="takenPorts">Ports that no child may get; the ports of started ones are added.</param>
     /// <param name="stopping">Everything is to end, without waiting for connections.</param>
-    public void Step(FleetView view, DateTimeOffset now, HashSet<int> takenPorts, bool stopping)
+    public void Step(FleetView view, GatewayLoads loads, DateTimeOffset now, HashSet<int> takenPorts, bool stopping)
     {
         if (stopping)
         {
@@ -109,7 +107,7 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
                 case SlotPhase.Waiting when now >= slot.NotBefore && !stopping:
                     Start(slot, now, takenPorts);
                     break;
-                case SlotPhase.Draining when now >= slot.Deadline || IsIdle(slot, view, now):
+                case SlotPhase.Draining when now >= slot.Deadline || loads.AreWithout(slot.Name, slot.Since, now):
                     slot.Stop(now + host.Options.KillAfter, now);
                     break;
                 case SlotPhase.Stopping when now >= slot.Deadline:
@@ -219,16 +217,6 @@ internal sealed class WorkloadGroup(string fleet, HostContext host)
             await Task.Delay(ProbePause, host.Time);
         }
     }
-
-    private static bool IsIdle(ChildSlot slot, FleetView view, DateTimeOffset now) =>
-        now >= slot.Since + DrainSettle
-        && view.Gateways.All(gateway => gateway.ReportedAt >= slot.Since + DrainSettle && Connections(gateway, slot.Name) == 0);
-
-    private static int Connections(GatewayView gateway, string endpoint) =>
-        gateway
-            .Report!.Backends.SelectMany(static backend => backend.Endpoints)
-            .Where(load => load.Id == endpoint)
-            .Sum(static load => load.Connections);
 
     private static string Hash(WorkloadPlan plan) =>
         Convert.ToHexStringLower(
