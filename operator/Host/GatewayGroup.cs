@@ -98,6 +98,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                     break;
                 case SlotPhase.Starting when gateway?.Report is not null && gateway.ConfigHash is not null:
                     slot.Ready(now);
+                    Mark(slot, slot.Mark, now);
                     break;
                 case SlotPhase.Ready:
                     slot.Settle(now);
@@ -191,18 +192,19 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
         SkewPercent = orders.SkewPercent;
     }
 
+    /// <summary>One that is cordoned before it serves has nothing to empty: it goes on to start, and is cordoned then.</summary>
     private void Mark(ChildSlot slot, DrainMark? mark, DateTimeOffset now)
     {
         slot.Mark = mark;
         switch (mark)
         {
-            case null:
-                slot.Ready(now);
-                break;
             case { Drained: true }:
                 slot.Stop(now + host.Options.KillAfter, now);
                 break;
-            default:
+            case null when slot.Phase == SlotPhase.Draining:
+                slot.Ready(now);
+                break;
+            case not null when slot.Serves:
                 slot.Drain(mark.Deadline ?? now + _drain.Deadline, now);
                 break;
         }
