@@ -24,7 +24,7 @@ internal sealed class Supervisor : IAsyncDisposable
     private HostManifest _manifest = new([], []);
     private readonly Action<IReadOnlyList<FleetOverview>> _onTurn;
     private readonly HostRedis _redis;
-    private readonly PortReservation _ports;
+    private readonly TunnelPortAdvice _tunnelPorts;
     private readonly WallClock _wall;
     private int _nextNumber;
 
@@ -42,7 +42,7 @@ internal sealed class Supervisor : IAsyncDisposable
         _sockets = new ListenerSockets(host.Options.Bind);
         _redis = new HostRedis(host);
         _wall = new WallClock(host.Time);
-        _ports = new PortReservation(PortReservation.KernelFolder, host.Say);
+        _tunnelPorts = new TunnelPortAdvice(TunnelPortAdvice.KernelFolder, host.Say);
     }
 
     /// <summary>The fleets as of the last turn, ordered by key.</summary>
@@ -124,7 +124,7 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         _manifest = manifest;
-        _ports.Apply(fleets.Select(static fleet => fleet.Fleet));
+        _tunnelPorts.Give(fleets.Select(static fleet => fleet.Fleet));
         var now = _host.Time.GetUtcNow();
         foreach (var gone in _fleets.Values.Where(fleet => manifest.Fleets.All(wanted => wanted.Key != fleet.Key)))
         {
@@ -232,7 +232,6 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         _sockets.Dispose();
-        _ports.Dispose();
     }
 
     /// <summary>The fleet with what the admin API has changed of it.</summary>
