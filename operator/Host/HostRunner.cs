@@ -34,6 +34,8 @@ internal static class HostRunner
     public static async Task<int> RunAsync(HostOptions options, HostOutput output, CancellationToken cancellation)
     {
         var time = TimeProvider.System;
+        // Before it is read: it may be edited while everything is started.
+        var stamp = FileStamp.Of(options.ManifestPath);
         var manifest = await HostManifest.ReadAsync(options.ManifestPath, options.Secrets, cancellation);
         if (manifest.Errors.Count > 0)
         {
@@ -71,7 +73,7 @@ internal static class HostRunner
         };
         try
         {
-            return await SuperviseAsync(host, manifest, posted.Reader, output, cancellation);
+            return await SuperviseAsync(host, manifest, stamp, posted.Reader, output, cancellation);
         }
         catch (Exception exception) when (exception is IOException or SocketException or UnauthorizedAccessException)
         {
@@ -89,6 +91,7 @@ internal static class HostRunner
     private static async Task<int> SuperviseAsync(
         HostContext host,
         HostManifest manifest,
+        FileStamp stamp,
         ChannelReader<Action> posted,
         HostOutput output,
         CancellationToken cancellation
@@ -137,6 +140,7 @@ internal static class HostRunner
 
         await using var watcher = new ManifestWatcher(
             host.Options.ManifestPath,
+            stamp,
             () => _ = ReloadAsync(host, supervisor, output),
             host.Time
         );

@@ -17,9 +17,10 @@ internal sealed class ManifestWatcher : IAsyncDisposable
     private readonly Task _running;
 
     /// <param name="path">The file.</param>
+    /// <param name="seen">Of before it was first read: what has changed since is told too.</param>
     /// <param name="onChange">Called on a thread of the pool.</param>
     /// <param name="time">The clock.</param>
-    public ManifestWatcher(string path, Action onChange, TimeProvider time)
+    public ManifestWatcher(string path, FileStamp seen, Action onChange, TimeProvider time)
     {
         (_path, _time) = (Path.GetFullPath(path), time);
         try
@@ -37,7 +38,7 @@ internal sealed class ManifestWatcher : IAsyncDisposable
             _watcher = null;
         }
 
-        _running = RunAsync(onChange);
+        _running = RunAsync(seen, onChange);
     }
 
     public async ValueTask DisposeAsync()
@@ -64,15 +65,14 @@ internal sealed class ManifestWatcher : IAsyncDisposable
         }
     }
 
-    private async Task RunAsync(Action onChange)
+    private async Task RunAsync(FileStamp seen, Action onChange)
     {
-        var seen = Fingerprint();
         try
         {
             while (true)
             {
                 await _event.WaitAsync(Look, _stop.Token);
-                var now = Fingerprint();
+                var now = FileStamp.Of(_path);
                 if (now == seen)
                 {
                     continue;
@@ -81,7 +81,7 @@ internal sealed class ManifestWatcher : IAsyncDisposable
                 while (true)
                 {
                     await Task.Delay(Quiet, _time, _stop.Token);
-                    var next = Fingerprint();
+                    var next = FileStamp.Of(_path);
                     if (next == now)
                     {
                         break;
@@ -95,21 +95,5 @@ internal sealed class ManifestWatcher : IAsyncDisposable
             }
         }
         catch (OperationCanceledException) { }
-    }
-
-    private (DateTime Written, long Length) Fingerprint()
-    {
-        try
-        {
-            // Follows links, as ConfigMap volumes and configuration managers make them.
-            var file = new FileInfo(_path);
-            file = file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file;
-            return (file.LastWriteTimeUtc, file.Length);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // An editor has it away for a moment, or its folder is nobody's to read.
-            return (default, -1);
-        }
     }
 }

@@ -77,7 +77,12 @@ public sealed class HostManifestTests
             var path = Path.Combine(directory.FullName, "fleet.yaml");
             await File.WriteAllTextAsync(path, "one", deadline.Token);
             var changes = 0;
-            await using var watcher = new ManifestWatcher(path, () => Interlocked.Increment(ref changes), TimeProvider.System);
+            await using var watcher = new ManifestWatcher(
+                path,
+                FileStamp.Of(path),
+                () => Interlocked.Increment(ref changes),
+                TimeProvider.System
+            );
 
             // As editors do it: write beside, then rename over.
             await File.WriteAllTextAsync(path + "~", "another", deadline.Token);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
@@ -190,6 +191,37 @@ public sealed class UpTests
         client.Dispose();
         up.Edit("  paused: true\n", "");
         await up.UntilAsync(fleet => fleet is { Phase: "Ready", Gateways.Count: 1 } && fleet.ConfigHash != hash, "the edit in force");
+    }
+
+    /// <summary>A token that is still to come holds the start up, after the manifest was read.</summary>
+    [Fact]
+    public async Task Up_EditWhileItStarts_IsInForce()
+    {
+        var token = Path.Combine(Path.GetTempPath(), $"mooring-token-{Guid.NewGuid():N}");
+        using (var made = Process.Start("mkfifo", ["-m", "600", token]))
+        {
+            await made.WaitForExitAsync();
+        }
+
+        try
+        {
+            await using var up = new UpProcess(Quickstart, "--token-file", token);
+            // Opens once it is read.
+            var writer = await Task.Run(() => new StreamWriter(new FileStream(token, FileMode.Open, FileAccess.Write)))
+                .WaitAsync(up.Deadline);
+            await using (writer)
+            {
+                up.Edit("replicas: 2 # gateways", "replicas: 1 # gateways");
+                await writer.WriteAsync("0123456789abcdef");
+            }
+
+            await up.UntilAsync(static fleet => fleet is { GatewaysDesired: 1, Gateways.Count: 1, Phase: "Ready" }, "the edit in force")
+                .WaitAsync(TimeSpan.FromSeconds(60));
+        }
+        finally
+        {
+            File.Delete(token);
+        }
     }
 
     [Fact]
