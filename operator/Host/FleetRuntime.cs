@@ -48,7 +48,16 @@ internal sealed class FleetRuntime : IAsyncDisposable
         var path = Path.Combine(host.Options.StateDirectory, $"handover-{number}.sock");
         HandoverBoard.Create(path);
         _handoverPath = path;
-        _handover = new HandoverServer(path, host.Time);
+        try
+        {
+            _handover = new HandoverServer(path, host.Time);
+        }
+        catch
+        {
+            HandoverBoard.Delete(path);
+            throw;
+        }
+
         Gateways = new GatewayGroup(fleet.Key, path, host);
     }
 
@@ -192,7 +201,6 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _host.Hub.Remove(Key);
         await _handover.DisposeAsync();
         HandoverBoard.Delete(_handoverPath);
     }

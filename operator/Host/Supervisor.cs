@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Threading.Channels;
 using Mooring.Operator.AdminApi;
 using Mooring.Operator.Dashboard;
@@ -28,7 +29,10 @@ internal sealed class Supervisor : IAsyncDisposable
     private readonly WallClock _wall;
     private int _nextNumber;
 
-    /// <summary>An edit whose ports could not be had, and when it is tried again; null: there is none.</summary>
+    /// <summary>Made for edits that were not applied then; disposed at the next turn.</summary>
+    private readonly List<FleetRuntime> _discarded = [];
+
+    /// <summary>An edit whose ports, sockets or files could not be had, and when it is tried again; null: there is none.</summary>
     private (HostManifest Manifest, DateTimeOffset At)? _refused;
     private bool _stopping;
     private bool _killed;
@@ -112,20 +116,19 @@ internal sealed class Supervisor : IAsyncDisposable
             return errors;
         }
 
-        try
-        {
-            // Before the gateways have their config: they read them then.
-            _host.Options.Secrets.Write(manifest.Secrets);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        var now = _host.Time.GetUtcNow();
+        var made = new Dictionary<string, FleetRuntime>(StringComparer.Ordinal);
+        if (Make(manifest, fleets, made, now) is { } error)
         {
             _sockets.CloseUnused();
-            return [$"the manifest's Secrets cannot be written: {exception.Message}"];
+            _discarded.AddRange(made.Values);
+            return [error];
         }
 
+        // From here on nothing can fail.
         _manifest = manifest;
+        _nextNumber += _discarded.Count + made.Count;
         _tunnelPorts.Give(fleets.Select(static fleet => fleet.Fleet));
-        var now = _host.Time.GetUtcNow();
         foreach (var gone in _fleets.Values.Where(fleet => manifest.Fleets.All(wanted => wanted.Key != fleet.Key)))
         {
             _sockets.Commit(gone.Key, []);
@@ -133,11 +136,15 @@ internal sealed class Supervisor : IAsyncDisposable
             gone.Stop(now + gone.Fleet.Plan.Config.Drain.Deadline);
         }
 
-        foreach (var wanted in fleets.Select(_redis.Adapt))
+        foreach (var wanted in fleets)
         {
-            if (!_fleets.TryGetValue(wanted.Key, out var fleet))
+            if (made.TryGetValue(wanted.Key, out var fleet))
             {
-                _fleets.Add(wanted.Key, fleet = new FleetRuntime(wanted, _nextNumber++, _host, now));
+                _fleets.Add(wanted.Key, fleet);
+            }
+            else
+            {
+                fleet = _fleets[wanted.Key];
             }
 
             fleet.Apply(wanted);
@@ -152,7 +159,7 @@ internal sealed class Supervisor : IAsyncDisposable
     }
 
     /// <summary>
-    /// <see cref="Apply"/> for an edit of the manifest. One that is good, and cannot have its ports or files now, is tried again every second until the
+    /// <see cref="Apply"/> for an edit of the manifest. One that is good, and cannot have its ports, sockets or files now, is tried again every second until the
     /// next edit: a gateway whose fleet was just taken out may still hold its port. For the loop only.
     /// </summary>
     public IReadOnlyList<string> Reload(HostManifest manifest)
@@ -226,12 +233,43 @@ internal sealed class Supervisor : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var fleet in _fleets.Values)
+        foreach (var fleet in _fleets.Values.Concat(_discarded))
         {
             await fleet.DisposeAsync();
         }
 
         _sockets.Dispose();
+    }
+
+    /// <summary>Makes what an edit wants in files and sockets, which may fail. Returns why it did.</summary>
+    /// <param name="manifest">The edit.</param>
+    /// <param name="fleets">Its fleets; after this with the Redis of this machine.</param>
+    /// <param name="made">Gets those that are new, also where it fails.</param>
+    /// <param name="now">The time.</param>
+    private string? Make(HostManifest manifest, List<HostFleet> fleets, Dictionary<string, FleetRuntime> made, DateTimeOffset now)
+    {
+        var what = "";
+        try
+        {
+            for (var i = 0; i < fleets.Count; i++)
+            {
+                what = $"{_host.Options.ManifestPath}: {fleets[i].Key} cannot be started";
+                fleets[i] = _redis.Adapt(fleets[i]);
+                if (!_fleets.ContainsKey(fleets[i].Key))
+                {
+                    made.Add(fleets[i].Key, new FleetRuntime(fleets[i], _nextNumber + _discarded.Count + made.Count, _host, now));
+                }
+            }
+
+            // Last, since gateways that run read them at once, and before the new ones have their config.
+            what = "the manifest's Secrets cannot be written";
+            _host.Options.Secrets.Write(manifest.Secrets);
+            return null;
+        }
+        catch (Exception exception) when (exception is IOException or SocketException or UnauthorizedAccessException)
+        {
+            return $"{what}: {exception.Message}";
+        }
     }
 
     /// <summary>The fleet with what the admin API has changed of it.</summary>
@@ -254,6 +292,12 @@ internal sealed class Supervisor : IAsyncDisposable
 
     private async Task StepAsync()
     {
+        foreach (var fleet in _discarded)
+        {
+            await fleet.DisposeAsync();
+        }
+
+        _discarded.Clear();
         if (_wall.Jump() is var jump && jump != TimeSpan.Zero)
         {
             foreach (var slot in Children.ToList())
@@ -285,6 +329,7 @@ internal sealed class Supervisor : IAsyncDisposable
                 _fleets.Remove(fleet.Key);
                 _overrides.Remove(fleet.Key);
                 _sockets.Forget(fleet.Key);
+                _host.Hub.Remove(fleet.Key);
                 await fleet.DisposeAsync();
             }
         }

@@ -24,11 +24,21 @@ internal sealed class HandoverServer : IAsyncDisposable
 
     /// <param name="path">Path of the Unix socket, at most 107 bytes; removed at the end.</param>
     /// <param name="time">For the bound on a slow gateway.</param>
+    /// <exception cref="SocketException">There is something at the path, or no descriptor left.</exception>
     public HandoverServer(string path, TimeProvider time)
     {
         (_path, _time) = (path, time);
-        _server.Bind(new UnixDomainSocketEndPoint(path));
-        _server.Listen();
+        try
+        {
+            _server.Bind(new UnixDomainSocketEndPoint(path));
+            _server.Listen();
+        }
+        catch
+        {
+            _server.Dispose();
+            throw;
+        }
+
         _accepting = AcceptAsync();
     }
 

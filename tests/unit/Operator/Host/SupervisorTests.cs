@@ -1,0 +1,77 @@
+using System.Net;
+using System.Net.Sockets;
+using Mooring.Operator.Host;
+using Mooring.Testing;
+
+namespace Mooring.Operator.Tests.Host;
+
+/// <summary>What the supervisor makes of a manifest, before any process is started.</summary>
+public sealed class SupervisorTests : IAsyncDisposable
+{
+    private readonly HostRig _rig = new();
+    private readonly Supervisor _supervisor;
+
+    public SupervisorTests() => _supervisor = new Supervisor(_rig.Context, _rig.Posted, static _ => { });
+
+    public async ValueTask DisposeAsync()
+    {
+        await _supervisor.DisposeAsync();
+        Directory.GetFiles(_rig.StateDirectory, "handover-*").ShouldBeEmpty();
+        await _rig.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("handover-2.board")]
+    [InlineData("handover-2.sock")]
+    public void Apply_NoRoomForTheSocketOfAFleet_ChangesNothing(string name)
+    {
+        var (one, two, three) = (Ports.Free(), Ports.Free(), Ports.Free());
+        _supervisor.Apply(Manifest(Fleet("one", one))).ShouldBeEmpty();
+        // Neither can be made in its place, be it by root.
+        var obstacle = Directory.CreateDirectory(Path.Combine(_rig.StateDirectory, name, "full"));
+        var edit = Manifest(
+            Fleet("two", two),
+            Fleet("three", three),
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: web}\nstringData: {word: new}"
+        );
+
+        _supervisor.Reload(edit).ShouldHaveSingleItem().ShouldContain("default/three");
+
+        (_supervisor.Find("default/two"), _supervisor.Find("default/three")).ShouldBe((null, null));
+        _supervisor.Find("default/one")!.IsStopping.ShouldBeFalse();
+        Directory.Exists(_rig.Context.Options.Secrets.State).ShouldBeFalse();
+        using (var listener = new TcpListener(IPAddress.Loopback, two))
+        {
+            listener.Start();
+        }
+
+        obstacle.Parent!.Delete(recursive: true);
+        _supervisor.Reload(edit).ShouldBeEmpty();
+        _supervisor.Find("default/one")!.IsStopping.ShouldBeTrue();
+        _supervisor.Find("default/two").ShouldNotBeNull();
+    }
+
+    private HostManifest Manifest(params string[] documents)
+    {
+        var manifest = HostManifest.Parse(
+            string.Join("\n---\n", documents),
+            _rig.Context.Options.ManifestPath,
+            _rig.Context.Options.Secrets
+        );
+        manifest.Errors.ShouldBeEmpty();
+        return manifest;
+    }
+
+    private static string Fleet(string name, int port) =>
+        $$"""
+            apiVersion: mooring.dev/v1alpha1
+            kind: ConnectionFleet
+            metadata: {name: {{name}}}
+            spec:
+              listeners:
+              - {name: edge, protocol: TCP, port: {{port}}, backend: echo}
+              backends:
+              - name: echo
+                workload: {image: unused, command: [gateway, bench, echo]}
+            """;
+}
