@@ -17,8 +17,10 @@ internal sealed class HostRedis(HostContext host)
 {
     private const string Program = "redis-server";
     private readonly ChildRunner _runner = new(host);
-    private int _port;
     private bool _told;
+
+    /// <summary>Its port, from before it is started and for good: the gateways have it in their config. 0: no fleet has needed one.</summary>
+    public int Port { get; private set; }
 
     /// <summary>Null while there is none.</summary>
     public ChildSlot? Slot { get; private set; }
@@ -28,7 +30,10 @@ internal sealed class HostRedis(HostContext host)
     private string ConfigFile => Path.Combine(host.Options.StateDirectory, "redis.conf");
 
     /// <summary>The fleet with this Redis in its gateways' config, if it needs it; says so where it needs it and there is no redis-server.</summary>
-    public HostFleet Adapt(HostFleet fleet)
+    /// <param name="fleet">The fleet.</param>
+    /// <param name="taken">Ports that others have, or are about to have.</param>
+    /// <exception cref="IOException">There is no free port.</exception>
+    public HostFleet Adapt(HostFleet fleet, IReadOnlySet<int> taken)
     {
         var config = fleet.Plan.Config;
         var needs =
@@ -62,12 +67,12 @@ internal sealed class HostRedis(HostContext host)
             return fleet;
         }
 
-        _port = _port > 0 ? _port : FreePorts.Find(config.Listeners.Select(listener => listener.Port).ToHashSet());
+        Port = Port > 0 ? Port : FreePorts.Find(taken);
         var adapted = config with
         {
             Registry = new RegistryConfig
             {
-                Redis = new RedisConfig { Addresses = [$"127.0.0.1:{_port}"], PasswordFile = PasswordFile },
+                Redis = new RedisConfig { Addresses = [$"127.0.0.1:{Port}"], PasswordFile = PasswordFile },
             },
         };
         return fleet with { Plan = fleet.Plan with { Config = adapted, ConfigHash = ContractsJson.Hash(adapted) } };
@@ -127,7 +132,7 @@ internal sealed class HostRedis(HostContext host)
                 ConfigFile,
                 $"""
                 bind 127.0.0.1
-                port {_port}
+                port {Port}
                 requirepass {password}
                 dir {Quote(host.Options.StateDirectory)}
                 save ""
@@ -156,12 +161,12 @@ internal sealed class HostRedis(HostContext host)
                     Command = [Program, ConfigFile],
                     Environment = host.Environment.With(),
                 },
-                _port,
+                Port,
                 now
             )
         )
         {
-            host.Say($"redis (process {slot.Process!.Id}) on 127.0.0.1:{_port} holds what the gateways share");
+            host.Say($"redis (process {slot.Process!.Id}) on 127.0.0.1:{Port} holds what the gateways share");
             slot.Ready(now);
         }
     }

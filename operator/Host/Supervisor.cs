@@ -83,6 +83,14 @@ internal sealed class Supervisor : IAsyncDisposable
             .Values.SelectMany(static fleet => fleet.Gateways.Slots.Concat(fleet.Workloads.Values.SelectMany(static group => group.Slots)))
             .Concat(_redis.Slot is { } redis ? [redis] : []);
 
+    /// <summary>Ports that no child may get. For the loop only.</summary>
+    public HashSet<int> Taken =>
+        [
+            .. Children.Select(static slot => slot.Port),
+            _redis.Port,
+            .. _fleets.Values.SelectMany(static fleet => fleet.Fleet.Plan.Config.Listeners).Select(static listener => listener.Port),
+        ];
+
     /// <summary>Makes the manifest what is wanted, as a whole or not at all. Returns what stands against it. For the loop only.</summary>
     public IReadOnlyList<string> Apply(HostManifest manifest)
     {
@@ -248,13 +256,15 @@ internal sealed class Supervisor : IAsyncDisposable
     /// <param name="now">The time.</param>
     private string? Make(HostManifest manifest, List<HostFleet> fleets, Dictionary<string, FleetRuntime> made, DateTimeOffset now)
     {
+        var taken = Taken;
+        taken.UnionWith(fleets.SelectMany(static fleet => fleet.Plan.Config.Listeners).Select(static listener => listener.Port));
         var what = "";
         try
         {
             for (var i = 0; i < fleets.Count; i++)
             {
                 what = $"{_host.Options.ManifestPath}: {fleets[i].Key} cannot be started";
-                fleets[i] = _redis.Adapt(fleets[i]);
+                fleets[i] = _redis.Adapt(fleets[i], taken);
                 if (!_fleets.ContainsKey(fleets[i].Key))
                 {
                     made.Add(fleets[i].Key, new FleetRuntime(fleets[i], _nextNumber + _discarded.Count + made.Count, _host, now));
@@ -317,10 +327,7 @@ internal sealed class Supervisor : IAsyncDisposable
             _host.Say($"{_host.Options.ManifestPath} applied");
         }
 
-        var taken = Children
-            .Select(static slot => slot.Port)
-            .Concat(_fleets.Values.SelectMany(static fleet => fleet.Fleet.Plan.Config.Listeners).Select(static listener => listener.Port))
-            .ToHashSet();
+        var taken = Taken;
         foreach (var fleet in _fleets.Values.ToList())
         {
             fleet.Step(now, taken, _killed);

@@ -51,6 +51,18 @@ public sealed class SupervisorTests : IAsyncDisposable
         _supervisor.Find("default/two").ShouldNotBeNull();
     }
 
+    /// <summary>It is started after the workloads, and on that port alone.</summary>
+    [Fact]
+    public void Taken_PortOfRedis_IsFromBeforeItRuns()
+    {
+        var fleet = Fleet("one", Ports.Free()) + "\n  gateway: {replicas: 2, capacity: {fleetConnections: 40} }";
+        _supervisor.Apply(Manifest(fleet)).ShouldBeEmpty();
+
+        var redis = _supervisor.Find("default/one")!.Fleet.Plan.Config.Registry!.Redis!.Addresses.ShouldHaveSingleItem();
+
+        _supervisor.Taken.ShouldContain(int.Parse(redis.Split(':')[1]));
+    }
+
     private HostManifest Manifest(params string[] documents)
     {
         var manifest = HostManifest.Parse(
