@@ -20,14 +20,19 @@ internal static class FreePorts
 
     /// <summary>Returns a port that is free at this moment and not one of <paramref name="taken"/>.</summary>
     /// <exception cref="IOException">None was found.</exception>
-    public static int Find(IReadOnlySet<int> taken)
+    public static int Find(IReadOnlySet<int> taken) => Find(taken, FirstOutgoing());
+
+    /// <inheritdoc cref="Find(IReadOnlySet{int})"/>
+    /// <param name="taken">Ports that others have, or are about to have.</param>
+    /// <param name="end">First port that the kernel gives to outgoing connections.</param>
+    internal static int Find(IReadOnlySet<int> taken, int end)
     {
-        var end = FirstOutgoing();
         for (var i = 0; i < Tries; i++)
         {
             // Half of the tries in the quiet range; where that is small or full, what the kernel chooses.
             var wanted = end - First >= Fewest && i < Tries / 2 ? Random.Shared.Next(First, end) : 0;
-            if (!taken.Contains(wanted) && TryBind(wanted) is { } port && !taken.Contains(port) && !UdpPorts.IsBound(port))
+            // 0, the kernel's choice, is also what a child without a port has.
+            if ((wanted == 0 || !taken.Contains(wanted)) && TryBind(wanted) is { } port && !taken.Contains(port) && !UdpPorts.IsBound(port))
             {
                 return port;
             }
