@@ -201,8 +201,15 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _handover.DisposeAsync();
-        HandoverBoard.Delete(_handoverPath);
+        try
+        {
+            await _handover.DisposeAsync();
+            HandoverBoard.Delete(_handoverPath);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // No descriptor left, or somebody has tidied up. The other fleets are not to end for a file: the watchdog, or the next start, removes it.
+        }
     }
 
     /// <summary>Shares the sockets of the UDP ports out among the gateways that take new clients; true when something changed.</summary>

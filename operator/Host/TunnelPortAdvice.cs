@@ -4,7 +4,7 @@ using Mooring.Operator.Entities;
 namespace Mooring.Operator.Host;
 
 /// <summary>Says once how to keep the public ports of tunnels from outgoing connections of this machine, which would keep tunnels from them. Not thread-safe.</summary>
-/// <remarks>It reserves nothing itself (net.ipv4.ip_local_reserved_ports, ip-sysctl.rst): that is root's to do, and host mode is nobody's root.</remarks>
+/// <remarks>It reserves nothing itself (net.ipv4.ip_local_reserved_ports, ip-sysctl.rst): that is root's to do, and host mode wants no root.</remarks>
 /// <param name="folder">Folder of the kernel's settings of IPv4.</param>
 /// <param name="say">Tells people.</param>
 internal sealed class TunnelPortAdvice(string folder, Action<string> say)

@@ -51,6 +51,18 @@ public sealed class SupervisorTests : IAsyncDisposable
         _supervisor.Find("default/two").ShouldNotBeNull();
     }
 
+    [Fact]
+    public async Task Dispose_FileThatCannotBeRemoved_IsLeftToTheWatchdog()
+    {
+        var other = new Supervisor(_rig.Context, _rig.Posted, static _ => { });
+        other.Apply(Manifest(Fleet("one", Ports.Free()))).ShouldBeEmpty();
+        var board = Path.Combine(_rig.StateDirectory, "handover-0.board");
+        File.Delete(board);
+        Directory.CreateDirectory(Path.Combine(board, "full"));
+
+        await Should.NotThrowAsync(() => other.DisposeAsync().AsTask());
+    }
+
     /// <summary>It is started after the workloads, and on that port alone.</summary>
     [Fact]
     public void Taken_PortOfRedis_IsFromBeforeItRuns()
