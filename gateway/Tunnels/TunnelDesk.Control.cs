@@ -18,7 +18,7 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>bore's clients never speak, so that only the kernel tells that one is gone: heartbeats that nobody acknowledges.</summary>
     private const int UserTimeoutMilliseconds = 10_000;
 
-    /// <summary>Of one control connection in one turn.</summary>
+    /// <summary>Of one control connection, or one that is kept ready, in one turn.</summary>
     private const int MaxReads = 8;
 
     private static readonly uint HeartbeatTicks = TimerWheel.Ticks(Heartbeat);

@@ -68,7 +68,7 @@ internal sealed unsafe partial class TunnelDesk
     private void ReadReady(int client, Channel* channel)
     {
         var line = _lines[client];
-        while (true)
+        for (var reads = 0; reads < MaxReads; reads++)
         {
             var count = loop.Receive(client, channel, ReadyBytes);
             if (count <= 0)
@@ -88,6 +88,8 @@ internal sealed unsafe partial class TunnelDesk
                 return;
             }
         }
+
+        loop.Queue(client);
     }
 
     /// <summary>Reads what a client says before it has a visitor. False: it has one, or is gone.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Mooring.Gateway.Tunnels;
 using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Tunnels;
@@ -139,6 +140,59 @@ public sealed class ReadyLineTests
         await ShouldTalkAsync(visitor, alive);
     }
 
+    [Fact]
+    public async Task Ready_ThatBeatsWithoutPause_LeavesTheLoopToOthers()
+    {
+        const int most = 4096;
+        await using var rig = await TunnelRig.StartAsync();
+        await using var script = await Script.OpenAsync(rig.Server, echoes: true);
+        using var line = await script.ReadyAsync(rig.Server);
+        await ReadyAsync(rig);
+        var loop = rig.Harness.Engine.Loops[0];
+        var session = rig.Harness.Engine.Tunnels.Open()[0];
+        var before = await loop.InvokeAsync(() => (loop.Turn, Received: Received(session)));
+        using var go = new ManualResetEventSlim();
+        var paused = loop.InvokeAsync(() => go.Wait(TunnelRig.Patience));
+        var sent = Beat(line);
+        sent.ShouldBeGreaterThan(64 * most);
+        go.Set();
+        (await paused).ShouldBeTrue();
+        var after = before;
+        await Until.TrueAsync(
+            async () =>
+            {
+                after = await loop.InvokeAsync(() => (loop.Turn, Received(session)));
+                return after.Received - before.Received == sent;
+            },
+            TunnelRig.Patience,
+            "all of it is read"
+        );
+        (sent / (after.Turn - before.Turn)).ShouldBeLessThan(most, "bytes a turn");
+    }
+
+    /// <summary>As many heartbeats as the kernel takes; how many bytes that is.</summary>
+    private static long Beat(Socket line)
+    {
+        var block = System.Text.Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("\"Heartbeat\"\0", 5461)));
+        var sent = 0L;
+        line.Blocking = false;
+        while (true)
+        {
+            // From where it was left off, in the middle of a word perhaps.
+            var from = (int)(sent % block.Length);
+            var count = line.Send(block.AsSpan(from), SocketFlags.None, out var error);
+            if (error == SocketError.WouldBlock)
+            {
+                return sent;
+            }
+
+            error.ShouldBe(SocketError.Success);
+            sent += count;
+        }
+    }
+
+    private static unsafe long Received(TunnelSession session) => session.Loop.Table[session.Lines.Single().Descriptor]->Received;
+
     private static string Open(bool echoes) =>
         $$$"""{"Open":{"version":1,"ports":[{"protocol":"Tcp","port":0}],"pool":1,"echoes":{{{(echoes ? "true" : "false")}}}}}""";
 
@@ -162,7 +216,12 @@ public sealed class ReadyLineTests
     /// <summary>A visitor, once the tunnel's gateway has the data connection that waits for it.</summary>
     private static async Task<Socket> VisitWhenReadyAsync(TunnelRig rig, Script script, IPAddress address)
     {
-        await Until.TrueAsync(
+        await ReadyAsync(rig);
+        return await TunnelRig.VisitAsync(script.Port, address);
+    }
+
+    private static Task ReadyAsync(TunnelRig rig) =>
+        Until.TrueAsync(
             async () =>
             {
                 var session = rig.Harness.Engine.Tunnels.Open()[0];
@@ -171,8 +230,6 @@ public sealed class ReadyLineTests
             TunnelRig.Patience,
             "the gateway has it"
         );
-        return await TunnelRig.VisitAsync(script.Port, address);
-    }
 
     private static async Task ShouldTalkAsync(Socket visitor, Socket data)
     {
