@@ -241,12 +241,14 @@ internal sealed class ConnectHandler(HubLoop loop)
             }
 
             loop.Subscribes.BeginServerSide(session, subscription, position, connect);
+            if (session.IsClosed)
+            {
+                // By what it missed in that channel. It has left all that it was in, and nobody would take it out of another again.
+                return;
+            }
         }
 
-        if (!session.IsClosed)
-        {
-            Completed(session, connect);
-        }
+        Completed(session, connect);
     }
 
     private List<ServerSubscription> Subscriptions(JwtClaims claims)

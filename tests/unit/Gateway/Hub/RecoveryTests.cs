@@ -61,6 +61,38 @@ public sealed class RecoveryTests
     }
 
     [Fact]
+    public async Task Connect_ClosedByOneOfItsChannels_LeavesNoneBehind()
+    {
+        await using var hub = new HubHarness();
+        var token = hub.Token("anna", more: ",\"channels\":[\"private:a\",\"private:b\"]");
+        var session = hub.Open();
+        hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{token}}}"}}""");
+        var subs = hub.Read(session).Single().GetProperty("connect").GetProperty("subs");
+        var epoch = subs.GetProperty("private:a").GetProperty("epoch").GetString();
+        hub.Loop.Closed(session);
+        hub.Node.ChannelCount.ShouldBe(0);
+        hub.Publish("private:a", "no JSON");
+
+        session = hub.Open();
+        var positions = JsonSerializer.Serialize(
+            new Dictionary<string, object>
+            {
+                ["private:a"] = new
+                {
+                    recover = true,
+                    epoch,
+                    offset = 0,
+                },
+            }
+        );
+        hub.Send(session, $$$"""{"id":1,"connect":{"token":"{{{token}}}","subs":{{{positions}}}}}""");
+
+        hub.Closed.Values.Single().ShouldBe(HubDisconnect.InappropriateProtocol);
+        session.SubscriptionCount.ShouldBe(0);
+        hub.Node.ChannelCount.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task Reconnect_ManyPagesBehind_IsRecoveredInsideTheWindow()
     {
         const int missed = (2 * MissedPublications.Page) + 50;
