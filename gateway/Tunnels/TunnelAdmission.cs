@@ -11,7 +11,7 @@ internal static class TunnelAdmission
     /// </summary>
     /// <param name="registry">What is known of the fleet.</param>
     /// <param name="capacity">What it is there for.</param>
-    /// <param name="open">Tunnels open here.</param>
+    /// <param name="open">Tunnels that are open here, or being opened.</param>
     public static (string Reason, string Text)? WhyFull(TunnelRegistry registry, TunnelCapacityConfig capacity, int open)
     {
         var total = capacity.TotalBandwidthBitsPerSecond;

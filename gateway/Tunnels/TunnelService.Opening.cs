@@ -35,8 +35,7 @@ internal sealed partial class TunnelService
                 var (port, error) = await GrantAsync(order, request.Ports[i], registry);
                 if (port is null)
                 {
-                    GiveBack(granted);
-                    order.Tenant.Closed();
+                    GiveUp(order, granted);
                     return Refuse(error!.Value.Reason, error.Value.Text);
                 }
 
@@ -46,13 +45,8 @@ internal sealed partial class TunnelService
         }
         catch
         {
-            GiveBack(granted);
-            order.Tenant.Closed();
+            GiveUp(order, granted);
             throw;
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _opening);
         }
 
         var session = new TunnelSession
@@ -73,6 +67,7 @@ internal sealed partial class TunnelService
         lock (_gate)
         {
             taken = !_sessions.TryAdd(session.Key, session);
+            _opening -= taken ? 0 : 1;
             foreach (var port in granted)
             {
                 port.Session = session;
@@ -85,8 +80,7 @@ internal sealed partial class TunnelService
 
         if (taken)
         {
-            GiveBack(granted);
-            order.Tenant.Closed();
+            GiveUp(order, granted);
             return Refuse("resume", "the tunnel is being opened already");
         }
 
@@ -132,30 +126,38 @@ internal sealed partial class TunnelService
             return ("name", "tunnels have no names here");
         }
 
-        if (TunnelAdmission.WhyFull(registry, order.Listener.Capacity, Open().Count) is { } full)
-        {
-            return full;
-        }
-
-        int open;
         lock (_gate)
         {
-            open = _sessions.Count;
-        }
+            var open = _sessions.Count + _opening;
+            if (TunnelAdmission.WhyFull(registry, order.Listener.Capacity, open) is { } full)
+            {
+                return full;
+            }
 
-        if (open + Interlocked.Increment(ref _opening) > order.Listener.Capacity.MaxTunnels)
+            if (open >= order.Listener.Capacity.MaxTunnels)
+            {
+                return ("gateway_tunnels", $"this gateway has its limit of {order.Listener.Capacity.MaxTunnels} tunnels");
+            }
+
+            if (!order.Tenant.TryOpen())
+            {
+                return ("tenant_tunnels", $"quota reached: {order.Tenant.Config!.MaxTunnels} tunnels");
+            }
+
+            _opening++;
+            return null;
+        }
+    }
+
+    /// <summary>Gives back what was taken for a tunnel that there will not be, its place last.</summary>
+    private void GiveUp(OpenOrder order, List<TunnelPort> ports)
+    {
+        GiveBack(ports);
+        order.Tenant.Closed();
+        lock (_gate)
         {
-            Interlocked.Decrement(ref _opening);
-            return ("gateway_tunnels", $"this gateway has its limit of {order.Listener.Capacity.MaxTunnels} tunnels");
+            _opening--;
         }
-
-        if (!order.Tenant.TryOpen())
-        {
-            Interlocked.Decrement(ref _opening);
-            return ("tenant_tunnels", $"quota reached: {order.Tenant.Config!.MaxTunnels} tunnels");
-        }
-
-        return null;
     }
 
     private void GiveBack(List<TunnelPort> ports)

@@ -45,6 +45,8 @@ internal sealed partial class TunnelService : IAsyncDisposable
     private Task _running = Task.CompletedTask;
     private readonly ConcurrentDictionary<TunnelState, long> _endedTotal = new();
     private long _openedTotal;
+
+    /// <summary>Tunnels that have a place and are not among the open ones yet.</summary>
     private int _opening;
     private bool _started;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry;
@@ -68,6 +69,59 @@ public sealed class KeepingTests
     }
 
     [Fact]
+    public async Task Limit_HoldsWhileATunnelIsNearlyOpen()
+    {
+        using var clock = new HeldClock();
+        await using var rig = await TunnelRig.StartAsync(
+            config: config => WithTunnels(config, 1),
+            change: options => options with { Time = clock }
+        );
+        var first = BoreClient.OpenAsync(rig.Server);
+        // Its port is granted, and it is about to be among those that are open.
+        await clock.Asked.WaitAsync(TunnelRig.Patience);
+        using var second = await BoreClient.DialAsync(rig.Server, null);
+        await BoreClient.SendAsync(second, "{\"Hello\":0}");
+        try
+        {
+            (await BoreClient.FrameAsync(second)).ShouldBe("{\"Error\":\"this gateway has its limit of 1 tunnels\"}");
+        }
+        finally
+        {
+            clock.Dispose();
+            (await first).Dispose();
+        }
+
+        await rig.NothingLeftAsync();
+    }
+
+    [Fact]
+    public async Task Limit_HoldsForThoseWhoComeAtOnce()
+    {
+        const int limit = 10;
+        await using var rig = await TunnelRig.StartAsync(config: config => WithTunnels(config, limit));
+        for (var round = 0; round < 10; round++)
+        {
+            var clients = new List<System.Net.Sockets.Socket>();
+            for (var i = 0; i < 64; i++)
+            {
+                clients.Add(await BoreClient.DialAsync(rig.Server, null));
+            }
+
+            await Task.WhenAll(clients.Select(static client => BoreClient.SendAsync(client, "{\"Hello\":0}")));
+            var answers = await Task.WhenAll(clients.Select(BoreClient.FrameAsync));
+            answers.Count(static answer => answer.StartsWith("{\"Hello\":", StringComparison.Ordinal)).ShouldBe(limit);
+            clients.ForEach(static client => client.Dispose());
+            await rig.NothingLeftAsync();
+        }
+    }
+
+    private static GatewayConfig WithTunnels(GatewayConfig config, int max) =>
+        config with
+        {
+            Capacity = new CapacityConfig { Tunnels = new TunnelCapacityConfig { MaxTunnels = max } },
+        };
+
+    [Fact]
     public async Task Resume_ThatIsGivenUp_LeavesTheTunnelItsGrace()
     {
         await using var rig = await TunnelRig.StartAsync(tunnel: tunnel => tunnel with { Grace = TimeSpan.FromMinutes(5) });
@@ -134,6 +188,27 @@ public sealed class KeepingTests
                 TunnelRig.Patience,
                 $"{count} wait"
             );
+    }
+
+    /// <summary>A wall clock that has whoever asks first wait.</summary>
+    private sealed class HeldClock : TimeProvider, IDisposable
+    {
+        private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _go = new();
+
+        public Task Asked => _asked.Task;
+
+        public override DateTimeOffset GetUtcNow()
+        {
+            if (_asked.TrySetResult())
+            {
+                _go.Task.Wait();
+            }
+
+            return base.GetUtcNow();
+        }
+
+        public void Dispose() => _go.TrySetResult();
     }
 
     /// <summary>A registry that takes its time for claims.</summary>
