@@ -260,6 +260,8 @@ internal sealed unsafe partial class TunnelDesk
         }
 
         upstream->Phase = ChannelPhase.Relaying;
+        // What it said meanwhile is read from here on.
+        client->Flags &= ~ChannelFlags.ReadPaused;
         loop.Sides.Claim(forward.Client, client)->Tunnel = -1;
         Link(forward.Client, client, link.Descriptor, upstream, endpoint);
         Flow(forward.Client, client, link.Descriptor, upstream, []);

@@ -265,6 +265,45 @@ public sealed class FleetTunnelTests
         }
     }
 
+    /// <summary>What a visitor says while its tunnel's owner is looked for waits; from the owner's answer on nothing does.</summary>
+    [Fact]
+    public async Task Name_OfAnother_VisitorThatSpokeMeanwhile_IsNotStuck()
+    {
+        await using var fleet = await FleetRig.StartAsync(
+            2,
+            tunnel: tunnel => tunnel with { Domain = "tunnels.example" },
+            config: config => config with { Listeners = [.. config.Listeners, TunnelRig.Visitors(config)] }
+        );
+        using var service = new Listeners.TestServer();
+        await using var client = await OwnClient.StartAsync(
+            fleet[0].Server,
+            [new LocalPort(TunnelProtocol.Name, "127.0.0.1", service.Port, 0, "shop")]
+        );
+        using var visitor = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
+        const string Head = "GET / HTTP/1.1\r\nHost: shop.tunnels.example\r\n\r\n";
+        using var go = new ManualResetEventSlim();
+        var paused = fleet[0].Engine.Loops[0].InvokeAsync(() => go.Wait(TunnelRig.Patience));
+        var other = fleet[1].Engine.Loops[0];
+        try
+        {
+            await TunnelRig.SendAsync(visitor, Head);
+            await Until.TrueAsync(() => other.InvokeAsync(() => other.Tunnels.Forwards == 1), TunnelRig.Patience, "it waits");
+            await TunnelRig.SendAsync(visitor, "and more");
+            await Until.TrueAsync(() => other.InvokeAsync(() => IsPaused(other)), TunnelRig.Patience, "it was heard");
+        }
+        finally
+        {
+            go.Set();
+        }
+
+        (await paused).ShouldBeTrue();
+        (await TunnelRig.ReadAsync(visitor, Head.Length + 8)).ShouldBe(Head + "and more");
+        (await other.InvokeAsync(other.Scale.Weigh)).ShouldBeEmpty();
+    }
+
+    private static unsafe bool IsPaused(Gateway.Listeners.RelayLoop loop) =>
+        loop.Table.ClientsOf(loop.Owner).Any(client => loop.Table[client]->Has(ChannelFlags.ReadPaused));
+
     [Fact]
     public async Task Names_RegistryAway_AreFoundWhereTheyWere_AndOthersAreNotSaidToBeNobodys()
     {
