@@ -151,12 +151,13 @@ public sealed class ReadyLineTests
         var loop = rig.Harness.Engine.Loops[0];
         var session = rig.Harness.Engine.Tunnels.Open()[0];
         var before = await loop.InvokeAsync(() => (loop.Turn, Received: Received(session)));
-        using var go = new ManualResetEventSlim();
-        var paused = loop.InvokeAsync(() => go.Wait(TunnelRig.Patience));
-        var sent = Beat(line);
+        long sent;
+        await using (await Standstill.OfAsync(loop))
+        {
+            sent = Beat(line);
+        }
+
         sent.ShouldBeGreaterThan(64 * most);
-        go.Set();
-        (await paused).ShouldBeTrue();
         var after = before;
         await Until.TrueAsync(
             async () =>
