@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Transport;
@@ -8,14 +9,15 @@ using Mooring.Gateway.Tunnels.Protocol;
 
 namespace Mooring.Gateway.Tunnels;
 
-/// <summary>Connections to other gateways: dialled and authenticated ahead, each used once.</summary>
+/// <summary>Connections to other gateways, each used once: those for visitors dialled and authenticated ahead, as many as came at once of late.</summary>
+/// <remarks>A spare counts as a connection where it goes, so there are few, for as long as visitors come and tunnels are there.</remarks>
 internal sealed unsafe partial class TunnelDesk
 {
-    /// <summary>Idle connections to one gateway that a loop keeps.</summary>
-    private const int MaxIdle = 8;
+    /// <summary>Connections to one gateway that a loop has dialled ahead, at most.</summary>
+    public const int MaxSpares = 4;
 
-    /// <summary>An idle connection is let go of after this: some box on the way may have forgotten it.</summary>
-    private const long IdleMicroseconds = 20_000_000;
+    /// <summary>A spare is let go of after this: some box on the way may have forgotten it.</summary>
+    private const long SpareMicroseconds = 20_000_000;
 
     /// <summary>A gateway that takes longer to answer may be paused: whoever wanted it looks again.</summary>
     private const long AnswerMicroseconds = 2_000_000;
@@ -24,17 +26,23 @@ internal sealed unsafe partial class TunnelDesk
     private const long AgainMicroseconds = 1_000_000;
 
     private readonly Dictionary<int, PeerLink> _links = [];
-    private readonly Dictionary<string, Queue<PeerLink>> _idle = [];
+
+    /// <summary>Those that nobody has wanted yet, by where they go; the oldest first.</summary>
+    private readonly Dictionary<string, List<PeerLink>> _spares = [];
 
     /// <summary>Connections to other gateways that carry nothing yet.</summary>
     public int Links => _links.Count;
 
+    /// <summary>Those of them that are ready for the next visitor.</summary>
+    public int Spares => _spares.Values.Sum(static spares => spares.Count(static link => link.State == LinkState.Idle));
+
     /// <summary>Sends a connection on to another gateway.</summary>
     private void Dial(Forward forward, GatewayRecord owner)
     {
-        var link = TakeIdle(owner);
-        var wasIdle = link is not null;
-        link ??= Connect(owner);
+        // Only who is answered, and may go another way if not, goes by one that was dialled before; and only once, since others may be as dead.
+        var takesSpare = forward.Opening is null && forward.Tries == 0;
+        var spare = takesSpare ? TakeSpare(owner) : null;
+        var link = spare ?? Connect(owner);
         if (link is null)
         {
             Retry(forward);
@@ -45,39 +53,54 @@ internal sealed unsafe partial class TunnelDesk
         link.Wanted = loop.Now;
         forward.Link = link.Descriptor;
         loop.Table[link.Descriptor]->Peer = forward.Client;
-        if (wasIdle)
+        if (spare is not null)
         {
             Begin(link);
+        }
+
+        if (takesSpare)
+        {
             // Whoever needs one may need another.
             Refill(owner);
         }
     }
 
-    /// <summary>Keeps as many connections ready as were needed at once of late.</summary>
+    /// <summary>One more, unless there are enough, greeted or not.</summary>
     private void Refill(GatewayRecord owner)
     {
-        if (_idle.GetValueOrDefault(owner.Peer!.Address)?.Count is not >= MaxIdle / 2)
+        var address = owner.Peer!.Address;
+        if (owner.State != GatewayState.Serving || _spares.GetValueOrDefault(address)?.Count >= MaxSpares || Connect(owner) is not { } link)
         {
-            _ = Connect(owner);
+            return;
         }
+
+        if (!_spares.TryGetValue(address, out var spares))
+        {
+            _spares.Add(address, spares = []);
+        }
+
+        spares.Add(link);
     }
 
-    private PeerLink? TakeIdle(GatewayRecord owner)
+    private PeerLink? TakeSpare(GatewayRecord owner)
     {
-        if (!_idle.TryGetValue(owner.Peer!.Address, out var queue))
+        var spare = _spares
+            .GetValueOrDefault(owner.Peer!.Address)
+            ?.Find(link => link.State == LinkState.Idle && link.Key == owner.Peer.Key);
+        if (spare is not null)
         {
-            return null;
+            LeaveSpares(spare);
         }
 
-        while (queue.TryDequeue(out var link))
-        {
-            if (_links.GetValueOrDefault(link.Descriptor) == link && link.Key == owner.Peer.Key)
-            {
-                return link;
-            }
-        }
+        return spare;
+    }
 
-        return null;
+    private void LeaveSpares(PeerLink link)
+    {
+        if (_spares.TryGetValue(link.Address, out var spares) && spares.Remove(link) && spares.Count == 0)
+        {
+            _spares.Remove(link.Address);
+        }
     }
 
     private PeerLink? Connect(GatewayRecord owner)
@@ -188,10 +211,6 @@ internal sealed unsafe partial class TunnelDesk
                 {
                     Begin(link);
                 }
-                else
-                {
-                    Park(link);
-                }
 
                 return true;
             case LinkState.Asked when message == "\"Go\"":
@@ -200,16 +219,6 @@ internal sealed unsafe partial class TunnelDesk
             default:
                 return false;
         }
-    }
-
-    private void Park(PeerLink link)
-    {
-        if (!_idle.TryGetValue(link.Address, out var queue))
-        {
-            _idle.Add(link.Address, queue = new Queue<PeerLink>());
-        }
-
-        queue.Enqueue(link);
     }
 
     /// <summary>The connection is used from here on.</summary>
@@ -275,11 +284,18 @@ internal sealed unsafe partial class TunnelDesk
             return;
         }
 
+        LeaveSpares(link);
         var channel = loop.Table[link.Descriptor];
         if (channel->Pending != 0)
         {
             loop.Pending.Release(channel->Pending);
             channel->Pending = 0;
+        }
+
+        if (link.State == LinkState.Asked)
+        {
+            // An owner that was paused is not to hold, nor have its client fetch, a visitor who goes another way by now.
+            Libc.ResetOnClose(link.Descriptor);
         }
 
         loop.CloseLater(link.Descriptor);
@@ -300,21 +316,23 @@ internal sealed unsafe partial class TunnelDesk
                 .Values.Where(link =>
                     link.Forward is { } forward
                         ? loop.Now - link.Wanted > (forward.Tries > 0 ? AgainMicroseconds : AnswerMicroseconds)
-                        : loop.Now - link.Since > IdleMicroseconds
+                        : loop.Now - link.Since > SpareMicroseconds || !Service.HasTunnels(link.Address)
                 )
                 .ToList()
         )
         {
             DropLink(link);
         }
+    }
 
-        foreach (var (address, queue) in _idle.ToList())
+    private void DisposeLinks()
+    {
+        foreach (var link in _links.Values)
         {
-            if (queue.All(link => _links.GetValueOrDefault(link.Descriptor) != link))
-            {
-                _idle.Remove(address);
-            }
+            _ = Libc.Close(link.Descriptor);
         }
+
+        _links.Clear();
     }
 
     private void ForgetForward(int client)

@@ -133,7 +133,11 @@ internal sealed unsafe partial class TunnelDesk(RelayLoop loop) : IDisposable
     }
 
     /// <summary>After the loop's thread has ended.</summary>
-    public void Dispose() => DisposePorts();
+    public void Dispose()
+    {
+        DisposeLinks();
+        DisposePorts();
+    }
 
     /// <summary>Sends a message; what the socket does not take follows. False: the connection is gone.</summary>
     private bool Say(int descriptor, Channel* channel, ReadOnlySpan<byte> message)

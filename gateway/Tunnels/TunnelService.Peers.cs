@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Serving;
@@ -102,6 +103,12 @@ internal sealed partial class TunnelService
 
     /// <summary>The gateway whose visitors have a number; null: nobody knows it.</summary>
     public GatewayRecord? OwnerOf(uint number) => Volatile.Read(ref _byNumber).GetValueOrDefault(number);
+
+    /// <summary>Whether visitors may come here for a gateway that is reached there: it has tunnels, and is not about to lose them.</summary>
+    public bool HasTunnels(string address) =>
+        Volatile
+            .Read(ref _byNumber)
+            .Values.Any(gateway => gateway is { State: GatewayState.Serving, Peer.Tunnels: > 0 } && gateway.Peer.Address == address);
 
     /// <summary>Finds who has a thing, and tells it: a port of this gateway, or another gateway, or nobody. On any thread.</summary>
     /// <param name="thing">What.</param>

@@ -7,6 +7,7 @@ using Mooring.Gateway.Limits;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Gateway.Transport;
+using Mooring.Gateway.Tunnels;
 using Mooring.Gateway.Tunnels.Client;
 using Mooring.Gateway.Tunnels.Protocol;
 using Mooring.Testing;
@@ -54,22 +55,15 @@ public sealed class FleetTunnelTests
         await FleetRig.ListensAsync(fleet[1]);
         using var visitor = await TunnelRig.VisitAsync(bore.Port);
         var id = await bore.VisitorAsync();
-        using var go = new ManualResetEventSlim();
-        var paused = fleet[0].Engine.Loops[0].InvokeAsync(() => go.Wait(TunnelRig.Patience));
         var other = fleet[1].Engine.Loops[0];
         Socket data;
-        try
+        await using (await Standstill.OfAsync(fleet[0].Engine.Loops[0]))
         {
             data = await bore.AcceptAsync(id, "hello", fleet[1].Server);
             await Until.TrueAsync(() => other.InvokeAsync(() => other.Tunnels.Links == 1), TunnelRig.Patience, "the way to the owner");
             await Until.TrueAsync(() => other.InvokeAsync(() => other.Tunnels.Links == 0), TunnelRig.Patience, "that it is given up");
         }
-        finally
-        {
-            go.Set();
-        }
 
-        (await paused).ShouldBeTrue();
         (await TunnelRig.ReadAsync(visitor, 5)).ShouldBe("hello");
         await TunnelRig.SendAsync(visitor, "you");
         (await TunnelRig.ReadAsync(data, 3)).ShouldBe("you");
@@ -94,6 +88,101 @@ public sealed class FleetTunnelTests
                     ),
             TunnelRig.Patience,
             "the owner's log has the visitor's own address"
+        );
+    }
+
+    [Fact]
+    public async Task Visitor_ThroughAnother_GoesByAConnectionThatIsReady()
+    {
+        await using var fleet = await FleetRig.StartAsync(2);
+        var (owner, other) = (fleet[0].Engine, fleet[1].Engine.Loops[0]);
+        int port;
+        using (var bore = await BoreClient.OpenAsync(fleet[0].Server))
+        {
+            port = bore.Port;
+            _ = bore.EchoAsync();
+            await FleetRig.ListensAsync(fleet[1]);
+            using var first = await TunnelRig.VisitAsync(port, fleet[1].Address);
+            await TunnelRig.ShouldEchoAsync(first, "first");
+            await SparesAsync(1);
+            // Nobody is let in by that door any more.
+            await owner.Loops[0].InvokeAsync(() => owner.Loops[0].Tunnels.LeavePeers(owner.Tunnels.PeerDescriptor));
+            using var second = await TunnelRig.VisitAsync(port, fleet[1].Address);
+            await TunnelRig.ShouldEchoAsync(second, "second");
+        }
+
+        // Nor is anything to be had there.
+        await fleet.NothingLeftAsync($"tcp:{port}");
+        await SparesAsync(0);
+
+        Task SparesAsync(int count) =>
+            Until.TrueAsync(
+                () => other.InvokeAsync(() => other.Tunnels.Spares == count && other.Tunnels.Links == count),
+                TunnelRig.Patience,
+                $"{count} are ready"
+            );
+    }
+
+    [Fact]
+    public async Task Visitor_ThroughAnother_WhoseReadyConnectionIsNotAnswered_IsAnnouncedOnce()
+    {
+        await using var fleet = await FleetRig.StartAsync(2, tunnel: tunnel => tunnel with { VisitorTimeout = TunnelRig.Patience });
+        var other = fleet[1].Engine.Loops[0];
+        using var bore = await BoreClient.OpenAsync(fleet[0].Server);
+        await FleetRig.ListensAsync(fleet[1]);
+        using var first = await TunnelRig.VisitAsync(bore.Port, fleet[1].Address);
+        using var served = await bore.AcceptAsync(await bore.VisitorAsync());
+        await LinksAsync(1, spares: 1);
+        Socket visitor;
+        await using (await Standstill.OfAsync(fleet[0].Engine.Loops[0]))
+        {
+            visitor = await TunnelRig.VisitAsync(bore.Port, fleet[1].Address);
+            await LinksAsync(2, spares: 0);
+            // The one that was ready is given up; that for the visitor after it is not greeted yet.
+            await LinksAsync(1, spares: 0);
+        }
+
+        using var data = await bore.AcceptAsync(await bore.VisitorAsync(), "hello");
+        (await TunnelRig.ReadAsync(visitor, 5)).ShouldBe("hello");
+        visitor.Dispose();
+
+        Task LinksAsync(int count, int spares) =>
+            Until.TrueAsync(
+                () => other.InvokeAsync(() => (other.Tunnels.Links, other.Tunnels.Spares) == (count, spares)),
+                TunnelRig.Patience,
+                $"{count} that carry nothing, {spares} of them ready"
+            );
+    }
+
+    [Fact]
+    public async Task Visitors_ThroughAnother_ManyAtOnce_KeepAFewConnectionsReady()
+    {
+        await using var fleet = await FleetRig.StartAsync(2);
+        var other = fleet[1].Engine.Loops[0];
+        using var bore = await BoreClient.OpenAsync(fleet[0].Server);
+        _ = bore.EchoAsync();
+        await FleetRig.ListensAsync(fleet[1]);
+        var visitors = new List<Socket>();
+        await using (await Standstill.OfAsync(fleet[0].Engine.Loops[0]))
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                visitors.Add(await TunnelRig.VisitAsync(bore.Port, fleet[1].Address));
+            }
+
+            await Until.TrueAsync(() => other.InvokeAsync(() => other.Tunnels.Forwards == 20), TunnelRig.Patience, "all are on their way");
+        }
+
+        foreach (var visitor in visitors)
+        {
+            await TunnelRig.ShouldEchoAsync(visitor, "all the same");
+            visitor.Dispose();
+        }
+
+        await Until.TrueAsync(
+            () => other.InvokeAsync(() => (other.Tunnels.Spares, other.Tunnels.Links) == (TunnelDesk.MaxSpares, TunnelDesk.MaxSpares)),
+            TunnelRig.Patience,
+            "so many are ready, and no more on their way"
         );
     }
 
@@ -281,22 +370,15 @@ public sealed class FleetTunnelTests
         );
         using var visitor = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
         const string Head = "GET / HTTP/1.1\r\nHost: shop.tunnels.example\r\n\r\n";
-        using var go = new ManualResetEventSlim();
-        var paused = fleet[0].Engine.Loops[0].InvokeAsync(() => go.Wait(TunnelRig.Patience));
         var other = fleet[1].Engine.Loops[0];
-        try
+        await using (await Standstill.OfAsync(fleet[0].Engine.Loops[0]))
         {
             await TunnelRig.SendAsync(visitor, Head);
             await Until.TrueAsync(() => other.InvokeAsync(() => other.Tunnels.Forwards == 1), TunnelRig.Patience, "it waits");
             await TunnelRig.SendAsync(visitor, "and more");
             await Until.TrueAsync(() => other.InvokeAsync(() => IsPaused(other)), TunnelRig.Patience, "it was heard");
         }
-        finally
-        {
-            go.Set();
-        }
 
-        (await paused).ShouldBeTrue();
         (await TunnelRig.ReadAsync(visitor, Head.Length + 8)).ShouldBe(Head + "and more");
         (await other.InvokeAsync(other.Scale.Weigh)).ShouldBeEmpty();
     }
