@@ -165,6 +165,11 @@ internal sealed class FleetIdentities : IFleetCount, IAsyncDisposable
                 for (var i = own.Count - 1; i >= 0; i--)
                 {
                     full = room[at + i] ? full : i;
+                    if (room[at + i] && _table.Of(own[i].Key) != own[i].Count)
+                    {
+                        // Loops ask side by side: an older count may have come behind a newer one.
+                        _changed[own[i].Key] = true;
+                    }
                 }
 
                 at += own.Count;

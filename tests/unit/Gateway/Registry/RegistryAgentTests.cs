@@ -91,6 +91,27 @@ public sealed class RegistryAgentTests
         (await answered.Task.WaitAsync(Patience)).ShouldBe(-1);
     }
 
+    /// <summary>Two loops count one more each, and ask in the other order.</summary>
+    [Fact]
+    public async Task Identities_AskedOutOfOrder_AllAreCounted()
+    {
+        await using var memory = new MemoryRegistry(TimeProvider.System);
+        var table = new IdentityTable();
+        await using var identities = new FleetIdentities(memory, table, "here", TimeProvider.System);
+        table.TryAcquire(7, 0);
+        table.TryAcquire(7, 0);
+        var answered = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        identities.Ask([new IdentityPlace(7, 2, 5)], static _ => { });
+        identities.Ask([new IdentityPlace(7, 1, 5)], answered.SetResult);
+        (await answered.Task.WaitAsync(Patience)).ShouldBe(-1);
+        // Sooner than all is said again anyhow.
+        await Until.TrueAsync(
+            async () => (await memory.CountAsync("elsewhere", [new IdentityPlace(7, 4, 5)], Ttl)) is [false],
+            TimeSpan.FromSeconds(10),
+            "the fleet counts both"
+        );
+    }
+
     private static bool IsRegistered(RegistryAgent agent) => agent.View(new CapacityConfig()) is { Problem: null, Gateway.Generation: > 0 };
 
     private static RegistryAgent Agent(IFleetRegistry registry, LogSink sink)
