@@ -20,7 +20,7 @@ namespace Mooring.Operator.Entities;
     FieldPath = ".minReplicas"
 )]
 [ValidationRule(
-    "!has(self.driver) || self.driver != 'Operator' || !has(self.minReplicas) || self.minReplicas > 0 || self.schedules.exists(s, s.minReplicas > 0)"
+    "!has(self.driver) || self.driver != 'Operator' || !has(self.minReplicas) || self.minReplicas > 0 || (has(self.schedules) && self.schedules.exists(s, s.minReplicas > 0))"
         + " || (has(self.buffer) && has(self.buffer.connections) && self.buffer.connections > 0)",
     "must be 1 at least where no schedule and no buffer.connections brings gateways back: nobody could connect to none",
     FieldPath = ".minReplicas"

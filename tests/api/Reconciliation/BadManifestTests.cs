@@ -36,6 +36,7 @@ public sealed partial class BadManifestTests(SharedCluster shared)
     {
         var spec = """
             spec:
+              scaling: {driver: Operator, minReplicas: 0, maxReplicas: 4, buffer: {connections: 5}}
               listeners:
               - {name: edge, protocol: TCP, port: 9000, backend: app, tcp: {idleTimeout: 24h}}
               - name: live
@@ -44,7 +45,7 @@ public sealed partial class BadManifestTests(SharedCluster shared)
                 webSocket:
                   idleTimeout: 0s
                   affinity: {cookie: {ttl: 9600h}}
-                  routes: [{pathPrefix: /..a/.b/%252e/%2F.., backend: app}]
+                  routes: [{pathPrefix: /..a/.b/%252e/%2F..a, backend: app}]
               backends:
               - name: app
                 addresses: [{address: '[::]:80'}, {address: '[FD00::FFFF]:80'}, {address: '[::ffff:10.0.0.1]:80'}, {address: 'a1.svc:80'}]
