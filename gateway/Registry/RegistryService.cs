@@ -115,13 +115,17 @@ internal sealed class RegistryService(
         return settings is { PasswordFile: null } ? settings with { Password = environment.Password } : settings;
     }
 
-    /// <summary>Counts users and devices in the registry where there are such limits and others share it; else does so no more.</summary>
+    /// <summary>Counts users and devices in the registry where there are such limits, listeners that know them, and others share it; else does so no more.</summary>
     private async Task CountAsync(GatewayConfig config, IFleetRegistry? shared)
     {
         var wanted =
             shared is not null
             && config.Capacity is { PerUser: > 0 } or { PerDevice: > 0 }
-            && config.Listeners.Any(listener => listener.WebSocket?.Identity is not null);
+            && config.Listeners.Any(listener =>
+                listener.WebSocket is { Identity: not null }
+                // By their tokens; it knows no devices.
+                || (config.Capacity.PerUser > 0 && listener.WebSocket is { Mode: WebSocketMode.Hub })
+            );
         if (wanted && _identities is null && Identities is not null)
         {
             // With the process: during a takeover two have the same name.
