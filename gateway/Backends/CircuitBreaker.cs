@@ -45,8 +45,9 @@ internal struct CircuitBreaker
         {
             BreakerPhase.Closed => true,
             BreakerPhase.Open => false,
-            // Open before: the first trial.
-            _ => _phase == BreakerPhase.Open || Trials(now, limits) + _successes < limits.SuccessThreshold,
+            // Open before: the first trial. Since a reload, fewer successes may be needed than there were: the next one closes it then.
+            _ => _phase == BreakerPhase.Open
+                || Trials(now, limits) + Math.Min(_successes, limits.SuccessThreshold - 1) < limits.SuccessThreshold,
         };
 
     /// <summary>Asks for one connection to pass; half-open, it is a trial then.</summary>

@@ -59,6 +59,25 @@ public sealed class CircuitBreakerTests
     }
 
     [Fact]
+    public void HalfOpen_FewerSuccessesAreNeededThanThereWere_OneMoreTrialCloses()
+    {
+        var breaker = Opened(0);
+        var more = Limits with { SuccessThreshold = 5 };
+        for (var i = 0; i < 3; i++)
+        {
+            breaker.TryEnter(60 * Second, more).ShouldBeTrue();
+            breaker.Succeed(more).ShouldBeFalse();
+        }
+
+        // A reload: three successes there were, two are needed.
+        breaker.WouldPass(61 * Second, Limits).ShouldBeTrue();
+        breaker.TryEnter(61 * Second, Limits).ShouldBeTrue();
+        breaker.TryEnter(61 * Second, Limits).ShouldBeFalse("its result is awaited");
+        breaker.Succeed(Limits).ShouldBeTrue();
+        breaker.IsClean.ShouldBeTrue();
+    }
+
+    [Fact]
     public void HalfOpen_TrialFails_OpensAgainForTheWholeTime()
     {
         var breaker = Opened(0);
