@@ -4,7 +4,8 @@ namespace Mooring.Gateway.WebSockets;
 /// <remarks>
 /// Only for matching: the backend gets the path as sent. So a path that a backend could read as another than the one matched is refused:
 /// dot segments, also percent-encoded, backslashes, and an encoded NUL. Percent-encoded unreserved characters are decoded and
-/// other hex digits upper-cased, RFC 3986 §6.2.2; an encoded slash stays encoded, for it does not separate segments.
+/// other hex digits upper-cased, RFC 3986 §6.2.2; an encoded slash stays encoded, for it does not separate segments. To a backend
+/// it may, and one such as Tomcat cuts segments at a semicolon: dots before or behind these are refused as well.
 /// </remarks>
 internal static class PathNormalizer
 {
@@ -60,21 +61,36 @@ internal static class PathNormalizer
 
     private static bool HasDotSegment(ReadOnlySpan<byte> path)
     {
-        while (!path.IsEmpty)
+        for (var i = 0; i < path.Length; i++)
         {
-            path = path[1..];
-            var slash = path.IndexOf((byte)'/');
-            var segment = slash < 0 ? path : path[..slash];
-            if (segment.SequenceEqual("."u8) || segment.SequenceEqual(".."u8))
+            var rest = path[i..];
+            var separator = Starts(rest, '/', "%2F"u8);
+            if (separator == 0)
+            {
+                continue;
+            }
+
+            rest = rest[separator..];
+            var dots =
+                rest.StartsWith(".."u8) ? 2
+                : rest.StartsWith("."u8) ? 1
+                : 0;
+            rest = rest[dots..];
+            if (dots > 0 && (rest.IsEmpty || Starts(rest, '/', "%2F"u8) + Starts(rest, ';', "%3B"u8) > 0))
             {
                 return true;
             }
-
-            path = slash < 0 ? default : path[slash..];
         }
 
         return false;
     }
+
+    /// <summary>Length of what the rest starts with of the two forms of a character; 0: neither.</summary>
+    private static int Starts(ReadOnlySpan<byte> rest, char plain, ReadOnlySpan<byte> encoded) =>
+        rest.IsEmpty ? 0
+        : rest[0] == plain ? 1
+        : rest.StartsWith(encoded) ? encoded.Length
+        : 0;
 
     private static bool IsUnreserved(byte value) =>
         char.IsAsciiLetterOrDigit((char)value) || value is (byte)'-' or (byte)'.' or (byte)'_' or (byte)'~';
