@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Authentication;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Configuration;
@@ -12,7 +11,7 @@ using Mooring.Gateway.Transport.Tls;
 namespace Mooring.Gateway.Backends.Checks;
 
 /// <summary>One active check of one endpoint: connects, says what there is to say, and looks at the answer.</summary>
-/// <remarks>Bounded in time by the plan and in bytes by <see cref="MaxAnswer"/>. Never throws for what the endpoint does.</remarks>
+/// <remarks>Bounded in time by the plan and in bytes by <see cref="MaxAnswer"/>. Throws only when the engine ends.</remarks>
 internal static class EndpointProbe
 {
     /// <summary>Bytes of an answer that are looked at.</summary>
@@ -57,8 +56,10 @@ internal static class EndpointProbe
         {
             return $"no answer within {plan.Timeout.TotalMilliseconds.ToString(CultureInfo.InvariantCulture)} ms";
         }
-        catch (Exception error) when (error is SocketException or IOException or AuthenticationException or InvalidOperationException)
+        catch (Exception error) when (error is not OperationCanceledException)
         {
+            // Whatever it is (.NET may be unable to read a certificate that the connections' OpenSSL takes): thrown on, it would leave
+            // the endpoint for good at what the last check said, and nobody would know why.
             return Shorten(error.InnerException is SocketException inner ? inner.Message : error.Message);
         }
     }

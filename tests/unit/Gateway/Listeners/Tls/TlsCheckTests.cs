@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -116,6 +117,22 @@ public sealed class TlsCheckTests
         gateway.Authority.Revoke(DateTimeOffset.UtcNow.AddDays(5));
         (await gateway.Gateway.Engine.ReloadCertificatesAsync()).Changed.ShouldBeTrue();
         await CheckedAsync(gateway, up: true);
+    }
+
+    [Fact]
+    public async Task Https_CertificateThatOpenSslTakesAndDotNetDoesNot_IsTheChecksError()
+    {
+        await using var gateway = new TlsHarness();
+        using var server = Https(gateway.BackendPair(), 200);
+        var own = gateway.Authority.Files("ed25519");
+        var arguments = $"req -x509 -newkey ed25519 -nodes -subj /CN=gateway -keyout {own.KeyFile} -out {own.CertificateFile}";
+        using var openssl = Process.Start(
+            new ProcessStartInfo("openssl", arguments) { UseShellExecute = false, RedirectStandardError = true }
+        )!;
+        await openssl.StandardError.ReadToEndAsync();
+        await openssl.WaitForExitAsync();
+        await ServeAsync(gateway, server.Port, gateway.ClientTls() with { ClientCertificate = own }, Fast);
+        (await CheckedAsync(gateway, up: false)).LastError!.ShouldContain("1.3.101.112", customMessage: "Ed25519, RFC 8410 §3");
     }
 
     private static TestServer Https(
