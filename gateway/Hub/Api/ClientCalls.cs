@@ -36,7 +36,7 @@ internal sealed class ClientCalls(HubNode node)
                 Channel = channel,
                 Info = request.Raw("info"),
                 Data = request.Raw("data"),
-                ExpiresAt = request.Number("expire_at"),
+                ExpiresAt = ExpireAt(request),
             },
             json
         );
@@ -76,7 +76,7 @@ internal sealed class ClientCalls(HubNode node)
             Order(request, ControlKind.Refresh) with
             {
                 Expired = request.Flag("expired"),
-                ExpiresAt = request.Number("expire_at") ?? 0,
+                ExpiresAt = ExpireAt(request) ?? 0,
             },
             json
         );
@@ -148,6 +148,11 @@ internal sealed class ClientCalls(HubNode node)
             }
             : throw new ApiException("user: is required where client is not given");
     }
+
+    private static long? ExpireAt(ApiRequest request) =>
+        request.Number("expire_at") is not { } at ? null
+        : at is >= 0 and <= ControlMessage.MaxExpiresAt ? at
+        : throw new ApiException("expire_at: must be 0 or Unix seconds");
 
     private async ValueTask SendAsync(ControlMessage order, Utf8JsonWriter json)
     {

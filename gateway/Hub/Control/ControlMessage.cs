@@ -33,6 +33,9 @@ internal enum ControlKind
 /// <summary>What gateways of a fleet tell each other.</summary>
 internal sealed record ControlMessage
 {
+    /// <summary>Latest <see cref="ExpiresAt"/>, as of tokens: 64 bits still hold it in milliseconds.</summary>
+    public const long MaxExpiresAt = 1_000_000_000_000_000;
+
     public required ControlKind Kind { get; init; }
 
     /// <summary>The gateway that says it.</summary>

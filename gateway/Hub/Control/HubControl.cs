@@ -184,7 +184,7 @@ internal sealed class HubControl : IAsyncDisposable
                 {
                     loop.Subscribes.BeginServerSide(
                         session,
-                        new ServerSubscription(channel, Bytes(message.Info), Bytes(message.Data), message.ExpiresAt ?? 0),
+                        new ServerSubscription(channel, Bytes(message.Info), Bytes(message.Data), ExpiresAt(message)),
                         null,
                         null
                     );
@@ -195,12 +195,15 @@ internal sealed class HubControl : IAsyncDisposable
                 loop.Disconnect(session, HubDisconnect.Expired);
                 break;
             case ControlKind.Refresh:
-                session.ExpiresAt = message.ExpiresAt ?? 0;
+                session.ExpiresAt = ExpiresAt(message);
                 loop.Arm(session);
                 loop.Send(session, session.Codec.PushRefresh(session.ExpiresAt > 0, loop.Refreshes.TimeLeft(session.ExpiresAt)));
                 break;
         }
     }
+
+    /// <summary>Gateways of before send on whatever number the API was given.</summary>
+    private static long ExpiresAt(ControlMessage message) => Math.Clamp(message.ExpiresAt ?? 0, 0, ControlMessage.MaxExpiresAt);
 
     private static ReadOnlyMemory<byte> Bytes(string? json) => json is null ? default : Encoding.UTF8.GetBytes(json);
 

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Mooring.Gateway.Hub.Api;
+using Mooring.Gateway.Hub.Control;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Sessions;
 
@@ -137,6 +138,17 @@ public sealed class HubExpiryTests : IAsyncLifetime
     [InlineData("subscribe", """{"user":"anna","channel":"chat:a","b64data":"eA=="}""", 107, "b64data: must be base64 of JSON")]
     [InlineData("disconnect", """{"user":"anna","session":"a"}""", 108, "session: is not supported")]
     [InlineData("refresh", """{"user":"anna","info":{}}""", 108, "info: is not supported")]
+    [InlineData("refresh", """{"user":"anna","expire_at":-1}""", 107, "expire_at: must be 0 or Unix seconds")]
+    [InlineData("refresh", """{"user":"anna","expire_at":9223372036854775807}""", 107, "expire_at: must be 0 or Unix seconds")]
+    [InlineData("refresh", """{"user":"anna","expire_at":1000000000000000}""", 0, "")]
+    [InlineData("subscribe", """{"user":"anna","channel":"chat:a","expire_at":-1}""", 107, "expire_at: must be 0 or Unix seconds")]
+    [InlineData("subscribe", """{"user":"anna","channel":"chat:a","expire_at":1e15}""", 107, "expire_at: must be a whole number")]
+    [InlineData(
+        "subscribe",
+        """{"user":"anna","channel":"chat:a","expire_at":1000000000000001}""",
+        107,
+        "expire_at: must be 0 or Unix seconds"
+    )]
     public async Task Api_WhatThereIsNot_IsRefusedByName(string method, string body, int code, string message)
     {
         var answer = await new HubApi(_hub.Node, new ApiKeys([])).HandleAsync($"/api/{method}", Encoding.UTF8.GetBytes(body));
@@ -145,6 +157,32 @@ public sealed class HubExpiryTests : IAsyncLifetime
         answer.Status.ShouldBe(code == 0 ? 200 : 400);
         (json.TryGetProperty("error", out var error) ? error.GetProperty("code").GetInt32() : 0).ShouldBe(code);
         (code == 0 ? "" : error.GetProperty("message").GetString()).ShouldBe(message);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(long.MinValue)]
+    [InlineData(long.MaxValue)]
+    [InlineData(long.MaxValue / 500)]
+    public async Task Order_OfAGatewayThatChecksLess_NeitherEndsNorWakesAnybody(long expiresAt)
+    {
+        var session = _hub.Connect(_hub.Token("anna"));
+        var order = new ControlMessage
+        {
+            Kind = ControlKind.Refresh,
+            User = "anna",
+            ExpiresAt = expiresAt,
+        };
+
+        await _hub.Node.Control.SendAsync(order);
+        await _hub.Node.Control.SendAsync(order with { Kind = ControlKind.Subscribe, Channel = "private:a" });
+        _hub.Settle();
+        (session.WakesAt - _hub.Now).ShouldBeGreaterThan(1000);
+        _hub.Advance(TimeSpan.FromSeconds(60));
+
+        _hub.Closed.ShouldBeEmpty();
+        session.SubscriptionCount.ShouldBe(1);
+        (session.WakesAt - _hub.Now).ShouldBeGreaterThan(1000);
     }
 
     private async Task CallAsync(string method, string body)
