@@ -88,6 +88,13 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
             var count = loop.Receive(client, channel, loop.ReadBytes);
             if (count <= 0)
             {
+                if (count == 0 && channel->Pending != 0)
+                {
+                    // It asks for nothing more and still reads. What has written the rest of the answer comes by here again.
+                    request.IsEnding = true;
+                    return;
+                }
+
                 if (count == 0 || Libc.LastError is not (Errno.EAGAIN or Errno.EINTR))
                 {
                     loop.Closer.Close(client, request.Served ? CloseReason.Answered : CloseReason.ClientClosed, reset: false);

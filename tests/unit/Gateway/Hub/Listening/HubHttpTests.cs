@@ -170,6 +170,59 @@ public sealed class HubHttpTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("close")]
+    [InlineData("keep-alive")]
+    public async Task Api_ClientEndsItsSideBehindTheRequest_GetsTheWholeAnswer(string connection)
+    {
+        const int publications = 12;
+        const int size = 500_000;
+        var hub = WithApi();
+        await _gateway.ApplyAsync(
+            hub with
+            {
+                Hub = hub.Hub! with
+                {
+                    Namespaces =
+                    [
+                        new HubNamespaceConfig
+                        {
+                            Name = "chat",
+                            History = new HubHistoryConfig { Size = publications, Ttl = TimeSpan.FromMinutes(5) },
+                        },
+                    ],
+                },
+            },
+            backend: null
+        );
+        for (var i = 0; i < publications; i++)
+        {
+            (await CallAsync("publish", $$"""{"channel":"chat:a","data":"{{new string('x', size)}}"}""")).ShouldStartWith("HTTP/1.1 200 ");
+        }
+
+        // The gateway's socket cannot take all of it before this one reads.
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
+        await client.ConnectAsync(new IPEndPoint(IPAddress.Loopback, _gateway.Port), ProxyGateway.Deadline());
+        await using var stream = new NetworkStream(client);
+        const string body = """{"channel":"chat:a","limit":100}""";
+        await client.SendAsync(
+            Encoding.ASCII.GetBytes(
+                $"POST /api/history HTTP/1.1\r\nHost: a\r\nX-API-Key: {Secret}\r\nConnection: {connection}\r\n"
+                    + $"Content-Length: {body.Length}\r\n\r\n{body}"
+            ),
+            ProxyGateway.Deadline()
+        );
+        client.Shutdown(SocketShutdown.Send);
+
+        using var reader = new StreamReader(stream);
+        var answer = await reader.ReadToEndAsync(ProxyGateway.Deadline());
+        answer.ShouldStartWith("HTTP/1.1 200 OK\r\n");
+        answer.Length.ShouldBeGreaterThan(publications * size);
+        var head = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4;
+        answer[..head].ShouldContain($"\r\nContent-Length: {answer.Length - head}\r\n");
+        await Until.TrueAsync(() => _gateway.Engine.Connections == 0, TimeSpan.FromSeconds(20), "it is closed, and not by its timer");
+    }
+
+    [Theory]
     [InlineData("POST", "Connection: close\r\n\r\n", "HTTP/1.1 200 OK")]
     [InlineData("POST", "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 200 OK")]
     [InlineData("POST", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 Bad Request")]
