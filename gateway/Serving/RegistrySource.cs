@@ -13,7 +13,7 @@ internal sealed class RegistrySource(ServeOptions options, GatewayEngine engine,
     private readonly Lock _gate = new();
     private readonly string _address = Address(options);
     private long _measuredAt = time.GetTimestamp();
-    private long _bytes;
+    private Dictionary<string, long> _bytes = [];
     private long _bandwidth;
 
     public GatewayRecord Record() =>
@@ -46,9 +46,14 @@ internal sealed class RegistrySource(ServeOptions options, GatewayEngine engine,
             var elapsed = time.GetElapsedTime(_measuredAt);
             if (elapsed >= TimeSpan.FromSeconds(1))
             {
-                var bytes = engine.ListenerLoads().Sum(listener => listener.ReceivedBytesTotal + listener.SentBytesTotal);
-                // A listener that is removed takes its bytes along.
-                _bandwidth = (long)(Math.Max(0, bytes - _bytes) * 8 / elapsed.TotalSeconds);
+                // One by one: a listener that is removed takes its bytes along, and brings them back when it returns. A name may be there
+                // twice while one of another kind replaces it.
+                var bytes = engine
+                    .ListenerLoads()
+                    .GroupBy(static listener => listener.Name, static listener => listener.ReceivedBytesTotal + listener.SentBytesTotal)
+                    .ToDictionary(static listener => listener.Key, static listener => listener.Sum());
+                var moved = bytes.Sum(listener => Math.Max(0, listener.Value - _bytes.GetValueOrDefault(listener.Key, listener.Value)));
+                _bandwidth = (long)(moved * 8 / elapsed.TotalSeconds);
                 (_bytes, _measuredAt) = (bytes, time.GetTimestamp());
             }
 
