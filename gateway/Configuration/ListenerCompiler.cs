@@ -174,10 +174,12 @@ internal static class ListenerCompiler
                 continue;
             }
 
-            var name = host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host;
-            if (Uri.CheckHostName(name) is UriHostNameType.Unknown)
+            if (!HostNames.IsPattern(host) && !HostNames.IsAddress(host))
             {
-                errors.Add($"{path}.hosts[{i}]", $"'{host}' is not a host name, or one with '*.' in front");
+                errors.Add(
+                    $"{path}.hosts[{i}]",
+                    $"'{host}' is not {HostNames.Meaning}, one with '*.' in front, or an IPv6 address in brackets"
+                );
             }
         }
     }

@@ -158,12 +158,11 @@ internal static class TlsCompiler
         for (var i = 0; i < route.ServerNames.Count; i++)
         {
             var name = route.ServerNames[i];
-            var host = name?.StartsWith("*.", StringComparison.Ordinal) == true ? name[2..] : name;
-            if (host is null || host.Length > 253 || Uri.CheckHostName(host) is not UriHostNameType.Dns)
+            if (name is null || !HostNames.IsPattern(name))
             {
-                errors.Add($"{path}.serverNames[{i}]", $"'{name}' is not a host name, or one with '*.' in front");
+                errors.Add($"{path}.serverNames[{i}]", $"'{name}' is not {HostNames.Meaning}, or one with '*.' in front");
             }
-            else if (!taken.Add(name!))
+            else if (!taken.Add(name))
             {
                 errors.Add($"{path}.serverNames[{i}]", $"'{name}' is there twice");
             }

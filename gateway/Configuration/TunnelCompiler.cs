@@ -34,9 +34,9 @@ internal static class TunnelCompiler
         errors.Range($"{path}.grace", tunnel.Grace, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         errors.Range($"{path}.visitorTimeout", tunnel.VisitorTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
         CheckFile($"{path}.secretFile", tunnel.SecretFile, errors);
-        if (tunnel.Domain is { } domain && (domain.Length > 190 || Uri.CheckHostName(domain) is not UriHostNameType.Dns))
+        if (tunnel.Domain is { } domain && (domain.Length > 190 || !HostNames.IsName(domain)))
         {
-            errors.Add($"{path}.domain", $"'{domain}' is not a host name of at most 190 characters");
+            errors.Add($"{path}.domain", $"'{domain}' is not {HostNames.Meaning} of at most 190 characters");
         }
 
         if (tunnel.Tenants.Count > MaxTenants)

@@ -208,6 +208,71 @@ public sealed class ConfigCompilerTests
             ]);
     }
 
+    [Theory]
+    [InlineData("app.example.com", true, true)]
+    [InlineData("*.example.com", true, true)]
+    [InlineData("APP.Example.com", true, true)]
+    [InlineData("xn--mnchen-3ya.de", true, true)]
+    [InlineData("my_app", true, true)]
+    [InlineData("192.0.2.1", true, false)]
+    [InlineData("[2001:db8::1]", true, false)]
+    [InlineData("münchen.de", false, false)]
+    [InlineData("example.com.", false, false)]
+    [InlineData("*.example.com.", false, false)]
+    [InlineData("::1", false, false)]
+    [InlineData("*.[::1]", false, false)]
+    [InlineData("*.192.0.2.1", false, false)]
+    [InlineData("[::1", false, false)]
+    [InlineData("[192.0.2.1]", false, false)]
+    [InlineData("*", false, false)]
+    [InlineData("a.*.example.com", false, false)]
+    [InlineData("a..b", false, false)]
+    [InlineData("-a.b", false, false)]
+    [InlineData("a.b-", false, false)]
+    [InlineData("example.com:80", false, false)]
+    [InlineData("", false, false)]
+    [InlineData("a.0123456789012345678901234567890123456789012345678901234567890123.b", false, false)]
+    public void Compile_HostThatNoClientCanMean_IsAnError(string host, bool inRoutes, bool inServerNames)
+    {
+        var routes = new ListenerConfig
+        {
+            Name = "live",
+            Protocol = ListenerProtocol.WebSocket,
+            Port = 9001,
+            WebSocket = new WebSocketListenerConfig { Routes = [new RouteConfig { Backend = "relay", Hosts = [host] }] },
+        };
+        var serverNames = Tcp("tls", 9002) with
+        {
+            Tls = new TlsListenerConfig
+            {
+                Mode = TlsMode.Passthrough,
+                Routes = [new ServerNameRouteConfig { Backend = "relay", ServerNames = [host] }],
+            },
+        };
+
+        ConfigCompiler
+            .Compile(Good with { Listeners = [routes, serverNames] }, 1000)
+            .Errors.Select(error => error.Split(": ")[0])
+            .ShouldBe([
+                .. inRoutes ? [] : new[] { "listeners[0].webSocket.routes[0].hosts[0]" },
+                .. inServerNames ? [] : new[] { "listeners[1].tls.routes[0].serverNames[0]" },
+            ]);
+    }
+
+    [Fact]
+    public void Compile_HostThatIsNone_SaysWhatWouldBeOne()
+    {
+        var routes = new WebSocketListenerConfig { Routes = [new RouteConfig { Backend = "relay", Hosts = ["münchen.de"] }] };
+        var config = Good with { Listeners = [Tcp("live", 9001) with { Protocol = ListenerProtocol.WebSocket, WebSocket = routes }] };
+
+        ConfigCompiler
+            .Compile(config, 1000)
+            .Errors.ShouldBe([
+                "listeners[0].webSocket.routes[0].hosts[0]: 'münchen.de' is not a host name (letters, digits and '-', other letters as"
+                    + " 'xn--…', no port and no dot at the end), one with '*.' in front, or an IPv6 address in brackets",
+            ]);
+    }
+
     [Fact]
     public void Compile_Hub_NamesWhatIsNotForIt_AndWhatIsOutOfRange()
     {
