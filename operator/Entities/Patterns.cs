@@ -32,7 +32,7 @@ public static class Patterns
 
     // What no path may have that a gateway serves (its PathNormalizer): dot segments (also behind an encoded slash, or with parameters), %00 and %5C, percent signs without two hex digits.
     public const string UnservedPath =
-        "(/|%2[fF])([.]|%2[eE]){1,2}([/;]|%2[fF]|$)|%(00|5[cC])|%([^0-9A-Fa-f]|$)|%[0-9A-Fa-f]([^0-9A-Fa-f]|$)";
+        "(/|%2[fF])([.]|%2[eE]){1,2}([/;]|%2[fF]|%3[bB]|$)|%(00|5[cC])|%([^0-9A-Fa-f]|$)|%[0-9A-Fa-f]([^0-9A-Fa-f]|$)";
     public const string UnservedPathMessage =
         "must have no segment '.' or '..', no %00 or %5C, and no '%' without two hex digits: no request with such a path is served";
 

@@ -13,6 +13,13 @@ internal static class NameRules
             )
             .WithMessage("must be a host name, not an address");
 
+    /// <summary>A host name or an address; what follows <c>*.</c> is a host name.</summary>
+    public static IRuleBuilderOptions<T, string?> MustBeHostOrNamesBelow<T>(this IRuleBuilder<T, string?> rule) =>
+        rule.Must(static name =>
+                name?.StartsWith("*.", StringComparison.Ordinal) != true || Uri.CheckHostName(name[2..]) == UriHostNameType.Dns
+            )
+            .WithMessage("must have a host name behind '*.'");
+
     /// <summary>A host name without a wildcard, or an address.</summary>
     public static IRuleBuilderOptions<T, string?> MustBeHost<T>(this IRuleBuilder<T, string?> rule) =>
         rule.Must(static name => string.IsNullOrEmpty(name) || Uri.CheckHostName(name) != UriHostNameType.Unknown)

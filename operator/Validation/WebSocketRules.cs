@@ -21,8 +21,10 @@ internal sealed partial class WebSocketRules : AbstractValidator<WebSocketListen
         RuleForEach(socket => socket.Origins).MustBeOrigin();
         RuleForEach(socket => socket.Routes)
             .ChildRules(route =>
-                route.RuleFor(one => one.PathPrefix).Must(path => !UnservedPath().IsMatch(path)).WithMessage(Patterns.UnservedPathMessage)
-            );
+            {
+                route.RuleForEach(one => one.Hosts).MustBeHostOrNamesBelow();
+                route.RuleFor(one => one.PathPrefix).Must(path => !UnservedPath().IsMatch(path)).WithMessage(Patterns.UnservedPathMessage);
+            });
         RuleFor(socket => socket.MessageBurst)
             .Null()
             .When(socket => socket.MessagesPerMinute is null)

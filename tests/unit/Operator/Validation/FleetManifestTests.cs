@@ -192,6 +192,7 @@ public sealed class FleetManifestTests
     [InlineData("/a%2F../b", false)]
     [InlineData("/a/%2e.%2fb", false)]
     [InlineData("/a/..;x=1/b", false)]
+    [InlineData("/a/..%3bx=1/b", false)]
     [InlineData("/a/.%2e/b", false)]
     [InlineData("/%5C", false)]
     [InlineData("/%2", false)]
