@@ -72,7 +72,7 @@ internal static class GatewayConfigRenderer
                     }
                     : null,
             Tunnel = TunnelRenderer.Render(listener.Tunnel, input.Secrets),
-            Tls = TlsRenderer.Render(listener.Tls, input.Secrets),
+            Tls = listener.Protocol == Protocols.Udp ? null : TlsRenderer.Render(listener.Tls, input.Secrets),
             ProxyProtocol = ProxyProtocolRenderer.Render(listener.ProxyProtocol),
             Limits = LimitsRenderer.Render(listener.Limits),
         };

@@ -129,7 +129,8 @@ internal sealed class FleetGatherer(
             )
             : null;
 
-    /// <summary>The spec that was in force last, as it stands on the fleet's ConfigMap; null where there is none, or it is good no more.</summary>
+    /// <summary>The spec that was in force last, as it stands on the fleet's ConfigMap; null where there is none, or a field of it is none that this release knows.</summary>
+    /// <remarks>By the rules of the release that put it in force: one that has come since must not leave what runs to itself.</remarks>
     private FleetSpec? Kept(ConnectionFleet fleet)
     {
         var map = caches.ConfigMaps.Find(new ObjectKey(fleet.Metadata.Namespace ?? "", ResourceNames.Gateway(fleet.Metadata.Name!)));
@@ -137,7 +138,7 @@ internal sealed class FleetGatherer(
             map is not null
             && FleetOwner.Owns(fleet, map)
             && LastGoodSpec.Read(map) is { } spec
-            && FleetValidator.Validate(fleet with { Spec = spec }).Count == 0
+            && FleetValidator.CheckFields(fleet with { Spec = spec }).Count == 0
             ? spec
             : null;
     }
@@ -170,7 +171,7 @@ internal sealed class FleetGatherer(
         }
 
         var scaled = fleet with { Spec = overlaid };
-        if (FleetValidator.Validate(scaled).Count > 0)
+        if (FleetValidator.Validate(scaled).Except(FleetValidator.Validate(effective)).Any())
         {
             return effective;
         }

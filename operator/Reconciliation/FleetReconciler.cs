@@ -195,7 +195,7 @@ internal sealed class FleetReconciler(
         }
     }
 
-    /// <summary>Tried again by the back-off, or as the API server asked. The fleet's own times go on meanwhile: what is refused need not be what is due.</summary>
+    /// <summary>Tried again by the back-off, or as the API server asked. The fleet's own times go on meanwhile, unless the server itself is in the way: what is refused need not be what is due.</summary>
     private static ReconciliationResult<ConnectionFleet> Refused(FleetObservation observed, ApplyReport report, FleetPlan? plan) =>
         ReconciliationResult<ConnectionFleet>.Failure(
             observed.Fleet,
@@ -204,7 +204,7 @@ internal sealed class FleetReconciler(
         ) with
         {
             Due =
-                report.RetryAfter is not null || plan?.RequeueAfter is not { } due ? null
+                report.RetryAfter is not null || report.WasCutShort || plan?.RequeueAfter is not { } due ? null
                 : due > SoonestWhenRefused ? due
                 : SoonestWhenRefused,
         };

@@ -10,14 +10,13 @@ public static class FleetValidator
     private static readonly FleetRules Rules = new();
 
     /// <summary>Checks a fleet from the API server or a file: every field by the schema, then the rules across fields. Empty: it is good.</summary>
-    public static IReadOnlyList<FieldError> Validate(ConnectionFleet fleet)
+    public static IReadOnlyList<FieldError> Validate(ConnectionFleet fleet) => Sort([.. CheckFields(fleet), .. CheckRules(fleet)]);
+
+    /// <summary>Every field by the schema, without the rules across fields.</summary>
+    internal static IReadOnlyList<FieldError> CheckFields(ConnectionFleet fleet)
     {
         var spec = JsonSerializer.SerializeToNode(fleet, FleetJson.Default.ConnectionFleet)!["spec"]!.AsObject();
-        return Sort([
-            .. SchemaChecker.Check(spec, SchemaBuilder.Fleet.Find("spec")!.Schema, "spec"),
-            .. CheckName(fleet),
-            .. CheckRules(fleet),
-        ]);
+        return Sort([.. SchemaChecker.Check(spec, SchemaBuilder.Fleet.Find("spec")!.Schema, "spec"), .. CheckName(fleet)]);
     }
 
     /// <summary>What more host mode asks for: no cluster is there to resolve Services or run images.</summary>
