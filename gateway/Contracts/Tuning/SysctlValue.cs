@@ -21,7 +21,7 @@ public static class SysctlValue
         {
             return parts.Length <= 1 && value.Length <= MaxLength && string.Concat(parts).Split(',').All(IsPortOrRange)
                 ? null
-                : "must be ports of 1 to 65535 and ranges of them, such as 8080,9000-9010";
+                : "must be ports of 0 to 65535 and ranges of them, such as 8080,9000-9010";
         }
 
         if (definition.Numbers == 0)
@@ -92,7 +92,7 @@ public static class SysctlValue
     {
         var ends = text.Split('-');
         return ends.Length <= 2
-            && ends.All(static end => TryNumber(end, out var port) && port is >= 1 and <= 65535)
+            && ends.All(static end => TryNumber(end, out var port) && port is >= 0 and <= 65535)
             && Number(ends[0]) <= Number(ends[^1]);
     }
 

@@ -32,9 +32,10 @@ public sealed class SysctlTests
     [InlineData("net.ipv4.ip_unprivileged_port_start", "0", null)]
     [InlineData("net.ipv4.ip_unprivileged_port_start", "65536", "must be of 0 to 65535")]
     [InlineData("net.ipv4.ip_local_reserved_ports", "8080,9000-9010", null)]
-    [InlineData("net.ipv4.ip_local_reserved_ports", "abc", "must be ports of 1 to 65535 and ranges of them, such as 8080,9000-9010")]
-    [InlineData("net.ipv4.ip_local_reserved_ports", "9010-9000", "must be ports of 1 to 65535 and ranges of them, such as 8080,9000-9010")]
-    [InlineData("net.ipv4.ip_local_reserved_ports", "8080, 9000", "must be ports of 1 to 65535 and ranges of them, such as 8080,9000-9010")]
+    [InlineData("net.ipv4.ip_local_reserved_ports", "0-1023", null)]
+    [InlineData("net.ipv4.ip_local_reserved_ports", "abc", "must be ports of 0 to 65535 and ranges of them, such as 8080,9000-9010")]
+    [InlineData("net.ipv4.ip_local_reserved_ports", "9010-9000", "must be ports of 0 to 65535 and ranges of them, such as 8080,9000-9010")]
+    [InlineData("net.ipv4.ip_local_reserved_ports", "8080, 9000", "must be ports of 0 to 65535 and ranges of them, such as 8080,9000-9010")]
     public void Check_Value_SaysWhatIsWrong(string name, string value, string? problem)
     {
         SysctlTable.TryFind(name, out var row).ShouldBeTrue();
