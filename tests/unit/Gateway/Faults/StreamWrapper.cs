@@ -101,7 +101,7 @@ internal sealed record StreamWrapper
     {
         if (stream is SslStream tls)
         {
-            return tls.ShutdownAsync();
+            return TlsStreams.EndWritingAsync(tls);
         }
 
         socket.Shutdown(SocketShutdown.Send);

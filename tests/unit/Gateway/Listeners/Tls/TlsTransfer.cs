@@ -107,7 +107,7 @@ internal static class TlsTransfer
     {
         if (stream is SslStream tls)
         {
-            await tls.ShutdownAsync();
+            await TlsStreams.EndWritingAsync(tls);
         }
         else
         {
