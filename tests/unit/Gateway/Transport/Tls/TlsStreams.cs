@@ -85,7 +85,8 @@ internal static class TlsStreams
         {
             await stream.ShutdownAsync();
         }
-        catch (Exception error) when (error.GetType().Name == "SslException" && error.Message.EndsWith("error - 6.", StringComparison.Ordinal))
+        catch (Exception error)
+            when (error.GetType().Name == "SslException" && error.Message.EndsWith("error - 6.", StringComparison.Ordinal))
         {
             // SSL_ERROR_ZERO_RETURN: the other end's close_notify was read between .NET's SSL_shutdown and its SSL_get_error. What was
             // written is on its way, and its end follows with the socket's.
