@@ -1,4 +1,5 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Text;
 using Mooring.Gateway.Transport;
 using Mooring.Gateway.WebSockets;
 

@@ -1,4 +1,5 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Text;
 
 namespace Mooring.Gateway.Configuration;
 

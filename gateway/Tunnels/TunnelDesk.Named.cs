@@ -85,8 +85,9 @@ internal sealed unsafe partial class TunnelDesk
         loop.Engine.Listeners[channel->Listener].CountRefusal(refusal);
         if (answer is { } text)
         {
-            // What it sent is read first, or the answer would be overtaken by a reset.
-            while (loop.Receive(visitor, channel, loop.ReadBytes) == loop.ReadBytes) { }
+            // What it sent is read first, or the answer would be overtaken by a reset; not for as long as it likes to go on sending.
+            for (var reads = 0; reads < MaxReads && loop.Receive(visitor, channel, loop.ReadBytes) == loop.ReadBytes; reads++) { }
+
             _ = loop.Frames.Send(visitor, channel, PlainAnswer.For(text));
         }
 

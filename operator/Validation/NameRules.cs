@@ -1,24 +1,19 @@
 using FluentValidation;
+using Mooring.Contracts.Text;
 
 namespace Mooring.Operator.Validation;
 
 /// <summary>Names and URLs as the gateways read them: with what the patterns of the schema let through, no gateway would start.</summary>
 internal static class NameRules
 {
-    // RFC 1035 §2.3.4, as text.
-    private const int MaxLength = 253;
-
     /// <summary>A host name and no address, with <c>*.</c> in front where the pattern allows it.</summary>
     public static IRuleBuilderOptions<T, string?> MustBeDnsName<T>(this IRuleBuilder<T, string?> rule) =>
-        rule.Must(static name => string.IsNullOrEmpty(name) || IsName(name.StartsWith("*.", StringComparison.Ordinal) ? name[2..] : name))
+        rule.Must(static name => string.IsNullOrEmpty(name) || HostNames.IsPattern(name))
             .WithMessage("must be a host name of at most 253 characters, not an address");
 
     /// <summary>A host name or an address; what follows <c>*.</c> is a host name.</summary>
     public static IRuleBuilderOptions<T, string?> MustBeHostOrNamesBelow<T>(this IRuleBuilder<T, string?> rule) =>
-        rule.Must(static name =>
-                string.IsNullOrEmpty(name)
-                || (name.StartsWith("*.", StringComparison.Ordinal) ? IsName(name[2..]) : name.Length <= MaxLength)
-            )
+        rule.Must(static name => string.IsNullOrEmpty(name) || HostNames.IsPattern(name) || HostNames.IsAddress(name))
             .WithMessage("must be a host name of at most 253 characters or an address; behind '*.', a host name");
 
     /// <summary>A host name without a wildcard, or an address.</summary>
@@ -40,6 +35,4 @@ internal static class NameRules
                 || Uri.TryCreate(origin.Replace("://*.", "://", StringComparison.Ordinal), UriKind.Absolute, out _)
             )
             .WithMessage("must be an origin such as https://example.com, its port 1 to 65535");
-
-    private static bool IsName(string text) => text.Length <= MaxLength && Uri.CheckHostName(text) == UriHostNameType.Dns;
 }

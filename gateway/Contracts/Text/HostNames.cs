@@ -1,7 +1,7 @@
-namespace Mooring.Gateway.Configuration;
+namespace Mooring.Contracts.Text;
 
-/// <summary>Host names that connections are told apart by. They are compared as they are written, so one that no client sends would never match. Pure.</summary>
-internal static class HostNames
+/// <summary>Host names that connections are told apart by. They are compared as they are written, so one that no client sends would never match. Pure and thread-safe.</summary>
+public static class HostNames
 {
     /// <summary>What <see cref="IsName"/> takes, for an error.</summary>
     public const string Meaning = "a host name (letters, digits and '-', other letters as 'xn--…', no port and no dot at the end)";
