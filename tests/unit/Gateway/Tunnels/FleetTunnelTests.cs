@@ -1,13 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Gateway.Transport;
-using Mooring.Gateway.Tunnels;
 using Mooring.Gateway.Tunnels.Client;
 using Mooring.Gateway.Tunnels.Protocol;
 using Mooring.Testing;
@@ -88,107 +86,6 @@ public sealed class FleetTunnelTests
                     ),
             TunnelRig.Patience,
             "the owner's log has the visitor's own address"
-        );
-    }
-
-    [Fact]
-    public async Task Visitor_ThroughAnother_GoesByAConnectionThatIsReady()
-    {
-        await using var fleet = await FleetRig.StartAsync(2);
-        var (owner, other) = (fleet[0].Engine, fleet[1].Engine.Loops[0]);
-        int port;
-        using (var bore = await BoreClient.OpenAsync(fleet[0].Server))
-        {
-            port = bore.Port;
-            _ = bore.EchoAsync();
-            await FleetRig.ListensAsync(fleet[1]);
-            using var first = await TunnelRig.VisitAsync(port, fleet[1].Address);
-            await TunnelRig.ShouldEchoAsync(first, "first");
-            await SparesAsync(1);
-            // Nobody is let in by that door any more.
-            await owner.Loops[0].InvokeAsync(() => owner.Loops[0].Tunnels.LeavePeers(owner.Tunnels.PeerDescriptor));
-            using var second = await TunnelRig.VisitAsync(port, fleet[1].Address);
-            await TunnelRig.ShouldEchoAsync(second, "second");
-        }
-
-        // Nor is anything to be had there.
-        await fleet.NothingLeftAsync($"tcp:{port}");
-        await SparesAsync(0);
-
-        Task SparesAsync(int count) =>
-            Until.TrueAsync(
-                () => other.InvokeAsync(() => other.Tunnels.Spares == count && other.Tunnels.Links == count),
-                TunnelRig.Patience,
-                $"{count} are ready"
-            );
-    }
-
-    [Fact]
-    public async Task Visitor_ThroughAnother_WhoseReadyConnectionIsNotAnswered_IsAnnouncedOnce()
-    {
-        await using var fleet = await FleetRig.StartAsync(2, tunnel: tunnel => tunnel with { VisitorTimeout = TunnelRig.Patience });
-        var other = fleet[1].Engine.Loops[0];
-        using var bore = await BoreClient.OpenAsync(fleet[0].Server);
-        await FleetRig.ListensAsync(fleet[1]);
-        using var first = await TunnelRig.VisitAsync(bore.Port, fleet[1].Address);
-        using var served = await bore.AcceptAsync(await bore.VisitorAsync());
-        await LinksAsync(1, spares: 1);
-        Socket visitor;
-        await using (await Standstill.OfAsync(fleet[0].Engine.Loops[0]))
-        {
-            visitor = await TunnelRig.VisitAsync(bore.Port, fleet[1].Address);
-            await LinksAsync(2, spares: 0);
-            // The one that was ready is given up; that for the visitor after it is not greeted yet.
-            await LinksAsync(1, spares: 0);
-        }
-
-        using var data = await bore.AcceptAsync(await bore.VisitorAsync(), "hello");
-        (await TunnelRig.ReadAsync(visitor, 5)).ShouldBe("hello");
-        visitor.Dispose();
-
-        Task LinksAsync(int count, int spares) =>
-            Until.TrueAsync(
-                () => other.InvokeAsync(() => (other.Tunnels.Links, other.Tunnels.Spares) == (count, spares)),
-                TunnelRig.Patience,
-                $"{count} that carry nothing, {spares} of them ready"
-            );
-    }
-
-    [Fact]
-    public async Task Visitors_ThroughAnother_ManyAtOnce_KeepAFewConnectionsReady()
-    {
-        await using var fleet = await FleetRig.StartAsync(2);
-        var other = fleet[1].Engine.Loops[0];
-        using var bore = await BoreClient.OpenAsync(fleet[0].Server);
-        _ = bore.EchoAsync();
-        await FleetRig.ListensAsync(fleet[1]);
-        var visitors = new List<Socket>();
-        await using (await Standstill.OfAsync(fleet[0].Engine.Loops[0]))
-        {
-            for (var i = 0; i < 20; i++)
-            {
-                visitors.Add(await TunnelRig.VisitAsync(bore.Port, fleet[1].Address));
-            }
-
-            await Until.TrueAsync(() => other.InvokeAsync(() => other.Tunnels.Forwards == 20), TunnelRig.Patience, "all are on their way");
-        }
-
-        // Now: they are let go of after a while, however long the visitors take.
-        await Until.TrueAsync(
-            () => other.InvokeAsync(() => other.Tunnels.Spares == TunnelDesk.MaxSpares),
-            TunnelRig.Patience,
-            "so many are ready"
-        );
-        foreach (var visitor in visitors)
-        {
-            await TunnelRig.ShouldEchoAsync(visitor, "all the same");
-            visitor.Dispose();
-        }
-
-        await Until.TrueAsync(
-            () => other.InvokeAsync(() => other.Tunnels.Links == other.Tunnels.Spares && other.Tunnels.Spares <= TunnelDesk.MaxSpares),
-            TunnelRig.Patience,
-            "no more are ready, and none on their way"
         );
     }
 
@@ -338,124 +235,6 @@ public sealed class FleetTunnelTests
     }
 
     [Fact]
-    public async Task Names_OnASharedPort_ThroughAnyGateway()
-    {
-        await using var fleet = await FleetRig.StartAsync(
-            2,
-            tunnel: tunnel => tunnel with { Domain = "tunnels.example" },
-            config: config => config with { Listeners = [.. config.Listeners, TunnelRig.Visitors(config)] }
-        );
-        using var service = new Listeners.TestServer();
-        await using var client = await OwnClient.StartAsync(
-            fleet[0].Server,
-            [new LocalPort(TunnelProtocol.Name, "127.0.0.1", service.Port, 0, "shop")]
-        );
-        foreach (var gateway in fleet.Gateways)
-        {
-            using var visitor = await TunnelRig.VisitAsync(gateway.Rig.VisitorsPort);
-            await TunnelRig.ShouldEchoAsync(visitor, "GET / HTTP/1.1\r\nHost: shop.tunnels.example:8080\r\n\r\n");
-            using var nobody = await TunnelRig.VisitAsync(gateway.Rig.VisitorsPort);
-            await TunnelRig.SendAsync(nobody, "GET / HTTP/1.1\r\nHost: other.tunnels.example\r\n\r\n");
-            (await TunnelRig.ReadAsync(nobody, 12)).ShouldBe("HTTP/1.1 404");
-        }
-    }
-
-    /// <summary>What a visitor says while its tunnel's owner is looked for waits; from the owner's answer on nothing does.</summary>
-    [Fact]
-    public async Task Name_OfAnother_VisitorThatSpokeMeanwhile_IsNotStuck()
-    {
-        await using var fleet = await FleetRig.StartAsync(
-            2,
-            tunnel: tunnel => tunnel with { Domain = "tunnels.example" },
-            config: config => config with { Listeners = [.. config.Listeners, TunnelRig.Visitors(config)] }
-        );
-        using var service = new Listeners.TestServer();
-        await using var client = await OwnClient.StartAsync(
-            fleet[0].Server,
-            [new LocalPort(TunnelProtocol.Name, "127.0.0.1", service.Port, 0, "shop")]
-        );
-        using var visitor = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
-        const string Head = "GET / HTTP/1.1\r\nHost: shop.tunnels.example\r\n\r\n";
-        var other = fleet[1].Engine.Loops[0];
-        await using (await Standstill.OfAsync(fleet[0].Engine.Loops[0]))
-        {
-            await TunnelRig.SendAsync(visitor, Head);
-            await Until.TrueAsync(() => other.InvokeAsync(() => other.Tunnels.Forwards == 1), TunnelRig.Patience, "it waits");
-            await TunnelRig.SendAsync(visitor, "and more");
-            await Until.TrueAsync(() => other.InvokeAsync(() => IsPaused(other)), TunnelRig.Patience, "it was heard");
-        }
-
-        (await TunnelRig.ReadAsync(visitor, Head.Length + 8)).ShouldBe(Head + "and more");
-        (await other.InvokeAsync(other.Scale.Weigh)).ShouldBeEmpty();
-    }
-
-    private static unsafe bool IsPaused(Gateway.Listeners.RelayLoop loop) =>
-        loop.Table.ClientsOf(loop.Owner).Any(client => loop.Table[client]->Has(ChannelFlags.ReadPaused));
-
-    [Fact]
-    public async Task Names_RegistryAway_AreFoundWhereTheyWere_AndOthersAreNotSaidToBeNobodys()
-    {
-        await using var fleet = await FleetRig.StartAsync(
-            2,
-            tunnel: tunnel => tunnel with { Domain = "tunnels.example" },
-            config: WithImpatientVisitors
-        );
-        var registry = new Registry.AbsentRegistry(fleet.Registry);
-        fleet[1].Engine.Tunnels.Source = () => fleet[1].View(registry);
-        using var service = new Listeners.TestServer();
-        await using var client = await OwnClient.StartAsync(
-            fleet[0].Server,
-            [new LocalPort(TunnelProtocol.Name, "127.0.0.1", service.Port, 0, "shop")]
-        );
-        const string Shop = "GET / HTTP/1.1\r\nHost: shop.tunnels.example\r\n\r\n";
-        using (var before = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort))
-        {
-            await TunnelRig.ShouldEchoAsync(before, Shop);
-        }
-
-        registry.IsAway = true;
-        using var visitor = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
-        await TunnelRig.ShouldEchoAsync(visitor, Shop);
-        // Nobody can say that there is no such tunnel.
-        using var unknown = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
-        await TunnelRig.SendAsync(unknown, "GET / HTTP/1.1\r\nHost: other.tunnels.example\r\n\r\n");
-        (await TunnelRig.ReadAsync(unknown, 12)).ShouldBe("HTTP/1.1 503");
-        registry.IsAway = false;
-        using var nobody = await TunnelRig.VisitAsync(fleet[1].Rig.VisitorsPort);
-        await TunnelRig.SendAsync(nobody, "GET / HTTP/1.1\r\nHost: other.tunnels.example\r\n\r\n");
-        (await TunnelRig.ReadAsync(nobody, 12)).ShouldBe("HTTP/1.1 404");
-    }
-
-    [Fact]
-    public async Task Name_OfAGatewayThatCannotBeReachedYet_IsNotSaidToBeNobodys()
-    {
-        await using var fleet = await FleetRig.StartAsync(
-            1,
-            tunnel: tunnel => tunnel with { Domain = "tunnels.example" },
-            config: WithImpatientVisitors
-        );
-        // It does not listen for others yet.
-        var starting = new GatewayRecord
-        {
-            Name = "starting",
-            State = GatewayState.Serving,
-            Capacity = 1,
-        };
-        var registered = await fleet.Registry.RegisterAsync(starting, FleetGateway.Ttl, replace: true);
-        var claimed = await fleet.Registry.ClaimAsync(
-            new OwnedThing(OwnedKind.Tunnel, "name:shop.tunnels.example"),
-            new GatewayId("starting", registered.Generation),
-            "",
-            FleetGateway.Ttl,
-            force: false
-        );
-        claimed.Result.ShouldBe(ClaimResult.Owned);
-        using var visitor = await TunnelRig.VisitAsync(fleet[0].Rig.VisitorsPort);
-        await TunnelRig.SendAsync(visitor, "GET / HTTP/1.1\r\nHost: shop.tunnels.example\r\n\r\n");
-        (await TunnelRig.ReadAsync(visitor, 12)).ShouldBe("HTTP/1.1 503");
-    }
-
-    [Fact]
     public async Task OwnClient_SeveralPorts_AndUdp_ThroughAnyGateway()
     {
         await using var fleet = await FleetRig.StartAsync(2, tunnel: tunnel => tunnel with { Udp = true });
@@ -572,19 +351,6 @@ public sealed class FleetTunnelTests
             .ShouldBe([TunnelState.Connected, TunnelState.Detached, TunnelState.TimedOut]);
         await rig.NothingLeftAsync();
     }
-
-    private static GatewayConfig WithImpatientVisitors(GatewayConfig config) =>
-        config with
-        {
-            Listeners =
-            [
-                .. config.Listeners,
-                TunnelRig.Visitors(config) with
-                {
-                    Tunnel = new TunnelListenerConfig { VisitorsOf = config.Listeners[0].Name, VisitorTimeout = TimeSpan.FromSeconds(1) },
-                },
-            ],
-        };
 
     internal static async Task EchoDatagramsAsync(Socket socket)
     {
