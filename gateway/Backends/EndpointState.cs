@@ -57,6 +57,9 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
     /// <summary>It had another address once: who came to it before is elsewhere.</summary>
     public bool HasMoved => _hasMoved;
 
+    /// <summary>Who comes from another process was at another address of it.</summary>
+    public void NoteMoved() => _hasMoved = true;
+
     /// <summary>What stands for the id in a cookie: the first 16 hexadecimal digits of its SHA-256, equal on every gateway.</summary>
     public string AffinityKey => Volatile.Read(ref _name).AffinityKey;
 

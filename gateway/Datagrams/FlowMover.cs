@@ -51,6 +51,13 @@ internal sealed unsafe class FlowMover(RelayLoop loop, DatagramLoop owner)
     public void Adopt(in DetachedFlow arrived)
     {
         var flow = arrived.Flow;
+        var endpoint = loop.Engine.Endpoints[flow.Endpoint];
+        if (FlowOpener.IsElsewhere(&flow, endpoint))
+        {
+            // It moved before this process knew it: the flow follows with its client's next datagram.
+            endpoint.NoteMoved();
+        }
+
         loop.Admission.AdoptSuspended(flow.Listener, flow.Key.Client);
         Attach(arrived, isNew: true);
     }

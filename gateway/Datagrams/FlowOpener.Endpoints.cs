@@ -26,7 +26,7 @@ internal sealed unsafe partial class FlowOpener
     {
         var flow = owner.Flows[handle];
         Unreachable(flow);
-        var backend = loop.Engine.Listeners[flow->Listener].Setup?.Backend;
+        var backend = SetupOf(flow->Listener)?.Backend;
         if (backend is null || !Connect(handle, flow, backend))
         {
             Close(handle, CloseReason.BackendReset);
@@ -51,10 +51,7 @@ internal sealed unsafe partial class FlowOpener
 
         var socket = flow->Upstream;
         var (tried, failures) = (new Tried(flow->FirstTried, flow->SecondTried), flow->Failures);
-        if (
-            loop.Engine.Listeners[flow->Listener].Setup?.Backend is not { } backend
-            || !Connect(handle, flow, backend, isElsewhere ? null : endpoint)
-        )
+        if (SetupOf(flow->Listener)?.Backend is not { } backend || !Connect(handle, flow, backend, isElsewhere ? null : endpoint))
         {
             (flow->FirstTried, flow->SecondTried, flow->Failures) = (tried.First, tried.Second, failures);
             owner.ReviewSoon();
@@ -196,7 +193,7 @@ internal sealed unsafe partial class FlowOpener
     }
 
     /// <summary>The endpoint has another address than the flow's socket is connected to.</summary>
-    private static bool IsElsewhere(Flow* flow, EndpointState endpoint)
+    public static bool IsElsewhere(Flow* flow, EndpointState endpoint)
     {
         var known = endpoint.Target.Address;
         var bytes = stackalloc byte[KernelAddress.MaxBytes];

@@ -1,4 +1,5 @@
 // Hot path: per flow. See tests/benchmarks.
+using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Telemetry;
@@ -20,14 +21,18 @@ internal sealed unsafe partial class FlowOpener(RelayLoop loop, DatagramLoop own
 
     private readonly List<int> _ended = [];
 
-    public uint SessionTicks(int listener) => loop.Engine.Listeners[listener].Setup?.Config.IdleTicks ?? DefaultSessionTicks;
+    public uint SessionTicks(int listener) => SetupOf(listener)?.Config.IdleTicks ?? DefaultSessionTicks;
+
+    /// <summary>Null where the listener is gone, or one that is not of UDP has its name now.</summary>
+    private ListenerSetup? SetupOf(int listener) =>
+        loop.Engine.Listeners[listener].Setup is { Config.Protocol: ListenerProtocol.UDP } setup ? setup : null;
 
     /// <summary>A new flow for a client; 0, counted, where it is refused.</summary>
     public int Open(Shard shard, in FlowKey key, byte* name)
     {
         var engine = loop.Engine;
         var listener = engine.Listeners[shard.Listener];
-        var setup = listener.Setup;
+        var setup = SetupOf(shard.Listener);
         var refusal = loop.Admission.TakeFlow(listener, setup, key.Client);
         if (
             refusal is RefusalReason.Capacity or RefusalReason.FleetCapacity or RefusalReason.ListenerCapacity
@@ -86,7 +91,7 @@ internal sealed unsafe partial class FlowOpener(RelayLoop loop, DatagramLoop own
     /// <summary>Ends the flow after this turn where its listener says that it has had its answers.</summary>
     public void CountAnswers(int handle, Flow* flow)
     {
-        var responses = loop.Engine.Listeners[flow->Listener].Setup?.Config.Udp?.Responses ?? 0;
+        var responses = SetupOf(flow->Listener)?.Config.Udp?.Responses ?? 0;
         if (responses > 0 && flow->Answers >= responses * flow->Requests && (flow->State & FlowState.Ended) == FlowState.None)
         {
             flow->State |= FlowState.Ended;
@@ -107,7 +112,7 @@ internal sealed unsafe partial class FlowOpener(RelayLoop loop, DatagramLoop own
             }
 
             flow->State &= ~FlowState.Ended;
-            var responses = loop.Engine.Listeners[flow->Listener].Setup?.Config.Udp?.Responses ?? 0;
+            var responses = SetupOf(flow->Listener)?.Config.Udp?.Responses ?? 0;
             if (responses > 0 && flow->Answers >= responses * flow->Requests)
             {
                 Close(handle, CloseReason.BackendClosed);
@@ -141,7 +146,6 @@ internal sealed unsafe partial class FlowOpener(RelayLoop loop, DatagramLoop own
         Disconnect(flow);
         Release(flow);
         owner.Shards.OnClosed(flow);
-        flow->State = FlowState.None;
         owner.Flows.Remove(handle);
     }
 

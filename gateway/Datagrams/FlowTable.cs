@@ -102,6 +102,7 @@ internal sealed unsafe class FlowTable : IDisposable
         }
 
         *at = flow->Next;
+        flow->State = FlowState.None;
         _flows.Return(handle);
     }
 

@@ -217,7 +217,16 @@ internal sealed unsafe class RelayLoop : EventLoop
     {
         if (channel->Kind == ChannelKind.Datagram)
         {
-            Datagrams!.OnEvent(descriptor, channel, events);
+            try
+            {
+                Datagrams!.OnEvent(descriptor, channel, events);
+            }
+            catch (Exception error)
+            {
+                // What else came is lost, as datagrams are.
+                OnFault(-1, error);
+            }
+
             return;
         }
 

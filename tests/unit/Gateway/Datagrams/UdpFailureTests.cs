@@ -300,6 +300,40 @@ public sealed class UdpFailureTests
     }
 
     [Fact]
+    public async Task Listener_FullAgainOnceAClientWhoTalkedIsGone_TheOldestStillMakesRoom()
+    {
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync([server.Port], config => Limited(config, 3));
+        using var talker = gateway.Client();
+        (await talker.AskAsync("a")).ShouldBe("a");
+        (await talker.AskAsync("b")).ShouldBe("b");
+        var talking = await gateway.Engine.ListConnectionsAsync();
+        await OnceAsync("127.1.0.1");
+        await OnceAsync("127.1.0.2");
+        await gateway.FlowsAsync(3);
+        await gateway.Engine.CloseAsync(talking, new CloseOrder(CloseReason.Drained, null));
+        await gateway.FlowsAsync(2);
+        await OnceAsync("127.1.0.3");
+        await gateway.FlowsAsync(3);
+
+        using var client = gateway.Client();
+        (await client.AskAsync("c")).ShouldBe("c");
+
+        await Until.TrueAsync(
+            () => gateway.Records.Any(record => record.Reason == CloseReason.Evicted),
+            EngineHarness.Patience,
+            "one flow gave way"
+        );
+        gateway.Records.Single(record => record.Reason == CloseReason.Evicted).ClientAddress.ToString().ShouldBe("127.1.0.1");
+
+        async Task OnceAsync(string from)
+        {
+            using var once = gateway.Client(from: IPAddress.Parse(from));
+            await once.SendAsync([1]);
+        }
+    }
+
+    [Fact]
     public async Task Address_WithItsShare_IsRefusedAndOthersAreNot()
     {
         using var server = new UdpServer();

@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Listeners;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Testing;
 
@@ -62,6 +64,89 @@ public sealed class UdpReloadTests
         (await other.AskAsync("c")).ShouldBe("c");
         (await client.AskAsync("d")).ShouldBe("d");
         server.Peers.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Listener_WhoseNameIsAnothersNow_LeavesItsFlowsGoing()
+    {
+        var session = TimeSpan.FromSeconds(1);
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync(
+            [server.Port],
+            config =>
+                config with
+                {
+                    Listeners = [UdpGateway.Listener(config.Listeners[0].Port, new UdpListenerConfig { SessionTimeout = session })],
+                }
+        );
+        using var client = gateway.Client();
+        (await client.AskAsync("a")).ShouldBe("a");
+
+        // TCP without an idle timeout.
+        await gateway.ApplyAsync([server.Port], config => config with { Listeners = [EngineHarness.Listener("media", Ports.Free())] });
+        var since = Stopwatch.StartNew();
+        while (since.Elapsed < 2.5 * session)
+        {
+            (await client.AskAsync("b")).ShouldBe("b");
+        }
+
+        server.Peers.Count.ShouldBe(1);
+        gateway.Records.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task NewClient_WhileItsListenersNameBecomesAnothers_IsRefused()
+    {
+        using var server = new UdpServer();
+        await using var gateway = await UdpGateway.StartAsync([server.Port]);
+        using var client = gateway.Client();
+        (await client.AskAsync("a")).ShouldBe("a");
+        var faults = FaultGuard.Total;
+        using var gate = new ManualResetEventSlim();
+        using var newcomer = gateway.Client();
+        var held = new TaskCompletionSource();
+        gateway
+            .Engine.Loops[0]
+            .Post(() =>
+            {
+                held.SetResult();
+                gate.Wait();
+            });
+        await held.Task;
+        await newcomer.SendAsync([1]);
+
+        // One that has no backend of its own; the loop still reads the port's socket when it comes to it.
+        var applying = gateway.ApplyAsync([server.Port], Passthrough);
+        await Until.TrueAsync(
+            () => gateway.Engine.Loops[0].Engine.Listeners[0].Setup is { Config.Protocol: ListenerProtocol.TCP },
+            EngineHarness.Patience,
+            "the config is in force"
+        );
+        gate.Set();
+        await applying;
+
+        (await client.AskAsync("b")).ShouldBe("b");
+        FaultGuard.Total.ShouldBe(faults);
+        gateway.Engine.Connections.ShouldBe(1);
+
+        static GatewayConfig Passthrough(GatewayConfig config) =>
+            config with
+            {
+                Listeners =
+                [
+                    new ListenerConfig
+                    {
+                        Name = "media",
+                        Protocol = ListenerProtocol.TCP,
+                        Port = Ports.Free(),
+                        Tls = new TlsListenerConfig
+                        {
+                            Mode = TlsMode.Passthrough,
+                            Routes = [new ServerNameRouteConfig { ServerNames = ["a.example"], Backend = "relay" }],
+                        },
+                    },
+                ],
+            };
     }
 
     [Fact]
