@@ -40,10 +40,9 @@ internal static class CapacityPlanner
 
     private static (int Capacity, CapacityBound Bound) Decide(GatewaySnapshot snapshot, NodeAllowance allowance, int destinations)
     {
-        // A UDP flow and a Hub's client have one socket, where a proxied connection has two.
-        var single =
-            snapshot.Listeners.Count > 0
-            && snapshot.Listeners.All(listener => listener.Protocol == ListenerProtocol.UDP || listener.Hub is not null);
+        // A Hub's client has one socket, where a proxied connection has two. A UDP flow has one until its listener's socket is left, to another loop,
+        // another process or for good: then it has one of its own on either side, and all of them at once.
+        var single = snapshot.Listeners.Count > 0 && snapshot.Listeners.All(listener => listener.Hub is not null);
         var files = (long)allowance.FileConnections * (single ? 2 : 1);
         var wanted = snapshot.Config.Capacity.MaxConnections;
         if (wanted > 0)

@@ -79,6 +79,38 @@ public sealed class CapacityPlannerTests
         (fitted.Capacity, fitted.CapacityBound).ShouldBe((512, CapacityBound.Memory));
     }
 
+    [Theory]
+    [InlineData(ListenerProtocol.UDP, 500)]
+    [InlineData(ListenerProtocol.WebSocket, 1000)]
+    public void Fit_WhatHasOneSocket_CountsTheOneThatAFlowIsGivenWhenItLeavesItsListeners(ListenerProtocol protocol, int capacity)
+    {
+        var udp = protocol == ListenerProtocol.UDP;
+        var config = new GatewayConfig
+        {
+            Fleet = "a/b",
+            Listeners =
+            [
+                new ListenerConfig
+                {
+                    Name = "edge",
+                    Protocol = protocol,
+                    Port = 9000,
+                    Backend = udp ? "app" : null,
+                    WebSocket = udp
+                        ? null
+                        : new WebSocketListenerConfig
+                        {
+                            Mode = WebSocketMode.Hub,
+                            Hub = new HubConfig { Anonymous = true },
+                        },
+                },
+            ],
+            Backends = [new BackendConfig { Name = "app", Addresses = [new AddressConfig { Address = "127.0.0.1:1" }] }],
+        };
+
+        CapacityPlanner.Fit(Snapshot(config), Plenty with { FileConnections = 500 }, 1).Capacity.ShouldBe(capacity);
+    }
+
     [Fact]
     public void Fit_Reserve_IsOfWhatCameOut() =>
         Fit(new CapacityConfig { ReservedPercent = 20 }, Plenty with { FileConnections = 1000 }, 1).AdmitUpTo.ShouldBe(800);
