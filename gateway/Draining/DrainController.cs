@@ -40,9 +40,12 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     private DrainDecision _decision = Serving;
 
     // What the engine and whoever listens were told: behind the decision where that failed.
-    private bool _accepts = Serving.AcceptNew;
+    private volatile bool _accepts = Serving.AcceptNew;
     private GatewayState _state = Serving.State;
     private bool _shared = shared;
+
+    // Nobody is waited for to notice.
+    private bool _atOnce;
     private TimeSpan? _closingAll;
     private TimeSpan _listed = TimeSpan.MinValue;
     private int _cutOff;
@@ -100,7 +103,7 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     {
         lock (_gate)
         {
-            _config = _shared ? config with { LameDuck = TimeSpan.Zero } : config;
+            _config = _shared || _atOnce ? config with { LameDuck = TimeSpan.Zero } : config;
             _planner.Configure(_config);
         }
 
@@ -131,6 +134,17 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         return outcome;
     }
 
+    /// <summary>Has the engine accept, which waited for something else, unless the drain says otherwise.</summary>
+    public async Task AcceptAsync()
+    {
+        if (Decision.AcceptNew)
+        {
+            await engine.SetModeAsync(AcceptMode.Accept);
+            // It may say so by now: the next step sees the difference.
+            _accepts = true;
+        }
+    }
+
     /// <summary>Another process accepts from the same queues from now on: see <c>shared</c>.</summary>
     public void Share()
     {
@@ -148,7 +162,9 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         {
             if (!lameDuck)
             {
-                _planner.Configure(_config with { LameDuck = TimeSpan.Zero });
+                _atOnce = true;
+                _config = _config with { LameDuck = TimeSpan.Zero };
+                _planner.Configure(_config);
             }
 
             _planner.Terminate(Now);

@@ -120,9 +120,9 @@ internal sealed class DrainPlanner(DrainConfig config, Random random)
             _pace = 0;
         }
 
+        // What it was told runs out as it would have: see Step.
         _terminating = true;
         _deadline = before < deadline ? before.Value : deadline;
-        _expires = null;
     }
 
     /// <summary>What to do now. Call it every 10 to 100 ms while anything but serving.</summary>

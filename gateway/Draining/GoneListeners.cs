@@ -5,6 +5,9 @@ namespace Mooring.Gateway.Draining;
 /// <summary>Listeners that configs have taken away, and how long what is open of them may stay. Pure. Not thread-safe.</summary>
 internal sealed class GoneListeners
 {
+    // By then they are closed.
+    private static readonly TimeSpan Closing = TimeSpan.FromMinutes(1);
+
     private readonly Dictionary<ushort, Entry> _entries = [];
 
     public bool Any => _entries.Count > 0;
@@ -27,15 +30,18 @@ internal sealed class GoneListeners
         {
             if (!_entries.TryGetValue(one.Index, out var known))
             {
-                _entries.Add(one.Index, new Entry(one, now + patience));
+                _entries.Add(one.Index, new Entry(one, [new Life(one.Before, now + patience)]));
             }
             else if (known.Listener != one)
             {
-                // Taken away once more: nobody stays longer for it.
-                _entries[one.Index] = known with
-                {
-                    Listener = one,
-                };
+                // Taken away once more: who was there before does not stay longer for it, and who came since has as long.
+                _entries[one.Index] = new Entry(
+                    one,
+                    [
+                        .. known.Lives.Where(life => life.Before < one.Before && life.Deadline + Closing > now),
+                        new Life(one.Before, now + patience),
+                    ]
+                );
             }
         }
     }
@@ -44,7 +50,8 @@ internal sealed class GoneListeners
     public bool Has(OpenConnection connection) => Find(connection) is not null;
 
     /// <summary>Until when it may stay; null: its listener is there.</summary>
-    public TimeSpan? DeadlineOf(OpenConnection connection) => Find(connection)?.Deadline;
+    public TimeSpan? DeadlineOf(OpenConnection connection) =>
+        Find(connection)?.Lives.FirstOrDefault(life => connection.Started < life.Before)?.Deadline;
 
     /// <summary>Those of which nothing is open.</summary>
     public IReadOnlyList<GoneListener> Without(IReadOnlyList<OpenConnection> open) =>
@@ -57,5 +64,11 @@ internal sealed class GoneListeners
     private Entry? Find(OpenConnection connection) =>
         _entries.TryGetValue(connection.Listener, out var entry) && connection.Started < entry.Listener.Before ? entry : null;
 
-    private sealed record Entry(GoneListener Listener, TimeSpan Deadline);
+    /// <param name="Listener">As it went last.</param>
+    /// <param name="Lives">The times before that of which something may be open, and that one, in order.</param>
+    private sealed record Entry(GoneListener Listener, IReadOnlyList<Life> Lives);
+
+    /// <param name="Before">Connections that are older are of it, or of one before.</param>
+    /// <param name="Deadline">Until when they may stay.</param>
+    private sealed record Life(long Before, TimeSpan Deadline);
 }

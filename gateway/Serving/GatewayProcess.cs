@@ -174,7 +174,7 @@ internal static class GatewayProcess
         // From here on others may take over from this one.
         async Task<string?> StandUpAsync()
         {
-            if (await StandAsync(seat.Succession, engine, admin, stopNow.Token) is { } problem)
+            if (await StandAsync(seat.Succession, engine, drain, admin, stopNow.Token) is { } problem)
             {
                 return problem;
             }
@@ -281,6 +281,7 @@ internal static class GatewayProcess
     private static async Task<string?> StandAsync(
         Succession? succession,
         GatewayEngine engine,
+        DrainController drain,
         AdminSlot admin,
         CancellationToken cancellation
     )
@@ -294,7 +295,7 @@ internal static class GatewayProcess
         {
             // Until then the predecessor is the better one to accept.
             await engine.ResolvedAsync(TimeSpan.FromSeconds(5), cancellation);
-            await engine.SetModeAsync(AcceptMode.Accept);
+            await drain.AcceptAsync();
             await succession.ReadyAsync(cancellation);
             var failure = await admin.StartAsync(cancellation);
             if (failure is null)

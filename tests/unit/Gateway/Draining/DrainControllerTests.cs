@@ -4,6 +4,7 @@ using System.Net.WebSockets;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Draining;
+using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Tests.WebSockets;
 using Mooring.Testing;
@@ -147,6 +148,33 @@ public sealed class DrainControllerTests : IAsyncLifetime
         );
         await Until.TrueAsync(() => _drain.Decision.State == GatewayState.Drained, Limit, "drained");
         _drain.CutOff.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Terminate_AtOnce_StaysSoWhateverConfigComes()
+    {
+        var patient = new DrainConfig { LameDuck = TimeSpan.FromMinutes(1), ClosesPerSecond = 1 };
+        _drain.Configure(patient);
+        using var first = await _gateway.ConnectAsync();
+        using var second = await _gateway.ConnectAsync();
+        var told = new[] { first, second }.Select(client => client.ReceiveAsync(new byte[1], ProxyGateway.Deadline())).ToList();
+        _drain.Terminate(lameDuck: false);
+        await Until.TrueAsync(() => _gateway.Engine.Loops[0].Engine.Mode == AcceptMode.Refuse, Limit, "refusing");
+        _drain.Configure(patient);
+
+        // With a lame-duck time it would accept again, and tell nobody before its end.
+        var accepts = false;
+        await Until.TrueAsync(
+            () =>
+            {
+                accepts |= _gateway.Engine.Loops[0].Engine.Mode != AcceptMode.Refuse;
+                return accepts || told.TrueForAll(static one => one.IsCompleted);
+            },
+            Limit,
+            "both told"
+        );
+        accepts.ShouldBeFalse();
+        (await Task.WhenAll(told)).ShouldAllBe(one => one.MessageType == WebSocketMessageType.Close);
     }
 
     [Fact]

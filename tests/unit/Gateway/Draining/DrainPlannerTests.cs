@@ -294,6 +294,16 @@ public sealed class DrainPlannerTests
     }
 
     [Fact]
+    public void Terminate_WhileItWaitsForItsTurnAndTheOperatorGoes_GoesOnAtItsOwnPace()
+    {
+        Apply(DirectiveKind.Drain, 1, d => d with { ClosesPerSecond = 0.0001, TimeToLive = TimeSpan.FromSeconds(20) });
+        _planner.Terminate(TimeSpan.FromSeconds(5));
+
+        CloseFor(from: 10, to: 20, Some).ShouldBe(0);
+        CloseFor(from: 20, to: 25, Some).ShouldBeInRange(440, 500);
+    }
+
+    [Fact]
     public void Terminate_DuringADrain_KeepsTheSoonerDeadline()
     {
         Apply(DirectiveKind.Drain, 1);
