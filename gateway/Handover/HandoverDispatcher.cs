@@ -17,12 +17,16 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Redial = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Those who answer within it have their share from the first connection on.</summary>
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(250);
+
     /// <summary>How long the drain's closes wait for a target that cannot be reached: one that died is replaced in less.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly HandoverGiver _giver = new(engine);
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Dictionary<string, HandoverLink> _links = [];
+    private readonly Dictionary<string, Task<HandoverLink?>> _dials = [];
     private readonly Dictionary<string, long> _failed = [];
     private IReadOnlyList<string> _targets = [];
     private volatile HandoverLink? _standing;
@@ -124,26 +128,29 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
         }
     }
 
-    /// <summary>Dials those without a link; true when one did not answer, as when it has just died and is about to be started again.</summary>
+    /// <summary>Dials those without a link, all at once; true when one did not answer, as when it has just died and is about to be started again.</summary>
+    /// <remarks>One that hangs keeps nobody from the others: it is waited for a moment, and then beside them.</remarks>
     private async Task<bool> DialAsync(IReadOnlyList<string> targets, CancellationToken cancel)
     {
-        var unreachable = false;
-        foreach (var target in targets)
+        var due = targets
+            .Where(target =>
+                !_links.ContainsKey(target)
+                && !_dials.ContainsKey(target)
+                && !(_failed.TryGetValue(target, out var at) && time.GetElapsedTime(at) < Redial)
+            )
+            .ToList();
+        if (due.Count > 0)
         {
-            if (_links.ContainsKey(target))
-            {
-                continue;
-            }
+            due.ForEach(target => _dials.Add(target, DialAsync(target, HandoverPurpose.Give, cancel)));
+            await Task.WhenAny(Task.WhenAll(due.Select(target => _dials[target])), Task.Delay(Moment, time, cancel));
+        }
 
-            if (_failed.TryGetValue(target, out var at) && time.GetElapsedTime(at) < Redial)
-            {
-                unreachable = true;
-                continue;
-            }
-
+        foreach (var target in targets.Where(target => _dials.TryGetValue(target, out var dial) && dial.IsCompleted))
+        {
+            _dials.Remove(target, out var dial);
             try
             {
-                if (await DialAsync(target, HandoverPurpose.Give, cancel) is { } link)
+                if (await dial! is { } link)
                 {
                     _links.Add(target, link);
                 }
@@ -158,11 +165,10 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
                 }
 
                 _failed[target] = time.GetTimestamp();
-                unreachable = true;
             }
         }
 
-        return unreachable;
+        return targets.Any(target => _dials.ContainsKey(target) || _failed.ContainsKey(target));
     }
 
     /// <summary>Connects to a gateway and exchanges hellos; null where it does not take connections.</summary>
@@ -209,6 +215,25 @@ internal sealed class HandoverDispatcher(GatewayEngine engine, GatewayLog log, T
             _links.Remove(target);
         }
 
+        foreach (var (target, dial) in _dials.Where(pair => !wanted.Contains(pair.Key)).ToList())
+        {
+            _dials.Remove(target);
+            _ = DisposeAsync(dial);
+        }
+
         _failed.Clear();
+    }
+
+    // It hangs, perhaps, and ends by its own time-out.
+    private static async Task DisposeAsync(Task<HandoverLink?> dial)
+    {
+        try
+        {
+            (await dial)?.Dispose();
+        }
+        catch (Exception problem) when (problem is SocketException or IOException or InvalidDataException or OperationCanceledException)
+        {
+            // Nobody asks any more.
+        }
     }
 }

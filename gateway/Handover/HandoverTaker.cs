@@ -5,10 +5,10 @@ namespace Mooring.Gateway.Handover;
 /// <summary>Takes the connections that come over a link, until the other side has no more.</summary>
 internal static class HandoverTaker
 {
-    /// <summary>Runs until the other side closes the link or cancelled. Returns the connections taken.</summary>
+    /// <summary>Runs until the other side closes the link, cancelled, or <paramref name="serves"/> says no more. Returns the connections taken.</summary>
     /// <exception cref="InvalidDataException">A message is not of the form.</exception>
     /// <exception cref="IOException">The link broke. What was not acknowledged is the other side's.</exception>
-    public static async Task<int> RunAsync(HandoverLink link, GatewayEngine engine, CancellationToken cancel)
+    public static async Task<int> RunAsync(HandoverLink link, GatewayEngine engine, CancellationToken cancel, Func<bool>? serves = null)
     {
         var taken = 0;
         while (await link.ReadAsync(cancel) is { } message)
@@ -17,6 +17,13 @@ internal static class HandoverTaker
             {
                 await engine.ReceiveDatagramsAsync();
                 continue;
+            }
+
+            if (serves?.Invoke() == false)
+            {
+                // The link ends without an acknowledgement: they stay the other side's, who finds somebody else.
+                Close(message.Descriptors);
+                return taken;
             }
 
             if (message.Type is not (LinkMessage.Batch or LinkMessage.Flows))

@@ -25,7 +25,7 @@ internal sealed partial class TakeoverServer : IAsyncDisposable
     /// <param name="path">Path of the socket, at most 107 bytes. One that is left behind there is replaced.</param>
     /// <param name="engine">Takes the connections.</param>
     /// <param name="log">Gets an event for each handover.</param>
-    /// <param name="serves">Says whether new connections are taken: then open ones are, too.</param>
+    /// <param name="serves">Says whether new connections are taken: then open ones are, too. Asked for each link, and for each batch.</param>
     /// <param name="succeed">Gives a successor this process's place; the link is its to close. Throws where the successor did not get that far.</param>
     /// <exception cref="SocketException">The path cannot be bound.</exception>
     public TakeoverServer(
@@ -118,7 +118,7 @@ internal sealed partial class TakeoverServer : IAsyncDisposable
                 return;
             }
 
-            var taken = await HandoverTaker.RunAsync(link, _engine, _stop.Token);
+            var taken = await HandoverTaker.RunAsync(link, _engine, _stop.Token, _serves);
             _log.Event("taken_over", ("connections", taken), ("from", hello.ProcessId));
         }
         catch (Exception problem) when (problem is IOException or SocketException or InvalidDataException or ObjectDisposedException)

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Handover;
 using Mooring.Gateway.Tests.Datagrams;
 using Mooring.Gateway.Tests.Listeners;
@@ -133,6 +135,80 @@ public sealed class FlowHandoverTests
         server.Peers.Count.ShouldBe(10);
         rig.Engines[1].Connections.ShouldBe(10);
         clients.ForEach(client => client.Dispose());
+    }
+
+    [Fact]
+    public async Task Handover_OfOneWhoseEndpointHasMoved_FollowsThere()
+    {
+        using var first = UdpServer.Named("first");
+        using var second = UdpServer.Named("second");
+        await using var rig = await FlowRig.StartAsync(first.Port, IPAddress.Loopback);
+        for (var i = 0; i < 2; i++)
+        {
+            var pushed = new BackendConfig { Name = "relay", Source = EndpointSource.Pushed };
+            await rig.ApplyAsync(i, UdpGateway.Config(rig.Port) with { Backends = [pushed] }, "relay");
+        }
+
+        await PushAsync(rig.Engines[0], first.Port);
+        using var client = rig.Clients(1).Single();
+        (await client.AskAsync("a")).ShouldBe("first:a");
+
+        // The client is silent meanwhile, and the successor never knew the former address.
+        await PushAsync(rig.Engines[0], second.Port);
+        await PushAsync(rig.Engines[1], second.Port);
+        await FlowRig.SwitchAsync(rig.Engines[0], rig.Engines[1]);
+        await HandoverPair.MoveAllAsync(rig.Engines[0], rig.Engines[1]);
+
+        (await client.AskAsync("b")).ShouldBe("second:b");
+
+        static Task PushAsync(GatewayEngine engine, int port) =>
+            engine.ApplyEndpointsAsync(
+                new EndpointsMessage
+                {
+                    Backend = "relay",
+                    Endpoints =
+                    [
+                        new EndpointInfo
+                        {
+                            Id = "pod-0",
+                            Address = "127.0.0.1",
+                            Port = port,
+                        },
+                    ],
+                }
+            );
+    }
+
+    [Fact]
+    public async Task Take_OnceItDrainsItself_LeavesThemWithTheGiver()
+    {
+        using var server = new UdpServer();
+        await using var rig = await FlowRig.StartAsync(server.Port, IPAddress.Loopback);
+        var clients = rig.Clients(10);
+        await FlowRig.AskAsync(clients, "a");
+        await FlowRig.SwitchAsync(rig.Engines[0], rig.Engines[1]);
+        var (giving, taking) = await HandoverPair.ConnectAsync();
+        using var _ = taking;
+        List<HandoverLink> links = [giving];
+
+        // The link stands already.
+        var taken = TakeAsync();
+        (await new HandoverGiver(rig.Engines[0]).PassAsync(links, CancellationToken.None)).ShouldBe(0);
+
+        links.ShouldBeEmpty();
+        (await taken.WaitAsync(EngineHarness.Patience)).ShouldBe(0);
+        rig.Engines.Select(engine => engine.Connections).ShouldBe([10, 0]);
+        await FlowRig.AskAsync(clients, "b");
+        server.Peers.Count.ShouldBe(10);
+        clients.ForEach(client => client.Dispose());
+
+        async Task<int> TakeAsync()
+        {
+            using (taking)
+            {
+                return await HandoverTaker.RunAsync(taking, rig.Engines[1], CancellationToken.None, static () => false);
+            }
+        }
     }
 
     [Theory]
