@@ -1,7 +1,7 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Text;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Transport;
-using Mooring.Gateway.WebSockets;
 using Mooring.Gateway.WebSockets.Http;
 
 namespace Mooring.Gateway.Configuration;
@@ -72,7 +72,13 @@ internal static class WebSocketCompiler
 
     private static void CheckRequests(string path, WebSocketListenerConfig config, ErrorList errors)
     {
-        CheckList($"{path}.origins", config.Origins, MaxOrigins, OriginList.Problem, errors);
+        CheckList(
+            $"{path}.origins",
+            config.Origins,
+            MaxOrigins,
+            origin => Origins.IsPattern(origin) ? null : $"'{origin}' is not {Origins.Meaning}",
+            errors
+        );
         CheckList(
             $"{path}.subprotocols",
             config.Subprotocols,

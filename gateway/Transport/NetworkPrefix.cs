@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using System.Net;
 using System.Net.Sockets;
+using Mooring.Contracts.Text;
 
 namespace Mooring.Gateway.Transport;
 
@@ -16,28 +16,16 @@ internal readonly record struct NetworkPrefix(NetworkAddress Address, int Bits)
     {
         prefix = default;
         error = null;
-        var slash = text.IndexOf('/');
-        var host = slash < 0 ? text : text[..slash];
-        if (
-            !IPAddress.TryParse(host, out var address)
-            || host.Contains('%')
-            || (address.AddressFamily == AddressFamily.InterNetwork && host.Count(c => c == '.') != 3)
-        )
+        if (!Networks.TryParse(text, out var address, out var bits))
         {
-            error = $"'{text}' is not an address or a network such as 10.0.0.0/8";
+            error = $"'{text}' is not {Networks.Meaning}";
             return false;
         }
 
-        var v4 = address.AddressFamily == AddressFamily.InterNetwork;
-        var most = v4 ? 32 : 128;
-        var bits = most;
-        if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), System.Globalization.NumberStyles.None, null, out bits) || bits > most))
-        {
-            error = $"'{text}': the prefix must be 0 to {most} bits";
-            return false;
-        }
-
-        prefix = new NetworkPrefix(NetworkAddress.From(address), v4 ? bits + MappedBits : bits);
+        prefix = new NetworkPrefix(
+            NetworkAddress.From(address),
+            address.AddressFamily == AddressFamily.InterNetwork ? bits + MappedBits : bits
+        );
         if (prefix.Masked(prefix.Address) != prefix.Address)
         {
             error = $"'{text}' has bits set behind its prefix";

@@ -27,23 +27,6 @@ internal sealed class OriginList(IReadOnlyList<string> origins)
         };
     }
 
-    /// <summary>What is wrong with a configured origin; null: nothing.</summary>
-    public static string? Problem(string origin)
-    {
-        var bare = origin.Replace("://*.", "://", StringComparison.Ordinal);
-        return
-            origin.Length <= 300
-            && Uri.TryCreate(bare, UriKind.Absolute, out var uri)
-            && bare.Contains("://", StringComparison.Ordinal)
-            && uri.Host.Length > 0
-            && uri is { UserInfo: "", PathAndQuery: "/" or "", Fragment: "" }
-            && !origin.EndsWith('/')
-            && origin.All(c => c is > ' ' and <= '~' && (c != '*' || origin.Contains("://*.", StringComparison.Ordinal)))
-            && origin.Count(c => c == '*') <= 1
-            ? null
-            : $"'{origin}' is not an origin such as https://example.com, https://*.example.com or http://localhost:3000";
-    }
-
     private bool Takes(ReadOnlySpan<byte> sent)
     {
         foreach (var origin in _origins)

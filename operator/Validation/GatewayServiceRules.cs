@@ -1,5 +1,6 @@
 using System.Net;
 using FluentValidation;
+using Mooring.Contracts.Text;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Planning;
 
@@ -18,6 +19,13 @@ internal sealed class GatewayServiceRules : AbstractValidator<GatewayServiceSpec
             .Empty()
             .When(service => service.Type == "ClusterIP")
             .WithMessage("needs type NodePort or LoadBalancer");
+        RuleFor(service => service.IpFamilies)
+            .Must(static families => families.Distinct(StringComparer.Ordinal).Count() == families.Count)
+            .WithMessage("must not have an item twice");
+        RuleFor(service => service.IpFamilyPolicy)
+            .Must(static policy => policy is "PreferDualStack" or "RequireDualStack")
+            .When(service => service.IpFamilies.Count > 1)
+            .WithMessage("must be PreferDualStack or RequireDualStack with two ipFamilies");
         RuleFor(service => service.LoadBalancerClass)
             .Null()
             .When(service => service.Type != "LoadBalancer")
@@ -54,9 +62,8 @@ internal sealed class GatewayServiceRules : AbstractValidator<GatewayServiceSpec
         }
     }
 
-    /// <summary>An address, or a network without bits beyond its prefix.</summary>
-    internal static bool IsNetwork(string text) =>
-        text.Contains('/', StringComparison.Ordinal) ? IPNetwork.TryParse(text, out _) : IPAddress.TryParse(text, out _);
+    /// <summary>An address, or a network, which may have bits beyond its prefix: the API server takes those.</summary>
+    internal static bool IsNetwork(string text) => Networks.TryParse(text, out _, out _);
 }
 
 /// <summary>Who may read metrics.</summary>

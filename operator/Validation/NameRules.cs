@@ -28,11 +28,8 @@ internal static class NameRules
             )
             .WithMessage("must be an http or https URL without user and password, its port 1 to 65535");
 
-    /// <summary>An origin: its port is one.</summary>
+    /// <summary>An origin as browsers send it, or a pattern.</summary>
     public static IRuleBuilderOptions<T, string?> MustBeOrigin<T>(this IRuleBuilder<T, string?> rule) =>
-        rule.Must(static origin =>
-                string.IsNullOrEmpty(origin)
-                || Uri.TryCreate(origin.Replace("://*.", "://", StringComparison.Ordinal), UriKind.Absolute, out _)
-            )
-            .WithMessage("must be an origin such as https://example.com, its port 1 to 65535");
+        rule.Must(static origin => string.IsNullOrEmpty(origin) || Origins.IsPattern(origin))
+            .WithMessage($"must be {Origins.Meaning}, its port 1 to 65535");
 }

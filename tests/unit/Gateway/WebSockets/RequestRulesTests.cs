@@ -1,5 +1,6 @@
 using System.Text;
 using Mooring.Contracts.Configuration;
+using Mooring.Contracts.Text;
 using Mooring.Gateway.WebSockets;
 
 namespace Mooring.Gateway.Tests.WebSockets;
@@ -52,7 +53,7 @@ public sealed class RequestRulesTests
     [InlineData("https://a.*.com", false)]
     [InlineData("*", false)]
     [InlineData("https://", false)]
-    public void Origin_Configured_IsChecked(string origin, bool valid) => (OriginList.Problem(origin) is null).ShouldBe(valid);
+    public void Origin_Configured_IsChecked(string origin, bool valid) => Origins.IsPattern(origin).ShouldBe(valid);
 
     [Theory]
     [InlineData("a, b, c", "b, c")]
