@@ -31,11 +31,11 @@ public sealed record PodTemplate
     public IReadOnlyList<SpreadSpec>? TopologySpreadConstraints { get; set; }
 
     [Description("Priority class of the pods.")]
-    [Length(1, 253)]
+    [Length(1, 253), Pattern(Patterns.DnsSubdomain, Patterns.DnsSubdomainMeaning)]
     public string? PriorityClassName { get; set; }
 
     [Description("Runtime class of the pods.")]
-    [Length(1, 253)]
+    [Length(1, 253), Pattern(Patterns.DnsSubdomain, Patterns.DnsSubdomainMeaning)]
     public string? RuntimeClassName { get; set; }
 
     [Description("Scheduler of the pods. Left out: the cluster's own.")]

@@ -1,12 +1,15 @@
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using FluentValidation;
 using Mooring.Operator.Entities;
 
 namespace Mooring.Operator.Validation;
 
-/// <summary>Labels and annotations as Kubernetes has them. The CRD cannot say it (a pattern on a map's keys), and a bad one would fail at the Deployment.</summary>
+/// <summary>Labels, annotations and tolerations as Kubernetes has them. The CRD cannot say it (a pattern on a map's keys), and a bad one would fail at the Deployment.</summary>
 internal sealed partial class PodTemplateRules : AbstractValidator<PodTemplate>
 {
+    private const string LabelValueMeaning = "at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit";
+
     public PodTemplateRules()
     {
         RuleFor(template => template)
@@ -16,12 +19,44 @@ internal sealed partial class PodTemplateRules : AbstractValidator<PodTemplate>
                     CheckLabels(nameof(template.Labels), template.Labels, context);
                     CheckKeys(nameof(template.Annotations), template.Annotations, context);
                     CheckLabelMap(nameof(template.NodeSelector), template.NodeSelector, context);
-                    if (template is { DnsPolicy: "None", DnsConfig: null })
+                    foreach (var (index, toleration) in template.Tolerations.Index())
                     {
-                        context.AddFailure(nameof(template.DnsConfig), "required with dnsPolicy None");
+                        CheckToleration($"{nameof(template.Tolerations)}[{index}]", toleration, context);
+                    }
+
+                    if (template.DnsPolicy == "None" && template.DnsConfig?["nameservers"] is not JsonArray { Count: > 0 })
+                    {
+                        context.AddFailure(nameof(template.DnsConfig), "must have nameservers with dnsPolicy None");
                     }
                 }
             );
+    }
+
+    private static void CheckToleration(string path, TolerationSpec toleration, ValidationContext<PodTemplate> context)
+    {
+        var (exists, value) = (toleration.Operator == "Exists", toleration.Value ?? "");
+        if (string.IsNullOrEmpty(toleration.Key) && !exists)
+        {
+            context.AddFailure($"{path}.{nameof(toleration.Operator)}", "must be Exists where there is no key");
+        }
+        else if (!string.IsNullOrEmpty(toleration.Key) && !QualifiedName().IsMatch(toleration.Key))
+        {
+            context.AddFailure($"{path}.{nameof(toleration.Key)}", $"must be {Patterns.QualifiedNameMeaning}");
+        }
+
+        if (exists && value.Length > 0)
+        {
+            context.AddFailure($"{path}.{nameof(toleration.Value)}", "is for operator Equal");
+        }
+        else if (!LabelValue().IsMatch(value))
+        {
+            context.AddFailure($"{path}.{nameof(toleration.Value)}", $"must be {LabelValueMeaning}, not '{value}'");
+        }
+
+        if (toleration is { TolerationSeconds: not null, Effect: not "NoExecute" })
+        {
+            context.AddFailure($"{path}.{nameof(toleration.Effect)}", "must be NoExecute with tolerationSeconds");
+        }
     }
 
     /// <summary>Labels that the user gives an object of the fleet.</summary>
@@ -52,12 +87,11 @@ internal sealed partial class PodTemplateRules : AbstractValidator<PodTemplate>
     {
         foreach (var (key, value) in (map ?? new Dictionary<string, string>()).Where(entry => !LabelValue().IsMatch(entry.Value)))
         {
-            context.AddFailure(
-                $"{property}[{key}]",
-                $"must be at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, not '{value}'"
-            );
+            context.AddFailure($"{property}[{key}]", $"must be {LabelValueMeaning}, not '{value}'");
         }
     }
+
+    internal static bool IsQualifiedName(string text) => QualifiedName().IsMatch(text);
 
     // Not before a line break at the end either, which $ alone lets through.
     [GeneratedRegex(Patterns.QualifiedName + @"(?!\n)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
