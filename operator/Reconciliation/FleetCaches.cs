@@ -12,12 +12,16 @@ namespace Mooring.Operator.Reconciliation;
 /// <remarks>Label-scoped, so that the operator's memory grows with the fleets and not with the cluster. Thread-safe.</remarks>
 internal sealed class FleetCaches
 {
+    // Where all are watched: "".
+    private readonly IReadOnlyList<string> _namespaces;
+
     private volatile Action _wantingMonitors = static () => { };
 
     /// <summary>Makes the informers; nothing is asked of the API server before <see cref="RunAsync"/>.</summary>
     /// <param name="namespaces">Empty: all.</param>
     public FleetCaches(KubernetesClient client, IReadOnlyList<string> namespaces, ILoggerFactory loggers)
     {
+        _namespaces = namespaces.Count == 0 ? [""] : [.. namespaces.Distinct(StringComparer.Ordinal)];
         Fleets = new WatchedKind<ConnectionFleet>(
             client,
             ClusterResources.Fleets,
@@ -34,7 +38,7 @@ internal sealed class FleetCaches
         ServiceMonitors = new OptionalKind<ServiceMonitor>(
             client,
             ClusterResources.ServiceMonitors,
-            namespaces is [var first, ..] ? first : null,
+            namespaces,
             () => Children(ClusterResources.ServiceMonitors),
             loggers.CreateLogger<OptionalKind<ServiceMonitor>>()
         );
@@ -101,30 +105,44 @@ internal sealed class FleetCaches
     private static bool IsSameGeneration(ConnectionFleet one, ConnectionFleet other) =>
         one.Metadata.Generation is > 0 and var generation && generation == other.Metadata.Generation;
 
-    public bool HasSynced => Informers.All(informer => informer.HasSynced);
+    /// <summary>Everything that may be read has been. Of several namespaces those that may not be are passed over, unless nothing is left.</summary>
+    public bool HasSynced => _namespaces.Any(HasSyncedIn) && _namespaces.All(IsDecided);
 
-    /// <summary>What of it may not be read at present, as the API server says; none: everything may.</summary>
-    public IReadOnlyList<string> Forbidden =>
+    /// <summary>Whether all that a fleet of the namespace consists of has been read.</summary>
+    public bool HasSyncedIn(string ns) => InformersIn(ns).All(static informer => informer.HasSynced);
+
+    /// <summary>Nothing is left to wait for: fleets are known, and what could not be read with them may not be.</summary>
+    public bool IsSettled => _namespaces.Any(Fleets.HasSyncedIn) && _namespaces.All(IsDecided);
+
+    /// <summary>What may not be read at present, as the API server says; none: everything may.</summary>
+    public IReadOnlyList<string> Forbidden => [.. _namespaces.SelectMany(ForbiddenIn)];
+
+    /// <summary>The same of what a fleet of the namespace consists of.</summary>
+    public IReadOnlyList<string> ForbiddenIn(string ns) =>
         [
-            .. Informers
+            .. InformersIn(ns)
                 .Select(static informer => informer.Problem)
                 .Where(static problem => problem is { IsForbidden: true })
                 .Select(static problem => problem!.Message),
         ];
 
-    private IEnumerable<ISharedInformer> Informers =>
+    private bool IsDecided(string ns) => HasSyncedIn(ns) || ForbiddenIn(ns).Count > 0;
+
+    private IEnumerable<ISharedInformer> Informers => _namespaces.SelectMany(InformersIn);
+
+    private IEnumerable<ISharedInformer> InformersIn(string ns) =>
         [
-            .. Fleets.Informers,
-            .. ServiceAccounts.Informers,
-            .. ConfigMaps.Informers,
-            .. Services.Informers,
-            .. Budgets.Informers,
-            .. NetworkPolicies.Informers,
-            .. Deployments.Informers,
-            .. DaemonSets.Informers,
-            .. Autoscalers.Informers,
-            .. Pods.Informers,
-            .. EndpointSlices.Informers,
+            .. Fleets.InformersIn(ns),
+            .. ServiceAccounts.InformersIn(ns),
+            .. ConfigMaps.InformersIn(ns),
+            .. Services.InformersIn(ns),
+            .. Budgets.InformersIn(ns),
+            .. NetworkPolicies.InformersIn(ns),
+            .. Deployments.InformersIn(ns),
+            .. DaemonSets.InformersIn(ns),
+            .. Autoscalers.InformersIn(ns),
+            .. Pods.InformersIn(ns),
+            .. EndpointSlices.InformersIn(ns),
         ];
 
     /// <summary>Calls with a fleet's key whenever anything that it consists of, or may consist of, changes; with low priority for all that is there already.</summary>

@@ -55,7 +55,7 @@ internal sealed class FleetFinalizer(
         var first = FirstSeen(fleet);
         var since = first.Before + time.GetElapsedTime(first.At);
         var left = Drain(fleet) - since;
-        if (!caches.HasSynced && left > TimeSpan.Zero)
+        if (!caches.HasSyncedIn(fleet.Metadata.Namespace ?? "") && left > TimeSpan.Zero)
         {
             // What may not be read is not gone: the drain is waited for as if it were there.
             return ReconciliationResult<ConnectionFleet>.Success(fleet, left < SightedController.Retry ? left : SightedController.Retry);

@@ -48,7 +48,7 @@ internal sealed class FleetGatherer(
             Pods = caches.Pods.OfFleet(key),
             DefaultGatewayImage = options.GatewayImage,
             Stream = stream.Endpoint,
-            HasServiceMonitors = caches.ServiceMonitors.IsPresent,
+            HasServiceMonitors = caches.ServiceMonitors.IsPresentIn(key.Namespace),
             // One that only bears the fleet's label, or is a namesake's, is no gateway of it: a rollout would wait for it for ever.
             Autoscaler = caches.Autoscalers.OfFleet(key).FirstOrDefault(autoscaler => FleetOwner.Owns(fleet, autoscaler)),
             Deployments = [.. caches.Deployments.OfFleet(key).Where(deployment => FleetOwner.Owns(fleet, deployment))],
@@ -62,7 +62,7 @@ internal sealed class FleetGatherer(
             Input = Effective(key, fleet, errors.Count == 0) is { } effective ? seen with { Fleet = effective } : null,
             View = view,
             Now = now,
-            Forbidden = caches.Forbidden,
+            Forbidden = caches.ForbiddenIn(key.Namespace),
         };
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Mooring.Kubernetes.Client;
+using Mooring.Kubernetes.Informers;
 using Mooring.Kubernetes.Models;
 using Mooring.Kubernetes.Queueing;
 
@@ -12,13 +13,13 @@ namespace Mooring.Operator.Reconciliation;
 /// </remarks>
 /// <param name="client">Asks whether it is there.</param>
 /// <param name="type">The kind.</param>
-/// <param name="ns">A namespace that may be listed; null: all may.</param>
+/// <param name="namespaces">Those that are followed; empty: all.</param>
 /// <param name="make">Makes what follows the kind.</param>
 /// <param name="log">Told of a kind that may not be read.</param>
 internal sealed class OptionalKind<T>(
     KubernetesClient client,
     ResourceType<T> type,
-    string? ns,
+    IReadOnlyList<string> namespaces,
     Func<WatchedKind<T>> make,
     ILogger<OptionalKind<T>> log
 ) : IWatched<T>
@@ -34,12 +35,14 @@ internal sealed class OptionalKind<T>(
 
     public ResourceType<T> Type => type;
 
-    /// <summary>The cluster has the kind, and what is there of it is known.</summary>
-    public bool IsPresent => _current is not null;
+    /// <summary>The cluster has the kind, and what is there of it in the namespace is known.</summary>
+    public bool IsPresentIn(string ns) => _current?.HasSyncedIn(ns) == true;
 
-    public T? Find(ObjectKey key) => _current?.Find(key);
+    // Nothing while the list is being read: a plan was made without the kind, and what it does not have is pruned.
+    public T? Find(ObjectKey key) => _current is { } current && current.HasSyncedIn(key.Namespace) ? current.Find(key) : null;
 
-    public IReadOnlyList<T> OfFleet(ObjectKey fleet) => _current?.OfFleet(fleet) ?? [];
+    public IReadOnlyList<T> OfFleet(ObjectKey fleet) =>
+        _current is { } current && current.HasSyncedIn(fleet.Namespace) ? current.OfFleet(fleet) : [];
 
     /// <summary>As <see cref="WatchedKind{T}.OnChange"/>, also for what is followed later.</summary>
     public void OnChange(Action<T?, T?, WorkPriority> changed)
@@ -69,7 +72,7 @@ internal sealed class OptionalKind<T>(
 
     /// <summary>Looks for the kind, and follows it, until stopped.</summary>
     /// <param name="isWanted">Whether anybody has a use for it.</param>
-    /// <param name="found">Called each time that it was found.</param>
+    /// <param name="found">Called each time that it was found, and for each namespace.</param>
     /// <param name="stopping">Ends it.</param>
     public async Task RunAsync(Func<bool> isWanted, Action found, CancellationToken stopping)
     {
@@ -90,23 +93,21 @@ internal sealed class OptionalKind<T>(
     {
         using var presence = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         var watched = make();
-        var following = Task.WhenAll(watched.Informers.Select(informer => informer.RunAsync(presence.Token)));
-        var synced = Task.WhenAll(watched.Informers.Select(informer => informer.WaitForSyncAsync(presence.Token)));
-        await synced.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (synced.IsCompletedSuccessfully)
+        lock (_handlers)
         {
-            lock (_handlers)
-            {
-                _presence = presence;
-                _current = watched;
-                _handlers.ForEach(watched.OnChange);
-            }
-
-            Log.OptionalKindFound(log, type.QualifiedName);
-            found();
+            _presence = presence;
+            _current = watched;
+            _handlers.ForEach(watched.OnChange);
         }
 
-        await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Log.OptionalKindFound(log, type.QualifiedName);
+        // Each namespace by itself: one that may not be read keeps the kind from no other.
+        await Task.WhenAll(
+                watched.Informers.SelectMany(informer =>
+                    (Task[])[informer.RunAsync(presence.Token), TellAsync(informer, found, presence.Token)]
+                )
+            )
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_handlers)
         {
             (_presence, _current) = (null, null);
@@ -117,22 +118,19 @@ internal sealed class OptionalKind<T>(
     {
         try
         {
-            await client.ListPageAsync(type, ns, new ListOptions { Limit = 1 }, stopping);
-            _refused = false;
-            return true;
+            string?[] asked = namespaces.Count == 0 ? [null] : [.. namespaces];
+            foreach (var ns in asked)
+            {
+                if (await MayListAsync(ns, stopping))
+                {
+                    return true;
+                }
+            }
+
+            return false;
         }
         catch (KubernetesException error) when (error.Code == HttpStatusCode.NotFound)
         {
-            return false;
-        }
-        catch (KubernetesException error) when (error.Code == HttpStatusCode.Forbidden)
-        {
-            if (!_refused)
-            {
-                Log.OptionalKindForbidden(log, type.QualifiedName, error.Message);
-            }
-
-            _refused = true;
             return false;
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -149,6 +147,36 @@ internal sealed class OptionalKind<T>(
             // Whatever it answered: to look no more would be to have none of the kind for as long as the process lives.
             Log.OptionalKindUnknown(log, type.QualifiedName, error.Message, Interval);
             return false;
+        }
+    }
+
+    private async Task<bool> MayListAsync(string? ns, CancellationToken stopping)
+    {
+        try
+        {
+            await client.ListPageAsync(type, ns, new ListOptions { Limit = 1 }, stopping);
+            _refused = false;
+            return true;
+        }
+        catch (KubernetesException error) when (error.Code == HttpStatusCode.Forbidden)
+        {
+            if (!_refused)
+            {
+                Log.OptionalKindForbidden(log, type.QualifiedName, error.Message);
+            }
+
+            _refused = true;
+            return false;
+        }
+    }
+
+    private static async Task TellAsync(ISharedInformer informer, Action found, CancellationToken gone)
+    {
+        var synced = informer.WaitForSyncAsync(gone);
+        await synced.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (synced.IsCompletedSuccessfully)
+        {
+            found();
         }
     }
 }

@@ -21,13 +21,14 @@ internal sealed class SightedController(
     /// <inheritdoc/>
     public async Task<ReconciliationResult<ConnectionFleet>> ReconcileAsync(ConnectionFleet entity, CancellationToken cancellationToken)
     {
-        if (caches.HasSynced)
+        var ns = entity.Metadata.Namespace ?? "";
+        if (caches.HasSyncedIn(ns))
         {
             return await inner.ReconcileAsync(entity, cancellationToken);
         }
 
         var fleet = statuses.WithNewestStatus(entity);
-        await statuses.WriteAsync(fleet, Blind(fleet, string.Join("; ", caches.Forbidden), time.GetUtcNow()), cancellationToken);
+        await statuses.WriteAsync(fleet, Blind(fleet, string.Join("; ", caches.ForbiddenIn(ns)), time.GetUtcNow()), cancellationToken);
         return ReconciliationResult<ConnectionFleet>.Success(fleet, Retry);
     }
 

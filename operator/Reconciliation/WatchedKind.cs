@@ -39,9 +39,14 @@ internal sealed class WatchedKind<T> : IWatched<T>
 
     public IEnumerable<ISharedInformer> Informers => _informers.Values;
 
-    public bool HasSynced => _informers.Values.All(static informer => informer.HasSynced);
+    /// <summary>The informers by their namespaces; where all are watched, the one of "".</summary>
+    public IReadOnlyDictionary<string, SharedInformer<T>> ByNamespace => _informers;
 
-    public IEnumerable<SharedInformer<T>> SharedInformers => _informers.Values;
+    /// <summary>The one that sees a namespace; none where it is not watched.</summary>
+    public IEnumerable<ISharedInformer> InformersIn(string ns) => InformerOf(ns) is { } informer ? [informer] : [];
+
+    /// <summary>Whether what is there of it in a namespace is known.</summary>
+    public bool HasSyncedIn(string ns) => InformerOf(ns) is { HasSynced: true };
 
     /// <summary>Everything of every watched namespace, in no order.</summary>
     public List<T> List() => [.. _informers.Values.SelectMany(informer => informer.Cache.List())];

@@ -61,7 +61,9 @@ internal sealed class FleetOperator : IAsyncDisposable
     private readonly Uri _streamUrl;
     private readonly TimeProvider _certificatesTime;
     private KubernetesClient? _reviews;
-    private List<Controller<ConnectionFleet>> _controllers = [];
+
+    // By namespace; where all are watched, one of "".
+    private Dictionary<string, Controller<ConnectionFleet>> _controllers = [];
     private volatile bool _leads;
 
     /// <param name="options">How it was started.</param>
@@ -97,7 +99,7 @@ internal sealed class FleetOperator : IAsyncDisposable
 
     public bool HasSynced => _caches.HasSynced;
 
-    public TimeSpan LongestReconcile => _controllers.Select(controller => controller.LongestRunning).DefaultIfEmpty().Max();
+    public TimeSpan LongestReconcile => _controllers.Values.Select(controller => controller.LongestRunning).DefaultIfEmpty().Max();
 
     /// <summary>The certificate of the operator's own servers; null: there is none yet.</summary>
     public X509Certificate2? Certificate => _certificates.Current;
@@ -126,11 +128,11 @@ internal sealed class FleetOperator : IAsyncDisposable
         var events = new FleetEvents(_recorder);
         var reconciler = CreateReconciler(epoch, events, out var finalizer);
         var settling = stream is null ? null : new Settling(Now, _caches.Pods.List().Count(IsGateway));
-        _controllers =
-        [
-            .. _caches.Fleets.SharedInformers.Select(informer => new Controller<ConnectionFleet>(
+        _controllers = _caches.Fleets.ByNamespace.ToDictionary(
+            static watched => watched.Key,
+            watched => new Controller<ConnectionFleet>(
                 _client,
-                informer,
+                watched.Value,
                 reconciler,
                 [finalizer],
                 new ControllerOptions
@@ -146,8 +148,9 @@ internal sealed class FleetOperator : IAsyncDisposable
                     Failed = (key, error, delay) => TellFailure(events, key, error, delay),
                 },
                 _loggers
-            )),
-        ];
+            ),
+            StringComparer.Ordinal
+        );
         _caches.OnChange((key, priority) => Enqueue(key, CrowdDelay, priority));
         _references.Changed = key => Enqueue(key, CrowdDelay);
         _hub.Changed += (fleet, change) => Enqueue(ObjectKey.Parse(fleet), DelayOf(change));
@@ -158,7 +161,7 @@ internal sealed class FleetOperator : IAsyncDisposable
             await Together.RunAsync(
                 [
                     _ => announce(),
-                    .. _controllers.Select(static controller => (Func<CancellationToken, Task>)controller.RunAsync),
+                    .. _controllers.Values.Select(static controller => (Func<CancellationToken, Task>)controller.RunAsync),
                     RenewAsync,
                     WatchRightsAsync,
                 ],
@@ -173,7 +176,11 @@ internal sealed class FleetOperator : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _controllers.ForEach(controller => controller.Dispose());
+        foreach (var controller in _controllers.Values)
+        {
+            controller.Dispose();
+        }
+
         _references.Dispose();
         await _recorder.DisposeAsync();
         _metrics.Dispose();
@@ -216,11 +223,11 @@ internal sealed class FleetOperator : IAsyncDisposable
         return new SightedController(reconciler, _caches, statuses, time);
     }
 
-    /// <summary>Waits for the caches; no longer than until it is known that some of them may not be filled.</summary>
+    /// <summary>Waits for the caches; no longer than until it is known that the rest of them may not be filled.</summary>
     private async Task WaitForCachesAsync(CancellationToken ended)
     {
         var synced = _caches.WaitForSyncAsync(ended);
-        while (!synced.IsCompleted && !(_caches.Fleets.HasSynced && _caches.Forbidden.Count > 0))
+        while (!synced.IsCompleted && !_caches.IsSettled)
         {
             await Task.WhenAny(synced, Task.Delay(CachesCheck, ended));
             ended.ThrowIfCancellationRequested();
@@ -261,7 +268,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         }
     }
 
-    private bool IsBusy => _controllers.Exists(controller => controller.Waiting > _options.Workers);
+    private bool IsBusy => _controllers.Values.Any(controller => controller.Waiting > _options.Workers);
 
     private TimeSpan CrowdDelay => IsBusy ? BusyDelay : CalmDelay;
 
@@ -285,9 +292,9 @@ internal sealed class FleetOperator : IAsyncDisposable
         pod.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole
         && GatewayObserver.StageOf(pod) == GatewayStage.Ready;
 
-    // Each controller knows the fleets of its informer's namespaces, and passes over the others'.
+    // One whose namespace may not be read works at nothing: what is not its own would wait in its queue for good.
     private void Enqueue(ObjectKey fleet, TimeSpan delay, WorkPriority priority = WorkPriority.Normal) =>
-        _controllers.ForEach(controller => controller.EnqueueAfter(fleet, delay, priority));
+        (_controllers.GetValueOrDefault("") ?? _controllers.GetValueOrDefault(fleet.Namespace))?.EnqueueAfter(fleet, delay, priority);
 
     private async Task<WebApplication?> StartStreamAsync(CancellationToken ended)
     {

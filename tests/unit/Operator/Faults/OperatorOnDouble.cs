@@ -38,7 +38,13 @@ internal sealed class OperatorOnDouble : IAsyncDisposable
     private readonly KubernetesClient _witness;
     private readonly TroubleWatch? _troubles;
 
-    private OperatorOnDouble(KubernetesApiDouble api, string name, Func<bool> mayWork, TroubleLimits? troubles)
+    private OperatorOnDouble(
+        KubernetesApiDouble api,
+        string name,
+        Func<bool> mayWork,
+        TroubleLimits? troubles,
+        IReadOnlyList<string> namespaces
+    )
     {
         (_api, Name) = (api, name);
         _client = new KubernetesClient(
@@ -64,7 +70,12 @@ internal sealed class OperatorOnDouble : IAsyncDisposable
         }
 
         _operator = new FleetOperator(
-            new RunOptions { Http = new IPEndPoint(IPAddress.Loopback, 0), GatewayImage = "gateway" },
+            new RunOptions
+            {
+                Http = new IPEndPoint(IPAddress.Loopback, 0),
+                GatewayImage = "gateway",
+                Namespaces = namespaces,
+            },
             _client,
             "operator",
             NullLoggerFactory.Instance
@@ -76,26 +87,32 @@ internal sealed class OperatorOnDouble : IAsyncDisposable
     /// <summary>User agent of its requests.</summary>
     public string Name { get; }
 
+    /// <summary>As its probe says.</summary>
+    public bool IsReady => _operator.HasSynced;
+
     /// <param name="api">The API server.</param>
     /// <param name="name">User agent of its requests.</param>
     /// <param name="mayWork">Whether it leads; null: it does.</param>
     /// <param name="troubles">From when on it tells what befalls it; null: it does not.</param>
+    /// <param name="namespaces">Those that it watches; null: all.</param>
     public static OperatorOnDouble Start(
         KubernetesApiDouble api,
         string name = "operator",
         Func<bool>? mayWork = null,
-        TroubleLimits? troubles = null
-    ) => new(api, name, mayWork ?? (static () => true), troubles);
+        TroubleLimits? troubles = null,
+        IReadOnlyList<string>? namespaces = null
+    ) => new(api, name, mayWork ?? (static () => true), troubles, namespaces ?? []);
 
     /// <summary>Puts the fleet in, as a user would. Returns it as it is then.</summary>
-    public static JsonObject PutFleet(KubernetesApiDouble api, string manifest = Fleets.Small)
+    public static JsonObject PutFleet(KubernetesApiDouble api, string manifest = Fleets.Small, string ns = "shop")
     {
         var json = JsonSerializer.SerializeToNode(Fleets.Load(manifest), FleetJson.Default.ConnectionFleet)!.AsObject();
         var metadata = json["metadata"]!.AsObject();
         metadata.Remove("uid");
         metadata.Remove("generation");
+        metadata["namespace"] = ns;
         json.Remove("status");
-        return api.Put("/apis/mooring.dev/v1alpha1/namespaces/shop/connectionfleets", json);
+        return api.Put($"/apis/mooring.dev/v1alpha1/namespaces/{ns}/connectionfleets", json);
     }
 
     /// <summary>What the fleet consists of, each as <c>Kind name uid</c>.</summary>
@@ -107,8 +124,12 @@ internal sealed class OperatorOnDouble : IAsyncDisposable
         ];
 
     /// <summary>A condition of the fleet; null while it has none of the type.</summary>
-    public static (string Status, string Reason, string Message)? Condition(KubernetesApiDouble api, string type = "Ready") =>
-        api.Find(FleetPath)?["status"]?["conditions"]?.AsArray().FirstOrDefault(one => (string?)one!["type"] == type) is { } found
+    public static (string Status, string Reason, string Message)? Condition(
+        KubernetesApiDouble api,
+        string type = "Ready",
+        string fleet = FleetPath
+    ) =>
+        api.Find(fleet)?["status"]?["conditions"]?.AsArray().FirstOrDefault(one => (string?)one!["type"] == type) is { } found
             ? ((string)found["status"]!, (string)found["reason"]!, (string)found["message"]!)
             : null;
 
