@@ -80,7 +80,7 @@ internal sealed partial class OperatorRole
         var text = (
             Template("rbac.yaml") + registration[registration.IndexOf("---\n# Tells the cluster", StringComparison.Ordinal)..]
         ).Replace("resourceNames: [{{ $name }}]", $"resourceNames: [{LeaseName}]", StringComparison.Ordinal);
-        yield return ("ClusterRole", FleetRules().Match(text).Groups["rules"].Value);
+        yield return ("ClusterRole", string.Concat(FleetRules().Matches(text).Select(static match => match.Groups["rules"].Value)));
         // As with the default values, which leave nothing out.
         foreach (Match match in PlainRules().Matches(Conditions().Replace(text, "")))
         {
@@ -94,7 +94,7 @@ internal sealed partial class OperatorRole
     private static partial Regex Conditions();
 
     [GeneratedRegex(
-        """define "mooring\.fleetRules" -?\}\}\n(?<rules>.*?)\{\{-? end""",
+        """define "mooring\.(kind|child)Rules" -?\}\}\n(?<rules>.*?)\{\{-? end""",
         RegexOptions.Singleline | RegexOptions.ExplicitCapture
     )]
     private static partial Regex FleetRules();
