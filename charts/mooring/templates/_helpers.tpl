@@ -4,13 +4,13 @@
 
 {{- define "mooring.selector" -}}
 app.kubernetes.io/name: mooring-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- /* Of what runs beside the operator: no Service may take it for one of its replicas. */ -}}
 {{- define "mooring.hookLabels" -}}
 app.kubernetes.io/name: mooring-hook
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: mooring
 app.kubernetes.io/managed-by: {{ .Release.Service }}

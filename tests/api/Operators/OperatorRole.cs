@@ -79,7 +79,7 @@ internal sealed partial class OperatorRole
         var registration = Template("metrics-api.yaml");
         var text = (
             Template("rbac.yaml") + registration[registration.IndexOf("---\n# Tells the cluster", StringComparison.Ordinal)..]
-        ).Replace("resourceNames: [{{ $name }}]", $"resourceNames: [{LeaseName}]", StringComparison.Ordinal);
+        ).Replace("resourceNames: [{{ $name | quote }}]", $"resourceNames: [{LeaseName}]", StringComparison.Ordinal);
         yield return ("ClusterRole", string.Concat(FleetRules().Matches(text).Select(static match => match.Groups["rules"].Value)));
         // As with the default values, which leave nothing out.
         foreach (Match match in PlainRules().Matches(Conditions().Replace(text, "")))

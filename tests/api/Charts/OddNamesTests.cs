@@ -1,0 +1,54 @@
+using Mooring.Api.Tests.Cluster;
+using Mooring.Api.Tests.Reconciliation;
+
+namespace Mooring.Api.Tests.Charts;
+
+/// <summary>Names that YAML takes for numbers, booleans or nothing: all that the chart renders is taken by the API server, with the names as texts.</summary>
+[Collection(InstallationCollection.Name)]
+public sealed class OddNamesTests(EmptyCluster shared) : IClassFixture<EmptyCluster>
+{
+    private const string Monitors = "servicemonitors.monitoring.coreos.com";
+    private const string Rules = "prometheusrules.monitoring.coreos.com";
+
+    private static readonly string RulesDefinition = ServiceMonitorTests
+        .Definition.Replace("servicemonitor", "prometheusrule", StringComparison.Ordinal)
+        .Replace("ServiceMonitor", "PrometheusRule", StringComparison.Ordinal);
+
+    private Kubectl Kubectl => shared.Cluster.Kubectl;
+
+    [HelmFact]
+    public async Task Manifests_AreTaken()
+    {
+        await Kubectl.ApplyAsync(ServiceMonitorTests.Definition, "default");
+        await Kubectl.ApplyAsync(RulesDefinition, "default");
+        await Kubectl.RunAsync("wait", "--for=condition=Established", "--timeout=180s", "crd", Monitors, Rules);
+
+        await TakenAsync(release: "2024", ns: "1e3", name: "mooring");
+        await TakenAsync(release: "1e3", ns: "null", name: "yes");
+    }
+
+    private async Task TakenAsync(string release, string ns, string name)
+    {
+        await Kubectl.RunAsync("create", "namespace", ns);
+        // No pod is taken without its account, and a trial makes none.
+        await Kubectl.RunAsync("create", "serviceaccount", $"{name}-check", "-n", ns, "--save-config");
+        string[] switches = ["dashboards.enabled", "prometheusRules.enabled", "prometheusRules.alerts", "serviceMonitor.enabled"];
+        string[] texts = [$"fullnameOverride={name}", $"priorityClassName={release}", $"watchNamespaces={{{ns}}}"];
+        var rendered = await new Helm(shared.Cluster).RunAsync([
+            "template",
+            release,
+            Helm.Chart,
+            "-n",
+            ns,
+            "--kube-version",
+            "1.36.0",
+            .. switches.SelectMany(static one => new[] { "--set", $"{one}=true" }),
+            .. texts.SelectMany(static one => new[] { "--set-string", one }),
+        ]);
+
+        var taken = await Kubectl.TryWithInputAsync(rendered, "apply", "--dry-run=server", "-f", "-");
+
+        taken.Succeeded.ShouldBeTrue(taken.Errors);
+        taken.Output.ShouldContain($"deployment.apps/{name} created");
+    }
+}
