@@ -90,8 +90,28 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
             return;
         }
 
+        var term = _seen!.Spec!.LeaseTransitions;
+        try
+        {
+            await ReleaseSeenAsync(cancellationToken);
+        }
+        catch (KubernetesException error) when (error.IsConflict)
+        {
+            // A renewal whose answer nobody waited for any more may have arrived all the same.
+            await ReadAsync(cancellationToken);
+            if (Holder == options.Identity && _seen?.Spec?.LeaseTransitions == term)
+            {
+                await ReleaseSeenAsync(cancellationToken);
+            }
+        }
+    }
+
+    private TimeSpan Duration(LeaseSpec spec) => TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? options.LeaseDuration.TotalSeconds);
+
+    private Task ReleaseSeenAsync(CancellationToken cancellationToken)
+    {
         var now = time.GetUtcNow();
-        await WriteAsync(
+        return WriteAsync(
             new LeaseSpec
             {
                 HolderIdentity = "",
@@ -104,8 +124,6 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
             cancellationToken
         );
     }
-
-    private TimeSpan Duration(LeaseSpec spec) => TimeSpan.FromSeconds(spec.LeaseDurationSeconds ?? options.LeaseDuration.TotalSeconds);
 
     private Task RenewSeenAsync(CancellationToken cancellationToken) =>
         WriteAsync(

@@ -29,6 +29,9 @@ public sealed class Fault
     /// <summary>Does what was asked, then breaks the connection: the client cannot know.</summary>
     public bool AbortAfter { get; init; }
 
+    /// <summary>Does what was asked, and never answers, until the client gives up.</summary>
+    public bool HangAfter { get; init; }
+
     /// <summary>A body in place of the Status object.</summary>
     public string? Body { get; init; }
 }

@@ -217,8 +217,9 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
             }
 
             var (code, body) = RequestHandler.Handle(_store, request);
-            if (fault is { AbortAfter: true })
+            if (fault is { HangAfter: true } or { AbortAfter: true })
             {
+                await (fault.HangAfter ? GoneAsync(context, Timeout.InfiniteTimeSpan) : Task.CompletedTask);
                 context.Abort();
                 return;
             }
@@ -250,12 +251,17 @@ public sealed class KubernetesApiDouble : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the client is gone, and no longer than this.</summary>
+    private async Task GoneAsync(HttpContext context, TimeSpan longest)
+    {
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stop.Token);
+        await Task.Delay(longest, gone.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     /// <summary>Returns whether the request is then handled as usual.</summary>
     private async Task<bool> PassesAsync(HttpContext context, Fault fault)
     {
-        using var gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _stop.Token);
-        await Task.Delay(fault.Hang ? Timeout.InfiniteTimeSpan : fault.Delay, gone.Token)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await GoneAsync(context, fault.Hang ? Timeout.InfiniteTimeSpan : fault.Delay);
         if (fault.Abort || fault.Hang)
         {
             context.Abort();

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
 using Mooring.Kubernetes.LeaderElection;
@@ -187,6 +188,24 @@ public sealed class ElectionFaultTests : IAsyncLifetime
         await LeadsAsync(one);
         _api.Remove(LeasePath);
         (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Lost);
+    }
+
+    [Fact]
+    public async Task OrderlyEnd_ThatCutsARenewalOff_GivesTheLeaseUp()
+    {
+        var one = Stand("one");
+        await LeadsAsync(one);
+        RecordedRequest? renewal = null;
+        _api.AddFault(new Fault { Match = request => request.Method == "PUT" && (renewal = request) is not null, HangAfter = true });
+        await Until.TrueAsync(() => renewal is not null && Written("renewTime") == RenewTime(renewal), Deadline, "it is stored");
+
+        await _stop.CancelAsync();
+
+        (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Stopped);
+        Written("holderIdentity").ShouldBe("");
+
+        string? Written(string field) => (string?)_api.Find(LeasePath)!["spec"]![field];
+        static string? RenewTime(RecordedRequest request) => (string?)JsonNode.Parse(request.Body)!["spec"]!["renewTime"];
     }
 
     [Theory]
