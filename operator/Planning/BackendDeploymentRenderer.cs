@@ -61,15 +61,15 @@ internal static class BackendDeploymentRenderer
             ],
             Ports =
             [
-                .. transport.Tcp ? [Port("app", "TCP", workload)] : Array.Empty<ContainerPort>(),
-                .. transport.Udp ? [Port("app-udp", "UDP", workload)] : Array.Empty<ContainerPort>(),
+                .. transport.Tcp ? [Port(BackendTransport.TcpPort, "TCP", workload)] : Array.Empty<ContainerPort>(),
+                .. transport.Udp ? [Port(BackendTransport.UdpPort, "UDP", workload)] : Array.Empty<ContainerPort>(),
             ],
             Resources = PodTemplates.Resources(workload.Resources),
             // Kubernetes cannot ask a UDP port: such a pod is ready once it runs, and passive health sees the rest.
             ReadinessProbe = transport.Tcp
                 ? new Probe
                 {
-                    TcpSocket = new TcpSocketAction { Port = "app" },
+                    TcpSocket = new TcpSocketAction { Port = BackendTransport.TcpPort },
                     PeriodSeconds = 2,
                     TimeoutSeconds = 2,
                     FailureThreshold = 2,

@@ -27,23 +27,24 @@ internal static class BackendServiceRenderer
         var ports = new List<ServicePort>();
         if (transport.Tcp)
         {
-            ports.Add(Port("app", "TCP", port));
+            ports.Add(Port(BackendTransport.TcpPort, "TCP", port));
         }
 
         if (transport.Udp)
         {
-            ports.Add(Port("app-udp", "UDP", port));
+            ports.Add(Port(BackendTransport.UdpPort, "UDP", port));
         }
 
         return ports;
     }
 
+    // By the container's name for it: after a change of the port the pods of before go on being found where they listen.
     private static ServicePort Port(string name, string protocol, int port) =>
         new()
         {
             Name = name,
             Protocol = protocol,
             Port = port,
-            TargetPort = port,
+            TargetPort = name,
         };
 }

@@ -7,6 +7,12 @@ namespace Mooring.Operator.Planning;
 /// <param name="Udp">Datagrams.</param>
 internal readonly record struct BackendTransport(bool Tcp, bool Udp)
 {
+    /// <summary>Name of the port for streams, of a workload's container and Service alike.</summary>
+    public const string TcpPort = "app";
+
+    /// <summary>The same for datagrams.</summary>
+    public const string UdpPort = "app-udp";
+
     public static BackendTransport Of(FleetSpec spec, string backend)
     {
         var udp = IsUsed(spec, backend, static listener => listener.Protocol == Protocols.Udp);

@@ -18,10 +18,10 @@ public static class EndpointResolver
     /// <param name="slices">Slices of the namespace; those of other Services are skipped.</param>
     public static IReadOnlyList<EndpointInfo> Resolve(EndpointSourcePlan source, Service? service, IEnumerable<EndpointSlice> slices)
     {
-        if (
-            service?.Spec?.Ports?.FirstOrDefault(port => port.Port == source.ServicePort && (port.Protocol ?? "TCP") == source.Protocol)
-            is not { } servicePort
-        )
+        var servicePort = service?.Spec?.Ports?.FirstOrDefault(port =>
+            port.Port == source.ServicePort && (port.Protocol ?? "TCP") == source.Protocol
+        );
+        if (service is null || (servicePort is null && source.ServicePort is not null))
         {
             return [];
         }
@@ -36,7 +36,7 @@ public static class EndpointResolver
         )
         {
             // Slices name their ports as the Service does; the only port of a Service may have no name.
-            if (slice.Ports?.Find(port => (port.Name ?? "") == (servicePort.Name ?? ""))?.Port is not { } port)
+            if (slice.Ports?.Find(port => servicePort is null || (port.Name ?? "") == (servicePort.Name ?? ""))?.Port is not { } port)
             {
                 continue;
             }

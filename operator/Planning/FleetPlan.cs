@@ -85,9 +85,9 @@ public sealed record RetiringDeployment(string Name, int Replicas, string? Versi
 /// <summary>The Service whose EndpointSlices hold a backend's endpoints.</summary>
 /// <param name="Backend">Name of the backend.</param>
 /// <param name="Service">Name of the Service, in the fleet's namespace.</param>
-/// <param name="ServicePort">Port of the Service.</param>
+/// <param name="ServicePort">Port of the Service; null: whichever, since all of them lead to one number of each pod, as a workload's do.</param>
 /// <param name="Protocol">TCP or UDP: the port's.</param>
-public sealed record EndpointSourcePlan(string Backend, string Service, int ServicePort, string Protocol = "TCP");
+public sealed record EndpointSourcePlan(string Backend, string Service, int? ServicePort, string Protocol = "TCP");
 
 /// <summary>A backend that the fleet runs itself.</summary>
 public sealed record WorkloadPlan

@@ -104,16 +104,14 @@ public static class FleetPlanner
         var sources = new List<EndpointSourcePlan>();
         foreach (var backend in fleet.Spec.Backends)
         {
-            var protocol = BackendTransport.Of(fleet.Spec, backend.Name).Tcp ? "TCP" : "UDP";
             if (backend.ServiceRef is { } service)
             {
+                var protocol = BackendTransport.Of(fleet.Spec, backend.Name).Tcp ? "TCP" : "UDP";
                 sources.Add(new EndpointSourcePlan(backend.Name, service.Name, service.Port, protocol));
             }
             else if (backend.Workload is { } workload)
             {
-                sources.Add(
-                    new EndpointSourcePlan(backend.Name, ResourceNames.Backend(fleet.Metadata.Name!, backend.Name), workload.Port, protocol)
-                );
+                sources.Add(new EndpointSourcePlan(backend.Name, ResourceNames.Backend(fleet.Metadata.Name!, backend.Name), null));
             }
         }
 

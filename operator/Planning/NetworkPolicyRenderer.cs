@@ -76,8 +76,8 @@ internal static class NetworkPolicyRenderer
         {
             Ports =
             [
-                .. transport.Tcp ? [Port("TCP", port)] : Array.Empty<NetworkPolicyPort>(),
-                .. transport.Udp ? [Port("UDP", port)] : Array.Empty<NetworkPolicyPort>(),
+                .. transport.Tcp ? Ports("TCP", port, BackendTransport.TcpPort) : [],
+                .. transport.Udp ? Ports("UDP", port, BackendTransport.UdpPort) : [],
                 .. check is { } checks ? [Port("TCP", checks)] : Array.Empty<NetworkPolicyPort>(),
             ],
             From = [new NetworkPolicyPeer { PodSelector = new LabelSelector { MatchLabels = ResourceLabels.GatewayMatch(fleet) } }],
@@ -108,6 +108,10 @@ internal static class NetworkPolicyRenderer
         text.Contains('/', StringComparison.Ordinal) ? text
         : text.Contains(':', StringComparison.Ordinal) ? text + "/128"
         : text + "/32";
+
+    /// <summary>By the name too, which lets the pods of before a change of the port be reached where they listen; and by the number, since not every network plugin knows names.</summary>
+    private static NetworkPolicyPort[] Ports(string protocol, int port, string name) =>
+        [Port(protocol, port), new NetworkPolicyPort { Protocol = protocol, Port = name }];
 
     private static NetworkPolicyPort Port(string protocol, int port) => new() { Protocol = protocol, Port = port };
 

@@ -43,7 +43,7 @@ public sealed class ObjectsTests(SharedCluster shared)
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
         await fleet.ApplyQuickstartAsync();
         Rules(await PolicyAsync(fleet, "quickstart-gateway")).ShouldBe("TCP/9000,TCP/9001 from anybody");
-        Rules(await PolicyAsync(fleet, "quickstart-backend-echo")).ShouldBe("TCP/8080 from 1");
+        Rules(await PolicyAsync(fleet, "quickstart-backend-echo")).ShouldBe("TCP/8080,TCP/app from 1");
 
         await PatchAsync(
             fleet,

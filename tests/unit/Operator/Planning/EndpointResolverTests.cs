@@ -75,6 +75,46 @@ public sealed class EndpointResolverTests
         EndpointResolver.Resolve(Source, Service(), [Slice("web-1", endpoint)]).ShouldHaveSingleItem().Id.ShouldBe("10.9.9.9");
     }
 
+    /// <summary>As amid a change of <c>workload.port</c>: the pods of before stand where they listen, whether or not the Service has been written yet.</summary>
+    [Fact]
+    public void Resolve_WorkloadWhosePortChanges_HasBothPortsPods()
+    {
+        var (before, after) = (Slice("web-1", Endpoint("a", "10.0.0.1")), Slice("web-2", Endpoint("b", "10.0.0.2")));
+        before.Ports =
+        [
+            new SlicePort
+            {
+                Name = "app-udp",
+                Port = 8080,
+                Protocol = "UDP",
+            },
+        ];
+        after.Ports =
+        [
+            new SlicePort { Name = "app", Port = 9090 },
+            new SlicePort
+            {
+                Name = "app-udp",
+                Port = 9090,
+                Protocol = "UDP",
+            },
+        ];
+
+        EndpointResolver
+            .Resolve(Source with { ServicePort = null }, Service(), [before, after])
+            .Select(static info => (info.Id, info.Port))
+            .ShouldBe([("a", 8080), ("b", 9090)]);
+    }
+
+    [Fact]
+    public void Resolve_ServiceOfPodsWithPortsByName_GoesByEachSlicesNumber()
+    {
+        var (before, after) = (Slice("web-1", Endpoint("a", "10.0.0.1")), Slice("web-2", Endpoint("b", "10.0.0.2")));
+        after.Ports!.Single(static port => port.Name == "http").Port = 9090;
+
+        EndpointResolver.Resolve(Source, Service(), [before, after]).Select(static info => info.Port).ShouldBe([8080, 9090]);
+    }
+
     private static Service Service() =>
         new()
         {

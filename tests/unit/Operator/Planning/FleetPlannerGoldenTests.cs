@@ -129,7 +129,9 @@ public sealed class FleetPlannerGoldenTests
             ["retiring"] = new JsonObject(plan.Retiring.Select(one => KeyValuePair.Create(one.Name, (JsonNode?)one.Replicas))),
             ["marks"] = new JsonObject(plan.Marks.Select(one => KeyValuePair.Create(one.Gateway, (JsonNode?)one.After?.ToString()))),
             ["endpointSources"] = new JsonObject(
-                plan.EndpointSources.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)$"{one.Service}:{one.ServicePort}"))
+                plan.EndpointSources.Select(one =>
+                    KeyValuePair.Create(one.Backend, (JsonNode?)$"{one.Service}:{one.ServicePort?.ToString() ?? "any"}")
+                )
             ),
             ["workloads"] = new JsonObject(
                 plan.Workloads.Select(one => KeyValuePair.Create(one.Backend, (JsonNode?)$"{one.Deployment} x{one.Replicas}"))
