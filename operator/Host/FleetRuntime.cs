@@ -323,6 +323,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
             Platform = FleetPlatform.Host,
             View = view,
             Now = now,
+            Gateways = Gateways.Processes(view),
             Workloads = _workloads.ToDictionary(static pair => pair.Key, static pair => pair.Value.Members, StringComparer.Ordinal),
         };
 

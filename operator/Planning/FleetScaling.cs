@@ -18,6 +18,9 @@ internal static class FleetScaling
 
     private const int DefaultMinReplicas = 2;
 
+    // From when on a cluster evicts what is on a node that is away (the default tolerations): until then its clients may be there as before.
+    private static readonly TimeSpan LostAfter = TimeSpan.FromMinutes(5);
+
     // Closing connections and handing them on takes processor time.
     private static readonly HashSet<string> OwnWork = new(StringComparer.Ordinal) { CpuPercent };
 
@@ -40,7 +43,7 @@ internal static class FleetScaling
                 Rules = Rules(spec, input.Fleet.Spec.Paused),
                 Current = current,
                 Members = members,
-                Silent = Math.Max(current - members.Count(member => member.IsServing), Unheard(input)),
+                Silent = Unheard(input) + Unseen(input),
                 AssumedCapacity = PlannedCapacity.Of(input.Fleet),
                 Memory = Memory(input),
             }
@@ -49,20 +52,40 @@ internal static class FleetScaling
 
     /// <summary>
     /// Gateways that may carry somebody and have not said whom, also beyond those wanted: amid a rollout, or while others drain, as many as are wanted may have
-    /// reported to a new leader already. One that is not ready is waited for only as long as its stream may be away.
+    /// reported to a new leader already. One that starts is about to; one that does not come is waited for only for a while.
     /// </summary>
     private static int Unheard(FleetInput input)
     {
         var limit = GatewayObserver.Pace(input.Fleet.Spec.Gateway).UnheardLimit;
+        var failed = input.Gateways.Where(static one => one.Failure is not null).Select(static one => one.Gateway.Name).ToHashSet();
         return GatewayObserver
             .Gateways(input)
             .Count(gateway =>
                 gateway.Load is null
-                && (
-                    gateway.Stage == GatewayStage.Ready
-                    || (gateway.Stage is GatewayStage.NotReady or GatewayStage.Terminating && input.Now < gateway.UnheardSince + limit)
-                )
+                && gateway.Stage switch
+                {
+                    GatewayStage.Ready => true,
+                    GatewayStage.NotReady => input.Now < gateway.UnheardSince + limit || input.Now < gateway.UnreadySince + LostAfter,
+                    GatewayStage.Terminating => input.Now < gateway.UnheardSince + limit,
+                    // Of a process that is started again and again the time begins anew.
+                    _ => input.Now < gateway.CreatedAt + DrainSequence.StuckAfter && !failed.Contains(gateway.Name),
+                }
             );
+    }
+
+    /// <summary>Gateways that the cluster counts, and the cache of pods does not show; where no Deployment of them is known, those wanted are what is counted.</summary>
+    private static int Unseen(FleetInput input)
+    {
+        if (input.Platform == FleetPlatform.Host)
+        {
+            return 0;
+        }
+
+        var groups = GatewayObserver.Groups(input);
+        var seen = GatewayObserver.Gateways(input).Count(static gateway => gateway.Stage != GatewayStage.Terminating);
+        return groups.Count > 0
+            ? Math.Max(0, groups.Sum(static group => group.Existing) - seen)
+            : Math.Max(0, input.Fleet.Spec.Gateway.Replicas - Math.Max(seen, input.View?.Gateways.Count ?? 0));
     }
 
     /// <summary>What the status says and remembers; the message stays while recommendation and reason do, or every report would be a write.</summary>

@@ -50,6 +50,9 @@ internal static class GatewayObserver
                     Mark = DrainAnnotations.Read(pod.Metadata.Annotations),
                     Hold = HoldAnnotation.Read(pod.Metadata.Annotations),
                     Load = LoadOf(views.GetValueOrDefault(pod.Metadata.Name!)),
+                    UnreadySince = pod
+                        .Status?.Conditions?.Find(static condition => condition is { Type: "Ready", Status: not "True" })
+                        ?.LastTransitionTime,
                     UnheardSince = UnheardSince(pod.Metadata.Name!),
                     EndsAt = EndsAt(pod, input.Fleet.Spec.Gateway.Drain),
                 }),
@@ -95,19 +98,21 @@ internal static class GatewayObserver
     public static GatewayLoad? LoadOf(GatewayView? view) =>
         view?.Report is { } report ? new GatewayLoad(report.Connections, report.Capacity, report.State) : null;
 
-    private static List<RevisionGroup> Groups(FleetInput input) =>
-        input
-            .Deployments.Where(static deployment =>
-                deployment.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole
-            )
-            .OrderBy(static deployment => deployment.Metadata.Name, StringComparer.Ordinal)
-            .Select(static deployment => new RevisionGroup(
-                deployment.Metadata.Labels!.GetValueOrDefault(ResourceLabels.Revision) ?? "",
-                deployment.Spec?.Replicas ?? 0,
-                deployment.Status?.Replicas ?? 0,
-                IsObserved(deployment)
-            ))
-            .ToList();
+    /// <summary>How many gateways of each revision are asked for, and how many there are.</summary>
+    public static IReadOnlyList<RevisionGroup> Groups(FleetInput input) =>
+        [
+            .. input
+                .Deployments.Where(static deployment =>
+                    deployment.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Role) == ResourceLabels.GatewayRole
+                )
+                .OrderBy(static deployment => deployment.Metadata.Name, StringComparer.Ordinal)
+                .Select(static deployment => new RevisionGroup(
+                    deployment.Metadata.Labels!.GetValueOrDefault(ResourceLabels.Revision) ?? "",
+                    deployment.Spec?.Replicas ?? 0,
+                    deployment.Status?.Replicas ?? 0,
+                    IsObserved(deployment)
+                )),
+        ];
 
     /// <summary>Its ReplicaSet has been told of the spec: the Deployment's controller notes the generation after that (kubernetes.io, Deployment status).</summary>
     public static bool IsObserved(Deployment deployment) =>

@@ -13,7 +13,7 @@ namespace Mooring.Operator.Scaling;
 public static class DrainSequence
 {
     // A pod that has not started for so long will not soon: one that is to stay must not keep drained ones waiting.
-    private static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(60);
+    internal static readonly TimeSpan StuckAfter = TimeSpan.FromSeconds(60);
 
     // What the clocks of two leaders may differ by. A mark from further ahead was made before the clock was set back.
     internal static readonly TimeSpan Skew = TimeSpan.FromSeconds(5);

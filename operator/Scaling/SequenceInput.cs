@@ -72,6 +72,9 @@ public sealed record SequenceGateway
     /// <summary>Since when it has been ready without a break; null: it is not, or that is not known.</summary>
     public DateTimeOffset? ReadySince { get; init; }
 
+    /// <summary>Since when it has not been ready; null: it is, or that is not known.</summary>
+    public DateTimeOffset? UnreadySince { get; init; }
+
     /// <summary>Null: it serves, as far as the operator is concerned.</summary>
     public DrainMark? Mark { get; init; }
 

@@ -110,6 +110,91 @@ public sealed class FleetScalingTests
         Decide(input with { Pods = [.. input.Pods.Skip(1)] }).Recommended.ShouldBe(2);
     }
 
+    /// <summary>At the peak one more was asked for than there is room for: it has never carried anybody, and the others say that they carry few.</summary>
+    [Theory]
+    [InlineData(true, 61, 2)]
+    [InlineData(true, 10, 4)]
+    // Not in the cache, though the cluster counts it.
+    [InlineData(false, 61, 4)]
+    public void Decide_OneHasNoNode_TheOthersAreScaledIn(bool isSeen, int secondsOld, int recommended)
+    {
+        var waiting = Pod("g-3", ready: false);
+        waiting.Spec!.NodeName = null;
+        waiting.Metadata.CreationTimestamp = Now.AddSeconds(-secondsOld);
+        waiting.Status = new PodStatus { Phase = "Pending" };
+
+        Decide(ThreeOfFour(isSeen ? waiting : null)).Recommended.ShouldBe(recommended);
+    }
+
+    /// <summary>One that is not ready is waited for as long as its stream may be away, and as long as a cluster waits for its node.</summary>
+    [Theory]
+    [InlineData(10, null, 4)]
+    [InlineData(20, null, 2)]
+    [InlineData(20, 60, 4)]
+    [InlineData(20, 301, 2)]
+    [InlineData(10, 301, 4)]
+    public void Decide_OneIsNotReadyAndUnheard_IsWaitedForAWhile(int secondsSilent, int? secondsUnready, int recommended)
+    {
+        var silent = Pod("g-3", ready: false);
+        silent.Status!.Conditions![0].LastTransitionTime = secondsUnready is { } unready ? Now.AddSeconds(-unready) : null;
+
+        Decide(ThreeOfFour(silent) with { ListeningSince = Now.AddSeconds(-secondsSilent) }).Recommended.ShouldBe(recommended);
+    }
+
+    /// <summary>Of four processes that were just started one is the first to report; or one ends again and again.</summary>
+    [Theory]
+    [InlineData(null, 4)]
+    [InlineData("exit code 1", 2)]
+    public void Decide_OnHost_ProcessesThatStartAreWaitedForUnlessTheyFail(string? failure, int recommended)
+    {
+        var input = ThreeOfFour(null);
+        var starting = new SequenceGateway
+        {
+            Name = "g-3",
+            Revision = "",
+            Stage = GatewayStage.Pending,
+            CreatedAt = Now,
+            UnheardSince = Now,
+        };
+
+        Decide(
+            new FleetInput
+            {
+                Fleet = input.Fleet,
+                Platform = FleetPlatform.Host,
+                Now = Now,
+                View = input.View,
+                Gateways = [new GatewayProcess(starting, failure)],
+            }
+        )
+            .Recommended.ShouldBe(recommended);
+    }
+
+    /// <summary>Four are wanted, and three are there with few connections.</summary>
+    private static FleetInput ThreeOfFour(Pod? fourth) =>
+        new()
+        {
+            Fleet = Load("gateway: {replicas: 4}", "scaling: {driver: Operator, minReplicas: 2, maxReplicas: 10}"),
+            Now = Now,
+            ListeningSince = Now.AddHours(-1),
+            Pods = [.. Enumerable.Range(0, 3).Select(i => Pod($"g-{i}")), .. fourth is null ? Array.Empty<Pod>() : [fourth]],
+            Deployments =
+            [
+                new Deployment
+                {
+                    Metadata = new ObjectMeta { Name = "demo-gateway-1", Labels = new(ResourceLabels.ForGateway("demo")) },
+                    Spec = new DeploymentSpec
+                    {
+                        Replicas = 4,
+                        Selector = new LabelSelector(),
+                        Template = new PodTemplateSpec(),
+                    },
+                    Status = new DeploymentStatus { Replicas = 4 },
+                },
+            ],
+            View = View([.. Enumerable.Range(0, 3).Select(i => Gateway($"g-{i}", 10))]),
+        };
+
     private static ScalingDecision Decide(FleetInput input) => FleetScaling.Decide(input).ShouldNotBeNull();
 
     private static ConnectionFleet Remember(FleetInput input, ScalingDecision decision) =>
