@@ -13,7 +13,7 @@ internal static class FleetOrders
     public static OrdersDecision Decide(FleetInput input, SequencePhase phase, bool emptying) =>
         input.View is not { } view
             ? new OrdersDecision([], 0)
-            : Decide(input.Fleet, GatewayObserver.Gateways(input), view, phase != SequencePhase.Complete, emptying);
+            : Decide(input.Fleet, GatewayObserver.Present(input), view, phase != SequencePhase.Complete, emptying);
 
     /// <param name="fleet">Whose rates hold.</param>
     /// <param name="gateways">With the marks that are written.</param>

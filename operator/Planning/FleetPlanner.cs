@@ -36,7 +36,7 @@ public static class FleetPlanner
                 fleet,
                 input.View,
                 emptying,
-                WorkloadDrains.GatewaysDrain(GatewayObserver.Gateways(input), input.View)
+                WorkloadDrains.GatewaysDrain(GatewayObserver.Present(input), input.View)
             ),
             Orders = orders.Orders,
             SkewPercent = orders.SkewPercent,
@@ -109,7 +109,7 @@ public static class FleetPlanner
                 var protocol = BackendTransport.Of(fleet.Spec, backend.Name).Tcp ? "TCP" : "UDP";
                 sources.Add(new EndpointSourcePlan(backend.Name, service.Name, service.Port, protocol));
             }
-            else if (backend.Workload is { } workload)
+            else if (backend.Workload is not null)
             {
                 sources.Add(new EndpointSourcePlan(backend.Name, ResourceNames.Backend(fleet.Metadata.Name!, backend.Name), null));
             }

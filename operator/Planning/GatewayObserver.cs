@@ -9,6 +9,9 @@ namespace Mooring.Operator.Planning;
 /// <summary>Reads a fleet's pods, Deployments and streams as <see cref="DrainSequence"/> sees gateways. Pure.</summary>
 internal static class GatewayObserver
 {
+    // For the answers to the last close frames, and for clocks that differ.
+    private static readonly TimeSpan EndMargin = TimeSpan.FromSeconds(10);
+
     public static SequenceInput Observe(FleetInput input, string revision)
     {
         var groups = Groups(input);
@@ -47,12 +50,12 @@ internal static class GatewayObserver
                     Stage = StageOf(pod),
                     CreatedAt = pod.Metadata.CreationTimestamp ?? input.Now,
                     ReadySince = ReadyCondition(pod)?.LastTransitionTime,
-                    Mark = DrainAnnotations.Read(pod.Metadata.Annotations),
-                    Hold = HoldAnnotation.Read(pod.Metadata.Annotations),
-                    Load = LoadOf(views.GetValueOrDefault(pod.Metadata.Name!)),
                     UnreadySince = pod
                         .Status?.Conditions?.Find(static condition => condition is { Type: "Ready", Status: not "True" })
                         ?.LastTransitionTime,
+                    Mark = DrainAnnotations.Read(pod.Metadata.Annotations),
+                    Hold = HoldAnnotation.Read(pod.Metadata.Annotations),
+                    Load = LoadOf(views.GetValueOrDefault(pod.Metadata.Name!)),
                     UnheardSince = UnheardSince(pod.Metadata.Name!),
                     EndsAt = EndsAt(pod, input.Fleet.Spec.Gateway.Drain),
                 }),
@@ -65,6 +68,24 @@ internal static class GatewayObserver
                 input.ListeningSince,
                 input.Now
             );
+    }
+
+    /// <summary>
+    /// Those that may carry somebody. Not one that was to have ended by now and says nothing: on a node that is lost its pod may stay for hours, and what it was
+    /// told last is no longer in force.
+    /// </summary>
+    public static IReadOnlyList<SequenceGateway> Present(FleetInput input)
+    {
+        var speaking = (input.View?.Gateways ?? []).Select(static view => view.Name).ToHashSet(StringComparer.Ordinal);
+        return
+        [
+            .. Gateways(input)
+                .Where(gateway =>
+                    gateway.Stage != GatewayStage.Terminating
+                    || speaking.Contains(gateway.Name)
+                    || !(gateway.EndsAt + EndMargin <= input.Now && gateway.UnheardSince + DirectiveSender.TimeToLive <= input.Now)
+                ),
+        ];
     }
 
     /// <summary>Whether a pod was evicted, or has failed or ended otherwise: it carries nobody and does not come back, and what made it leaves it where it is.</summary>

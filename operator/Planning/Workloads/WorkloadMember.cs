@@ -61,7 +61,7 @@ internal static class WorkloadMembers
         var heard = (input.View?.Gateways ?? []).Where(static view => view.Report is not null).Select(static view => view.Name).ToHashSet();
         return (input.View?.Gateways ?? []).Count(static view => view.Report is null)
             + GatewayObserver
-                .Gateways(input)
+                .Present(input)
                 .Count(pod =>
                     pod.Stage is Scaling.GatewayStage.Ready or Scaling.GatewayStage.Terminating
                     && !heard.Contains(pod.Name)
