@@ -16,7 +16,8 @@ internal sealed class GatewayScaler(KubernetesClient client, RecommendedGateways
     public async Task<(ApplyProblem? Problem, bool Raced)> ScaleAsync(ConnectionFleet fleet, FleetPlan plan, CancellationToken cancellation)
     {
         var key = ObjectKey.Of(fleet);
-        if (plan.Scaling is not { } decision)
+        // While it is paused, the plan knows the number of before the pause alone, and an autoscaler would set it again over one that was set since.
+        if (plan.Scaling is not { } decision || plan.Paused)
         {
             recommended.Forget(key);
             return (null, false);
@@ -24,8 +25,7 @@ internal sealed class GatewayScaler(KubernetesClient client, RecommendedGateways
 
         recommended.Set(key, decision.Recommended);
         if (
-            plan.Paused
-            || fleet.Spec.Scaling?.Driver != ScalingDrivers.Operator
+            fleet.Spec.Scaling?.Driver != ScalingDrivers.Operator
             || decision.Recommended == fleet.Spec.Gateway.Replicas
             || fleet.Metadata.DeletionTimestamp is not null
         )
