@@ -1,6 +1,7 @@
 using System.Globalization;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities;
+using Mooring.Operator.Planning.Workloads;
 
 namespace Mooring.Operator.Planning;
 
@@ -33,7 +34,12 @@ internal static class BackendDeploymentRenderer
         };
         return new Deployment
         {
-            Metadata = ObjectMetadata.For(fleet, ResourceNames.Backend(name, backend.Name), labels),
+            Metadata = ObjectMetadata.For(
+                fleet,
+                ResourceNames.Backend(name, backend.Name),
+                labels,
+                backend.DrainTimeout is { } time ? new Dictionary<string, string> { [LeavingWorkload.DrainTimeAnnotation] = time } : null
+            ),
             Spec = new DeploymentSpec
             {
                 Replicas = replicas,

@@ -10,13 +10,16 @@ namespace Mooring.Operator.Planning;
 public sealed record FleetPlan
 {
     /// <summary>
-    /// Objects to apply, in this order. What else carries the fleet's labels (<see cref="ResourceLabels.Selector"/>) and is not in <see cref="Retiring"/>
-    /// is to be deleted.
+    /// Objects to apply, in this order. What else carries the fleet's labels (<see cref="ResourceLabels.Selector"/>) and is neither in <see cref="Retiring"/>
+    /// nor in <see cref="Kept"/> is to be deleted.
     /// </summary>
     public required IReadOnlyList<IKubernetesObject> Objects { get; init; }
 
     /// <summary>Gateway Deployments of older revisions that are still needed: only their replicas are to be set, through the scale subresource.</summary>
     public required IReadOnlyList<RetiringDeployment> Retiring { get; init; }
+
+    /// <summary>Objects to leave as they are: of workloads that are no longer in the spec, and drain.</summary>
+    public IReadOnlyList<(string Kind, string Name)> Kept { get; init; } = [];
 
     /// <summary>The spec says paused: nothing is to be applied, scaled or deleted.</summary>
     public required bool Paused { get; init; }
@@ -63,7 +66,7 @@ public sealed record FleetPlan
     /// <summary>The backends whose endpoints the operator pushes, by name of the backend.</summary>
     public required IReadOnlyList<EndpointSourcePlan> EndpointSources { get; init; }
 
-    /// <summary>The backends that the fleet runs itself.</summary>
+    /// <summary>The backends that the fleet runs itself; those that only drain, none of which is wanted, after the others.</summary>
     public required IReadOnlyList<WorkloadPlan> Workloads { get; init; }
 
     /// <summary>What the fleet wants of the kernel.</summary>

@@ -15,7 +15,8 @@ public static class FleetPlanner
     {
         var onHost = input.Platform == FleetPlatform.Host;
         var fleet = input.Fleet;
-        var config = GatewayConfigRenderer.Render(input);
+        var leaving = LeavingWorkload.Of(input);
+        var config = GatewayConfigRenderer.Render(input, leaving);
         var tuning = NodeTuningPlan.Of(input);
         var revision = onHost ? null : GatewayRevision.Of(input, tuning.PodSysctls);
         var rollout = GatewayRollout.Decide(input, revision?.Name);
@@ -24,14 +25,18 @@ public static class FleetPlanner
             .Spec.Backends.Where(static backend => backend.Workload is not null)
             .Select(backend => WorkloadStep.Decide(input, backend))
             .ToList();
-        var emptying = workloads.Exists(static step => step.Sequence.Emptying.Count > 0);
+        var emptying =
+            workloads.Exists(static step => step.Sequence.Emptying.Count > 0) || leaving.Any(static workload => workload.IsEmptying);
         var orders = FleetOrders.Decide(input, rollout.Step.Phase, emptying);
         return new FleetPlan
         {
             Objects = revision is null ? [] : Render(input, config, revision, rollout.Replicas, tuning, workloads, scaling),
             Retiring = rollout.Retiring,
+            Kept = [.. leaving.SelectMany(workload => workload.Objects(fleet))],
             Marks = fleet.Spec.Paused ? [] : rollout.Step.Marks,
-            WorkloadMarks = fleet.Spec.Paused ? [] : [.. workloads.SelectMany(static step => step.Sequence.Marks)],
+            WorkloadMarks = fleet.Spec.Paused
+                ? []
+                : [.. workloads.SelectMany(static step => step.Sequence.Marks), .. leaving.SelectMany(static workload => workload.Marks)],
             EndpointClosesPerSecond = WorkloadDrains.Pace(
                 fleet,
                 input.View,
@@ -49,14 +54,14 @@ public static class FleetPlanner
             DefaultGatewayImage = GatewayImages.Default(input),
             GatewayReplicas = fleet.Spec.Gateway.Replicas,
             Rollout = rollout.Step.Phase,
-            EndpointSources = onHost ? [] : EndpointSources(fleet),
-            Workloads = [.. workloads.Select(step => Workload(fleet, step, onHost))],
+            EndpointSources = onHost ? [] : [.. EndpointSources(fleet), .. leaving.Select(workload => workload.Source(fleet))],
+            Workloads = [.. workloads.Select(step => Workload(fleet, step, onHost)), .. leaving.Select(workload => workload.Plan(fleet))],
             Tuning = tuning,
             Scaling = scaling,
-            RequeueAfter = workloads.Aggregate(
-                Earlier(tuning.After, Earlier(rollout.Step.After, scaling?.After)),
-                static (after, step) => Earlier(after, Earlier(step.Sequence.After, step.Scaling?.After))
-            ),
+            RequeueAfter = workloads
+                .SelectMany(static step => new[] { step.Sequence.After, step.Scaling?.After })
+                .Concat(leaving.Select(static workload => workload.After))
+                .Aggregate(Earlier(tuning.After, Earlier(rollout.Step.After, scaling?.After)), Earlier),
         };
     }
 

@@ -1,13 +1,16 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Text;
 using Mooring.Operator.Entities;
+using Mooring.Operator.Planning.Workloads;
 
 namespace Mooring.Operator.Planning;
 
 /// <summary>Writes a fleet's spec as its gateways' config.</summary>
 internal static class GatewayConfigRenderer
 {
-    public static GatewayConfig Render(FleetInput input)
+    /// <param name="input">The fleet.</param>
+    /// <param name="leaving">Workloads that gateways may still have connections to, besides those of the spec; null: none.</param>
+    public static GatewayConfig Render(FleetInput input, IReadOnlyList<LeavingWorkload>? leaving = null)
     {
         var fleet = input.Fleet;
         var onHost = input.Platform == FleetPlatform.Host;
@@ -30,7 +33,11 @@ internal static class GatewayConfigRenderer
                     Listener(listener, input, onHost || bindPorts[listener.Port] == listener.Port ? 0 : bindPorts[listener.Port])
                 )
                 .ToList(),
-            Backends = fleet.Spec.Backends.Select(backend => Backend(fleet, backend, input.Secrets, onHost)).ToList(),
+            Backends =
+            [
+                .. fleet.Spec.Backends.Select(backend => Backend(fleet, backend, input.Secrets, onHost)),
+                .. (leaving ?? []).Select(static workload => workload.Config()),
+            ],
         };
     }
 

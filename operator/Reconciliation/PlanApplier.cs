@@ -252,6 +252,7 @@ internal sealed class PlanApplier(KubernetesClient client, FleetCaches caches, T
         var wanted = plan
             .Objects.Select(value => (value.Kind, value.Metadata.Name))
             .Concat(plan.Retiring.Select(retiring => ("Deployment", (string?)retiring.Name)))
+            .Concat(plan.Kept.Select(static kept => (kept.Kind, (string?)kept.Name)))
             .ToHashSet();
         foreach (var kind in _kinds)
         {

@@ -23,6 +23,9 @@ public static class DrainCauses
     /// <summary>There are more gateways than wanted.</summary>
     public const string ScaleIn = "scale-in";
 
+    /// <summary>Its backend was taken out of the spec.</summary>
+    public const string Removed = "removed";
+
     /// <summary>Somebody asked for it: <see cref="GatewayHold"/>.</summary>
     public const string Manual = "manual";
 

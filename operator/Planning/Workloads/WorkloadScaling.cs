@@ -42,8 +42,11 @@ internal static class WorkloadScaling
     }
 
     /// <summary>How many are wanted before anything is decided: what the status remembers, else what is there, else what the spec says.</summary>
+    /// <remarks>0 is what is remembered of one that was taken out of the spec; while it drains, its Deployment is as it was.</remarks>
     public static int Current(FleetInput input, BackendSpec backend) =>
-        Last(input, backend)?.Replicas ?? Deployment(input, backend)?.Spec?.Replicas ?? backend.Workload!.Replicas;
+        Last(input, backend) is { Replicas: > 0 and var last }
+            ? last
+            : Deployment(input, backend)?.Spec?.Replicas ?? backend.Workload!.Replicas;
 
     public static Deployment? Deployment(FleetInput input, BackendSpec backend)
     {

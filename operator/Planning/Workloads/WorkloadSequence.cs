@@ -24,7 +24,7 @@ internal sealed record WorkloadSequence(
     private const string Revision = "";
 
     // A report that was on its way when the gateways heard of the drain may still miss a connection that had just been made.
-    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(1);
+    internal static readonly TimeSpan Settle = TimeSpan.FromSeconds(1);
     private static readonly IReadOnlySet<string> Nobody = new HashSet<string>();
 
     public static WorkloadSequence Decide(FleetInput input, BackendSpec backend, int wanted)
@@ -67,8 +67,8 @@ internal sealed record WorkloadSequence(
     }
 
     /// <summary>From the drain's start until a pod goes, whoever is still connected.</summary>
-    public static TimeSpan Deadline(ConnectionFleet fleet, BackendSpec backend) =>
-        (backend.DrainTimeout ?? fleet.Spec.Gateway.Drain?.Deadline) is { } text ? Duration.Parse(text) : FleetDefaults.DrainDeadline;
+    public static TimeSpan Deadline(ConnectionFleet fleet, BackendSpec? backend) =>
+        (backend?.DrainTimeout ?? fleet.Spec.Gateway.Drain?.Deadline) is { } text ? Duration.Parse(text) : FleetDefaults.DrainDeadline;
 
     private static List<SequenceGateway> See(FleetInput input, BackendSpec backend)
     {

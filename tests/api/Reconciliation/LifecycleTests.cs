@@ -120,6 +120,81 @@ public sealed class LifecycleTests(SharedCluster shared)
     }
 
     [ClusterFact]
+    public async Task Backend_TakenOutWithConnections_DrainsBeforeItGoes()
+    {
+        await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
+        // No deadline ends the wait.
+        await fleet.Kubectl.ApplyAsync(
+            FleetFixture.Quickstart.Replace("- name: chat\n", "- name: chat\n    drainTimeout: 2h\n", StringComparison.Ordinal),
+            fleet.Namespace
+        );
+        await fleet.WaitReadyAsync("quickstart");
+        var pods = await ChatAsync("pods");
+        pods.Count.ShouldBe(2);
+        await using var gateways = await FakeLoad.StartAsync(fleet);
+        var open = pods.ToDictionary(static pod => pod, static _ => 10);
+        await gateways.ReportAsync("chat", open);
+
+        await fleet.Kubectl.RunAsync(
+            "patch",
+            "fleet",
+            "quickstart",
+            "-n",
+            fleet.Namespace,
+            "--type=json",
+            "-p",
+            """[{"op":"replace","path":"/spec/listeners/1/backend","value":"echo"},{"op":"remove","path":"/spec/backends/1"}]"""
+        );
+
+        await SettleAsync(
+            async () => gateways.Draining("chat").Order().SequenceEqual(pods.Order()) && gateways.Pace("chat") > 0 && await IsThereAsync(),
+            "its connections are not sent away"
+        );
+        open = pods.ToDictionary(static pod => pod, static _ => 1);
+        await SettleAsync(
+            async () =>
+                (await fleet.FleetAsync("quickstart"))["status"]!["workloads"]!
+                    .AsArray()
+                    .Any(static one => (string?)one!["name"] == "chat" && (int?)one["connections"] == 2),
+            "the status does not show the rest"
+        );
+        (await IsThereAsync()).ShouldBeTrue();
+        (await ChatAsync("pods")).ShouldBe(pods, ignoreOrder: true);
+
+        open = [];
+        await SettleAsync(
+            async () =>
+                (await ChatAsync("deployments")).Count == 0
+                && (await ChatAsync("services")).Count == 0
+                && (await ChatAsync("networkpolicies")).Count == 0,
+            "the backend's objects stay"
+        );
+
+        async Task<bool> IsThereAsync() =>
+            (await ChatAsync("deployments")).Count == 1
+            && (await ChatAsync("services")).Count == 1
+            && (await ChatAsync("networkpolicies")).Count == 1;
+
+        async Task<List<string>> ChatAsync(string kind) =>
+            [
+                .. (await fleet.Kubectl.GetAsync(kind, "-n", fleet.Namespace, "-l", "mooring.dev/backend=chat"))["items"]!
+                    .AsArray()
+                    .Select(static item => (string)item!["metadata"]!["name"]!),
+            ];
+
+        // The gateways say it again and again.
+        Task SettleAsync(Func<Task<bool>> holds, string otherwise) =>
+            Eventually.HoldsAsync(
+                async () =>
+                {
+                    await gateways.ReportAsync("chat", open);
+                    return await holds() ? null : $"{otherwise}\n{fleet.Operator.Log}";
+                },
+                Patience
+            );
+    }
+
+    [ClusterFact]
     public async Task Paused_Fleet_IsLeftAsItIs()
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);

@@ -175,6 +175,24 @@ public sealed class PlanApplierTests : IAsyncLifetime
         _applier.Remembered.ShouldBe(0);
     }
 
+    /// <summary>What is kept is neither written nor deleted, and goes once it is no longer kept.</summary>
+    [Fact]
+    public async Task Prune_ObjectThatIsKept_StaysAsItIs()
+    {
+        const string Service = "/api/v1/namespaces/shop/services/small-backend-app";
+        await ApplyAsync();
+        await Until.TrueAsync(() => _caches.Services.OfFleet(new("shop", "small")).Count == 2, Deadline, "the Services in the cache");
+        var version = (string?)_api.Find(Service)!["metadata"]!["resourceVersion"];
+        var plan = FleetPlanner.Plan(new FleetInput { Fleet = Fleets.Load(Fleets.Small), DefaultGatewayImage = "gateway" });
+        plan = plan with { Objects = [.. plan.Objects.Where(static one => one.Metadata.Name != "small-backend-app")] };
+
+        await _applier.ApplyAsync(_fleet, plan with { Kept = [("Service", "small-backend-app")] }, CancellationToken.None);
+        ((string?)_api.Find(Service)?["metadata"]!["resourceVersion"]).ShouldBe(version);
+
+        await _applier.ApplyAsync(_fleet, plan, CancellationToken.None);
+        _api.Find(Service).ShouldBeNull();
+    }
+
     private Task<ApplyReport> ApplyAsync(string manifest = Fleets.Small)
     {
         var fleet = Fleets.Load(manifest);
