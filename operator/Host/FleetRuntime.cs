@@ -98,7 +98,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
         if (fleet.Fleet.Spec.Scaling is { Driver: ScalingDrivers.Operator })
         {
             // The manifest says how many to begin with; from then on the load does.
-            _scaled = _isHeld ? fleet.Plan.GatewayReplicas : _scaled ?? plan.GatewayReplicas;
+            _scaled = _isHeld ? fleet.Plan.GatewayReplicas : _scaled ?? (plan.Paused ? Gateways.Desired : plan.GatewayReplicas);
             Entity = Scaled(Entity, _scaled.Value);
         }
         else
@@ -106,15 +106,17 @@ internal sealed class FleetRuntime : IAsyncDisposable
             _scaled = null;
         }
 
-        Gateways.Apply(Entity, _isHeld ? 0 : _scaled ?? plan.GatewayReplicas, plan.Config.Drain);
+        // As many as there were, whoever wanted them: the load, the admin API or the manifest.
+        Gateways.Apply(Entity, plan.Paused ? Gateways.Desired : _scaled ?? plan.GatewayReplicas, plan.Config.Drain);
         foreach (var workload in plan.Workloads)
         {
             if (!_workloads.TryGetValue(workload.Backend, out var group))
             {
                 _workloads.Add(workload.Backend, group = new WorkloadGroup(Key, _host));
+                group.Apply(workload);
             }
 
-            group.Apply(workload);
+            group.Apply(plan.Paused ? workload with { Replicas = group.Desired } : workload);
         }
 
         foreach (var (_, group) in _workloads.Where(pair => plan.Workloads.All(workload => workload.Backend != pair.Key)))
@@ -309,7 +311,10 @@ internal sealed class FleetRuntime : IAsyncDisposable
             .. Fleet.Plan.Workloads.Select(plan =>
                 plan with
                 {
-                    Replicas = _workloadScaling.GetValueOrDefault(plan.Backend)?.Recommended ?? plan.Replicas,
+                    Replicas =
+                        _workloadScaling.GetValueOrDefault(plan.Backend)?.Recommended
+                        ?? _workloads.GetValueOrDefault(plan.Backend)?.Desired
+                        ?? plan.Replicas,
                     Scaling = _workloadScaling.GetValueOrDefault(plan.Backend),
                     Draining = _workloads.GetValueOrDefault(plan.Backend)?.Draining ?? plan.Draining,
                 }

@@ -75,6 +75,47 @@ public sealed class SupervisorTests : IAsyncDisposable
         _supervisor.Taken.ShouldContain(int.Parse(redis.Split(':')[1]));
     }
 
+    /// <summary>Neither an edit nor the admin API starts or ends anything before the fleet is resumed.</summary>
+    [Fact]
+    public void Apply_PausedFleetThatWasScaledByItsLoad_KeepsItsGateways()
+    {
+        const string scaling = "\n  scaling: {driver: Operator, minReplicas: 1, maxReplicas: 9}";
+        const string paused = "\n  paused: true";
+        var one = Fleet("one", Ports.Free()) + "\n  gateway: {replicas: 2}";
+        _supervisor.Apply(Manifest(one + scaling)).ShouldBeEmpty();
+        var fleet = _supervisor.Find("default/one")!;
+        fleet.ScaleTo(5).ShouldBeTrue();
+        fleet.Gateways.Desired.ShouldBe(5);
+
+        _supervisor.Apply(Manifest(one + scaling + paused)).ShouldBeEmpty();
+        fleet.ScaleTo(6).ShouldBeTrue();
+        _supervisor.Apply(Manifest(one + scaling + paused)).ShouldBeEmpty();
+        fleet.Gateways.Desired.ShouldBe(5, "more were asked for");
+
+        _supervisor.Apply(Manifest(one + paused)).ShouldBeEmpty();
+        fleet.Gateways.Desired.ShouldBe(5, "its load decides no more");
+
+        _supervisor.Apply(Manifest(one)).ShouldBeEmpty();
+        fleet.Gateways.Desired.ShouldBe(2, "resumed");
+    }
+
+    [Fact]
+    public void Apply_PausedFleetWhoseWorkloadWasScaledByItsLoad_KeepsItsProcesses()
+    {
+        var one = Fleet("one", Ports.Free());
+        _supervisor.Apply(Manifest(one)).ShouldBeEmpty();
+        var fleet = _supervisor.Find("default/one")!;
+        // As its connections would have it.
+        var workload = fleet.Workloads["echo"];
+        workload.Apply(fleet.Fleet.Plan.Workloads.ShouldHaveSingleItem() with { Replicas = 4 });
+
+        _supervisor.Apply(Manifest(one + "\n  paused: true")).ShouldBeEmpty();
+        workload.Desired.ShouldBe(4);
+
+        _supervisor.Apply(Manifest(one)).ShouldBeEmpty();
+        workload.Desired.ShouldBe(1, "resumed");
+    }
+
     private HostManifest Manifest(params string[] documents)
     {
         var manifest = HostManifest.Parse(
