@@ -92,6 +92,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
         Fleet = fleet with { Plan = plan };
         _stopAt = null;
         _applied = true;
+        fleet.Fleet.Metadata.DeletionTimestamp = null;
         fleet.Fleet.Metadata.Generation = _generation;
         fleet.Fleet.Metadata.CreationTimestamp = _createdAt;
         Entity = fleet.Fleet with { Status = Entity.Status };
@@ -163,7 +164,11 @@ internal sealed class FleetRuntime : IAsyncDisposable
     }
 
     /// <summary>Begins to end it: gateways first, by the moment given, then workloads.</summary>
-    public void Stop(DateTimeOffset at) => _stopAt = _stopAt < at ? _stopAt : at;
+    public void Stop(DateTimeOffset at)
+    {
+        _stopAt = _stopAt < at ? _stopAt : at;
+        Entity.Metadata.DeletionTimestamp ??= _host.Time.GetUtcNow();
+    }
 
     /// <summary>Does what can be done now: starts, drains and ends children, and tells the gateways what changed.</summary>
     /// <param name="now">The time.</param>
@@ -395,6 +400,12 @@ internal sealed class FleetRuntime : IAsyncDisposable
     /// <summary>Says once why the fleet is degraded, and once that it no longer is.</summary>
     private void TellOfDegradation()
     {
+        if (IsStopping)
+        {
+            // That its gateways go is what was asked for.
+            return;
+        }
+
         var degraded = Entity.Status?.Conditions?.FirstOrDefault(static condition =>
             condition is { Type: FleetConditions.Degraded, Status: FleetConditions.True }
         );

@@ -4,6 +4,7 @@ using Mooring.Contracts.Stream;
 using Mooring.Contracts.Telemetry;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning;
 
 namespace Mooring.Operator.Host;
 
@@ -22,12 +23,15 @@ internal static class HostMetrics
             text,
             "mooring_fleet_ready",
             "1 while the fleet's condition Ready is true.",
-            fleets.Select(static fleet =>
-                (
-                    Labels(("fleet", Key(fleet))),
-                    fleet.Conditions.Any(static condition => condition is { Type: "Ready", Status: "True" }) ? 1.0 : 0
+            // Of one that is being ended, nobody is to be told that it is not ready.
+            fleets
+                .Where(static fleet => fleet.Phase != FleetConditions.Deleting)
+                .Select(static fleet =>
+                    (
+                        Labels(("fleet", Key(fleet))),
+                        fleet.Conditions.Any(static condition => condition is { Type: "Ready", Status: "True" }) ? 1.0 : 0
+                    )
                 )
-            )
         );
         Gauge(
             text,

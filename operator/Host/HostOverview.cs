@@ -1,5 +1,6 @@
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Gateways;
+using Mooring.Operator.Planning;
 
 namespace Mooring.Operator.Host;
 
@@ -12,7 +13,7 @@ internal static class HostOverview
         var overview = FleetOverviews.Of(fleet.Entity, fleet.Fleet.Plan.Config, view);
         return overview with
         {
-            Phase = fleet.IsStopping ? "Deleting" : overview.Phase,
+            Phase = fleet.IsStopping ? FleetConditions.Deleting : overview.Phase,
             Gateways = [.. fleet.Gateways.Slots.OrderBy(static slot => slot.Number).Select(slot => Gateway(slot, overview))],
             Endpoints =
             [

@@ -116,17 +116,19 @@ internal sealed class HostServer : IAsyncDisposable
 
     private static Task WriteReadyAsync(HttpContext context, IReadOnlyList<FleetOverview> fleets)
     {
-        var notReady = fleets
+        // One that is being ended is no more wanted.
+        var wanted = fleets.Where(static fleet => fleet.Phase != FleetConditions.Deleting).ToList();
+        var notReady = wanted
             .Where(static fleet => !Serves(fleet))
             .Select(static fleet =>
                 $"{fleet.Namespace}/{fleet.Name}: {fleet.Conditions.FirstOrDefault(static condition => condition.Type == "Ready")?.Message}\n"
             )
             .ToList();
         context.Response.StatusCode =
-            notReady.Count == 0 && fleets.Count > 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+            notReady.Count == 0 && wanted.Count > 0 ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         return context.Response.WriteAsync(
             notReady.Count > 0 ? string.Concat(notReady)
-            : fleets.Count > 0 ? "ok\n"
+            : wanted.Count > 0 ? "ok\n"
             : "no fleet\n"
         );
     }

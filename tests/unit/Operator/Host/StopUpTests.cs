@@ -32,6 +32,28 @@ public sealed class StopUpTests
         (await up.EchoesAsync(another)).ShouldBeTrue(up.Errors);
     }
 
+    /// <summary>The others are as they are wanted, and so is the one that ends.</summary>
+    [Fact]
+    public async Task Up_FleetTakenOutWithAConnection_MakesTheHostNeitherUnreadyNorDegraded()
+    {
+        await using var up = new UpProcess(Manifest);
+        using var client = await ConnectAsync(up);
+        await up.UntilAsync(() => up.Find("quickstart")?.Phase == "Ready", "the fleet that stays");
+        using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{up.HttpPort}") };
+        (await http.GetStringAsync("/readyz", up.Deadline)).ShouldBe("ok\n");
+
+        await DrainAsync(up);
+
+        await up.UntilAsync(() => up.Find("other")!.GatewaysReady == 0, "a status of the drain");
+        (await http.GetStringAsync("/readyz", up.Deadline)).ShouldBe("ok\n");
+        var metrics = await http.GetStringAsync("/metrics", up.Deadline);
+        metrics.ShouldContain("mooring_fleet_ready{fleet=\"default/quickstart\"} 1\n");
+        metrics.ShouldNotContain("mooring_fleet_ready{fleet=\"default/other\"}");
+        client.Close();
+        await up.UntilAsync(() => up.Find("other") is { Gateways.Count: 0 }, "its end");
+        up.Errors.ShouldNotContain("degraded");
+    }
+
     /// <summary>The end of everything has a time of its own, which is the shorter one.</summary>
     [Fact]
     public async Task Up_TerminatedWhileAFleetDrains_EndsInTheTimeOfTheHost()
