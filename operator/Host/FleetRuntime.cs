@@ -35,8 +35,6 @@ internal sealed class FleetRuntime : IAsyncDisposable
     /// <summary>Gateways that the load wants; null where the manifest alone says how many.</summary>
     private int? _scaled;
 
-    // It is new, and has been paused ever since: it runs nothing.
-    private bool _isHeld;
     private ScalingDecision? _scaling;
     private readonly Dictionary<string, ScalingDecision> _workloadScaling = new(StringComparer.Ordinal);
 
@@ -65,6 +63,9 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
     public string Key => Fleet.Key;
 
+    /// <summary>Files of Secrets that the config in force names.</summary>
+    public IReadOnlyList<string> SecretFiles { get; private set; } = [];
+
     /// <summary>The fleet with its status as of the last <see cref="Step"/>.</summary>
     public ConnectionFleet Entity { get; private set; }
 
@@ -74,6 +75,9 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
     /// <summary>It is to end: the manifest has it no more, or the host stops.</summary>
     public bool IsStopping => _stopAt is not null;
+
+    /// <summary>It is new, and has been paused ever since: it runs nothing.</summary>
+    public bool IsHeld { get; private set; }
 
     /// <summary>It has ended.</summary>
     public bool IsGone => IsStopping && Gateways.Slots.Count == 0 && _workloads.Count == 0;
@@ -88,8 +92,16 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
         // While it is paused, what runs goes on running as it was wanted before; a fleet that is new runs nothing.
         var plan = fleet.Plan.Paused ? Unchanged() with { Paused = true } : fleet.Plan;
-        _isHeld = fleet.Plan.Paused && (_isHeld || !_applied);
+        IsHeld = fleet.Plan.Paused && (IsHeld || !_applied);
         Fleet = fleet with { Plan = plan };
+        if (!plan.Paused && fleet.Input is { } input)
+        {
+            SecretFiles =
+            [
+                .. SecretPaths.Used(fleet.Fleet.Spec).SelectMany(use => use.Keys.Select(key => input.Secrets.File(use.Name, key))),
+            ];
+        }
+
         _stopAt = null;
         _applied = true;
         fleet.Fleet.Metadata.DeletionTimestamp = null;
@@ -99,7 +111,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
         if (fleet.Fleet.Spec.Scaling is { Driver: ScalingDrivers.Operator })
         {
             // The manifest says how many to begin with; from then on the load does.
-            _scaled = _isHeld ? fleet.Plan.GatewayReplicas : _scaled ?? (plan.Paused ? Gateways.Desired : plan.GatewayReplicas);
+            _scaled = IsHeld ? fleet.Plan.GatewayReplicas : _scaled ?? (plan.Paused ? Gateways.Desired : plan.GatewayReplicas);
             Entity = Scaled(Entity, _scaled.Value);
         }
         else

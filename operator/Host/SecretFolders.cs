@@ -43,8 +43,10 @@ internal sealed record SecretFolders(string State, string Given)
         select $"{use.Path}: Secret '{use.Name}' of the manifest has no {key}";
 
     /// <summary>Writes the manifest's Secrets, for this user only, and removes what was written for others. Files that are the same are left alone.</summary>
+    /// <param name="secrets">All of the manifest.</param>
+    /// <param name="kept">Files that are to stay as they are where the manifest has them no more.</param>
     /// <exception cref="IOException">The disk is full, or no place for it.</exception>
-    public void Write(IReadOnlyList<ManifestSecret> secrets)
+    public void Write(IReadOnlyList<ManifestSecret> secrets, IEnumerable<string>? kept = null)
     {
         if (secrets.Count == 0 && !Directory.Exists(State))
         {
@@ -52,7 +54,7 @@ internal sealed record SecretFolders(string State, string Given)
         }
 
         Directory.CreateDirectory(State, OwnerFolder);
-        var wanted = new HashSet<string>(StringComparer.Ordinal);
+        var wanted = new HashSet<string>(kept ?? [], StringComparer.Ordinal);
         foreach (var secret in secrets)
         {
             var folder = Folder(secret);

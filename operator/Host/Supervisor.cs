@@ -1,5 +1,7 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
+using Mooring.Contracts.Configuration;
 using Mooring.Operator.AdminApi;
 using Mooring.Operator.Dashboard;
 using Mooring.Operator.Entities;
@@ -104,20 +106,8 @@ internal sealed class Supervisor : IAsyncDisposable
             return [$"{_host.Options.ManifestPath}: everything is being ended"];
         }
 
-        var errors = new List<string>();
         var fleets = manifest.Fleets.Select(Adapt).ToList();
-        foreach (var fleet in fleets.Where(static fleet => !fleet.Plan.Paused))
-        {
-            errors.AddRange(
-                _sockets
-                    .Prepare(fleet.Plan.Config.Listeners)
-                    .Select(error =>
-                        $"{_host.Options.ManifestPath}: {(manifest.Fleets.Count > 1 ? fleet.Key + ": " : "")}spec.listeners[{error.Index}].port: {error.Error}"
-                    )
-            );
-        }
-
-        if (errors.Count > 0)
+        if (Prepare(fleets) is { Count: > 0 } errors)
         {
             // What an earlier fleet of the same edit has bound is not used.
             _sockets.CloseUnused();
@@ -249,6 +239,38 @@ internal sealed class Supervisor : IAsyncDisposable
         _sockets.Dispose();
     }
 
+    /// <summary>Binds what an edit wants. Returns what stands against it.</summary>
+    private List<string> Prepare(List<HostFleet> fleets)
+    {
+        var errors = new List<string>();
+        var owners = new Dictionary<(bool Datagram, int Port), string>();
+        // Paused ones first: what they have is nobody else's, whatever the edit says of them.
+        foreach (var fleet in fleets.OrderByDescending(static fleet => fleet.Plan.Paused))
+        {
+            var place = $"{_host.Options.ManifestPath}: {(fleets.Count > 1 ? fleet.Key + ": " : "")}spec.listeners";
+            var listeners = Listeners(fleet);
+            foreach (var (i, listener) in listeners.Index())
+            {
+                var key = (listener.Protocol == ListenerProtocol.UDP, listener.Port);
+                if (!owners.TryAdd(key, fleet.Key) && owners[key] is var owner && owner != fleet.Key)
+                {
+                    var address = new IPEndPoint(_host.Options.Bind, listener.Port);
+                    errors.Add($"{place}[{i}].port: listener {listener.Name} cannot have {address}: {owner} has it, and is paused");
+                }
+            }
+
+            errors.AddRange(_sockets.Prepare(listeners).Select(error => $"{place}[{error.Index}].port: {error.Error}"));
+        }
+
+        return errors;
+    }
+
+    /// <summary>The listeners that are to be open: while the fleet is paused, those that are.</summary>
+    private IReadOnlyList<ListenerConfig> Listeners(HostFleet wanted) =>
+        !wanted.Plan.Paused ? wanted.Plan.Config.Listeners
+        : _fleets.GetValueOrDefault(wanted.Key) is { IsHeld: false, IsStopping: false } fleet ? fleet.Fleet.Plan.Config.Listeners
+        : [];
+
     /// <summary>Makes what an edit wants in files and sockets, which may fail. Returns why it did.</summary>
     /// <param name="manifest">The edit.</param>
     /// <param name="fleets">Its fleets; after this with the Redis of this machine.</param>
@@ -273,7 +295,8 @@ internal sealed class Supervisor : IAsyncDisposable
 
             // Last, since gateways that run read them at once, and before the new ones have their config.
             what = "the manifest's Secrets cannot be written";
-            _host.Options.Secrets.Write(manifest.Secrets);
+            var paused = fleets.Where(static fleet => fleet.Plan.Paused).Select(fleet => _fleets.GetValueOrDefault(fleet.Key));
+            _host.Options.Secrets.Write(manifest.Secrets, [.. paused.SelectMany(static fleet => fleet?.SecretFiles ?? [])]);
             return null;
         }
         catch (Exception exception) when (exception is IOException or SocketException or UnauthorizedAccessException)

@@ -116,6 +116,44 @@ public sealed class SupervisorTests : IAsyncDisposable
         workload.Desired.ShouldBe(1, "resumed");
     }
 
+    /// <summary>Both would take connections from one queue.</summary>
+    [Fact]
+    public void Apply_PortThatAPausedFleetHas_IsRefused()
+    {
+        var (first, second) = (Ports.Free(), Ports.Free());
+        _supervisor.Apply(Manifest(Fleet("one", first))).ShouldBeEmpty();
+        _supervisor.Apply(Manifest(Fleet("one", first) + "\n  paused: true")).ShouldBeEmpty();
+
+        _supervisor
+            .Apply(Manifest(Fleet("one", second) + "\n  paused: true", Fleet("two", first)))
+            .ShouldHaveSingleItem()
+            .ShouldContain($"default/two: spec.listeners[0].port: listener edge cannot have 127.0.0.1:{first}: default/one");
+        _supervisor.Find("default/two").ShouldBeNull();
+
+        _supervisor.Apply(Manifest(Fleet("one", second), Fleet("two", first))).ShouldBeEmpty();
+    }
+
+    /// <summary>A gateway that is started anew reads them.</summary>
+    [Fact]
+    public void Apply_SecretRenamedWhileItsFleetIsPaused_KeepsTheFilesOfTheConfigInForce()
+    {
+        var fleet = Fleet("one", Ports.Free()).Replace("backend: echo}", "backend: echo, tls: {certificateRefs: [{name: web}]}}");
+        const string secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: web}\nstringData: {tls.crt: c, tls.key: k}";
+        _supervisor.Apply(Manifest(fleet, secret)).ShouldBeEmpty();
+        var pair = _supervisor.Find("default/one")!.Fleet.Plan.Config.Listeners[0].Tls!.Certificates.ShouldHaveSingleItem();
+        File.Exists(pair.CertificateFile).ShouldBeTrue();
+        var paused = fleet + "\n  paused: true";
+        _supervisor.Apply(Manifest(paused, secret)).ShouldBeEmpty();
+
+        var (edit, renamed) = (fleet.Replace("name: web", "name: net"), secret.Replace("name: web", "name: net"));
+        _supervisor.Apply(Manifest(edit + "\n  paused: true", renamed)).ShouldBeEmpty();
+        _supervisor.Apply(Manifest(edit + "\n  paused: true", renamed)).ShouldBeEmpty();
+
+        (File.Exists(pair.CertificateFile), File.Exists(pair.KeyFile)).ShouldBe((true, true));
+        _supervisor.Apply(Manifest(edit, renamed)).ShouldBeEmpty();
+        File.Exists(pair.CertificateFile).ShouldBeFalse("resumed");
+    }
+
     private HostManifest Manifest(params string[] documents)
     {
         var manifest = HostManifest.Parse(
