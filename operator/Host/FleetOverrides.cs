@@ -18,17 +18,25 @@ internal sealed class FleetOverrides
 
     public void Scale(FleetSpec manifest, int replicas) => _replicas = (replicas, manifest.Gateway.Replicas);
 
+    /// <summary>What is left of it once the manifest is in force: what it has not overtaken.</summary>
+    public FleetOverrides Under(FleetSpec manifest)
+    {
+        var left = Copy();
+        left._paused = _paused?.Said == manifest.Paused ? _paused : null;
+        left._scalingPaused = _scalingPaused?.Said == (manifest.Scaling?.Paused == true) ? _scalingPaused : null;
+        left._replicas = _replicas?.Said == manifest.Gateway.Replicas ? _replicas : null;
+        return left;
+    }
+
     /// <summary>The spec with the changes, and without those that the manifest has overtaken.</summary>
     public FleetSpec Adapt(FleetSpec manifest)
     {
-        _paused = _paused?.Said == manifest.Paused ? _paused : null;
-        _scalingPaused = _scalingPaused?.Said == (manifest.Scaling?.Paused == true) ? _scalingPaused : null;
-        _replicas = _replicas?.Said == manifest.Gateway.Replicas ? _replicas : null;
+        var left = Under(manifest);
         return manifest with
         {
-            Paused = _paused?.Is ?? manifest.Paused,
-            Scaling = manifest.Scaling is { } scaling ? scaling with { Paused = _scalingPaused?.Is ?? scaling.Paused } : null,
-            Gateway = manifest.Gateway with { Replicas = _replicas?.Are ?? manifest.Gateway.Replicas },
+            Paused = left._paused?.Is ?? manifest.Paused,
+            Scaling = manifest.Scaling is { } scaling ? scaling with { Paused = left._scalingPaused?.Is ?? scaling.Paused } : null,
+            Gateway = manifest.Gateway with { Replicas = left._replicas?.Are ?? manifest.Gateway.Replicas },
         };
     }
 }

@@ -125,6 +125,14 @@ internal sealed class Supervisor : IAsyncDisposable
 
         // From here on nothing can fail.
         _manifest = manifest;
+        foreach (var fleet in manifest.Fleets)
+        {
+            if (_overrides.TryGetValue(fleet.Key, out var overrides))
+            {
+                _overrides[fleet.Key] = overrides.Under(fleet.Fleet.Spec);
+            }
+        }
+
         _nextNumber += _discarded.Count + made.Count;
         _tunnelPorts.Give(fleets.Select(static fleet => fleet.Fleet));
         foreach (var gone in _fleets.Values.Where(fleet => manifest.Fleets.All(wanted => wanted.Key != fleet.Key)))

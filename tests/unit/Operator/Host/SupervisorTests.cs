@@ -154,6 +154,24 @@ public sealed class SupervisorTests : IAsyncDisposable
         File.Exists(pair.CertificateFile).ShouldBeFalse("resumed");
     }
 
+    [Fact]
+    public void Reload_Refused_KeepsWhatTheAdminApiHasChanged()
+    {
+        var (one, two) = (Fleet("one", Ports.Free()) + "\n  gateway: {replicas: 2}", Fleet("two", Ports.Free()));
+        _supervisor.Apply(Manifest(one, two)).ShouldBeEmpty();
+        _supervisor.Override("default/one", static (overrides, manifest) => overrides.Scale(manifest, 4));
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var taken = ((IPEndPoint)other.LocalEndpoint).Port;
+        _supervisor.Reload(Manifest(one.Replace("replicas: 2", "replicas: 3"), Fleet("two", taken))).ShouldHaveSingleItem();
+
+        _supervisor.Override("default/two", static (overrides, manifest) => overrides.Pause(manifest, true));
+
+        _supervisor.Find("default/one")!.Gateways.Desired.ShouldBe(4);
+        _supervisor.Reload(Manifest(one.Replace("replicas: 2", "replicas: 3"), two)).ShouldBeEmpty();
+        _supervisor.Find("default/one")!.Gateways.Desired.ShouldBe(3, "the manifest says something new");
+    }
+
     private HostManifest Manifest(params string[] documents)
     {
         var manifest = HostManifest.Parse(
