@@ -154,7 +154,7 @@ internal sealed class Supervisor : IAsyncDisposable
             }
 
             fleet.Apply(wanted);
-            if (!wanted.Plan.Paused && _sockets.Commit(wanted.Key, wanted.Plan.Config.Listeners))
+            if (!fleet.IsHeld && _sockets.Commit(wanted.Key, fleet.Fleet.Plan.Config.Listeners))
             {
                 fleet.Publish(_sockets);
             }
@@ -273,10 +273,10 @@ internal sealed class Supervisor : IAsyncDisposable
         return errors;
     }
 
-    /// <summary>The listeners that are to be open: while the fleet is paused, those that are.</summary>
+    /// <summary>The listeners that are to be open: while the fleet is paused, those that are, or were before it was taken out for a moment.</summary>
     private IReadOnlyList<ListenerConfig> Listeners(HostFleet wanted) =>
         !wanted.Plan.Paused ? wanted.Plan.Config.Listeners
-        : _fleets.GetValueOrDefault(wanted.Key) is { IsHeld: false, IsStopping: false } fleet ? fleet.Fleet.Plan.Config.Listeners
+        : _fleets.GetValueOrDefault(wanted.Key) is { IsHeld: false } fleet ? fleet.Fleet.Plan.Config.Listeners
         : [];
 
     /// <summary>Makes what an edit wants in files and sockets, which may fail. Returns why it did.</summary>

@@ -172,6 +172,46 @@ public sealed class SupervisorTests : IAsyncDisposable
         _supervisor.Find("default/one")!.Gateways.Desired.ShouldBe(3, "the manifest says something new");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Apply_PausedFleetPutBackWhileItDrains_HasItsPortsAgain(bool byManifest)
+    {
+        var (port, other) = (Ports.Free(), Fleet("two", Ports.Free()));
+        var one = Fleet("one", port);
+        _supervisor.Apply(Manifest(one)).ShouldBeEmpty();
+        if (byManifest)
+        {
+            one += "\n  paused: true";
+            _supervisor.Apply(Manifest(one)).ShouldBeEmpty();
+        }
+        else
+        {
+            _supervisor.Override("default/one", static (overrides, manifest) => overrides.Pause(manifest, true));
+        }
+
+        _supervisor.Apply(Manifest(other)).ShouldBeEmpty();
+        _supervisor.Apply(Manifest(one, other)).ShouldBeEmpty();
+
+        _supervisor.Find("default/one")!.Fleet.Plan.Paused.ShouldBeTrue();
+        using var client = new TcpClient();
+        client.Connect(IPAddress.Loopback, port);
+    }
+
+    /// <summary>What it had is somebody else's by then.</summary>
+    [Fact]
+    public void Apply_PausedFleetPutBackAfterItsPortWasGiven_IsRefused()
+    {
+        var (first, second) = (Ports.Free(), Ports.Free());
+        _supervisor.Apply(Manifest(Fleet("one", first))).ShouldBeEmpty();
+        _supervisor.Apply(Manifest(Fleet("two", first))).ShouldBeEmpty();
+
+        _supervisor
+            .Apply(Manifest(Fleet("one", second) + "\n  paused: true", Fleet("two", first)))
+            .ShouldHaveSingleItem()
+            .ShouldContain($"listener edge cannot have 127.0.0.1:{first}: default/one");
+    }
+
     private HostManifest Manifest(params string[] documents)
     {
         var manifest = HostManifest.Parse(
