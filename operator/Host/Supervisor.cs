@@ -216,6 +216,8 @@ internal sealed class Supervisor : IAsyncDisposable
         {
             while (_posted.TryRead(out var action))
             {
+                // Or the moments that it notes, by the clock as it is now, would be shifted with those of before.
+                FollowClock();
                 action();
             }
 
@@ -331,6 +333,26 @@ internal sealed class Supervisor : IAsyncDisposable
         return new AdminFleet(fleet.Entity, HostOverview.Of(fleet, view), view);
     }
 
+    /// <summary>Where the wall clock was set, all that was noted by it before is as far from now as it was.</summary>
+    private void FollowClock()
+    {
+        var jump = _wall.Jump();
+        if (jump == TimeSpan.Zero)
+        {
+            return;
+        }
+
+        foreach (var slot in Children.ToList())
+        {
+            slot.Shift(jump);
+        }
+
+        foreach (var fleet in _fleets.Values)
+        {
+            fleet.Shift(jump);
+        }
+    }
+
     private async Task StepAsync()
     {
         foreach (var fleet in _discarded)
@@ -339,19 +361,7 @@ internal sealed class Supervisor : IAsyncDisposable
         }
 
         _discarded.Clear();
-        if (_wall.Jump() is var jump && jump != TimeSpan.Zero)
-        {
-            foreach (var slot in Children.ToList())
-            {
-                slot.Shift(jump);
-            }
-
-            foreach (var fleet in _fleets.Values)
-            {
-                fleet.Shift(jump);
-            }
-        }
-
+        FollowClock();
         var now = _host.Time.GetUtcNow();
         if (!_stopping && _refused is { } refused && (now >= refused.At || now < refused.At - Again) && Reload(refused.Manifest).Count == 0)
         {

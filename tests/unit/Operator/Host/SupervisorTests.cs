@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Mooring.Operator.Host;
+using Mooring.Operator.Host.Processes;
 using Mooring.Testing;
 
 namespace Mooring.Operator.Tests.Host;
@@ -210,6 +211,40 @@ public sealed class SupervisorTests : IAsyncDisposable
             .Apply(Manifest(Fleet("one", second) + "\n  paused: true", Fleet("two", first)))
             .ShouldHaveSingleItem()
             .ShouldContain($"listener edge cannot have 127.0.0.1:{first}: default/one");
+    }
+
+    /// <summary>Here gateways and workloads do run.</summary>
+    [Fact]
+    public async Task Run_ClockSetBeforeSomethingPosted_LeavesItsMomentsAlone()
+    {
+        var noted = new TaskCompletionSource<TimeSpan>(TaskCreationOptions.RunContinuationsAsynchronously);
+        ChildSlot? slot = null;
+        await using var supervisor = new Supervisor(
+            _rig.Context,
+            _rig.Posted,
+            _ =>
+            {
+                if (slot is { Restarts: 1 } ended)
+                {
+                    noted.TrySetResult(ended.NotBefore - _rig.Time.GetUtcNow());
+                }
+            }
+        );
+        supervisor.Apply(Manifest(Fleet("one", Ports.Free()))).ShouldBeEmpty();
+        var run = supervisor.RunAsync();
+        await Until.TrueAsync(() => supervisor.Overviews is [{ Gateways.Count: > 0 }], TimeSpan.FromSeconds(60), "a gateway's place");
+
+        _rig.Context.Post(() =>
+        {
+            slot = supervisor.Find("default/one")!.Gateways.Slots[0];
+            _rig.Time.SetForward(TimeSpan.FromHours(1));
+            // In the same turn.
+            _rig.Context.Post(() => slot.Exited(new ProcessExit(1, null), _rig.Time.GetUtcNow()));
+        });
+
+        (await noted.Task.WaitAsync(TimeSpan.FromSeconds(60))).ShouldBeInRange(TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        _rig.Context.Post(supervisor.Kill);
+        await run.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
     private HostManifest Manifest(params string[] documents)
