@@ -157,9 +157,16 @@ public sealed class DatagramCarrierTests
     {
         await using var stream = new NetworkStream(far, ownsSocket: false);
         var reader = new DatagramReader(stream, default);
-        while (await reader.ReadAsync(CancellationToken.None) is var (flow, _))
+        try
         {
-            answered[flow] = true;
+            while (await reader.ReadAsync(CancellationToken.None) is var (flow, _))
+            {
+                answered[flow] = true;
+            }
+        }
+        catch (IOException)
+        {
+            // What was asked more than once was still on its way to the carrier when that ended.
         }
     }
 }
