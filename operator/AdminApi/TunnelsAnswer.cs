@@ -8,7 +8,7 @@ namespace Mooring.Operator.AdminApi;
 internal sealed record TunnelsAnswer
 {
     [Description("Open tunnels, whatever their state.")]
-    public required int Open { get; init; }
+    public required long Open { get; init; }
 
     [Description("Tunnels that the serving gateways take at most.")]
     public required long Capacity { get; init; }
@@ -29,7 +29,7 @@ internal sealed record TunnelsAnswer
     public required IReadOnlyList<TunnelTenantFigures> Tenants { get; init; }
 
     [Description("Open tunnels that the gateways' reports have no room for; each describes its newest.")]
-    public required int NotDescribed { get; init; }
+    public required long NotDescribed { get; init; }
 
     [Description("This page, by gateway and tunnel.")]
     public required IReadOnlyList<TunnelDescription> Tunnels { get; init; }
@@ -55,7 +55,7 @@ internal sealed record TunnelsAnswer
             .ToList();
         return new TunnelsAnswer
         {
-            Open = gateways.Sum(static gateway => gateway.Tunnels.Open),
+            Open = gateways.Sum(static gateway => (long)gateway.Tunnels.Open),
             Capacity = gateways
                 .Where(static gateway => gateway.State == GatewayState.Serving)
                 .Sum(static gateway => (long)gateway.Tunnels.Capacity),
@@ -72,12 +72,12 @@ internal sealed record TunnelsAnswer
                     .Select(static group => new TunnelTenantFigures(
                         group.Key.Listener,
                         group.Key.Tenant,
-                        group.Sum(static tenant => tenant.Tunnels),
-                        group.Sum(static tenant => tenant.Visitors)
+                        group.Sum(static tenant => (long)tenant.Tunnels),
+                        group.Sum(static tenant => (long)tenant.Visitors)
                     )),
             ],
             NotDescribed = gateways.Sum(static gateway =>
-                Math.Max(0, gateway.Tunnels.Open - gateway.Tunnels.Tunnels.Count(static tunnel => !TunnelDescription.IsOver(tunnel.State)))
+                Math.Max(0L, gateway.Tunnels.Open - gateway.Tunnels.Tunnels.Count(static tunnel => !TunnelDescription.IsOver(tunnel.State)))
             ),
             Tunnels = [.. all.Take(query.Limit)],
             Next = all.Count > query.Limit ? all[query.Limit - 1].Id : null,
@@ -95,8 +95,8 @@ internal sealed record TunnelsAnswer
 internal sealed record TunnelTenantFigures(
     [property: Description("Name of the Tunnel listener.")] string Listener,
     [property: Description("Name of the tenant; empty: those without a token of their own.")] string Tenant,
-    [property: Description("Open tunnels.")] int Tunnels,
-    [property: Description("Visitors now.")] int Visitors
+    [property: Description("Open tunnels.")] long Tunnels,
+    [property: Description("Visitors now.")] long Visitors
 );
 
 [Description("One tunnel, open or ended a while ago.")]

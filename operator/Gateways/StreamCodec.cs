@@ -19,6 +19,8 @@ internal static class StreamCodec
     private const int MaxCountry = 7;
     private const int MaxBuckets = 64;
     private const int MaxTuningItems = 80;
+    private const int MaxTunnels = 1000;
+    private const int MaxTenants = 10_000;
 
     /// <summary>The message's bytes.</summary>
     /// <exception cref="ArgumentException">Longer than <see cref="StreamLimits.MaxMessageBytes"/>.</exception>
@@ -235,8 +237,68 @@ internal static class StreamCodec
 
     private static void CheckTunnels(TunnelsLoad? tunnels)
     {
-        NotNegative(tunnels?.Open ?? 0, "tunnels.open");
-        NotNegative(tunnels?.Capacity ?? 0, "tunnels.capacity");
+        if (tunnels is null)
+        {
+            return;
+        }
+
+        NotNegative(tunnels.Open, "tunnels.open");
+        NotNegative(tunnels.Capacity, "tunnels.capacity");
+        NotNegative(tunnels.OpenedTotal, "tunnels.openedTotal");
+        Map(tunnels.States, "tunnels.states");
+        foreach (var (state, count) in tunnels.States)
+        {
+            NotNegative(count, $"tunnels.states.{state}");
+        }
+
+        Map(tunnels.EndedTotal, "tunnels.endedTotal");
+        foreach (var (state, count) in tunnels.EndedTotal)
+        {
+            NotNegative(count, $"tunnels.endedTotal.{state}");
+        }
+
+        Map(tunnels.RefusedTotal, "tunnels.refusedTotal");
+        foreach (var (reason, count) in tunnels.RefusedTotal)
+        {
+            Text(reason, MaxName, "tunnels.refusedTotal");
+            NotNegative(count, $"tunnels.refusedTotal.{reason}");
+        }
+
+        List(
+            tunnels.Tenants,
+            MaxTenants,
+            "tunnels.tenants",
+            static (tenant, path) =>
+            {
+                Text(tenant.Listener, MaxName, $"{path}.listener");
+                Text(tenant.Tenant, MaxName, $"{path}.tenant");
+                NotNegative(tenant.Tunnels, $"{path}.tunnels");
+                NotNegative(tenant.Visitors, $"{path}.visitors");
+            }
+        );
+        List(
+            tunnels.Tunnels,
+            MaxTunnels,
+            "tunnels.tunnels",
+            static (tunnel, path) =>
+            {
+                Text(tunnel.Name, MaxText, $"{path}.name");
+                Text(tunnel.Listener, MaxName, $"{path}.listener");
+                Text(tunnel.Tenant, MaxName, $"{path}.tenant");
+                Text(tunnel.Client, MaxText, $"{path}.client");
+                List(tunnel.Ports, MaxEntries, $"{path}.ports", static (port, path) => Text(port, MaxText, path));
+                NotNegative(tunnel.Visitors, $"{path}.visitors");
+                NotNegative(tunnel.VisitorsTotal, $"{path}.visitorsTotal");
+                NotNegative(tunnel.ReceivedBytesTotal, $"{path}.receivedBytesTotal");
+                NotNegative(tunnel.SentBytesTotal, $"{path}.sentBytesTotal");
+                List(
+                    tunnel.History,
+                    MaxEntries,
+                    $"{path}.history",
+                    static (moment, path) => Text(moment.Reason, MaxText, $"{path}.reason")
+                );
+            }
+        );
     }
 
     private static void CheckTraffic(TrafficLoad traffic, string path)
@@ -287,7 +349,7 @@ internal static class StreamCodec
         }
     }
 
-    private static void Map<T>(IReadOnlyDictionary<string, T>? map, string path)
+    private static void Map<TKey, T>(IReadOnlyDictionary<TKey, T>? map, string path)
     {
         if (map is null || map.Count > MaxEntries)
         {

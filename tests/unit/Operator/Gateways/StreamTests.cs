@@ -265,6 +265,30 @@ public sealed class StreamTests
     )]
     [InlineData("""{"type":"report","state":"Serving","connections":1,"capacity":1,"tunnels":{"open":-1}}""", "$.tunnels.open: negative")]
     [InlineData(
+        """{"type":"report","state":"Serving","connections":1,"capacity":1,"tunnels":{"tunnels":[null]}}""",
+        "$.tunnels.tunnels[0]: null"
+    )]
+    [InlineData(
+        """{"type":"report","state":"Serving","connections":1,"capacity":1,"tunnels":{"tenants":[null]}}""",
+        "$.tunnels.tenants[0]: null"
+    )]
+    [InlineData(
+        """{"type":"report","state":"Serving","connections":1,"capacity":1,"tunnels":{"tenants":[{"listener":"a","tenant":"b","visitors":-1}]}}""",
+        "$.tunnels.tenants[0].visitors: negative"
+    )]
+    [InlineData(
+        """{"type":"report","state":"Serving","connections":1,"capacity":1,"tunnels":{"tunnels":[{"name":"a","listener":"b","tenant":"","client":"c","ports":[null]}]}}""",
+        "$.tunnels.tunnels[0].ports[0]: null"
+    )]
+    [InlineData(
+        """{"type":"report","state":"Serving","connections":1,"capacity":1,"tunnels":{"tunnels":[{"name":"a","listener":"b","tenant":"","client":"c","history":[null]}]}}""",
+        "$.tunnels.tunnels[0].history[0]: null"
+    )]
+    [InlineData(
+        """{"type":"report","state":"Serving","connections":1,"capacity":1,"tunnels":{"states":{"Connected":-1}}}""",
+        "$.tunnels.states.Connected: negative"
+    )]
+    [InlineData(
         """{"type":"report","state":"Serving","connections":1,"capacity":1,"listeners":[{"name":"a","traffic":{"sentBitsPerSecond":1e999}}]}""",
         "$.listeners[0].traffic.sentBitsPerSecond: not a finite number"
     )]
