@@ -114,8 +114,8 @@ internal sealed class HostRedis(HostContext host)
         if (Slot?.Phase == SlotPhase.Gone)
         {
             Slot = null;
-            File.Delete(PasswordFile);
-            File.Delete(ConfigFile);
+            StateFile.Delete(PasswordFile);
+            StateFile.Delete(ConfigFile);
         }
     }
 

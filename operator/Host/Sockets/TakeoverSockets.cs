@@ -32,7 +32,7 @@ internal sealed class TakeoverSockets(string handoverPath)
     {
         if (_paths.Remove(slot, out var path))
         {
-            File.Delete(path);
+            StateFile.Delete(path);
         }
     }
 }

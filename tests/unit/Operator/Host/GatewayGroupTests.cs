@@ -85,6 +85,19 @@ public sealed class GatewayGroupTests : IAsyncDisposable
         loads.Gateways.ShouldBe([null, null], "both run, and neither has a stream");
     }
 
+    [Fact]
+    public async Task Step_StateDirectoryIsGone_GoesOn()
+    {
+        Step();
+        var slot = _group.Slots.ShouldHaveSingleItem();
+        Directory.Delete(_rig.StateDirectory, recursive: true);
+        await EndAsync(slot);
+        Step();
+        _rig.Time.Advance(TimeSpan.FromSeconds(10));
+        Step();
+        slot.Phase.ShouldBe(SlotPhase.Starting);
+    }
+
     /// <summary>The one gateway has served, and waits for its next start.</summary>
     private async Task<ChildSlot> CrashedAsync()
     {
