@@ -21,27 +21,37 @@ internal sealed class HostOutput(TextWriter output, TextWriter error, OutputForm
     private readonly Dictionary<string, (string Key, string State, DateTimeOffset At)> _shown = new(StringComparer.Ordinal);
     private IReadOnlyList<FleetOverview> _fleets = [];
     private IReadOnlyList<string> _drawn = [];
-    private bool _broken;
+    private bool _outputBroken;
+    private bool _errorBroken;
 
     /// <summary>Prints a line about what happens.</summary>
     public void Say(string line)
     {
         lock (_lock)
         {
-            Guard(() =>
+            if (isTerminal && format == OutputFormat.Table)
             {
-                if (isTerminal && format == OutputFormat.Table)
-                {
-                    Erase();
-                    output.WriteLine(line);
-                    Draw();
-                }
-                else
-                {
-                    error.WriteLine($"{time.GetUtcNow():yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {line}");
-                    error.Flush();
-                }
-            });
+                Guard(
+                    ref _outputBroken,
+                    () =>
+                    {
+                        Erase();
+                        output.WriteLine(line);
+                        Draw();
+                    }
+                );
+            }
+            else
+            {
+                Guard(
+                    ref _errorBroken,
+                    () =>
+                    {
+                        error.WriteLine($"{time.GetUtcNow():yyyy-MM-dd'T'HH:mm:ss.fff'Z'} {line}");
+                        error.Flush();
+                    }
+                );
+            }
         }
     }
 
@@ -51,17 +61,7 @@ internal sealed class HostOutput(TextWriter output, TextWriter error, OutputForm
         lock (_lock)
         {
             _fleets = fleets;
-            Guard(() =>
-            {
-                if (isTerminal && format == OutputFormat.Table)
-                {
-                    Redraw();
-                }
-                else
-                {
-                    PrintChanged();
-                }
-            });
+            Guard(ref _outputBroken, isTerminal && format == OutputFormat.Table ? Redraw : PrintChanged);
         }
     }
 
@@ -157,9 +157,9 @@ internal sealed class HostOutput(TextWriter output, TextWriter error, OutputForm
         }
     }
 
-    private void Guard(Action print)
+    private static void Guard(ref bool broken, Action print)
     {
-        if (_broken)
+        if (broken)
         {
             return;
         }
@@ -170,8 +170,8 @@ internal sealed class HostOutput(TextWriter output, TextWriter error, OutputForm
         }
         catch (IOException)
         {
-            // Whoever read the output is gone (`operator up | head`): the fleets run on.
-            _broken = true;
+            // Whoever read it is gone (`operator up | head`): the fleets run on, and so does the other stream.
+            broken = true;
         }
     }
 }

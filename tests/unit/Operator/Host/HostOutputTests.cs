@@ -103,6 +103,26 @@ public sealed class HostOutputTests
     }
 
     [Fact]
+    public void Show_ReaderOfTheFleetsGone_GoesOnTellingWhatHappens()
+    {
+        var error = new StringWriter();
+        var printer = new HostOutput(new BrokenWriter(), error, OutputFormat.Json, isTerminal: false, TimeProvider.System);
+        printer.Show([Fleet]);
+        printer.Say("still here");
+        error.ToString().ShouldContain("still here");
+    }
+
+    [Fact]
+    public void Say_ReaderOfTheLinesGone_GoesOnShowingTheFleets()
+    {
+        var output = new StringWriter();
+        var printer = new HostOutput(output, new BrokenWriter(), OutputFormat.Json, isTerminal: false, TimeProvider.System);
+        printer.Say("nobody reads it");
+        printer.Show([Fleet]);
+        output.ToString().ShouldContain("edge");
+    }
+
+    [Fact]
     public void Metrics_HostileNames_AreEscaped() =>
         HostMetrics
             .Write([Fleet with { Name = "a\"b\\c\nd" }], [])
