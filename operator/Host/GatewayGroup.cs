@@ -154,11 +154,10 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                 Gateways = gateways,
                 Groups = groups,
                 // No load balancer has to notice: the sockets are shared with the others.
-                Pace = new SequencePace
+                Pace = GatewayObserver.Pace(_fleet.Spec.Gateway) with
                 {
                     LameDuck = TimeSpan.Zero,
                     Deadline = _drain.Deadline,
-                    MinReady = MinReady,
                 },
             }
         );

@@ -1,4 +1,5 @@
 using Mooring.Contracts.Configuration;
+using Mooring.Operator.Entities;
 using Mooring.Operator.Gateways;
 using Mooring.Operator.Host;
 using Mooring.Operator.Scaling;
@@ -96,6 +97,21 @@ public sealed class GatewayGroupTests : IAsyncDisposable
         _rig.Time.Advance(TimeSpan.FromSeconds(10));
         Step();
         slot.Phase.ShouldBe(SlotPhase.Starting);
+    }
+
+    [Fact]
+    public void Step_SurgeOfAllGateways_StartsThemAtOnce()
+    {
+        var fleet = Fleets.Load(Fleets.Small);
+        fleet.Spec.Gateway.Rollout = new RolloutSpec { MaxSurgePercent = 100 };
+        _group.Apply(fleet, 4, new DrainConfig());
+        Step();
+        Step(Serving());
+        _group.Ready.ShouldBe(4);
+
+        _rig.Context.Revisions.Restart();
+        Step(Serving());
+        _group.Slots.Count(slot => slot.SpecHash == _group.Revision).ShouldBe(4);
     }
 
     /// <summary>The one gateway has served, and waits for its next start.</summary>
