@@ -141,7 +141,7 @@ internal static class HostRunner
         await using var watcher = new ManifestWatcher(
             host.Options.ManifestPath,
             stamp,
-            () => _ = ReloadAsync(host, supervisor, output),
+            ended => ReloadAsync(host, supervisor, output, ended),
             host.Time
         );
         using var stop = cancellation.Register(() => host.Post(supervisor.Stop));
@@ -191,9 +191,19 @@ internal static class HostRunner
 
     private static string TokenFile(HostOptions options) => options.TokenFile ?? Path.Combine(options.StateDirectory, AdminToken.FileName);
 
-    private static async Task ReloadAsync(HostContext host, Supervisor supervisor, HostOutput output)
+    private static async Task ReloadAsync(HostContext host, Supervisor supervisor, HostOutput output, CancellationToken cancellation)
     {
-        var manifest = await HostManifest.ReadAsync(host.Options.ManifestPath, host.Options.Secrets, CancellationToken.None);
+        HostManifest manifest;
+        try
+        {
+            manifest = await HostManifest.ReadAsync(host.Options.ManifestPath, host.Options.Secrets, cancellation);
+        }
+        catch (Exception error) when (error is not (OperationCanceledException or OutOfMemoryException))
+        {
+            // A slip of the reader's: the edit after this one is to be seen.
+            manifest = new HostManifest([], [$"{host.Options.ManifestPath}: {error.Message}"]);
+        }
+
         host.Post(() =>
         {
             var errors = supervisor.Reload(manifest);

@@ -18,9 +18,9 @@ internal sealed class ManifestWatcher : IAsyncDisposable
 
     /// <param name="path">The file.</param>
     /// <param name="seen">Of before it was first read: what has changed since is told too.</param>
-    /// <param name="onChange">Called on a thread of the pool.</param>
+    /// <param name="onChange">Called on a thread of the pool, once at a time: what changes meanwhile is told when it has ended.</param>
     /// <param name="time">The clock.</param>
-    public ManifestWatcher(string path, FileStamp seen, Action onChange, TimeProvider time)
+    public ManifestWatcher(string path, FileStamp seen, Func<CancellationToken, Task> onChange, TimeProvider time)
     {
         (_path, _time) = (Path.GetFullPath(path), time);
         try
@@ -65,7 +65,7 @@ internal sealed class ManifestWatcher : IAsyncDisposable
         }
     }
 
-    private async Task RunAsync(FileStamp seen, Action onChange)
+    private async Task RunAsync(FileStamp seen, Func<CancellationToken, Task> onChange)
     {
         try
         {
@@ -91,7 +91,7 @@ internal sealed class ManifestWatcher : IAsyncDisposable
                 }
 
                 seen = now;
-                onChange();
+                await onChange(_stop.Token);
             }
         }
         catch (OperationCanceledException) { }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using Mooring.Operator.Host;
 
 namespace Mooring.Operator.Tests.Host;
@@ -80,7 +82,11 @@ public sealed class HostManifestTests
             await using var watcher = new ManifestWatcher(
                 path,
                 FileStamp.Of(path),
-                () => Interlocked.Increment(ref changes),
+                _ =>
+                {
+                    Interlocked.Increment(ref changes);
+                    return Task.CompletedTask;
+                },
                 TimeProvider.System
             );
 
@@ -92,6 +98,45 @@ public sealed class HostManifestTests
             await UntilAsync(() => changes == 2, deadline.Token);
             File.Delete(path);
             await UntilAsync(() => changes == 3, deadline.Token);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>Reads that overlap could end in another order than they began in, and the older edit would stay.</summary>
+    [Fact]
+    public async Task Watcher_EditWhileTheOneBeforeIsRead_IsReadAfterIt()
+    {
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(90));
+        var directory = Directory.CreateTempSubdirectory("mooring-watch-");
+        try
+        {
+            var path = Path.Combine(directory.FullName, "fleet.yaml");
+            await File.WriteAllTextAsync(path, "one", deadline.Token);
+            var reads = new ConcurrentQueue<TaskCompletionSource>();
+            await using var watcher = new ManifestWatcher(
+                path,
+                FileStamp.Of(path),
+                stop =>
+                {
+                    var read = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    reads.Enqueue(read);
+                    return read.Task.WaitAsync(stop);
+                },
+                TimeProvider.System
+            );
+
+            await File.WriteAllTextAsync(path, "another", deadline.Token);
+            await UntilAsync(() => reads.Count == 1, deadline.Token);
+            await File.WriteAllTextAsync(path, "and one more", deadline.Token);
+            // An edit is seen within a second at most.
+            var edited = Stopwatch.StartNew();
+            await UntilAsync(() => reads.Count > 1 || edited.Elapsed > TimeSpan.FromSeconds(2), deadline.Token);
+            reads.Count.ShouldBe(1);
+            reads.First().SetResult();
+            await UntilAsync(() => reads.Count == 2, deadline.Token);
         }
         finally
         {
