@@ -124,52 +124,26 @@ internal sealed class ClusterOperator(
         await using var admin = await StartAdminAsync(work, stopping);
         _health.LongestReconcile = () => work.LongestReconcile;
         _health.HasSynced = () => work.HasSynced;
-        using var caches = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stopping);
-        // The caches are filled before it leads, so that taking over costs no lists.
-        var following = FollowAsync(work, troubles, ending, caches.Token);
         try
         {
-            var code = await (
-                options.LeaderElect
-                    ? StandAsync(work, ending.Token)
-                    : LeadAsync(work, TermNumber.First(TimeProvider.System.GetUtcNow()), static () => true, ending.Token)
-            );
-            if (following.IsFaulted)
-            {
-                await following;
-            }
-
-            return code;
-        }
-        finally
-        {
-            await caches.CancelAsync();
-            await following.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await (admin?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
-            await health.StopAsync(CancellationToken.None);
-        }
-    }
-
-    /// <summary>Without it nobody sees what there is: where it fails, the process ends, and gives up the lead before.</summary>
-    private static async Task FollowAsync(
-        FleetOperator work,
-        TroubleWatch troubles,
-        CancellationTokenSource ending,
-        CancellationToken stopping
-    )
-    {
-        try
-        {
-            await Together.RunAsync(
-                [work.FollowAsync, static token => MemoryTrim.RunAsync(TimeProvider.System, token), troubles.RunAsync],
+            // The caches are filled before it leads, so that taking over costs no lists. Without them nobody sees what there is.
+            return await Beside.RunAsync(
+                ending =>
+                    options.LeaderElect
+                        ? StandAsync(work, ending)
+                        : LeadAsync(work, TermNumber.First(TimeProvider.System.GetUtcNow()), static () => true, ending),
+                caches =>
+                    Together.RunAsync(
+                        [work.FollowAsync, static token => MemoryTrim.RunAsync(TimeProvider.System, token), troubles.RunAsync],
+                        caches
+                    ),
                 stopping
             );
         }
-        catch
+        finally
         {
-            await ending.CancelAsync();
-            throw;
+            await (admin?.StopAsync(CancellationToken.None) ?? Task.CompletedTask);
+            await health.StopAsync(CancellationToken.None);
         }
     }
 
