@@ -22,7 +22,7 @@ internal static class HostMetrics
         Gauge(
             text,
             "mooring_fleet_ready",
-            "1 while the fleet's condition Ready is true.",
+            "1 while the fleet's condition Ready is true; none of a fleet that is being ended.",
             // Of one that is being ended, nobody is to be told that it is not ready.
             fleets
                 .Where(static fleet => fleet.Phase != FleetConditions.Deleting)

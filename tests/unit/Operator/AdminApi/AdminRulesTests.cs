@@ -133,9 +133,14 @@ public sealed class AdminRulesTests
         // Another field is edited, then the number.
         adapted = overrides.Adapt(manifest with { Gateway = manifest.Gateway with { Image = "new" } });
         (adapted.Gateway.Replicas, adapted.Gateway.Image).ShouldBe((5, "new"));
-        adapted = overrides.Adapt(manifest with { Gateway = new GatewaySpec { Replicas = 3 } });
+        var edited = manifest with { Gateway = new GatewaySpec { Replicas = 3 } };
+        adapted = overrides.Adapt(edited);
         (adapted.Gateway.Replicas, adapted.Paused).ShouldBe((3, true));
-        overrides.Adapt(manifest).Gateway.Replicas.ShouldBe(2);
+
+        // An edit that never came into force has overtaken nothing; one that did has, for good.
+        overrides.Adapt(manifest).Gateway.Replicas.ShouldBe(5);
+        adapted = overrides.Under(edited).Adapt(manifest);
+        (adapted.Gateway.Replicas, adapted.Paused).ShouldBe((2, true));
     }
 
     [Fact]
