@@ -34,12 +34,13 @@ internal sealed class GoneListeners
             }
             else if (known.Listener != one)
             {
-                // Taken away once more: who was there before does not stay longer for it, and who came since has as long.
+                // Taken away once more, or back while some of an earlier life are left: who was there before does not stay longer for it, and who came since has as long.
+                var soonest = known.Lives.Where(life => life.Before >= one.Before).Select(static life => (TimeSpan?)life.Deadline).Min();
                 _entries[one.Index] = new Entry(
                     one,
                     [
                         .. known.Lives.Where(life => life.Before < one.Before && life.Deadline + Closing > now),
-                        new Life(one.Before, now + patience),
+                        new Life(one.Before, soonest ?? now + patience),
                     ]
                 );
             }

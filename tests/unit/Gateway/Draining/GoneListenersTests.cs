@@ -35,6 +35,22 @@ public sealed class GoneListenersTests
         DeadlineOf(250).ShouldBeNull();
     }
 
+    [Theory]
+    [InlineData(new[] { long.MaxValue, 100 })]
+    [InlineData(new[] { 100, long.MaxValue, 100 })]
+    [InlineData(new[] { 100, long.MaxValue, 200 })]
+    public void DeadlineOf_ListenerThatComesBack_StaysForThoseWhoWereThere(long[] before)
+    {
+        for (var i = 0; i < before.Length; i++)
+        {
+            Update(before[i], TimeSpan.FromMinutes(i * 4));
+        }
+
+        DeadlineOf(50).ShouldBe(Patience);
+        DeadlineOf(150).ShouldBe(before[^1] == 200 ? TimeSpan.FromMinutes(13) : null);
+        DeadlineOf(250).ShouldBeNull();
+    }
+
     [Fact]
     public void Without_OpenOfEitherLife_IsNotSettled()
     {
