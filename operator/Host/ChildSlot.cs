@@ -70,6 +70,9 @@ internal sealed class ChildSlot(string name, int number, string specHash)
     /// <summary>Since when its process has served; null: it does not. A drain that is taken back is no break.</summary>
     public DateTimeOffset? ReadySince { get; private set; }
 
+    /// <summary>Since when it has not served, though it did: its clients are on their way back. If it ends again before it has settled, the first time counts. Null: it has settled since, or never served.</summary>
+    public DateTimeOffset? LostSince { get; private set; }
+
     /// <summary>A process that has served for so long has settled: how it ended last is of no interest any more.</summary>
     public TimeSpan MinReady { get; set; }
 
@@ -103,7 +106,7 @@ internal sealed class ChildSlot(string name, int number, string specHash)
             return false;
         }
 
-        Problem = null;
+        (Problem, LostSince) = (null, null);
         return true;
     }
 
@@ -131,6 +134,7 @@ internal sealed class ChildSlot(string name, int number, string specHash)
     public void Exited(ProcessExit exit, DateTimeOffset now)
     {
         var lastLine = Settle(now) ? null : Process?.LastLine;
+        LostSince ??= ReadySince is null ? null : now;
         (Process, ReadySince) = (null, null);
         if (Phase is SlotPhase.Draining or SlotPhase.Stopping)
         {
@@ -149,6 +153,7 @@ internal sealed class ChildSlot(string name, int number, string specHash)
     {
         (Since, StartedAt, NotBefore, Deadline) = (Moved(Since), Moved(StartedAt), Moved(NotBefore), Moved(Deadline));
         ReadySince = ReadySince is { } since ? Moved(since) : null;
+        LostSince = LostSince is { } lost ? Moved(lost) : null;
         Mark = Mark is { } mark
             ? mark with
             {

@@ -247,6 +247,7 @@ internal sealed class GatewayGroup(string fleet, string handoverPath, HostContex
                 },
                 CreatedAt = slot.Since,
                 ReadySince = slot.ReadySince,
+                UnreadySince = slot.LostSince,
                 Mark = slot.Mark,
                 Hold = slot.Hold,
                 Load = GatewayObserver.LoadOf(Find(view, slot)),

@@ -18,9 +18,6 @@ internal static class FleetScaling
 
     private const int DefaultMinReplicas = 2;
 
-    // From when on a cluster evicts what is on a node that is away (the default tolerations): until then its clients may be there as before.
-    private static readonly TimeSpan LostAfter = TimeSpan.FromMinutes(5);
-
     // Closing connections and handing them on takes processor time.
     private static readonly HashSet<string> OwnWork = new(StringComparer.Ordinal) { CpuPercent };
 
@@ -56,21 +53,16 @@ internal static class FleetScaling
     /// </summary>
     private static int Unheard(FleetInput input)
     {
-        var limit = GatewayObserver.Pace(input.Fleet.Spec.Gateway).UnheardLimit;
         var failed = input.Gateways.Where(static one => one.Failure is not null).Select(static one => one.Gateway.Name).ToHashSet();
         return GatewayObserver
             .Gateways(input)
-            .Count(gateway =>
-                gateway.Load is null
-                && gateway.Stage switch
-                {
-                    GatewayStage.Ready => true,
-                    GatewayStage.NotReady => input.Now < gateway.UnheardSince + limit || input.Now < gateway.UnreadySince + LostAfter,
-                    GatewayStage.Terminating => input.Now < gateway.UnheardSince + limit,
-                    // Of a process that is started again and again the time begins anew.
-                    _ => input.Now < gateway.CreatedAt + DrainSequence.StuckAfter && !failed.Contains(gateway.Name),
-                }
-            );
+            .Count(gateway => gateway.Load is null && (GatewayObserver.MayCarryUnheard(gateway, input) || IsStarting(gateway)));
+
+        // Of a process that is started again and again the time begins anew.
+        bool IsStarting(SequenceGateway gateway) =>
+            gateway.Stage is GatewayStage.Pending or GatewayStage.Unassigned
+            && input.Now < gateway.CreatedAt + DrainSequence.StuckAfter
+            && !failed.Contains(gateway.Name);
     }
 
     /// <summary>Gateways that the cluster counts, and the cache of pods does not show; where no Deployment of them is known, those wanted are what is counted.</summary>

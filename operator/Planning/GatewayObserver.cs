@@ -9,6 +9,9 @@ namespace Mooring.Operator.Planning;
 /// <summary>Reads a fleet's pods, Deployments and streams as <see cref="DrainSequence"/> sees gateways. Pure.</summary>
 internal static class GatewayObserver
 {
+    // From when on a cluster evicts what is on a node that is away (the default tolerations): until then its clients may be there as before.
+    private static readonly TimeSpan LostAfter = TimeSpan.FromMinutes(5);
+
     // For the answers to the last close frames, and for clocks that differ.
     private static readonly TimeSpan EndMargin = TimeSpan.FromSeconds(10);
 
@@ -86,6 +89,22 @@ internal static class GatewayObserver
                     || !(gateway.EndsAt + EndMargin <= input.Now && gateway.UnheardSince + DirectiveSender.TimeToLive <= input.Now)
                 ),
         ];
+    }
+
+    /// <summary>
+    /// Whether a gateway that says nothing may carry somebody all the same, or had clients who are on their way back. One that is not ready is waited for as long
+    /// as its stream may be away, and as long as its node may; a process that served and has ended, until another in its place should.
+    /// </summary>
+    public static bool MayCarryUnheard(SequenceGateway gateway, FleetInput input)
+    {
+        var limit = Pace(input.Fleet.Spec.Gateway).UnheardLimit;
+        return gateway.Stage switch
+        {
+            GatewayStage.Ready => true,
+            GatewayStage.NotReady => input.Now < gateway.UnheardSince + limit || input.Now < gateway.UnreadySince + LostAfter,
+            GatewayStage.Terminating => input.Now < gateway.UnheardSince + limit,
+            _ => input.Platform == FleetPlatform.Host && input.Now < gateway.UnreadySince + DrainSequence.StuckAfter,
+        };
     }
 
     /// <summary>Whether a pod was evicted, or has failed or ended otherwise: it carries nobody and does not come back, and what made it leaves it where it is.</summary>

@@ -58,14 +58,13 @@ internal static class WorkloadMembers
     /// <summary>Gateways that should say something, and have not: what they carry is not known.</summary>
     public static int SilentGateways(FleetInput input)
     {
-        var heard = (input.View?.Gateways ?? []).Where(static view => view.Report is not null).Select(static view => view.Name).ToHashSet();
+        var speaking = (input.View?.Gateways ?? []).Select(static view => view.Name).ToHashSet(StringComparer.Ordinal);
         return (input.View?.Gateways ?? []).Count(static view => view.Report is null)
             + GatewayObserver
                 .Present(input)
-                .Count(pod =>
-                    pod.Stage is Scaling.GatewayStage.Ready or Scaling.GatewayStage.Terminating
-                    && !heard.Contains(pod.Name)
-                    && input.View?.Gateways.Any(view => view.Name == pod.Name) != true
+                .Count(gateway =>
+                    !speaking.Contains(gateway.Name)
+                    && (gateway.Stage == Scaling.GatewayStage.Terminating || GatewayObserver.MayCarryUnheard(gateway, input))
                 );
     }
 

@@ -87,6 +87,32 @@ public sealed class GatewayGroupTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Processes_OneThatServedHasEnded_SaysSinceWhen_AndNotAnewWhenItEndsAgainAtOnce()
+    {
+        Unready().ShouldBeNull();
+        var slot = await CrashedAsync();
+        var lost = _rig.Time.GetUtcNow();
+        Unready().ShouldBe(lost);
+
+        await EndAgainAsync(servedFor: TimeSpan.Zero);
+        Unready().ShouldBe(lost);
+        await EndAgainAsync(servedFor: TimeSpan.FromHours(1));
+        Unready().ShouldBe(_rig.Time.GetUtcNow());
+
+        DateTimeOffset? Unready() => _group.Processes(Serving()).Select(static one => one.Gateway.UnreadySince).SingleOrDefault();
+
+        async Task EndAgainAsync(TimeSpan servedFor)
+        {
+            _rig.Time.Advance(TimeSpan.FromSeconds(30));
+            Step();
+            Step(Serving());
+            slot.Phase.ShouldBe(SlotPhase.Ready);
+            _rig.Time.Advance(servedFor);
+            await EndAsync(slot);
+        }
+    }
+
+    [Fact]
     public async Task Step_StateDirectoryIsGone_GoesOn()
     {
         Step();

@@ -143,9 +143,12 @@ public sealed class FleetScalingTests
 
     /// <summary>Of four processes that were just started one is the first to report; or one ends again and again.</summary>
     [Theory]
-    [InlineData(null, 4)]
-    [InlineData("exit code 1", 2)]
-    public void Decide_OnHost_ProcessesThatStartAreWaitedForUnlessTheyFail(string? failure, int recommended)
+    [InlineData(null, null, 4)]
+    [InlineData("exit code 1", null, 2)]
+    // It has served: its clients are on their way back.
+    [InlineData("signal 9", 1, 4)]
+    [InlineData("signal 9", 61, 2)]
+    public void Decide_OnHost_ProcessesThatStartAreWaitedForUnlessTheyFail(string? failure, int? secondsLost, int recommended)
     {
         var input = ThreeOfFour(null);
         var starting = new SequenceGateway
@@ -154,6 +157,7 @@ public sealed class FleetScalingTests
             Revision = "",
             Stage = GatewayStage.Pending,
             CreatedAt = Now,
+            UnreadySince = secondsLost is { } lost ? Now.AddSeconds(-lost) : null,
             UnheardSince = Now,
         };
 

@@ -63,6 +63,20 @@ public sealed class WorkloadScalingTests
         (high with { Gateways = [.. high.Gateways, silent] }).Workload().Replicas.ShouldBe(3);
     }
 
+    /// <summary>The gateway's node is away: its clients may be there as before, and their connections end at the workload.</summary>
+    [Theory]
+    [InlineData(60, ScalingReason.NoReports)]
+    [InlineData(301, ScalingReason.LoadLow)]
+    public void Decide_OneGatewayIsNotReadyAndUnheard_IsWaitedForAWhile(int secondsUnready, ScalingReason reason)
+    {
+        var silent = WorkloadRig.Pod("g-9", ready: false);
+        silent.Metadata.Labels = new Dictionary<string, string>(ResourceLabels.ForGateway("demo"));
+        silent.Status!.Conditions![0].LastTransitionTime = WorkloadRig.Start.AddSeconds(-secondsUnready);
+        var rig = Rig(("a", 1));
+
+        (rig with { Pods = [.. rig.Pods, silent] }).Workload().Scaling!.Reason.ShouldBe(reason);
+    }
+
     [Fact]
     public void Decide_Paused_StaysAndTheConditionSaysSo()
     {
