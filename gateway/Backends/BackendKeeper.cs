@@ -72,10 +72,16 @@ internal sealed class BackendKeeper(
         {
             isIdle = false;
             var limit = endpoint.Target.Features.DrainMicroseconds;
-            if (limit > 0 && endpoint.Connections > 0 && now - endpoint.LeavingSince >= limit)
+            var since = endpoint.LeavingSince;
+            // Some may have come meanwhile, and WebSockets take their time to close: looked at again in a second. One that was wanted again while others were closed is left alone.
+            if (
+                limit > 0
+                && since != 0
+                && endpoint.Connections > 0
+                && now - since >= limit
+                && endpoint.TryPutOff(since, now - limit + 1_000_000)
+            )
             {
-                // Some may have come meanwhile, and WebSockets take their time to close: looked at again in a second.
-                endpoint.LeavingSince = now - limit + 1_000_000;
                 await closeAll(endpoint);
             }
         }

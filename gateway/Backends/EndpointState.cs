@@ -108,6 +108,9 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
         set => Volatile.Write(ref _leavingSince, value);
     }
 
+    /// <summary>Takes it to be leaving since another time; false: it is no longer leaving since <paramref name="since"/>.</summary>
+    public bool TryPutOff(long since, long later) => Interlocked.CompareExchange(ref _leavingSince, later, since) == since;
+
     public int Connections => _connections.InUse;
 
     public long ConnectsTotal => Volatile.Read(ref _connectsTotal);
