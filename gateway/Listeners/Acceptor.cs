@@ -144,9 +144,18 @@ internal sealed unsafe class Acceptor(RelayLoop loop)
     /// <summary>Goes on accepting when the pause is over.</summary>
     public void OnTurnEnd()
     {
-        if (_exhausted && loop.Now - _exhaustedAt >= ExhaustedMicroseconds)
+        if (_exhausted)
         {
-            Recover();
+            var left = _exhaustedAt + ExhaustedMicroseconds - loop.Now;
+            if (left <= 0)
+            {
+                Recover();
+            }
+            else
+            {
+                // Again: the loop wakes at the nearest of all times, and keeps no other.
+                loop.WakeAfter(left);
+            }
         }
 
         if (_away)

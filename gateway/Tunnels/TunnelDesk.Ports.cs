@@ -72,7 +72,12 @@ internal sealed unsafe partial class TunnelDesk
     /// <summary>Goes on accepting after a pause. To be called at each turn's end.</summary>
     public void OnTurnEnd()
     {
-        if (_resumeAt != 0 && loop.Now >= _resumeAt)
+        if (_resumeAt > loop.Now)
+        {
+            // Again: the loop wakes at the nearest of all times, and keeps no other.
+            loop.WakeAfter(_resumeAt - loop.Now);
+        }
+        else if (_resumeAt != 0)
         {
             _resumeAt = 0;
             foreach (var port in _ports)
