@@ -221,60 +221,63 @@ public sealed class EngineHealthTests
     public async Task Retry_EachAttemptIsAtAnotherEndpoint()
     {
         await using var gateway = new EngineHarness();
-        var port = (await gateway.ListenAsync())[0];
-        var config = EngineHarness.Config(port, ClosedPort(), ClosedPort(), ClosedPort(), ClosedPort(), ClosedPort());
-        await gateway.ApplyAsync(
-            config with
-            {
-                Backends =
-                [
-                    config.Backends[0] with
-                    {
-                        PassiveHealth = new PassiveHealthConfig { MaxFails = 0 },
-                        Retry = new RetryConfig { Attempts = 5, MinRetriesPerSecond = 1000 },
-                    },
-                ],
-            }
+        var retry = new RetryConfig { Attempts = 5, MinRetriesPerSecond = 1000 };
+        var load = await ConnectToNobodyAsync(
+            gateway,
+            retry,
+            times: 20,
+            ClosedPort(),
+            ClosedPort(),
+            ClosedPort(),
+            ClosedPort(),
+            ClosedPort()
         );
-        for (var i = 0; i < 20; i++)
-        {
-            await IsResetAsync(port);
-        }
+        load.Endpoints.Select(endpoint => endpoint.FailuresTotal).ShouldAllBe(failures => failures == 20);
+    }
 
-        await gateway.NoneOpenAsync();
-        gateway.Engine.BackendLoads()[0].Endpoints.Select(endpoint => endpoint.FailuresTotal).ShouldAllBe(failures => failures == 20);
+    [Fact]
+    public async Task Retry_NoOtherEndpoint_IsNone()
+    {
+        await using var gateway = new EngineHarness();
+        var load = await ConnectToNobodyAsync(
+            gateway,
+            new RetryConfig { BudgetPercent = 0, MinRetriesPerSecond = 1 },
+            times: 20,
+            ClosedPort()
+        );
+        (load.RetriesTotal, load.RetriesDeniedTotal).ShouldBe((0, 0));
     }
 
     [Fact]
     public async Task Retry_StormOnADeadBackend_IsBoundedByTheBudget()
     {
         await using var gateway = new EngineHarness();
+        var retry = new RetryConfig { BudgetPercent = 10, MinRetriesPerSecond = 0 };
+        var load = await ConnectToNobodyAsync(gateway, retry, times: 200, ClosedPort(), ClosedPort(), ClosedPort());
+        // 200 connections would have made 400 retries.
+        load.RetriesTotal.ShouldBeInRange(10, 30);
+        load.RetriesDeniedTotal.ShouldBeGreaterThan(150);
+        load.Endpoints.Sum(endpoint => endpoint.FailuresTotal).ShouldBe(200 + load.RetriesTotal);
+    }
+
+    /// <summary>Connects so often, each time after the one before was reset.</summary>
+    private static async Task<BackendLoad> ConnectToNobodyAsync(EngineHarness gateway, RetryConfig retry, int times, params int[] closed)
+    {
         var port = (await gateway.ListenAsync())[0];
-        var config = EngineHarness.Config(port, ClosedPort(), ClosedPort(), ClosedPort());
-        await gateway.ApplyAsync(
-            config with
-            {
-                Backends =
-                [
-                    config.Backends[0] with
-                    {
-                        PassiveHealth = new PassiveHealthConfig { MaxFails = 0 },
-                        Retry = new RetryConfig { BudgetPercent = 10, MinRetriesPerSecond = 0 },
-                    },
-                ],
-            }
-        );
-        for (var i = 0; i < 200; i++)
+        var config = EngineHarness.Config(port, closed);
+        var backend = config.Backends[0] with
+        {
+            PassiveHealth = new PassiveHealthConfig { MaxFails = 0 },
+            Retry = retry,
+        };
+        await gateway.ApplyAsync(config with { Backends = [backend] });
+        for (var i = 0; i < times; i++)
         {
             await IsResetAsync(port);
         }
 
         await gateway.NoneOpenAsync();
-        var load = gateway.Engine.BackendLoads()[0];
-        // 200 connections would have made 400 retries.
-        load.RetriesTotal.ShouldBeInRange(10, 30);
-        load.RetriesDeniedTotal.ShouldBeGreaterThan(150);
-        load.Endpoints.Sum(endpoint => endpoint.FailuresTotal).ShouldBe(200 + load.RetriesTotal);
+        return gateway.Engine.BackendLoads()[0];
     }
 
     private static void Add(List<(string, bool)> list, string id, bool up)

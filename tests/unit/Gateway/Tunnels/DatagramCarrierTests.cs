@@ -15,28 +15,11 @@ public sealed class DatagramCarrierTests
     {
         using var service = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         service.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        _ = FleetTunnelTests.EchoDatagramsAsync(service);
-        using var gateway = new TcpListener(IPAddress.Loopback, 0);
-        gateway.Start();
-        using var carrier = new Carrier();
-        var options = new TunnelOptions
-        {
-            Host = "127.0.0.1",
-            Port = ((IPEndPoint)gateway.LocalEndpoint).Port,
-            Locals = [],
-        };
-        var dialling = TunnelWire.DialAsync(options, carrier, CancellationToken.None);
-        using var far = await gateway.AcceptSocketAsync();
-        await using var wire = await dialling;
-        var local = new LocalPort(TunnelProtocol.Udp, "127.0.0.1", ((IPEndPoint)service.LocalEndPoint!).Port, 0, null);
-        using var datagrams = new DatagramCarrier(wire, local, TimeProvider.System);
-        var running = datagrams.RunAsync();
-        var answered = new ConcurrentDictionary<uint, bool>();
-        var reading = ReadAsync(far, answered);
+        await using var rig = await Rig.StartAsync(service);
 
         for (uint flow = 1; flow <= DatagramFrame.MaxFlows; flow++)
         {
-            await SendAsync(far, flow);
+            await rig.SendAsync(flow);
         }
 
         const uint Late = DatagramFrame.MaxFlows + 1;
@@ -44,15 +27,13 @@ public sealed class DatagramCarrierTests
             async () =>
             {
                 // Datagrams may be lost.
-                await SendAsync(far, Late);
-                return answered.ContainsKey(Late);
+                await rig.SendAsync(Late);
+                return rig.Answered.ContainsKey(Late);
             },
             TunnelRig.Patience,
             "a visitor who comes later is answered"
         );
-        far.Shutdown(SocketShutdown.Both);
-        await running.WaitAsync(TunnelRig.Patience);
-        await reading;
+        await rig.EndAsync();
     }
 
     [Fact]
@@ -61,24 +42,7 @@ public sealed class DatagramCarrierTests
         const uint Visitors = 1000;
         using var service = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 4 << 20 };
         service.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        _ = FleetTunnelTests.EchoDatagramsAsync(service);
-        using var gateway = new TcpListener(IPAddress.Loopback, 0);
-        gateway.Start();
-        using var carrier = new Carrier();
-        var options = new TunnelOptions
-        {
-            Host = "127.0.0.1",
-            Port = ((IPEndPoint)gateway.LocalEndpoint).Port,
-            Locals = [],
-        };
-        var dialling = TunnelWire.DialAsync(options, carrier, CancellationToken.None);
-        using var far = await gateway.AcceptSocketAsync();
-        await using var wire = await dialling;
-        var local = new LocalPort(TunnelProtocol.Udp, "127.0.0.1", ((IPEndPoint)service.LocalEndPoint!).Port, 0, null);
-        using var datagrams = new DatagramCarrier(wire, local, TimeProvider.System);
-        var running = datagrams.RunAsync();
-        var answered = new ConcurrentDictionary<uint, bool>();
-        var reading = ReadAsync(far, answered);
+        await using var rig = await Rig.StartAsync(service);
         await AskAsync(1);
         var before = GC.GetTotalMemory(forceFullCollection: true);
 
@@ -88,14 +52,12 @@ public sealed class DatagramCarrierTests
         }
 
         ((GC.GetTotalMemory(forceFullCollection: true) - before) / Visitors).ShouldBeLessThan(16 * 1024);
-        far.Shutdown(SocketShutdown.Both);
-        await running.WaitAsync(TunnelRig.Patience);
-        await reading;
+        await rig.EndAsync();
 
         async Task AskAsync(uint visitor)
         {
-            await SendAsync(far, visitor);
-            await Until.TrueAsync(() => answered.ContainsKey(visitor), TunnelRig.Patience, $"visitor {visitor} is answered");
+            await rig.SendAsync(visitor);
+            await Until.TrueAsync(() => rig.Answered.ContainsKey(visitor), TunnelRig.Patience, $"visitor {visitor} is answered");
         }
     }
 
@@ -104,69 +66,100 @@ public sealed class DatagramCarrierTests
     {
         using var service = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         service.Bind(new IPEndPoint(IPAddress.Parse("127.0.0.2"), 0));
-        _ = FleetTunnelTests.EchoDatagramsAsync(service);
-        using var gateway = new TcpListener(IPAddress.Loopback, 0);
-        gateway.Start();
-        using var carrier = new Carrier();
-        var options = new TunnelOptions
-        {
-            Host = "127.0.0.1",
-            Port = ((IPEndPoint)gateway.LocalEndpoint).Port,
-            Locals = [],
-        };
-        var dialling = TunnelWire.DialAsync(options, carrier, CancellationToken.None);
-        using var far = await gateway.AcceptSocketAsync();
-        await using var wire = await dialling;
-        var local = new LocalPort(TunnelProtocol.Udp, "localhost", ((IPEndPoint)service.LocalEndPoint!).Port, 0, null);
-        using var datagrams = new DatagramCarrier(
-            wire,
-            local,
-            TimeProvider.System,
-            static (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse("127.0.0.3"), IPAddress.Parse("127.0.0.2")])
-        );
-        var running = datagrams.RunAsync();
-        var answered = new ConcurrentDictionary<uint, bool>();
-        var reading = ReadAsync(far, answered);
+        IPAddress[] two = [IPAddress.Parse("127.0.0.3"), IPAddress.Parse("127.0.0.2")];
+        await using var rig = await Rig.StartAsync(service, (_, _) => Task.FromResult(two));
 
         await Until.TrueAsync(
             async () =>
             {
-                await SendAsync(far, 1);
-                return answered.ContainsKey(1);
+                await rig.SendAsync(1);
+                return rig.Answered.ContainsKey(1);
             },
             TunnelRig.Patience,
             "the service at the second address answers"
         );
         // Others go there at once.
-        await SendAsync(far, 2);
-        await Until.TrueAsync(() => answered.ContainsKey(2), TunnelRig.Patience, "the next visitor's only datagram is answered");
+        await rig.SendAsync(2);
+        await Until.TrueAsync(() => rig.Answered.ContainsKey(2), TunnelRig.Patience, "the next visitor's only datagram is answered");
 
-        far.Shutdown(SocketShutdown.Both);
-        await running.WaitAsync(TunnelRig.Patience);
-        await reading;
+        await rig.EndAsync();
     }
 
-    private static async Task SendAsync(Socket far, uint flow)
+    /// <summary>The carrier of one service, and the far end of its connection.</summary>
+    private sealed class Rig : IAsyncDisposable
     {
-        var frame = new byte[DatagramFrame.HeaderBytes + 1];
-        DatagramFrame.WriteHeader(frame, flow, 1);
-        await far.SendAsync(frame);
-    }
+        private readonly Carrier _carrier = new();
+        private Socket _far = null!;
+        private TunnelWire _wire = null!;
+        private DatagramCarrier _datagrams = null!;
+        private Task _running = null!;
+        private Task _reading = null!;
 
-    private static async Task ReadAsync(Socket far, ConcurrentDictionary<uint, bool> answered)
-    {
-        await using var stream = new NetworkStream(far, ownsSocket: false);
-        var reader = new DatagramReader(stream, default);
-        try
+        /// <summary>The flows that an answer has come for.</summary>
+        public ConcurrentDictionary<uint, bool> Answered { get; } = new();
+
+        /// <param name="service">Echoes from now on.</param>
+        /// <param name="resolve">Its addresses; null: its own.</param>
+        public static async Task<Rig> StartAsync(Socket service, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
         {
-            while (await reader.ReadAsync(CancellationToken.None) is var (flow, _))
+            _ = FleetTunnelTests.EchoDatagramsAsync(service);
+            using var gateway = new TcpListener(IPAddress.Loopback, 0);
+            gateway.Start();
+            var options = new TunnelOptions
             {
-                answered[flow] = true;
-            }
+                Host = "127.0.0.1",
+                Port = ((IPEndPoint)gateway.LocalEndpoint).Port,
+                Locals = [],
+            };
+            var rig = new Rig();
+            var dialling = TunnelWire.DialAsync(options, rig._carrier, CancellationToken.None);
+            rig._far = await gateway.AcceptSocketAsync();
+            rig._wire = await dialling;
+            var host = resolve is null ? "127.0.0.1" : "localhost";
+            var local = new LocalPort(TunnelProtocol.Udp, host, ((IPEndPoint)service.LocalEndPoint!).Port, 0, null);
+            rig._datagrams = new DatagramCarrier(rig._wire, local, TimeProvider.System, resolve);
+            rig._running = rig._datagrams.RunAsync();
+            rig._reading = rig.ReadAsync();
+            return rig;
         }
-        catch (IOException)
+
+        public async Task SendAsync(uint flow)
         {
-            // What was asked more than once was still on its way to the carrier when that ended.
+            var frame = new byte[DatagramFrame.HeaderBytes + 1];
+            DatagramFrame.WriteHeader(frame, flow, 1);
+            await _far.SendAsync(frame);
+        }
+
+        public async Task EndAsync()
+        {
+            _far.Shutdown(SocketShutdown.Both);
+            await _running.WaitAsync(TunnelRig.Patience);
+            await _reading;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            _datagrams.Dispose();
+            await _wire.DisposeAsync();
+            _far.Dispose();
+            _carrier.Dispose();
+        }
+
+        private async Task ReadAsync()
+        {
+            await using var stream = new NetworkStream(_far, ownsSocket: false);
+            var reader = new DatagramReader(stream, default);
+            try
+            {
+                while (await reader.ReadAsync(CancellationToken.None) is var (flow, _))
+                {
+                    Answered[flow] = true;
+                }
+            }
+            catch (IOException)
+            {
+                // What was asked more than once was still on its way to the carrier when that ended.
+            }
         }
     }
 }
