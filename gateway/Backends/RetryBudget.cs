@@ -52,4 +52,14 @@ internal sealed class RetryBudget
             return true;
         }
     }
+
+    /// <summary>The retry that was taken last by the caller was not made.</summary>
+    public void GiveBack()
+    {
+        lock (_gate)
+        {
+            _tokens++;
+            _taken--;
+        }
+    }
 }

@@ -1,4 +1,5 @@
 // Hot path: per connection. See tests/benchmarks.
+using Mooring.Gateway.Backends;
 using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Transport;
 
@@ -30,26 +31,36 @@ internal sealed unsafe class Closer(RelayLoop loop)
                 : reason;
         }
 
-        var endpoint = -1;
+        var engine = loop.Engine;
+        EndpointState? endpoint = null;
         long sent = 0;
-        loop.Traffic.Closed(client, reason);
         if (client->Peer >= 0)
         {
             var upstream = loop.Table[client->Peer];
-            endpoint = upstream->Endpoint;
+            endpoint = engine.Endpoints[upstream->Endpoint];
             sent = upstream->Received;
+            loop.Traffic.Closed(client, reason, upstream->Backend);
         }
-        else if (client->Phase == ChannelPhase.Hub)
+        else if (client->Phase == ChannelPhase.Lingering && loop.Upgrader.AnsweredBy(descriptor) is { } answered)
+        {
+            (endpoint, sent) = (answered.Endpoint, answered.Sent);
+            loop.Traffic.Closed(client, reason, answered.Backend);
+        }
+        else
+        {
+            loop.Traffic.Closed(client, reason);
+        }
+
+        if (client->Phase == ChannelPhase.Hub)
         {
             sent = loop.Hub!.SentTo(descriptor);
         }
 
-        var engine = loop.Engine;
         engine.AccessLog?.Offer(
             new AccessRecord
             {
                 Listener = engine.Listeners[client->Listener],
-                Endpoint = endpoint >= 0 ? engine.Endpoints[endpoint] : null,
+                Endpoint = endpoint,
                 ClientAddress = client->Address,
                 ClientPort = client->Port,
                 Started = client->Started,

@@ -263,6 +263,12 @@ internal sealed unsafe class Connector(RelayLoop loop)
                     return;
                 }
 
+                if (attempts > 0)
+                {
+                    // There is no other to try.
+                    backend.Retries.GiveBack();
+                }
+
                 break;
             }
 

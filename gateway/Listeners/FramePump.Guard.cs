@@ -20,6 +20,11 @@ internal sealed unsafe partial class FramePump
         {
             // From before its listener pinged, or from another process that did not.
             state->Guard = loop.Guard.Rent(channel->Listener);
+            if (state->Guard == 0)
+            {
+                // A reload has taken it from the listener this moment.
+                return features.PingTicks;
+            }
         }
 
         var guard = loop.Guard[state->Guard];

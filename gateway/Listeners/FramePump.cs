@@ -101,7 +101,12 @@ internal sealed unsafe partial class FramePump(RelayLoop loop) : IDisposable
             return;
         }
 
-        loop.Pump.Touch(source, sink);
+        // A backend that goes on sending says nothing of the client, whose answer to the close frame is waited for.
+        if (_closing.Count == 0 || source->Kind == ChannelKind.Client || !_closing.ContainsKey(target))
+        {
+            loop.Pump.Touch(source, sink);
+        }
+
         for (var reads = 0; reads < MaxReads; reads++)
         {
             var wanted = loop.Pump.ReadSize;

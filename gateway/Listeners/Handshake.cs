@@ -30,6 +30,9 @@ internal sealed class Handshake(IUpgradeHandler handler, int listenerPort, uint 
     /// <summary>Why the connection ends, once it is known.</summary>
     public CloseReason Reason { get; set; } = CloseReason.Answered;
 
+    /// <summary>Who declined it, or gave no good answer; null: nobody was asked, or is still.</summary>
+    public AnsweredBy? AnsweredBy { get; set; }
+
     /// <summary>The rewritten request head, until it was sent.</summary>
     public byte[]? Outgoing { get; set; }
 

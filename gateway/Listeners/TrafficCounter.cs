@@ -85,14 +85,17 @@ internal sealed unsafe class TrafficCounter(RelayLoop loop)
         loop.Counters[client->Listener]->Traffic.Connect.Record(DurationBounds.Latency, taken);
     }
 
-    /// <summary>A connection ends; its upstream, if it has one, is still its peer.</summary>
-    public void Closed(Channel* client, CloseReason reason)
+    /// <summary>A connection ends.</summary>
+    /// <param name="client">The client's channel.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="backend">Index of the backend that was asked or connected; null: none.</param>
+    public void Closed(Channel* client, CloseReason reason, ushort? backend = null)
     {
         var lasted = loop.Now - client->Started;
         Count(&loop.Counters[client->Listener]->Traffic, lasted, reason);
-        if (client->Peer >= 0)
+        if (backend is { } index)
         {
-            Count(loop.Counters.Backend(loop.Table[client->Peer]->Backend), lasted, reason);
+            Count(loop.Counters.Backend(index), lasted, reason);
         }
     }
 

@@ -92,7 +92,8 @@ internal sealed unsafe partial class Upgrader
     private void OnWaiting(int client, Channel* channel, uint events)
     {
         channel->Flags |= ChannelFlags.ReadPaused;
-        if ((events & (Epoll.ReadHangUp | Epoll.HangUp)) != 0)
+        // The event of a turn that was put off says that it may have ended, so the socket is asked.
+        if ((events & (Epoll.ReadHangUp | Epoll.HangUp)) != 0 && TcpState.Of(client) is not (0 or TcpState.Established))
         {
             loop.Closer.Close(client, CloseReason.ClientClosed, reset: false);
         }

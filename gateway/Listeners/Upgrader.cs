@@ -164,6 +164,9 @@ internal sealed unsafe partial class Upgrader(RelayLoop loop)
         }
     }
 
+    /// <summary>The endpoint whose answer the client gets, and whose connection has ended; null: none.</summary>
+    public AnsweredBy? AnsweredBy(int client) => _handshakes.GetValueOrDefault(client)?.AnsweredBy;
+
     private void ReadHead(int client, Channel* channel)
     {
         var handshake = _handshakes[client];
@@ -442,9 +445,11 @@ internal sealed unsafe partial class Upgrader(RelayLoop loop)
     {
         if (channel->Peer >= 0)
         {
-            var upstream = channel->Peer;
+            var descriptor = channel->Peer;
+            var upstream = loop.Table[descriptor];
+            _handshakes[client].AnsweredBy = new AnsweredBy(EndpointOf(upstream), upstream->Backend, upstream->Received);
             channel->Peer = -1;
-            loop.Closer.CloseUpstream(upstream, loop.Table[upstream], reset: false);
+            loop.Closer.CloseUpstream(descriptor, upstream, reset: false);
         }
 
         channel->Phase = ChannelPhase.Lingering;

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Bench;
+using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Testing;
 
@@ -27,6 +28,53 @@ public sealed class HostileBackendTests
         await using var gateway = await StartAsync(server, TimeSpan.FromMilliseconds(300));
         (await gateway.AskAsync(Request)).ShouldStartWith("HTTP/1.1 504 ");
         await NoneOpenAsync(gateway);
+        gateway.Engine.BackendLoads()[0].Traffic.ClosedTotal.ShouldBe(new Dictionary<string, long> { ["handshake_timeout"] = 1 });
+    }
+
+    [Fact]
+    public async Task Declined_IsAnEndForItsBackendToo()
+    {
+        using var server = new TestServer(async socket =>
+        {
+            await socket.ReceiveAsync(new byte[4096]);
+            await socket.SendAllAsync("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"u8.ToArray(), ProxyGateway.Deadline());
+            await socket.ReceiveAsync(new byte[4096]);
+        });
+        await using var gateway = await StartAsync(server, TimeSpan.FromSeconds(20));
+        (await gateway.AskAsync(Request)).ShouldStartWith("HTTP/1.1 403 ");
+        await NoneOpenAsync(gateway);
+        gateway.Engine.BackendLoads()[0].Traffic.ClosedTotal.ShouldBe(new Dictionary<string, long> { ["answered"] = 1 });
+    }
+
+    /// <summary>Its client is dead, and its answer to the close frame is waited for as long as ever: what the backend sends meanwhile is no sign of life.</summary>
+    [Fact]
+    public async Task BackendThatGoesOnSending_ClientThatDoesNotAnswerACloseFrame_EndsInItsTime()
+    {
+        using var server = new TestServer(async socket =>
+        {
+            await socket.ReceiveAsync(new byte[4096]);
+            await socket.SendAllAsync(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"u8.ToArray(),
+                ProxyGateway.Deadline()
+            );
+            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+            while (await pace.WaitForNextTickAsync())
+            {
+                await socket.SendAllAsync(new byte[] { 0x82, 1, 7 }, ProxyGateway.Deadline());
+            }
+        });
+        await using var gateway = await StartAsync(server, TimeSpan.FromSeconds(20));
+        using var client = await RawClient.UpgradeAsync(gateway.Port);
+        await gateway.Engine.CloseAsync(
+            await gateway.Engine.ListConnectionsAsync(),
+            new CloseOrder(CloseReason.Drained, new WebSocketClose(1012, "draining"))
+        );
+
+        await Until.TrueAsync(
+            () => gateway.Engine.Connections == 0,
+            TimeSpan.FromSeconds(20),
+            "5 s for the client, and 5 s for the backend"
+        );
     }
 
     [Fact]
