@@ -47,7 +47,7 @@ internal sealed record WorkloadSequence(
         if (IsRolling(deployment))
         {
             // The cluster replaces pods by an order of its own: fewer are asked for when it has done.
-            return new WorkloadSequence(Math.Max(wanted, asked), [], Names(draining), Names(emptying), null);
+            return new WorkloadSequence(Math.Max(wanted, asked), TakenBack(pods, wanted), Names(draining), Names(emptying), null);
         }
 
         var step = DrainSequence.Decide(
@@ -104,6 +104,15 @@ internal sealed record WorkloadSequence(
                 : connections == 0 && heard >= mark.CordonedAt + Settle ? GatewayState.Drained
                 : GatewayState.Draining
         );
+
+    /// <summary>Amid a rollout, which may be stuck: as many of those that drain, the most loaded first, as too few others serve.</summary>
+    private static IReadOnlyList<MarkChange> TakenBack(List<SequenceGateway> pods, int wanted) =>
+        [
+            .. pods.Where(static pod => pod.Mark is { Drained: false } && pod.Stage != GatewayStage.Terminating)
+                .OrderByDescending(static pod => pod.Load!.Connections)
+                .Take(Math.Max(0, wanted - pods.Count(static pod => pod.Mark is null && pod.Stage == GatewayStage.Ready)))
+                .Select(static pod => new MarkChange(pod.Name, pod.Mark, null)),
+        ];
 
     private static bool IsRolling(Deployment deployment) =>
         !GatewayObserver.IsObserved(deployment) || (deployment.Status?.UpdatedReplicas ?? 0) < (deployment.Status?.Replicas ?? 0);

@@ -188,6 +188,23 @@ public sealed class LeavingWorkloadTests
         plan.WorkloadMarks.Select(static mark => mark.After).ShouldBe([null, null]);
     }
 
+    /// <summary>For as long as a rollout is stuck, nobody else takes a connection.</summary>
+    [Fact]
+    public void TakenInAgain_AmidARolloutThatIsStuck_ServesOnWithThePodsThatItHas()
+    {
+        var rig = Two(90, 90, Mark) with
+        {
+            Remembered = new WorkloadStatus { Name = "chat", Replicas = 0 },
+            Asked = 3,
+            Updated = 1,
+        };
+
+        var plan = (rig with { Pods = [.. rig.Pods, WorkloadRig.Pod("c", ready: false)] }).Plan();
+
+        plan.WorkloadMarks.Select(static mark => (mark.Gateway, mark.After)).ShouldBe([("a", null), ("b", null)]);
+        WorkloadRig.Replicas(plan).ShouldBeGreaterThanOrEqualTo(3);
+    }
+
     /// <summary>Two pods with so many connections, and one gateway that says so.</summary>
     private static WorkloadRig Two(int first, int second, DrainMark? mark = null) =>
         new()

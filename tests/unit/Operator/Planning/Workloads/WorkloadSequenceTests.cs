@@ -123,6 +123,18 @@ public sealed class WorkloadSequenceTests
         plan.WorkloadMarks.ShouldBeEmpty();
     }
 
+    /// <summary>The rollout may be stuck: the pod that is not ready may never be.</summary>
+    [Fact]
+    public void Rollout_UnderWay_TooFewServe_TheMostLoadedIsTakenBack()
+    {
+        var rig = Two(("a", 30), ("b", 20), mark: Draining) with { Updated = 1 };
+        var unready = rig with { Pods = [WorkloadRig.Pod("a", Draining), rig.Pods[1], WorkloadRig.Pod("c", ready: false)] };
+
+        rig.Plan().WorkloadMarks.ShouldBeEmpty("one is wanted, and there is one");
+        var mark = unready.Plan().WorkloadMarks.ShouldHaveSingleItem();
+        (mark.Gateway, mark.Before, mark.After).ShouldBe(("a", Draining, null));
+    }
+
     [Fact]
     public void Paused_NothingIsMarked()
     {
