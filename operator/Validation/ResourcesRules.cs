@@ -36,7 +36,7 @@ internal sealed class ResourcesRules : AbstractValidator<ResourcesSpec>
     {
         var standard = name is "cpu" or "memory" or "ephemeral-storage";
         var pages = name.StartsWith(HugePages, StringComparison.Ordinal);
-        if (!standard && !(pages && Quantity.IsValid(name[HugePages.Length..])) && !IsExtended(name))
+        if (!standard && !(pages && Quantity.IsValid(name[HugePages.Length..])) && !IsNative(name) && !IsExtended(name))
         {
             context.AddFailure(path, "must be cpu, memory, ephemeral-storage, hugepages-2Mi and the like, or one such as example.com/gpu");
         }
@@ -44,7 +44,7 @@ internal sealed class ResourcesRules : AbstractValidator<ResourcesSpec>
         {
             context.AddFailure(path, "must be 0 or more");
         }
-        else if (!standard && !pages && !int.TryParse(value.ToString(), out _))
+        else if (IsExtended(name) && Quantity.IsWhole(value.ToString()) == false)
         {
             context.AddFailure(path, "must be a whole number");
         }
@@ -59,7 +59,7 @@ internal sealed class ResourcesRules : AbstractValidator<ResourcesSpec>
     )
     {
         var known = limits.TryGetValue(name, out var limit);
-        if (name is not ("cpu" or "memory" or "ephemeral-storage"))
+        if (name is not ("cpu" or "memory" or "ephemeral-storage") && !IsNative(name))
         {
             // Nobody gets more than it asks for.
             if (!known || Quantity.Compare(request.ToString(), limit.ToString()) != 0)
@@ -73,9 +73,13 @@ internal sealed class ResourcesRules : AbstractValidator<ResourcesSpec>
         }
     }
 
+    /// <summary>Kubernetes' own, such as <c>feature.node.kubernetes.io/sgx</c>: the rules of extended ones are not for these.</summary>
+    private static bool IsNative(string name) =>
+        name.Contains("kubernetes.io/", StringComparison.Ordinal) && PodTemplateRules.IsQualifiedName(name);
+
     private static bool IsExtended(string name) =>
         name.Contains('/', StringComparison.Ordinal)
-        && !name.Contains("kubernetes.io/", StringComparison.Ordinal)
+        && !IsNative(name)
         && !name.StartsWith("requests.", StringComparison.Ordinal)
         && PodTemplateRules.IsQualifiedName(name);
 }

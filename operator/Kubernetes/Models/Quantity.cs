@@ -32,6 +32,9 @@ public static class Quantity
     public static int? Compare(string left, string right) =>
         TryParse(left, out var a, out _) && TryParse(right, out var b, out _) ? a.CompareTo(b) : null;
 
+    /// <summary>Whether the value is a whole number, however it is written; null where the text is no quantity.</summary>
+    public static bool? IsWhole(string text) => TryParse(text, out var nanos, out _) ? (nanos % Nano).IsZero : null;
+
     /// <summary>The value rounded up to a whole number, or null where the text is no quantity or the number does not fit.</summary>
     public static long? ToInt64(string text)
     {

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Mooring.Api.Tests.Cluster;
 using Mooring.Api.Tests.Operators;
+using Mooring.Operator.Validation;
 
 namespace Mooring.Api.Tests.Reconciliation;
 
@@ -55,6 +56,36 @@ public sealed partial class BadManifestTests(SharedCluster shared)
         var result = await shared.Cluster.Kubectl.TryWithInputAsync(Simple("good", spec), "apply", "--dry-run=server", "-f", "-");
 
         result.Succeeded.ShouldBeTrue(result.Errors);
+    }
+
+    /// <summary>Both take them, or neither: the API server only once they are in a Deployment.</summary>
+    [ClusterTheory]
+    [InlineData("{requests: {feature.node.kubernetes.io/sgx: 1}}")]
+    [InlineData("{requests: {feature.node.kubernetes.io/sgx: 1}, limits: {feature.node.kubernetes.io/sgx: 1500m}}")]
+    [InlineData("{requests: {feature.node.kubernetes.io/sgx: 2}, limits: {feature.node.kubernetes.io/sgx: 1}}")]
+    [InlineData("{limits: {kubernetes.io/-: 1}}")]
+    [InlineData("{requests: {example.com/nic: 1k}, limits: {example.com/nic: 1000}}")]
+    [InlineData("{requests: {example.com/nic: 1}, limits: {example.com/nic: 2}}")]
+    [InlineData("{limits: {example.com/nic: 3000000000}}")]
+    [InlineData("{limits: {example.com/nic: '1.0'}}")]
+    [InlineData("{limits: {example.com/nic: 1001m}}")]
+    public async Task Apply_Resources_AreRefusedByBothOrNeither(string resources)
+    {
+        var deployment = $$$"""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: good}
+            spec:
+              selector: {matchLabels: {app: good}}
+              template:
+                metadata: {labels: {app: good}}
+                spec: {containers: [{name: app, image: app, resources: {{{resources}}}}]}
+            """;
+        var fleet = Simple("good", "").Replace("spec:", $"spec:\n  gateway: {{resources: {resources}}}", StringComparison.Ordinal);
+
+        var result = await shared.Cluster.Kubectl.TryWithInputAsync(deployment, "apply", "--dry-run=server", "-f", "-");
+
+        (FleetManifest.Load(fleet).Errors.Count == 0).ShouldBe(result.Succeeded, result.Errors);
     }
 
     [ClusterFact]

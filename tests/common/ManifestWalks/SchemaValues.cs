@@ -72,6 +72,7 @@ internal sealed class SchemaValues(Random random)
         "a",
         "example.com/b",
         "example.com/c",
+        "feature.node.kubernetes.io/d",
         "cpu",
         "memory",
         "ephemeral-storage",

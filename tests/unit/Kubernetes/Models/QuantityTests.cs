@@ -61,4 +61,13 @@ public sealed class QuantityTests
     [InlineData("500m", "0.6", -1)]
     [InlineData("x", "1", null)]
     public void Compare_TwoQuantities_GoesByValue(string left, string right, int? order) => Quantity.Compare(left, right).ShouldBe(order);
+
+    [Theory]
+    [InlineData("3G", true)]
+    [InlineData("1.0", true)]
+    [InlineData("2000m", true)]
+    [InlineData("500m", false)]
+    [InlineData("1n", false)]
+    [InlineData("x", null)]
+    public void IsWhole_HoweverItIsWritten(string text, bool? whole) => Quantity.IsWhole(text).ShouldBe(whole);
 }

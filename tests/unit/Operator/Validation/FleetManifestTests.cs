@@ -182,6 +182,21 @@ public sealed class FleetManifestTests
     public void Load_AddressOfEveryForm_IsTaken(string address) =>
         FleetManifest.Load(Fleets.Small + $"\n  - {{name: other, addresses: [{{address: '{address}'}}]}}").Errors.ShouldBeEmpty();
 
+    /// <summary>As the API server takes them in a container; the API tests hold such against one.</summary>
+    [Theory]
+    [InlineData("{requests: {feature.node.kubernetes.io/sgx: 1}}", true)]
+    [InlineData("{requests: {feature.node.kubernetes.io/sgx: 1}, limits: {feature.node.kubernetes.io/sgx: 1500m}}", true)]
+    [InlineData("{requests: {feature.node.kubernetes.io/sgx: 2}, limits: {feature.node.kubernetes.io/sgx: 1}}", false)]
+    [InlineData("{limits: {kubernetes.io/-: 1}}", false)]
+    [InlineData("{requests: {example.com/nic: 1k}, limits: {example.com/nic: 1000}}", true)]
+    [InlineData("{limits: {example.com/nic: 3000000000}}", true)]
+    [InlineData("{limits: {example.com/nic: '1.0'}}", true)]
+    [InlineData("{limits: {example.com/nic: 1001m}}", false)]
+    public void Load_Resources_AreTakenAsAContainerMayHaveThem(string resources, bool taken) =>
+        FleetManifest
+            .Load(Fleets.Small.Replace("spec:", $"spec:\n  gateway: {{resources: {resources}}}"))
+            .Errors.Count.ShouldBe(taken ? 0 : 1);
+
     [Theory]
     [InlineData("/", true)]
     [InlineData("/..a/.b/c..", true)]
