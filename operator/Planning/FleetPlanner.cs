@@ -37,12 +37,7 @@ public static class FleetPlanner
             WorkloadMarks = fleet.Spec.Paused
                 ? []
                 : [.. workloads.SelectMany(static step => step.Sequence.Marks), .. leaving.SelectMany(static workload => workload.Marks)],
-            EndpointClosesPerSecond = WorkloadDrains.Pace(
-                fleet,
-                input.View,
-                emptying,
-                WorkloadDrains.GatewaysDrain(GatewayObserver.Present(input), input.View)
-            ),
+            EndpointClosesPerSecond = WorkloadDrains.Pace(input, emptying),
             Orders = orders.Orders,
             SkewPercent = orders.SkewPercent,
             Paused = fleet.Spec.Paused,

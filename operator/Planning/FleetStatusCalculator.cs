@@ -189,8 +189,12 @@ internal sealed record Figures
             .ToList();
         var old = gateways.Where(deployment => input.Plan is not null && deployment.Metadata.Name != input.Plan.GatewayDeployment).ToList();
         var speaking = input.View?.Gateways ?? [];
-        var pods = GatewayObserver.Gateways(input.Input with { View = input.View });
-        var draining = pods.Where(static pod => pod.Mark is not null || pod.Stage == GatewayStage.Terminating).ToList();
+        var seen = input.Input with { View = input.View };
+        var pods = GatewayObserver.Gateways(seen);
+        var draining = GatewayObserver
+            .Present(seen)
+            .Where(static pod => pod.Mark is not null || pod.Stage == GatewayStage.Terminating)
+            .ToList();
         var ready =
             input.Input.Platform == FleetPlatform.Host
                 ? pods.Count(IsServing)

@@ -37,6 +37,9 @@ internal sealed class FleetFinalizer(
     private static readonly TimeSpan Margin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(600);
 
+    // Made when this operator begins to lead.
+    private readonly DateTimeOffset _listeningSince = time.GetUtcNow();
+
     // Each fleet that goes as it was first seen, by uid, on the steady clock: neither a clock that is set back nor one that is set forward moves what has begun.
     private readonly ConcurrentDictionary<string, Going> _going = new(StringComparer.Ordinal);
 
@@ -112,10 +115,11 @@ internal sealed class FleetFinalizer(
         {
             Fleet = FleetPresets.Fill(fleet),
             Now = time.GetUtcNow(),
+            ListeningSince = _listeningSince,
             View = view,
             Pods = [.. caches.Pods.OfFleet(key).Where(IsGateway)],
         };
-        var orders = FleetOrders.Decide(input.Fleet, GatewayObserver.Gateways(input), view, unsettled: true, emptying: false);
+        var orders = FleetOrders.Decide(input.Fleet, GatewayObserver.Present(input), view, unsettled: true, emptying: false);
         // None is to serve again, even where the cache does not show yet that it ends.
         return directives.Send(key.ToString(), [.. orders.Orders.Where(static order => order.Kind == DirectiveKind.Drain)], view);
     }
@@ -149,6 +153,7 @@ internal sealed class FleetFinalizer(
                 {
                     Fleet = fleet,
                     Now = time.GetUtcNow(),
+                    ListeningSince = _listeningSince,
                     Deployments = caches.Deployments.OfFleet(key),
                     Pods = caches.Pods.OfFleet(key),
                 },

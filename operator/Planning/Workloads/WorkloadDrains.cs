@@ -12,6 +12,15 @@ namespace Mooring.Operator.Planning.Workloads;
 /// </remarks>
 internal static class WorkloadDrains
 {
+    /// <summary>As below; a gateway that is lost, and may carry nobody any more, has no part.</summary>
+    public static double Pace(FleetInput input, bool emptying)
+    {
+        var present = GatewayObserver.Present(input);
+        var names = present.Select(static gateway => gateway.Name).ToHashSet(StringComparer.Ordinal);
+        var view = input.View is { } all ? all with { Departed = [.. all.Departed.Where(one => names.Contains(one.Name))] } : null;
+        return Pace(input.Fleet, view, emptying, GatewaysDrain(present, view));
+    }
+
     /// <summary>WebSockets per second that each gateway is to send away from draining endpoints; 0: none now.</summary>
     public static double Pace(ConnectionFleet fleet, FleetView? view, bool emptying, bool gatewaysDrain)
     {
@@ -31,7 +40,7 @@ internal static class WorkloadDrains
     private const double Slack = 0.5;
 
     /// <summary>Whether connections of gateways are being closed, or soon will be.</summary>
-    public static bool GatewaysDrain(IEnumerable<SequenceGateway> gateways, FleetView? view) =>
+    private static bool GatewaysDrain(IEnumerable<SequenceGateway> gateways, FleetView? view) =>
         gateways.Any(static gateway => gateway.Mark is not null || gateway.Stage == GatewayStage.Terminating)
         || view?.Gateways.Any(static gateway => gateway.Directive?.Kind is DirectiveKind.Shed or DirectiveKind.Drain) == true;
 

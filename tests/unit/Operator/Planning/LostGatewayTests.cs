@@ -103,6 +103,46 @@ public sealed class LostGatewayTests
         rig.Plan().WorkloadMarks.ShouldHaveSingleItem().After!.Drained.ShouldBeTrue();
     }
 
+    [Theory]
+    [InlineData(-60, 30, 25)]
+    // The rate is halved while a gateway drains.
+    [InlineData(1, 30, 8.333)]
+    [InlineData(-60, 1, 8.333)]
+    public void Workload_OneGatewayIsLost_TheOthersHaveItsPartOfThePace(int minutesToItsEnd, int minutesAway, double pace)
+    {
+        var mark = new DrainMark(DrainCauses.ScaleIn, Now.AddSeconds(-10), Now.AddSeconds(-10), Now.AddMinutes(1));
+        var input = new WorkloadRig
+        {
+            Pods = [WorkloadRig.Pod("a"), WorkloadRig.Pod("b", mark), Lost(minutesToItsEnd)],
+            Gateways = [WorkloadRig.Gateway("g-0", Now, ("a", 90), ("b", 20)), WorkloadRig.Gateway("g-1", Now, ("b", 20))],
+        }.Input();
+        var departed = new DepartedGateway("lost", Now.AddMinutes(-minutesAway), null);
+
+        var plan = FleetPlanner.Plan(input with { View = input.View! with { Departed = [departed] } });
+
+        plan.EndpointClosesPerSecond.ShouldBe(pace);
+    }
+
+    [Theory]
+    [InlineData(-60, 0)]
+    [InlineData(1, 1)]
+    public void Status_TheLostOneDrainsNoMore(int minutesToItsEnd, int draining)
+    {
+        var input = Input("", minutesToItsEnd) with { View = View([Gateway("g-0", 1), Gateway("g-1", 1)]) };
+
+        var status = FleetStatusCalculator.Calculate(
+            new StatusInput
+            {
+                Input = input,
+                Plan = FleetPlanner.Plan(input),
+                View = input.View,
+                Now = Now,
+            }
+        );
+
+        status.Gateways!.Draining.ShouldBe(draining);
+    }
+
     private static bool IsShed(GatewayOrder order) => order.Kind == DirectiveKind.Shed;
 
     private static FleetInput Input(string scaling, int minutesToItsEnd, DrainMark? mark = null) =>

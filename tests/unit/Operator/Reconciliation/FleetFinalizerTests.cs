@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -116,6 +117,60 @@ public sealed class FleetFinalizerTests : IAsyncLifetime
     public async Task Finalize_GatewaysThatDrain_AreSaidWithWhatIsLeft_InStatusAndMetrics()
     {
         _fleet.Metadata.Uid = (string)OperatorOnDouble.PutFleet(_api)["metadata"]!["uid"]!;
+        await PutGatewayAsync("g", _time.GetUtcNow());
+        using var socket = WebSocket.CreateFromStream(Stream.Null, new WebSocketCreationOptions { IsServer = true });
+        Join(socket, "g", connections: 5);
+
+        (await FinalizeAsync()).RequeueAfter.ShouldNotBeNull();
+
+        var rollout = _api.Find(OperatorOnDouble.FleetPath)!["status"]!["rollout"]!;
+        ((int?)rollout["remaining"]).ShouldBe(5);
+        ((int?)rollout["draining"]).ShouldBe(1);
+        Remaining().ShouldBe(5);
+    }
+
+    /// <summary>Its pod may be Terminating for hours before the fleet is deleted.</summary>
+    [Fact]
+    public async Task Finalize_OneGatewayIsLost_TheOtherHasTheWholeRate()
+    {
+        _fleet.Metadata.Uid = (string)OperatorOnDouble.PutFleet(_api)["metadata"]!["uid"]!;
+        _fleet.Spec.Gateway.Drain = new DrainSpec { ReconnectsPerSecond = 100 };
+        await PutGatewayAsync("lost", _time.GetUtcNow().AddHours(-1));
+        await PutGatewayAsync("g", _time.GetUtcNow().AddMinutes(9));
+        _time.Advance(DirectiveSender.TimeToLive);
+        using var socket = WebSocket.CreateFromStream(Stream.Null, new WebSocketCreationOptions { IsServer = true });
+        Join(socket, "g", connections: 500);
+
+        await FinalizeAsync();
+
+        var order = _hub.View("shop/small").Gateways.ShouldHaveSingleItem().Directive.ShouldNotBeNull();
+        (order.Kind, order.ClosesPerSecond).ShouldBe((DirectiveKind.Drain, 100));
+    }
+
+    private void Join(WebSocket socket, string gateway, int connections)
+    {
+        var hello = new HelloMessage
+        {
+            Fleet = "shop/small",
+            Gateway = gateway,
+            Version = "1",
+        };
+        var session = new GatewaySession(socket, hello, _hub, new StreamOptions(), _time, NullLogger.Instance);
+        _hub.Join(session);
+        _hub.Note(
+            session,
+            new ReportMessage
+            {
+                State = GatewayState.Draining,
+                Connections = connections,
+                Capacity = 1000,
+            }
+        );
+    }
+
+    /// <summary>Puts a pod in that is being deleted, and has until then.</summary>
+    private async Task PutGatewayAsync(string name, DateTimeOffset until)
+    {
         var labels = new JsonObject(
             ResourceLabels.ForGateway("small").Select(static one => KeyValuePair.Create(one.Key, (JsonNode?)one.Value))
         );
@@ -127,41 +182,20 @@ public sealed class FleetFinalizerTests : IAsyncLifetime
                 ["kind"] = "Pod",
                 ["metadata"] = new JsonObject
                 {
-                    ["name"] = "g",
+                    ["name"] = name,
                     ["namespace"] = "shop",
                     ["labels"] = labels,
-                    ["deletionTimestamp"] = "2026-01-07T12:00:00Z",
+                    ["deletionTimestamp"] = until.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
                 },
                 ["spec"] = new JsonObject { ["nodeName"] = "node" },
                 ["status"] = new JsonObject { ["phase"] = "Running" },
             }
         );
-        await Until.TrueAsync(() => _caches.Pods.OfFleet(ObjectKey.Of(_fleet)).Count == 1, Deadline, "the cache shows the pod");
-        using var socket = WebSocket.CreateFromStream(Stream.Null, new WebSocketCreationOptions { IsServer = true });
-        var hello = new HelloMessage
-        {
-            Fleet = "shop/small",
-            Gateway = "g",
-            Version = "1",
-        };
-        var session = new GatewaySession(socket, hello, _hub, new StreamOptions(), _time, NullLogger.Instance);
-        _hub.Join(session);
-        _hub.Note(
-            session,
-            new ReportMessage
-            {
-                State = GatewayState.Draining,
-                Connections = 5,
-                Capacity = 100,
-            }
+        await Until.TrueAsync(
+            () => _caches.Pods.OfFleet(ObjectKey.Of(_fleet)).Any(pod => pod.Metadata.Name == name),
+            Deadline,
+            "the cache shows the pod"
         );
-
-        (await FinalizeAsync()).RequeueAfter.ShouldNotBeNull();
-
-        var rollout = _api.Find(OperatorOnDouble.FleetPath)!["status"]!["rollout"]!;
-        ((int?)rollout["remaining"]).ShouldBe(5);
-        ((int?)rollout["draining"]).ShouldBe(1);
-        Remaining().ShouldBe(5);
     }
 
     /// <summary>The gauge of connections that are left, of this test's own metrics.</summary>
