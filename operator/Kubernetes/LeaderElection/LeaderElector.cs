@@ -67,6 +67,8 @@ public sealed partial class LeaderElector
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
+            // A take whose answer nobody waits for any more may have arrived all the same.
+            await ReleaseAsync();
             return LeaderElectionOutcome.Stopped;
         }
 

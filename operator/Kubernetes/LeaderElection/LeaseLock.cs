@@ -14,6 +14,9 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
     private Lease? _seen;
     private long _seenSince;
 
+    // A take was sent, and what came of it is not known.
+    private bool _mayHold;
+
     // Of any Lease of the name: it may be deleted, and then a new one must not begin below it.
     private int _highest;
 
@@ -34,7 +37,9 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
         await ReadAsync(cancellationToken);
         if (_seen is null)
         {
+            _mayHold = true;
             await CreateAsync(cancellationToken);
+            _mayHold = false;
             return _seen!.Spec!.LeaseTransitions;
         }
 
@@ -47,6 +52,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
 
         // Counted up for every term, also one of the same holder: the number is what late orders are fenced with.
         var now = time.GetUtcNow();
+        _mayHold = true;
         await WriteAsync(
             Mine(now) with
             {
@@ -55,6 +61,7 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
             },
             cancellationToken
         );
+        _mayHold = false;
         return _seen.Spec!.LeaseTransitions;
     }
 
@@ -82,9 +89,14 @@ internal sealed class LeaseLock(KubernetesClient client, LeaderElectionOptions o
         }
     }
 
-    /// <summary>Gives the lease up, if it is still this process's.</summary>
+    /// <summary>Gives the lease up, if it is still this process's, also by a take whose answer never came.</summary>
     public async Task ReleaseAsync(CancellationToken cancellationToken)
     {
+        if (_mayHold)
+        {
+            await ReadAsync(cancellationToken);
+        }
+
         if (Holder != options.Identity)
         {
             return;

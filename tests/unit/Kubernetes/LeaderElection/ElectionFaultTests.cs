@@ -209,6 +209,34 @@ public sealed class ElectionFaultTests : IAsyncLifetime
     }
 
     [Theory]
+    // There is no lease yet, or one that nobody holds.
+    [InlineData("POST")]
+    [InlineData("PUT")]
+    public async Task OrderlyEnd_ThatCutsATakeOff_GivesTheLeaseUp(string method)
+    {
+        if (method == "PUT")
+        {
+            var free = new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["name"] = "leader" },
+                ["spec"] = new JsonObject(),
+            };
+            _api.Put(LeasePath[..LeasePath.LastIndexOf('/')], free);
+        }
+
+        _api.AddFault(new Fault { Match = request => request.Method == method, HangAfter = true });
+        var one = Stand("one");
+        await Until.TrueAsync(() => Holder() == "one", Deadline, "it is stored");
+
+        await _stop.CancelAsync();
+
+        (await one.Run.WaitAsync(Deadline)).ShouldBe(LeaderElectionOutcome.Stopped);
+        Holder().ShouldBe("");
+
+        string? Holder() => (string?)_api.Find(LeasePath)?["spec"]!["holderIdentity"];
+    }
+
+    [Theory]
     [MemberData(nameof(Odd))]
     public async Task OddFailureOfATry_IsTriedAgain_AndCostsALeaderNothingWhileItIsShort(Exception odd)
     {
