@@ -19,6 +19,10 @@ public sealed record FleetOverview
 
     public required int GatewaysDesired { get; init; }
 
+    /// <summary>Gateways without which it does not serve as it did: fewer than wanted while it is being scaled out. Of a host only.</summary>
+    [JsonIgnore]
+    public int GatewaysNeeded { get; init; }
+
     public required int GatewaysDraining { get; init; }
 
     public required int BackendsReady { get; init; }

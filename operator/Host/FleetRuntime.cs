@@ -35,6 +35,9 @@ internal sealed class FleetRuntime : IAsyncDisposable
     /// <summary>Gateways that the load wants; null where the manifest alone says how many.</summary>
     private int? _scaled;
 
+    /// <summary>Gateways that were wanted when it was last ready; null: it never was.</summary>
+    private int? _readyWith;
+
     private ScalingDecision? _scaling;
     private readonly Dictionary<string, ScalingDecision> _workloadScaling = new(StringComparer.Ordinal);
 
@@ -70,6 +73,9 @@ internal sealed class FleetRuntime : IAsyncDisposable
     public ConnectionFleet Entity { get; private set; }
 
     public GatewayGroup Gateways { get; }
+
+    /// <summary>Gateways without which it does not serve as it did: more that were asked for since are on their way, or wait for the end of a pause.</summary>
+    public int GatewaysNeeded => Math.Min(_readyWith ?? int.MaxValue, Entity.Spec.Gateway.Replicas);
 
     public IReadOnlyDictionary<string, WorkloadGroup> Workloads => _workloads;
 
@@ -146,8 +152,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
             return false;
         }
 
-        _scaled = gateways;
-        Entity = Scaled(Entity, gateways);
+        Want(gateways);
         if (!Fleet.Plan.Paused)
         {
             Gateways.Apply(Entity, gateways, Fleet.Plan.Config.Drain);
@@ -285,10 +290,9 @@ internal sealed class FleetRuntime : IAsyncDisposable
             return;
         }
 
-        _scaled = decision.Recommended;
         // The status first: it remembers from which number it went where.
         UpdateStatus(now);
-        Entity = Scaled(Entity, decision.Recommended);
+        Want(decision.Recommended);
         Gateways.Apply(Entity, decision.Recommended, Fleet.Plan.Config.Drain);
     }
 
@@ -349,6 +353,14 @@ internal sealed class FleetRuntime : IAsyncDisposable
             Workloads = _workloads.ToDictionary(static pair => pair.Key, static pair => pair.Value.Members, StringComparer.Ordinal),
         };
 
+    /// <summary>A new generation, as in a cluster: a fleet that was just scaled is not degraded for what is still to start.</summary>
+    private void Want(int gateways)
+    {
+        _scaled = gateways;
+        Entity = Scaled(Entity, gateways);
+        Entity.Metadata.Generation = ++_generation;
+    }
+
     private static ConnectionFleet Scaled(ConnectionFleet fleet, int gateways) =>
         fleet with
         {
@@ -389,10 +401,16 @@ internal sealed class FleetRuntime : IAsyncDisposable
                     View = view,
                     Endpoints = Endpoints(),
                     StalledWorkloads = StalledWorkloads(),
+                    GatewaysNeeded = GatewaysNeeded,
                     Now = now,
                 }
             ),
         };
+        if (Entity.Status.Conditions!.Any(static one => one is { Type: FleetConditions.Ready, Status: FleetConditions.True }))
+        {
+            _readyWith = Entity.Spec.Gateway.Replicas;
+        }
+
         TellOfDegradation();
     }
 

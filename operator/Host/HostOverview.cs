@@ -14,6 +14,7 @@ internal static class HostOverview
         return overview with
         {
             Phase = fleet.IsStopping ? FleetConditions.Deleting : overview.Phase,
+            GatewaysNeeded = fleet.GatewaysNeeded,
             Gateways = [.. fleet.Gateways.Slots.OrderBy(static slot => slot.Number).Select(slot => Gateway(slot, overview))],
             Endpoints =
             [

@@ -133,14 +133,14 @@ internal sealed class HostServer : IAsyncDisposable
         );
     }
 
-    /// <summary>It is as it is wanted, or was until its gateways began to be replaced, and those of before serve on.</summary>
-    private static bool Serves(FleetOverview fleet) =>
+    /// <summary>It is as it is wanted, or was until its gateways began to be replaced or more were asked for, and as many as before serve on.</summary>
+    internal static bool Serves(FleetOverview fleet) =>
         fleet.Conditions.FirstOrDefault(static condition => condition.Type == FleetConditions.Ready) is { } ready
         && (
             ready.Status == FleetConditions.True
             || (
-                ready.Reason is FleetConditions.RolloutSurging or FleetConditions.RolloutStalled
-                && fleet.GatewaysReady >= Math.Max(1, fleet.GatewaysDesired)
+                ready.Reason is FleetConditions.RolloutSurging or FleetConditions.RolloutStalled or FleetConditions.GatewaysNotReady
+                && fleet.GatewaysReady >= Math.Max(1, fleet.GatewaysNeeded)
             )
         );
 

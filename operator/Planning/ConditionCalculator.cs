@@ -64,12 +64,9 @@ internal static class ConditionCalculator
             return Missing(FleetConditions.RolloutStalled, stalled);
         }
 
-        if (figures.GatewaysReady < desired)
+        if (figures.GatewaysReady < (input.GatewaysNeeded ?? desired))
         {
-            return Missing(
-                FleetConditions.GatewaysNotReady,
-                $"{figures.GatewaysReady} of {desired} gateways are ready{Why(input, figures.IsOverdue)}{Mounts(input)}"
-            );
+            return GatewaysNotReady();
         }
 
         if (input.Plan?.Rollout == SequencePhase.Surging)
@@ -90,9 +87,21 @@ internal static class ConditionCalculator
             return Missing(FleetConditions.BackendsNotReady, $"endpoints ready: {string.Join(", ", figures.ShortBackends)}");
         }
 
+        // Last: what is only to come must not hide what was lost.
+        if (figures.GatewaysReady < desired)
+        {
+            return GatewaysNotReady();
+        }
+
         return input.View is { } view && view.AckedCount < view.Gateways.Count
             ? Missing(FleetConditions.ConfigPending, $"the config is in force on {view.AckedSummary} gateways")
             : null;
+
+        Finding GatewaysNotReady() =>
+            Missing(
+                FleetConditions.GatewaysNotReady,
+                $"{figures.GatewaysReady} of {desired} gateways are ready{Why(input, figures.IsOverdue)}{Mounts(input)}"
+            );
     }
 
     // A fleet that is only starting, or was just changed, is not degraded: it has to have been ready as it is wanted now.

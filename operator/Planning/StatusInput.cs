@@ -32,5 +32,8 @@ public sealed record StatusInput
     /// <summary>Workloads of host mode of which processes have not come to serve for longer than the fleet allows, each with the reason.</summary>
     public IReadOnlyList<string> StalledWorkloads { get; init; } = [];
 
+    /// <summary>Gateways without which the fleet does not serve as it did before it was scaled out; null: as many as are wanted.</summary>
+    public int? GatewaysNeeded { get; init; }
+
     public required DateTimeOffset Now { get; init; }
 }
