@@ -95,6 +95,24 @@ public sealed class FleetRuntimeTests : IAsyncDisposable
         HostServer.Serves(Overview).ShouldBeFalse();
     }
 
+    /// <summary>Those that it has serve on, and people wanted no others before it is resumed.</summary>
+    [Fact]
+    public void Step_PausedFleetIsAskedForMore_IsNeitherDegradedNorUnready()
+    {
+        _fleet.Apply(Read(Manifest + "\n  paused: true"));
+        Step();
+        _fleet.ScaleTo(3).ShouldBeTrue();
+        for (var turn = 0; turn < 3; turn++)
+        {
+            Step();
+            Serves("nothing happens before it is resumed");
+            _rig.Time.Advance(TimeSpan.FromHours(1));
+        }
+
+        _fleet.Gateways.Slots.Count.ShouldBe(2);
+        _said.ShouldBeEmpty();
+    }
+
     private void AskForMore(bool byLoad)
     {
         if (byLoad)
