@@ -305,13 +305,34 @@ internal sealed class Supervisor : IAsyncDisposable
 
             // Last, since gateways that run read them at once, and before the new ones have their config.
             what = "the manifest's Secrets cannot be written";
-            var paused = fleets.Where(static fleet => fleet.Plan.Paused).Select(fleet => _fleets.GetValueOrDefault(fleet.Key));
-            _host.Options.Secrets.Write(manifest.Secrets, [.. paused.SelectMany(static fleet => fleet?.SecretFiles ?? [])]);
+            WriteSecrets(manifest, fleets);
             return null;
         }
         catch (Exception exception) when (exception is IOException or SocketException or UnauthorizedAccessException)
         {
             return $"{what}: {exception.Message}";
+        }
+    }
+
+    /// <summary>Writes the manifest's Secrets and keeps what configs in force name: of a fleet that is paused, or drains and may be put back paused.</summary>
+    private void WriteSecrets(HostManifest manifest, IReadOnlyList<HostFleet> fleets) =>
+        _host.Options.Secrets.Write(
+            manifest.Secrets,
+            _fleets
+                .Values.Where(fleet => fleets.All(wanted => wanted.Key != fleet.Key || wanted.Plan.Paused))
+                .SelectMany(static fleet => fleet.SecretFiles)
+        );
+
+    /// <summary>Removes the Secrets of fleets that have ended.</summary>
+    private void RemoveSecrets()
+    {
+        try
+        {
+            WriteSecrets(_manifest, [.. _fleets.Values.Where(static fleet => !fleet.IsStopping).Select(static fleet => fleet.Fleet)]);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The next edit removes them, or says why it cannot.
         }
     }
 
@@ -379,6 +400,10 @@ internal sealed class Supervisor : IAsyncDisposable
                 _sockets.Forget(fleet.Key);
                 _host.Hub.Remove(fleet.Key);
                 await fleet.DisposeAsync();
+                if (!_stopping && fleet.SecretFiles.Count > 0)
+                {
+                    RemoveSecrets();
+                }
             }
         }
 

@@ -9,6 +9,7 @@ namespace Mooring.Operator.Tests.Host;
 /// <summary>What the supervisor makes of a manifest, before any process is started.</summary>
 public sealed class SupervisorTests : IAsyncDisposable
 {
+    private const string Secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: web}\nstringData: {tls.crt: c, tls.key: k}";
     private readonly HostRig _rig = new();
     private readonly Supervisor _supervisor;
 
@@ -138,20 +139,41 @@ public sealed class SupervisorTests : IAsyncDisposable
     [Fact]
     public void Apply_SecretRenamedWhileItsFleetIsPaused_KeepsTheFilesOfTheConfigInForce()
     {
-        var fleet = Fleet("one", Ports.Free()).Replace("backend: echo}", "backend: echo, tls: {certificateRefs: [{name: web}]}}");
-        const string secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: web}\nstringData: {tls.crt: c, tls.key: k}";
-        _supervisor.Apply(Manifest(fleet, secret)).ShouldBeEmpty();
+        var fleet = TlsFleet();
+        _supervisor.Apply(Manifest(fleet, Secret)).ShouldBeEmpty();
         var pair = _supervisor.Find("default/one")!.Fleet.Plan.Config.Listeners[0].Tls!.Certificates.ShouldHaveSingleItem();
         File.Exists(pair.CertificateFile).ShouldBeTrue();
         var paused = fleet + "\n  paused: true";
-        _supervisor.Apply(Manifest(paused, secret)).ShouldBeEmpty();
+        _supervisor.Apply(Manifest(paused, Secret)).ShouldBeEmpty();
 
-        var (edit, renamed) = (fleet.Replace("name: web", "name: net"), secret.Replace("name: web", "name: net"));
+        var (edit, renamed) = (fleet.Replace("name: web", "name: net"), Secret.Replace("name: web", "name: net"));
         _supervisor.Apply(Manifest(edit + "\n  paused: true", renamed)).ShouldBeEmpty();
         _supervisor.Apply(Manifest(edit + "\n  paused: true", renamed)).ShouldBeEmpty();
 
         (File.Exists(pair.CertificateFile), File.Exists(pair.KeyFile)).ShouldBe((true, true));
         _supervisor.Apply(Manifest(edit, renamed)).ShouldBeEmpty();
+        File.Exists(pair.CertificateFile).ShouldBeFalse("resumed");
+    }
+
+    /// <summary>The config in force goes on to name the files that it had.</summary>
+    [Fact]
+    public void Apply_SecretRenamedWhileItsPausedFleetIsTakenOut_KeepsTheFilesOfTheConfigInForce()
+    {
+        var fleet = TlsFleet();
+        var (edit, renamed) = (fleet.Replace("name: web", "name: net"), Secret.Replace("name: web", "name: net"));
+        var other = Fleet("two", Ports.Free());
+        _supervisor.Apply(Manifest(fleet, Secret)).ShouldBeEmpty();
+        var pair = _supervisor.Find("default/one")!.Fleet.Plan.Config.Listeners[0].Tls!.Certificates.ShouldHaveSingleItem();
+        _supervisor.Override("default/one", static (overrides, manifest) => overrides.Pause(manifest, true));
+
+        _supervisor.Apply(Manifest(other)).ShouldBeEmpty();
+        (File.Exists(pair.CertificateFile), File.Exists(pair.KeyFile)).ShouldBe((true, true), "it drains");
+        _supervisor.Apply(Manifest(edit, renamed, other)).ShouldBeEmpty();
+
+        var inForce = _supervisor.Find("default/one")!.Fleet.Plan;
+        (inForce.Paused, inForce.Config.Listeners[0].Tls!.Certificates.ShouldHaveSingleItem()).ShouldBe((true, pair));
+        (File.Exists(pair.CertificateFile), File.Exists(pair.KeyFile)).ShouldBe((true, true), "put back");
+        _supervisor.Override("default/one", static (overrides, manifest) => overrides.Pause(manifest, false));
         File.Exists(pair.CertificateFile).ShouldBeFalse("resumed");
     }
 
@@ -247,6 +269,21 @@ public sealed class SupervisorTests : IAsyncDisposable
         await run.WaitAsync(TimeSpan.FromSeconds(60));
     }
 
+    [Fact]
+    public async Task Run_FleetThatWasTakenOutHasEnded_RemovesTheFilesOfItsSecrets()
+    {
+        await using var supervisor = new Supervisor(_rig.Context, _rig.Posted, static _ => { });
+        supervisor.Apply(Manifest(TlsFleet(), Secret)).ShouldBeEmpty();
+        var certificate = supervisor.Find("default/one")!.Fleet.Plan.Config.Listeners[0].Tls!.Certificates[0].CertificateFile;
+        var run = supervisor.RunAsync();
+
+        _rig.Context.Post(() => supervisor.Apply(Manifest(Fleet("two", Ports.Free()))));
+
+        await Until.TrueAsync(() => !File.Exists(certificate), TimeSpan.FromSeconds(60), "the end of the file");
+        _rig.Context.Post(supervisor.Kill);
+        await run.WaitAsync(TimeSpan.FromSeconds(60));
+    }
+
     private HostManifest Manifest(params string[] documents)
     {
         var manifest = HostManifest.Parse(
@@ -257,6 +294,9 @@ public sealed class SupervisorTests : IAsyncDisposable
         manifest.Errors.ShouldBeEmpty();
         return manifest;
     }
+
+    private static string TlsFleet() =>
+        Fleet("one", Ports.Free()).Replace("backend: echo}", "backend: echo, tls: {certificateRefs: [{name: web}]}}");
 
     private static string Fleet(string name, int port) =>
         $$"""
