@@ -116,6 +116,13 @@ internal sealed unsafe class AnswerRelay : IDisposable
         _slots = _count = 0;
     }
 
+    /// <summary>Drops what is gathered, after a fault.</summary>
+    public void Recover()
+    {
+        _batch.Reset(0, Slots);
+        _slots = _count = 0;
+    }
+
     public void Dispose()
     {
         _batch.Dispose();

@@ -86,6 +86,13 @@ internal sealed unsafe class DatagramLoop : IDisposable
         Opener.CloseEnded();
     }
 
+    /// <summary>After a fault: what was taken in and not sent yet is lost, and its room is ready for the next.</summary>
+    public void Recover()
+    {
+        _batch.Reset(0, BatchSize);
+        Answers.Recover();
+    }
+
     public void Count(int listener, DropReason reason, long datagrams) => Counters[listener]->Dropped[(int)reason] += datagrams;
 
     public void Dispose()

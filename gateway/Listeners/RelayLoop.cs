@@ -224,7 +224,7 @@ internal sealed unsafe class RelayLoop : EventLoop
             catch (Exception error)
             {
                 // What else came is lost, as datagrams are.
-                OnFault(-1, error);
+                OnDatagramFault(error);
             }
 
             return;
@@ -277,6 +277,26 @@ internal sealed unsafe class RelayLoop : EventLoop
         {
             OnFault(client, error);
         }
+    }
+
+    private void EndDatagramTurn()
+    {
+        try
+        {
+            Datagrams?.OnTurnEnd();
+        }
+        catch (Exception error)
+        {
+            OnDatagramFault(error);
+            // What it had not come to is closed in the next turn.
+            Wake();
+        }
+    }
+
+    private void OnDatagramFault(Exception error)
+    {
+        Datagrams!.Recover();
+        OnFault(-1, error);
     }
 
     private void EndHubTurn()
@@ -382,7 +402,7 @@ internal sealed unsafe class RelayLoop : EventLoop
     protected override void OnTurnEnd()
     {
         Acceptor.OnTurnEnd();
-        Datagrams?.OnTurnEnd();
+        EndDatagramTurn();
         EndHubTurn();
         Shaper.OnTurnEnd();
         Tunnels.OnTurnEnd();
