@@ -20,7 +20,7 @@ internal sealed partial class GatewayEngine
         {
             var destinations = _state
                 .Backends.Values.SelectMany(static backend => backend.Set.Endpoints)
-                .Where(static endpoint => !endpoint.Target.Draining)
+                .Where(static endpoint => !endpoint.Target.IsClosed)
                 .Select(static endpoint => endpoint.Target.Text)
                 .Distinct(StringComparer.Ordinal)
                 .Count();

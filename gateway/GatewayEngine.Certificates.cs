@@ -32,8 +32,9 @@ internal sealed partial class GatewayEngine
             foreach (var config in snapshot.Backends)
             {
                 var tls = _state.Backends[config.Name].Tls;
-                changed |= tls.Client != plan.Of(config);
-                tls.Client = plan.Of(config);
+                var before = tls.Client;
+                tls.Client = plan.Of(config, before);
+                changed |= tls.Client != before;
             }
 
             foreach (var config in snapshot.Listeners.Where(listener => listener.Tls is not null))

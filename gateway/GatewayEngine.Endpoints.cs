@@ -68,7 +68,7 @@ internal sealed partial class GatewayEngine
                     {
                         Index = BackendIndex(config.Name),
                     };
-                backend.Tls.Client = tls.Of(config);
+                backend.Tls.Client = tls.Of(config, backend.Tls.Client);
                 backend.Configure(config, PoliciesOf(snapshot, config.Name), now);
                 if (config.Source == EndpointSource.Static && EndpointResolver.WithoutDns(config) is { } endpoints)
                 {

@@ -70,7 +70,7 @@ internal sealed class BackendState
     public void Configure(BackendSnapshot config, IReadOnlyCollection<BalancingPolicy> policies, long now)
     {
         var sourceChanged = Config.Source != config.Source;
-        Volatile.Write(ref _config, config);
+        Volatile.Write(ref _config, config.After(Config));
         if (sourceChanged)
         {
             Pushed = false;
@@ -146,7 +146,7 @@ internal sealed class BackendState
         var endpoints = Set.Endpoints;
         foreach (var endpoint in endpoints)
         {
-            if (!endpoint.Target.Draining && endpoint.IsUsable(now))
+            if (!endpoint.Target.IsClosed && endpoint.IsUsable(now))
             {
                 return RefusalReason.BackendCapacity;
             }
@@ -314,6 +314,7 @@ internal sealed class BackendState
             Text = new IPEndPoint(endpoint.Address, endpoint.Port).ToString(),
             Weight = endpoint.Weight,
             Draining = endpoint.Draining,
+            BackendIsLeaving = Config.IsLeaving,
             Named = endpoint.Named,
             Backup = endpoint.Backup,
             Features = Config.Features,

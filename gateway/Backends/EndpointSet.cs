@@ -112,7 +112,7 @@ internal sealed class EndpointSet
         foreach (var endpoint in Endpoints)
         {
             var target = endpoint.Target;
-            if (target.Backup == backups && !target.Draining && endpoint.IsHealthy(now) && !tried.Contains(endpoint.Index))
+            if (target.Backup == backups && !target.IsClosed && endpoint.IsHealthy(now) && !tried.Contains(endpoint.Index))
             {
                 return true;
             }

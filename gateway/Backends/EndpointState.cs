@@ -150,11 +150,11 @@ internal sealed class EndpointState(string id, int index, EndpointTarget target)
         }
     }
 
-    /// <summary>Not draining and below its limit; health aside.</summary>
+    /// <summary>It takes connections and is below its limit; health aside.</summary>
     public bool HasRoom()
     {
         var now = Target;
-        return !now.Draining && (now.MaxConnections == 0 || _connections.InUse < now.MaxConnections);
+        return !now.IsClosed && (now.MaxConnections == 0 || _connections.InUse < now.MaxConnections);
     }
 
     /// <summary>Neither checks nor the breaker have put it out.</summary>

@@ -15,6 +15,12 @@ internal sealed record EndpointTarget
 
     public required bool Draining { get; init; }
 
+    /// <summary>See <see cref="BackendSnapshot.IsLeaving"/>.</summary>
+    public bool BackendIsLeaving { get; init; }
+
+    /// <summary>It gets no new connections.</summary>
+    public bool IsClosed => Draining || BackendIsLeaving;
+
     /// <summary>See <see cref="ResolvedEndpoint.Named"/>.</summary>
     public bool Named { get; init; }
 

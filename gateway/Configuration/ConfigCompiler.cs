@@ -71,6 +71,10 @@ internal static class ConfigCompiler
             return new CompileResult(null, errors.ToList());
         }
 
+        var ledTo = listeners
+            .SelectMany(listener => listener.BackendNames)
+            .Concat(backends.Select(backend => backend.Features.Backup).OfType<string>())
+            .ToHashSet();
         var snapshot = new GatewaySnapshot
         {
             Config = config,
@@ -81,7 +85,15 @@ internal static class ConfigCompiler
             PerPrefix = perPrefix,
             NewPerAddress = newPerAddress,
             Listeners = listeners,
-            Backends = backends,
+            Backends =
+            [
+                .. backends.Select(backend =>
+                    backend with
+                    {
+                        IsLeaving = backend is { Source: EndpointSource.Pushed, DnsName: null } && !ledTo.Contains(backend.Name),
+                    }
+                ),
+            ],
         };
         // The engine takes the rest of what the node allows into account, which changes while it runs.
         return new CompileResult(CapacityPlanner.Fit(snapshot, new NodeAllowance(processConnections, 0, 0, 1), destinations: 1), []);

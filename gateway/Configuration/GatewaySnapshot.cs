@@ -153,6 +153,13 @@ internal sealed record BackendSnapshot
 
     public BackendTlsConfig? Tls { get; init; }
 
+    /// <summary>It is there for the connections that it has: no listener and no other backend leads to it, and only pushes say where it is. It gets nobody new.</summary>
+    public bool IsLeaving { get; init; }
+
+    /// <summary>What holds from now on. One that is leaving need not say how its endpoints are spoken to: connects under way go on as they were begun.</summary>
+    public BackendSnapshot After(BackendSnapshot before) =>
+        IsLeaving ? this with { ProxyOut = ProxyOut ?? before.ProxyOut, DnsName = before.DnsName, DnsPort = before.DnsPort } : this;
+
     /// <summary>Who an endpoint's certificate must be for where <see cref="Tls"/> does not say.</summary>
     public string TlsHost(Backends.ResolvedEndpoint endpoint) =>
         Addresses.FirstOrDefault(address => address.Text == endpoint.Id)?.Host ?? DnsName ?? endpoint.Address.ToString();

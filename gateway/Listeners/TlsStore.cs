@@ -308,5 +308,11 @@ internal sealed record TlsPlan(
                 Transport.TimerWheel.Ticks(tls.HandshakeTimeout)
             );
 
-    public TlsClient? Of(BackendSnapshot backend) => Clients.TryGetValue(backend.Name, out var client) ? client.Client : null;
+    /// <summary>What connections to a backend are made from; null: no TLS.</summary>
+    /// <param name="backend">As it is from now on.</param>
+    /// <param name="before">What they were made from: of one that is leaving, connects under way go on with it.</param>
+    public TlsClient? Of(BackendSnapshot backend, TlsClient? before) =>
+        Clients.TryGetValue(backend.Name, out var client) ? client.Client
+        : backend.IsLeaving ? before
+        : null;
 }

@@ -17,6 +17,10 @@ public enum EndpointSource
 }
 
 /// <summary>A set of endpoints that serve the same.</summary>
+/// <remarks>
+/// One that is <see cref="EndpointSource.Pushed"/> without a <see cref="DnsName"/>, and that no listener and no other backend leads to, is leaving: it is there
+/// for the connections that it has, and gets nobody new. Where it says nothing of TLS or of PROXY headers, connects under way keep what held before.
+/// </remarks>
 public sealed record BackendConfig
 {
     /// <summary>DNS label, unique in the fleet.</summary>

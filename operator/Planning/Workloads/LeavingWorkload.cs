@@ -70,7 +70,10 @@ internal sealed record LeavingWorkload(
 
     public EndpointSourcePlan Source(ConnectionFleet fleet) => new(Backend, ResourceNames.Backend(fleet.Metadata.Name!, Backend), null);
 
-    /// <summary>For the gateways: nothing is connected there any more, so all else that its spec said is of no account.</summary>
+    /// <summary>
+    /// For the gateways, which by its having neither a listener before it nor a DNS name know that it is leaving: they send nobody new there, and what
+    /// connects under way need of its spec they keep.
+    /// </summary>
     public BackendConfig Config() =>
         new()
         {

@@ -208,6 +208,22 @@ public sealed class BackendFeatureTests
         Acquire(backend)!.Id.ShouldBe("a");
     }
 
+    [Fact]
+    public void Acquire_BackendIsLeaving_NobodyComesUntilItIsBack()
+    {
+        var config = new BackendConfig { Name = "b", Source = EndpointSource.Pushed };
+        var backend = Backend(config, "a", "spare!");
+        var endpoint = Acquire(backend)!;
+        backend.Configure(Compile(config) with { IsLeaving = true }, [], 0);
+        Acquire(backend).ShouldBeNull();
+        backend.Set.AcquireByAffinity(endpoint.AffinityKey, 0).ShouldBeNull();
+        backend.WhyNone(0).ShouldBe(RefusalReason.NoBackend);
+        // Only what a push says to drain has an end set.
+        (endpoint.Connections, endpoint.Target.Draining, endpoint.LeavingSince).ShouldBe((1, false, 0));
+        backend.Configure(Compile(config), [], 0);
+        Acquire(backend).ShouldBeSameAs(endpoint);
+    }
+
     [Theory]
     [InlineData(BalancingPolicy.LeastConnections)]
     [InlineData(BalancingPolicy.RoundRobin)]

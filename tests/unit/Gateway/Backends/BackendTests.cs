@@ -341,7 +341,16 @@ public sealed class BackendTests
     private static ResolvedEndpoint Named(string id, string address) => Endpoint(id, address) with { Named = true };
 
     private static BackendSnapshot Compile(BackendConfig config) =>
-        ConfigCompiler.Compile(new GatewayConfig { Fleet = "a/b", Backends = [config] }, 100).Snapshot!.Backends[0];
+        ConfigCompiler
+            .Compile(
+                EngineHarness.Config(9000) with
+                {
+                    Listeners = [EngineHarness.Listener("edge", 9000, config.Name)],
+                    Backends = [config],
+                },
+                100
+            )
+            .Snapshot!.Backends[0];
 
     private static ResolvedEndpoint Endpoint(string id, string address) => new(id, IPAddress.Parse(address), 80, 1, Draining: false);
 

@@ -34,6 +34,29 @@ public sealed class ConfigCompilerTests
     }
 
     [Fact]
+    public void Compile_PushedBackendThatNothingLeadsTo_IsLeaving()
+    {
+        BackendConfig Pushed(string name) => new() { Name = name, Source = EndpointSource.Pushed };
+        BackendConfig[] backends =
+        [
+            Static("unused", "127.0.0.1:1"),
+            Pushed("gone"),
+            Pushed("unused-service") with
+            {
+                DnsName = "app.shop.svc",
+                DnsPort = 1,
+            },
+            Pushed("relay") with
+            {
+                Backup = "backup",
+            },
+            Pushed("backup"),
+        ];
+        var snapshot = ConfigCompiler.Compile(Good with { Backends = backends }, 1000).Snapshot!;
+        snapshot.Backends.Where(static backend => backend.IsLeaving).Select(static backend => backend.Name).ShouldBe(["gone"]);
+    }
+
+    [Fact]
     public void Compile_BackendOfAUdpListener_HasNothingThatIsForConnections()
     {
         var bad = Static("relay", "127.0.0.1:9100") with

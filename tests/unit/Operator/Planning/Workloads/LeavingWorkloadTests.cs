@@ -1,5 +1,6 @@
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Configuration;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Planning;
@@ -70,6 +71,11 @@ public sealed class LeavingWorkloadTests
 
         var backend = config.Backends.Single(static one => one.Name == "chat");
         (backend.Source, backend.DrainTimeout).ShouldBe((EndpointSource.Pushed, TimeSpan.FromMinutes(1)));
+        var known = ConfigCompiler.Compile(config, 10_000).Snapshot!;
+        known
+            .Backends.Where(static one => one.IsLeaving)
+            .Select(static one => one.Name)
+            .ShouldBe(["chat"], "gateways know that it is leaving");
         config.Listeners.ShouldAllBe(static listener => listener.Backend == "next");
     }
 
