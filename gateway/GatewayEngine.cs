@@ -208,7 +208,13 @@ internal sealed partial class GatewayEngine : IAsyncDisposable
     public OverloadLoad OverloadLoad() => _overload.Load();
 
     /// <summary>Load of each backend in the config.</summary>
-    public IReadOnlyList<BackendLoad> BackendLoads() => LoadReader.Backends(_state, _loops);
+    public IReadOnlyList<BackendLoad> BackendLoads()
+    {
+        lock (_endpoints)
+        {
+            return LoadReader.Backends(_state, _loops);
+        }
+    }
 
     /// <summary>Closes every connection at once, then the listening sockets, and ends the loops.</summary>
     public async ValueTask DisposeAsync()

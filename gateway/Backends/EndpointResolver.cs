@@ -14,8 +14,8 @@ internal sealed class EndpointResolver(Func<string, CancellationToken, Task<IPAd
     /// <summary>Names are asked anew this often; the system's resolver gives no time to live.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    /// <summary>Endpoints of one backend at most.</summary>
-    private const int MaxEndpoints = 10_000;
+    /// <summary>Endpoints of one backend at most, in a push and in a report.</summary>
+    public const int MaxEndpoints = 10_000;
 
     /// <summary>Names whose last answer is kept at most.</summary>
     private const int MaxNames = 10_000;

@@ -1,4 +1,5 @@
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Backends;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Telemetry;
@@ -52,13 +53,18 @@ internal static unsafe class LoadReader
         return result;
     }
 
+    /// <summary>To be called while no endpoint comes or goes: one that is on its way out would be in neither place.</summary>
     public static IReadOnlyList<BackendLoad> Backends(EngineState engine, IReadOnlyList<RelayLoop> loops)
     {
         var now = Transport.EventLoop.Clock();
-        return [.. engine.Backends.Values.Select(backend => Load(backend, loops, now))];
+        // A report has an end: beyond it they are not told.
+        var gone = engine
+            .Endpoints.Leaving.Take(EndpointResolver.MaxEndpoints)
+            .ToLookup(static endpoint => endpoint.Backend, StringComparer.Ordinal);
+        return [.. engine.Backends.Values.Select(backend => Load(backend, gone[backend.Name], loops, now))];
     }
 
-    private static BackendLoad Load(Backends.BackendState backend, IReadOnlyList<RelayLoop> loops, long now)
+    private static BackendLoad Load(BackendState backend, IEnumerable<EndpointState> gone, IReadOnlyList<RelayLoop> loops, long now)
     {
         var sum = Sum(loops, loop => (nint)loop.Counters.Backend(backend.Index));
         return new BackendLoad
@@ -69,24 +75,48 @@ internal static unsafe class LoadReader
             Breaker = backend.Breaker?.Read(now),
             RetriesTotal = backend.Retries.Taken,
             RetriesDeniedTotal = backend.Retries.Denied,
-            Endpoints =
-            [
-                .. backend.Set.Endpoints.Select(endpoint => new EndpointLoad
-                {
-                    Id = endpoint.Id,
-                    Connections = endpoint.Connections,
-                    ConnectsTotal = endpoint.ConnectsTotal,
-                    FailuresTotal = endpoint.FailuresTotal,
-                    Healthy = endpoint.IsHealthy(now),
-                    Backup = endpoint.Target.Backup,
-                    Check = endpoint.ReadChecks(),
-                    Breaker = endpoint.Breaker is { } own && own != backend.Breaker ? own.Read(now) : null,
-                }),
-            ],
+            Endpoints = Endpoints(backend, gone, now),
             ReceivedBytesTotal = sum.Received,
             SentBytesTotal = sum.Sent,
             Traffic = sum.Load,
         };
+    }
+
+    private static List<EndpointLoad> Endpoints(BackendState backend, IEnumerable<EndpointState> gone, long now)
+    {
+        // One that was known by its address, and one that a push names, may bear the same id.
+        var left = gone.GroupBy(static endpoint => endpoint.Id, StringComparer.Ordinal)
+            .ToDictionary(
+                static same => same.Key,
+                static same => same.Sum(static endpoint => endpoint.Connections),
+                StringComparer.Ordinal
+            );
+        var loads = backend
+            .Set.Endpoints.Select(endpoint => new EndpointLoad
+            {
+                Id = endpoint.Id,
+                Connections = endpoint.Connections + (left.Remove(endpoint.Id, out var more) ? more : 0),
+                ConnectsTotal = endpoint.ConnectsTotal,
+                FailuresTotal = endpoint.FailuresTotal,
+                Healthy = endpoint.IsHealthy(now),
+                Backup = endpoint.Target.Backup,
+                Check = endpoint.ReadChecks(),
+                Breaker = endpoint.Breaker is { } own && own != backend.Breaker ? own.Read(now) : null,
+            })
+            .ToList();
+        loads.AddRange(
+            left.Where(static one => one.Value > 0)
+                .OrderBy(static one => one.Key, StringComparer.Ordinal)
+                .Take(Math.Max(0, EndpointResolver.MaxEndpoints - loads.Count))
+                .Select(static one => new EndpointLoad
+                {
+                    Id = one.Key,
+                    Gone = true,
+                    Connections = one.Value,
+                    Healthy = false,
+                })
+        );
+        return loads;
     }
 
     private static (long Connections, long Received, long Sent, TrafficLoad Load) Sum(

@@ -284,6 +284,9 @@ internal static class GatewayMetrics
 
     private static IEnumerable<MetricSample> Endpoints(MetricSource source, Func<EndpointLoad, double> value) =>
         source.Report.Backends.SelectMany(backend =>
-            backend.Endpoints.Select(endpoint => new MetricSample(value(endpoint), backend.Name, endpoint.Id))
+            // Those that are gone may be many: a series each would outlive every rollout.
+            backend
+                .Endpoints.Where(static endpoint => !endpoint.Gone)
+                .Select(endpoint => new MetricSample(value(endpoint), backend.Name, endpoint.Id))
         );
 }

@@ -93,7 +93,10 @@ public static class FleetOverviews
                 Backend = backend.Name,
                 Id = loads.Key,
                 Address = loads.Key,
-                State = loads.All(static load => load.Healthy) ? "Ready" : "Unhealthy",
+                State =
+                    loads.All(static load => load.Gone) ? "Draining"
+                    : loads.All(static load => load.Gone || load.Healthy) ? "Ready"
+                    : "Unhealthy",
                 Connections = loads.Sum(static load => (long)load.Connections),
             });
 }

@@ -110,7 +110,7 @@ internal static class ReportNews
         for (var i = 0; i < before.Count; i++)
         {
             var (one, other) = (before[i], after[i]);
-            if (one.Id != other.Id || one.Connections != other.Connections || one.Healthy != other.Healthy)
+            if (one.Id != other.Id || one.Connections != other.Connections || one.Healthy != other.Healthy || one.Gone != other.Gone)
             {
                 return true;
             }

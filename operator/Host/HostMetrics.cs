@@ -197,7 +197,9 @@ internal static class HostMetrics
     private static IEnumerable<(string, double)> Endpoints(IEnumerable<GatewayView> gateways, Func<EndpointLoad, double> value) =>
         gateways.SelectMany(gateway =>
             gateway.Report!.Backends.SelectMany(backend =>
-                backend.Endpoints.Select(load => (Of(gateway, ("backend", backend.Name), ("endpoint", load.Id)), value(load)))
+                backend
+                    .Endpoints.Where(static load => !load.Gone)
+                    .Select(load => (Of(gateway, ("backend", backend.Name), ("endpoint", load.Id)), value(load)))
             )
         );
 

@@ -51,7 +51,7 @@ internal sealed record BackendFigures(string Name, int Desired, int Ready)
             .SelectMany(gateway => gateway.Report?.Backends ?? [])
             .Where(load => load.Name == backend)
             .SelectMany(load => load.Endpoints)
-            .Where(endpoint => endpoint.Id == address)
+            .Where(endpoint => endpoint.Id == address && !endpoint.Gone)
             .ToList();
         return opinions.Count > 0 && opinions.TrueForAll(endpoint => !endpoint.Healthy);
     }

@@ -263,6 +263,7 @@ public sealed record BackendLoad
 {
     public required string Name { get; init; }
 
+    /// <summary>At most 10,000.</summary>
     public IReadOnlyList<EndpointLoad> Endpoints { get; set; } = [];
 
     /// <summary>Bytes from the backend.</summary>
@@ -291,7 +292,12 @@ public sealed record BackendLoad
 
 public sealed record EndpointLoad
 {
+    /// <summary>Unique in its backend.</summary>
     public required string Id { get; init; }
+
+    /// <summary>It is not among the backend's endpoints any more, and said to be there only while it has connections: these are all that is told of it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Gone { get; init; }
 
     public int Connections { get; init; }
 

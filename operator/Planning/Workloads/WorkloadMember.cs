@@ -38,7 +38,7 @@ internal static class WorkloadMembers
                     )),
             ];
 
-    /// <summary>Connections by endpoint, those of all gateways together: of ones that drain too, for they are there.</summary>
+    /// <summary>Connections by endpoint, those of all gateways together: of ones that drain or are not ready too, for they are there.</summary>
     public static IReadOnlyDictionary<string, long> Connections(FleetView? view, string backend)
     {
         var sums = new Dictionary<string, long>(StringComparer.Ordinal);

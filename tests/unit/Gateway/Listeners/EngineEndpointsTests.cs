@@ -134,6 +134,57 @@ public sealed class EngineEndpointsTests
         await Until.TrueAsync(() => gateway.Engine.BackendLoads()[0].Endpoints.Count == 1, EngineHarness.Patience, "the name is resolved");
         (await CountServedAsync(await ConnectManyAsync(port, 3))).ShouldBe(3);
         await gateway.Engine.ApplyEndpointsAsync(Push());
-        gateway.Engine.BackendLoads()[0].Endpoints.ShouldBeEmpty();
+        gateway.Engine.BackendLoads()[0].Endpoints.ShouldAllBe(static endpoint => endpoint.Gone);
+    }
+
+    /// <summary>A pod that is not ready is in no push: it would look empty, and be deleted under them.</summary>
+    [Fact]
+    public async Task Endpoints_LetGo_AreReportedWhileTheyHaveConnections()
+    {
+        using var first = new TestServer();
+        using var second = new TestServer();
+        await using var gateway = new EngineHarness();
+        var port = await PushedAsync(gateway);
+        await gateway.Engine.ApplyEndpointsAsync(Push(("pod-1", first.Port, false)));
+        var clients = await ConnectManyAsync(port, 3);
+        (await CountServedAsync(clients)).ShouldBe(3);
+
+        await gateway.Engine.ApplyEndpointsAsync(Push(("pod-2", second.Port, false)));
+
+        var loads = gateway.Engine.BackendLoads()[0].Endpoints;
+        loads.Select(static load => (load.Id, load.Connections, load.Gone)).ShouldBe([("pod-2", 0, false), ("pod-1", 3, true)]);
+        loads[1].Healthy.ShouldBeFalse();
+        // It is back: once more one endpoint, which is not told twice.
+        await gateway.Engine.ApplyEndpointsAsync(Push(("pod-1", first.Port, false)));
+        gateway
+            .Engine.BackendLoads()[0]
+            .Endpoints.Select(static load => (load.Id, load.Connections, load.Gone))
+            .ShouldBe([("pod-1", 3, false)]);
+        await gateway.Engine.ApplyEndpointsAsync(Push());
+        clients.ForEach(static client => client.Dispose());
+        await Until.TrueAsync(() => gateway.Engine.BackendLoads()[0].Endpoints.Count == 0, EngineHarness.Patience, "it is forgotten");
+    }
+
+    [Fact]
+    public async Task Endpoints_LetGoBesideAsManyAsAReportMayHave_AreNotReported()
+    {
+        using var server = new TestServer();
+        await using var gateway = new EngineHarness();
+        var port = await PushedAsync(gateway);
+        await gateway.Engine.ApplyEndpointsAsync(Push(("pod", server.Port, false)));
+        using var client = await EngineHarness.ConnectAsync(port);
+        await PingAsync(client);
+
+        await gateway.Engine.ApplyEndpointsAsync(Push([.. Enumerable.Range(0, 10_000).Select(i => ($"pod-{i}", server.Port, false))]));
+
+        gateway.Engine.BackendLoads()[0].Endpoints.Count.ShouldBe(10_000);
+    }
+
+    private static async Task<int> PushedAsync(EngineHarness gateway)
+    {
+        var port = (await gateway.ListenAsync())[0];
+        var backend = new BackendConfig { Name = "relay", Source = EndpointSource.Pushed };
+        await gateway.ApplyAsync(EngineHarness.Config(port) with { Backends = [backend] });
+        return port;
     }
 }

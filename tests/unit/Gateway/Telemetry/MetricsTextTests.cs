@@ -43,6 +43,12 @@ public sealed class MetricsTextTests
                         Check = new CheckLoad { Up = false, FailedTotal = 4 },
                         Breaker = new BreakerLoad { State = BreakerStateName.Open, OpenedTotal = 2 },
                     },
+                    new EndpointLoad
+                    {
+                        Id = "of-old",
+                        Connections = 1,
+                        Gone = true,
+                    },
                 ],
                 Queue = new QueueLoad { Length = 5 },
                 Breaker = new BreakerLoad { State = BreakerStateName.Closed },
@@ -72,6 +78,7 @@ public sealed class MetricsTextTests
         text.ShouldContain("mooring_gateway_backend_queue_length{backend=\"relay\"} 5\n");
         text.ShouldContain("mooring_gateway_drain_deadline_timestamp_seconds 1.5\n");
         text.ShouldNotContain("stream_connected");
+        text.ShouldNotContain("of-old");
         text.ShouldNotContain("# EOF");
     }
 

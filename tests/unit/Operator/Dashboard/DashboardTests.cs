@@ -59,7 +59,7 @@ public sealed class DashboardTests
         overview.Listeners.ShouldBe([new ListenerOverview("a", "TCP", 443, "b", 30, 60, 8)]);
         overview
             .Endpoints.Select(static endpoint => (endpoint.Id, endpoint.Connections, endpoint.State))
-            .ShouldBe([(Hostile, 30, "Unhealthy")]);
+            .ShouldBe([("of-old", 4, "Draining"), (Hostile, 30, "Unhealthy")], ignoreOrder: true);
         overview.Gateways.Select(static gateway => gateway.State).ShouldBe(["Serving", "Serving"]);
     }
 
@@ -250,6 +250,12 @@ public sealed class DashboardTests
                                 Id = Hostile,
                                 Connections = connections,
                                 Healthy = healthy,
+                            },
+                            new EndpointLoad
+                            {
+                                Id = "of-old",
+                                Connections = 2,
+                                Gone = true,
                             },
                         ],
                     },

@@ -109,6 +109,7 @@ public sealed class ReportNewsTests
                 }
             },
             { "health of an endpoint", Before with { Backends = [Backend with { Endpoints = [Endpoint with { Healthy = false }] }] } },
+            { "an endpoint that is gone", Before with { Backends = [Backend with { Endpoints = [Endpoint with { Gone = true }] }] } },
         };
 
     /// <summary>What moves at rest as well, and nothing follows from.</summary>

@@ -165,6 +165,7 @@ public sealed class HostOutputTests
                     Name = "app",
                     SentBytesTotal = 7,
                     Traffic = traffic,
+                    Endpoints = [new EndpointLoad { Id = "app-0", Connections = 5 }, new EndpointLoad { Id = "of-old", Gone = true }],
                 },
             ],
         };
@@ -204,6 +205,8 @@ public sealed class HostOutputTests
         text.ShouldContain($"mooring_gateway_tunnels_refused_total{{{Of},reason=\"tenant_tunnels\"}} 4\n");
         text.ShouldContain($"mooring_gateway_tunnel_tenant_visitors{{{Of},listener=\"bore\",tenant=\"acme\"}} 7\n");
         text.ShouldNotContain("first_byte_seconds_bucket");
+        text.ShouldContain($"mooring_gateway_endpoint_connections{{{Of},backend=\"app\",endpoint=\"app-0\"}} 5\n");
+        text.ShouldNotContain("of-old");
         text.ShouldContain($"mooring_gateway_datagrams_received_total{{{Of},listener=\"edge\"}} 9\n");
         text.ShouldContain($"mooring_gateway_datagrams_sent_total{{{Of},listener=\"edge\"}} 8\n");
         text.ShouldContain($"mooring_gateway_datagrams_dropped_total{{{Of},listener=\"edge\",reason=\"truncated\"}} 1\n");

@@ -315,8 +315,11 @@ public sealed class FleetStatusCalculatorTests
         );
     }
 
-    [Fact]
-    public void Calculate_StaticAddressOutOnEveryGateway_IsNotReady()
+    [Theory]
+    [InlineData(false, "1/2", "False")]
+    // It has another address by now, and connections at the old one.
+    [InlineData(true, "2/2", "True")]
+    public void Calculate_StaticAddressOutOnEveryGateway_IsNotReady(bool gone, string summary, string ready)
     {
         var manifest = Fleets.Small.Replace("workload: {image: app, replicas: 2}", "addresses: [{address: 'a:1'}, {address: 'b:1'}]");
 
@@ -324,11 +327,11 @@ public sealed class FleetStatusCalculatorTests
             gatewaysReady: 2,
             endpoints: 0,
             manifest: manifest,
-            view: hash => View(hash, Gateway("g-0", hash, out1: "a:1"), Gateway("g-1", hash, out1: "a:1"))
+            view: hash => View(hash, Gateway("g-0", hash, out1: "a:1", gone: gone), Gateway("g-1", hash, out1: "a:1", gone: gone))
         );
 
-        status.Backends!.Summary.ShouldBe("1/2");
-        Condition(status, "Ready").ShouldBe(("False", "BackendsNotReady"));
+        status.Backends!.Summary.ShouldBe(summary);
+        Condition(status, "Ready").Status.ShouldBe(ready);
     }
 
     private static FleetStatus Calculate(
@@ -392,7 +395,8 @@ public sealed class FleetStatusCalculatorTests
         int connections = 0,
         int capacity = 100,
         GatewayState state = GatewayState.Serving,
-        string? out1 = null
+        string? out1 = null,
+        bool gone = false
     ) =>
         new()
         {
@@ -412,7 +416,22 @@ public sealed class FleetStatusCalculatorTests
                 Capacity = capacity,
                 Backends = out1 is null
                     ? []
-                    : [new BackendLoad { Name = "app", Endpoints = [new EndpointLoad { Id = out1, Healthy = false }] }],
+                    :
+                    [
+                        new BackendLoad
+                        {
+                            Name = "app",
+                            Endpoints =
+                            [
+                                new EndpointLoad
+                                {
+                                    Id = out1,
+                                    Healthy = false,
+                                    Gone = gone,
+                                },
+                            ],
+                        },
+                    ],
             },
         };
 
