@@ -262,7 +262,9 @@ internal sealed unsafe partial class TunnelDesk
         }
     }
 
-    /// <summary>Brings a client to another loop with its place in every count; then it goes on there. False: it is gone.</summary>
+    /// <summary>
+    /// Brings a client to another loop with its place in every count; then it goes on there, and its channel is not to be looked at here any more. False: it is gone.
+    /// </summary>
     private bool Move(int client, Channel* channel, RelayLoop target, Action<TunnelDesk> then)
     {
         _greetings.Remove(client);

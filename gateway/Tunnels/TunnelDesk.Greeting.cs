@@ -44,7 +44,7 @@ internal sealed unsafe partial class TunnelDesk
     private void ReadGreeting(int client, Channel* channel)
     {
         var greeting = _greetings[client];
-        while (channel->Kind == ChannelKind.Client && channel->Phase == ChannelPhase.TunnelGreeting)
+        while (IsGreeting(client, greeting))
         {
             var count = loop.Receive(client, channel, ReadAhead);
             if (count <= 0)
@@ -74,9 +74,12 @@ internal sealed unsafe partial class TunnelDesk
         }
     }
 
+    /// <summary>False: it is something else by now, or gone. What its channel says may be another loop's already.</summary>
+    private bool IsGreeting(int client, Greeting greeting) => _greetings.GetValueOrDefault(client) == greeting;
+
     private void TakeMessages(int client, Channel* channel, Greeting greeting)
     {
-        while (channel->Kind == ChannelKind.Client && channel->Phase == ChannelPhase.TunnelGreeting && !greeting.Opening)
+        while (IsGreeting(client, greeting) && !greeting.Opening)
         {
             var rest = greeting.Rest;
             var end = rest.IndexOf((byte)0);
