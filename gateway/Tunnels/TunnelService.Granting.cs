@@ -253,7 +253,7 @@ internal sealed partial class TunnelService
     {
         try
         {
-            return await TryClaimAsync(thing, order, registry);
+            return await _things.RunAsync(thing, () => TryClaimAsync(thing, order, registry));
         }
         catch (RegistryUnavailableException)
         {

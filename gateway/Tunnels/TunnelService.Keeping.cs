@@ -157,12 +157,18 @@ internal sealed partial class TunnelService
 
         foreach (var batch in due.Chunk(MaxRenewals))
         {
-            await Task.WhenAll(batch.Select(port => RenewAsync(port, registry)));
+            await Task.WhenAll(batch.Select(port => _things.RunAsync(port.Thing, () => RenewInTurnAsync(port, registry))));
         }
     }
 
-    private async Task RenewAsync(TunnelPort port, TunnelRegistry registry)
+    private async Task RenewInTurnAsync(TunnelPort port, TunnelRegistry registry)
     {
+        if (port.IsSettled)
+        {
+            // Somebody else here may have it by now.
+            return;
+        }
+
         var known = port.Ownership!;
         var now = _time.GetTimestamp();
         if (known.Gateway == registry.Gateway && await registry.Registry.RenewAsync(port.Thing, known, registry.Ttl))
@@ -180,7 +186,7 @@ internal sealed partial class TunnelService
                 if (port.IsSettled)
                 {
                     // It was given back meanwhile, under the ownership before.
-                    await ReleaseAsync(port);
+                    await ReleaseInTurnAsync(port);
                 }
 
                 break;

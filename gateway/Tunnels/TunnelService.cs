@@ -40,6 +40,7 @@ internal sealed partial class TunnelService : IAsyncDisposable
     /// <summary>All who come at once, as after a gateway's death, ask the registry a few at a time: it takes no more calls than so many.</summary>
     private readonly SemaphoreSlim _turns = new(MaxOpenings);
     private readonly SemaphoreSlim _questions = new(MaxQuestions);
+    private readonly ThingQueue _things = new();
     private readonly Lazy<Task<TunnelRegistry>> _local;
     private readonly ConcurrentDictionary<string, long> _refused = new();
     private Task _running = Task.CompletedTask;
@@ -344,19 +345,23 @@ internal sealed partial class TunnelService : IAsyncDisposable
             return;
         }
 
+        if (released)
+        {
+            // In its place before anybody else can claim the port here.
+            _ = ReleaseAsync(port);
+        }
+
         lock (_gate)
         {
             _ports.Remove(port.Thing);
         }
 
         _ = port.Datagrams?.DisposeAsync().AsTask();
-        if (released)
-        {
-            _ = ReleaseAsync(port);
-        }
     }
 
-    private async Task ReleaseAsync(TunnelPort port)
+    private Task ReleaseAsync(TunnelPort port) => _things.RunAsync(port.Thing, () => ReleaseInTurnAsync(port));
+
+    private async Task ReleaseInTurnAsync(TunnelPort port)
     {
         if (port.Ownership is not { } ownership)
         {
