@@ -169,7 +169,7 @@ internal sealed unsafe partial class TunnelDesk
                 }
                 else if (desk.Say(visitor, here, ForwardMessage.Go))
                 {
-                    desk.Hold(visitor, here, port);
+                    desk.Hold(visitor, here, port, message.Http);
                 }
                 else
                 {

@@ -236,6 +236,7 @@ internal sealed unsafe partial class TunnelDesk
                     Thing = forward.Thing.Id,
                     Address = client->Address.ToString(),
                     Port = client->Port,
+                    Http = !forward.IsTls,
                 }
             );
         forward.IsSent = forward.Opening is not null;

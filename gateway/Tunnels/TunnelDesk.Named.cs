@@ -75,7 +75,7 @@ internal sealed unsafe partial class TunnelDesk
         }
         else
         {
-            Hold(visitor, channel, port);
+            Hold(visitor, channel, port, isHttp: !isTls);
         }
     }
 

@@ -58,8 +58,12 @@ internal sealed unsafe partial class TunnelDesk
     {
         foreach (var gone in _waitingByDescriptor.Values.Where(waiting => waiting.Port.Session == session).ToList())
         {
-            loop.Engine.Listeners[session.ListenerIndex].CountRefusal(RefusalReason.TunnelGone);
-            loop.Closer.Close(gone.Descriptor, CloseReason.TunnelGone, reset: true);
+            TurnAway(
+                gone.Descriptor,
+                loop.Table[gone.Descriptor],
+                RefusalReason.TunnelGone,
+                gone.IsHttp ? new Refusal(404, "no such tunnel") : null
+            );
         }
 
         foreach (var port in session.Ports)
@@ -116,13 +120,17 @@ internal sealed unsafe partial class TunnelDesk
     }
 
     /// <summary>A visitor that is counted everywhere waits for its data connection from here on.</summary>
-    private void Hold(int visitor, Channel* channel, TunnelPort port)
+    /// <param name="visitor">Its descriptor.</param>
+    /// <param name="channel">Its channel.</param>
+    /// <param name="port">What it came for.</param>
+    /// <param name="isHttp">It has asked for a name by HTTP, and may be answered so.</param>
+    private void Hold(int visitor, Channel* channel, TunnelPort port, bool isHttp = false)
     {
         channel->Phase = ChannelPhase.TunnelVisitor;
         loop.Sides.Claim(visitor, channel)->Tunnel = port.Slot + 1;
         port.Held++;
         port.Session.VisitorCame();
-        _waitingByDescriptor[visitor] = new Waiting(visitor, port);
+        _waitingByDescriptor[visitor] = new Waiting(visitor, port) { IsHttp = isHttp };
         loop.Timers.Arm(visitor, loop.Tick + TimerWheel.Ticks(port.Session.Listener.Config.VisitorTimeout));
         Dispatch(_waitingByDescriptor[visitor]);
     }
@@ -274,6 +282,12 @@ internal sealed unsafe partial class TunnelDesk
             return;
         }
 
+        if (_waitingByDescriptor.TryGetValue(visitor, out var waiting) && waiting.IsHttp)
+        {
+            TurnAway(visitor, channel, RefusalReason.TunnelTimeout, new Refusal(503, "the tunnel's client does not answer"));
+            return;
+        }
+
         loop.Engine.Listeners[channel->Listener].CountRefusal(RefusalReason.TunnelTimeout);
         loop.Closer.Close(visitor, CloseReason.TunnelTimeout, reset: true);
     }
@@ -313,6 +327,9 @@ internal sealed unsafe partial class TunnelDesk
         public int Descriptor { get; } = descriptor;
 
         public TunnelPort Port { get; } = port;
+
+        /// <summary>It is answered by HTTP where nobody comes for it.</summary>
+        public bool IsHttp { get; init; }
 
         /// <summary>What the client was told to bring back; 0: it was told nothing.</summary>
         public ulong Key { get; set; }

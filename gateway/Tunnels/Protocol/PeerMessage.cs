@@ -19,6 +19,9 @@ internal sealed record ForwardMessage
 
     public ushort Port { get; init; }
 
+    /// <summary>It has asked for a name by HTTP: where the tunnel's client does not come for it, the owner says so by HTTP.</summary>
+    public bool Http { get; init; }
+
     [JsonIgnore]
     public bool IsBounded => Listener.Length <= 63 && Thing.Length <= 253 && IPAddress.TryParse(Address, out _);
 

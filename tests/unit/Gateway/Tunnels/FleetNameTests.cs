@@ -105,6 +105,55 @@ public sealed class FleetNameTests
         (await TunnelRig.ReadAsync(visitor, 12)).ShouldBe("HTTP/1.1 503");
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task Name_WhoseClientIsLost_IsAnswered(int gateway)
+    {
+        await using var fleet = await FleetRig.StartAsync(
+            2,
+            tunnel: tunnel => tunnel with { Domain = "tunnels.example", VisitorTimeout = TimeSpan.FromSeconds(1) },
+            config: WithVisitors
+        );
+        using var visitor = await VisitLostAsync(fleet, gateway);
+        (await TunnelRig.ReadAsync(visitor, 12)).ShouldBe("HTTP/1.1 503");
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task Name_WhoseTunnelEndsMeanwhile_IsAnswered(int gateway)
+    {
+        await using var fleet = await FleetRig.StartAsync(
+            2,
+            tunnel: tunnel => tunnel with { Domain = "tunnels.example", VisitorTimeout = TunnelRig.Patience },
+            config: WithVisitors
+        );
+        using var visitor = await VisitLostAsync(fleet, gateway);
+        var (loop, session) = (fleet[0].Engine.Loops[0], fleet[0].Engine.Tunnels.Open()[0]);
+        await Until.TrueAsync(() => loop.InvokeAsync(() => loop.Tunnels.WaitingVisitors == 1), TunnelRig.Patience, "it waits");
+        loop.Post(() => loop.Tunnels.End(session, TunnelState.TimedOut, "the client did not come back"));
+        (await TunnelRig.ReadAsync(visitor, 12)).ShouldBe("HTTP/1.1 404");
+    }
+
+    /// <summary>A visitor of a tunnel whose client is gone and may come back.</summary>
+    private static async Task<System.Net.Sockets.Socket> VisitLostAsync(FleetRig fleet, int gateway)
+    {
+        await using var client = await OwnClient.StartAsync(
+            fleet[0].Server,
+            [new LocalPort(TunnelProtocol.Name, "127.0.0.1", 1, 0, "shop")]
+        );
+        client.Cut();
+        await Until.TrueAsync(
+            () => fleet[0].Engine.Tunnels.Open() is [{ State: TunnelState.Detached }],
+            TunnelRig.Patience,
+            "the tunnel waits for its client"
+        );
+        var visitor = await TunnelRig.VisitAsync(fleet[gateway].Rig.VisitorsPort);
+        await TunnelRig.SendAsync(visitor, "GET / HTTP/1.1\r\nHost: shop.tunnels.example\r\n\r\n");
+        return visitor;
+    }
+
     private static Task<FleetRig> StartAsync(int gateways, Func<GatewayConfig, GatewayConfig> config) =>
         FleetRig.StartAsync(gateways, tunnel: tunnel => tunnel with { Domain = "tunnels.example" }, config: config);
 
