@@ -7,6 +7,7 @@ using Mooring.Contracts.Stream;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Serving;
+using Mooring.Gateway.Telemetry;
 using Mooring.Gateway.Tunnels.Protocol;
 
 namespace Mooring.Gateway.Tunnels;
@@ -16,6 +17,9 @@ internal sealed partial class TunnelService
 {
     /// <summary>Owners that are remembered as they were found.</summary>
     private const int MaxLocated = 8192;
+
+    /// <summary>Between two answers to those who have an id that is nobody's: each is a list of all gateways, and anybody can make ids up.</summary>
+    private static readonly TimeSpan RefreshPause = TimeSpan.FromMilliseconds(250);
 
     private readonly string _peerKey = RandomNumberGenerator.GetHexString(64, lowercase: true);
     private readonly Dictionary<OwnedThing, int> _foreign = [];
@@ -32,6 +36,14 @@ internal sealed partial class TunnelService
     private readonly ConcurrentDictionary<OwnedThing, GatewayRecord> _located = new();
     private IReadOnlyDictionary<uint, GatewayRecord> _byNumber = new Dictionary<uint, GatewayRecord>();
     private long _listedAt;
+    private long _lists;
+
+    /// <summary>Number of the list that is known: one that was asked for before it, and comes after it, is older.</summary>
+    private long _known;
+
+    /// <summary>Those who wait for the next list.</summary>
+    private List<Action> _refreshers = [];
+    private bool _refreshes;
 
     /// <summary>Told when the ports that others are to know of have changed.</summary>
     public Action? PortsChanged { get; set; }
@@ -243,8 +255,60 @@ internal sealed partial class TunnelService
         await FollowAsync();
     }
 
+    /// <summary>Asks who is there, and calls back, on any thread. Those who come while it asks for others share the next answer.</summary>
+    public void Refresh(Action then)
+    {
+        lock (_gate)
+        {
+            _refreshers.Add(then);
+            if (_refreshes)
+            {
+                return;
+            }
+
+            _refreshes = true;
+        }
+
+        _ = Task.Run(RefreshAsync);
+    }
+
+    private async Task RefreshAsync()
+    {
+        var guard = new FaultGuard("looking for gateways", _time);
+        while (TakeRefreshers() is { Count: > 0 } waiting)
+        {
+            await guard.RunAsync(async () =>
+            {
+                try
+                {
+                    await ListAsync(await RegistryAsync());
+                }
+                catch (Exception error) when (error is RegistryUnavailableException or ObjectDisposedException)
+                {
+                    // Then it is what was known before.
+                }
+            });
+            waiting.ForEach(static then => then());
+            // At the gateway's end nobody need wait.
+            await Task.Delay(RefreshPause, _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Whoever waits for the next list. Nobody: the one who comes next has to see to it.</summary>
+    private List<Action> TakeRefreshers()
+    {
+        lock (_gate)
+        {
+            var waiting = _refreshers;
+            _refreshers = [];
+            _refreshes = waiting.Count > 0;
+            return waiting;
+        }
+    }
+
     private async Task ListAsync(TunnelRegistry registry)
     {
+        var number = Interlocked.Increment(ref _lists);
         var gateways = await registry.Registry.ListAsync();
         _listedAt = _time.GetTimestamp();
         var others = gateways.Where(gateway => gateway.Name != registry.Gateway.Name && gateway.Peer is not null).ToList();
@@ -265,12 +329,21 @@ internal sealed partial class TunnelService
             }
         }
 
-        Volatile.Write(
-            ref _byNumber,
-            others.DistinctBy(static gateway => gateway.Peer!.Number).ToDictionary(static gateway => gateway.Peer!.Number)
-        );
-        Volatile.Write(ref _contested, contested);
-        Volatile.Write(ref _owners, owners);
+        lock (_gate)
+        {
+            if (number < _known)
+            {
+                return;
+            }
+
+            _known = number;
+            Volatile.Write(
+                ref _byNumber,
+                others.DistinctBy(static gateway => gateway.Peer!.Number).ToDictionary(static gateway => gateway.Peer!.Number)
+            );
+            Volatile.Write(ref _contested, contested);
+            Volatile.Write(ref _owners, owners);
+        }
     }
 
     /// <summary>Listens on the ports of tunnels of gateways elsewhere, and on no others.</summary>

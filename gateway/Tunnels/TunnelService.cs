@@ -261,22 +261,6 @@ internal sealed partial class TunnelService : IAsyncDisposable
         _ = Task.Delay(wait, _time, _stop.Token)
             .ContinueWith(_ => then(), _stop.Token, TaskContinuationOptions.NotOnCanceled, TaskScheduler.Default);
 
-    /// <summary>Asks who is there, and calls back, on any thread.</summary>
-    public void Refresh(Action then) =>
-        _ = Task.Run(async () =>
-        {
-            try
-            {
-                await ListAsync(await RegistryAsync());
-            }
-            catch (Exception error) when (error is RegistryUnavailableException or ObjectDisposedException)
-            {
-                // Then it is what was known before.
-            }
-
-            then();
-        });
-
     /// <summary>The last word to the registry, while that is there: no more tunnels, and what this gateway still has is nobody's.</summary>
     public async Task LeaveAsync()
     {

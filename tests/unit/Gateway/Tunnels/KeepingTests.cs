@@ -96,6 +96,32 @@ public sealed class KeepingTests
         owner.ShouldNotBeNull().Gateway.Name.ShouldBe(fleet[0].Name);
     }
 
+    /// <summary>Anybody can make up ids.</summary>
+    [Fact]
+    public async Task IdsOfNobody_AreLookedUpTogether()
+    {
+        const int count = 200;
+        await using var fleet = await FleetRig.StartAsync(1);
+        using var held = new HeldClaims(fleet.Registry);
+        fleet[0].Engine.Tunnels.Source = () => fleet[0].View(held);
+        var loop = fleet[0].Engine.Loops[0];
+        using var bore = await BoreClient.OpenAsync(fleet[0].Server);
+        held.HoldLists();
+        var strangers = new List<System.Net.Sockets.Socket>();
+        for (var i = 0; i < count; i++)
+        {
+            strangers.Add(await bore.AcceptAsync(Guid.NewGuid().ToString()));
+        }
+
+        await Until.TrueAsync(() => loop.InvokeAsync(() => loop.Tunnels.Forwards == count), TunnelRig.Patience, "all have said their id");
+        held.Lists.ShouldBeLessThanOrEqualTo(2, "one for the first who came, and one of the gateway's own");
+        held.Dispose();
+        foreach (var stranger in strangers)
+        {
+            await TunnelRig.ShouldEndAsync(stranger);
+        }
+    }
+
     [Fact]
     public async Task Limit_HoldsWhileATunnelIsNearlyOpen()
     {
@@ -241,7 +267,7 @@ public sealed class KeepingTests
         public void Dispose() => _go.TrySetResult();
     }
 
-    /// <summary>A registry that takes its time for claims, or for one release.</summary>
+    /// <summary>A registry that takes its time for claims, for lists, or for one release.</summary>
     private sealed class HeldClaims(IFleetRegistry registry) : IFleetRegistry, IDisposable
     {
         private readonly TaskCompletionSource _claiming = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -249,7 +275,9 @@ public sealed class KeepingTests
         private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource _go = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private volatile bool _holds;
+        private volatile bool _holdsLists;
         private int _holdsRelease;
+        private int _lists;
 
         /// <summary>What it was asked for while it held.</summary>
         public ConcurrentBag<OwnedThing> Claimed { get; } = [];
@@ -262,7 +290,12 @@ public sealed class KeepingTests
         /// <summary>That one is done.</summary>
         public Task Released => _released.Task;
 
+        /// <summary>Lists that it was asked for while it held.</summary>
+        public int Lists => Volatile.Read(ref _lists);
+
         public void Hold() => _holds = true;
+
+        public void HoldLists() => _holdsLists = true;
 
         /// <summary>The next one, and no other.</summary>
         public void HoldRelease() => Volatile.Write(ref _holdsRelease, 1);
@@ -311,7 +344,16 @@ public sealed class KeepingTests
 
         public Task UnregisterAsync(string name, long generation) => registry.UnregisterAsync(name, generation);
 
-        public Task<IReadOnlyList<GatewayRecord>> ListAsync() => registry.ListAsync();
+        public async Task<IReadOnlyList<GatewayRecord>> ListAsync()
+        {
+            if (_holdsLists)
+            {
+                Interlocked.Increment(ref _lists);
+                await _go.Task;
+            }
+
+            return await registry.ListAsync();
+        }
 
         public Task<bool> RenewAsync(OwnedThing thing, Ownership ownership, TimeSpan ttl) => registry.RenewAsync(thing, ownership, ttl);
 
