@@ -87,6 +87,38 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
         *_proxies[side->Proxy] = details;
     }
 
+    /// <summary>The connection goes to another loop, before there is more about it than who it is: takes back what this loop has of it.</summary>
+    public MovedSide Leave(int client)
+    {
+        var side = loop.Engine.Sides[client];
+        var moved = new MovedSide(side->Country > 0, null);
+        if (side->Proxy > 0)
+        {
+            moved = moved with { Proxy = *_proxies[side->Proxy] };
+            // What the header's copy is in goes along.
+            _proxies[side->Proxy]->Header = null;
+        }
+
+        Forget(client);
+        return moved;
+    }
+
+    /// <summary>The connection has come from another loop with what <see cref="Leave"/> said.</summary>
+    public void Enter(int client, Channel* channel, MovedSide moved)
+    {
+        if (moved.IsCounted && loop.Countries.IsOn)
+        {
+            Claim(client, channel)->Country = loop.Countries.Entered(channel->Address, isNew: false);
+        }
+
+        if (moved.Proxy is { } details)
+        {
+            var side = Claim(client, channel);
+            side->Proxy = _proxies.Rent();
+            *_proxies[side->Proxy] = details;
+        }
+    }
+
     /// <summary>The connection ends: takes everything back.</summary>
     public void Forget(int client)
     {
@@ -123,3 +155,7 @@ internal sealed unsafe class ConnectionSides(RelayLoop loop) : IDisposable
 
     public void Dispose() => _proxies.Dispose();
 }
+
+/// <param name="IsCounted">It is counted by its country.</param>
+/// <param name="Proxy">What its PROXY header said, with what it is kept in.</param>
+internal readonly record struct MovedSide(bool IsCounted, ProxyDetails? Proxy);

@@ -286,21 +286,17 @@ internal sealed unsafe partial class TunnelDesk
         loop.Unregister(client);
         loop.Admission.Suspend(channel);
         loop.Balance.Closed();
-        if (channel->Has(ChannelFlags.Side))
-        {
-            loop.Sides.Forget(client);
-        }
-
+        var side = channel->Has(ChannelFlags.Side) ? loop.Sides.Leave(client) : default;
         var (flags, phase) = (channel->Flags & ChannelFlags.Tls, channel->Phase);
         channel->Flags = flags;
         channel->Kind = ChannelKind.None;
         channel->Loop = 0;
         target.Balance.Opened();
-        target.Post(() => target.Tunnels.Adopt(client, phase, then));
+        target.Post(() => target.Tunnels.Adopt(client, phase, side, then));
         return true;
     }
 
-    private void Adopt(int client, ChannelPhase phase, Action<TunnelDesk> then)
+    private void Adopt(int client, ChannelPhase phase, MovedSide side, Action<TunnelDesk> then)
     {
         var channel = loop.Table[client];
         channel->Kind = ChannelKind.Client;
@@ -308,6 +304,7 @@ internal sealed unsafe partial class TunnelDesk
         channel->Loop = loop.Owner;
         channel->LastActive = loop.Tick;
         loop.Admission.Resume(channel);
+        loop.Sides.Enter(client, channel, side);
         if (!loop.Watch(client, channel))
         {
             loop.Closer.Close(client, CloseReason.Resources, reset: true);

@@ -129,7 +129,7 @@ internal sealed unsafe partial class TunnelDesk
                 continue;
             }
 
-            var channel = ClaimVisitor(peer, (ushort)index, address, from);
+            var channel = ClaimVisitor(peer, (ushort)index, address, from, isItself: false);
             Libc.SetOption(peer, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
             Greet(peer, channel, Service.Peers!);
         }
@@ -156,6 +156,11 @@ internal sealed unsafe partial class TunnelDesk
         loop.Engine.Listeners[channel->Listener].Connections.Release();
         listener.Connections.TryAcquire(0);
         (channel->Listener, channel->Port) = (listener.Index, message.Port);
+        if (loop.Countries.IsOn)
+        {
+            loop.Countries.Opened(visitor, channel);
+        }
+
         _ = Move(
             visitor,
             channel,

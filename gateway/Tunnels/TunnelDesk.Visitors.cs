@@ -100,7 +100,12 @@ internal sealed unsafe partial class TunnelDesk
         Hold(visitor, channel, port);
     }
 
-    private Channel* ClaimVisitor(int visitor, ushort listener, NetworkAddress address, ushort from)
+    /// <param name="visitor">Its descriptor.</param>
+    /// <param name="listener">Index of its listener.</param>
+    /// <param name="address">Where it comes from.</param>
+    /// <param name="from">Its port there.</param>
+    /// <param name="isItself">That is who it is; not another gateway, which will say for whom it comes.</param>
+    private Channel* ClaimVisitor(int visitor, ushort listener, NetworkAddress address, ushort from, bool isItself = true)
     {
         loop.Counters[listener]->Traffic.Connections++;
         loop.Balance.Opened();
@@ -111,7 +116,7 @@ internal sealed unsafe partial class TunnelDesk
         channel->Port = from;
         channel->Listener = listener;
         channel->LastActive = loop.Tick;
-        if (loop.Countries.IsOn)
+        if (isItself && loop.Countries.IsOn)
         {
             loop.Countries.Opened(visitor, channel);
         }
