@@ -80,14 +80,50 @@ internal sealed unsafe class Admission(RelayLoop loop)
     /// <summary>
     /// Takes a place for a visitor of a tunnel that is open. As <see cref="Take"/>, but a gateway that drains serves those of the tunnels which it still has.
     /// </summary>
-    public RefusalReason? TakeVisitor(ListenerState listener, NetworkAddress address, bool behindProxy = false)
+    public RefusalReason? TakeVisitor(ListenerState listener, NetworkAddress address) =>
+        listener.Setup is { } setup ? TakePlaces(listener, setup, address, behindProxy: false) : RefusalReason.TunnelGone;
+
+    /// <summary>Takes a place of the gateway for another gateway's connection, which is no listener's: see <see cref="Enter"/>.</summary>
+    public RefusalReason? TakePeer(NetworkAddress address)
+    {
+        var engine = loop.Engine;
+        if (engine.Share.Acquire(engine.Connections, engine.Snapshot!.AdmitUpTo, loop.Now) is { } full)
+        {
+            return full;
+        }
+
+        var refusal = TakeAddress(engine.Snapshot, address, behindProxy: true);
+        if (refusal is not null)
+        {
+            engine.Connections.Release();
+        }
+
+        return refusal;
+    }
+
+    /// <summary>A visitor that another gateway has brought is a listener's from now on. Where that is refused, nothing has changed.</summary>
+    public RefusalReason? Enter(Channel* client, ListenerState listener)
     {
         if (listener.Setup is not { } setup)
         {
             return RefusalReason.TunnelGone;
         }
 
-        return TakePlaces(listener, setup, address, behindProxy);
+        if (!listener.Connections.TryAcquire(setup.Config.MaxConnections))
+        {
+            return RefusalReason.ListenerCapacity;
+        }
+
+        var rate = setup.Config.Limits.NewConnections;
+        if (rate.IsSet && !rate.TryTakeShared(ref listener.Buckets.NewConnections, loop.Now))
+        {
+            listener.Connections.Release();
+            return RefusalReason.ListenerRate;
+        }
+
+        client->Flags &= ~ChannelFlags.Peer;
+        client->Listener = listener.Index;
+        return null;
     }
 
     /// <summary>Gives back what <see cref="TakeVisitor"/> has taken.</summary>
@@ -128,7 +164,17 @@ internal sealed unsafe class Admission(RelayLoop loop)
     public void Resume(NetworkAddress address) => _prefixes?.TryAcquire(address, 0);
 
     /// <summary>The connection has ended.</summary>
-    public void Release(Channel* client) => Release(client->Listener, client->Address);
+    public void Release(Channel* client)
+    {
+        if (client->Has(ChannelFlags.Peer))
+        {
+            ReleaseAddress(client->Address);
+            loop.Engine.Connections.Release();
+            return;
+        }
+
+        Release(client->Listener, client->Address);
+    }
 
     /// <summary>The connection or flow has ended.</summary>
     public void Release(ushort listener, NetworkAddress address)

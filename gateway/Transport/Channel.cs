@@ -125,6 +125,9 @@ internal enum ChannelFlags : ushort
 
     /// <summary>What is read from here is limited in bandwidth.</summary>
     Shaped = 0x1000,
+
+    /// <summary>Only on a client: another gateway's connection, which has a place of the gateway and none of a listener.</summary>
+    Peer = 0x0800,
 }
 
 /// <summary>The state of one descriptor: one cache line, in native memory, without any reference.</summary>

@@ -287,7 +287,7 @@ internal sealed unsafe partial class TunnelDesk
         loop.Admission.Suspend(channel);
         loop.Balance.Closed();
         var side = channel->Has(ChannelFlags.Side) ? loop.Sides.Leave(client) : default;
-        var (flags, phase) = (channel->Flags & ChannelFlags.Tls, channel->Phase);
+        var (flags, phase) = (channel->Flags & (ChannelFlags.Tls | ChannelFlags.Peer), channel->Phase);
         channel->Flags = flags;
         channel->Kind = ChannelKind.None;
         channel->Loop = 0;

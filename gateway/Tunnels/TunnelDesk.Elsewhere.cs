@@ -119,17 +119,22 @@ internal sealed unsafe partial class TunnelDesk
                 return;
             }
 
-            if (
-                index < 0
-                || !loop.Table.Holds(peer)
-                || loop.Admission.TakeVisitor(loop.Engine.Listeners[index], address, behindProxy: true) is not null
-            )
+            if (index < 0)
             {
                 _ = Libc.Close(peer);
                 continue;
             }
 
+            var refusal = loop.Table.Holds(peer) ? loop.Admission.TakePeer(address) : RefusalReason.Resources;
+            if (refusal is not null)
+            {
+                loop.Engine.Listeners[index].CountRefusal(refusal.Value);
+                _ = Libc.Close(peer);
+                continue;
+            }
+
             var channel = ClaimVisitor(peer, (ushort)index, address, from, isItself: false);
+            channel->Flags |= ChannelFlags.Peer;
             Libc.SetOption(peer, SocketLevel.Tcp, SocketOption.TcpNoDelay, 1);
             Greet(peer, channel, Service.Peers!);
         }
@@ -146,16 +151,17 @@ internal sealed unsafe partial class TunnelDesk
             return;
         }
 
-        if (loop.Admission.Identify(channel, NetworkAddress.From(IPAddress.Parse(message.Address))) is { } refusal)
+        var refusal =
+            loop.Admission.Identify(channel, NetworkAddress.From(IPAddress.Parse(message.Address)))
+            ?? loop.Admission.Enter(channel, listener);
+        if (refusal is not null)
         {
-            listener.CountRefusal(refusal);
+            listener.CountRefusal(refusal.Value);
             SayLast(visitor, channel, ServerMessage.Error("refused"), CloseReason.Refused);
             return;
         }
 
-        loop.Engine.Listeners[channel->Listener].Connections.Release();
-        listener.Connections.TryAcquire(0);
-        (channel->Listener, channel->Port) = (listener.Index, message.Port);
+        channel->Port = message.Port;
         if (loop.Countries.IsOn)
         {
             loop.Countries.Opened(visitor, channel);
