@@ -53,6 +53,7 @@ internal sealed class Predecessor(
 
         log.Event("succeeded", ("connections", engine.Connections));
         drain.Share();
+        engine.Tunnels.GiveWay();
         // Each UDP flow gets a socket of its own, and the port's are the successor's to read.
         await engine.SetModeAsync(AcceptMode.Pause);
         try

@@ -201,6 +201,12 @@ internal sealed unsafe partial class TunnelDesk
             return;
         }
 
+        if (Service.GivesWay)
+        {
+            End(session, TunnelState.Moved, "another process has this one's place");
+            return;
+        }
+
         CloseReady(session);
         Service.Detached(session);
     }

@@ -20,6 +20,7 @@ internal sealed partial class TunnelService
 
     private readonly HashSet<OwnedThing> _doubtful = [];
     private long _generation;
+    private volatile bool _givesWay;
 
     private async Task RunAsync(CancellationToken cancel)
     {
@@ -71,7 +72,13 @@ internal sealed partial class TunnelService
         }
     }
 
-    /// <summary>Ends tunnels whose clients did not come back.</summary>
+    /// <summary>Another process has this one's place: clients find their tunnels there, once this one has let go of the ports.</summary>
+    public bool GivesWay => _givesWay;
+
+    /// <summary>No port waits here any more for a client that is gone.</summary>
+    public void GiveWay() => _givesWay = true;
+
+    /// <summary>Ends tunnels whose clients did not come back, or have no reason to.</summary>
     private void EndOverdue()
     {
         List<TunnelSession> overdue;
@@ -80,14 +87,17 @@ internal sealed partial class TunnelService
             overdue =
             [
                 .. _detached
-                    .Where(entry => _time.GetElapsedTime(entry.Value) >= entry.Key.Listener.Config.Grace)
+                    .Where(entry => _givesWay || _time.GetElapsedTime(entry.Value) >= entry.Key.Listener.Config.Grace)
                     .Select(static entry => entry.Key),
             ];
         }
 
         foreach (var session in overdue)
         {
-            EndOnLoop(session, TunnelState.TimedOut, "the client did not come back", onlyDetached: true);
+            var (state, reason) = _givesWay
+                ? (TunnelState.Moved, "another process has this one's place")
+                : (TunnelState.TimedOut, "the client did not come back");
+            EndOnLoop(session, state, reason, onlyDetached: true);
         }
     }
 

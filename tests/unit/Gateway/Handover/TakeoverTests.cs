@@ -1,9 +1,13 @@
+using System.Net;
 using System.Text.Json;
 using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Tests.Listeners;
 using Mooring.Gateway.Tests.Streams;
+using Mooring.Gateway.Tests.Tunnels;
+using Mooring.Gateway.Tunnels.Client;
+using Mooring.Gateway.Tunnels.Protocol;
 using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Handover;
@@ -151,8 +155,73 @@ public sealed class TakeoverTests : IDisposable
         (await EngineProbes.CountServedAsync(await EngineProbes.ConnectManyAsync(port, 5))).ShouldBe(5);
     }
 
+    /// <summary>A visitor under way keeps the former gateway alive; it must not keep the port of who has gone on to the successor.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Takeover_Tunnel_IsOpenedAnewAtOnce(bool isLost)
+    {
+        using var service = new TestServer();
+        var (port, admin) = (EngineProbes.ClosedPort(), EngineProbes.ClosedPort());
+        await WriteTunnelAsync(port);
+        using var gateway = Start(admin);
+        await gateway.EventAsync("started");
+        var server = new IPEndPoint(IPAddress.Loopback, port);
+        await using var client = await OwnClient.StartAsync(
+            server,
+            [new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", service.Port, 0, null)]
+        );
+        await using var other = await OwnClient.StartAsync(server, [new LocalPort(TunnelProtocol.Tcp, "127.0.0.1", service.Port, 0, null)]);
+        var tunnel = client.Ports[0];
+        using var under = await TunnelRig.VisitAsync(other.Ports[0]);
+        await TunnelRig.ShouldEchoAsync(under, "before");
+        if (isLost)
+        {
+            client.Cut();
+            // Two that were opened, and one that is lost.
+            (await gateway.EventAsync("tunnel", 3))
+                .GetProperty("state")
+                .GetString()
+                .ShouldBe("Detached");
+        }
+
+        using var next = Start(admin);
+        await next.EventAsync("started");
+        await (isLost ? client.MoveAsync(server) : client.ReopenedAsync());
+        client.Ports[0].ShouldBe(tunnel);
+        client.Events.ShouldNotContain(line => line.GetProperty("event").GetString() == "refused");
+        using var visitor = await TunnelRig.VisitAsync(tunnel);
+        await TunnelRig.ShouldEchoAsync(visitor, "after");
+        await TunnelRig.ShouldEchoAsync(under, "and the one of before");
+    }
+
     private GatewayRun Start(int admin) =>
         new("--config", Config, "--bind", "127.0.0.1", "--takeover", TakeoverPath, "--admin", $"127.0.0.1:{admin}", "--access-log", "off");
+
+    private Task WriteTunnelAsync(int port) =>
+        File.WriteAllTextAsync(
+            Config,
+            JsonSerializer.Serialize(
+                new GatewayConfig
+                {
+                    Fleet = "default/test",
+                    Listeners =
+                    [
+                        new ListenerConfig
+                        {
+                            Name = "bore",
+                            Protocol = ListenerProtocol.Tunnel,
+                            Port = port,
+                            Tunnel = new TunnelListenerConfig
+                            {
+                                PortRange = new PortRangeConfig { Start = 11_200, End = 11_399 },
+                            },
+                        },
+                    ],
+                },
+                ContractsJson.Default.GatewayConfig
+            )
+        );
 
     private Task WriteAsync(int backend, params int[] ports) =>
         File.WriteAllTextAsync(

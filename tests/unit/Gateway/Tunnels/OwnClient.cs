@@ -88,6 +88,9 @@ internal sealed class OwnClient : IAsyncDisposable
         await OpenedAsync();
     }
 
+    /// <summary>Waits until the tunnel is open once more.</summary>
+    public Task ReopenedAsync() => OpenedAsync();
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
