@@ -52,7 +52,12 @@ internal static class CapacityPlanner
 
         var (least, bound) = (files, CapacityBound.OpenFiles);
         Consider(Memory(snapshot.Config, allowance.MemoryBytes), CapacityBound.Memory);
-        Consider((long)allowance.PortsPerDestination * Math.Max(1, destinations), CapacityBound.Ports);
+        // Who comes to a Hub, or through a tunnel, is sent on to no address from here. Endpoints that are not known yet count as one.
+        if (snapshot.Listeners.Count == 0 || snapshot.Listeners.Any(static listener => listener.Hub is null && listener.Tunnel is null))
+        {
+            Consider((long)allowance.PortsPerDestination * Math.Max(1, destinations), CapacityBound.Ports);
+        }
+
         if (snapshot.Config.Capacity.Workers is { } workers)
         {
             Consider((long)workers.Connections * workers.PerCore * allowance.Cores, CapacityBound.Workers);

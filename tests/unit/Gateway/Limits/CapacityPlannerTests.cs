@@ -111,6 +111,31 @@ public sealed class CapacityPlannerTests
         CapacityPlanner.Fit(Snapshot(config), Plenty with { FileConnections = 500 }, 1).Capacity.ShouldBe(capacity);
     }
 
+    [Theory]
+    [InlineData(ListenerProtocol.WebSocket)]
+    [InlineData(ListenerProtocol.Tunnel)]
+    public void Fit_AutoWhereNothingIsSentOnToBackends_LocalPortsAreNoBound(ListenerProtocol protocol)
+    {
+        var config = new GatewayConfig { Fleet = "a/b", Listeners = [WithoutBackend(protocol)] };
+
+        var fitted = CapacityPlanner.Fit(Snapshot(config), Plenty with { PortsPerDestination = 300 }, destinations: 0);
+
+        fitted.CapacityBound.ShouldBe(CapacityBound.OpenFiles);
+        var relay = new ListenerConfig
+        {
+            Name = "relay",
+            Protocol = ListenerProtocol.TCP,
+            Port = 9001,
+            Backend = "app",
+        };
+        var mixed = config with
+        {
+            Listeners = [.. config.Listeners, relay],
+            Backends = [new BackendConfig { Name = "app", Addresses = [new AddressConfig { Address = "127.0.0.1:1" }] }],
+        };
+        CapacityPlanner.Fit(Snapshot(mixed), Plenty with { PortsPerDestination = 300 }, destinations: 0).Capacity.ShouldBe(300);
+    }
+
     [Fact]
     public void Fit_Reserve_IsOfWhatCameOut() =>
         Fit(new CapacityConfig { ReservedPercent = 20 }, Plenty with { FileConnections = 1000 }, 1).AdmitUpTo.ShouldBe(800);
@@ -144,6 +169,29 @@ public sealed class CapacityPlannerTests
             Directory.Delete(proc, recursive: true);
         }
     }
+
+    private static ListenerConfig WithoutBackend(ListenerProtocol protocol) =>
+        new()
+        {
+            Name = "edge",
+            Protocol = protocol,
+            Port = 9000,
+            WebSocket =
+                protocol == ListenerProtocol.WebSocket
+                    ? new WebSocketListenerConfig
+                    {
+                        Mode = WebSocketMode.Hub,
+                        Hub = new HubConfig { Anonymous = true },
+                    }
+                    : null,
+            Tunnel =
+                protocol == ListenerProtocol.Tunnel
+                    ? new TunnelListenerConfig
+                    {
+                        PortRange = new PortRangeConfig { Start = 20_000, End = 20_010 },
+                    }
+                    : null,
+        };
 
     private static (int, CapacityBound) Bound(CapacityConfig capacity, NodeAllowance allowance, int destinations = 1000)
     {
