@@ -1,6 +1,5 @@
 // Warm path: per visitor. What flows is the CarrierPump's.
 using System.Net;
-using System.Net.Sockets;
 using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Tunnels.Client;
@@ -35,44 +34,28 @@ internal sealed class Carrier : EventLoop
     /// <summary>Visitors that are carried now. Thread-safe.</summary>
     public int Pairs => Volatile.Read(ref _pairs);
 
-    /// <summary>Connects to the first address of a host that answers. Thread-safe.</summary>
-    /// <exception cref="IOException">None does; the message names it.</exception>
-    /// <exception cref="SocketException">The host's name is not known.</exception>
-    public async Task<CarrierStream> ConnectAsync(string host, int port, CancellationToken cancellation)
+    /// <summary>Connects to an address. Thread-safe.</summary>
+    /// <exception cref="IOException">It cannot.</exception>
+    public async Task<CarrierStream> ConnectAsync(IPAddress address, int port, CancellationToken cancellation)
     {
-        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(host, cancellation);
-        var problem = "there is no such host";
-        foreach (var address in addresses)
+        var (socket, failure) = Begin(address, port);
+        if (socket < 0)
         {
-            var (socket, failure) = Begin(address, port);
-            if (socket < 0)
-            {
-                problem = Errno.Describe(failure);
-                continue;
-            }
-
-            var stream = new CarrierStream(this, socket);
-            try
-            {
-                await InvokeAsync(() => Take(stream));
-                await stream.WritableAsync(cancellation);
-                if (Libc.TakeError(socket) is var error and not 0)
-                {
-                    problem = Errno.Describe(error);
-                    await stream.DisposeAsync();
-                    continue;
-                }
-
-                return stream;
-            }
-            catch
-            {
-                await stream.DisposeAsync();
-                throw;
-            }
+            throw new IOException(Errno.Describe(failure));
         }
 
-        throw new IOException($"{(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{port}: {problem}");
+        var stream = new CarrierStream(this, socket);
+        try
+        {
+            await InvokeAsync(() => Take(stream));
+            await stream.WritableAsync(cancellation);
+            return Libc.TakeError(socket) is var error and not 0 ? throw new IOException(Errno.Describe(error)) : stream;
+        }
+        catch
+        {
+            await stream.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>From here on what comes from one goes to the other; the streams are spent. Thread-safe.</summary>

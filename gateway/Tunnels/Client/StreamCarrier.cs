@@ -19,7 +19,7 @@ internal static class StreamCarrier
         CarrierStream service;
         try
         {
-            service = await carrier.ConnectAsync(local.Host, local.Port, limit.Token);
+            (service, _) = await new Dialler(local.Host, local.Port).ConnectAsync(carrier.ConnectAsync, limit.Token);
         }
         catch (OperationCanceledException late)
         {
@@ -41,13 +41,12 @@ internal static class StreamCarrier
     /// <exception cref="IOException">The service cannot be reached.</exception>
     public static async Task RunAsync(TunnelWire wire, LocalPort local)
     {
-        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        Carrier.SocketOptions.Apply((int)socket.Handle);
+        Socket connected;
         using (var limit = new CancellationTokenSource(ConnectTimeout))
         {
             try
             {
-                await socket.ConnectAsync(local.Host, local.Port, limit.Token);
+                (connected, _) = await new Dialler(local.Host, local.Port).ConnectAsync(Dialler.OpenAsync, limit.Token);
             }
             catch (OperationCanceledException late)
             {
@@ -59,6 +58,7 @@ internal static class StreamCarrier
             }
         }
 
+        using var socket = connected;
         await using var stream = new NetworkStream(socket, ownsSocket: false);
         var rest = wire.TakeRest();
         if (rest.Length > 0)

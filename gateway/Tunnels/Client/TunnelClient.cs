@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Mooring.Gateway.Tunnels.Protocol;
@@ -5,7 +6,16 @@ using Mooring.Gateway.Tunnels.Protocol;
 namespace Mooring.Gateway.Tunnels.Client;
 
 /// <summary>Keeps one tunnel open for as long as it is run: comes again when it was lost, and gets the same public ports back.</summary>
-internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, TimeProvider time)
+/// <param name="options">What it is to do.</param>
+/// <param name="output">Told of it.</param>
+/// <param name="time">The clock.</param>
+/// <param name="lookUp">Finds the addresses of the gateways; null: the system's resolver.</param>
+internal sealed class TunnelClient(
+    TunnelOptions options,
+    TunnelOutput output,
+    TimeProvider time,
+    Func<string, CancellationToken, Task<IPAddress[]>>? lookUp = null
+)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
@@ -17,6 +27,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     /// <summary>Visitors served at a time at most.</summary>
     private const int MaxVisitors = 10_000;
 
+    private readonly Dialler _gateways = new(options.Host, options.Port, lookUp);
     private int _visitors;
     private long _visitorsTotal;
     private IReadOnlyList<LocalPort> _locals = options.Locals;
@@ -88,7 +99,21 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     private async Task ServeAsync(CancellationToken cancellation)
     {
         output.Say("connecting", $"connecting to {options.Host}:{options.Port}", ("to", $"{options.Host}:{options.Port}"));
-        await using var control = await TunnelWire.DialAsync(options, _carrier, cancellation);
+        await using var control = await TunnelWire.DialAsync(options, _gateways, _carrier, cancellation);
+        try
+        {
+            await ServeAsync(control, cancellation);
+        }
+        catch (Exception error) when (IsOfTheWay(error))
+        {
+            // Another of the gateways may be better off.
+            _gateways.Failed(control.Address);
+            throw;
+        }
+    }
+
+    private async Task ServeAsync(TunnelWire control, CancellationToken cancellation)
+    {
         var request = new OpenRequest
         {
             Ports =
@@ -129,6 +154,8 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
         }
 
         Note(answer);
+        // For its data connections too: through another gateway they would have a longer way.
+        _gateways.Prefer(control.Address);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var pool = Enumerable.Range(0, options.Pool).Select(_ => KeepReadyAsync(answer, over.Token)).ToList();
         var beating = BeatAsync(control, over.Token);
@@ -213,7 +240,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
     {
         try
         {
-            await using var wire = await TunnelWire.DialAsync(options, _carrier, cancellation);
+            await using var wire = await TunnelWire.DialAsync(options, _gateways, _carrier, cancellation);
             await wire.SendAsync($"{{\"Accept\":\"{id:D}\"}}", cancellation);
             await CarryAsync(wire, visit);
         }
@@ -232,7 +259,7 @@ internal sealed class TunnelClient(TunnelOptions options, TunnelOutput output, T
             TunnelWire? wire = null;
             try
             {
-                wire = await TunnelWire.DialAsync(options, _carrier, cancellation);
+                wire = await TunnelWire.DialAsync(options, _gateways, _carrier, cancellation);
                 await wire.SendAsync($"{{\"Ready\":\"{answer.Ready:D}\"}}", cancellation);
                 if (await WaitReadyAsync(wire, answer, cancellation) is { } visit)
                 {

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -32,35 +33,46 @@ internal sealed class TunnelWire : IAsyncDisposable
     private int _start;
     private int _end;
 
-    private TunnelWire(Socket? socket, Stream stream) => (Socket, Stream) = (socket, stream);
+    private TunnelWire(Socket? socket, Stream stream, IPAddress address) => (Socket, Stream, Address) = (socket, stream, address);
 
     /// <summary>Null: it is on the <see cref="Carrier"/>'s loop.</summary>
     public Socket? Socket { get; }
 
     public Stream Stream { get; }
 
+    /// <summary>Where it leads.</summary>
+    public IPAddress Address { get; }
+
     /// <summary>Connects, speaks TLS where that is wanted, and proves the secret.</summary>
     /// <param name="options">Where, and how.</param>
+    /// <param name="gateways">Connects to the host; told of an address that is of no use.</param>
     /// <param name="carrier">Whose loop it is to be on; null where it speaks TLS.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <exception cref="IOException">It could not, in words for people.</exception>
-    public static async Task<TunnelWire> DialAsync(TunnelOptions options, Carrier? carrier, CancellationToken cancellation)
+    public static async Task<TunnelWire> DialAsync(
+        TunnelOptions options,
+        Dialler gateways,
+        Carrier? carrier,
+        CancellationToken cancellation
+    )
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(DialTimeout);
-        var socket = carrier is null ? new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true } : null;
+        Socket? socket = null;
+        IPAddress? address = null;
         TunnelWire? wire = null;
         try
         {
-            if (socket is null)
+            if (carrier is null)
             {
-                wire = new TunnelWire(null, await carrier!.ConnectAsync(options.Host, options.Port, limit.Token));
+                (socket, address) = await gateways.ConnectAsync(Dialler.OpenAsync, limit.Token);
+                var secured = await SecureAsync(options, new NetworkStream(socket, ownsSocket: false), limit.Token);
+                wire = new TunnelWire(socket, secured, address);
             }
             else
             {
-                Carrier.SocketOptions.Apply((int)socket.Handle);
-                await socket.ConnectAsync(options.Host, options.Port, limit.Token);
-                wire = new TunnelWire(socket, await SecureAsync(options, new NetworkStream(socket, ownsSocket: false), limit.Token));
+                (var stream, address) = await gateways.ConnectAsync(carrier.ConnectAsync, limit.Token);
+                wire = new TunnelWire(null, stream, address);
             }
 
             if (options.Secret is { } secret)
@@ -72,8 +84,7 @@ internal sealed class TunnelWire : IAsyncDisposable
         }
         catch (Exception error) when (error is SocketException or OperationCanceledException or EndOfStreamException)
         {
-            await (wire?.DisposeAsync() ?? ValueTask.CompletedTask);
-            socket?.Dispose();
+            await LeaveAsync();
             cancellation.ThrowIfCancellationRequested();
             throw new IOException(
                 error switch
@@ -88,9 +99,18 @@ internal sealed class TunnelWire : IAsyncDisposable
         }
         catch
         {
+            await LeaveAsync();
+            throw;
+        }
+
+        async ValueTask LeaveAsync()
+        {
             await (wire?.DisposeAsync() ?? ValueTask.CompletedTask);
             socket?.Dispose();
-            throw;
+            if (address is not null && !cancellation.IsCancellationRequested)
+            {
+                gateways.Failed(address);
+            }
         }
     }
 

@@ -151,7 +151,7 @@ public sealed class CarrierTests : IDisposable
         var port = ((IPEndPoint)free.LocalEndPoint!).Port;
 
         var error = await Should.ThrowAsync<IOException>(() =>
-            _carrier.ConnectAsync("127.0.0.1", port, CancellationToken.None).WaitAsync(Patience)
+            new Dialler("127.0.0.1", port).ConnectAsync(_carrier.ConnectAsync, CancellationToken.None).WaitAsync(Patience)
         );
 
         error.Message.ShouldBe($"127.0.0.1:{port}: Connection refused");
@@ -193,7 +193,7 @@ public sealed class CarrierTests : IDisposable
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen();
         var port = ((IPEndPoint)listener.LocalEndPoint!).Port;
-        var stream = await _carrier.ConnectAsync("127.0.0.1", port, CancellationToken.None).WaitAsync(Patience);
+        var stream = await _carrier.ConnectAsync(IPAddress.Loopback, port, CancellationToken.None).WaitAsync(Patience);
         return new End(stream, await listener.AcceptAsync().WaitAsync(Patience));
     }
 

@@ -112,7 +112,7 @@ public sealed class DatagramCarrierTests
                 Locals = [],
             };
             var rig = new Rig();
-            var dialling = TunnelWire.DialAsync(options, rig._carrier, CancellationToken.None);
+            var dialling = TunnelWire.DialAsync(options, new Dialler(options.Host, options.Port), rig._carrier, CancellationToken.None);
             rig._far = await gateway.AcceptSocketAsync();
             rig._wire = await dialling;
             var host = resolve is null ? "127.0.0.1" : "localhost";
