@@ -118,6 +118,7 @@ internal sealed partial class GatewayEngine
                 {
                     loop.Admission.UsePrefixes(_state.Prefixes);
                     loop.Shaper.Attach();
+                    loop.Tunnels.LimitBandwidth();
                     return true;
                 })
             )

@@ -74,6 +74,9 @@ internal sealed unsafe class Shaper : IDisposable
         return handle;
     }
 
+    /// <summary>Changes the limit of a tunnel; 0: none. Its connections follow at their next read.</summary>
+    public void SetTunnel(int handle, long bytesPerSecond) => _tunnels[handle]->Rate = ByteRate.Of(bytesPerSecond);
+
     /// <summary>No connection has it any more.</summary>
     public void ForgetTunnel(int handle) => _tunnels.Return(handle);
 

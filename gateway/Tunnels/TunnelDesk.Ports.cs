@@ -103,11 +103,7 @@ internal sealed unsafe partial class TunnelDesk
     private void ServePorts(TunnelSession session)
     {
         session.IsServed = true;
-        if (session.Listener.BytesPerSecond(session.Tenant) is > 0 and var rate)
-        {
-            session.Rate = loop.Shaper.NewTunnel(rate);
-        }
-
+        Limit(session);
         foreach (var port in session.Ports)
         {
             if (!_freeSlots.TryPop(out var slot))
@@ -124,6 +120,31 @@ internal sealed unsafe partial class TunnelDesk
             }
 
             port.Datagrams?.Start();
+        }
+    }
+
+    /// <summary>Holds the tunnels to the bandwidth of the config in force. Visitors under way follow, but for those of a tunnel that had no limit before.</summary>
+    public void LimitBandwidth()
+    {
+        foreach (var port in _ports)
+        {
+            if (port is not null)
+            {
+                Limit(port.Session);
+            }
+        }
+    }
+
+    private void Limit(TunnelSession session)
+    {
+        var rate = session.Listener.BytesPerSecond(session.Tenant);
+        if (session.Rate > 0)
+        {
+            loop.Shaper.SetTunnel(session.Rate, rate);
+        }
+        else if (rate > 0)
+        {
+            session.Rate = loop.Shaper.NewTunnel(rate);
         }
     }
 

@@ -361,6 +361,35 @@ public sealed class BoreTests
     }
 
     [Fact]
+    public async Task Bandwidth_Changed_HoldsForTunnelsThatAreOpen()
+    {
+        await using var rig = await TunnelRig.StartAsync(config: config => WithBandwidth(config, 0));
+        using var bore = await BoreClient.OpenAsync(rig.Server);
+        _ = bore.EchoAsync();
+        var bytes = new byte[30_000];
+
+        await rig.Harness.ApplyAsync(WithBandwidth(rig.Harness.Engine.Snapshot!.Config, 800_000));
+        using var visitor = await TunnelRig.VisitAsync(bore.Port);
+        await visitor.SendAsync(bytes);
+        await Until.TrueAsync(() => Pauses() > 0, TunnelRig.Patience, "a visitor who comes then is held up");
+        (await TunnelRig.ReadAsync(visitor, bytes.Length)).Length.ShouldBe(bytes.Length);
+
+        await rig.Harness.ApplyAsync(WithBandwidth(rig.Harness.Engine.Snapshot!.Config, 0));
+        var before = Pauses();
+        await visitor.SendAsync(bytes);
+        (await TunnelRig.ReadAsync(visitor, bytes.Length)).Length.ShouldBe(bytes.Length);
+        Pauses().ShouldBe(before, "and not any more, once there is no limit");
+
+        long Pauses() => rig.Harness.Engine.ListenerLoads()[0].BandwidthPausesTotal;
+
+        static GatewayConfig WithBandwidth(GatewayConfig config, long bits) =>
+            config with
+            {
+                Capacity = new CapacityConfig { Tunnels = new TunnelCapacityConfig { MaxBandwidthBitsPerSecond = bits } },
+            };
+    }
+
+    [Fact]
     public async Task MissingSecretFile_IsAnErrorOfTheConfig()
     {
         await using var rig = await TunnelRig.StartAsync();
