@@ -93,7 +93,7 @@ public sealed record TunnelTenantSpec
     public int? MaxConnections { get; set; }
 
     [Description(
-        "Bandwidth of each of its tunnels in each direction: 8k to 8T. Never more than the gateway's maxTunnelBandwidthBitsPerSecond."
+        "Bandwidth of each of its tunnels in each direction: 8k to 1T. Never more than the gateway's maxTunnelBandwidthBitsPerSecond."
     )]
     [Quantity, ValidationRule(TunnelCapacitySpec.BitsRule, TunnelCapacitySpec.BitsMessage)]
     public IntOrString? BandwidthBitsPerSecond { get; set; }
