@@ -9,6 +9,7 @@ namespace Mooring.Gateway.Tunnels;
 /// <remarks>A flow is one visitor's address and port; the least recently used one gives way to a new one. While the stream does not take more, the kernel drops.</remarks>
 internal sealed class DatagramPort : IAsyncDisposable
 {
+    /// <summary>Between two streams at least; meanwhile datagrams wait in the socket.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
     private readonly Socket _socket;
     private readonly Action<int, NetworkAddress, ushort> _visit;
@@ -20,6 +21,9 @@ internal sealed class DatagramPort : IAsyncDisposable
     private readonly LinkedList<Flow> _byUse = new();
     private Task _running = Task.CompletedTask;
     private DatagramStream? _stream;
+
+    /// <summary>When a stream was opened last: a timestamp; null: none was.</summary>
+    private long? _opened;
     private uint _next;
 
     /// <param name="socket">Bound; this object's from now on.</param>
@@ -92,10 +96,16 @@ internal sealed class DatagramPort : IAsyncDisposable
     {
         if (_stream is null)
         {
+            // The loops may close each at once, as where a limit is reached: they and the heap have more to do than that.
+            if (_opened is { } opened && Pause - _time.GetElapsedTime(opened) is var rest && rest > TimeSpan.Zero)
+            {
+                await Task.Delay(rest, _time, _stop.Token);
+            }
+
+            _opened = _time.GetTimestamp();
             _stream = Open(from);
             if (_stream is null)
             {
-                await Task.Delay(Pause, _time, _stop.Token);
                 return;
             }
 
