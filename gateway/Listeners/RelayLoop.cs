@@ -1,6 +1,8 @@
 // Hot path: every event. See tests/benchmarks.
 using System.Runtime.CompilerServices;
+using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Bench;
+using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Datagrams;
 using Mooring.Gateway.Hub.Listening;
 using Mooring.Gateway.Telemetry;
@@ -412,11 +414,28 @@ internal sealed unsafe class RelayLoop : EventLoop
 
     protected override void OnDescriptorsFreed(int count) => Acceptor.OnDescriptorsFreed(count);
 
+    /// <summary>What the listener of a client that is served does; null where it is gone, or another has its name now.</summary>
+    public ListenerSnapshot? ConfigOf(Channel* client)
+    {
+        var state = Engine.Listeners[client->Listener];
+        if (state.Setup?.Config is not { } config || client->Started < state.ReplacedAt)
+        {
+            return null;
+        }
+
+        // What another process has handed over may be of a listener that was replaced there.
+        var fits =
+            client->Phase == ChannelPhase.WebSocket
+                ? config.Protocol == ListenerProtocol.WebSocket
+                : config.Protocol is ListenerProtocol.TCP or ListenerProtocol.Tunnel;
+        return fits ? config : null;
+    }
+
     /// <summary>Starts the timer of a client that is served now, where its listener ends what is idle or old.</summary>
     public void StartIdleTimer(int descriptor, Channel* client)
     {
         client->LastActive = Tick;
-        var config = Engine.Listeners[client->Listener].Setup?.Config;
+        var config = ConfigOf(client);
         if (config?.Limits.IsShaped == true)
         {
             Shaper.Attach(descriptor, client);
@@ -448,7 +467,7 @@ internal sealed unsafe class RelayLoop : EventLoop
     /// <summary>Activity only notes its time: the timer looks when it is due, and goes on from there.</summary>
     public void OnIdleTimer(int descriptor, Channel* client)
     {
-        if (Engine.Listeners[client->Listener].Setup?.Config is not { } config)
+        if (ConfigOf(client) is not { } config)
         {
             // It may come back, and its timeouts with it.
             Timers.Arm(descriptor, Tick + GoneTicks);

@@ -44,7 +44,7 @@ internal sealed unsafe class Shaper : IDisposable
         {
             var channel = _loop.Table[client];
             var carries = channel->Phase is ChannelPhase.Relaying or ChannelPhase.WebSocket;
-            if (carries && _loop.Engine.Listeners[channel->Listener].Setup?.Config.Limits.IsShaped == true)
+            if (carries && _loop.ConfigOf(channel)?.Limits.IsShaped == true)
             {
                 Attach(client, channel);
             }
@@ -102,7 +102,7 @@ internal sealed unsafe class Shaper : IDisposable
     /// <summary>As <see cref="Attach(int, Channel*)"/>, where the listener has limits, with the buckets as they were in another process.</summary>
     public void Resume(int client, Channel* channel, (long Receive, long Send)? buckets)
     {
-        if (_loop.Engine.Listeners[channel->Listener].Setup?.Config.Limits.IsShaped != true)
+        if (_loop.ConfigOf(channel)?.Limits.IsShaped != true)
         {
             return;
         }
@@ -125,7 +125,7 @@ internal sealed unsafe class Shaper : IDisposable
         var handle = _loop.Engine.Sides[client]->Shape;
         var shape = _shapes[handle];
         var state = _loop.Engine.Listeners[_loop.Table[client]->Listener];
-        var limits = state.Setup?.Config.Limits ?? LimitsSnapshot.None;
+        var limits = _loop.ConfigOf(_loop.Table[client])?.Limits ?? LimitsSnapshot.None;
         var now = _loop.Now;
         long wait = 0;
         Ask(fromClient ? limits.ConnectionReceive : limits.ConnectionSend, fromClient ? shape->Receive : shape->Send);
@@ -179,7 +179,7 @@ internal sealed unsafe class Shaper : IDisposable
         var client = fromClient ? _loop.Table[source->Peer]->Peer : source->Peer;
         var shape = _shapes[_loop.Engine.Sides[client]->Shape];
         var state = _loop.Engine.Listeners[_loop.Table[client]->Listener];
-        var limits = state.Setup?.Config.Limits ?? LimitsSnapshot.None;
+        var limits = _loop.ConfigOf(_loop.Table[client])?.Limits ?? LimitsSnapshot.None;
         var own = fromClient ? limits.ConnectionReceive : limits.ConnectionSend;
         if (own.IsSet)
         {

@@ -95,6 +95,32 @@ public sealed class UdpReloadTests
     }
 
     [Fact]
+    public async Task Listener_OfTheNameOfOneOfTcp_LeavesItsConnectionsOpen()
+    {
+        using var server = new TestServer();
+        var tcp = EngineHarness.Listener("media", Ports.Free()) with
+        {
+            Tcp = new TcpListenerConfig { IdleTimeout = TimeSpan.FromSeconds(1.5) },
+        };
+        var witness = EngineHarness.Listener("witness", Ports.Free()) with
+        {
+            Tcp = new TcpListenerConfig { IdleTimeout = TimeSpan.FromSeconds(3) },
+        };
+        await using var gateway = await UdpGateway.StartAsync([server.Port], config => config with { Listeners = [tcp, witness] });
+        using var client = await EngineHarness.ConnectAsync(tcp.Port);
+        using var other = await EngineHarness.ConnectAsync(witness.Port);
+        (await EngineProbes.CountServedAsync([client, other])).ShouldBe(2);
+
+        var udp = UdpGateway.Listener(Ports.Free(), new UdpListenerConfig { SessionTimeout = TimeSpan.FromSeconds(1) });
+        await gateway.ApplyAsync([server.Port], config => config with { Listeners = [udp, witness] });
+        // Silent for as long, and longer than either of the name would have it.
+        using var limit = new CancellationTokenSource(EngineHarness.Patience);
+        (await other.ReceiveAsync(new byte[1], limit.Token)).ShouldBe(0);
+
+        (await EngineProbes.CountServedAsync([client])).ShouldBe(1);
+    }
+
+    [Fact]
     public async Task NewClient_WhileItsListenersNameBecomesAnothers_IsRefused()
     {
         using var server = new UdpServer();

@@ -281,6 +281,34 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task Bandwidth_OfAnotherProtocolsListenerOfTheName_HoldsForNoneFromBefore()
+    {
+        using var server = new TestServer();
+        await using var harness = new EngineHarness();
+        var port = (await harness.ListenAsync())[0];
+        var config = EngineHarness.Config(port, server.Port);
+        await harness.ApplyAsync(config);
+        using var client = await EngineHarness.ConnectAsync(port);
+        (await EngineProbes.CountServedAsync([client])).ShouldBe(1);
+        var tunnels = new ListenerConfig
+        {
+            Name = config.Listeners[0].Name,
+            Protocol = ListenerProtocol.Tunnel,
+            Port = port,
+            Tunnel = new TunnelListenerConfig
+            {
+                PortRange = new PortRangeConfig { Start = 20_000, End = 20_001 },
+            },
+            Limits = new ListenerLimitsConfig { ConnectionBandwidth = new BandwidthConfig { SendBytesPerSecond = 1_000 } },
+        };
+
+        await harness.ApplyAsync(config with { Listeners = [tunnels] });
+
+        harness.Engine.Loops[0].Shaper.Count.ShouldBe(0);
+        (await EngineProbes.CountServedAsync([client])).ShouldBe(1);
+    }
+
+    [Fact]
     public async Task Bandwidth_OfTheListener_IsSharedByItsConnections()
     {
         var data = RandomNumberGenerator.GetBytes(300_000);
