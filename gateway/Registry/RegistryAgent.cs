@@ -235,11 +235,14 @@ internal sealed class RegistryAgent : IAsyncDisposable
             answered = true;
         }
 
-        if (_known is { Generation: > 0 } known && _leases.IsDue())
+        if (_known is { } known && _leases.IsDue())
         {
             await _leases.AskAsync(
                 _registry,
-                new GatewayId(record.Name, known.Generation),
+                // The connections of one whose name another has by now count beside that one's.
+                known.Generation > 0
+                    ? new GatewayId(record.Name, known.Generation)
+                    : new GatewayId($"{record.Name}/{_process}", 1),
                 known.Gateways.Count,
                 record.State != GatewayState.Serving
             );

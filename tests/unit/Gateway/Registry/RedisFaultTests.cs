@@ -47,6 +47,21 @@ public sealed class RedisFaultTests
     }
 
     [Fact]
+    public async Task NameTakenByASuccessor_BothShareTheLimit()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var before = new Gateway("g", RedisRegistryTests.Settings(redis.Port), inUse: 90);
+        await before.UntilAsync(view => view.Problem is null && before.Share >= 90, "it has a share for all that it has");
+
+        await using var successor = new Gateway("g", RedisRegistryTests.Settings(redis.Port));
+        await successor.UntilAsync(view => view.Problem is null && view.Lease is { ValidUntil: > 0 }, "it has the name, and a share");
+        await before.UntilAsync(view => view.Problem is not null, "it sees that another has its name");
+
+        await successor.UntilAsync(_ => successor.Share <= Gateway.Total - 90, "the connections from before are counted");
+        await before.UntilAsync(_ => before.Share >= 90, "and have their share");
+    }
+
+    [Fact]
     public async Task Hang_CallsFailInTimeWithinTheCapAndAllIsWellAfterwards()
     {
         await using var redis = await RedisServer.StartAsync();
