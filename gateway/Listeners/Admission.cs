@@ -18,13 +18,22 @@ internal sealed unsafe class Admission(RelayLoop loop)
     /// <param name="address">The socket's other end.</param>
     /// <param name="behindProxy">That is a proxy, and the client's own address is still to come: see <see cref="Identify"/>.</param>
     public RefusalReason? Take(ListenerState listener, ListenerSetup? setup, NetworkAddress address, bool behindProxy) =>
-        setup is null || loop.Engine.Mode != AcceptMode.Accept ? RefusalReason.Draining : TakePlaces(listener, setup, address, behindProxy);
+        setup is null || !IsTaking(setup) ? RefusalReason.Draining : TakePlaces(listener, setup, address, behindProxy);
 
     /// <summary>A UDP flow is to begin; else as the other. While accepting pauses, a shard is read only once more, when it is left.</summary>
     public RefusalReason? TakeFlow(ListenerState listener, ListenerSetup? setup, NetworkAddress address) =>
         setup is null || loop.Engine.Mode == AcceptMode.Refuse
             ? RefusalReason.Draining
             : TakePlaces(listener, setup, address, behindProxy: false);
+
+    /// <summary>A gateway that drains goes on taking the connections that visitors of its tunnels wait for: what one is, it says only once it is taken.</summary>
+    private bool IsTaking(ListenerSetup setup) =>
+        loop.Engine.Mode switch
+        {
+            AcceptMode.Accept => true,
+            AcceptMode.Refuse => setup.Tunnel is not null && loop.Engine.Tunnels!.HasOpen,
+            _ => false,
+        };
 
     private RefusalReason? TakePlaces(ListenerState listener, ListenerSetup setup, NetworkAddress address, bool behindProxy)
     {

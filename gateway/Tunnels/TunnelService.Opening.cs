@@ -14,6 +14,12 @@ internal sealed partial class TunnelService
             return Refuse("version", $"this gateway speaks version 1 of the protocol, not {request.Version}");
         }
 
+        // A tunnel that is here already too: its client was sent away from here.
+        if (_engine.Mode != AcceptMode.Accept)
+        {
+            return Refuse("draining", "this gateway is draining");
+        }
+
         if (request.Resume is { } former && TryResume(former, order) is { } same)
         {
             return new OpenResult(same, Resumed: true);
@@ -107,11 +113,6 @@ internal sealed partial class TunnelService
     /// <summary>Takes a place for a tunnel, or says why there is none. With a place, <see cref="_opening"/> and the tenant count it.</summary>
     private (string Reason, string Text)? WhyNot(OpenOrder order, TunnelRegistry registry)
     {
-        if (_engine.Mode != AcceptMode.Accept)
-        {
-            return ("draining", "this gateway is draining");
-        }
-
         if (registry.Problem is not null || registry.Gateway.Generation == 0)
         {
             return ("registry", "the gateways' registry is away: no new tunnels at present");

@@ -82,6 +82,18 @@ internal sealed partial class TunnelService : IAsyncDisposable
         }
     }
 
+    /// <summary>There are open tunnels.</summary>
+    public bool HasOpen
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _sessions.Count > 0;
+            }
+        }
+    }
+
     /// <summary>The last that ended, oldest first; at most <see cref="MaxEnded"/>.</summary>
     public IReadOnlyList<TunnelSession> Ended()
     {
