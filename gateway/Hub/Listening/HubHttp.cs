@@ -200,7 +200,8 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
     private void Call(int client, Channel* channel, HubRequest request, int headLength)
     {
         var data = request.Received;
-        var node = request.Hub.Node;
+        // Where the clients are now: the listener may have another broker since this one connected.
+        var node = loop.Engine.Listeners[channel->Listener].Setup?.Hub ?? request.Hub.Node;
         var path = Encoding.ASCII.GetString(_head.Target.Of(data));
         int? length = null;
         var refusal = node.Api is null ? new Refusal(404, "the API is off") : HubUpgrade.ReadFraming(_head, data, out length);
@@ -266,8 +267,8 @@ internal sealed unsafe class HubHttp(RelayLoop loop, HubIo io)
             return;
         }
 
-        // One that is used on and on would hold a drain until its deadline.
-        keeps &= loop.Engine.Mode == AcceptMode.Accept;
+        // One that is used on and on would hold a drain until its deadline, or what is left of a listener that is no more.
+        keeps &= loop.Engine.Mode == AcceptMode.Accept && !request.Hub.Node.IsRetired;
         request.IsAnswering = false;
         request.IsEnding = !keeps;
         var head = Encoding.ASCII.GetBytes(

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
@@ -25,6 +26,9 @@ public sealed class GoneListenerTests : IAsyncLifetime
     private static readonly TimeSpan AtLeast = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
+    private const string ApiKey = "an-api-key-of-more-than-enough-characters";
+
+    private readonly string _keyFile = Path.GetTempFileName();
     private readonly LogSink _sink = new(Stream.Null);
     private readonly CancellationTokenSource _stop = new();
     private readonly int _port = Ports.Free();
@@ -66,6 +70,7 @@ public sealed class GoneListenerTests : IAsyncLifetime
         await _backend.DisposeAsync();
         await _sink.DisposeAsync();
         _stop.Dispose();
+        File.Delete(_keyFile);
     }
 
     [Fact]
@@ -123,6 +128,24 @@ public sealed class GoneListenerTests : IAsyncLifetime
         await Until.TrueAsync(() => _engine.Connections == 1, Limit, "only the new one is left");
         await SayAsync(late, """{"id":3,"publish":{"channel":"c","data":{"n":2}}}""");
         (await HeardAsync(late, "\"n\":2")).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task HubWithAnotherBroker_TheApiSpeaksToIt_AlsoOverAConnectionFromBefore()
+    {
+        await File.WriteAllTextAsync(_keyFile, ApiKey);
+        await ApplyAsync(Hub(_port, _keyFile));
+        using var api = new TcpClient();
+        await api.ConnectAsync(IPAddress.Loopback, _port, ProxyGateway.Deadline());
+        using var reader = new StreamReader(api.GetStream());
+        (await PublishAsync(api, reader, 1)).ShouldNotContain("Connection: close");
+
+        await ApplyAsync("default/other", Hub(_port, _keyFile));
+        using var client = (await ConnectHubAsync(_port, 1))[0];
+        var head = await PublishAsync(api, reader, 2);
+
+        (await HeardAsync(client, "\"n\":2")).ShouldBeTrue();
+        head.ShouldContain("Connection: close", customMessage: "nothing of the old one is used on and on");
     }
 
     [Fact]
@@ -241,7 +264,7 @@ public sealed class GoneListenerTests : IAsyncLifetime
             WebSocket = new WebSocketListenerConfig(),
         };
 
-    private static ListenerConfig Hub(int port) =>
+    private static ListenerConfig Hub(int port, params string[] apiKeyFiles) =>
         new()
         {
             Name = "hub",
@@ -253,6 +276,7 @@ public sealed class GoneListenerTests : IAsyncLifetime
                 Hub = new HubConfig
                 {
                     Anonymous = true,
+                    ApiKeyFiles = apiKeyFiles,
                     Namespaces =
                     [
                         new HubNamespaceConfig
@@ -318,6 +342,25 @@ public sealed class GoneListenerTests : IAsyncLifetime
         }
 
         return clients;
+    }
+
+    /// <summary>Publishes by the API, and reads the whole answer; its head.</summary>
+    private static async Task<List<string>> PublishAsync(TcpClient api, StreamReader reader, int n)
+    {
+        var body = $$$"""{"channel":"c","data":{"n":{{{n}}}}}""";
+        var request = $"POST /api/publish HTTP/1.1\r\nHost: a\r\nX-API-Key: {ApiKey}\r\nContent-Length: {body.Length}\r\n\r\n{body}";
+        await api.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), ProxyGateway.Deadline());
+        var head = new List<string>();
+        while (await reader.ReadLineAsync(ProxyGateway.Deadline()) is { Length: > 0 } line)
+        {
+            head.Add(line);
+        }
+
+        head[0].ShouldBe("HTTP/1.1 200 OK");
+        var length = head.Single(line => line.StartsWith("Content-Length: ", StringComparison.Ordinal))[16..];
+        var answer = new char[int.Parse(length, CultureInfo.InvariantCulture)];
+        (await reader.ReadBlockAsync(answer, ProxyGateway.Deadline())).ShouldBe(answer.Length);
+        return head;
     }
 
     private static async Task SayAsync(ClientWebSocket client, string text) =>
