@@ -107,6 +107,7 @@ internal abstract class RespKeeper : IAsyncDisposable
         var looked = _time.GetTimestamp();
         // Counted, for the silence alone may be this process's own: one that was stopped for a while has yet to read what came.
         var unanswered = 0;
+        var asked = looked;
         var most = (int)Math.Ceiling(limits.DeadAfter / limits.PingAfter) - 1;
         while (!transport.Ended.IsCompleted)
         {
@@ -117,17 +118,15 @@ internal abstract class RespKeeper : IAsyncDisposable
             }
 
             await Task.WhenAny(transport.Ended, PauseAsync(limits.PingAfter));
-            if (transport.Silence < limits.PingAfter / 2)
-            {
-                unanswered = 0;
-            }
-            else if (transport.Silence >= limits.DeadAfter && unanswered >= most)
+            unanswered = transport.LastReceived >= asked ? 0 : unanswered;
+            if (transport.Silence >= limits.DeadAfter && unanswered >= most)
             {
                 transport.Abort($"no answer for {limits.DeadAfter.TotalSeconds:0.#} s");
             }
-            else
+            else if (transport.Silence >= limits.PingAfter / 2)
             {
                 unanswered++;
+                asked = _time.GetTimestamp();
                 Ping(transport);
             }
 

@@ -53,8 +53,11 @@ internal sealed class RespTransport : IAsyncDisposable
     /// <summary>Completes with why, once it has ended.</summary>
     public Task<string> Ended => _ended.Task;
 
+    /// <summary>Timestamp of the last byte from the server.</summary>
+    public long LastReceived => Volatile.Read(ref _lastReceived);
+
     /// <summary>Since the last byte from the server.</summary>
-    public TimeSpan Silence => _time.GetElapsedTime(Volatile.Read(ref _lastReceived));
+    public TimeSpan Silence => _time.GetElapsedTime(LastReceived);
 
     /// <summary>Bytes that wait to be sent.</summary>
     public int Unsent

@@ -142,6 +142,30 @@ public sealed class RespClientTests(SharedRedis shared) : IClassFixture<SharedRe
     }
 
     [Fact]
+    public async Task OwnProcessStopped_AfterATimeInWhichOnlyPingsWereAnswered_TheConnectionIsKept()
+    {
+        var time = new JumpingTime();
+        var counters = new RespCounters();
+        var limits = new RespLimits { PingAfter = TimeSpan.FromMilliseconds(500), DeadAfter = TimeSpan.FromSeconds(2) };
+        await using var client = new RespClient(Settings(shared.Server.Port) with { Limits = limits }, counters, time);
+        await Until.TrueAsync(() => client.Problem is null, Limit, "it is connected");
+        for (var pings = 0; pings < 4; pings++)
+        {
+            await AnsweredAsync(0 * limits.DeadAfter);
+        }
+
+        await AnsweredAsync(2 * limits.DeadAfter);
+        counters.Connects.ShouldBe(1);
+
+        async Task AnsweredAsync(TimeSpan jump)
+        {
+            var received = counters.ReceivedBytes;
+            time.Jump(jump);
+            await Until.TrueAsync(() => counters.ReceivedBytes > received, Limit, "the server was asked and has answered");
+        }
+    }
+
+    [Fact]
     public async Task UsersOfAnAclAndPasswords_AreWhoTheySayOrNobody()
     {
         await using var redis = await RedisServer.StartAsync("--requirepass", "secret");
