@@ -84,38 +84,23 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     public async ValueTask<PublishResult> PublishAsync(string channel, ReadOnlyMemory<byte> payload, PublishOptions options)
     {
         var number = Interlocked.Increment(ref _numbers);
+        if (!options.KeepsHistory && options.IdempotencyKey is null)
+        {
+            return await PublishPlainAsync(channel, payload, number);
+        }
+
         try
         {
-            return options.KeepsHistory || options.IdempotencyKey is not null
-                ? await PublishStoredAsync(channel, payload, options, number)
-                : await PublishPlainAsync(channel, BrokerMessage.Plain(_sender, number, payload.Span));
+            return await PublishStoredAsync(channel, payload, options, number);
         }
         catch (RespException e)
         {
-            var status = Status(e);
-            if (status != BrokerStatus.Unavailable || options.KeepsHistory || options.IdempotencyKey is not null)
-            {
-                return new PublishResult(status, default);
-            }
-
-            // Noted first: Redis may have it, and send it at any moment.
-            _local.Add(number);
-            if (Find(channel) is not null)
-            {
-                lock (_gate)
-                {
-                    DeliveredLocally++;
-                }
-
-                Receiver.OnPublication(channel, default, payload);
-            }
-
-            return new PublishResult(BrokerStatus.Ok, default);
+            return new PublishResult(Status(e), default);
         }
     }
 
     public async ValueTask<BrokerStatus> PublishPresenceAsync(string channel, bool joined, ReadOnlyMemory<byte> info) =>
-        await TryAsync(async () => await PublishPlainAsync(channel, BrokerMessage.Presence(joined, info.Span)));
+        await TryAsync(() => SendAsync(_keys.Channel(channel), BrokerMessage.Presence(joined, info.Span)));
 
     public ValueTask<BrokerStatus> SubscribeAsync(string channel) =>
         SubscribeToAsync(new SubscribedChannel(_keys.Channel(channel), channel));
@@ -226,7 +211,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
 
                 Receiver.OnPublication(channel, message.Position, message.Payload);
                 break;
-            case BrokerMessageKind.Plain when message.Sent.Sender != _sender || !_local.Contains(message.Sent.Number):
+            case BrokerMessageKind.Plain when message.Sent.Sender != _sender || _local.TryReceive(message.Sent.Number):
                 Receiver.OnPublication(channel, default, message.Payload);
                 break;
             case BrokerMessageKind.Work:
@@ -358,9 +343,36 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
         }
     }
 
-    private async Task<PublishResult> PublishPlainAsync(string channel, byte[] message)
+    private async Task<PublishResult> PublishPlainAsync(string channel, ReadOnlyMemory<byte> payload, ulong number)
     {
-        await SendAsync(_keys.Channel(channel), message);
+        _local.Begin(number);
+        try
+        {
+            await SendAsync(_keys.Channel(channel), BrokerMessage.Plain(_sender, number, payload.Span));
+        }
+        catch (RespException e)
+        {
+            if (Status(e) is var status and not BrokerStatus.Unavailable)
+            {
+                return new PublishResult(status, default);
+            }
+
+            // Redis may have it, and have sent it, or send it at any moment.
+            if (_local.TryDeliver(number) && Find(channel) is not null)
+            {
+                lock (_gate)
+                {
+                    DeliveredLocally++;
+                }
+
+                Receiver.OnPublication(channel, default, payload);
+            }
+        }
+        finally
+        {
+            _local.End(number);
+        }
+
         return new PublishResult(BrokerStatus.Ok, default);
     }
 

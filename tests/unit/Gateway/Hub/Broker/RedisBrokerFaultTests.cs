@@ -132,6 +132,25 @@ public sealed class RedisBrokerFaultTests
     }
 
     [Fact]
+    public async Task AnswerIsLost_WhatHasComeMeanwhile_IsNotDeliveredOnceMore()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var service = new ServiceProxy(redis.Port);
+        await using var broker = await StartPatientAsync(service.Port, out var received);
+        await Until.TrueAsync(async () => await broker.SubscribeAsync("c") == BrokerStatus.Ok, Limit, "subscribed");
+
+        service.Mute("PUBLISH");
+        var publishing = broker.PublishAsync("c", Bytes("once"), PublishOptions.None).AsTask();
+        await Until.TrueAsync(() => received.Of("c").Count > 0, Limit, "it has come, and no answer has");
+        publishing.IsCompleted.ShouldBeFalse();
+        service.CutMuted();
+
+        (await publishing).Status.ShouldBe(BrokerStatus.Ok);
+        received.Of("c").Count.ShouldBe(1);
+        broker.DeliveredLocally.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task SlowConnection_IsBoundedInBytes_AndSaysOverloaded()
     {
         await using var redis = await RedisServer.StartAsync();
