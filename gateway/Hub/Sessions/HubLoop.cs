@@ -324,10 +324,9 @@ internal sealed class HubLoop
         {
             session.IsWaiting = false;
             Counters.Waiting--;
-            if (session.Parked is { } parked)
+            if (session.Parked is not null)
             {
-                session.Parked = null;
-                Post((Action)(() => parked.ForEach(Subscribes.Resume)));
+                Post((Action)(() => Subscribes.Unpark(session)));
             }
         }
     }

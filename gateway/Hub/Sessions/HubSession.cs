@@ -139,7 +139,7 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
     }
 
     /// <summary>Subscriptions whose replies or jobs do not fit behind what waits: they go on once that has gone.</summary>
-    public List<HubSubscription>? Parked
+    public Queue<HubSubscription>? Parked
     {
         get => _extras?.Parked;
         set
@@ -147,6 +147,19 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
             if (value is not null || _extras is not null)
             {
                 Extras.Parked = value;
+            }
+        }
+    }
+
+    /// <summary>One of those goes on now; the next has its turn behind it.</summary>
+    public bool IsUnparking
+    {
+        get => _extras is { IsUnparking: true };
+        set
+        {
+            if (value || _extras is not null)
+            {
+                Extras.IsUnparking = value;
             }
         }
     }

@@ -17,11 +17,20 @@ internal sealed class SessionExtras
 
     public long PresenceAt { get; set; }
 
-    public List<HubSubscription>? Parked { get; set; }
+    public Queue<HubSubscription>? Parked { get; set; }
+
+    public bool IsUnparking { get; set; }
 
     /// <summary>Nothing is in it.</summary>
     public bool IsEmpty =>
-        ConnInfo.IsEmpty && Held is null && HeldRest is null && Turn is null && TurnAt == 0 && PresenceAt == 0 && Parked is null;
+        ConnInfo.IsEmpty
+        && Held is null
+        && HeldRest is null
+        && Turn is null
+        && TurnAt == 0
+        && PresenceAt == 0
+        && Parked is null
+        && !IsUnparking;
 }
 
 /// <summary>A client's message, or what is left of it, that waits to be handled.</summary>

@@ -78,27 +78,52 @@ internal sealed class SubscribeHandler(HubLoop loop)
         loop.Then(session, tokens.CheckAsync(command.Token), result => OnChecked(session, request, result));
     }
 
-    /// <summary>What waited for the client has gone: tries again where it was left.</summary>
-    public void Resume(HubSubscription subscription) =>
-        loop.Resume(subscription.Session, subscription.Start.Command, () => GoOn(subscription));
+    /// <summary>What waited for the client has gone: the first that waits for that tries again where it was left, and the others behind it, as far as the client takes them.</summary>
+    /// <remarks>One at a time: what all of them have missed would be read each time, for the one or two that the client then takes.</remarks>
+    public void Unpark(HubSession session)
+    {
+        if (session.IsClosed || session.IsWaiting || session.IsUnparking || session.Parked is not { } parked)
+        {
+            return;
+        }
+
+        var subscription = parked.Dequeue();
+        session.Parked = parked.Count > 0 ? parked : null;
+        session.IsUnparking = true;
+        loop.Resume(session, subscription.Start.Command, () => GoOn(subscription));
+    }
 
     private void GoOn(HubSubscription subscription)
     {
+        if (!subscription.Is(SubscriptionFlags.Left) && !subscription.Is(SubscriptionFlags.Live))
+        {
+            ReadHistory(subscription, wasParked: true);
+            return;
+        }
+
         if (subscription.Is(SubscriptionFlags.Left))
         {
             Abandoned(subscription);
         }
-        else if (subscription.Is(SubscriptionFlags.Live))
+        else
         {
             subscription.Worker?.Resume();
         }
-        else
+
+        Unparked(subscription.Session);
+    }
+
+    /// <summary>The one that went on is through, or waits again.</summary>
+    private void Unparked(HubSession session)
+    {
+        session.IsUnparking = false;
+        if (session is { IsWaiting: false, Parked: not null })
         {
-            ReadHistory(subscription);
+            loop.Post((Action)(() => Unpark(session)));
         }
     }
 
-    /// <summary>Whether a reply with what was missed, or a job, fits behind what waits for the client. If not, <see cref="Resume"/> comes when that has gone: several such are no reason to end a session that asks for no more than it may.</summary>
+    /// <summary>Whether a reply with what was missed, or a job, fits behind what waits for the client. If not, <see cref="Unpark"/> comes when that has gone: several such are no reason to end a session that asks for no more than it may.</summary>
     public bool Fits(HubSubscription subscription, int bytes)
     {
         var session = subscription.Session;
@@ -108,7 +133,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
         }
 
         subscription.Flags &= ~SubscriptionFlags.DeltaReady;
-        (session.Parked ??= []).Add(subscription);
+        (session.Parked ??= []).Enqueue(subscription);
         return false;
     }
 
@@ -350,7 +375,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
         );
     }
 
-    private void ReadHistory(HubSubscription subscription)
+    private void ReadHistory(HubSubscription subscription, bool wasParked = false)
     {
         if (!subscription.Is(SubscriptionFlags.Positioned))
         {
@@ -358,8 +383,21 @@ internal sealed class SubscribeHandler(HubLoop loop)
             return;
         }
 
+        var session = subscription.Session;
+        if (
+            !wasParked
+            && session is { IsWaiting: true, Parked: { } parked }
+            && subscription.Start is { Recover: not null, Answer.Connect: null }
+        )
+        {
+            // It would have to wait behind those, and what was read of it be read again.
+            parked.Enqueue(subscription);
+            subscription.Start.Command = loop.Hold();
+            return;
+        }
+
         loop.Then(
-            subscription.Session,
+            session,
             Read(subscription),
             history =>
             {
@@ -374,6 +412,11 @@ internal sealed class SubscribeHandler(HubLoop loop)
                 else
                 {
                     Fail(subscription, ChannelHandler.ErrorOf(history.Status));
+                }
+
+                if (wasParked)
+                {
+                    Unparked(session);
                 }
             }
         );

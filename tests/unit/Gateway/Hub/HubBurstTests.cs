@@ -3,34 +3,35 @@ using System.Text.Json;
 using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Protocol;
+using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Hub;
 
 /// <summary>Much at once: whoever reads gets it all, however much comes within one turn; whoever does not is slow as before.</summary>
 public sealed class HubBurstTests : IAsyncLifetime
 {
-    private readonly HubHarness _hub = new(
-        HubHarness.Config(
-            new HubNamespaceConfig
-            {
-                Name = "long",
-                Subscribe = HubAudience.Everyone,
-                History = new HubHistoryConfig { Size = 300, Ttl = TimeSpan.FromMinutes(5) },
-            },
-            new HubNamespaceConfig
-            {
-                Name = "seen",
-                Subscribe = HubAudience.Everyone,
-                JoinLeave = true,
-            },
-            new HubNamespaceConfig
-            {
-                Name = "newest",
-                Subscribe = HubAudience.Everyone,
-                WhenQueueFull = HubOverflow.DropNewest,
-            }
-        )
+    private static readonly HubConfig Config = HubHarness.Config(
+        new HubNamespaceConfig
+        {
+            Name = "long",
+            Subscribe = HubAudience.Everyone,
+            History = new HubHistoryConfig { Size = 300, Ttl = TimeSpan.FromMinutes(5) },
+        },
+        new HubNamespaceConfig
+        {
+            Name = "seen",
+            Subscribe = HubAudience.Everyone,
+            JoinLeave = true,
+        },
+        new HubNamespaceConfig
+        {
+            Name = "newest",
+            Subscribe = HubAudience.Everyone,
+            WhenQueueFull = HubOverflow.DropNewest,
+        }
     );
+
+    private readonly HubHarness _hub = new(Config);
 
     public Task InitializeAsync() => Task.CompletedTask;
 
@@ -202,6 +203,55 @@ public sealed class HubBurstTests : IAsyncLifetime
         _hub.Loop.Counters.Clients.ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Recovery_OfManyChannels_ReadsEachOnceMoreAtMost_AndOneAtATime(bool answersLater)
+    {
+        const int channels = 20;
+        LossyBroker? broker = null;
+        await using var hub = new HubHarness(Config, time => broker = new LossyBroker(time));
+        var positions = Enumerable.Range(0, channels).Select(i => History(hub, $"long:{i}", 10, 60_000)).ToList();
+        var (session, reads) = (hub.Connect(), 0);
+        broker!.OnRead = () =>
+        {
+            reads++;
+            return Task.CompletedTask;
+        };
+        broker.HoldsReads = answersLater;
+        hub.Room[session] = 100_000;
+        hub.Send(session, string.Join('\n', positions.Select((position, i) => Recover(i + 2, $"long:{i}", position))));
+        await AnswerAsync();
+
+        var replies = new List<JsonElement>();
+        for (var i = 0; i < 200 && replies.Count < channels; i++)
+        {
+            hub.Room[session] = 300_000;
+            hub.Flush(session);
+            replies.AddRange(hub.Read(session));
+            while (broker.Reads > 0)
+            {
+                broker.Reads.ShouldBe(1);
+                await AnswerAsync();
+                replies.AddRange(hub.Read(session));
+            }
+        }
+
+        hub.Closed.ShouldBeEmpty();
+        replies.Select(one => one.GetProperty("id").GetInt32()).Order().ShouldBe(Enumerable.Range(2, channels));
+        replies.ShouldAllBe(one => one.GetProperty("subscribe").GetProperty("publications").GetArrayLength() == 10);
+        // All that are asked for at once are read before the first is seen not to fit.
+        reads.ShouldBeLessThanOrEqualTo(channels * (answersLater ? 3 : 2));
+
+        async Task AnswerAsync()
+        {
+            var held = broker.Reads;
+            broker.AnswerReads();
+            await Until.TrueAsync(() => hub.Loop.Backlog >= held, TimeSpan.FromSeconds(60), "the loop has the answers");
+            hub.Settle();
+        }
+    }
+
     [Fact]
     public void Recovery_ThatIsParked_EndsWithItsSession()
     {
@@ -256,22 +306,26 @@ public sealed class HubBurstTests : IAsyncLifetime
         $$$"""{"id":{{{id}}},"subscribe":{"channel":"{{{channel}}}","recover":true,"offset":{{{position.Offset}}},"epoch":"{{{position.Epoch}}}"}}""";
 
     /// <summary>Fills a channel's history; returns where it began.</summary>
-    private StreamPosition History(string channel, int count, int bytes)
+    private StreamPosition History(string channel, int count, int bytes) => History(_hub, channel, count, bytes);
+
+    private static StreamPosition History(HubHarness hub, string channel, int count, int bytes)
     {
-        var before = _hub.Broker.HistoryAsync(channel, new HistoryQuery(null, 0, false, TimeSpan.FromMinutes(10))).Result();
-        Post(channel, count, bytes);
-        _hub.Settle();
+        var before = hub.Broker.HistoryAsync(channel, new HistoryQuery(null, 0, false, TimeSpan.FromMinutes(10))).Result();
+        Post(hub, channel, count, bytes);
+        hub.Settle();
         return before.Top;
     }
 
     /// <summary>All of one turn: none of it is delivered yet.</summary>
-    private void Post(string channel, int count, int bytes)
+    private void Post(string channel, int count, int bytes) => Post(_hub, channel, count, bytes);
+
+    private static void Post(HubHarness hub, string channel, int count, int bytes)
     {
         for (var i = 0; i < count; i++)
         {
             var json = $$"""{"n":{{i}},"fill":"{{new string('x', bytes)}}"}""";
             var payload = PublicationParts.Encode(Encoding.UTF8.GetBytes(json), null, null, 0);
-            _hub.Broker.PublishAsync(channel, payload, _hub.Node.Options.Find(channel)!.Publish)
+            hub.Broker.PublishAsync(channel, payload, hub.Node.Options.Find(channel)!.Publish)
                 .AsTask()
                 .IsCompletedSuccessfully.ShouldBeTrue();
         }
