@@ -106,6 +106,7 @@ internal readonly struct ApiRequest(JsonElement parameters)
             : throw new ApiException("data: is required");
     }
 
+    /// <summary>Of one that is there twice, the last.</summary>
     public IReadOnlyList<KeyValuePair<string, string>>? Tags()
     {
         const int MaxTags = 16;
@@ -119,15 +120,16 @@ internal readonly struct ApiRequest(JsonElement parameters)
             throw new ApiException($"tags: must be an object of at most {MaxTags} strings");
         }
 
-        return
-        [
-            .. tags.EnumerateObject()
-                .Select(one =>
-                    one.Value.ValueKind == JsonValueKind.String
-                        ? KeyValuePair.Create(one.Name, one.Value.GetString()!)
-                        : throw new ApiException($"tags.{one.Name}: must be a string")
-                ),
-        ];
+        var last = new Dictionary<string, string>();
+        foreach (var one in tags.EnumerateObject())
+        {
+            last[one.Name] =
+                one.Value.ValueKind == JsonValueKind.String
+                    ? one.Value.GetString()!
+                    : throw new ApiException($"tags.{one.Name}: must be a string");
+        }
+
+        return [.. last];
     }
 
     public StreamPosition? Since()

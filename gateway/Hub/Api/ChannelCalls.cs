@@ -17,7 +17,7 @@ internal sealed class ChannelCalls(HubNode node)
     {
         request.Refuse("version", "version_epoch");
         var channel = request.Channel();
-        Write(json, await PublishAsync(channel, Encode(request), request));
+        Write(json, await Prepare(channel, Encode(request), request)());
     }
 
     public async ValueTask BroadcastAsync(ApiRequest request, Utf8JsonWriter json)
@@ -30,10 +30,12 @@ internal sealed class ChannelCalls(HubNode node)
             throw new ApiException($"channels: must be 1 to {MaxChannels} names of 1 to 255 bytes");
         }
 
+        // All of them before the first is called: who gets an error for the whole may send it again.
+        var calls = channels.Select(channel => Prepare(channel, payload, request)).ToList();
         json.WriteStartObject();
         json.WriteStartObject("result"u8);
         json.WriteStartArray("responses"u8);
-        await foreach (var published in HubApi.InOrderAsync(channels, channel => PublishAsync(channel, payload, request)))
+        await foreach (var published in HubApi.InOrderAsync(calls, static call => call()))
         {
             Write(json, published);
         }
@@ -213,16 +215,19 @@ internal sealed class ChannelCalls(HubNode node)
 
     private byte[] Encode(ApiRequest request) => PublicationParts.Encode(request.Data(), null, request.Tags(), node.UnixMilliseconds);
 
-    private async ValueTask<Published> PublishAsync(string channel, byte[] payload, ApiRequest request)
+    /// <summary>What publishes to a channel when it is called.</summary>
+    /// <exception cref="ApiException">The request asks for what there is not.</exception>
+    private Func<ValueTask<Published>> Prepare(string channel, byte[] payload, ApiRequest request)
     {
         if (node.Options.Find(channel) is not { } options)
         {
-            return new Published { Error = HubError.UnknownChannel };
+            return static () => ValueTask.FromResult(new Published { Error = HubError.UnknownChannel });
         }
 
         if (options.Queue is { } queue)
         {
-            return await QueueCalls.PublishAsync(node, channel, payload, request, queue);
+            var job = QueueCalls.Draft(payload, request);
+            return () => QueueCalls.EnqueueAsync(node, channel, job, queue);
         }
 
         var publish = request.Flag("skip_history") ? PublishOptions.None : options.Publish;
@@ -237,7 +242,12 @@ internal sealed class ChannelCalls(HubNode node)
                     : throw new ApiException($"idempotency_key: must have at most {MaxKeyLength} characters");
         }
 
-        var result = await node.Broker.PublishAsync(channel, payload, publish);
+        return () => PublishAsync(channel, payload, publish);
+    }
+
+    private async ValueTask<Published> PublishAsync(string channel, byte[] payload, PublishOptions options)
+    {
+        var result = await node.Broker.PublishAsync(channel, payload, options);
         return result.Status == BrokerStatus.Ok
             ? new Published { Position = result.Position }
             : new Published { Error = ChannelHandler.ErrorOf(result.Status) };

@@ -12,28 +12,27 @@ internal sealed class QueueCalls(HubNode node)
     private const int MaxJobs = 100;
     private const int MaxKeyLength = 128;
 
-    /// <summary>Queues a job: what <c>publish</c> is to other channels. Tags <c>priority</c> and <c>delay</c> (in ms) say how.</summary>
-    public static async ValueTask<Published> PublishAsync(
-        HubNode node,
-        string channel,
-        byte[] payload,
-        ApiRequest request,
-        QueueOptions options
-    )
+    /// <summary>A job, which is what a publication is to other channels. Tags <c>priority</c> and <c>delay</c> (in ms) say how.</summary>
+    /// <exception cref="ApiException">They say what there is not.</exception>
+    public static JobDraft Draft(byte[] payload, ApiRequest request)
     {
-        var tags = request.Tags()?.ToDictionary(static tag => tag.Key, static tag => tag.Value) ?? [];
+        var tags = request.Tags()?.ToDictionary() ?? [];
         var key = request.OptionalText("idempotency_key");
         if (key?.Length > MaxKeyLength)
         {
             throw new ApiException($"idempotency_key: must have at most {MaxKeyLength} characters");
         }
 
-        var job = new JobDraft(
+        return new JobDraft(
             payload,
             (int)Number(tags, "priority", 9),
             TimeSpan.FromMilliseconds(Number(tags, "delay", (long)QueueRequest.MaxDelay.TotalMilliseconds)),
             string.IsNullOrEmpty(key) ? null : key
         );
+    }
+
+    public static async ValueTask<Published> EnqueueAsync(HubNode node, string channel, JobDraft job, QueueOptions options)
+    {
         var result = await node.Queues.EnqueueAsync(channel, job, options);
         return result.Status == BrokerStatus.Ok
             ? new Published { Job = result.Id }

@@ -1,4 +1,6 @@
+using System.Text;
 using System.Text.Json;
+using Mooring.Contracts.Configuration;
 using Mooring.Gateway.Hub.Api;
 using Mooring.Testing;
 
@@ -16,7 +18,10 @@ public sealed class HubApiTests : IAsyncLifetime
 
     public Task InitializeAsync()
     {
-        _hub = new HubHarness(broker: time => _broker = new LossyBroker(time));
+        _hub = new HubHarness(
+            HubHarness.Config(new HubNamespaceConfig { Name = "jobs", Queue = new HubQueueConfig() }),
+            time => _broker = new LossyBroker(time)
+        );
         _broker.OnPublish = channel =>
         {
             lock (_asked)
@@ -87,6 +92,43 @@ public sealed class HubApiTests : IAsyncLifetime
             .ShouldBe("parallel: must be true or false");
 
     [Fact]
+    public async Task Batch_WithATagTwice_TakesTheLast()
+    {
+        _answers.SetResult();
+        const string Tags = """{"priority":"x","priority":"2"}""";
+        var answer = await CallAsync(
+            "batch",
+            Encoding.UTF8.GetBytes(
+                $$$"""
+                {"commands":[
+                  {"publish":{"channel":"chat:a","data":1,"tags":{{{Tags}}}}},
+                  {"publish":{"channel":"jobs:a","data":1,"tags":{{{Tags}}}}},
+                  {"history":{"channel":"chat:a","limit":1}}
+                ]}
+                """
+            )
+        );
+
+        var replies = answer.GetProperty("replies").EnumerateArray().ToList();
+        replies[1].GetProperty("publish").GetProperty("job").GetInt64().ShouldBe(1);
+        var stored = replies[2].GetProperty("history").GetProperty("publications").EnumerateArray().Single();
+        stored.GetProperty("tags").EnumerateObject().Single().Value.GetString().ShouldBe("2");
+    }
+
+    [Theory]
+    [InlineData("""{"channels":["chat:a","jobs:a"],"data":1,"tags":{"priority":"x"}}""", "tags.priority: must be 0 to 9")]
+    [InlineData("""{"channels":["jobs:a","chat:a"],"data":1,"skip_history":1}""", "skip_history: must be true or false")]
+    public async Task Broadcast_WrongForOneOfItsChannels_IsRefusedBeforeTheFirst(string body, string message)
+    {
+        _answers.SetResult();
+        var answer = await CallAsync("broadcast", Encoding.UTF8.GetBytes(body));
+
+        answer.GetProperty("error").GetProperty("message").GetString().ShouldBe(message);
+        _asked.ShouldBeEmpty();
+        (await CallAsync("queue_stats", new { channel = "jobs:a" })).GetProperty("result").GetProperty("ready").GetInt64().ShouldBe(0);
+    }
+
+    [Fact]
     public async Task Info_CountsEachUserOnce()
     {
         foreach (var token in new[] { _hub.Token("anna"), _hub.Token("ben"), _hub.Token("anna"), null, null })
@@ -116,12 +158,11 @@ public sealed class HubApiTests : IAsyncLifetime
         }
     }
 
-    private async Task<JsonElement> CallAsync(string method, object body)
+    private Task<JsonElement> CallAsync(string method, object body) => CallAsync(method, JsonSerializer.SerializeToUtf8Bytes(body));
+
+    private async Task<JsonElement> CallAsync(string method, byte[] body)
     {
-        var answer = await new HubApi(_hub.Node, new ApiKeys([]))
-            .HandleAsync($"/api/{method}", JsonSerializer.SerializeToUtf8Bytes(body))
-            .AsTask()
-            .WaitAsync(Patience);
+        var answer = await new HubApi(_hub.Node, new ApiKeys([])).HandleAsync($"/api/{method}", body).AsTask().WaitAsync(Patience);
         return JsonSerializer.Deserialize<JsonElement>(answer.Body.Span);
     }
 }
