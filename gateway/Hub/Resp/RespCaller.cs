@@ -1,8 +1,18 @@
 namespace Mooring.Gateway.Hub.Resp;
 
 /// <summary>Keeps one connection for calls. Thread-safe.</summary>
-internal sealed class RespCaller(IRespLocator locator, RespSettings settings, RespCounters counters, TimeProvider time)
-    : RespKeeper(locator, settings, counters, time)
+/// <param name="locator">Says to which server.</param>
+/// <param name="settings">How.</param>
+/// <param name="counters">Told of everything.</param>
+/// <param name="time">The clock.</param>
+/// <param name="connected">Called with each new connection; null: nobody is.</param>
+internal sealed class RespCaller(
+    IRespLocator locator,
+    RespSettings settings,
+    RespCounters counters,
+    TimeProvider time,
+    Action? connected = null
+) : RespKeeper(locator, settings, counters, time)
 {
     private RespPipeline? _pipeline;
 
@@ -12,7 +22,7 @@ internal sealed class RespCaller(IRespLocator locator, RespSettings settings, Re
     /// <summary>Bytes that wait to be sent.</summary>
     public int Unsent => Volatile.Read(ref _pipeline)?.Transport.Unsent ?? 0;
 
-    protected override bool RunsScripts => true;
+    protected override IReadOnlyList<RespScript> Scripts => Settings.Scripts;
 
     /// <summary>The reply, which may be an error of the server's.</summary>
     /// <param name="command">What.</param>
@@ -35,6 +45,7 @@ internal sealed class RespCaller(IRespLocator locator, RespSettings settings, Re
         using var pipeline = new RespPipeline(transport, Settings.Limits, Counters, Time);
         transport.Start(pipeline);
         Volatile.Write(ref _pipeline, pipeline);
+        connected?.Invoke();
         await transport.Ended;
         Volatile.Write(ref _pipeline, null);
     }

@@ -120,9 +120,20 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         }
     }
 
-    /// <summary>A cluster's slots may have moved.</summary>
+    /// <summary>Calls may go to another server than before, and channels go there too.</summary>
     public void Follow()
     {
+        if (_single is not null)
+        {
+            // Who was the master may stay open as a replica, and get nothing any more of what is published.
+            if (_client.Server is { } now && _single.Server is { } server && now.IsOtherThan(server))
+            {
+                _single.Drop("calls go to another server");
+            }
+
+            return;
+        }
+
         var unused = new List<RespListener>();
         lock (_gate)
         {
@@ -144,15 +155,6 @@ internal sealed class RespChannels : IRespListenerOwner, IAsyncDisposable
         foreach (var listener in unused)
         {
             _ = listener.DisposeAsync().AsTask();
-        }
-    }
-
-    /// <summary>Ends every connection; each is made anew, and its channels are said to be interrupted.</summary>
-    public void Drop(string why)
-    {
-        foreach (var listener in Listeners())
-        {
-            listener.Drop(why);
         }
     }
 

@@ -14,18 +14,18 @@ internal sealed class RespClient : IAsyncDisposable
     /// <param name="settings">Where and how.</param>
     /// <param name="counters">Told of everything.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="mapChanged">Called when a cluster's slots may have moved.</param>
-    public RespClient(RespSettings settings, RespCounters counters, TimeProvider time, Action? mapChanged = null)
+    /// <param name="moved">Called when calls may go to another server than before: a cluster's slots have moved, or another is at the address.</param>
+    public RespClient(RespSettings settings, RespCounters counters, TimeProvider time, Action? moved = null)
     {
         Settings = settings;
         _counters = counters;
         if (settings.Cluster)
         {
-            _cluster = new RespCluster(settings, counters, time, mapChanged ?? (static () => { }));
+            _cluster = new RespCluster(settings, counters, time, moved ?? (static () => { }));
         }
         else
         {
-            _single = new RespCaller(Locator(settings, counters, time), settings, counters, time);
+            _single = new RespCaller(Locator(settings, counters, time), settings, counters, time, moved);
             _single.Start();
         }
     }
@@ -40,6 +40,9 @@ internal sealed class RespClient : IAsyncDisposable
 
     /// <summary>Bytes that wait to be sent.</summary>
     public int Unsent => _single?.Unsent ?? _cluster!.Unsent;
+
+    /// <summary>Who was connected to last for calls; null: nobody yet, or a cluster.</summary>
+    public RespServer? Server => _single?.Server;
 
     /// <summary>Null: no cluster.</summary>
     public RespCluster? Cluster => _cluster;

@@ -15,8 +15,13 @@ internal sealed record RespServer(int Version, bool IsResp3, string Role)
     /// <summary>Digits of <see cref="RunId"/>.</summary>
     public const int RunIdLength = 40;
 
+    private static readonly string NoRunId = new('0', RunIdLength);
+
     /// <summary>Names one life of one server's process (<c>run_id</c> of INFO): another after each restart, and in each replica. Zeros: it did not say, or was not asked.</summary>
-    public string RunId { get; init; } = new('0', RunIdLength);
+    public string RunId { get; init; } = NoRunId;
+
+    /// <summary>Both have said who they are, and are not the same.</summary>
+    public bool IsOtherThan(RespServer other) => RunId != NoRunId && other.RunId != NoRunId && RunId != other.RunId;
 
     /// <summary>SSUBSCRIBE and SPUBLISH came with 7.0.</summary>
     public bool HasShardedChannels => Version >= 7;
@@ -33,7 +38,7 @@ internal static class RespDialer
     /// <param name="counters">Told of it.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellation">Gives up.</param>
-    /// <param name="runsScripts">The server gets to know the scripts of the settings, and says which life of it this is.</param>
+    /// <param name="scripts">The server gets to know these, and says which life of it this is; null: neither.</param>
     /// <exception cref="IOException">There is none; says why.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static async Task<RespTransport> DialAsync(
@@ -42,7 +47,7 @@ internal static class RespDialer
         RespCounters counters,
         TimeProvider time,
         CancellationToken cancellation,
-        bool runsScripts = false
+        IReadOnlyList<RespScript>? scripts = null
     )
     {
         using var deadline = new CancellationTokenSource(settings.Limits.ConnectTimeout, time);
@@ -54,7 +59,7 @@ internal static class RespDialer
             stream = await ConnectAsync(endpoint, settings.Tls, either.Token);
             var dialog = new RespDialog(stream, settings.Limits);
             var server = await GreetAsync(dialog, settings.Username, password, either.Token);
-            server = runsScripts ? await PrepareAsync(dialog, server, settings.Scripts, either.Token) : server;
+            server = scripts is null ? server : await PrepareAsync(dialog, server, scripts, either.Token);
             counters.CountConnect();
             return new RespTransport(stream, server, settings.Limits, counters, time);
         }

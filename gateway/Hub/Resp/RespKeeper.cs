@@ -32,8 +32,8 @@ internal abstract class RespKeeper : IAsyncDisposable
 
     protected TimeProvider Time => _time;
 
-    /// <summary>Scripts are run over it.</summary>
-    protected virtual bool RunsScripts => false;
+    /// <summary>What the server is to know before the connection is used.</summary>
+    protected virtual IReadOnlyList<RespScript> Scripts => [];
 
     public void Start() => _keeping = Task.Run(KeepAsync);
 
@@ -62,7 +62,7 @@ internal abstract class RespKeeper : IAsyncDisposable
             try
             {
                 var endpoint = await _locator.LocateAsync(_stop.Token);
-                await using var transport = await RespDialer.DialAsync(endpoint, Settings, Counters, _time, _stop.Token, RunsScripts);
+                await using var transport = await RespDialer.DialAsync(endpoint, Settings, Counters, _time, _stop.Token, Scripts);
                 Note(endpoint, transport);
                 var began = _time.GetTimestamp();
                 var use = UseAsync(transport);

@@ -87,6 +87,39 @@ public sealed class RespChannelsTests
     }
 
     [Fact]
+    public async Task OneAddress_AtWhichAnotherIsTheMasterNow_ChannelsGoWhereCallsGo()
+    {
+        await using var old = await RedisServer.StartAsync();
+        await using var young = await RedisServer.StartAsync();
+        await using var service = new ServiceProxy(old.Port);
+        var sink = new Sink();
+        RespChannels? late = null;
+        await using var client = new RespClient(
+            RespClientTests.Patient(service.Port),
+            new RespCounters(),
+            TimeProvider.System,
+            () => Volatile.Read(ref late)?.Follow()
+        );
+        await Until.TrueAsync(() => client.Problem is null, Limit, "it is connected");
+        await using var channels = new RespChannels(client, new RespCounters(), TimeProvider.System, sink);
+        Volatile.Write(ref late, channels);
+        await channels.SubscribeAsync(new RespSubscription("c"), Limit);
+
+        service.Turn(young.Port);
+        // All connections to it stay open, and it hears of no publication any more.
+        await old.CliAsync("REPLICAOF", "127.0.0.1", "1");
+        await Until.TrueAsync(
+            async () => (await client.CallAsync(RespCommand.For("k", "SET", "k", "v"), Limit)).Text == "OK",
+            Limit,
+            "calls go to the new one"
+        );
+        await Until.TrueAsync(() => sink.Interruptions.ContainsKey("c"), Limit, "the channel is subscribed to there");
+        await PublishAsync(client, "c", "one");
+        await sink.UntilAsync("c:one");
+        sink.Interruptions["c"].ShouldBe(1);
+    }
+
+    [Fact]
     public async Task NoPermission_IsSaid_AndHarmsNoOther()
     {
         await using var redis = await RedisServer.StartAsync();
