@@ -123,7 +123,7 @@ public sealed record HubHistoryConfig
     /// <summary>How long a channel's publications are kept after the last one. 1 s to 30 days.</summary>
     public required TimeSpan Ttl { get; init; }
 
-    /// <summary>How long the channel's epoch and offset are kept; at least <see cref="Ttl"/>. Default 30 days.</summary>
+    /// <summary>How long the channel's epoch and offset are kept; at least <see cref="Ttl"/>. What is below 80 s is 80 s. Default 30 days.</summary>
     public TimeSpan MetaTtl { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>Subscribers are watched for gaps, and get what they have missed when they come again. Default true.</summary>

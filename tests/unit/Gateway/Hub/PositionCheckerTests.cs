@@ -101,6 +101,30 @@ public sealed class PositionCheckerTests
     }
 
     [Fact]
+    public async Task PositionsAreKeptForLessThanItsInterval_WhoStaysInAQuietChannelLosesNothing()
+    {
+        var quiet = new HubNamespaceConfig
+        {
+            Name = "quiet",
+            Subscribe = HubAudience.Everyone,
+            History = new HubHistoryConfig
+            {
+                Size = 5,
+                Ttl = TimeSpan.FromSeconds(5),
+                MetaTtl = TimeSpan.FromSeconds(10),
+            },
+        };
+        await using var hub = new HubHarness(HubHarness.Config(quiet) with { PingInterval = TimeSpan.FromMinutes(5) });
+        var session = hub.Connect();
+        hub.Ask(session, """{"id":2,"subscribe":{"channel":"quiet:a"}}""");
+
+        hub.Advance(3 * PositionChecker.Interval);
+
+        hub.Read(session).ShouldBeEmpty();
+        hub.Loop.Counters.Insufficient.ShouldBe(0);
+    }
+
+    [Fact]
     public async Task NamespaceGetsPositionsLater_LossIsFoundInChannelsThatWereThere()
     {
         LossyBroker? broker = null;
