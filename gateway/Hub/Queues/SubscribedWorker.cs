@@ -81,15 +81,13 @@ internal sealed class SubscribedWorker(HubSubscription subscription) : IQueueWor
             ],
         };
         var message = session.Codec.PushPublication(subscription.Channel.Name, parts, asText: false);
-        var frame = new byte[ServerFrame.SizeOf(message.Length)];
-        ServerFrame.Write(frame, session.Codec.Opcode, message, compressed: false);
-        if (!session.Loop.Subscribes.Fits(subscription, frame.Length))
+        if (!session.Loop.Subscribes.Fits(subscription, ServerFrame.SizeOf(message.Length)))
         {
             return session.IsClosed;
         }
 
         // No publication to the queue of frames: those may be dropped.
-        session.Loop.Queue(session, frame, null);
+        session.Loop.Send(session, message);
         return true;
     }
 }

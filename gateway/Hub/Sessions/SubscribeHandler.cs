@@ -3,6 +3,7 @@ using Mooring.Gateway.Hub.Delivery;
 using Mooring.Gateway.Hub.Options;
 using Mooring.Gateway.Hub.Protocol;
 using Mooring.Gateway.Hub.Queues;
+using Mooring.Gateway.WebSockets.Messages;
 
 namespace Mooring.Gateway.Hub.Sessions;
 
@@ -445,15 +446,14 @@ internal sealed class SubscribeHandler(HubLoop loop)
             return;
         }
 
-        byte[]? frame = null;
+        byte[]? message = null;
         if (subscription.Start.Answer.Connect is null)
         {
-            frame = session.Codec.Framed(
+            message =
                 subscription.Start.Answer.Id != 0
                     ? session.Codec.Subscribe(subscription.Start.Answer.Id, reply)
-                    : session.Codec.PushSubscribe(subscription.Channel.Name, reply)
-            );
-            if (reply.Publications.Count > 0 && !Fits(subscription, frame.Length))
+                    : session.Codec.PushSubscribe(subscription.Channel.Name, reply);
+            if (reply.Publications.Count > 0 && !Fits(subscription, ServerFrame.SizeOf(message.Length)))
             {
                 subscription.Start.Command = loop.Hold();
                 return;
@@ -479,7 +479,7 @@ internal sealed class SubscribeHandler(HubLoop loop)
             return;
         }
 
-        loop.Queue(session, frame!, null);
+        loop.Send(session, message!);
         GoLive(subscription);
         loop.Arm(session);
     }

@@ -153,6 +153,30 @@ public sealed class HubCompressionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task WhatWasMissed_AndJobs_ComeCompressed()
+    {
+        using var client = await Client.OpenAsync(_gateway.Port, Offer);
+        await client.ConnectAsync();
+        var first = JsonDocument.Parse(await client.AskAsync("""{"id":2,"subscribe":{"channel":"chat:e"}}"""));
+        var epoch = first.RootElement.GetProperty("subscribe").GetProperty("epoch").GetString();
+        await client.AskAsync("""{"id":3,"unsubscribe":{"channel":"chat:e"}}""");
+        (await client.AskAsync($$$"""{"id":4,"publish":{"channel":"chat:e","data":"{{{Text}}}"}}""")).ShouldContain("\"publish\"");
+
+        var recovered = await client.AskAsync(
+            $$$"""{"id":5,"subscribe":{"channel":"chat:e","recover":true,"offset":0,"epoch":"{{{epoch}}}"}}"""
+        );
+        recovered.ShouldContain("\"recovered\":true");
+        recovered.ShouldContain(Text);
+        client.LastFirst.ShouldBe((byte)0xC1);
+
+        await client.AskAsync($$$"""{"id":6,"publish":{"channel":"jobs:a","data":"{{{Text}}}"}}""");
+        await client.SendAsync(0x81, """{"id":7,"subscribe":{"channel":"jobs:a"}}"""u8.ToArray());
+        while (!(await client.ReadAsync()).Text.Contains("\"attempt\"", StringComparison.Ordinal)) { }
+
+        client.LastFirst.ShouldBe((byte)0xC1);
+    }
+
+    [Fact]
     public async Task Bomb_IsClosedWith1009_AndOthersAreServed()
     {
         using var other = await Client.OpenAsync(_gateway.Port, Offer);
@@ -242,6 +266,13 @@ public sealed class HubCompressionTests : IAsyncLifetime
                         Publish = HubAudience.Everyone,
                         ReadHistory = HubAudience.Everyone,
                         History = new HubHistoryConfig { Size = 5, Ttl = TimeSpan.FromMinutes(5) },
+                    },
+                    new HubNamespaceConfig
+                    {
+                        Name = "jobs",
+                        Subscribe = HubAudience.Everyone,
+                        Publish = HubAudience.Everyone,
+                        Queue = new HubQueueConfig(),
                     },
                 ],
             },
