@@ -172,15 +172,12 @@ internal static class RespDialer
         CancellationToken cancellation
     )
     {
-        foreach (var script in scripts)
-        {
-            if ((await dialog.AskAsync(script.Load(), cancellation)).IsError)
-            {
-                break;
-            }
-        }
-
-        var info = await dialog.AskAsync(RespCommand.Of("INFO", "server"), cancellation);
+        // In one trip: a server far away, or busy after a failover, would need longer for one after the other than connecting may take.
+        var replies = await dialog.AskAllAsync(
+            [.. scripts.Select(static script => script.Load()), RespCommand.Of("INFO", "server")],
+            cancellation
+        );
+        var info = replies[^1];
         return !info.IsError && RunId(info.Text ?? "") is { } id ? server with { RunId = id } : server;
     }
 

@@ -1,6 +1,6 @@
 namespace Mooring.Gateway.Hub.Resp;
 
-/// <summary>Asks one question after the other over a stream that nobody else reads. Not thread-safe.</summary>
+/// <summary>Asks over a stream that nobody else reads. Not thread-safe.</summary>
 internal sealed class RespDialog(Stream stream, RespLimits limits)
 {
     private readonly RespReader _reader = new(limits with { MaxReply = 1024 * 1024 });
@@ -8,10 +8,17 @@ internal sealed class RespDialog(Stream stream, RespLimits limits)
 
     /// <summary>The reply, which may be an error of the server's.</summary>
     /// <exception cref="IOException">The connection ended, or it is no RESP.</exception>
-    public async Task<RespValue> AskAsync(RespCommand command, CancellationToken cancellation)
+    public async Task<RespValue> AskAsync(RespCommand command, CancellationToken cancellation) =>
+        (await AskAllAsync([command], cancellation))[0];
+
+    /// <summary>The replies to commands that are sent together, in order.</summary>
+    /// <exception cref="IOException">The connection ended, or it is no RESP.</exception>
+    public async Task<IReadOnlyList<RespValue>> AskAllAsync(IReadOnlyList<RespCommand> commands, CancellationToken cancellation)
     {
-        await stream.WriteAsync(command.Bytes, cancellation);
-        while (true)
+        byte[] all = [.. commands.SelectMany(static command => command.Bytes.ToArray())];
+        await stream.WriteAsync(all, cancellation);
+        var replies = new List<RespValue>(commands.Count);
+        while (replies.Count < commands.Count)
         {
             var count = await stream.ReadAsync(_buffer, cancellation);
             if (count == 0)
@@ -19,10 +26,25 @@ internal sealed class RespDialog(Stream stream, RespLimits limits)
                 throw new IOException("the server has closed the connection");
             }
 
-            var taken = _reader.Read(_buffer.AsSpan(0, count), out var value, out var isWhole);
+            Take(_buffer.AsSpan(0, count), replies, commands.Count);
+        }
+
+        return replies;
+    }
+
+    private void Take(ReadOnlySpan<byte> bytes, List<RespValue> replies, int most)
+    {
+        while (!bytes.IsEmpty)
+        {
+            if (replies.Count == most)
+            {
+                throw new IOException("the server says more than it was asked");
+            }
+
+            bytes = bytes[_reader.Read(bytes, out var value, out var isWhole)..];
             if (isWhole)
             {
-                return taken == count ? value : throw new IOException("the server says more than it was asked");
+                replies.Add(value);
             }
         }
     }

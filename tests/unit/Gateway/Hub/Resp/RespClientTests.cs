@@ -1,6 +1,7 @@
 using Mooring.Gateway.Hub.Resp;
 using Mooring.Gateway.Tests.Registry;
 using Mooring.Testing;
+using Mooring.Testing.Faults;
 using Mooring.Testing.Redis;
 
 namespace Mooring.Gateway.Tests.Hub.Resp;
@@ -88,6 +89,20 @@ public sealed class RespClientTests(SharedRedis shared) : IClassFixture<SharedRe
         await Until.TrueAsync(async () => (await client.CallAsync(RespCommand.Ping, Deadline)).Text == "PONG", Limit, "it answers again");
         counters.Connects.ShouldBeGreaterThan(1);
         client.InFlight.ShouldBeLessThanOrEqualTo(1);
+    }
+
+    [Fact]
+    public async Task FarAway_ManyScriptsAreLoadedInOneTrip()
+    {
+        var far = FaultPlan.None with { DelayOneIn = 1, Delay = TimeSpan.FromMilliseconds(200) };
+        using var network = new FaultProxy(shared.Server.Port, _ => (FaultPlan.None, far));
+        var scripts = Enumerable.Range(0, 12).Select(static i => new RespScript($"return {{KEYS[1], {i}}}")).ToList();
+        var counters = new RespCounters();
+        // One after the other they would take longer than connecting may.
+        await using var client = new RespClient(Settings(network.Port) with { Scripts = scripts }, counters, TimeProvider.System);
+
+        await Until.TrueAsync(() => client.Problem is null, Limit, "it is connected");
+        (await client.RunAsync(scripts[11], ["k"], [], Deadline)).Items[1].Integer.ShouldBe(11);
     }
 
     [Fact]
