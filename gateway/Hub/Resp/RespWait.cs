@@ -122,7 +122,8 @@ internal sealed class RespWaits : IDisposable
             _all = left;
             if (next < long.MaxValue)
             {
-                Arm(now, next);
+                // A tenth of a second at least, since each look is at all that wait.
+                Arm(now, Math.Max(next, now + (_time.TimestampFrequency / 10)));
             }
         }
 

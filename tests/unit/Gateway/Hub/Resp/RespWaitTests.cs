@@ -37,6 +37,23 @@ public sealed class RespWaitTests : IDisposable
     }
 
     [Fact]
+    public void Deadlines_CloseToEachOther_AreLookedAtTogether()
+    {
+        var waits = Enumerable.Range(0, 200).Select(i => Add(1000 + i)).ToList();
+        var (looks, failed) = (0, 0);
+        for (var passed = 0; passed < 1400; passed++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(1));
+            var before = failed;
+            failed = waits.Count(static wait => wait.Task.Exception is not null);
+            looks += failed > before ? 1 : 0;
+        }
+
+        failed.ShouldBe(200);
+        looks.ShouldBeLessThan(5);
+    }
+
+    [Fact]
     public void EndAll_TellsEveryoneWhoStillWaits()
     {
         var (first, second, third) = (Add(100), Add(2000), Add(2000));
