@@ -75,7 +75,17 @@ internal sealed unsafe class Shaper : IDisposable
     }
 
     /// <summary>Changes the limit of a tunnel; 0: none. Its connections follow at their next read.</summary>
-    public void SetTunnel(int handle, long bytesPerSecond) => _tunnels[handle]->Rate = ByteRate.Of(bytesPerSecond);
+    public void SetTunnel(int handle, long bytesPerSecond)
+    {
+        var tunnel = _tunnels[handle];
+        if (tunnel->Rate.IsSet != (bytesPerSecond != 0))
+        {
+            // What was taken under another limit long ago is nobody's debt.
+            (tunnel->Receive, tunnel->Send) = (0, 0);
+        }
+
+        tunnel->Rate = ByteRate.Of(bytesPerSecond);
+    }
 
     /// <summary>No connection has it any more.</summary>
     public void ForgetTunnel(int handle) => _tunnels.Return(handle);
@@ -186,7 +196,7 @@ internal sealed unsafe class Shaper : IDisposable
             own.Charge(ref fromClient ? ref shape->Receive : ref shape->Send, _loop.Now, count);
         }
 
-        if (shape->Tunnel != 0)
+        if (shape->Tunnel != 0 && _tunnels[shape->Tunnel]->Rate.IsSet)
         {
             var tunnel = _tunnels[shape->Tunnel];
             tunnel->Rate.Charge(ref fromClient ? ref tunnel->Receive : ref tunnel->Send, _loop.Now, count);

@@ -380,6 +380,13 @@ public sealed class BoreTests
         (await TunnelRig.ReadAsync(visitor, bytes.Length)).Length.ShouldBe(bytes.Length);
         Pauses().ShouldBe(before, "and not any more, once there is no limit");
 
+        await rig.Harness.ApplyAsync(WithBandwidth(rig.Harness.Engine.Snapshot!.Config, 8_000_000));
+        await visitor.SendAsync(bytes);
+        (await TunnelRig.ReadAsync(visitor, bytes.Length)).Length.ShouldBe(
+            bytes.Length,
+            "what it moved without a limit is not held against it"
+        );
+
         long Pauses() => rig.Harness.Engine.ListenerLoads()[0].BandwidthPausesTotal;
 
         static GatewayConfig WithBandwidth(GatewayConfig config, long bits) =>
