@@ -101,8 +101,13 @@ internal sealed unsafe partial class FramePump(RelayLoop loop) : IDisposable
             return;
         }
 
-        // A backend that goes on sending says nothing of the client, whose answer to the close frame is waited for.
-        if (_closing.Count == 0 || source->Kind == ChannelKind.Client || !_closing.ContainsKey(target))
+        // A backend that goes on sending says nothing of the client, whose answer to the close frame is waited for, once it has one.
+        if (
+            _closing.Count == 0
+            || source->Kind == ChannelKind.Client
+            || !_closing.ContainsKey(target)
+            || !_frames[source->Frames]->ClientTold
+        )
         {
             loop.Pump.Touch(source, sink);
         }

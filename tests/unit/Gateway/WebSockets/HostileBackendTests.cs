@@ -77,6 +77,39 @@ public sealed class HostileBackendTests
         );
     }
 
+    /// <summary>Before its frame has ended the client cannot be told to close, and as long as it comes nobody is late.</summary>
+    [Fact]
+    public async Task BackendAmidALongFrame_ClientToBeClosed_GetsTheWholeOfItAndThenTheCloseFrame()
+    {
+        const int Piece = 200;
+        const int Pieces = 120;
+        using var server = new TestServer(async socket =>
+        {
+            await socket.ReceiveAsync(new byte[4096]);
+            await socket.SendAllAsync(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"u8.ToArray(),
+                ProxyGateway.Deadline()
+            );
+            await socket.SendAllAsync(new byte[] { 0x82, 126, Piece * Pieces >> 8, Piece * Pieces & 0xff }, ProxyGateway.Deadline());
+            using var pace = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+            for (var sent = 0; sent < Pieces && await pace.WaitForNextTickAsync(); sent++)
+            {
+                await socket.SendAllAsync(new byte[Piece], ProxyGateway.Deadline());
+            }
+
+            await socket.ReceiveAsync(new byte[4096]);
+        });
+        await using var gateway = await StartAsync(server, TimeSpan.FromSeconds(20));
+        using var client = await RawClient.UpgradeAsync(gateway.Port);
+        await RawClient.ReadExactlyAsync(client, 4);
+        await gateway.Engine.CloseAsync(
+            await gateway.Engine.ListConnectionsAsync(),
+            new CloseOrder(CloseReason.Drained, new WebSocketClose(1012, "draining"))
+        );
+        (await RawClient.ReadExactlyAsync(client, Piece * Pieces)).ShouldAllBe(one => one == 0);
+        (await RawClient.ReadExactlyAsync(client, 4)).ShouldBe([0x88, 10, 1012 >> 8, 1012 & 0xff]);
+    }
+
     [Fact]
     public async Task BodyUntilClose_CutOffByAReset_DoesNotLookWhole()
     {
