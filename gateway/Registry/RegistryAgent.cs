@@ -42,6 +42,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
     private Known? _known;
     private FleetCapacityConfig? _limit;
     private FleetCapacityConfig? _limitInForce;
+    private readonly Func<bool> _hasTunnels;
     private string? _error = "not registered yet";
     private bool _everRegistered;
     private bool _reported;
@@ -60,6 +61,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
     /// <param name="counters">Of the registry's calls.</param>
     /// <param name="log">Told of each change.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="hasTunnels">Whether there are open tunnels: connections are taken for them whatever the gateway's state. Null: never.</param>
     public RegistryAgent(
         IFleetRegistry registry,
         TimeSpan ttl,
@@ -69,9 +71,11 @@ internal sealed class RegistryAgent : IAsyncDisposable
         Func<GatewayRecord> record,
         RegistryCounters counters,
         GatewayLog log,
-        TimeProvider time
+        TimeProvider time,
+        Func<bool>? hasTunnels = null
     )
     {
+        _hasTunnels = hasTunnels ?? (static () => false);
         (_registry, _redis, _ttl, _share, _leases, _record, _counters, _log, _time) = (
             registry,
             registry as RedisRegistry,
@@ -244,7 +248,7 @@ internal sealed class RegistryAgent : IAsyncDisposable
                     ? new GatewayId(record.Name, known.Generation)
                     : new GatewayId($"{record.Name}/{_process}", 1),
                 known.Gateways.Count,
-                record.State != GatewayState.Serving
+                record.State != GatewayState.Serving && !_hasTunnels()
             );
             answered = true;
         }

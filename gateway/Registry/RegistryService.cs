@@ -29,6 +29,9 @@ internal sealed class RegistryService(
     /// <summary>What is counted by user and device; null: nobody is.</summary>
     public IdentityTable? Identities { get; init; }
 
+    /// <summary>Whether there are open tunnels, for whose visitors connections are taken while the gateway drains; null: never.</summary>
+    public Func<bool>? HasTunnels { get; init; }
+
     /// <summary>Null before the first config.</summary>
     public RegistryView? View() => Volatile.Read(ref _current) is { } current ? current.Agent.View(current.Capacity) : null;
 
@@ -64,7 +67,7 @@ internal sealed class RegistryService(
 
             var leases = new LeaseKeeper(share, () => record().Load, time);
             IFleetRegistry registry = redis is null ? new MemoryRegistry(time) : new RedisRegistry(config.Fleet, redis, _counters, time);
-            var agent = new RegistryAgent(registry, ttl, share, leases, config.Capacity.Fleet, record, _counters, log, time);
+            var agent = new RegistryAgent(registry, ttl, share, leases, config.Capacity.Fleet, record, _counters, log, time, HasTunnels);
             Volatile.Write(ref _current, new Current(key, agent, redis is null ? null : registry, config.Capacity));
             await CountAsync(config, redis is null ? null : registry);
         }

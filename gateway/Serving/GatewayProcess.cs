@@ -76,6 +76,7 @@ internal static class GatewayProcess
         await using var registry = new RegistryService(engine.Share, source.Record, environment, log, time)
         {
             Identities = engine.Identities,
+            HasTunnels = () => engine.Tunnels.HasOpen,
         };
         engine.Tunnels.Source = registry.Tunnels;
         engine.Tunnels.PortsChanged = registry.BeatSoon;

@@ -4,6 +4,7 @@ using Mooring.Gateway.Limits.Identities;
 using Mooring.Gateway.Registry;
 using Mooring.Gateway.Registry.Leases;
 using Mooring.Gateway.Telemetry;
+using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Registry;
 
@@ -71,5 +72,45 @@ public sealed class RegistryServiceTests(SharedRedis redis) : IClassFixture<Shar
             );
             return table.Fleet is not null;
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Apply_GatewayIsCordoned_HasPlacesInHandWhereVisitorsOfTunnelsAreTaken(bool hasTunnels)
+    {
+        var share = new FleetShare();
+        await using var sink = new LogSink(Stream.Null);
+        await using var service = new RegistryService(
+            share,
+            () =>
+                new GatewayRecord
+                {
+                    Name = "here",
+                    State = GatewayState.Cordoned,
+                    Load = 5,
+                },
+            RegistryEnvironment.None,
+            new GatewayLog(sink, default, TimeProvider.System),
+            TimeProvider.System
+        )
+        {
+            HasTunnels = () => hasTunnels,
+        };
+        await service.ApplyAsync(
+            new GatewayConfig
+            {
+                Fleet = $"default/cordoned-{hasTunnels}",
+                Capacity = new CapacityConfig
+                {
+                    Fleet = new FleetCapacityConfig { Connections = 1600, Gateways = 2 },
+                },
+                Registry = new RegistryConfig { Redis = new RedisConfig { Addresses = [$"127.0.0.1:{redis.Server.Port}"] } },
+            }
+        );
+
+        await Until.TrueAsync(() => service.View()?.Lease is { ValidUntil: > 0 }, TimeSpan.FromSeconds(10), "it has a lease");
+        var held = service.View()!.Lease!.Granted;
+        (held > 5).ShouldBe(hasTunnels, $"it has {held}");
     }
 }
