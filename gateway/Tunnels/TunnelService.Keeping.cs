@@ -62,6 +62,12 @@ internal sealed partial class TunnelService
             ReadSecrets();
         }
 
+        if (_givesWay)
+        {
+            // The process in its place is to listen there.
+            await CloseForeignPortsAsync();
+        }
+
         var registry = await RegistryAsync();
         Judge(registry.Problem);
         if (registry.Problem is null && registry.Gateway.Generation > 0)

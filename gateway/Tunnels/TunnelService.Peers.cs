@@ -351,7 +351,7 @@ internal sealed partial class TunnelService
     {
         var wanted = Volatile
             .Read(ref _owners)
-            .Where(entry => entry.Value.Peer!.Site != Site && ListenerOf(PortOf(entry.Key)) is not null)
+            .Where(entry => !_givesWay && entry.Value.Peer!.Site != Site && ListenerOf(PortOf(entry.Key)) is not null)
             .Select(static entry => entry.Key)
             .ToHashSet();
         List<OwnedThing> gone,
@@ -465,6 +465,18 @@ internal sealed partial class TunnelService
 
     private async Task CloseForeignAsync()
     {
+        await CloseForeignPortsAsync();
+        if (_peerSocket is { } socket)
+        {
+            await Task.WhenAll(_engine.Loops.Select(loop => loop.InvokeAsync(() => loop.Tunnels.LeavePeers(socket.Descriptor))));
+            PeerDescriptor = -1;
+            _peerSocket = null;
+            socket.Close();
+        }
+    }
+
+    private async Task CloseForeignPortsAsync()
+    {
         List<OwnedThing> things;
         lock (_gate)
         {
@@ -475,14 +487,6 @@ internal sealed partial class TunnelService
         {
             CloseSocket(await TakeForeignAsync(thing));
             await CloseForeignDatagramsAsync(thing);
-        }
-
-        if (_peerSocket is { } socket)
-        {
-            await Task.WhenAll(_engine.Loops.Select(loop => loop.InvokeAsync(() => loop.Tunnels.LeavePeers(socket.Descriptor))));
-            PeerDescriptor = -1;
-            _peerSocket = null;
-            socket.Close();
         }
     }
 

@@ -122,6 +122,25 @@ public sealed class FleetTunnelTests
         }
     }
 
+    /// <summary>The process in its place has no other address to listen on.</summary>
+    [Theory]
+    [InlineData(TunnelProtocol.Tcp)]
+    [InlineData(TunnelProtocol.Udp)]
+    public async Task PortOfAnother_IsLetGoByAProcessThatGivesWay(object protocol)
+    {
+        await using var fleet = await FleetRig.StartAsync(2, tunnel: tunnel => tunnel with { Udp = true });
+        await using var client = await OwnClient.StartAsync(
+            fleet[0].Server,
+            [new LocalPort((TunnelProtocol)protocol, "127.0.0.1", 1, 0, null)]
+        );
+        var gateway = fleet[1].Engine.Tunnels;
+        await FleetRig.ListensAsync(fleet[1]);
+
+        gateway.GiveWay();
+
+        await Until.TrueAsync(() => gateway.ForeignPorts == 0, TunnelRig.Patience, "the port is free");
+    }
+
     [Fact]
     public async Task PortOfAnother_ItsListenerBecomesAnotherProtocol_VisitorsAreTurnedAway()
     {
