@@ -30,7 +30,8 @@ internal sealed unsafe class Admission(RelayLoop loop)
     private bool IsTaking(ListenerSetup setup) =>
         loop.Engine.Mode switch
         {
-            AcceptMode.Accept => true,
+            // Nobody is taken off the queue any more; those that were are served.
+            AcceptMode.Accept or AcceptMode.Pause => true,
             AcceptMode.Refuse => setup.Tunnel is not null && loop.Engine.Tunnels!.HasOpen,
             _ => false,
         };
@@ -56,9 +57,9 @@ internal sealed unsafe class Admission(RelayLoop loop)
         if (refusal is null && rate.IsSet && !rate.TryTakeShared(ref listener.Buckets.NewConnections, loop.Now))
         {
             ReleaseAddress(address);
-            if (snapshot.NewPerAddress.IsSet && !behindProxy)
+            if (!behindProxy)
             {
-                engine.AddressRates!.Return(address.ClientKey, snapshot.NewPerAddress);
+                ReturnRate(address);
             }
 
             refusal = RefusalReason.ListenerRate;
@@ -110,16 +111,18 @@ internal sealed unsafe class Admission(RelayLoop loop)
         return refusal;
     }
 
-    /// <summary>A visitor that another gateway has brought is a listener's from now on. Where that is refused, nothing has changed.</summary>
+    /// <summary>A visitor that another gateway has brought, and that <see cref="Identify"/> knows, is a listener's from now on. Where that is refused, it is not counted as come.</summary>
     public RefusalReason? Enter(Channel* client, ListenerState listener)
     {
         if (listener.Setup is not { } setup)
         {
+            ReturnRate(client->Address);
             return RefusalReason.TunnelGone;
         }
 
         if (!listener.Connections.TryAcquire(setup.Config.MaxConnections))
         {
+            ReturnRate(client->Address);
             return RefusalReason.ListenerCapacity;
         }
 
@@ -127,12 +130,22 @@ internal sealed unsafe class Admission(RelayLoop loop)
         if (rate.IsSet && !rate.TryTakeShared(ref listener.Buckets.NewConnections, loop.Now))
         {
             listener.Connections.Release();
+            ReturnRate(client->Address);
             return RefusalReason.ListenerRate;
         }
 
         client->Flags &= ~ChannelFlags.Peer;
         client->Listener = listener.Index;
+        loop.Counters[listener.Index]->Traffic.Connections++;
         return null;
+    }
+
+    private void ReturnRate(NetworkAddress address)
+    {
+        if (loop.Engine.Snapshot!.NewPerAddress is { IsSet: true } rate)
+        {
+            loop.Engine.AddressRates!.Return(address.ClientKey, rate);
+        }
     }
 
     /// <summary>Gives back what <see cref="TakeVisitor"/> has taken.</summary>

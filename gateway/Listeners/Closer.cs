@@ -46,8 +46,9 @@ internal sealed unsafe class Closer(RelayLoop loop)
             (endpoint, sent) = (answered.Endpoint, answered.Sent);
             loop.Traffic.Closed(client, reason, answered.Backend);
         }
-        else
+        else if (!client->Has(ChannelFlags.Peer))
         {
+            // Another gateway's own connections are no listener's.
             loop.Traffic.Closed(client, reason);
         }
 

@@ -67,7 +67,7 @@ internal sealed unsafe partial class TunnelDesk
         var channel = loop.Table[visitor];
         if (port.Session.IsEnded || port.Slot < 0)
         {
-            TurnAway(visitor, channel, RefusalReason.TunnelGone, isTls ? null : new Refusal(404, "no such tunnel"));
+            TurnAway(visitor, channel, RefusalReason.TunnelGone, isTls ? null : NoTunnel(port.Session));
         }
         else if (!port.Session.Tenant.TryVisit())
         {

@@ -1,3 +1,4 @@
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Transport;
@@ -54,16 +55,15 @@ internal sealed unsafe partial class TunnelDesk
         }
     }
 
+    /// <summary>What visitors by HTTP are told of a tunnel that has ended here.</summary>
+    private static Refusal NoTunnel(TunnelSession session) =>
+        session.State == TunnelState.Moved ? new Refusal(503, "the tunnel has moved") : new Refusal(404, "no such tunnel");
+
     private void ClosePorts(TunnelSession session)
     {
         foreach (var gone in _waitingByDescriptor.Values.Where(waiting => waiting.Port.Session == session).ToList())
         {
-            TurnAway(
-                gone.Descriptor,
-                loop.Table[gone.Descriptor],
-                RefusalReason.TunnelGone,
-                gone.IsHttp ? new Refusal(404, "no such tunnel") : null
-            );
+            TurnAway(gone.Descriptor, loop.Table[gone.Descriptor], RefusalReason.TunnelGone, gone.IsHttp ? NoTunnel(session) : null);
         }
 
         foreach (var port in session.Ports)
@@ -107,7 +107,11 @@ internal sealed unsafe partial class TunnelDesk
     /// <param name="isItself">That is who it is; not another gateway, which will say for whom it comes.</param>
     private Channel* ClaimVisitor(int visitor, ushort listener, NetworkAddress address, ushort from, bool isItself = true)
     {
-        loop.Counters[listener]->Traffic.Connections++;
+        if (isItself)
+        {
+            loop.Counters[listener]->Traffic.Connections++;
+        }
+
         loop.Balance.Opened();
         var channel = loop.Table.Claim(visitor, ChannelKind.Client, ChannelPhase.TunnelVisitor);
         channel->Loop = loop.Owner;

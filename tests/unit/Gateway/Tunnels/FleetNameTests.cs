@@ -120,9 +120,10 @@ public sealed class FleetNameTests
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    public async Task Name_WhoseTunnelEndsMeanwhile_IsAnswered(int gateway)
+    [InlineData(0, TunnelState.TimedOut, "404")]
+    [InlineData(1, TunnelState.TimedOut, "404")]
+    [InlineData(0, TunnelState.Moved, "503")]
+    public async Task Name_WhoseTunnelEndsMeanwhile_IsAnswered(int gateway, object state, string status)
     {
         await using var fleet = await FleetRig.StartAsync(
             2,
@@ -132,8 +133,8 @@ public sealed class FleetNameTests
         using var visitor = await VisitLostAsync(fleet, gateway);
         var (loop, session) = (fleet[0].Engine.Loops[0], fleet[0].Engine.Tunnels.Open()[0]);
         await Until.TrueAsync(() => loop.InvokeAsync(() => loop.Tunnels.WaitingVisitors == 1), TunnelRig.Patience, "it waits");
-        loop.Post(() => loop.Tunnels.End(session, TunnelState.TimedOut, "the client did not come back"));
-        (await TunnelRig.ReadAsync(visitor, 12)).ShouldBe("HTTP/1.1 404");
+        loop.Post(() => loop.Tunnels.End(session, (TunnelState)state, "the client did not come back"));
+        (await TunnelRig.ReadAsync(visitor, 12)).ShouldBe($"HTTP/1.1 {status}");
     }
 
     /// <summary>A visitor of a tunnel whose client is gone and may come back.</summary>

@@ -29,10 +29,19 @@ public sealed class PeerLimitTests
         }
 
         await fleet.NothingLeftAsync($"tcp:{port}");
+        (Accepted("other"), Accepted("bore")).ShouldBe((1, 2), "each is counted where it is one of those who came");
+        foreach (var name in new[] { "other", "bore" })
+        {
+            await Until.TrueAsync(() => Closed(name) == Accepted(name), TunnelRig.Patience, "whoever came has gone");
+        }
+
         foreach (var gateway in fleet.Gateways)
         {
             new[] { "other", "bore" }.Select(name => Of(gateway.Engine, name).Connections.InUse).ShouldBe([0, 0]);
         }
+
+        long Accepted(string name) => owner.ListenerLoads().Single(load => load.Name == name).AcceptedTotal;
+        long Closed(string name) => owner.ListenerLoads().Single(load => load.Name == name).Traffic.ClosedTotal.Values.Sum();
     }
 
     [Fact]
