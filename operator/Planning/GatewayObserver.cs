@@ -9,8 +9,8 @@ namespace Mooring.Operator.Planning;
 /// <summary>Reads a fleet's pods, Deployments and streams as <see cref="DrainSequence"/> sees gateways. Pure.</summary>
 internal static class GatewayObserver
 {
-    // From when on a cluster evicts what is on a node that is away (the default tolerations): until then its clients may be there as before.
-    private static readonly TimeSpan LostAfter = TimeSpan.FromMinutes(5);
+    // By then a cluster has evicted what is on a node that is away (the default tolerations, counted from a taint that comes some seconds later): until then its clients may be there as before.
+    private static readonly TimeSpan LostAfter = TimeSpan.FromMinutes(6);
 
     // For the answers to the last close frames, and for clocks that differ.
     private static readonly TimeSpan EndMargin = TimeSpan.FromSeconds(10);

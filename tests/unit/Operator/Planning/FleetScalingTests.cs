@@ -131,8 +131,8 @@ public sealed class FleetScalingTests
     [InlineData(10, null, 4)]
     [InlineData(20, null, 2)]
     [InlineData(20, 60, 4)]
-    [InlineData(20, 301, 2)]
-    [InlineData(10, 301, 4)]
+    [InlineData(20, 361, 2)]
+    [InlineData(10, 361, 4)]
     public void Decide_OneIsNotReadyAndUnheard_IsWaitedForAWhile(int secondsSilent, int? secondsUnready, int recommended)
     {
         var silent = Pod("g-3", ready: false);

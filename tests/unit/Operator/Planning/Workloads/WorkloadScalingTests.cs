@@ -66,7 +66,8 @@ public sealed class WorkloadScalingTests
     /// <summary>The gateway's node is away: its clients may be there as before, and their connections end at the workload.</summary>
     [Theory]
     [InlineData(60, ScalingReason.NoReports)]
-    [InlineData(301, ScalingReason.LoadLow)]
+    [InlineData(310, ScalingReason.NoReports)]
+    [InlineData(361, ScalingReason.LoadLow)]
     public void Decide_OneGatewayIsNotReadyAndUnheard_IsWaitedForAWhile(int secondsUnready, ScalingReason reason)
     {
         var silent = WorkloadRig.Pod("g-9", ready: false);
