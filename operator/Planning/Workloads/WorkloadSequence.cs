@@ -47,7 +47,13 @@ internal sealed record WorkloadSequence(
         if (IsRolling(deployment))
         {
             // The cluster replaces pods by an order of its own: fewer are asked for when it has done.
-            return new WorkloadSequence(Math.Max(wanted, asked), TakenBack(pods, wanted), Names(draining), Names(emptying), null);
+            return new WorkloadSequence(
+                Math.Max(wanted, asked),
+                TakenBack(pods, wanted, MayGo(deployment, pods)),
+                Names(draining),
+                Names(emptying),
+                null
+            );
         }
 
         var step = DrainSequence.Decide(
@@ -105,14 +111,22 @@ internal sealed record WorkloadSequence(
                 : GatewayState.Draining
         );
 
-    /// <summary>Amid a rollout, which may be stuck: as many of those that drain, the most loaded first, as too few others serve.</summary>
-    private static IReadOnlyList<MarkChange> TakenBack(List<SequenceGateway> pods, int wanted) =>
+    /// <summary>Amid a rollout, which may be stuck: as many of those that drain, the ready ones and of them the most loaded first, as too few others serve.</summary>
+    /// <param name="pods">The workload's.</param>
+    /// <param name="wanted">Pods that are to serve.</param>
+    /// <param name="mayGo">The cluster may be about to remove those that are marked as drained.</param>
+    private static IReadOnlyList<MarkChange> TakenBack(List<SequenceGateway> pods, int wanted, bool mayGo) =>
         [
-            .. pods.Where(static pod => pod.Mark is { Drained: false } && pod.Stage != GatewayStage.Terminating)
-                .OrderByDescending(static pod => pod.Load!.Connections)
+            .. pods.Where(pod => pod.Mark is { Drained: var drained } && !(drained && mayGo) && pod.Stage != GatewayStage.Terminating)
+                .OrderByDescending(static pod => pod.Stage == GatewayStage.Ready)
+                .ThenByDescending(static pod => pod.Load!.Connections)
                 .Take(Math.Max(0, wanted - pods.Count(static pod => pod.Mark is null && pod.Stage == GatewayStage.Ready)))
                 .Select(static pod => new MarkChange(pod.Name, pod.Mark, null)),
         ];
+
+    private static bool MayGo(Deployment deployment, List<SequenceGateway> pods) =>
+        !GatewayObserver.IsObserved(deployment)
+        || (deployment.Spec?.Replicas ?? 0) < pods.Count(static pod => pod.Stage != GatewayStage.Terminating);
 
     private static bool IsRolling(Deployment deployment) =>
         !GatewayObserver.IsObserved(deployment) || (deployment.Status?.UpdatedReplicas ?? 0) < (deployment.Status?.Replicas ?? 0);

@@ -136,6 +136,31 @@ public sealed class WorkloadSequenceTests
     }
 
     [Fact]
+    public void Rollout_UnderWay_OneThatIsReadyIsTakenBackBeforeTheMostLoaded()
+    {
+        var rig = Two(("a", 30), ("b", 20), mark: Draining) with { Updated = 1, Remembered = Status(1) };
+        var pods = rig with
+        {
+            Pods = [WorkloadRig.Pod("a", Draining, ready: false), WorkloadRig.Pod("b", Draining), WorkloadRig.Pod("c", ready: false)],
+        };
+
+        pods.Plan().WorkloadMarks.ShouldHaveSingleItem().Gateway.ShouldBe("b");
+    }
+
+    /// <summary>Where fewer are asked for than there are, the cluster may be about to remove it.</summary>
+    [Theory]
+    [InlineData(2, "a")]
+    [InlineData(1, null)]
+    public void Rollout_UnderWay_OneThatHasDrained_IsTakenBackWhereNoneIsToGo(int asked, string? taken)
+    {
+        var mark = Draining with { Drained = true };
+        var rig = Two(("a", 0), ("b", 0)) with { Updated = 0, Asked = asked };
+        var pods = rig with { Pods = [WorkloadRig.Pod("a", mark), WorkloadRig.Pod("b", ready: false)] };
+
+        pods.Plan().WorkloadMarks.Select(one => one.Gateway).ShouldBe(taken is null ? [] : [taken]);
+    }
+
+    [Fact]
     public void Paused_NothingIsMarked()
     {
         (Two(("a", 30), ("b", 20)) with { Paused = true }).Plan().WorkloadMarks.ShouldBeEmpty();
