@@ -15,6 +15,7 @@ internal sealed class FleetState
     private ReadOnlyMemory<byte> _config;
     private long _configSetAt;
     private Dictionary<string, ReadOnlyMemory<byte>> _endpoints = new(StringComparer.Ordinal);
+    private IReadOnlyList<string> _withheld = [];
 
     /// <summary>The directive given last, by gateway; outlives a reconnect.</summary>
     public Dictionary<string, (DirectiveMessage Directive, ReadOnlyMemory<byte> Message, DateTimeOffset At)> Directives { get; } =
@@ -32,14 +33,25 @@ internal sealed class FleetState
 
     public bool IsEmpty => Tuners.IsEmpty && _hash is null && _members.Count == 0 && Directives.Count == 0;
 
+    /// <param name="hash">The config's.</param>
+    /// <param name="config">Encoded.</param>
+    /// <param name="endpoints">Encoded, by backend.</param>
+    /// <param name="withheld">Gateways that are not to have the config.</param>
     /// <param name="at">Timestamp of the clock.</param>
-    public void SetDesired(string hash, ReadOnlyMemory<byte> config, Dictionary<string, ReadOnlyMemory<byte>> endpoints, long at)
+    public void SetDesired(
+        string hash,
+        ReadOnlyMemory<byte> config,
+        Dictionary<string, ReadOnlyMemory<byte>> endpoints,
+        IReadOnlyList<string> withheld,
+        long at
+    )
     {
         var configChanged = hash != _hash;
         _configSetAt = configChanged ? at : _configSetAt;
-        foreach (var outbox in _members.Values.Select(static member => member.Session.Outbox))
+        foreach (var (name, member) in _members)
         {
-            if (configChanged)
+            var outbox = member.Session.Outbox;
+            if (!withheld.Contains(name) && (configChanged || (_withheld.Contains(name) && member.View.ConfigHash != hash)))
             {
                 outbox.PutConfig(config);
             }
@@ -58,7 +70,7 @@ internal sealed class FleetState
             }
         }
 
-        (_hash, _config, _endpoints) = (hash, config, endpoints);
+        (_hash, _config, _endpoints, _withheld) = (hash, config, endpoints, withheld);
     }
 
     public bool Direct(string gateway, DirectiveMessage directive, ReadOnlyMemory<byte> message, DateTimeOffset now)
@@ -101,7 +113,7 @@ internal sealed class FleetState
         if (_hash is not null)
         {
             // A gateway that has the config already only loses by being told again.
-            if (session.Hello.ConfigHash != _hash)
+            if (session.Hello.ConfigHash != _hash && !_withheld.Contains(name))
             {
                 session.Outbox.PutConfig(_config);
             }

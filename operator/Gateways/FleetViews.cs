@@ -14,6 +14,9 @@ public sealed record FleetDesired
 
     /// <summary>WebSockets to draining endpoints that each gateway is to send away per second; 0: they stay until they end.</summary>
     public double EndpointClosesPerSecond { get; init; }
+
+    /// <summary>Gateways that cannot have the config, and keep what they have: they are told its endpoints alone.</summary>
+    public IReadOnlyList<string> Withheld { get; init; } = [];
 }
 
 /// <summary>One fleet as its gateways tell it, at one moment. Immutable.</summary>

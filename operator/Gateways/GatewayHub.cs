@@ -51,7 +51,7 @@ public sealed class GatewayHub(TimeProvider time)
         );
         lock (_lock)
         {
-            Fleet(fleet).SetDesired(hash, config, endpoints, time.GetTimestamp());
+            Fleet(fleet).SetDesired(hash, config, endpoints, desired.Withheld, time.GetTimestamp());
         }
 
         return hash;

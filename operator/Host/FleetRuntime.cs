@@ -37,6 +37,7 @@ internal sealed class FleetRuntime : IAsyncDisposable
 
     /// <summary>Gateways that were wanted when it was last ready; null: it never was.</summary>
     private int? _readyWith;
+    private long _readyGeneration;
 
     private ScalingDecision? _scaling;
     private readonly Dictionary<string, ScalingDecision> _workloadScaling = new(StringComparer.Ordinal);
@@ -353,12 +354,10 @@ internal sealed class FleetRuntime : IAsyncDisposable
             Workloads = _workloads.ToDictionary(static pair => pair.Key, static pair => pair.Value.Members, StringComparer.Ordinal),
         };
 
-    /// <summary>A new generation, as in a cluster: a fleet that was just scaled is not degraded for what is still to start.</summary>
     private void Want(int gateways)
     {
         _scaled = gateways;
         Entity = Scaled(Entity, gateways);
-        Entity.Metadata.Generation = ++_generation;
     }
 
     private static ConnectionFleet Scaled(ConnectionFleet fleet, int gateways) =>
@@ -402,13 +401,14 @@ internal sealed class FleetRuntime : IAsyncDisposable
                     Endpoints = Endpoints(),
                     StalledWorkloads = StalledWorkloads(),
                     GatewaysNeeded = GatewaysNeeded,
+                    WasReady = _readyGeneration == _generation,
                     Now = now,
                 }
             ),
         };
         if (Entity.Status.Conditions!.Any(static one => one is { Type: FleetConditions.Ready, Status: FleetConditions.True }))
         {
-            _readyWith = Entity.Spec.Gateway.Replicas;
+            (_readyWith, _readyGeneration) = (Entity.Spec.Gateway.Replicas, _generation);
         }
 
         TellOfDegradation();

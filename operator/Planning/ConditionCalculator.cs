@@ -15,7 +15,7 @@ internal static class ConditionCalculator
     {
         var shortfall = Shortfall(input, figures);
         var ready = shortfall ?? new Finding(FleetConditions.True, FleetConditions.Serving, ServingMessage(input, figures));
-        var degraded = Degraded(input, shortfall, figures.IsOverdue);
+        var degraded = Degraded(input, shortfall, figures);
         var progressing = Progressing(input, figures, shortfall, isDegraded: degraded.Status == FleetConditions.True);
         Condition[] conditions =
         [
@@ -48,8 +48,11 @@ internal static class ConditionCalculator
             return Missing(FleetConditions.ApplyFailed, error);
         }
 
+        // One that is replaced for want of a Secret may have been told before that was seen: what it thinks of the config is no fault of the config's.
         if (
-            input.View?.Gateways.FirstOrDefault(gateway => gateway.RefusedHash is { } hash && hash == input.Plan?.ConfigHash) is
+            input.View?.Gateways.FirstOrDefault(gateway =>
+                gateway.RefusedHash is { } hash && hash == input.Plan?.ConfigHash && !input.Plan.Withheld.Contains(gateway.Name)
+            ) is
             { } refusing
         )
         {
@@ -105,7 +108,7 @@ internal static class ConditionCalculator
     }
 
     // A fleet that is only starting, or was just changed, is not degraded: it has to have been ready as it is wanted now.
-    private static Finding Degraded(StatusInput input, Finding? shortfall, bool isOverdue)
+    private static Finding Degraded(StatusInput input, Finding? shortfall, Figures figures)
     {
         if (input.Blind is { } blind)
         {
@@ -115,22 +118,27 @@ internal static class ConditionCalculator
         var fleet = input.Input.Fleet;
         var last = fleet.Status?.Conditions ?? [];
         var wasReady =
-            fleet.Status?.ObservedGeneration == fleet.Metadata.Generation
-            && last.Any(condition =>
-                condition is { Type: FleetConditions.Ready or FleetConditions.Degraded, Status: FleetConditions.True }
-                // The operator's own blindness says nothing of the fleet.
-                && condition.Reason != FleetConditions.Forbidden
+            input.WasReady
+            ?? (
+                fleet.Status?.ObservedGeneration == fleet.Metadata.Generation
+                && last.Any(condition =>
+                    condition is { Type: FleetConditions.Ready or FleetConditions.Degraded, Status: FleetConditions.True }
+                    // The operator's own blindness says nothing of the fleet.
+                    && condition.Reason != FleetConditions.Forbidden
+                )
             );
+        var isLess = figures.GatewaysReady < (input.GatewaysNeeded ?? fleet.Spec.Gateway.Replicas);
         var isFault =
             shortfall?.Reason
                 is FleetConditions.ApplyFailed
                     or FleetConditions.ConfigRefused
                     or FleetConditions.Invalid
                     or FleetConditions.RolloutStalled
-            || (wasReady && shortfall?.Reason is FleetConditions.GatewaysNotReady or FleetConditions.BackendsNotReady)
+            || (wasReady && shortfall?.Reason == FleetConditions.BackendsNotReady)
+            || (wasReady && isLess && shortfall?.Reason == FleetConditions.GatewaysNotReady)
             || (input.StalledWorkloads.Count > 0 && shortfall?.Reason == FleetConditions.BackendsNotReady)
             // Those that a scale-out asks for do not come.
-            || (isOverdue && shortfall?.Reason == FleetConditions.GatewaysNotReady);
+            || (figures.IsOverdue && shortfall?.Reason == FleetConditions.GatewaysNotReady);
         if (isFault)
         {
             return shortfall! with { Status = FleetConditions.True };

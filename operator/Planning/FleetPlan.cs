@@ -30,6 +30,9 @@ public sealed record FleetPlan
     /// <summary><see cref="Contracts.ContractsJson.Hash(GatewayConfig)"/> of <see cref="Config"/>.</summary>
     public required string ConfigHash { get; init; }
 
+    /// <summary>Gateways that are not told <see cref="Config"/>: their pods do not mount a Secret that it names. They keep the config that they have.</summary>
+    public IReadOnlyList<string> Withheld { get; init; } = [];
+
     /// <summary>Revision of the gateways' pod template; empty in host mode.</summary>
     public required string Revision { get; init; }
 

@@ -43,6 +43,7 @@ public static class FleetPlanner
             Paused = fleet.Spec.Paused,
             Config = config,
             ConfigHash = ContractsJson.Hash(config),
+            Withheld = MissingSecrets.Gateways(input),
             Revision = revision?.Name ?? "",
             GatewayDeployment = revision is null ? "" : ResourceNames.GatewayDeployment(fleet.Metadata.Name!, revision.Name),
             GatewayImage = GatewayImages.InForce(input),

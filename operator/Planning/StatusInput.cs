@@ -35,5 +35,8 @@ public sealed record StatusInput
     /// <summary>Gateways without which the fleet does not serve as it did before it was scaled out; null: as many as are wanted.</summary>
     public int? GatewaysNeeded { get; init; }
 
+    /// <summary>Whether it has been ready as its spec has it now, but for the number of gateways; null: as its last status says.</summary>
+    public bool? WasReady { get; init; }
+
     public required DateTimeOffset Now { get; init; }
 }

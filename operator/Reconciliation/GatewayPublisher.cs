@@ -31,6 +31,7 @@ internal sealed class GatewayPublisher(GatewayHub hub)
                     Config = plan.Config,
                     Endpoints = endpoints,
                     EndpointClosesPerSecond = plan.EndpointClosesPerSecond,
+                    Withheld = plan.Withheld,
                 }
             );
             return null;

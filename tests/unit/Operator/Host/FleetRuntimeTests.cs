@@ -79,6 +79,26 @@ public sealed class FleetRuntimeTests : IAsyncDisposable
         Step();
 
         HostServer.Serves(Overview).ShouldBeFalse();
+        Condition(FleetConditions.Degraded).ShouldBe("True GatewaysNotReady");
+        _said.ShouldHaveSingleItem().ShouldStartWith("default/one is degraded: GatewaysNotReady");
+    }
+
+    /// <summary>What is wrong is as wrong with another number of gateways.</summary>
+    [Fact]
+    public void Step_DegradedFleetIsScaled_StaysDegraded()
+    {
+        Report(isBackendOut: true);
+        Step();
+        Condition(FleetConditions.Degraded).ShouldBe("True BackendsNotReady");
+
+        _fleet.ScaleTo(3).ShouldBeTrue();
+        for (var turn = 0; turn < 3; turn++)
+        {
+            Step();
+            Condition(FleetConditions.Degraded).ShouldBe("True BackendsNotReady");
+        }
+
+        _said.ShouldHaveSingleItem().ShouldStartWith("default/one is degraded: BackendsNotReady");
     }
 
     [Fact]

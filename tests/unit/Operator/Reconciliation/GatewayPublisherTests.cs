@@ -74,6 +74,63 @@ public sealed class GatewayPublisherTests
         stream.Hub.View(StreamFixture.Fleet).DesiredHash.ShouldBeNull();
     }
 
+    /// <summary>Its pods have no such folder: they would refuse the config as a whole, and say so of a fleet that is being rolled out as it should.</summary>
+    [Fact]
+    public async Task Publish_OneMoreSecret_OlderGatewaysKeepTheirConfigAndFollowThePods()
+    {
+        await using var stream = await StreamFixture.StartAsync();
+        var publisher = new GatewayPublisher(stream.Hub);
+        var before = Fleets.Small.Replace("{name: small, namespace: shop}", "{name: edge, namespace: default}", StringComparison.Ordinal);
+        var plan = Plan(Fleets.Load(before));
+        publisher.Publish(Key, plan, Endpoints("10.0.0.1")).ShouldBeNull();
+        using var older = await stream.JoinAsync("g0");
+        (await stream.ReceiveAsync<ConfigMessage>(older)).Hash.ShouldBe(plan.ConfigHash);
+        await stream.ReceiveAsync<EndpointsMessage>(older);
+
+        var edited = Fleets.Load(
+            before.Replace("backend: app}", "backend: app, tls: {certificateRefs: [{name: web}]}}", StringComparison.Ordinal),
+            2
+        );
+        var fresh = Plan(edited);
+        fresh.Revision.ShouldNotBe(plan.Revision);
+        var next = FleetPlanner.Plan(
+            new FleetInput
+            {
+                Fleet = edited,
+                DefaultGatewayImage = "gateway",
+                Deployments = [Gateways(plan), Gateways(fresh)],
+                Pods = [Pod("g0", plan.Revision), Pod("g1", fresh.Revision)],
+            }
+        );
+        next.Withheld.ShouldBe(["g0"]);
+        publisher.Publish(Key, next, Endpoints("10.0.0.2")).ShouldBeNull();
+        (await stream.ReceiveAsync<EndpointsMessage>(older)).Endpoints.Single().Address.ShouldBe("10.0.0.2");
+        using var newer = await stream.JoinAsync("g1");
+        (await stream.ReceiveAsync<ConfigMessage>(newer)).Hash.ShouldBe(next.ConfigHash);
+        using var back = await stream.JoinAsync("g0", plan.ConfigHash);
+        await stream.ReceiveAsync<EndpointsMessage>(back);
+
+        publisher.Publish(Key, next with { Withheld = [] }, Endpoints("10.0.0.2")).ShouldBeNull();
+        (await stream.ReceiveAsync<ConfigMessage>(back)).Hash.ShouldBe(next.ConfigHash);
+    }
+
+    private static Deployment Gateways(FleetPlan plan) =>
+        plan.Objects.OfType<Deployment>().Single(one => one.Metadata.Name == plan.GatewayDeployment);
+
+    private static Pod Pod(string name, string revision) =>
+        new()
+        {
+            Metadata = new ObjectMeta
+            {
+                Name = name,
+                Labels = new Dictionary<string, string>
+                {
+                    [ResourceLabels.Role] = ResourceLabels.GatewayRole,
+                    [ResourceLabels.Revision] = revision,
+                },
+            },
+        };
+
     private static FleetPlan Plan(ConnectionFleet fleet) =>
         FleetPlanner.Plan(new FleetInput { Fleet = fleet, DefaultGatewayImage = "gateway" });
 
