@@ -19,8 +19,16 @@ internal sealed class StreamSession(Dialled stream, IStreamTarget target, Gatewa
     // Big changes come in crowds while a fleet fills or drains: not more than one report a second for counts alone.
     private static readonly TimeSpan CountReportInterval = TimeSpan.FromSeconds(1);
 
+    // What stood against it may be of the moment: a key that kubelet brings to the pod within a minute, a port that another process still has.
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(60);
+
     private readonly WebSocket _socket = stream.Socket;
     private readonly SemaphoreSlim _sending = new(1);
+    private readonly SemaphoreSlim _applying = new(1);
+    private ConfigMessage? _refused;
+    private IReadOnlyList<string> _errors = [];
+    private Task _retrying = Task.CompletedTask;
     private readonly long _began = time.GetTimestamp();
     private long _spokenTo = -1;
 
@@ -44,6 +52,10 @@ internal sealed class StreamSession(Dialled stream, IStreamTarget target, Gatewa
         {
             // The other one, which was told to stop.
         }
+        finally
+        {
+            await _retrying.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
 
         await first;
     }
@@ -52,6 +64,7 @@ internal sealed class StreamSession(Dialled stream, IStreamTarget target, Gatewa
     {
         _socket.Dispose();
         _sending.Dispose();
+        _applying.Dispose();
     }
 
     private async Task ReceiveAsync(CancellationToken cancellation)
@@ -77,8 +90,7 @@ internal sealed class StreamSession(Dialled stream, IStreamTarget target, Gatewa
         switch (message)
         {
             case ConfigMessage config:
-                var errors = config.Hash == target.ConfigHash ? [] : await target.ApplyConfigAsync(config);
-                await AckAsync(config.Hash, errors, cancellation);
+                await ApplyAsync(config, cancellation);
                 break;
             case EndpointsMessage endpoints:
                 await target.ApplyEndpointsAsync(endpoints);
@@ -97,6 +109,76 @@ internal sealed class StreamSession(Dialled stream, IStreamTarget target, Gatewa
                 }
 
                 break;
+        }
+    }
+
+    private async Task ApplyAsync(ConfigMessage config, CancellationToken cancellation)
+    {
+        await _applying.WaitAsync(cancellation);
+        try
+        {
+            _errors = config.Hash == target.ConfigHash ? [] : await target.ApplyConfigAsync(config);
+            _refused = _errors.Count > 0 ? config : null;
+            await AckAsync(config.Hash, _errors, cancellation);
+        }
+        finally
+        {
+            _applying.Release();
+        }
+
+        if (_refused is not null && _retrying.IsCompleted)
+        {
+            _retrying = RetryAsync(cancellation);
+        }
+    }
+
+    /// <summary>Tries what was refused again, until it is in force or another config has come, and says so where something is different.</summary>
+    private async Task RetryAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            var rest = FirstRetry;
+            while (Volatile.Read(ref _refused) is { } refused)
+            {
+                await Task.Delay(rest, time, cancellation);
+                rest =
+                    !await AgainAsync(refused, cancellation) ? FirstRetry
+                    : 2 * rest < LastRetry ? 2 * rest
+                    : LastRetry;
+            }
+        }
+        catch (Exception) when (!cancellation.IsCancellationRequested)
+        {
+            // The stream begins anew, and with it the config.
+            _socket.Abort();
+            throw;
+        }
+    }
+
+    /// <summary>False: it is no longer the newest.</summary>
+    private async Task<bool> AgainAsync(ConfigMessage refused, CancellationToken cancellation)
+    {
+        await _applying.WaitAsync(cancellation);
+        try
+        {
+            if (!ReferenceEquals(_refused, refused))
+            {
+                return false;
+            }
+
+            var errors = refused.Hash == target.ConfigHash ? [] : await target.ApplyConfigAsync(refused);
+            _refused = errors.Count > 0 ? refused : null;
+            if (!errors.SequenceEqual(_errors, StringComparer.Ordinal))
+            {
+                _errors = errors;
+                await AckAsync(refused.Hash, errors, cancellation);
+            }
+
+            return true;
+        }
+        finally
+        {
+            _applying.Release();
         }
     }
 

@@ -91,6 +91,43 @@ public sealed class StreamClientTests : IAsyncLifetime
         ack.Errors[0].ShouldBe("listeners[0].port: wrong");
     }
 
+    /// <summary>A key that the config names may come to the pod after it.</summary>
+    [Fact]
+    public async Task Config_Refused_IsTriedAgainAndAckedOnceItIsInForce()
+    {
+        await using var fake = await FakeOperator.StartAsync(SocketPath);
+        _target.Errors = ["listeners[0].tunnel.secretFile: cannot be read"];
+        Start("unix:" + SocketPath);
+        var config = Config();
+        await FakeOperator.SendAsync(await fake.SessionAsync(), config);
+        (await fake.NextAsync<AckMessage>()).Accepted.ShouldBeFalse();
+        await _target.NextAsync<ConfigMessage>();
+
+        await _target.NextAsync<ConfigMessage>();
+        _target.Errors = [];
+        await _target.NextAsync<ConfigMessage>();
+        var ack = await fake.NextAsync<AckMessage>();
+        (ack.Hash, ack.Accepted).ShouldBe((config.Hash, true));
+    }
+
+    [Fact]
+    public async Task Config_Refused_GivesWayToANewerOne()
+    {
+        await using var fake = await FakeOperator.StartAsync(SocketPath);
+        _target.Errors = ["listeners[0].port: wrong"];
+        Start("unix:" + SocketPath);
+        var session = await fake.SessionAsync();
+        await FakeOperator.SendAsync(session, Config());
+        (await fake.NextAsync<AckMessage>()).Accepted.ShouldBeFalse();
+        await _target.NextAsync<ConfigMessage>();
+
+        var newer = Config() with { Hash = "newer" };
+        await FakeOperator.SendAsync(session, newer);
+        (await fake.NextAsync<AckMessage>()).Hash.ShouldBe("newer");
+        await _target.NextAsync<ConfigMessage>();
+        (await _target.NextAsync<ConfigMessage>()).Hash.ShouldBe("newer", "the one that is tried again");
+    }
+
     [Fact]
     public async Task Config_ThatCannotBeRead_IsAckedWithTheReason()
     {
