@@ -8,12 +8,19 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// <param name="compressor">Of the event loop, for all its listeners.</param>
 internal sealed class HubCompression(HubLoop loop, MessageCompressor compressor)
 {
-    /// <summary>A message for one client, as its frame. Where the config has no compression any more it goes as it is, which it may at any time.</summary>
+    // What a client has missed may be 16 MiB: compressing that takes the loop's thread from everybody else for longer than it spares the one.
+    private const int MaxBytes = 1 << 20;
+
+    /// <summary>A message for one client, as its frame. Long ones, and all where the config has no compression any more, go as they are, which they may at any time (RFC 7692 §6).</summary>
     /// <param name="session">That agreed on it.</param>
     /// <param name="message">One of the protocol.</param>
     public byte[] Frame(HubSession session, ReadOnlySpan<byte> message)
     {
-        if (loop.Options.Deflate is not { } options || !compressor.TryCompress(options, session.WindowBits, message, out var compressed))
+        if (
+            message.Length > MaxBytes
+            || loop.Options.Deflate is not { } options
+            || !compressor.TryCompress(options, session.WindowBits, message, out var compressed)
+        )
         {
             return session.Codec.Framed(message);
         }

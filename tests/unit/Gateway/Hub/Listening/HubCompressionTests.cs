@@ -176,6 +176,31 @@ public sealed class HubCompressionTests : IAsyncLifetime
         client.LastFirst.ShouldBe((byte)0xC1);
     }
 
+    /// <summary>Compressing it would hold the loop up for everybody else.</summary>
+    [Fact]
+    public async Task WhatWasMissed_MoreThanAMebibyte_ComesAsItIs()
+    {
+        var listener = Listener(new HubCompressionConfig());
+        await _gateway.ApplyAsync(listener with { Hub = listener.Hub! with { MaxMessageBytes = 400_000 } }, backend: null);
+        using var client = await Client.OpenAsync(_gateway.Port, Offer);
+        await client.ConnectAsync();
+        var first = JsonDocument.Parse(await client.AskAsync("""{"id":2,"subscribe":{"channel":"chat:f"}}"""));
+        var epoch = first.RootElement.GetProperty("subscribe").GetProperty("epoch").GetString();
+        await client.AskAsync("""{"id":3,"unsubscribe":{"channel":"chat:f"}}""");
+        for (var i = 0; i < 4; i++)
+        {
+            (await client.AskAsync($$$"""{"id":4,"publish":{"channel":"chat:f","data":"{{{new string('x', 300_000)}}}"}}""")).ShouldContain(
+                "\"publish\""
+            );
+        }
+
+        var recovered = await client.AskAsync(
+            $$$"""{"id":5,"subscribe":{"channel":"chat:f","recover":true,"offset":0,"epoch":"{{{epoch}}}"}}"""
+        );
+        recovered.Length.ShouldBeGreaterThan(1_200_000);
+        client.LastFirst.ShouldBe((byte)0x81);
+    }
+
     [Fact]
     public async Task Bomb_IsClosedWith1009_AndOthersAreServed()
     {
