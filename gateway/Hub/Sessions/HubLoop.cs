@@ -324,6 +324,7 @@ internal sealed class HubLoop
         {
             session.IsWaiting = false;
             Counters.Waiting--;
+            session.UnparkMore = 0;
             if (session.Parked is not null)
             {
                 Post((Action)(() => Subscribes.Unpark(session)));

@@ -151,15 +151,28 @@ internal sealed class HubSession(HubLoop loop, HubCodec codec, int descriptor, l
         }
     }
 
-    /// <summary>One of those goes on now; the next has its turn behind it.</summary>
-    public bool IsUnparking
+    /// <summary>So many of those go on now.</summary>
+    public int Unparking
     {
-        get => _extras is { IsUnparking: true };
+        get => _extras?.Unparking ?? 0;
         set
         {
-            if (value || _extras is not null)
+            if (value != 0 || _extras is not null)
             {
-                Extras.IsUnparking = value;
+                Extras.Unparking = value;
+            }
+        }
+    }
+
+    /// <summary>How many of those may go on at once beside the first: one more for each that the client has taken since it last waited.</summary>
+    public int UnparkMore
+    {
+        get => _extras?.UnparkMore ?? 0;
+        set
+        {
+            if (value != 0 || _extras is not null)
+            {
+                Extras.UnparkMore = value;
             }
         }
     }

@@ -19,7 +19,9 @@ internal sealed class SessionExtras
 
     public Queue<HubSubscription>? Parked { get; set; }
 
-    public bool IsUnparking { get; set; }
+    public int Unparking { get; set; }
+
+    public int UnparkMore { get; set; }
 
     /// <summary>Nothing is in it.</summary>
     public bool IsEmpty =>
@@ -30,7 +32,7 @@ internal sealed class SessionExtras
         && TurnAt == 0
         && PresenceAt == 0
         && Parked is null
-        && !IsUnparking;
+        && Unparking == 0;
 }
 
 /// <summary>A client's message, or what is left of it, that waits to be handled.</summary>

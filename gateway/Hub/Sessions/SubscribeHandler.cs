@@ -15,6 +15,8 @@ namespace Mooring.Gateway.Hub.Sessions;
 /// </remarks>
 internal sealed class SubscribeHandler(HubLoop loop)
 {
+    private const int MaxUnparking = 32;
+
     /// <summary>Whoever cannot be recovered wants an error.</summary>
     private const long RejectUnrecovered = 2;
 
@@ -80,18 +82,24 @@ internal sealed class SubscribeHandler(HubLoop loop)
     }
 
     /// <summary>What waited for the client has gone: the first that waits for that tries again where it was left, and the others behind it, as far as the client takes them.</summary>
-    /// <remarks>One at a time: what all of them have missed would be read each time, for the one or two that the client then takes.</remarks>
+    /// <remarks>
+    /// One at first: what all of them have missed would be read each time, for the one or two that the client then takes. As long as it takes them, more at once:
+    /// where each is a trip to Redis, the last of many would be answered after the client's patience.
+    /// </remarks>
     public void Unpark(HubSession session)
     {
-        if (session.IsClosed || session.IsWaiting || session.IsUnparking || session.Parked is not { } parked)
+        for (var left = 1 + session.UnparkMore - session.Unparking; left > 0; left--)
         {
-            return;
-        }
+            if (session.IsClosed || session.IsWaiting || session.Parked is not { } parked)
+            {
+                return;
+            }
 
-        var subscription = parked.Dequeue();
-        session.Parked = parked.Count > 0 ? parked : null;
-        session.IsUnparking = true;
-        loop.Resume(session, subscription.Start.Command, () => GoOn(subscription));
+            var subscription = parked.Dequeue();
+            session.Parked = parked.Count > 0 ? parked : null;
+            session.Unparking++;
+            loop.Resume(session, subscription.Start.Command, () => GoOn(subscription));
+        }
     }
 
     private void GoOn(HubSubscription subscription)
@@ -114,10 +122,11 @@ internal sealed class SubscribeHandler(HubLoop loop)
         Unparked(subscription.Session);
     }
 
-    /// <summary>The one that went on is through, or waits again.</summary>
+    /// <summary>One that went on is through, or waits again.</summary>
     private void Unparked(HubSession session)
     {
-        session.IsUnparking = false;
+        session.Unparking--;
+        session.UnparkMore = Math.Min(session.UnparkMore + 1, MaxUnparking - 1);
         if (session is { IsWaiting: false, Parked: not null })
         {
             loop.Post((Action)(() => Unpark(session)));
@@ -378,13 +387,18 @@ internal sealed class SubscribeHandler(HubLoop loop)
 
     private void ReadHistory(HubSubscription subscription, bool wasParked = false)
     {
+        var session = subscription.Session;
         if (!subscription.Is(SubscriptionFlags.Positioned))
         {
             Finish(subscription, default);
+            if (wasParked)
+            {
+                Unparked(session);
+            }
+
             return;
         }
 
-        var session = subscription.Session;
         if (
             !wasParked
             && session is { IsWaiting: true, Parked: { } parked }

@@ -252,6 +252,51 @@ public sealed class HubBurstTests : IAsyncLifetime
         }
     }
 
+    /// <summary>Each read is a trip to Redis, and clients wait 5 s for a reply.</summary>
+    [Fact]
+    public async Task Recovery_OfManyChannelsThatMissedLittle_TakesFewTrips()
+    {
+        const int channels = 100;
+        const int longs = 4;
+        LossyBroker? broker = null;
+        await using var hub = new HubHarness(Config, time => broker = new LossyBroker(time));
+        var positions = Enumerable
+            .Range(0, channels)
+            .Select(i => History(hub, $"long:{i}", i < longs ? 10 : 1, i < longs ? 60_000 : 10))
+            .ToList();
+        var session = hub.Connect();
+        hub.Room[session] = 1000;
+        Ask(..longs);
+        broker!.HoldsReads = true;
+        Ask(longs..);
+        broker.Reads.ShouldBe(0, "they wait behind those that do not fit");
+
+        hub.Room[session] = 10_000_000;
+        hub.Flush(session);
+        var (trips, replies) = (0, hub.Read(session).ToList());
+        for (; broker.Reads > 0; trips++)
+        {
+            var held = broker.Reads;
+            held.ShouldBeLessThanOrEqualTo(32);
+            broker.AnswerReads();
+            await Until.TrueAsync(() => hub.Loop.Backlog >= held, TimeSpan.FromSeconds(60), "the loop has the answers");
+            hub.Settle();
+            replies.AddRange(hub.Read(session));
+        }
+
+        replies.Select(one => one.GetProperty("id").GetInt32()).Order().ShouldBe(Enumerable.Range(2, channels));
+        trips.ShouldBeLessThanOrEqualTo(10);
+
+        void Ask(Range some)
+        {
+            hub.Send(
+                session,
+                string.Join('\n', positions.Index().Take(some).Select(one => Recover(one.Index + 2, $"long:{one.Index}", one.Item)))
+            );
+            hub.Settle();
+        }
+    }
+
     [Fact]
     public void Recovery_ThatIsParked_EndsWithItsSession()
     {
