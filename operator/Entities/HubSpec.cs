@@ -136,7 +136,7 @@ public sealed record HubHistorySpec
     public string Ttl { get; set; } = "";
 
     [Description(
-        "How long a channel's offset and epoch are kept after the last use, ttl to 8760h. Who comes again later cannot recover, even if nothing was published meanwhile. Shorter is less memory where channels are many and short-lived."
+        "How long a channel's offset and epoch are kept after the last use, ttl to 8760h. Who comes again later cannot recover, even if nothing was published meanwhile. Shorter is less memory where channels are many and short-lived; less than 80s is 80s."
     )]
     [Length(2, Patterns.DurationLength), Pattern(Patterns.Duration, Patterns.DurationMeaning)]
     public string MetaTtl { get; set; } = "720h";

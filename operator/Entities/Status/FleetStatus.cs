@@ -53,7 +53,9 @@ public sealed record FleetStatus
     [Description("The gateways' config.")]
     public ConfigStatus? Config { get; set; }
 
-    [Description("Ready, Progressing, Degraded, LimitsSufficient and, where the fleet wants anything of the kernel, NodesTuned.")]
+    [Description(
+        "Ready, Progressing, Degraded, LimitsSufficient and, where they concern the fleet, RegistryConnected, ScalingActive, WorkloadScalingActive and NodesTuned."
+    )]
     [Items(0, 16), ListMapKey("type")]
     public IReadOnlyList<Condition>? Conditions { get; set; }
 }

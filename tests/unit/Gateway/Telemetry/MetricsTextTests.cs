@@ -1,4 +1,6 @@
 using Mooring.Contracts.Stream;
+using Mooring.Gateway.Limits;
+using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Telemetry;
 
 namespace Mooring.Gateway.Tests.Telemetry;
@@ -134,16 +136,29 @@ public sealed class MetricsTextTests
     [Fact]
     public void Readme_ListsExactlyTheseMetrics()
     {
-        var rows = File.ReadLines(Readme())
-            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
-            .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
-            .Select(cells => (cells[1].Trim('`'), cells[2], cells[3], cells[4]));
+        Testing
+            .MetricsText.Rows(File.ReadAllText(Readme()), "Metrics")
+            .ShouldBe(
+                GatewayMetrics.All.Select(metric =>
+                    (metric.Name, MetricsText.TypeName(metric.Kind), string.Join(", ", metric.Labels), metric.Help)
+                )
+            );
+    }
 
-        rows.ShouldBe(
-            GatewayMetrics.All.Select(metric =>
-                (metric.Name, MetricsText.TypeName(metric.Kind), string.Join(", ", metric.Labels), metric.Help)
-            )
-        );
+    [Fact]
+    public void Readme_ListsEachReason()
+    {
+        Reasons("Why connections end").ShouldBe(Enum.GetValues<CloseReason>().Select(AccessLines.Name));
+        Reasons("Why connections are refused").ShouldBe(Enum.GetValues<RefusalReason>().Select(RefusalReasons.Name));
+
+        static IEnumerable<string> Reasons(string heading) =>
+            File.ReadAllText(Readme())
+                .Split("\n## ")
+                .Single(part => part.StartsWith(heading, StringComparison.Ordinal))
+                .Split('\n')
+                .Where(static line => line.StartsWith("| `", StringComparison.Ordinal))
+                .Skip(1)
+                .Select(static line => line.Split('`')[1]);
     }
 
     internal static MetricSource Source(ReportMessage report) =>
