@@ -87,7 +87,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         _references = new ReferencedServices(client, loggers);
         _recorder = new EventRecorder(client, new EventRecorderOptions { ReportingController = "mooring.dev/operator" }, loggers);
         _metrics = new FleetMetrics(_hub);
-        _metricsApi = new MetricsApiServer(client, ownNamespace, options.StreamService);
+        _metricsApi = new MetricsApiServer(client, ownNamespace, options.StreamService, _log, TimeProvider.System);
         _certificates = new CertificateStore(
             client,
             ownNamespace,
@@ -331,13 +331,7 @@ internal sealed class FleetOperator : IAsyncDisposable
         }
 
         await UntilAsync(async () => await RefreshMetricsApiAsync(await _certificates.EnsureAsync(ended), ended), ended);
-        var app = HttpServers.MetricsApi(
-            address,
-            _recommended,
-            () => _certificates.Current,
-            client => _metricsApi.Proxy?.Accepts(client) == true,
-            _loggers
-        );
+        var app = HttpServers.MetricsApi(address, _recommended, () => _certificates.Current, _metricsApi.Accepts, _loggers);
         await app.StartAsync(ended);
         Log.ServingMetricsApi(_log, HttpServers.PortOf(app));
         return app;

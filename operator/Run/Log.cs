@@ -30,6 +30,13 @@ internal static partial class Log
     [LoggerMessage(107, LogLevel.Warning, "HorizontalPodAutoscalers cannot read how many gateways are wanted: {Problem}")]
     public static partial void MetricsApiFailed(ILogger logger, string problem);
 
+    [LoggerMessage(
+        111,
+        LogLevel.Warning,
+        "The metrics API refused {Subject}, issued by {Issuer}: no client of the request-header CA that kube-system/extension-apiserver-authentication names"
+    )]
+    public static partial void MetricsApiRefused(ILogger logger, string subject, string issuer);
+
     [LoggerMessage(109, LogLevel.Warning, "{Kind}: {Note}")]
     public static partial void Trouble(ILogger logger, Troubles.TroubleKind kind, string note);
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Mooring.Kubernetes.Configuration;
 
@@ -52,17 +53,29 @@ internal static class HandlerFactory
         }
         else if (config.CertificateAuthorities is { } authorities)
         {
-            var policy = new X509ChainPolicy
-            {
-                TrustMode = X509ChainTrustMode.CustomRootTrust,
-                RevocationMode = X509RevocationMode.NoCheck,
-                DisableCertificateDownloads = true,
-            };
-            policy.CustomTrustStore.AddRange(authorities);
-            tls.CertificateChainPolicy = policy;
+            var anchors = new TrustAnchors(authorities);
+            tls.CertificateChainPolicy = anchors.Policy();
+            tls.RemoteCertificateValidationCallback = (_, _, chain, errors) => IsTrusted(anchors, chain, errors);
         }
 
         return tls;
+    }
+
+    private static bool IsTrusted(TrustAnchors anchors, X509Chain? chain, SslPolicyErrors errors)
+    {
+        if (
+            errors == SslPolicyErrors.None
+            || errors == SslPolicyErrors.RemoteCertificateChainErrors && chain is not null && anchors.EndsHere(chain)
+        )
+        {
+            return true;
+        }
+
+        // Of a callback that just says no, nobody is told why.
+        var chainErrors = string.Join(", ", chain?.ChainStatus.Select(static status => status.Status) ?? []);
+        throw new AuthenticationException(
+            $"the server's certificate is invalid: {errors}{(chainErrors.Length > 0 ? $" ({chainErrors})" : "")}"
+        );
     }
 
     private static NetworkCredential? ProxyCredentials(Uri proxy)

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Models;
 
 namespace Mooring.Operator.Metrics.External;
@@ -14,10 +15,10 @@ internal sealed class FrontProxy
 {
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
 
-    private readonly X509Certificate2Collection _authorities;
+    private readonly TrustAnchors _authorities;
     private readonly HashSet<string> _names;
 
-    private FrontProxy(X509Certificate2Collection authorities, HashSet<string> names) => (_authorities, _names) = (authorities, names);
+    private FrontProxy(TrustAnchors authorities, HashSet<string> names) => (_authorities, _names) = (authorities, names);
 
     /// <summary>Reads the ConfigMap; null, with the reason, where it does not say whom to trust.</summary>
     public static FrontProxy? Read(ConfigMap map, out string? problem)
@@ -40,7 +41,7 @@ internal sealed class FrontProxy
                 ? JsonSerializer.Deserialize(list, ExternalMetricsJson.Default.StringArray) ?? []
                 : [];
             problem = null;
-            return new FrontProxy(authorities, names.ToHashSet(StringComparer.Ordinal));
+            return new FrontProxy(new TrustAnchors(authorities), names.ToHashSet(StringComparer.Ordinal));
         }
         catch (Exception error) when (error is CryptographicException or JsonException)
         {
@@ -52,14 +53,10 @@ internal sealed class FrontProxy
     /// <summary>The certificate is the API server's.</summary>
     public bool Accepts(X509Certificate2 certificate)
     {
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        // A stranger's certificate may name any address as its issuer's.
-        chain.ChainPolicy.DisableCertificateDownloads = true;
-        chain.ChainPolicy.CustomTrustStore.AddRange(_authorities);
+        using var chain = new X509Chain { ChainPolicy = _authorities.Policy() };
         chain.ChainPolicy.ApplicationPolicy.Add(new Oid(ClientAuthentication));
-        return chain.Build(certificate)
+        chain.Build(certificate);
+        return _authorities.EndsHere(chain)
             && (_names.Count == 0 || _names.Contains(certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false)));
     }
 }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using Mooring.Kubernetes.Client;
@@ -6,8 +7,8 @@ using Mooring.Operator.Reconciliation;
 namespace Mooring.Operator.Metrics.External;
 
 /// <summary>Keeps what the metrics API needs from the cluster: whom to answer (the front proxy), and that the cluster trusts our certificate (the APIService).</summary>
-/// <remarks><see cref="Proxy"/> is for any thread; <see cref="RefreshAsync"/> for one at a time.</remarks>
-internal sealed class MetricsApiServer(KubernetesClient client, string ns, string service)
+/// <remarks><see cref="Accepts"/> is for any thread; <see cref="RefreshAsync"/> for one at a time.</remarks>
+internal sealed class MetricsApiServer(KubernetesClient client, string ns, string service, ILogger log, TimeProvider time)
 {
     public static readonly ResourceType<ApiService> Registrations = new(
         "apiregistration.k8s.io",
@@ -18,10 +19,36 @@ internal sealed class MetricsApiServer(KubernetesClient client, string ns, strin
         ExternalMetricsJson.Default.ApiService
     );
 
+    // Anybody who reaches the port can be refused.
+    private static readonly TimeSpan RefusalPause = TimeSpan.FromMinutes(1);
+    private const int MaxRefusedName = 200;
+
+    private readonly Lock _refusals = new();
+    private DateTimeOffset _quietUntil;
     private volatile FrontProxy? _proxy;
 
-    /// <summary>Null: nobody is answered.</summary>
-    public FrontProxy? Proxy => _proxy;
+    /// <summary>The client is the API server. One that is not is told in the log, once a minute at most.</summary>
+    public bool Accepts(X509Certificate2 certificate)
+    {
+        if (_proxy?.Accepts(certificate) == true)
+        {
+            return true;
+        }
+
+        var now = time.GetUtcNow();
+        lock (_refusals)
+        {
+            if (now < _quietUntil)
+            {
+                return false;
+            }
+
+            _quietUntil = now + RefusalPause;
+        }
+
+        Run.Log.MetricsApiRefused(log, Cut(certificate.Subject), Cut(certificate.Issuer));
+        return false;
+    }
 
     /// <summary>Reads both anew. Returns what is wrong, for the log; null: nothing.</summary>
     /// <exception cref="KubernetesException">The API server refuses.</exception>
@@ -61,4 +88,6 @@ internal sealed class MetricsApiServer(KubernetesClient client, string ns, strin
 
         return null;
     }
+
+    private static string Cut(string name) => name.Length <= MaxRefusedName ? name : name[..MaxRefusedName];
 }

@@ -18,11 +18,15 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
     private readonly Authority _authority = new("CN=authority");
+    private readonly Authority _intermediate;
     private WebApplication _app = null!;
     private Uri _address = null!;
 
+    public TlsTests() => _intermediate = new Authority("CN=intermediate", _authority);
+
     public async Task InitializeAsync()
     {
+        var below = _intermediate.Issue("below.test");
         var certificate = _authority.Issue("api.test", IPAddress.Loopback);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
@@ -33,7 +37,7 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
                 listen =>
                     listen.UseHttps(https =>
                     {
-                        https.ServerCertificate = certificate;
+                        https.ServerCertificateSelector = (_, name) => name == "below.test" ? below : certificate;
                         https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
                         https.AllowAnyClientCertificate();
                     })
@@ -51,7 +55,12 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
 
     public async Task DisposeAsync() => await _app.DisposeAsync();
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose()
+    {
+        _folder.Dispose();
+        _intermediate.Dispose();
+        _authority.Dispose();
+    }
 
     [Fact]
     public async Task ServerOfTheAuthority_IsTrusted_OverHttp2() => (await AskAsync(Config())).ShouldBe(" HTTP/2 127.0.0.1");
@@ -63,6 +72,28 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
         var error = await Should.ThrowAsync<HttpRequestException>(AskAsync(Config() with { CertificateAuthorities = [other.Certificate] }));
         error.Message.ShouldContain("get /version: ");
         error.Message.ShouldContain("certificate");
+    }
+
+    [Fact]
+    public async Task IntermediateAlone_IsTrusted_AsKubectlDoes() => (await AskAsync(Below(_intermediate))).ShouldBe(" HTTP/2 below.test");
+
+    [Fact]
+    public async Task AnotherIntermediateOfTheSameRoot_IsNot()
+    {
+        using var other = new Authority("CN=intermediate", _authority);
+        var error = await Should.ThrowAsync<HttpRequestException>(AskAsync(Below(other)));
+        error.Message.ShouldContain("certificate");
+    }
+
+    [Fact]
+    public async Task IntermediateAlone_ForAnotherName_IsRefused()
+    {
+        var config = Config() with
+        {
+            CertificateAuthorities = [_authority.Certificate, _intermediate.Certificate],
+            TlsServerName = "wrong.test",
+        };
+        (await Should.ThrowAsync<HttpRequestException>(AskAsync(config))).Message.ShouldContain("NameMismatch");
     }
 
     [Fact]
@@ -137,6 +168,13 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
     }
 
     private ClusterConfig Config() => new() { Server = _address, CertificateAuthorities = [_authority.Certificate] };
+
+    private ClusterConfig Below(Authority given) =>
+        Config() with
+        {
+            CertificateAuthorities = [given.Certificate],
+            TlsServerName = "below.test",
+        };
 
     /// <summary>Another certificate for each few requests.</summary>
     private sealed class Alternating(X509Certificate2Collection one, X509Certificate2Collection two) : ICredentialSource

@@ -42,6 +42,28 @@ public sealed class FrontProxyTests : IDisposable
         FrontProxy.Read(Map(_authority, "[\"front-proxy-client\"]"), out _)!.Accepts(certificate).ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData("front-proxy-client", ForClients, true)]
+    [InlineData("somebody", ForClients, false)]
+    [InlineData("front-proxy-client", ForServers, false)]
+    public void Accepts_AuthorityIsAnIntermediate_ByNameAndUse(string name, string use, bool accepted)
+    {
+        using var intermediate = Authority("intermediate", _authority);
+        using var certificate = Client(intermediate, name, use);
+        FrontProxy.Read(Map(intermediate, "[\"front-proxy-client\"]"), out _)!.Accepts(certificate).ShouldBe(accepted);
+    }
+
+    [Theory]
+    [InlineData("intermediate")]
+    [InlineData("other")]
+    public void Accepts_OfAnotherIntermediateOfTheSameRoot_IsNobody(string name)
+    {
+        using var intermediate = Authority("intermediate", _authority);
+        using var other = Authority(name, _authority);
+        using var certificate = Client(other, "front-proxy-client", ForClients);
+        FrontProxy.Read(Map(intermediate, null), out _)!.Accepts(certificate).ShouldBeFalse();
+    }
+
     [Fact]
     public async Task Accepts_StrangerNamesAnAddress_IsNotFetched()
     {
@@ -90,12 +112,18 @@ public sealed class FrontProxyTests : IDisposable
         return new ConfigMap { Data = data };
     }
 
-    private static X509Certificate2 Authority(string name = "front-proxy-ca")
+    private static X509Certificate2 Authority(string name = "front-proxy-ca", X509Certificate2? issuer = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(2));
+        if (issuer is null)
+        {
+            return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(2));
+        }
+
+        using var issued = request.Create(issuer, DateTimeOffset.UtcNow.AddMinutes(-50), DateTimeOffset.UtcNow.AddDays(1.5), [5, 6, 7, 8]);
+        return issued.CopyWithPrivateKey(key);
     }
 
     private static X509Certificate2 Client(X509Certificate2 authority, string name, string use, string? issuerAt = null)
