@@ -56,6 +56,12 @@ public static class SysctlValue
             return true;
         }
 
+        if (definition.IsPortList)
+        {
+            // The kernel keeps a set, and prints it in order, with runs that touch as one.
+            return Runs(have) is { } one && Runs(want) is { } other && one.SequenceEqual(other);
+        }
+
         if (definition.Comparison != SysctlComparison.AtLeast)
         {
             return false;
@@ -87,6 +93,36 @@ public static class SysctlValue
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 
     private static long Number(string text) => TryNumber(text, out var number) ? number : long.MaxValue;
+
+    /// <summary>The ports of a list, in order and with runs that touch as one; null: it is none.</summary>
+    private static List<(long Start, long End)>? Runs(string list)
+    {
+        var parts = list.Split(',');
+        if (!parts.All(IsPortOrRange))
+        {
+            return null;
+        }
+
+        var runs = new List<(long Start, long End)>();
+        foreach (
+            var (start, end) in parts
+                .Select(static part => part.Split('-'))
+                .Select(static ends => (Number(ends[0]), Number(ends[^1])))
+                .Order()
+        )
+        {
+            if (runs.Count > 0 && start <= runs[^1].End + 1)
+            {
+                runs[^1] = (runs[^1].Start, Math.Max(runs[^1].End, end));
+            }
+            else
+            {
+                runs.Add((start, end));
+            }
+        }
+
+        return runs;
+    }
 
     private static bool IsPortOrRange(string text)
     {

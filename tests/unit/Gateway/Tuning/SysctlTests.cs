@@ -43,6 +43,21 @@ public sealed class SysctlTests
         SysctlValue.Check(row!, value).ShouldBe(problem);
     }
 
+    [Theory]
+    [InlineData("20000-20001", "20000,20001", true)]
+    [InlineData("29999-30999", "29999,30000-30999", true)]
+    [InlineData("8080,9000-9010", "9000-9010,8080,9005", true)]
+    [InlineData("20000", "20000,20001", false)]
+    [InlineData("20000-20002", "20000,20001", false)]
+    [InlineData("20000,20002", "20000-20002", false)]
+    [InlineData("", "20000", false)]
+    public void Satisfies_ReservedPorts_AreASet(string actual, string wanted, bool satisfied)
+    {
+        SysctlTable.TryFind("net.ipv4.ip_local_reserved_ports", out var row).ShouldBeTrue();
+
+        SysctlValue.Satisfies(row!, actual, wanted).ShouldBe(satisfied);
+    }
+
     [Fact]
     public void Parse_SysctlFile_AsSysctlReadsIt()
     {

@@ -164,6 +164,9 @@ public sealed partial class NodeTuningPlanTests
             { "Observe", "net.core.somaxconn", "4096", "65535", "the pod POD-0 has another" },
             { "Observe", "net.core.somaxconn", "70000", "65535", null },
             { "Off", "net.ipv4.tcp_fin_timeout", "60", "60", null },
+            // As the kernel prints 10443 and 10444.
+            { "Apply", "net.ipv4.ip_local_reserved_ports", "10443-10444", null, null },
+            { "Apply", "net.ipv4.ip_local_reserved_ports", "10443", null, "the pod POD-0 has another" },
         };
 
     [Theory]
@@ -171,6 +174,7 @@ public sealed partial class NodeTuningPlanTests
     public void Status_WhatPodsReadBack_IsComparedWithWhatIsWanted(string mode, string name, string one, string? other, string? reason)
     {
         var input = Input(new NodeTuningSpec { Mode = mode });
+        input.Fleet.Spec.Listeners = [.. input.Fleet.Spec.Listeners, input.Fleet.Spec.Listeners[0] with { Name = "next", Port = 10444 }];
         var plan = FleetPlanner.Plan(input);
         var seen = new[] { one, other }
             .Where(static value => value is not null)
