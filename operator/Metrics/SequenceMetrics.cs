@@ -7,6 +7,10 @@ namespace Mooring.Operator.Metrics;
 /// <summary>The instruments of scaling decisions, cordons and drains. Process-wide and thread-safe.</summary>
 internal static class SequenceMetrics
 {
+    private const string Empty = "empty";
+    private const string Deadline = "deadline";
+    private const string TakenBack = "taken_back";
+
     private static readonly Meter Meter = new(FleetMetrics.Name);
 
     private static readonly Counter<long> Decisions = Meter.CreateCounter<long>(
@@ -34,6 +38,18 @@ internal static class SequenceMetrics
         advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [1, 2.5, 5, 10, 30, 60, 120, 300, 600] }
     );
 
+    /// <summary>Has each cause and outcome of a drain there at 0: of a series that begins at 1, Prometheus sees no increase, and nobody is told of the first one.</summary>
+    public static void Begin()
+    {
+        foreach (var cause in (string[])[DrainCauses.Rollout, DrainCauses.ScaleIn, DrainCauses.Removed, DrainCauses.Manual])
+        {
+            foreach (var outcome in (string[])[Empty, Deadline, TakenBack])
+            {
+                Drains.Add(0, new("cause", cause), new KeyValuePair<string, object?>("outcome", outcome));
+            }
+        }
+    }
+
     public static void Decided(ScalingStatus? before, ScalingStatus? after)
     {
         // Before the first decision it was as many as there are.
@@ -57,11 +73,11 @@ internal static class SequenceMetrics
 
         if (before is not { Drained: true } && after is { Drained: true } done)
         {
-            Ended(done, done.Deadline <= now ? "deadline" : "empty", now);
+            Ended(done, done.Deadline <= now ? Deadline : Empty, now);
         }
         else if (before is { DrainStartedAt: not null, Drained: false } && after is null)
         {
-            Ended(before, "taken_back", now);
+            Ended(before, TakenBack, now);
         }
     }
 

@@ -117,6 +117,7 @@ internal sealed class FleetOperator : IAsyncDisposable
     /// <param name="announce">Begun once streams can be served, and nothing waits for it.</param>
     public async Task WorkAsync(long epoch, Func<bool> mayWork, Func<Task> announce, CancellationToken ended)
     {
+        SequenceMetrics.Begin();
         await WaitForCachesAsync(ended);
         if (_options is { Admin: not null, Stream: null })
         {

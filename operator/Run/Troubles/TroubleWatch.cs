@@ -70,6 +70,7 @@ internal sealed class TroubleWatch(
     /// <summary>Looks once a second until stopped, and once more then.</summary>
     public async Task RunAsync(CancellationToken stopping)
     {
+        TroubleMetrics.Begin();
         while (!stopping.IsCancellationRequested)
         {
             await Task.Delay(Look, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
