@@ -84,8 +84,7 @@ internal static class HostMetrics
             "mooring_gateway_state",
             "1 for the state the gateway is in, 0 for the others.",
             gateways.SelectMany(static gateway =>
-                Enum.GetValues<GatewayState>()
-                    .Select(state => (Of(gateway, ("state", state.ToString().ToLowerInvariant())), gateway.State == state ? 1.0 : 0))
+                Enum.GetValues<GatewayState>().Select(state => (Of(gateway, ("state", state.ToString())), gateway.State == state ? 1.0 : 0))
             )
         );
         Gauge(

@@ -202,6 +202,8 @@ public sealed class HostOutputTests
         text.ShouldContain($"mooring_gateway_connect_duration_seconds_bucket{{{Of},listener=\"edge\",le=\"+Inf\"}} 2\n");
         text.ShouldContain($"mooring_gateway_connect_duration_seconds_sum{{{Of},listener=\"edge\"}} 0.5\n");
         text.ShouldContain($"mooring_gateway_tunnels{{{Of},state=\"Detached\"}} 1\n");
+        // In the gateways' own spelling.
+        text.ShouldContain($"mooring_gateway_state{{{Of},state=\"Draining\"}} 0\n", Case.Sensitive);
         text.ShouldContain($"mooring_gateway_tunnels_refused_total{{{Of},reason=\"tenant_tunnels\"}} 4\n");
         text.ShouldContain($"mooring_gateway_tunnel_tenant_visitors{{{Of},listener=\"bore\",tenant=\"acme\"}} 7\n");
         text.ShouldNotContain("first_byte_seconds_bucket");

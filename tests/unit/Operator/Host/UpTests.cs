@@ -378,7 +378,7 @@ public sealed class UpTests
         (await http.GetStringAsync("/readyz", up.Deadline)).ShouldBe("ok\n");
         var metrics = await http.GetStringAsync("/metrics", up.Deadline);
         metrics.ShouldContain("mooring_fleet_ready{fleet=\"default/quickstart\"} 1\n");
-        metrics.ShouldContain("mooring_gateway_state{fleet=\"default/quickstart\",gateway=\"quickstart-gateway-0\",state=\"serving\"} 1\n");
+        metrics.ShouldContain("mooring_gateway_state{fleet=\"default/quickstart\",gateway=\"quickstart-gateway-0\",state=\"Serving\"} 1\n");
         // What no report says, the gateway says itself.
         metrics.ShouldContain("mooring_gateway_faults_total{fleet=\"default/quickstart\",gateway=\"quickstart-gateway-0\"} 0\n");
         metrics.ShouldContain("process_open_fds{fleet=\"default/quickstart\",gateway=\"quickstart-gateway-0\"} ");
