@@ -14,6 +14,12 @@ public sealed record NodeTuningPlan
     /// <summary>How long the tuners stay for nodes that do not say that they are as before: one that is down keeps what was changed until it starts anew.</summary>
     public static readonly TimeSpan RestoreDeadline = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long a trial that the kubelet refused is the last word: until then nobody sees that it allows the settings by now.</summary>
+    public static readonly TimeSpan ForbiddenPause = TimeSpan.FromMinutes(15);
+
+    /// <summary>How long one stands that failed for another reason, such as an eviction or a node that was shut down.</summary>
+    public static readonly TimeSpan FailedPause = TimeSpan.FromMinutes(5);
+
     /// <summary>Nothing wanted, and nothing to be put back.</summary>
     public static NodeTuningPlan None { get; } = new();
 
@@ -68,7 +74,9 @@ public sealed record NodeTuningPlan
         var tooOld = safe.Where(pair => input.Tuner?.OldestKernel is { } kernel && kernel < Row(pair.Key).SafeSince).ToList();
         var unsafeOnes = forPods.Where(pair => !Row(pair.Key).IsSafeInPod).ToList();
         var trial = isApply && spec.AllowUnsafePodSysctls ? unsafeOnes : [];
-        var verdict = trial.Count == 0 ? TrialVerdict.None : Judge(input, trial);
+        var pod = trial.Count == 0 ? null : TrialPod(input, trial);
+        var verdict = trial.Count == 0 ? TrialVerdict.None : Judge(pod);
+        var stands = StandsFor(verdict, pod, input.Now);
         var granted = verdict switch
         {
             TrialVerdict.Allowed => trial,
@@ -87,7 +95,9 @@ public sealed record NodeTuningPlan
             [
                 .. (isApply ? podSysctls : forPods.Except(tooOld)).Concat(inherited).OrderBy(pair => pair.Key, StringComparer.Ordinal),
             ],
-            Trial = trial,
+            // One that has stood its time is left out, and so deleted: without it the next look makes another.
+            Trial = stands <= TimeSpan.Zero ? [] : trial,
+            After = stands > TimeSpan.Zero ? stands : null,
             PodProblems =
             [
                 .. tooOld.Select(pair => new PodTuningProblem(
@@ -208,17 +218,31 @@ public sealed record NodeTuningPlan
 
     private static string? RevisionOf(IKubernetesObject value) => value.Metadata.Labels?.GetValueOrDefault(ResourceLabels.Revision);
 
-    private static TrialVerdict Judge(FleetInput input, IReadOnlyList<KeyValuePair<string, string>> trial)
+    private static Pod? TrialPod(FleetInput input, IReadOnlyList<KeyValuePair<string, string>> trial)
     {
         var name = SysctlTrialRenderer.Render(input, trial).Metadata.Name;
-        var pod = input.SysctlTrials.FirstOrDefault(pod => pod.Metadata.Name == name);
-        return pod?.Status switch
+        return input.SysctlTrials.FirstOrDefault(pod => pod.Metadata.Name == name);
+    }
+
+    private static TrialVerdict Judge(Pod? trial) =>
+        trial?.Status switch
         {
             { Phase: "Running" or "Succeeded" } => TrialVerdict.Allowed,
             { Phase: "Failed", Reason: Refused } => TrialVerdict.Forbidden,
             { Phase: "Failed" } => TrialVerdict.Failed,
             _ => TrialVerdict.Pending,
         };
+
+    /// <summary>After which time a trial that failed is to be made anew; null: it did not fail.</summary>
+    private static TimeSpan? StandsFor(TrialVerdict verdict, Pod? trial, DateTimeOffset now)
+    {
+        TimeSpan? pause = verdict switch
+        {
+            TrialVerdict.Forbidden => ForbiddenPause,
+            TrialVerdict.Failed => FailedPause,
+            _ => null,
+        };
+        return trial?.Metadata.CreationTimestamp is { } began && pause is { } whole && now >= began ? began + whole - now : pause;
     }
 
     private static string Why(TrialVerdict verdict) =>

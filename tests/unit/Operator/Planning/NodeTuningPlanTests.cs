@@ -180,6 +180,29 @@ public sealed partial class NodeTuningPlanTests
     }
 
     [Theory]
+    [InlineData("Failed", "Evicted", 5)]
+    [InlineData("Failed", "SysctlForbidden", 15)]
+    [InlineData("Succeeded", null, null)]
+    public void Plan_TrialThatFailed_IsMadeAnewAfterAWhile(string phase, string? reason, int? minutes)
+    {
+        var began = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+        var input = Input(Apply with { AllowUnsafePodSysctls = true }) with { Now = began };
+        var trial = FleetPlanner.Plan(input).Objects.OfType<Pod>().ShouldHaveSingleItem();
+        trial.Metadata.CreationTimestamp = began;
+        trial.Status = new PodStatus { Phase = phase, Reason = reason };
+        input = input with { SysctlTrials = [trial] };
+
+        FleetPlanner.Plan(input).RequeueAfter.ShouldBe(minutes is { } pause ? TimeSpan.FromMinutes(pause) : null);
+        var before = FleetPlanner.Plan(input with { Now = began.AddMinutes((minutes ?? 60) - 1) });
+        before.Objects.OfType<Pod>().ShouldHaveSingleItem();
+
+        var after = FleetPlanner.Plan(input with { Now = began.AddMinutes(minutes ?? 60) });
+        after.Objects.OfType<Pod>().Count().ShouldBe(minutes is null ? 1 : 0, "what is not in the plan is deleted");
+        Sysctls(after).ShouldBe(Sysctls(before), "no revision changes for that");
+        FleetPlanner.Plan(input with { SysctlTrials = [], Now = began.AddHours(1) }).Objects.OfType<Pod>().ShouldHaveSingleItem();
+    }
+
+    [Theory]
     [InlineData(null, null, true)]
     [InlineData("Pending", null, true)]
     [InlineData("Failed", "Evicted", true)]
