@@ -26,8 +26,11 @@ internal sealed class FleetOperator : IAsyncDisposable
 {
     private static readonly TimeSpan CertificateCheck = TimeSpan.FromHours(6);
 
-    // The API server's own certificates for aggregation may be renewed at any time.
-    private static readonly TimeSpan MetricsApiCheck = TimeSpan.FromMinutes(10);
+    // The API server's own certificates for aggregation may be renewed at any time, and an APIService that is made anew has no caBundle: until it has,
+    // every autoscaler on it stands still, and no namespace of the cluster can be deleted.
+    private static readonly TimeSpan MetricsApiCheck = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MetricsApiRetry = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan MetricsApiReminder = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan CertificateRetry = TimeSpan.FromSeconds(5);
 
     // Reports of figures come from every gateway every ten seconds: one reconcile takes in what came meanwhile.
@@ -61,6 +64,8 @@ internal sealed class FleetOperator : IAsyncDisposable
     private readonly Uri _streamUrl;
     private readonly TimeProvider _certificatesTime;
     private KubernetesClient? _reviews;
+    private string? _metricsApiProblem;
+    private DateTimeOffset _metricsApiTold;
 
     // By namespace; where all are watched, one of "".
     private Dictionary<string, Controller<ConnectionFleet>> _controllers = [];
@@ -346,16 +351,21 @@ internal sealed class FleetOperator : IAsyncDisposable
             return;
         }
 
+        var before = _metricsApiProblem;
         try
         {
-            if (await _metricsApi.RefreshAsync(bundle, ended) is { } problem)
-            {
-                Log.MetricsApiFailed(_log, problem);
-            }
+            _metricsApiProblem = await _metricsApi.RefreshAsync(bundle, ended);
         }
         catch (Exception error) when (error is not OutOfMemoryException && !ended.IsCancellationRequested)
         {
-            Log.MetricsApiFailed(_log, error.Message);
+            _metricsApiProblem = error.Message;
+        }
+
+        var now = _certificatesTime.GetUtcNow();
+        if (_metricsApiProblem is { } problem && (problem != before || now - _metricsApiTold >= MetricsApiReminder))
+        {
+            _metricsApiTold = now;
+            Log.MetricsApiFailed(_log, problem);
         }
     }
 
@@ -390,7 +400,6 @@ internal sealed class FleetOperator : IAsyncDisposable
             return Task.CompletedTask;
         }
 
-        var check = _options.MetricsApi is null ? CertificateCheck : MetricsApiCheck;
         // What there was when it began to lead has just been looked at.
         var isFirst = true;
         return Persistently.RunAsync(
@@ -403,7 +412,9 @@ internal sealed class FleetOperator : IAsyncDisposable
                 }
 
                 isFirst = false;
-                return check;
+                return _options.MetricsApi is null ? CertificateCheck
+                    : _metricsApiProblem is null ? MetricsApiCheck
+                    : MetricsApiRetry;
             },
             CertificateRetry,
             error => Log.CertificatesFailed(_log, error.Message, CertificateRetry),

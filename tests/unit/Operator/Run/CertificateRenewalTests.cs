@@ -1,8 +1,12 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Mooring.Kubernetes.Client;
 using Mooring.Kubernetes.Configuration;
+using Mooring.Operator.Metrics.External;
 using Mooring.Operator.Run;
 using Mooring.Testing;
 using Mooring.Testing.ApiDouble;
@@ -13,6 +17,7 @@ namespace Mooring.Operator.Tests.Run;
 public sealed class CertificateRenewalTests : IAsyncLifetime
 {
     private const string Secret = "/api/v1/namespaces/operator/secrets/mooring-stream-tls";
+    private const string Registrations = "/apis/apiregistration.k8s.io/v1/apiservices";
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
     private static readonly IPEndPoint Anywhere = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
@@ -71,6 +76,81 @@ public sealed class CertificateRenewalTests : IAsyncLifetime
 
         await _stop.CancelAsync();
         await Task.WhenAll(following, working).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    [Theory]
+    [InlineData(403)]
+    [InlineData(500)]
+    public async Task Work_MetricsApiThatCouldNotBeRegistered_IsSoonAfter_AndAgainWhenItsRegistrationIsMadeAnew(int status)
+    {
+        var time = new ManualTime();
+        using var client = new KubernetesClient(
+            new ClusterConfig { Server = _api.Address },
+            new KubernetesClientOptions { FieldManager = "mooring-operator", QueriesPerSecond = 0 }
+        );
+        var options = new RunOptions
+        {
+            Http = Anywhere,
+            GatewayImage = "gateway",
+            MetricsApi = Anywhere,
+        };
+        using var authority = Authority();
+        _api.Put(
+            "/api/v1/namespaces/kube-system/configmaps",
+            new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["name"] = "extension-apiserver-authentication" },
+                ["data"] = new JsonObject { ["requestheader-client-ca-file"] = authority.ExportCertificatePem() },
+            }
+        );
+        Register(options.StreamService);
+        _api.AddFault(
+            new Fault
+            {
+                Match = static request => request.Path.EndsWith("/extension-apiserver-authentication", StringComparison.Ordinal),
+                Status = status,
+            }
+        );
+        await using var @operator = new FleetOperator(options, client, "operator", NullLoggerFactory.Instance, time);
+        var following = @operator.FollowAsync(_stop.Token);
+        var working = Task.Run(() => @operator.WorkAsync(1, static () => true, static () => Task.CompletedTask, _stop.Token));
+
+        await Until.TrueAsync(() => time.SetTimers == 1, Deadline, "its loop to wait");
+        Bundle().ShouldBeNull();
+        time.Advance(TimeSpan.FromSeconds(15));
+        await Until.TrueAsync(() => Bundle() is not null, Deadline, "the certificate of the registration");
+
+        await Until.TrueAsync(() => time.SetTimers == 1, Deadline, "its loop to wait");
+        Register(options.StreamService);
+        Bundle().ShouldBeNull();
+        time.Advance(TimeSpan.FromMinutes(1));
+        await Until.TrueAsync(() => Bundle() is not null, Deadline, "the certificate of the new registration");
+
+        await _stop.CancelAsync();
+        await Task.WhenAll(following, working).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private void Register(string service) =>
+        _api.Put(
+            Registrations,
+            new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["name"] = ExternalMetricsApi.Registration },
+                ["spec"] = new JsonObject
+                {
+                    ["service"] = new JsonObject { ["namespace"] = "operator", ["name"] = service },
+                },
+            }
+        );
+
+    private string? Bundle() => (string?)_api.Find($"{Registrations}/{ExternalMetricsApi.Registration}")?["spec"]?["caBundle"];
+
+    private static X509Certificate2 Authority()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=front-proxy-ca", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(2));
     }
 
     private string? Certificate() =>
