@@ -13,6 +13,11 @@ public static class SysctlTable
     private const string Ip = "kernel Documentation/networking/ip-sysctl.rst";
     private const string Safe = "kubelet pkg/kubelet/sysctl/safe_sysctls.go";
 
+    private static readonly (long, long) Int = (0, int.MaxValue);
+
+    // Kept as jiffies in an int: at 1000 of them a second, the most that a kernel is built with.
+    private static readonly (long, long) Seconds = (0, int.MaxValue / 1000);
+
     private static readonly Dictionary<string, SysctlDefinition> ByName = new SysctlDefinition[]
     {
         Host("fs.file-max", $"{Sysctl}/fs.rst: file handles of the whole host"),
@@ -29,8 +34,14 @@ public static class SysctlTable
             "kernel Documentation/networking/nf_conntrack-sysctl.rst: writable in the initial namespace alone"
         ),
         Inherited("net.ipv4.tcp_congestion_control", null, 0, $"{Ip}; net/ipv4/tcp_ipv4.c tcp_sk_init: copied from the initial namespace"),
-        Inherited("net.ipv4.tcp_rmem", new Version(4, 15), 3, $"{Ip}; tcp_sk_init copies it; {Safe}"),
-        Inherited("net.ipv4.tcp_wmem", new Version(4, 15), 3, $"{Ip}; tcp_sk_init copies it; {Safe}"),
+        Inherited("net.ipv4.tcp_rmem", new Version(4, 15), 3, $"{Ip}; tcp_sk_init copies it; {Safe}") with
+        {
+            Bounds = (1, int.MaxValue),
+        },
+        Inherited("net.ipv4.tcp_wmem", new Version(4, 15), 3, $"{Ip}; tcp_sk_init copies it; {Safe}") with
+        {
+            Bounds = (1, int.MaxValue),
+        },
         Pod("net.ipv4.ip_local_port_range", new Version(3, 16), SysctlComparison.Exact, 2, Safe) with
         {
             Bounds = (1, 65535),
@@ -43,20 +54,44 @@ public static class SysctlTable
         {
             Bounds = (0, 65535),
         },
-        Pod("net.ipv4.tcp_fin_timeout", new Version(4, 6), SysctlComparison.Exact, 1, Safe),
-        Pod("net.ipv4.tcp_keepalive_intvl", new Version(4, 5), SysctlComparison.Exact, 1, Safe),
-        Pod("net.ipv4.tcp_keepalive_probes", new Version(4, 5), SysctlComparison.Exact, 1, Safe),
-        Pod("net.ipv4.tcp_keepalive_time", new Version(4, 5), SysctlComparison.Exact, 1, Safe),
+        Pod("net.ipv4.tcp_fin_timeout", new Version(4, 6), SysctlComparison.Exact, 1, Safe) with
+        {
+            Bounds = Seconds,
+        },
+        Pod("net.ipv4.tcp_keepalive_intvl", new Version(4, 5), SysctlComparison.Exact, 1, Safe) with
+        {
+            Bounds = Seconds,
+        },
+        Pod("net.ipv4.tcp_keepalive_probes", new Version(4, 5), SysctlComparison.Exact, 1, Safe) with
+        {
+            Bounds = (0, byte.MaxValue),
+        },
+        Pod("net.ipv4.tcp_keepalive_time", new Version(4, 5), SysctlComparison.Exact, 1, Safe) with
+        {
+            Bounds = Seconds,
+        },
         Pod(
             "net.core.somaxconn",
             null,
             SysctlComparison.AtLeast,
             1,
             $"{Sysctl}/net.rst; net/core/net_namespace.c: 4096 in each new namespace"
-        ),
-        Pod("net.ipv4.tcp_max_syn_backlog", null, SysctlComparison.AtLeast, 1, $"{Ip}; tcp_sk_init: by memory, in each new namespace"),
-        Pod("net.ipv4.tcp_max_tw_buckets", null, SysctlComparison.AtLeast, 1, $"{Ip}; tcp_sk_init"),
-        Pod("net.ipv4.tcp_tw_reuse", null, SysctlComparison.Exact, 1, $"{Ip}; tcp_sk_init: 2, loopback only, in each new namespace"),
+        ) with
+        {
+            Bounds = Int,
+        },
+        Pod("net.ipv4.tcp_max_syn_backlog", null, SysctlComparison.AtLeast, 1, $"{Ip}; tcp_sk_init: by memory, in each new namespace") with
+        {
+            Bounds = Int,
+        },
+        Pod("net.ipv4.tcp_max_tw_buckets", null, SysctlComparison.AtLeast, 1, $"{Ip}; tcp_sk_init") with
+        {
+            Bounds = Int,
+        },
+        Pod("net.ipv4.tcp_tw_reuse", null, SysctlComparison.Exact, 1, $"{Ip}; tcp_sk_init: 2, loopback only, in each new namespace") with
+        {
+            Bounds = (0, 2),
+        },
     }.ToDictionary(row => row.Name, StringComparer.Ordinal);
 
     /// <summary>Every row, in the order of the names.</summary>

@@ -38,6 +38,11 @@ public static class SysctlValue
                 : $"must be {definition.Numbers} whole numbers of at least 0 with blanks between them";
         }
 
+        if (parts.Any(HasLeadingZero))
+        {
+            return "must have no leading zeros, which make it octal to the kernel";
+        }
+
         if (definition.Bounds is { } bounds && parts.Any(part => Number(part) < bounds.Least || Number(part) > bounds.Most))
         {
             return $"must be of {bounds.Least} to {bounds.Most}";
@@ -94,6 +99,8 @@ public static class SysctlValue
 
     private static long Number(string text) => TryNumber(text, out var number) ? number : long.MaxValue;
 
+    private static bool HasLeadingZero(string number) => number.Length > 1 && number[0] == '0';
+
     /// <summary>The ports of a list, in order and with runs that touch as one; null: it is none.</summary>
     private static List<(long Start, long End)>? Runs(string list)
     {
@@ -128,7 +135,7 @@ public static class SysctlValue
     {
         var ends = text.Split('-');
         return ends.Length <= 2
-            && ends.All(static end => TryNumber(end, out var port) && port is >= 0 and <= 65535)
+            && ends.All(static end => TryNumber(end, out var port) && port is >= 0 and <= 65535 && !HasLeadingZero(end))
             && Number(ends[0]) <= Number(ends[^1]);
     }
 
