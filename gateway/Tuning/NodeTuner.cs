@@ -49,11 +49,16 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
 
     public static readonly TimeSpan FightWindow = TimeSpan.FromHours(1);
 
+    /// <summary>What the kernel refused is not tried again for so long, unless another value is wanted or a module has come.</summary>
+    public static readonly TimeSpan RefusedPause = TimeSpan.FromMinutes(5);
+
     private const string RefusedPrefix = "refused: ";
 
     private readonly TuningLedgerFile _ledger = new(host.State);
     private readonly Dictionary<string, List<DateTimeOffset>> _rewrites = new(StringComparer.Ordinal);
     private readonly HashSet<string> _tuned = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, RefusedWrite> _refused = new(StringComparer.Ordinal);
+    private string _modules = "";
 
     /// <summary>Applies, watches or takes back, and reports. What goes wrong is in the report: it throws only when cancelled.</summary>
     public async Task<TuningReport> RunAsync(string hash, NodeSettings settings, CancellationToken cancellation)
@@ -63,6 +68,13 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         var conflicts = new Dictionary<string, string>(StringComparer.Ordinal);
         var unrestored = new SortedDictionary<string, TuningItem>(StringComparer.Ordinal);
         var modules = LoadModules(settings);
+        var loaded = string.Join(' ', modules.Where(static item => item.State == TuningState.Tuned).Select(static item => item.Name));
+        if (loaded != _modules)
+        {
+            _modules = loaded;
+            _refused.Clear();
+        }
+
         try
         {
             // A fleet that only looks from now on claims nothing any more.
@@ -162,6 +174,7 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
                     conflicts[name] = why;
                 }
 
+                plan = WithoutRefused(plan, ledger, conflicts);
                 if (IsUnchanged(plan, ledger))
                 {
                     return unchanged;
@@ -237,6 +250,33 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         };
     }
 
+    /// <summary>The plan without what the kernel would refuse once more. What was there before is tried at each look: it is waited for.</summary>
+    private TuningPlan WithoutRefused(TuningPlan plan, TuningLedger ledger, Dictionary<string, string> conflicts)
+    {
+        var now = time.GetUtcNow();
+        var waiting = plan
+            .Writes.Where(write =>
+                plan.Ledger.Written.ContainsKey(write.Key)
+                && _refused.TryGetValue(write.Key, out var refused)
+                && refused.Value == write.Value
+                && now - refused.At < RefusedPause
+            )
+            .Select(static write => write.Key)
+            .ToHashSet(StringComparer.Ordinal);
+        foreach (var name in waiting)
+        {
+            conflicts[name] = RefusedPrefix + _refused[name].Why;
+        }
+
+        return waiting.Count == 0
+            ? plan
+            : plan with
+            {
+                Ledger = WithWritten(plan.Ledger, ledger, waiting),
+                Writes = plan.Writes.Where(write => !waiting.Contains(write.Key)).ToDictionary(StringComparer.Ordinal),
+            };
+    }
+
     private static bool IsUnchanged(TuningPlan plan, TuningLedger ledger) =>
         plan.Writes.Count == 0
         && plan.Ledger.Written.Count == ledger.Written.Count
@@ -284,10 +324,12 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
             if (why is null)
             {
                 _tuned.Add(name);
+                _refused.Remove(name);
             }
             else
             {
                 refused[name] = why;
+                _refused[name] = new RefusedWrite(writes[name], why, time.GetUtcNow());
                 conflicts[name] = RefusedPrefix + why;
             }
         }
@@ -433,4 +475,5 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
             : mode == TuningMode.Observe ? item with { State = TuningState.Differs, Reason = "only observed" }
             : item with { State = TuningState.Refused, Reason = "the kernel took the value and shows another" };
     }
+    private sealed record RefusedWrite(string Value, string Why, DateTimeOffset At);
 }

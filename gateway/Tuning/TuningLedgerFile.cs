@@ -13,7 +13,7 @@ internal sealed class TuningLedgerFile(string directory)
 
     private string FilePath => Path.Combine(directory, "tuning.json");
 
-    /// <summary>Changes the ledger: <paramref name="change"/> gets it and returns the new one, or the same for no change.</summary>
+    /// <summary>Changes the ledger: <paramref name="change"/> gets it and returns the new one. One that is no other is not written.</summary>
     /// <exception cref="IOException">The file cannot be read or written, or another tuner keeps it for 10 s.</exception>
     /// <exception cref="InvalidDataException">The file is no ledger; it is left as it is, for its originals are worth more than our start.</exception>
     public async Task ChangeAsync(Func<TuningLedger, Task<TuningLedger>> change, TimeProvider time, CancellationToken cancellation)
@@ -28,13 +28,19 @@ internal sealed class TuningLedgerFile(string directory)
         }
     }
 
-    /// <summary>Puts a ledger on disk while <see cref="ChangeAsync"/> holds the lock.</summary>
+    /// <summary>Puts a ledger on disk while <see cref="ChangeAsync"/> holds the lock, unless it is there.</summary>
     public void Write(TuningLedger ledger)
     {
+        var json = JsonSerializer.SerializeToUtf8Bytes(ledger, TuningJson.Default.TuningLedger);
+        if (File.Exists(FilePath) && File.ReadAllBytes(FilePath).AsSpan().SequenceEqual(json))
+        {
+            return;
+        }
+
         var next = FilePath + ".next";
         using (var file = new FileStream(next, FileMode.Create, FileAccess.Write))
         {
-            JsonSerializer.Serialize(file, ledger, TuningJson.Default.TuningLedger);
+            file.Write(json);
             file.Flush(flushToDisk: true);
         }
 

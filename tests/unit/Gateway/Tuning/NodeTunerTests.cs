@@ -1,5 +1,6 @@
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Tuning;
+using Mooring.Testing;
 
 namespace Mooring.Gateway.Tests.Tuning;
 
@@ -181,6 +182,45 @@ public sealed class NodeTunerTests
         (await Tuner(host).RunAsync("off", new NodeSettings { Mode = TuningMode.Off }, Deadline)).Items.ShouldBeEmpty();
 
         host.Get("fs.nr_open").ShouldBe("1000");
+    }
+
+    [Fact]
+    public async Task Run_KernelRefuses_TheLedgerIsNotWrittenAgain_AndItIsTriedAfterAWhile()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        host.SetReadOnly("fs.nr_open");
+        var time = new ManualTime();
+        var tuner = new NodeTuner("shop/small", "node-1", host.Paths, time);
+        var settings = Apply(("fs.nr_open", "99999999"));
+        (await tuner.RunAsync("h", settings, Deadline)).Items.ShouldHaveSingleItem().State.ShouldBe(TuningState.Refused);
+        var ledger = host.Path("state/tuning.json");
+        File.SetLastWriteTimeUtc(ledger, DateTime.UnixEpoch);
+
+        var again = (await tuner.RunAsync("h", settings, Deadline)).Items.ShouldHaveSingleItem();
+        (again.State, again.Reason.Length > 0).ShouldBe((TuningState.Refused, true));
+        File.GetLastWriteTimeUtc(ledger).ShouldBe(DateTime.UnixEpoch, "nothing is new");
+
+        host.Set("fs.nr_open", "1000");
+        (await tuner.RunAsync("h", settings, Deadline)).Items.ShouldHaveSingleItem().State.ShouldBe(TuningState.Refused);
+        time.Advance(NodeTuner.RefusedPause);
+        (await tuner.RunAsync("h", settings, Deadline)).Items.ShouldHaveSingleItem().State.ShouldBe(TuningState.Tuned);
+        host.Get("fs.nr_open").ShouldBe("99999999");
+    }
+
+    [Fact]
+    public async Task Run_KernelRefuses_AnotherValueIsTriedAtOnce()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        host.SetReadOnly("fs.nr_open");
+        var tuner = new NodeTuner("shop/small", "node-1", host.Paths, new ManualTime());
+        await tuner.RunAsync("h1", Apply(("fs.nr_open", "99999999")), Deadline);
+        host.Set("fs.nr_open", "1000");
+
+        await tuner.RunAsync("h2", Apply(("fs.nr_open", "2000")), Deadline);
+
+        host.Get("fs.nr_open").ShouldBe("2000");
     }
 
     [Fact]
