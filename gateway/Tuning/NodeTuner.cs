@@ -134,6 +134,42 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
         };
     }
 
+    /// <summary>As <see cref="RunAsync"/>, for somebody at the node: with mode Off the report also has what stays as it is because other fleets hold it.</summary>
+    public async Task<TuningReport> RunByHandAsync(NodeSettings settings, CancellationToken cancellation)
+    {
+        var report = await RunAsync("", settings, cancellation);
+        return settings.Mode == TuningMode.Off ? report with { Items = [.. report.Items, .. HeldByOthers()] } : report;
+    }
+
+    private IEnumerable<TuningItem> HeldByOthers()
+    {
+        TuningLedger ledger;
+        try
+        {
+            ledger = _ledger.Read();
+        }
+        catch (Exception error) when (IsOfTheNode(error))
+        {
+            // The report has it.
+            return [];
+        }
+
+        return from written in ledger.Written.OrderBy(static one => one.Key, StringComparer.Ordinal)
+            let holders = ledger
+                .Claims.Where(claim => claim.Fleet != fleet && !claim.IsOfEarlierBoot && claim.Sysctls.ContainsKey(written.Key))
+                .Select(static claim => claim.Fleet)
+                .ToList()
+            where holders.Count > 0
+            select new TuningItem
+            {
+                Name = written.Key,
+                State = TuningState.Conflict,
+                Wanted = written.Value.Original,
+                Actual = written.Value.Value,
+                Reason = $"held for {string.Join(", ", holders)}: --fleet with its name gives up what it holds",
+            };
+    }
+
     // What a node may be like; anything else is a mistake of this program.
     private static bool IsOfTheNode(Exception error) =>
         error is IOException or UnauthorizedAccessException or InvalidDataException or Win32Exception;
@@ -475,5 +511,6 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
             : mode == TuningMode.Observe ? item with { State = TuningState.Differs, Reason = "only observed" }
             : item with { State = TuningState.Refused, Reason = "the kernel took the value and shows another" };
     }
+
     private sealed record RefusedWrite(string Value, string Why, DateTimeOffset At);
 }

@@ -114,7 +114,7 @@ internal static class TuneNodeCommand
             return 2;
         }
 
-        var report = await tuner.RunAsync("", settings ?? new NodeSettings(), cancellation);
+        var report = await tuner.RunByHandAsync(settings ?? new NodeSettings(), cancellation);
         await console.Output.WriteLineAsync(JsonSerializer.Serialize<GatewayMessage>(report, ContractsJson.Strict.GatewayMessage));
         return report.Items.All(item => item.State == TuningState.Tuned) ? 0 : 1;
     }

@@ -47,7 +47,10 @@ internal sealed class TuningLedgerFile(string directory)
         File.Move(next, FilePath, overwrite: true);
     }
 
-    private TuningLedger Read()
+    /// <summary>What is on disk.</summary>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="InvalidDataException">It is no ledger.</exception>
+    public TuningLedger Read()
     {
         if (!File.Exists(FilePath))
         {

@@ -185,6 +185,26 @@ public sealed class NodeTunerTests
     }
 
     [Fact]
+    public async Task RunByHand_Off_SaysWhatOtherFleetsHold_UntilItSpeaksForThem()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+        host.Set("fs.file-max", "9999");
+        await Tuner(host).RunAsync("h", Apply(("fs.nr_open", "2000"), ("fs.file-max", "5")), Deadline);
+        var off = new NodeSettings { Mode = TuningMode.Off };
+
+        var held = (await ByHand("local/hand").RunByHandAsync(off, Deadline)).Items.ShouldHaveSingleItem();
+        (held.Name, held.State, held.Wanted, held.Actual).ShouldBe(("fs.nr_open", TuningState.Conflict, "1000", "2000"));
+        held.Reason.ShouldContain("shop/small");
+        host.Get("fs.nr_open").ShouldBe("2000");
+
+        (await ByHand("shop/small").RunByHandAsync(off, Deadline)).Items.ShouldBeEmpty();
+        host.Get("fs.nr_open").ShouldBe("1000");
+
+        NodeTuner ByHand(string fleet) => new(fleet, "node-1", host.Paths, TimeProvider.System);
+    }
+
+    [Fact]
     public async Task Run_KernelRefuses_TheLedgerIsNotWrittenAgain_AndItIsTriedAfterAWhile()
     {
         using var host = new FakeHost();
