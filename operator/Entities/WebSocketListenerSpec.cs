@@ -37,7 +37,7 @@ public sealed record WebSocketListenerSpec
     [AllowedValues(WebSocketModes.Proxy, WebSocketModes.Hub)]
     public string Mode { get; set; } = WebSocketModes.Proxy;
 
-    [Description("Settings of mode Hub.")]
+    [Description("Settings of mode Hub. Fleets of several gateways need a registry: without one each gateway has channels of its own.")]
     public HubSpec? Hub { get; set; }
 
     [Description(

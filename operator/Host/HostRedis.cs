@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using Mooring.Contracts;
 using Mooring.Contracts.Configuration;
-using Mooring.Operator.Entities;
 using Mooring.Operator.Host.Processes;
 using Mooring.Operator.Host.Sockets;
 using Mooring.Operator.Planning;
@@ -37,9 +36,10 @@ internal sealed class HostRedis(HostContext host)
     {
         var config = fleet.Plan.Config;
         var needs =
-            MayBeSeveral(fleet)
+            // What only the load makes several later, and would have to share then, has it from the beginning.
+            SharedState.MayBeSeveral(fleet.Fleet.Spec, fleet.Plan.GatewayReplicas)
             && config.Registry is null
-            && (config.Capacity.Fleet is not null || HasTunnels(config) || HasHub(config))
+            && (config.Capacity.Fleet is not null || SharedState.Lacks(config).Count > 0)
             // The gateways inherit it and go by it.
             && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("REDIS_ADDRESSES"));
         if (!needs)
@@ -52,15 +52,13 @@ internal sealed class HostRedis(HostContext host)
             if (!_told)
             {
                 _told = true;
+                IEnumerable<string> lacks = SharedState.Lacks(config);
+                lacks = config.Capacity.Fleet is null
+                    ? lacks
+                    : lacks.Append("each gateway takes an even share of capacity.fleetConnections");
                 host.Say(
-                    HasTunnels(config)
-                        ? $"{fleet.Key}: tunnels over several gateways want a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
-                            + "a tunnel works only where its connections happen to reach the same gateway; set spec.gateway.replicas to 1"
-                    : HasHub(config)
-                        ? $"{fleet.Key}: a Hub over several gateways wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
-                            + "each gateway has channels of its own; set spec.gateway.replicas to 1"
-                    : $"{fleet.Key}: spec.gateway.capacity.fleetConnections wants a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
-                        + "each gateway takes an even share of the limit"
+                    $"{fleet.Key}: several gateways want a Redis, and there is neither {Program} in the PATH nor spec.registry.redis: "
+                        + $"{string.Join("; ", lacks)}; or set spec.gateway.replicas to 1"
                 );
             }
 
@@ -77,15 +75,6 @@ internal sealed class HostRedis(HostContext host)
         };
         return fleet with { Plan = fleet.Plan with { Config = adapted, ConfigHash = ContractsJson.Hash(adapted) } };
     }
-
-    // What only the load makes several later, and would have to share then, has it from the beginning.
-    private static bool MayBeSeveral(HostFleet fleet) =>
-        fleet.Plan.GatewayReplicas > 1 || fleet.Fleet.Spec.Scaling is { Driver: ScalingDrivers.Operator, MaxReplicas: > 1 };
-
-    private static bool HasHub(GatewayConfig config) => config.Listeners.Any(static listener => listener.WebSocket?.Hub is not null);
-
-    private static bool HasTunnels(GatewayConfig config) =>
-        config.Listeners.Any(static listener => listener.Protocol == ListenerProtocol.Tunnel);
 
     /// <summary>Whether a plan's gateways use this Redis.</summary>
     public bool Serves(FleetPlan plan) => plan.Config.Registry?.Redis?.PasswordFile == PasswordFile;

@@ -1,5 +1,3 @@
-using Mooring.Contracts.Configuration;
-
 namespace Mooring.Operator.Planning;
 
 /// <summary>Says how the gateways stand with the registry that they share. Pure.</summary>
@@ -17,14 +15,16 @@ internal static class RegistryCondition
         var config = input.Plan?.Config;
         if (
             config is { Registry: null }
-            && input.Plan!.GatewayReplicas > 1
-            && config.Listeners.Any(static listener => listener.Protocol == ListenerProtocol.Tunnel)
+            && SharedState.MayBeSeveral(input.Input.Fleet.Spec, input.Plan!.GatewayReplicas)
+            && SharedState.Lacks(config) is { Count: > 0 } lacks
+            // Those of a host may have one from their environment.
+            && !reports.Exists(static report => report.Registry.Connected)
         )
         {
             return (
                 FleetConditions.False,
                 FleetConditions.RegistryNotConfigured,
-                "tunnels over several gateways need spec.registry: without it, data connections and visitors must reach the gateway of their tunnel by luck"
+                $"several gateways need spec.registry: without it {string.Join("; ", lacks)}"
             );
         }
 

@@ -30,6 +30,51 @@ public sealed class RegistryConditionTests
         Condition(Fleets.Load(Manifest("  gateway: {capacity: {fleetConnections: 10}}\n")), (false, "no registry is configured"))
             ?.Reason.ShouldBe("RegistryNotConfigured");
 
+    [Theory]
+    [InlineData("Hub", "gateway: {replicas: 2}", "channels of a Hub")]
+    [InlineData("Hub", "gateway: {replicas: 1}", null)]
+    [InlineData(
+        "Hub",
+        "gateway: {replicas: 1}; scaling: {driver: HorizontalPodAutoscaler, minReplicas: 1, maxReplicas: 3}",
+        "channels of a Hub"
+    )]
+    [InlineData("Hub", "gateway: {replicas: 1}; scaling: {driver: Operator, minReplicas: 1, maxReplicas: 1}", null)]
+    [InlineData("Hub", "gateway: {replicas: 2}; registry: {redis: {addresses: ['redis:6379']}}", null)]
+    [InlineData("Tunnel", "gateway: {replicas: 2}", "a tunnel works only")]
+    public void SeveralGatewaysWithoutRegistry_SaysWhatGoesWrong(string kind, string spec, string? lacks)
+    {
+        var listener = kind switch
+        {
+            "Hub" => "{name: hub, protocol: WebSocket, port: 8444, webSocket: {mode: Hub, hub: {anonymous: true}}}",
+            "Tunnel" => "{name: bore, protocol: Tunnel, port: 7835, tunnel: {portRange: {start: 20000, end: 20010}}}",
+            _ => "{name: chat, protocol: WebSocket, port: 8080, backend: app, webSocket: {identity: {user: {from: Header, name: X-User}}}}",
+        };
+        var fleet = Fleets.Load(
+            $$"""
+            apiVersion: mooring.dev/v1alpha1
+            kind: ConnectionFleet
+            metadata: {name: small, namespace: default}
+            spec:
+              {{spec.Replace("; ", "\n  ", StringComparison.Ordinal)}}
+              listeners: [{{listener}}]
+              backends: [{name: app, addresses: [{address: '10.0.0.1:80'}]}]
+            """
+        );
+
+        var found = Condition(fleet);
+
+        if (lacks is null)
+        {
+            found?.Reason.ShouldNotBe("RegistryNotConfigured");
+            return;
+        }
+
+        (found?.Status, found?.Reason).ShouldBe(("False", "RegistryNotConfigured"));
+        found!.Value.Message.ShouldContain(lacks);
+        // Gateways of a host that were given one by their environment.
+        Condition(fleet, (true, null)).ShouldBeNull();
+    }
+
     private static ConnectionFleet Shared() => Fleets.Load(Manifest("  registry: {redis: {addresses: ['redis:6379']}}\n"));
 
     private static string Manifest(string spec) =>
