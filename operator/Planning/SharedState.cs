@@ -23,6 +23,14 @@ internal static class SharedState
             lacks.Add("each gateway has channels of a Hub for itself, and what is published at one is not heard at the others");
         }
 
+        if (
+            config.Capacity is { PerUser: > 0 } or { PerDevice: > 0 }
+            && config.Listeners.Any(static listener => listener.WebSocket?.Identity is not null)
+        )
+        {
+            lacks.Add("capacity.perUser and perDevice are of each gateway by itself");
+        }
+
         return lacks;
     }
 }

@@ -70,6 +70,28 @@ public sealed partial class UpRedisTests
         folder.Delete(recursive: true);
     }
 
+    /// <summary>Ten connections of a user are ten on all gateways together.</summary>
+    [Fact]
+    public async Task Up_LimitsOfUsers_AreSharedToo()
+    {
+        await using var up = new UpProcess(static up =>
+            Manifest(up)
+                .Replace("    capacity:\n      fleetConnections: 40\n", "", StringComparison.Ordinal)
+                .Replace(
+                    "protocol: TCP,",
+                    "protocol: WebSocket, webSocket: {identity: {user: {from: Header, name: X-User}}},",
+                    StringComparison.Ordinal
+                )
+        );
+        await up.ReadyAsync();
+
+        await up.UntilAsync(static fleet => Registry(fleet) == "True", "the registry is connected").WaitAsync(TimeSpan.FromSeconds(60));
+
+        up.Fleet!.Gateways.Count.ShouldBe(2);
+        up.Signal(15);
+        (await up.ExitAsync()).ShouldBe(0);
+    }
+
     [Fact]
     public async Task Up_RegistryOfTheManifest_TlsAndPasswordFromSecrets()
     {

@@ -41,6 +41,9 @@ public sealed class RegistryConditionTests
     [InlineData("Hub", "gateway: {replicas: 1}; scaling: {driver: Operator, minReplicas: 1, maxReplicas: 1}", null)]
     [InlineData("Hub", "gateway: {replicas: 2}; registry: {redis: {addresses: ['redis:6379']}}", null)]
     [InlineData("Tunnel", "gateway: {replicas: 2}", "a tunnel works only")]
+    [InlineData("Identity", "gateway: {replicas: 2}", "perUser and perDevice are of each gateway")]
+    [InlineData("Identity", "gateway: {replicas: 2, capacity: {perUser: 0, perDevice: 0}}", null)]
+    [InlineData("Identity", "gateway: {replicas: 1}", null)]
     public void SeveralGatewaysWithoutRegistry_SaysWhatGoesWrong(string kind, string spec, string? lacks)
     {
         var listener = kind switch
