@@ -83,6 +83,60 @@ public sealed class FleetScalingTests
         (first.Recommended, first.Reason).ShouldBe((4, ScalingReason.NoReports), first.Message);
     }
 
+    /// <summary>Each signal by its name in the manifest, in its unit, both directions of all listeners together.</summary>
+    [Theory]
+    [InlineData("messagesPerSecond: 1000", 1500, 3)]
+    [InlineData("messagesPerSecond: 1000", 700, 2)]
+    [InlineData("bandwidthMegabitsPerSecond: 1000", 1500, 3)]
+    [InlineData("bandwidthMegabitsPerSecond: 1000", 700, 2)]
+    [InlineData("cpuPercent: 1000", 1500, 3)]
+    [InlineData("cpuPercent: 1000", 700, 2)]
+    // Of several the one that wants the most.
+    [InlineData("messagesPerSecond: 1000, bandwidthMegabitsPerSecond: 500, cpuPercent: 2000", 1500, 6)]
+    public void Decide_BySignals_OfWhatGatewaysReport(string signals, int each, int recommended)
+    {
+        var fleet = Load(
+            "gateway: {replicas: 2}",
+            $"scaling: {{driver: Operator, minReplicas: 2, maxReplicas: 10, signals: {{{signals}}}}}"
+        );
+        var only = signals[..signals.IndexOf(':')];
+        var all = signals.Contains(',');
+        var gateways = Enumerable.Range(0, 2).Select(i => Loaded($"g-{i}")).ToList();
+
+        var decided = Decide(new FleetInput { Fleet = fleet, View = View(gateways) });
+
+        decided.Recommended.ShouldBe(recommended, decided.Message);
+        decided.Reason.ShouldBe(recommended > 2 ? ScalingReason.LoadHigh : ScalingReason.Steady);
+        if (recommended > 2)
+        {
+            decided.Message.ShouldContain($"{(all ? "bandwidthMegabitsPerSecond" : only)} wants {recommended}");
+        }
+
+        // What is not asked for is of no matter, however much it is.
+        GatewayView Loaded(string name) =>
+            Gateway(name, 10) with
+            {
+                Rates = new GatewayRates(Amount("cpuPercent"), Amount("messagesPerSecond")),
+                Report = Gateway(name, 10).Report! with
+                {
+                    Listeners =
+                    [
+                        Carrying("a", Amount("bandwidthMegabitsPerSecond") * 0.25, 0),
+                        Carrying("b", Amount("bandwidthMegabitsPerSecond") * 0.25, Amount("bandwidthMegabitsPerSecond") * 0.5),
+                    ],
+                },
+            };
+
+        double Amount(string signal) => all || signal == only ? each : 1e6;
+
+        static ListenerLoad Carrying(string name, double megabitsIn, double megabitsOut) =>
+            new()
+            {
+                Name = name,
+                Traffic = new TrafficLoad { ReceivedBitsPerSecond = megabitsIn * 1e6, SentBitsPerSecond = megabitsOut * 1e6 },
+            };
+    }
+
     /// <summary>As when a leader changes amid a rollout: as many as wanted have reported, and others that carry somebody have not.</summary>
     [Theory]
     [InlineData(null, 10, 3)]
