@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading.Channels;
-using Microsoft.Extensions.Logging.Abstractions;
 using Mooring.Contracts.Handover;
 using Mooring.Contracts.Processes;
 using Mooring.Operator.AdminApi;
@@ -104,7 +103,7 @@ internal static class HostRunner
         var admin = new AdminEndpoints(
             new HostAdministration(host, supervisor),
             new TokenAccess(token, readsAreOpen: local, host.Options.OpenMetrics),
-            NullLogger.Instance
+            new SayingLogger(host.Say, LogLevel.Information)
         );
         await using var server = await HostServer.StartAsync(
             host.Options,

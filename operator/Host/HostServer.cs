@@ -28,7 +28,7 @@ internal sealed class HostServer : IAsyncDisposable
     )
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.AddProvider(new SayingLoggerProvider(say));
+        builder.Logging.AddProvider(new SayingLogger(say, LogLevel.Warning));
         // The runtime's own handlers of Ctrl-C would end the streams before anything is drained.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.AddRoutingCore();
@@ -149,32 +149,5 @@ internal sealed class HostServer : IAsyncDisposable
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
-
-    /// <summary>Warnings and worse of the web server, as lines of the supervisor.</summary>
-    private sealed class SayingLoggerProvider(Action<string> say) : ILoggerProvider, ILogger
-    {
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter
-        )
-        {
-            if (IsEnabled(logLevel))
-            {
-                say(exception is null ? formatter(state, null) : $"{formatter(state, exception)}: {exception.Message}");
-            }
-        }
-
-        public void Dispose() { }
     }
 }

@@ -23,6 +23,7 @@ public sealed class UpAdminTests
 
         var scaled = await PostAsync(http, $"{Fleet}/scale-up", """{"instances":1}""");
         ((int)scaled["previous"]!, (int)scaled["replicas"]!).ShouldBe((2, 3));
+        await up.UntilAsync(() => up.Errors.Contains($" at {Fleet}/scale-up", StringComparison.Ordinal), "a line that says who did what");
         await up.UntilAsync(static fleet => fleet is { GatewaysReady: 3, GatewaysDesired: 3 }, "a third gateway");
         await up.UntilAsync(() => Stats(http)["serverCount"]!.GetValue<int>() == 3, "stats of three");
 
