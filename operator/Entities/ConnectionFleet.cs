@@ -32,6 +32,14 @@ namespace Mooring.Operator.Entities;
 [AdditionalPrinterColumn(10, "Image", ".status.gateways.image", "string", Wide = true, Description = "Image of the gateways")]
 [AdditionalPrinterColumn(
     11,
+    "Skew",
+    ".status.connections.skewPercent",
+    "integer",
+    Wide = true,
+    Description = "How far the fullest gateway is above its share of the connections, in percent of that share"
+)]
+[AdditionalPrinterColumn(
+    12,
     "Reason",
     ".status.conditions[?(@.type==\"Ready\")].reason",
     "string",
@@ -39,7 +47,7 @@ namespace Mooring.Operator.Entities;
     Description = "Reason of the condition Ready"
 )]
 [AdditionalPrinterColumn(
-    12,
+    13,
     "Message",
     ".status.conditions[?(@.type==\"Ready\")].message",
     "string",

@@ -31,7 +31,7 @@ public sealed class QuickstartTests(SharedCluster shared)
             .ShouldBe(["NAME", "GATEWAYS", "BACKENDS", "CONNECTIONS", "CAPACITY", "UTIL", "DRAINING", "TUNED", "PHASE", "AGE"]);
         Columns(lines[1])[..^1].ShouldBe(["quickstart", "2/2", "4/4", "0", "0", "0", "0", "Ready"]);
         var wide = (await Kubectl.RunAsync("get", "cf", "-o", "wide", "-n", fleet.Namespace)).Split('\n');
-        Columns(wide[0])[^3..].ShouldBe(["IMAGE", "REASON", "MESSAGE"]);
+        Columns(wide[0])[^4..].ShouldBe(["IMAGE", "SKEW", "REASON", "MESSAGE"]);
         wide[1].ShouldContain("mooring/gateway:test");
     }
 
