@@ -99,6 +99,15 @@ internal sealed record HostManifest(IReadOnlyList<HostFleet> Fleets, IReadOnlyLi
         return new HostManifest(errors.Count == 0 ? fleets : [], errors) { Secrets = errors.Count == 0 ? secrets : [] };
     }
 
+    /// <summary>What is wrong with good fleets of one manifest because they are to run beside each other.</summary>
+    public static IEnumerable<string> CheckTogether(IEnumerable<ConnectionFleet> fleets) =>
+        CheckTogether([
+            .. fleets.Select(static fleet => new HostFleet(
+                fleet,
+                FleetPlanner.Plan(new FleetInput { Fleet = fleet, Platform = FleetPlatform.Host })
+            )),
+        ]);
+
     private static IEnumerable<string> CheckTogether(List<HostFleet> fleets)
     {
         foreach (var twice in fleets.GroupBy(static fleet => fleet.Key, StringComparer.Ordinal).Where(static group => group.Count() > 1))

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Mooring.Operator.Entities;
+using Mooring.Operator.Host;
 
 namespace Mooring.Operator.Validation;
 
@@ -122,8 +124,22 @@ internal sealed class ManifestReport
         }
     }
 
-    private void Add(string file, string text, bool forHost) =>
-        _fleets.AddRange(FleetManifest.LoadAll(text).Select(loaded => (file, forHost ? WithHostRules(loaded) : loaded)));
+    private void Add(string file, string text, bool forHost)
+    {
+        var loaded = FleetManifest.LoadAll(text).Select(one => forHost ? WithHostRules(one) : one).ToList();
+        if (
+            forHost
+            && HostManifest.CheckTogether(loaded.Select(static one => one.Fleet).OfType<ConnectionFleet>()).ToList()
+                is { Count: > 0 } errors
+        )
+        {
+            // Of the last: each by itself is good.
+            var last = loaded.FindLastIndex(static one => one.Fleet is not null);
+            loaded[last] = loaded[last] with { Fleet = null, Errors = [.. errors.Select(static error => new FieldError("", error))] };
+        }
+
+        _fleets.AddRange(loaded.Select(one => (file, one)));
+    }
 
     private static LoadedFleet WithHostRules(LoadedFleet loaded) =>
         loaded.Fleet is { } fleet && FleetValidator.ValidateForHost(fleet) is { Count: > 0 } errors

@@ -60,6 +60,24 @@ public sealed class ValidateCommandTests : IDisposable
         errors.ShouldContain("spec.backends[0].workload.command");
     }
 
+    /// <summary>Each is good, and <c>operator up</c> would run neither.</summary>
+    [Theory]
+    [InlineData("small", "9001", "there are 2 fleets shop/small")]
+    [InlineData("other", "9000", "two fleets of one machine must not share port 9000")]
+    public async Task Validate_ForHost_LooksAtTheFleetsOfAFileTogether(string name, string port, string problem)
+    {
+        var small = Fleets.Small.Replace("image: app,", "image: app, command: [app],", StringComparison.Ordinal);
+        var other = small.Replace("name: small", $"name: {name}", StringComparison.Ordinal).Replace("9000", port, StringComparison.Ordinal);
+        var file = Write("two.yaml", $"{small}\n---\n{other}");
+
+        var (code, output, errors) = await RunAsync("--host", "-f", file);
+
+        (code, output).ShouldBe((1, $"{file}: small is good{Environment.NewLine}"));
+        errors.ShouldContain(problem);
+        (await RunAsync("-f", file)).Code.ShouldBe(0, "in a cluster they may");
+        (await RunAsync("--host", "-f", Write("one.yaml", small), "-f", Write("another.yaml", other))).Code.ShouldBe(0, "two machines may");
+    }
+
     private string Write(string name, string text)
     {
         var path = Path.Combine(_folder.FullName, name);
