@@ -34,15 +34,7 @@ internal sealed class ManifestReport
             }
             else if (Directory.Exists(source))
             {
-                foreach (
-                    var file in Directory
-                        .GetFiles(source)
-                        .Where(file => Endings.Contains(Path.GetExtension(file)))
-                        .Order(StringComparer.Ordinal)
-                )
-                {
-                    report.ReadFile(file, forHost);
-                }
+                report.ReadFolder(source, forHost);
             }
             else
             {
@@ -109,6 +101,26 @@ internal sealed class ManifestReport
             ["unreadable"] = new JsonArray([.. unreadable]),
         };
         output.WriteLine(report.ToJsonString(Indented));
+    }
+
+    private void ReadFolder(string folder, bool forHost)
+    {
+        try
+        {
+            foreach (
+                var file in Directory
+                    .GetFiles(folder)
+                    .Where(file => Endings.Contains(Path.GetExtension(file)))
+                    .Order(StringComparer.Ordinal)
+            )
+            {
+                ReadFile(file, forHost);
+            }
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            _unreadable.Add((folder, error.Message));
+        }
     }
 
     private void ReadFile(string file, bool forHost)

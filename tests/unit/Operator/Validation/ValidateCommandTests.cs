@@ -1,10 +1,11 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Mooring.Operator.Validation;
 
 namespace Mooring.Operator.Tests.Validation;
 
-public sealed class ValidateCommandTests : IDisposable
+public sealed partial class ValidateCommandTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("mooring-validate-");
 
@@ -77,6 +78,33 @@ public sealed class ValidateCommandTests : IDisposable
         (await RunAsync("-f", file)).Code.ShouldBe(0, "in a cluster they may");
         (await RunAsync("--host", "-f", Write("one.yaml", small), "-f", Write("another.yaml", other))).Code.ShouldBe(0, "two machines may");
     }
+
+    [Fact]
+    public void Validate_FolderThatMayNotBeRead_ExitsWith2()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_folder.FullName, "closed"));
+        folder.UnixFileMode = UnixFileMode.UserExecute | UnixFileMode.OtherExecute;
+        _folder.UnixFileMode |= UnixFileMode.OtherExecute;
+        ManifestReport? report = null;
+        Exception? thrown = null;
+        var reading = new Thread(() =>
+        {
+            // Root reads everything: this thread's files are nobody's.
+            _ = SetFileUser(65_534);
+            thrown = Record.Exception(() => report = ManifestReport.Read([folder.FullName], TextReader.Null, forHost: false));
+        });
+        reading.Start();
+        reading.Join();
+
+        thrown.ShouldBeNull();
+        report.ShouldNotBeNull().ExitCode.ShouldBe(2);
+        using var errors = new StringWriter();
+        report.WriteText(TextWriter.Null, errors);
+        errors.ToString().ShouldStartWith($"{folder.FullName}: ");
+    }
+
+    [LibraryImport("libc", EntryPoint = "setfsuid")]
+    private static partial int SetFileUser(uint user);
 
     private string Write(string name, string text)
     {
