@@ -1,8 +1,10 @@
+using System.Text.Json.Serialization;
 using Mooring.Contracts.Stream;
 
 namespace Mooring.Gateway.Tuning;
 
-/// <summary>What one fleet wants of a node.</summary>
+/// <summary>What one fleet wants of a node. A file with a member that is not known is refused: what is misspelt would not be done.</summary>
+[JsonUnmappedMemberHandling(JsonUnmappedMemberHandling.Disallow)]
 internal sealed record NodeSettings
 {
     public TuningMode Mode { get; set; } = TuningMode.Observe;

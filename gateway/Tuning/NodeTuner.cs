@@ -481,6 +481,11 @@ internal sealed class NodeTuner(string fleet, string node, HostPaths host, TimeP
             return item with { State = TuningState.Refused, Reason = "not a setting of a node that Mooring knows" };
         }
 
+        if (SysctlValue.Check(definition, wanted) is { } wrong)
+        {
+            return item with { State = TuningState.Refused, Actual = actual.GetValueOrDefault(name, ""), Reason = wrong };
+        }
+
         if (!actual.TryGetValue(name, out var value))
         {
             return item with { State = TuningState.Missing, Reason = "the kernel does not have it (a module may be missing)" };

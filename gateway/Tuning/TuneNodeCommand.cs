@@ -107,6 +107,10 @@ internal static class TuneNodeCommand
 
             await using var stream = File.OpenRead(file);
             settings = await JsonSerializer.DeserializeAsync(stream, TuningJson.Default.NodeSettings, cancellation);
+            if (settings?.Sysctls?.Values.Contains(null) is not false || settings.Modules?.Contains(null!) is not false)
+            {
+                throw new InvalidDataException("neither it nor sysctls, modules or anything in them may be null");
+            }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException or InvalidDataException)
         {
@@ -114,7 +118,7 @@ internal static class TuneNodeCommand
             return 2;
         }
 
-        var report = await tuner.RunByHandAsync(settings ?? new NodeSettings(), cancellation);
+        var report = await tuner.RunAsync("", settings, cancellation);
         await console.Output.WriteLineAsync(JsonSerializer.Serialize<GatewayMessage>(report, ContractsJson.Strict.GatewayMessage));
         return report.Items.All(item => item.State == TuningState.Tuned) ? 0 : 1;
     }

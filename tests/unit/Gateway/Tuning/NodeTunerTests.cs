@@ -96,6 +96,18 @@ public sealed class NodeTunerTests
     }
 
     [Fact]
+    public async Task Run_MalformedValue_SaysWhatIsWrongWithIt()
+    {
+        using var host = new FakeHost();
+        host.Set("fs.nr_open", "1000");
+
+        var item = (await Tuner(host).RunAsync("h", Apply(("fs.nr_open", "abc")), Deadline)).Items.ShouldHaveSingleItem();
+
+        (item.State, item.Actual, item.Reason).ShouldBe((TuningState.Refused, "1000", "must be one whole number of at least 0"));
+        host.Get("fs.nr_open").ShouldBe("1000");
+    }
+
+    [Fact]
     public async Task Run_AdministratorsFile_IsNotFought()
     {
         using var host = new FakeHost();
