@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Mooring.Contracts.Processes;
 using Mooring.Gateway.Bench;
 using Mooring.Gateway.Serving;
@@ -17,4 +18,8 @@ var root = new RootCommand("Mooring gateway: carries long-lived connections")
 };
 
 // Each verb handles its own signals: a drain takes longer than the library's two seconds.
-return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+var parsed = root.Parse(args);
+var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+
+// Bad options: the library's own 1 says something else of most verbs.
+return parsed.Action is ParseErrorAction ? 2 : code;

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Mooring.Contracts.Processes;
 using Mooring.Operator.Entities;
 using Mooring.Operator.Host;
@@ -32,4 +33,7 @@ else if (parsed.CommandResult.Command.Name == "run")
     configuration.ProcessTerminationTimeout = TimeSpan.FromSeconds(20);
 }
 
-return await parsed.InvokeAsync(configuration);
+var code = await parsed.InvokeAsync(configuration);
+
+// Bad options: the library's own 1 says something else of most verbs.
+return parsed.Action is ParseErrorAction ? 2 : code;

@@ -123,7 +123,7 @@ internal static class ServeCommand
         });
         command.Validators.Add(result =>
         {
-            if (result.GetValue(Config) is null && result.GetValue(Stream) is null)
+            if (result.GetResult(Config) is null && result.GetResult(Stream) is null)
             {
                 result.AddError("give --config, --stream, or both: there is nothing to serve otherwise");
             }

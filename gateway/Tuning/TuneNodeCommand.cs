@@ -71,7 +71,7 @@ internal static class TuneNodeCommand
         };
         command.Validators.Add(result =>
         {
-            if ((result.GetValue(Settings) is null) == (result.GetValue(Stream) is null))
+            if ((result.GetResult(Settings) is null) == (result.GetResult(Stream) is null))
             {
                 result.AddError("give either --settings or --stream");
             }

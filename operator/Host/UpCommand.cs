@@ -88,7 +88,7 @@ public static class UpCommand
         var verbose = new Option<bool>("--verbose", "-v") { Description = "Print the children's JSON logs too" };
         var command = new Command(
             "up",
-            "Run the fleets of a manifest on this machine, as processes, and follow its edits. Exit code: 0 ended in order, 1 could not start, 2 the manifest is not good"
+            "Run the fleets of a manifest on this machine, as processes, and follow its edits. Exit code: 0 ended in order, 1 could not start, 2 an option or the manifest is not good"
         )
         {
             file,

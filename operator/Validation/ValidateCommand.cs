@@ -19,7 +19,7 @@ public static class ValidateCommand
 
         var command = new Command(
             "validate",
-            "Say everything that is wrong with manifests. Exit code: 0 all good, 1 something wrong, 2 a file cannot be read"
+            "Say everything that is wrong with manifests. Exit code: 0 all good, 1 something wrong, 2 a bad option, or a file that cannot be read"
         )
         {
             files,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Mooring.Gateway.Tuning;
 
 namespace Mooring.Gateway.Tests.Tuning;
@@ -31,5 +32,30 @@ public sealed class TuneNodeCommandTests : IDisposable
         (code, console.Output.ToString()).ShouldBe((2, ""));
         console.Error.ToString()!.ShouldStartWith($"{file}: ");
         console.Error.ToString()!.ShouldContain(why);
+    }
+
+    [Theory]
+    [InlineData("tune-node")]
+    [InlineData("tune-node", "--settings")]
+    [InlineData("serve", "--no-such-option")]
+    [InlineData("serve", "--config")]
+    public async Task Program_BadOptions_ExitsWith2(params string[] arguments)
+    {
+        // artifacts/bin/PROJECT/CONFIGURATION/
+        var here = AppContext.BaseDirectory.TrimEnd('/');
+        var gateway = Path.GetFullPath(Path.Combine(here, "..", "..", "Mooring.Gateway", Path.GetFileName(here), "gateway"));
+        using var process = Process.Start(
+            new ProcessStartInfo(gateway, arguments)
+            {
+                UseShellExecute = false,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            }
+        )!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await Task.WhenAll(process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
+        await process.WaitForExitAsync(limit.Token);
+
+        process.ExitCode.ShouldBe(2);
     }
 }
