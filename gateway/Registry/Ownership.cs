@@ -1,19 +1,8 @@
 namespace Mooring.Gateway.Registry;
 
-/// <summary>What a gateway can own.</summary>
-internal enum OwnedKind
-{
-    /// <summary>A reverse tunnel, by its public port or name.</summary>
-    Tunnel,
-
-    /// <summary>A client's session, by its id.</summary>
-    Session,
-}
-
-/// <summary>One thing that at most one gateway owns at a time.</summary>
-/// <param name="Kind">Ids of different kinds are different things.</param>
+/// <summary>What at most one gateway owns at a time: a reverse tunnel, by its public port or name.</summary>
 /// <param name="Id">1 to <see cref="RegistryLimits.MaxName"/> characters.</param>
-internal readonly record struct OwnedThing(OwnedKind Kind, string Id);
+internal readonly record struct OwnedThing(string Id);
 
 /// <summary>One life of a gateway in the registry.</summary>
 internal readonly record struct GatewayId(string Name, long Generation);

@@ -144,7 +144,7 @@ internal sealed unsafe partial class TunnelDesk
     private void TakeForward(int visitor, Channel* channel, Greeting greeting, ForwardMessage message)
     {
         var listener = Array.Find(loop.Engine.Listeners, state => state.Name == message.Listener && state.Setup is not null);
-        var port = Service.Find(new OwnedThing(OwnedKind.Tunnel, message.Thing));
+        var port = Service.Find(new OwnedThing(message.Thing));
         if (greeting.Listener != Service.Peers || listener is null || port is null)
         {
             SayLast(visitor, channel, ServerMessage.Error("no such tunnel"), CloseReason.TunnelGone);
@@ -240,7 +240,7 @@ internal sealed unsafe partial class TunnelDesk
 
     private void LookElsewhere(int visitor, Channel* channel, string host, bool isTls)
     {
-        var thing = new OwnedThing(OwnedKind.Tunnel, $"name:{host}");
+        var thing = new OwnedThing($"name:{host}");
         var config = loop.Engine.Listeners[channel->Listener].Setup?.Config;
         SendOn(
             visitor,

@@ -214,7 +214,7 @@ internal sealed partial class TunnelService
         }
 
         var host = $"{label}.{order.Listener.Config.Domain}".ToLowerInvariant();
-        var thing = new OwnedThing(OwnedKind.Tunnel, $"name:{host}");
+        var thing = new OwnedThing($"name:{host}");
         if (!TryReserve(thing))
         {
             return (null, ("name_taken", TunnelRefusal.NameTaken));

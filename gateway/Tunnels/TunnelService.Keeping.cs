@@ -251,7 +251,7 @@ internal sealed partial class TunnelService
     {
         lock (_gate)
         {
-            return _ports.GetValueOrDefault(new OwnedThing(OwnedKind.Tunnel, $"name:{host}"));
+            return _ports.GetValueOrDefault(new OwnedThing($"name:{host}"));
         }
     }
 }

@@ -502,6 +502,5 @@ internal sealed partial class TunnelService
 
     private static int PortOf(OwnedThing thing) => int.Parse(thing.Id.AsSpan(4), CultureInfo.InvariantCulture);
 
-    private static OwnedThing Thing(string kind, int port) =>
-        new(OwnedKind.Tunnel, $"{kind}:{port.ToString(CultureInfo.InvariantCulture)}");
+    private static OwnedThing Thing(string kind, int port) => new($"{kind}:{port.ToString(CultureInfo.InvariantCulture)}");
 }

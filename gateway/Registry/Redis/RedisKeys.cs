@@ -29,7 +29,7 @@ internal sealed class RedisKeys
     /// <summary>Since when this server remembers something of the fleet.</summary>
     public RedisKey Began { get; }
 
-    public RedisKey Owner(OwnedThing thing) => _prefix + (thing.Kind == OwnedKind.Tunnel ? "tunnel:" : "session:") + thing.Id;
+    public RedisKey Owner(OwnedThing thing) => _prefix + "tunnel:" + thing.Id;
 
     /// <summary>Counts of one user or device.</summary>
     public RedisKey Identity(ulong key) => $"{_prefix}identity:{key:x16}";

@@ -169,7 +169,7 @@ public sealed class RedisFaultTests
             await Until.TrueAsync(async () => (await registry.ListAsync()).Count == 0, Limit, "it answers");
             var record = new GatewayRecord { Name = "g", Capacity = 1 };
             var id = new GatewayId("g", (await registry.RegisterAsync(record, TimeSpan.FromMinutes(1), replace: true)).Generation);
-            var thing = new OwnedThing(OwnedKind.Tunnel, "20000");
+            var thing = new OwnedThing("20000");
             var own = await registry.ClaimAsync(thing, id, "x", TimeSpan.FromMinutes(1), force: false);
             (await registry.RenewAsync(thing, own.Ownership!, TimeSpan.FromMinutes(1))).ShouldBeTrue();
             (await registry.FindAsync(thing)).ShouldBe(own.Ownership);

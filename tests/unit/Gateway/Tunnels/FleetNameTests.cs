@@ -93,7 +93,7 @@ public sealed class FleetNameTests
         };
         var registered = await fleet.Registry.RegisterAsync(starting, FleetGateway.Ttl, replace: true);
         var claimed = await fleet.Registry.ClaimAsync(
-            new OwnedThing(OwnedKind.Tunnel, "name:shop.tunnels.example"),
+            new OwnedThing("name:shop.tunnels.example"),
             new GatewayId("starting", registered.Generation),
             "",
             FleetGateway.Ttl,

@@ -89,7 +89,7 @@ internal sealed class FleetRig : IAsyncDisposable
         foreach (var thing in things)
         {
             await Until.TrueAsync(
-                async () => await Registry.FindAsync(new OwnedThing(OwnedKind.Tunnel, thing)) is null,
+                async () => await Registry.FindAsync(new OwnedThing(thing)) is null,
                 TunnelRig.Patience,
                 $"nobody owns {thing}"
             );

@@ -176,7 +176,7 @@ public sealed class FleetTunnelTests
         var loop = rig.Harness.Engine.Loops[0];
         var listener = loop.Engine.Listeners.Single(listener => listener.Name == "bore").Index;
 
-        loop.Post(() => loop.Tunnels.ForwardStream(descriptor, new OwnedThing(OwnedKind.Tunnel, "udp:1"), listener, default, 1));
+        loop.Post(() => loop.Tunnels.ForwardStream(descriptor, new OwnedThing("udp:1"), listener, default, 1));
 
         await TunnelRig.ShouldEndAsync(end);
         rig.Harness.Engine.Connections.ShouldBe(0);
@@ -221,7 +221,7 @@ public sealed class FleetTunnelTests
         using var bore = await BoreClient.OpenAsync(fleet[0].Server);
         // As if this gateway had been away, and another had taken the port meanwhile.
         var taken = await fleet.Registry.ClaimAsync(
-            new OwnedThing(OwnedKind.Tunnel, $"tcp:{bore.Port}"),
+            new OwnedThing($"tcp:{bore.Port}"),
             new GatewayId(fleet[1].Name, fleet[1].Generation),
             "",
             FleetGateway.Ttl,

@@ -92,7 +92,7 @@ public sealed class KeepingTests
         held.Dispose();
         using var again = await next;
         await held.Released.WaitAsync(TunnelRig.Patience);
-        var owner = await fleet.Registry.FindAsync(new OwnedThing(OwnedKind.Tunnel, $"tcp:{port}"));
+        var owner = await fleet.Registry.FindAsync(new OwnedThing($"tcp:{port}"));
         owner.ShouldNotBeNull().Gateway.Name.ShouldBe(fleet[0].Name);
     }
 
