@@ -1,3 +1,4 @@
+using Mooring.Contracts.Stream;
 using Mooring.Gateway.Configuration;
 using Mooring.Gateway.Limits;
 using Mooring.Gateway.Limits.Overload;
@@ -14,17 +15,24 @@ internal sealed partial class GatewayEngine
             _options.Allowance
             ?? NodeAllowance.Read("/proc", OpenFiles, _options.Memory ?? new MemoryGauge("/sys/fs/cgroup", "/proc/self").Read);
 
-    private GatewaySnapshot Fit(GatewaySnapshot snapshot)
+    /// <summary>What allows fewer connections than the config's number; null: nothing.</summary>
+    public CapacityShortfall? Shortfall() =>
+        Snapshot is { Config.Capacity.MaxConnections: > 0 } snapshot
+            ? CapacityPlanner.Shortfall(snapshot, Allowance, Destinations(), NodeAllowance.Trackable("/proc"))
+            : null;
+
+    private GatewaySnapshot Fit(GatewaySnapshot snapshot) => CapacityPlanner.Fit(snapshot, Allowance, Destinations());
+
+    private int Destinations()
     {
         lock (_endpoints)
         {
-            var destinations = _state
+            return _state
                 .Backends.Values.SelectMany(static backend => backend.Set.Endpoints)
                 .Where(static endpoint => !endpoint.Target.IsClosed)
                 .Select(static endpoint => endpoint.Target.Text)
                 .Distinct(StringComparer.Ordinal)
                 .Count();
-            return CapacityPlanner.Fit(snapshot, Allowance, destinations);
         }
     }
 

@@ -6,8 +6,8 @@ namespace Mooring.Gateway.Limits;
 
 /// <summary>Decides how many connections a gateway takes. Pure.</summary>
 /// <remarks>
-/// A number in the config is capped by descriptors alone, which end hard; how much memory it needs its author knows better. Without one (Auto) the least of
-/// descriptors, memory, ports and the config's shares is taken.
+/// A number in the config is capped by descriptors alone, which end hard; how much memory it needs its author knows better, and is told where it is short. Without
+/// one (Auto) the least of descriptors, memory, ports and the config's shares is taken.
 /// </remarks>
 internal static class CapacityPlanner
 {
@@ -38,12 +38,44 @@ internal static class CapacityPlanner
         };
     }
 
+    /// <summary>What allows fewer connections than the number in the config; null: nothing that is known, or there is no such number.</summary>
+    /// <param name="snapshot">The compiled config.</param>
+    /// <param name="allowance">What the process may use.</param>
+    /// <param name="destinations">Distinct addresses that connections go to at present; 0: not known yet.</param>
+    /// <param name="trackable">Connections that the node tracks at most; 0: not known, or none is tracked.</param>
+    public static CapacityShortfall? Shortfall(GatewaySnapshot snapshot, NodeAllowance allowance, int destinations, long trackable)
+    {
+        if (snapshot.CapacityBound != CapacityBound.Configured)
+        {
+            return null;
+        }
+
+        // From the client, and on to the backend.
+        var tracked = trackable / (HasHubsAlone(snapshot) ? 1 : 2);
+        var (least, bound) = ((long)snapshot.Capacity, CapacityBound.Configured);
+        foreach (
+            var (connections, by) in new[]
+            {
+                (Memory(snapshot.Config, allowance.MemoryBytes), CapacityBound.Memory),
+                (Ports(snapshot, allowance, destinations), CapacityBound.Ports),
+                (tracked, CapacityBound.Tracking),
+            }
+        )
+        {
+            if (connections > 0 && connections < least)
+            {
+                (least, bound) = (connections, by);
+            }
+        }
+
+        return bound == CapacityBound.Configured ? null : new CapacityShortfall((int)least, bound);
+    }
+
     private static (int Capacity, CapacityBound Bound) Decide(GatewaySnapshot snapshot, NodeAllowance allowance, int destinations)
     {
         // A Hub's client has one socket, where a proxied connection has two. A UDP flow has one until its listener's socket is left, to another loop,
         // another process or for good: then it has one of its own on either side, and all of them at once.
-        var single = snapshot.Listeners.Count > 0 && snapshot.Listeners.All(listener => listener.Hub is not null);
-        var files = (long)allowance.FileConnections * (single ? 2 : 1);
+        var files = (long)allowance.FileConnections * (HasHubsAlone(snapshot) ? 2 : 1);
         var wanted = snapshot.Config.Capacity.MaxConnections;
         if (wanted > 0)
         {
@@ -52,12 +84,8 @@ internal static class CapacityPlanner
 
         var (least, bound) = (files, CapacityBound.OpenFiles);
         Consider(Memory(snapshot.Config, allowance.MemoryBytes), CapacityBound.Memory);
-        // Who comes to a Hub, or through a tunnel, is sent on to no address from here. Endpoints that are not known yet count as one.
-        if (snapshot.Listeners.Count == 0 || snapshot.Listeners.Any(static listener => listener.Hub is null && listener.Tunnel is null))
-        {
-            Consider((long)allowance.PortsPerDestination * Math.Max(1, destinations), CapacityBound.Ports);
-        }
-
+        // Endpoints that are not known yet count as one.
+        Consider(Ports(snapshot, allowance, Math.Max(1, destinations)), CapacityBound.Ports);
         if (snapshot.Config.Capacity.Workers is { } workers)
         {
             Consider((long)workers.Connections * workers.PerCore * allowance.Cores, CapacityBound.Workers);
@@ -73,6 +101,15 @@ internal static class CapacityPlanner
             }
         }
     }
+
+    private static bool HasHubsAlone(GatewaySnapshot snapshot) =>
+        snapshot.Listeners.Count > 0 && snapshot.Listeners.All(static listener => listener.Hub is not null);
+
+    /// <summary>0: not known, or none is needed: who comes to a Hub, or through a tunnel, is sent on to no address from here.</summary>
+    private static long Ports(GatewaySnapshot snapshot, NodeAllowance allowance, int destinations) =>
+        snapshot.Listeners.Count == 0 || snapshot.Listeners.Any(static listener => listener.Hub is null && listener.Tunnel is null)
+            ? (long)allowance.PortsPerDestination * destinations
+            : 0;
 
     /// <summary>0: not known.</summary>
     private static long Memory(GatewayConfig config, long found)

@@ -47,6 +47,12 @@ internal sealed record NodeAllowance(int FileConnections, long MemoryBytes, int 
         return Math.Max(0, count);
     }
 
+    /// <summary>Connections that the node tracks at most (<c>nf_conntrack_max</c>), read anew: node tuning may raise it. 0: none is tracked.</summary>
+    public static long Trackable(string proc) =>
+        long.TryParse(Text($"{proc}/sys/net/netfilter/nf_conntrack_max"), NumberStyles.None, CultureInfo.InvariantCulture, out var most)
+            ? most
+            : 0;
+
     private static long Available(string proc)
     {
         const string Name = "MemAvailable:";

@@ -91,6 +91,7 @@ internal sealed class GatewayStatus(
             Connections = engine.Connections,
             Capacity = engine.Snapshot?.Capacity ?? 0,
             CapacityBound = engine.Snapshot?.CapacityBound ?? CapacityBound.Configured,
+            Shortfall = engine.Shortfall(),
             DrainDeadline = deadline,
             ClosesPerSecond = drain.Pace,
             ResidentBytes = Environment.WorkingSet,

@@ -19,6 +19,7 @@ internal static class ReportNews
         || before.Connections != after.Connections
         || before.Capacity != after.Capacity
         || before.CapacityBound != after.CapacityBound
+        || before.Shortfall != after.Shortfall
         || before.DrainDeadline != after.DrainDeadline
         || Math.Abs(before.ClosesPerSecond - after.ClosesPerSecond) > double.Epsilon
         || before.Registry != after.Registry

@@ -75,6 +75,9 @@ public static class FleetConditions
     /// <summary>A gateway takes fewer connections than the spec asks of it.</summary>
     public const string CapacityCapped = "CapacityCapped";
 
+    /// <summary>A gateway takes the connections that the spec asks of it, and ports, memory or its node allow fewer.</summary>
+    public const string LimitsTooLow = "LimitsTooLow";
+
     /// <summary>No gateway has reported its limits yet.</summary>
     public const string NoReports = "NoReports";
 

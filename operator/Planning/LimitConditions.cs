@@ -1,3 +1,4 @@
+using Mooring.Contracts.Stream;
 using Mooring.Kubernetes.Models;
 using Mooring.Operator.Entities.Status;
 using Mooring.Operator.Gateways;
@@ -58,6 +59,11 @@ internal static class LimitConditions
         }
 
         var capped = reporting.Where(gateway => gateway.Report!.Capacity < wanted).ToList();
+        if (capped.Count == 0 && Short(reporting, wanted) is { } lack)
+        {
+            return lack;
+        }
+
         if (capped.Count == 0)
         {
             var lowest = reporting.MinBy(static gateway => gateway.Report!.Capacity)!.Report!;
@@ -74,6 +80,31 @@ internal static class LimitConditions
             FleetConditions.CapacityCapped,
             $"{capped.Count} of {reporting.Count} gateways take fewer than the {wanted} connections asked for; {least.Name} takes {least.Report!.Capacity}"
                 + (least.Hello.Limits is { MaxOpenFiles: > 0 } limits ? $" with {limits.MaxOpenFiles} open files" : "")
+        );
+    }
+
+    private static ConditionCalculator.Finding? Short(IReadOnlyList<GatewayView> gateways, int wanted)
+    {
+        var lacking = gateways.Where(static gateway => gateway.Report!.Shortfall is not null).ToList();
+        if (lacking.Count == 0)
+        {
+            return null;
+        }
+
+        var least = lacking.MinBy(static gateway => gateway.Report!.Shortfall!.Connections)!;
+        var (connections, bound) = least.Report!.Shortfall!;
+        var which = bound switch
+        {
+            CapacityBound.Ports =>
+                "local ports (net.ipv4.ip_local_port_range less those reserved, for each address of the backends' endpoints)",
+            CapacityBound.Memory => "memory (16 KiB a connection, 32 with TLS)",
+            CapacityBound.Tracking => "net.netfilter.nf_conntrack_max (two for each proxied connection, where the node tracks them)",
+            _ => bound.ToString(),
+        };
+        return new(
+            FleetConditions.False,
+            FleetConditions.LimitsTooLow,
+            $"{lacking.Count} of {gateways.Count} gateways take the {wanted} connections asked for without what these need; {least.Name} has {which} for {connections}"
         );
     }
 }

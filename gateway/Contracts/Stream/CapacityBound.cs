@@ -20,4 +20,7 @@ public enum CapacityBound
 
     /// <summary>The config's shares for each processor.</summary>
     Workers,
+
+    /// <summary>Connections that the node tracks at most. No capacity follows from it: whether they are tracked a gateway cannot see.</summary>
+    Tracking,
 }

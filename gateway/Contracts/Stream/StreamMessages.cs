@@ -193,6 +193,9 @@ public sealed record ReportMessage : GatewayMessage
     /// <summary>What <see cref="Capacity"/> follows from.</summary>
     public CapacityBound CapacityBound { get; init; }
 
+    /// <summary>What allows fewer connections than the number in the config, which are taken all the same; null: nothing does, or there is no such number.</summary>
+    public CapacityShortfall? Shortfall { get; init; }
+
     /// <summary>When the drain closes what is left; null when not draining.</summary>
     public DateTimeOffset? DrainDeadline { get; init; }
 
@@ -225,6 +228,10 @@ public sealed record ReportMessage : GatewayMessage
     /// <summary>Those with traffic so far; empty where countries are not counted. At most 677.</summary>
     public IReadOnlyList<CountryLoad> Countries { get; set; } = [];
 }
+
+/// <param name="Connections">So many it allows, as far as that can be reckoned.</param>
+/// <param name="Bound">What does.</param>
+public sealed record CapacityShortfall(int Connections, CapacityBound Bound);
 
 /// <summary>Totals count from the process's start.</summary>
 public sealed record ListenerLoad

@@ -24,6 +24,52 @@ public sealed class CapacityPlannerTests
         (fitted.Capacity, fitted.CapacityBound).ShouldBe((capacity, bound));
     }
 
+    [Theory]
+    [InlineData(40_000, 1, 28_232, 0, 28_232, CapacityBound.Ports)]
+    [InlineData(40_000, 2, 28_232, 0, 0, null)]
+    // Endpoints that are not known yet.
+    [InlineData(40_000, 0, 28_232, 0, 0, null)]
+    [InlineData(40_000, 2, 28_232, 65_536, 32_768, CapacityBound.Tracking)]
+    [InlineData(40_000, 2, 0, 80_000, 0, null)]
+    // 90 % of 512 MiB less 64 MiB, in shares of 16 KiB.
+    [InlineData(26_000, 2, 28_232, 0, 25_395, CapacityBound.Memory)]
+    [InlineData(25_000, 2, 28_232, 0, 0, null)]
+    // Capped already.
+    [InlineData(90_000, 1, 28_232, 1000, 0, null)]
+    [InlineData(0, 1, 100, 1000, 0, null)]
+    public void Shortfall_OfANumber_IsTheLeastOfWhatIsKnown(
+        int wanted,
+        int destinations,
+        int ports,
+        long trackable,
+        int connections,
+        CapacityBound? bound
+    )
+    {
+        var allowance = new NodeAllowance(80_000, wanted < 40_000 ? 512L << 20 : 0, ports, Cores: 1);
+        var fitted = Fit(new CapacityConfig { MaxConnections = wanted }, allowance, destinations);
+
+        var found = CapacityPlanner.Shortfall(fitted, allowance, destinations, trackable);
+
+        (found?.Connections ?? 0, found?.Bound).ShouldBe((connections, bound));
+    }
+
+    [Fact]
+    public void Shortfall_OfHubs_OneIsTrackedForEachAndNoPortIsNeeded()
+    {
+        var config = new GatewayConfig
+        {
+            Fleet = "a/b",
+            Capacity = new CapacityConfig { MaxConnections = 5000 },
+            Listeners = [WithoutBackend(ListenerProtocol.WebSocket)],
+        };
+        var allowance = Plenty with { PortsPerDestination = 300 };
+        var fitted = CapacityPlanner.Fit(Snapshot(config), allowance, 0);
+
+        CapacityPlanner.Shortfall(fitted, allowance, 1, trackable: 5000).ShouldBeNull();
+        CapacityPlanner.Shortfall(fitted, allowance, 1, trackable: 4999).ShouldBe(new CapacityShortfall(4999, CapacityBound.Tracking));
+    }
+
     [Fact]
     public void Fit_Auto_TakesTheLeastAndSaysWhich()
     {
@@ -163,6 +209,10 @@ public sealed class CapacityPlannerTests
 
             read.ShouldBe(new NodeAllowance(1000, 1_024_000, 1000, Environment.ProcessorCount));
             NodeAllowance.Read(proc, 2256, _ => new MemoryReading(1, 5)).MemoryBytes.ShouldBe(5);
+            NodeAllowance.Trackable(proc).ShouldBe(0);
+            Directory.CreateDirectory($"{proc}/sys/net/netfilter");
+            File.WriteAllText($"{proc}/sys/net/netfilter/nf_conntrack_max", "262144\n");
+            NodeAllowance.Trackable(proc).ShouldBe(262_144);
         }
         finally
         {

@@ -62,6 +62,7 @@ public sealed class ReportNewsTests
                     CapacityBound = Enum.GetValues<CapacityBound>().First(bound => bound != Before.CapacityBound),
                 }
             },
+            { "a figure short", Before with { Shortfall = new CapacityShortfall(900, CapacityBound.Ports) } },
             { "deadline of the drain", Before with { DrainDeadline = DateTimeOffset.UnixEpoch } },
             { "pace of the drain", Before with { ClosesPerSecond = 6 } },
             {
