@@ -1,6 +1,8 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Mooring.Api.Tests.Cluster;
+using Mooring.Api.Tests.Scaling;
+using Mooring.Contracts.Stream;
 
 namespace Mooring.Api.Tests.Operators;
 
@@ -100,34 +102,95 @@ public sealed class AutoscalingTests(SharedCluster shared)
         }
     }
 
+    /// <summary>Up when two gateways have too many, and down when few are left: whoever is still on those that are to go is sent to the others first.</summary>
     [ClusterFact]
     public async Task Driver_Operator_ScalesBothWaysAndSaysSo()
     {
         await using var fleet = await FleetFixture.StartAsync(shared.Cluster);
-        await ScalingAsync(
-            fleet,
-            """{"driver":"Operator","minReplicas":2,"maxReplicas":4,"scaleUpCooldown":"0s","scaleDownCooldown":"0s"}"""
-        );
-        await using var gateways = await FakeLoad.StartAsync(fleet);
-
-        await gateways.ReportAsync(connections: 150, capacity: 100);
-        await ReplicasAsync(fleet, 4);
-
-        var status = (await fleet.FleetAsync("quickstart"))["status"]!;
+        await fleet.Kubectl.ApplyAsync(Breathing, fleet.Namespace);
+        await fleet.WaitReadyAsync("breathing");
+        // 2,600 connections at 80 % of 1,000 each want four.
+        await using var gateways = new StandInGateways(
+            fleet.Kubectl,
+            fleet.Namespace,
+            "breathing",
+            () => fleet.Operator.StreamPort,
+            first: 2,
+            each: 1300
+        )
+        {
+            ClientsReturn = true,
+        };
+        await BreathesAsync(fleet, status => (int?)status["replicas"] == 4 && status["scaling"]!["lastScaleUpTime"] is not null);
         await Eventually.HoldsAsync(
-            async () => (await fleet.FleetAsync("quickstart"))["status"]!["scaling"]!["lastScaleUpTime"] is not null,
-            TimeSpan.FromMinutes(3),
-            (await fleet.FleetAsync("quickstart"))["status"]!["scaling"]!.ToJsonString()
+            () => Task.FromResult(gateways.Connections.Count == 4 && Volatile.Read(ref gateways.Speaking) == 4 ? null : "not all speak"),
+            TimeSpan.FromMinutes(3)
         );
-        var condition = status["conditions"]!.AsArray().First(one => (string?)one!["type"] == "ScalingActive")!;
-        ((string?)condition["reason"]).ShouldBeOneOf("Following", "NoReports");
+        await EventAsync(fleet, "ScaleUp");
+        gateways.Orders.ShouldBeEmpty("nobody is told to stop");
+
+        foreach (var gateway in gateways.Connections.Keys)
+        {
+            gateways.Connections[gateway] = 50;
+        }
+
+        var left = new List<string>();
         await Eventually.HoldsAsync(
             async () =>
-                (await fleet.Kubectl.RunAsync("get", "events", "-n", fleet.Namespace)).Contains("ScaleUp", StringComparison.Ordinal),
-            TimeSpan.FromMinutes(3),
-            "no event tells of it"
+            {
+                var pods = await fleet.Kubectl.GetAsync("pods", "-n", fleet.Namespace, "-l", "mooring.dev/role=gateway");
+                left = [.. pods["items"]!.AsArray().Select(static pod => (string)pod!["metadata"]!["name"]!)];
+                return left.Count == 2 ? null : $"{left.Count} pods {fleet.Operator.Log}";
+            },
+            TimeSpan.FromMinutes(3)
         );
+        await BreathesAsync(
+            fleet,
+            status =>
+                (int?)status["scaling"]!["recommended"] == 2
+                && (int?)status["replicas"] == 2
+                && status["scaling"]!["lastScaleDownTime"] is not null
+        );
+        gateways.Connections.Values.Sum().ShouldBe(200, "a client is lost");
+        left.Sum(name => gateways.Connections[name]).ShouldBe(200, "those that went were empty");
+        var orders = gateways.Orders.ToLookup(static order => order.Gateway, static order => order.Kind);
+        orders.Select(static one => one.Key).Intersect(left).ShouldBeEmpty();
+        orders.Count.ShouldBe(2);
+        orders.ShouldAllBe(static one => one.First() == DirectiveKind.Cordon && one.Last() == DirectiveKind.Drain);
+        await EventAsync(fleet, "ScaleDown");
     }
+
+    private static Task BreathesAsync(FleetFixture fleet, Func<JsonNode, bool> holds) =>
+        Eventually.HoldsAsync(
+            async () =>
+            {
+                var status = (await fleet.FleetAsync("breathing"))["status"]!;
+                return status["scaling"] is not null && holds(status) ? null : $"{status.ToJsonString()} {fleet.Operator.Log}";
+            },
+            TimeSpan.FromMinutes(3)
+        );
+
+    private static Task EventAsync(FleetFixture fleet, string reason) =>
+        Eventually.HoldsAsync(
+            async () => (await fleet.Kubectl.RunAsync("get", "events", "-n", fleet.Namespace)).Contains(reason, StringComparison.Ordinal),
+            TimeSpan.FromMinutes(3),
+            $"no event {reason}"
+        );
+
+    private const string Breathing = """
+        apiVersion: mooring.dev/v1alpha1
+        kind: ConnectionFleet
+        metadata: {name: breathing}
+        spec:
+          gateway:
+            replicas: 2
+            drain: {lameDuck: 500ms, deadline: 60s, reconnectsPerSecond: 200}
+          scaling: {driver: Operator, minReplicas: 2, maxReplicas: 4, scaleUpCooldown: 0s, scaleDownCooldown: 0s}
+          listeners:
+          - {name: edge, protocol: TCP, port: 9000, backend: far}
+          backends:
+          - {name: far, addresses: [{address: "192.0.2.1:80"}]}
+        """;
 
     [ClusterFact]
     public async Task Driver_External_OnlyRecommends()

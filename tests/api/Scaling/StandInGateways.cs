@@ -45,6 +45,9 @@ internal sealed class StandInGateways : IAsyncDisposable
     /// </summary>
     public (double PerSecond, TimeSpan LameDuck)? Alone { get; init; }
 
+    /// <summary>All orders so far, each as the gateway took it.</summary>
+    public ConcurrentQueue<(string Gateway, DirectiveKind Kind)> Orders { get; } = new();
+
     /// <summary>Shed orders so far, each as the gateway took it.</summary>
     public ConcurrentQueue<(string Gateway, DirectiveMessage Order)> Sheds { get; } = new();
 
@@ -190,6 +193,7 @@ internal sealed class StandInGateways : IAsyncDisposable
                 )
                 {
                     state.Directive = directive;
+                    Orders.Enqueue((pod, directive.Kind));
                     if (directive.Kind == DirectiveKind.Shed)
                     {
                         Sheds.Enqueue((pod, directive));
