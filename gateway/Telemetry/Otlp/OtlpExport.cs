@@ -41,6 +41,15 @@ internal sealed class OtlpExport(string gateway, Func<MetricSource> read, Gatewa
         }
     }
 
+    /// <summary>Has the metrics sent by another in the place of the one that sends them now, which has no more room.</summary>
+    private void Renew(string fleet)
+    {
+        lock (_gate)
+        {
+            _last = _endpoint is null ? _last : SwitchAsync(_last, _endpoint, fleet);
+        }
+    }
+
     private async Task SwitchAsync(Task before, string? endpoint, string fleet)
     {
         await before;
@@ -64,5 +73,5 @@ internal sealed class OtlpExport(string gateway, Func<MetricSource> read, Gatewa
 
     // A method of its own: what it names is loaded when it is first called.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private OtlpMetrics Start(Uri endpoint, string fleet) => new(endpoint, fleet, gateway, read, TimeProvider.System);
+    private OtlpMetrics Start(Uri endpoint, string fleet) => new(endpoint, fleet, gateway, read, () => Renew(fleet), TimeProvider.System);
 }
