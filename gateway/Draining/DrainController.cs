@@ -2,6 +2,7 @@ using Mooring.Contracts.Configuration;
 using Mooring.Contracts.Stream;
 using Mooring.Gateway.Listeners;
 using Mooring.Gateway.Telemetry;
+using Mooring.Gateway.Transport;
 
 namespace Mooring.Gateway.Draining;
 
@@ -14,8 +15,13 @@ namespace Mooring.Gateway.Draining;
 /// </param>
 /// <param name="log">Gets an event for each change of state.</param>
 /// <param name="time">The clock.</param>
-internal sealed class DrainController(GatewayEngine engine, bool shared, GatewayLog log, TimeProvider time) : IDisposable
+/// <param name="probes">Keepalive of raw connections while this drains; null: <see cref="Probes"/>.</param>
+internal sealed class DrainController(GatewayEngine engine, bool shared, GatewayLog log, TimeProvider time, KeepAliveOptions? probes = null)
+    : IDisposable
 {
+    /// <summary>A peer who is gone without a word is found after 25 s.</summary>
+    public static readonly KeepAliveOptions Probes = new(IdleSeconds: 10, IntervalSeconds: 5, Probes: 3);
+
     private static readonly TimeSpan ClosingInterval = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan WaitingInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan ListInterval = TimeSpan.FromSeconds(1);
@@ -35,6 +41,7 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
     private readonly Queue<OpenConnection> _gone = new();
     private readonly Queue<OpenConnection> _closable = new();
     private readonly HashSet<(int Descriptor, long Started)> _told = [];
+    private readonly HalfOpenSearch _halfOpen = new(engine, probes ?? Probes);
     private readonly FaultGuard _guard = new("drain", time);
     private DrainConfig _config = new();
     private DrainDecision _decision = Serving;
@@ -226,6 +233,11 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
             _decision = decision;
         }
 
+        if (decision.State != GatewayState.Draining)
+        {
+            _halfOpen.Stop();
+        }
+
         if (decision.AcceptNew != _accepts)
         {
             var stopped = _shared ? AcceptMode.Pause : AcceptMode.Refuse;
@@ -286,6 +298,12 @@ internal sealed class DrainController(GatewayEngine engine, bool shared, Gateway
         foreach (var connection in open.Where(connection => connection.IsWebSocket && !_told.Contains(Key(connection))))
         {
             (_goneListeners.Has(connection) ? _gone : _closable).Enqueue(connection);
+        }
+
+        // What is about to be handed over goes on elsewhere.
+        if (decision.State == GatewayState.Draining && HoldsCloses?.Invoke() != true)
+        {
+            _halfOpen.Search(open);
         }
 
         if (_goneListeners.Any)

@@ -126,6 +126,9 @@ internal sealed unsafe class Departures(RelayLoop loop) : IDepartures
         loop.Unqueue(peer);
         loop.Unregister(descriptor);
         loop.Unregister(peer);
+        // The other process knows nothing of a drain here.
+        loop.Probes.Restore(descriptor);
+        loop.Probes.Restore(peer);
         var record = new ConnectionRecord
         {
             Listener = loop.Engine.Listeners[client->Listener].Name,

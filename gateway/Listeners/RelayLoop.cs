@@ -45,6 +45,7 @@ internal sealed unsafe class RelayLoop : EventLoop
         Countries = new CountryCounter(this);
         Connections = new ConnectionList(this);
         Scale = new ConnectionScale(this);
+        Probes = new PeerProbes(this);
         Tls = new TlsIo(this, engine.Tls);
         TlsAcceptor = new TlsAcceptor(this, engine.Tls);
         TlsConnector = new TlsConnector(this, engine.Tls);
@@ -97,6 +98,8 @@ internal sealed unsafe class RelayLoop : EventLoop
     public ConnectionList Connections { get; }
 
     public ConnectionScale Scale { get; }
+
+    public PeerProbes Probes { get; }
 
     public TlsIo Tls { get; }
 

@@ -108,6 +108,14 @@ internal static unsafe partial class Libc
     public static void SetOption(int socket, int level, int name, int value) =>
         _ = SetSocketOption(socket, level, name, &value, sizeof(int));
 
+    /// <summary>Reads an option that is a number; -1 where the socket has none such.</summary>
+    public static int GetOption(int socket, int level, int name)
+    {
+        int value;
+        uint length = sizeof(int);
+        return GetSocketOption(socket, level, name, &value, &length) < 0 ? -1 : value;
+    }
+
     /// <summary>Makes the next close of <paramref name="socket"/> send RST and drop what is unsent.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     public static void ResetOnClose(int socket)
