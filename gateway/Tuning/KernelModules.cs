@@ -6,7 +6,8 @@ namespace Mooring.Gateway.Tuning;
 /// <param name="hostRoot">The host's root directory.</param>
 /// <param name="sys">Mount of sysfs.</param>
 /// <param name="release">The kernel's release, as <c>uname -r</c>.</param>
-internal sealed partial class KernelModules(string hostRoot, string sys, string release)
+/// <param name="insert">Gives one file below <see cref="Directory"/> to the kernel and returns why that failed; null: by finit_module(2).</param>
+internal sealed partial class KernelModules(string hostRoot, string sys, string release, Func<string, string?>? insert = null)
 {
     // linux/module.h: the kernel unpacks .ko.xz and .ko.zst itself, since 5.17.
     private const int CompressedFile = 4;
@@ -43,7 +44,7 @@ internal sealed partial class KernelModules(string hostRoot, string sys, string 
 
         foreach (var file in files)
         {
-            if (!IsPresent(NameOf(file)) && Insert(file) is { } problem)
+            if (!IsPresent(NameOf(file)) && (insert ?? Insert)(file) is { } problem)
             {
                 return $"{NameOf(file)}: {problem}";
             }
