@@ -39,6 +39,14 @@ internal sealed record HostOptions
     /// <summary>How long connections may take to end when the host stops. Default 5 s; never longer than the fleet's own deadline.</summary>
     public TimeSpan StopDrain { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>What the host's own Redis keeps at most, in bytes. Default 256 MiB, as much as one gateway keeps of channels in memory.</summary>
+    public long RedisMemory { get; init; } = DefaultRedisMemory;
+
+    /// <summary>Redis itself takes some.</summary>
+    public const long LeastRedisMemory = 16L << 20;
+
+    public const long DefaultRedisMemory = 256L << 20;
+
     /// <summary>A child that was told to end is killed after this. Default 5 s.</summary>
     public TimeSpan KillAfter { get; init; } = TimeSpan.FromSeconds(5);
 

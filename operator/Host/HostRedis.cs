@@ -9,7 +9,7 @@ namespace Mooring.Operator.Host;
 
 /// <summary>The Redis that several gateway processes of a host share, where a fleet needs one and its manifest names none: a child of the supervisor.</summary>
 /// <remarks>
-/// Used on the supervisor's loop only. It keeps nothing on disk and at most 64 MB in memory. It listens on 127.0.0.1 with a random password, in
+/// Used on the supervisor's loop only. It keeps nothing on disk, and in memory as much as it may. It listens on 127.0.0.1 with a random password, in
 /// a file for this user only: the gateways' client library cannot connect to Unix sockets.
 /// </remarks>
 internal sealed class HostRedis(HostContext host)
@@ -126,7 +126,7 @@ internal sealed class HostRedis(HostContext host)
                 dir {Quote(host.Options.StateDirectory)}
                 save ""
                 appendonly no
-                maxmemory 64mb
+                maxmemory {host.Options.RedisMemory}
                 maxmemory-policy noeviction
                 daemonize no
                 loglevel warning
@@ -155,7 +155,9 @@ internal sealed class HostRedis(HostContext host)
             )
         )
         {
-            host.Say($"redis (process {slot.Process!.Id}) on 127.0.0.1:{Port} holds what the gateways share");
+            host.Say(
+                $"redis (process {slot.Process!.Id}) on 127.0.0.1:{Port} holds what the gateways share, {host.Options.RedisMemory >> 20} MiB at most"
+            );
             slot.Ready(now);
         }
     }

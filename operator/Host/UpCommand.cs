@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using Mooring.Contracts.Text;
+using Mooring.Kubernetes.Models;
 using Mooring.Operator.Host.Output;
 
 namespace Mooring.Operator.Host;
@@ -85,6 +86,19 @@ public static class UpCommand
                 result.AddError($"--drain: '{result.GetValueOrDefault<string>()}' is not a duration such as 5s or 1m30s");
             }
         });
+        var redisMemory = new Option<string>("--redis-memory")
+        {
+            Description = "What the Redis that several gateways of this machine share keeps at most, 16Mi or more; full, it takes no more",
+            DefaultValueFactory = static _ => "256Mi",
+            HelpName = "QUANTITY",
+        };
+        redisMemory.Validators.Add(result =>
+        {
+            if (!(Quantity.ToInt64(result.GetValueOrDefault<string>()!) >= HostOptions.LeastRedisMemory))
+            {
+                result.AddError($"--redis-memory: '{result.GetValueOrDefault<string>()}' is not an amount such as 256Mi, of 16Mi or more");
+            }
+        });
         var verbose = new Option<bool>("--verbose", "-v") { Description = "Print the children's JSON logs too" };
         var command = new Command(
             "up",
@@ -101,6 +115,7 @@ public static class UpCommand
             output,
             gateway,
             drain,
+            redisMemory,
             verbose,
         };
         command.SetAction(
@@ -140,6 +155,7 @@ public static class UpCommand
                         StateDirectory = parsed.GetValue(state) is { } directory ? Path.GetFullPath(directory) : DefaultState(),
                         SecretsDirectory = parsed.GetValue(secrets) is { } folder ? Path.GetFullPath(folder) : null,
                         GatewayPath = program,
+                        RedisMemory = Quantity.ToInt64(parsed.GetValue(redisMemory)!)!.Value,
                         StopDrain = Duration.Parse(parsed.GetValue(drain)!),
                         Verbose = parsed.GetValue(verbose),
                     },

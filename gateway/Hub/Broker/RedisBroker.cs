@@ -253,7 +253,7 @@ internal sealed class RedisBroker : IHubBroker, IRespChannelSink
     private static string NewEpoch() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
 
     internal static BrokerStatus Status(RespException e) =>
-        e is RespUnavailableException { IsOverload: true } or RespServerException { Code: "OOM" }
+        e is RespUnavailableException { IsOverload: true } or RespServerException { IsOutOfMemory: true }
             ? BrokerStatus.Overloaded
             : BrokerStatus.Unavailable;
 

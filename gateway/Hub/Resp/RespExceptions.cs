@@ -19,6 +19,9 @@ internal sealed class RespServerException(string message) : RespException(messag
 {
     /// <summary>The first word, such as <c>WRONGTYPE</c>.</summary>
     public string Code { get; } = message.Split(' ', 2)[0];
+
+    /// <summary>The server has reached its <c>maxmemory</c>, and evicts nothing. Of a script, versions before 7 say so within an <c>ERR</c>.</summary>
+    public bool IsOutOfMemory => Code == "OOM" || Message.Contains(" -OOM ", StringComparison.Ordinal);
 }
 
 /// <summary>The peer does not speak RESP; says at which byte of the connection.</summary>

@@ -74,6 +74,36 @@ public sealed class RedisBrokerFaultTests
     }
 
     [Fact]
+    public async Task Full_WhatWouldBeKeptIsRefusedAsTooMuch_AndTheRestGoesOn()
+    {
+        await using var redis = await RedisServer.StartAsync();
+        await using var broker = await StartAsync(redis.Port, out var received);
+        await Until.TrueAsync(async () => await broker.SubscribeAsync("c") == BrokerStatus.Ok, Limit, "subscribed");
+        var first = await broker.PublishAsync("c", Bytes("1"), Kept);
+        await redis.CliAsync("CONFIG", "SET", "maxmemory", "1");
+
+        (await broker.PublishAsync("c", Bytes("no"), Kept)).Status.ShouldBe(BrokerStatus.Overloaded);
+        (await broker.PublishAsync("c", Bytes("plain"), PublishOptions.None)).Status.ShouldBe(BrokerStatus.Ok);
+        (await broker.SubscribeAsync("d")).ShouldBe(BrokerStatus.Ok);
+        (await broker.HistoryAsync("c", new HistoryQuery(null, -1, false, Kept.MetaTtl))).Top.ShouldBe(first.Position);
+
+        await redis.CliAsync("CONFIG", "SET", "maxmemory", "0");
+        var second = await broker.PublishAsync("c", Bytes("2"), Kept);
+        second.Position.ShouldBe(new StreamPosition(2, first.Position.Epoch), "what was refused has left nothing");
+        await Until.TrueAsync(() => received.Of("c").Count == 3, Limit, "all have come");
+    }
+
+    [Theory]
+    [InlineData("OOM command not allowed when used memory > 'maxmemory'.", true)]
+    [InlineData(
+        "ERR Error running script (call to f_1): @user_script:18: @user_script: 18: -OOM command not allowed when used memory > 'maxmemory'. ",
+        true
+    )]
+    [InlineData("ERR unknown command", false)]
+    public void Status_OfAServerThatIsFull_IsThatOfTooMuch(string answer, bool tooMuch) =>
+        RedisBroker.Status(new RespServerException(answer)).ShouldBe(tooMuch ? BrokerStatus.Overloaded : BrokerStatus.Unavailable);
+
+    [Fact]
     public async Task HalfOpenNetwork_WhatWasMissedIsSeenByItsOffsetsAndReadFromHistory()
     {
         await using var redis = await RedisServer.StartAsync();
