@@ -2,6 +2,11 @@
 {{- coalesce .Values.fullnameOverride .Values.nameOverride .Release.Name | trunc 50 | trimSuffix "-" -}}
 {{- end -}}
 
+{{- /* A version as the value of a label, which has no '+' and 63 characters at most. */ -}}
+{{- define "mooring.label" -}}
+{{- . | replace "+" "_" | trunc 63 | trimSuffix "-" | trimSuffix "_" | trimSuffix "." -}}
+{{- end -}}
+
 {{- define "mooring.selector" -}}
 app.kubernetes.io/name: mooring-operator
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
@@ -11,10 +16,10 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- define "mooring.hookLabels" -}}
 app.kubernetes.io/name: mooring-hook
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ include "mooring.label" .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: mooring
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+helm.sh/chart: {{ include "mooring.label" (printf "%s-%s" .Chart.Name .Chart.Version) }}
 {{- end -}}
 
 {{- define "mooring.podSecurity" -}}
@@ -32,8 +37,8 @@ capabilities: {drop: [ALL]}
 
 {{- define "mooring.labels" -}}
 {{ include "mooring.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ include "mooring.label" .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: mooring
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+helm.sh/chart: {{ include "mooring.label" (printf "%s-%s" .Chart.Name .Chart.Version) }}
 {{- end -}}

@@ -37,7 +37,7 @@ public sealed class OddNamesTests(EmptyCluster shared) : IClassFixture<EmptyClus
         var rendered = await new Helm(shared.Cluster).RunAsync([
             "template",
             release,
-            Helm.Chart,
+            Packaged(),
             "-n",
             ns,
             "--kube-version",
@@ -50,5 +50,28 @@ public sealed class OddNamesTests(EmptyCluster shared) : IClassFixture<EmptyClus
 
         taken.Succeeded.ShouldBeTrue(taken.Errors);
         taken.Output.ShouldContain($"deployment.apps/{name} created");
+        rendered.ShouldContain("helm.sh/chart: mooring-0.1.0_g1234");
+    }
+
+    /// <summary>The chart as <c>helm package --version 0.1.0+g1234</c> makes it, whose version is no label's value.</summary>
+    private string Packaged()
+    {
+        var target = shared.Cluster.InFolder("packaged-chart");
+        foreach (var file in Directory.GetFiles(Helm.Chart, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(target, Path.GetRelativePath(Helm.Chart, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy, overwrite: true);
+        }
+
+        var about = Path.Combine(target, "Chart.yaml");
+        var lines = File.ReadAllLines(about)
+            .Select(static line =>
+                line.StartsWith("version:", StringComparison.Ordinal) ? "version: 0.1.0+g1234"
+                : line.StartsWith("appVersion:", StringComparison.Ordinal) ? "appVersion: \"0.1.0+g1234\""
+                : line
+            );
+        File.WriteAllLines(about, lines.ToList());
+        return target;
     }
 }
