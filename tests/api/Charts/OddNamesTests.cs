@@ -27,6 +27,24 @@ public sealed class OddNamesTests(EmptyCluster shared) : IClassFixture<EmptyClus
         await TakenAsync(release: "1e3", ns: "null", name: "yes");
     }
 
+    /// <summary>A release's registration has the name that its Service had when it was made; that of another release stays that one's.</summary>
+    [HelmFact]
+    public async Task Registration_OfAReleaseThatIsRenamed_IsItsOwn()
+    {
+        var helm = new Helm(shared.Cluster);
+        await Kubectl.RunAsync("create", "namespace", "renamed");
+        string[] release = ["mooring", Helm.Chart, "-n", "renamed", "--no-hooks"];
+        await helm.RunAsync(["install", .. release, "--set", "nameOverride=before"]);
+
+        var another = await helm.TryAsync("install", "another", Helm.Chart, "-n", "renamed", "--no-hooks");
+        another.Errors.ShouldContain("external.metrics.k8s.io of this cluster belongs to renamed/before");
+
+        await helm.RunAsync(["upgrade", .. release, "--set", "nameOverride=after"]);
+        var registration = await Kubectl.GetAsync("apiservice", "v1beta1.external.metrics.k8s.io");
+        ((string?)registration["spec"]!["service"]!["name"]).ShouldBe("after");
+        await helm.RunAsync("uninstall", "mooring", "-n", "renamed", "--no-hooks");
+    }
+
     private async Task TakenAsync(string release, string ns, string name)
     {
         await Kubectl.RunAsync("create", "namespace", ns);
